@@ -1,0 +1,29 @@
+"""Every error a user may meet: one sentence that names the cause, and how to mend it."""
+
+
+class RopescopeError(Exception):
+    """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is."""
+
+
+class DomainError(RopescopeError, ValueError):
+    """A formula was asked for a value outside its stated domain."""
+
+
+class SourceError(RopescopeError):
+    """A model, text or data source cannot be found or read."""
+
+
+class MissingExtraError(RopescopeError, ImportError):
+    """A command needs an optional dependency that is not installed."""
+
+
+class CaptureError(RopescopeError):
+    """The attention of a model cannot be captured, or is not a number."""
+
+
+class MeasurementError(RopescopeError):
+    """A measurement cannot start, or cannot go on; what was finished is kept."""
+
+
+class FormatError(RopescopeError, ValueError):
+    """A file is not what its name or header promises."""

@@ -1,0 +1,1 @@
+"""Report and Figure, and how they are shown: terminal, Markdown, JSON, HTML."""

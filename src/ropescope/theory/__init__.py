@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: every formula of the paper series, with its domain and its standing."""
