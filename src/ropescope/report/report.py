@@ -1,0 +1,136 @@
+"""Report: what every face shows. A title, a verdict in one sentence, and what stands behind it.
+
+A report holds plain data only (str, int, float, bool, None, and tuples of them), so that it prints, travels as JSON and
+loads back equal. It computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Scalar = str | int | float | bool | None
+Basis = Literal["config", "measured", "formula", "published", "assumed"]
+"""Where a number comes from: read from a file, measured here, a formula, a publication, or a default."""
+
+SCHEMA = "ropescope.report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One number or word with what it rests on.
+
+    `interval` is (low, high) in the unit of `value`; `source` names the field, protocol, formula or publication.
+    """
+
+    name: str
+    value: Scalar
+    unit: str = ""
+    basis: Basis = "measured"
+    source: str = ""
+    interval: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, its unit, and how a number in it is written (a `format()` spec)."""
+
+    name: str
+    unit: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table; every row has one value a column. `limit` is how many rows a terminal shows before it folds."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+    note: str = ""
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture as a Vega-Lite specification (a plain dict), with the sentence a reader should take from it."""
+
+    name: str
+    title: str
+    spec: Mapping[str, Any]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer to one question. `data` is the machine-readable result, which `--json` prints as it is."""
+
+    title: str
+    verdict: str
+    facts: tuple[Fact, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    caveats: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain dicts and lists, ready for JSON."""
+        return {
+            "schema": self.schema,
+            "title": self.title,
+            "verdict": self.verdict,
+            "facts": [_plain(fact) for fact in self.facts],
+            "tables": [
+                {
+                    "title": table.title,
+                    "columns": [_plain(column) for column in table.columns],
+                    "rows": [list(row) for row in table.rows],
+                    "note": table.note,
+                    "limit": table.limit,
+                }
+                for table in self.tables
+            ],
+            "figures": [_plain(figure) for figure in self.figures],
+            "caveats": list(self.caveats),
+            "next_steps": list(self.next_steps),
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """The inverse of `to_dict`."""
+        return cls(
+            title=data["title"],
+            verdict=data["verdict"],
+            facts=tuple(Fact(**{**fact, "interval": _pair(fact["interval"])}) for fact in data["facts"]),
+            tables=tuple(
+                Table(
+                    title=table["title"],
+                    columns=tuple(Column(**column) for column in table["columns"]),
+                    rows=tuple(tuple(row) for row in table["rows"]),
+                    note=table["note"],
+                    limit=table["limit"],
+                )
+                for table in data["tables"]
+            ),
+            figures=tuple(Figure(**figure) for figure in data["figures"]),
+            caveats=tuple(data["caveats"]),
+            next_steps=tuple(data["next_steps"]),
+            data=dict(data["data"]),
+            schema=data["schema"],
+        )
+
+
+def _plain(item: Fact | Column | Figure) -> dict[str, Any]:
+    plain = {name: getattr(item, name) for name in item.__slots__}
+    if isinstance(item, Fact) and item.interval is not None:
+        plain["interval"] = list(item.interval)
+    return plain
+
+
+def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
