@@ -1,0 +1,180 @@
+"""The conversation with the Hub: pinning a revision, fetching single files, and a sentence for every failure.
+
+huggingface_hub finds the token, the cache, the endpoint (HF_ENDPOINT) and offline mode (HF_HUB_OFFLINE) in its usual
+places. It is imported inside the functions because it costs 150 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from ropescope.errors import SourceError
+
+RepoType = Literal["model", "dataset"]
+T = TypeVar("T")
+
+
+def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") -> tuple[str, tuple[str, ...]]:
+    """(the commit hash that `revision` means now, notes).
+
+    When the Hub cannot be reached and a copy of the revision is in the local cache, its commit is taken and a note says
+    so. Raises SourceError.
+    """
+    from huggingface_hub import HfApi, constants
+
+    def ask() -> str:
+        info = HfApi().repo_info(
+            repo_id, revision=revision, repo_type=repo_type, timeout=float(constants.HF_HUB_ETAG_TIMEOUT)
+        )
+        if not info.sha:
+            raise SourceError(f"the Hub gives no commit for {repo_id}: the repository is empty, choose another.")
+        return str(info.sha)
+
+    try:
+        return speak(ask, repo_id, revision), ()
+    except HubUnreachable as error:
+        commit = _cached_commit(repo_id, revision, repo_type)
+        if commit is None:
+            raise
+        return commit, (f"the copy of {repo_id} in the local cache was used, since {error}",)
+
+
+def fetch_file(repo_id: str, revision: str, filename: str, *, repo_type: RepoType = "model") -> Path:
+    """The local path of one file of a repository at a commit, downloaded unless cached. Raises SourceError."""
+    from huggingface_hub import hf_hub_download
+
+    return Path(
+        speak(
+            lambda: hf_hub_download(repo_id, filename, revision=revision, repo_type=repo_type),
+            repo_id,
+            revision,
+            filename,
+        )
+    )
+
+
+def list_files(repo_id: str, revision: str, *, repo_type: RepoType = "model") -> tuple[str, ...]:
+    """The names of the files of a repository at a commit. Raises SourceError."""
+    from huggingface_hub import HfApi
+
+    return tuple(
+        speak(lambda: HfApi().list_repo_files(repo_id, revision=revision, repo_type=repo_type), repo_id, revision)
+    )
+
+
+class HubUnreachable(SourceError):
+    """The Hub did not answer: a cached copy may serve."""
+
+
+class HubFileMissing(SourceError):
+    """The repository is there and the file is not."""
+
+
+def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: str = "") -> T:
+    """The result of a call to the Hub; every failure becomes a SourceError of one sentence with cause and mend."""
+    from huggingface_hub import constants, errors
+
+    at = f" at revision {revision!r}" if revision else ""
+    what = f"{filename} of {repo_id}" if filename else repo_id
+    try:
+        return call()
+    except errors.GatedRepoError as error:
+        raise SourceError(
+            f"{repo_id} is gated: accept its licence on its Hub page, then set HF_TOKEN to a token of that account."
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise SourceError(
+            f"{repo_id} has no revision {revision!r}: give a branch, a tag or a commit hash of it."
+        ) from error
+    except errors.DisabledRepoError as error:
+        raise SourceError(f"{repo_id} was disabled on the Hub: choose another repository.") from error
+    except errors.RepositoryNotFoundError as error:
+        raise SourceError(_not_found(repo_id, _status(error))) from error
+    except errors.OfflineModeIsEnabled as error:
+        raise HubUnreachable(
+            f"HF_HUB_OFFLINE is set and {what}{at} is not in the local cache: unset it, or fetch the repository first."
+        ) from error
+    except errors.LocalEntryNotFoundError as error:
+        raise HubUnreachable(
+            f"{what}{at} is not in the local cache and the Hub cannot be asked for it: check the connection (or "
+            "HF_ENDPOINT, HF_HUB_OFFLINE)."
+        ) from error
+    except errors.EntryNotFoundError as error:
+        raise HubFileMissing(f"{repo_id}{at} has no file {filename}: check what the repository holds.") from error
+    except errors.HFValidationError as error:
+        raise SourceError(f"{repo_id!r} is no Hub id, which looks like org/name: check its spelling.") from error
+    except errors.HfHubHTTPError as error:
+        raise _http_failure(repo_id, _status(error), constants.ENDPOINT) from error
+    except SourceError:
+        raise
+    except OSError as error:
+        if isinstance(error, ConnectionError | TimeoutError) or _is_network_error(error):
+            raise _network_failure(error, constants.ENDPOINT) from error
+        raise SourceError(
+            f"{what} cannot be stored ({error.strerror or error}): make room in the cache folder (HF_HOME) or mend its "
+            "permissions."
+        ) from error
+    except Exception as error:
+        # The HTTP library under huggingface_hub has changed name (requests, httpx, httpx2), so its errors are known by
+        # what they are called; anything else is a bug and keeps its traceback.
+        if _is_network_error(error):
+            raise _network_failure(error, constants.ENDPOINT) from error
+        raise
+
+
+def _status(error: BaseException) -> int | None:
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _not_found(repo_id: str, status: int | None) -> str:
+    if status == 401:
+        return (
+            f"the Hub shows no {repo_id} to this account (401): check the spelling; if it is private, or gated, set "
+            "HF_TOKEN to a token that may read it."
+        )
+    return (
+        f"the Hub has no repository {repo_id}: check the spelling; if it is private, set HF_TOKEN to a token that may "
+        "read it."
+    )
+
+
+def _http_failure(repo_id: str, status: int | None, endpoint: str) -> SourceError:
+    if status in (401, 403):
+        return SourceError(
+            f"the Hub refuses {repo_id} ({status}): accept its licence on its Hub page if it has one, and set HF_TOKEN "
+            "to a token that may read it."
+        )
+    if status == 429:
+        return SourceError(
+            "the Hub asks to slow down (429, rate limit): wait some minutes, or set HF_TOKEN for a higher limit."
+        )
+    if status is not None and status >= 500:
+        return HubUnreachable(f"{endpoint} answers with an error of its own ({status}): try again in some minutes.")
+    return SourceError(f"{endpoint} answers {status} for {repo_id}: check the id and HF_ENDPOINT.")
+
+
+def _is_network_error(error: BaseException) -> bool:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & {"TransportError", "RequestException", "TimeoutException", "ConnectError"})
+
+
+def _network_failure(error: BaseException, endpoint: str) -> HubUnreachable:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & {"TimeoutException", "Timeout", "TimeoutError"}:
+        return HubUnreachable(f"{endpoint} did not answer in time: try again, or raise HF_HUB_ETAG_TIMEOUT (seconds).")
+    return HubUnreachable(
+        f"{endpoint} cannot be reached ({type(error).__name__}): check the connection and HF_ENDPOINT."
+    )
+
+
+def _cached_commit(repo_id: str, revision: str | None, repo_type: RepoType) -> str | None:
+    """The commit of the cached snapshot that `revision` points to, if its config is there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo_id, "config.json", revision=revision, repo_type=repo_type)
+    # .../snapshots/<commit>/config.json
+    return Path(found).parent.name if isinstance(found, str) else None

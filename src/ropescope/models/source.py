@@ -1,0 +1,219 @@
+"""From what a user types to what it is: a folder, a GGUF file, a Hub repository at a commit, or a dict."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from ropescope.errors import FormatError, SourceError
+
+SCHEMA = "ropescope.source/1"
+ALIASES: Final = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""Short names, and the Hub repository each stands for when its embedded copy cannot be had."""
+
+_REPO_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_REVISION: Final = re.compile(r"[\w][\w./-]{0,127}", re.ASCII)
+_FILE_ENDINGS: Final = (".gguf", ".safetensors", ".json", ".bin", ".pt", ".pth")
+
+SourceKind = Literal["folder", "gguf", "hub", "dict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from.
+
+    `name` is for people. `path` is set for "folder" and "gguf", `repo_id` and `revision` (a commit hash) for "hub",
+    `config` for "dict". `notes` tell of a detour taken on the way, such as a copy used because the Hub is out of reach.
+    """
+
+    kind: SourceKind
+    name: str
+    path: Path | None = None
+    repo_id: str | None = None
+    revision: str | None = None
+    config: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    notes: tuple[str, ...] = ()
+    schema: str = SCHEMA
+
+    def sha256(self) -> str | None:
+        """The SHA-256 of a source that is a single file, in hex; None for the other kinds. Reads the whole file."""
+        return sha256_file(self.path) if self.kind == "gguf" and self.path is not None else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back equal."""
+        return {
+            "schema": self.schema,
+            "kind": self.kind,
+            "name": self.name,
+            "path": None if self.path is None else str(self.path),
+            "repo_id": self.repo_id,
+            "revision": self.revision,
+            "config": None if self.config is None else dict(self.config),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Source:
+        """The Source that `to_dict` wrote. Raises FormatError for another schema or a missing field."""
+        if data.get("schema") != SCHEMA:
+            raise FormatError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: write the source again.")
+        try:
+            path = None if data["path"] is None else Path(data["path"])
+            return cls(**{**data, "path": path, "notes": tuple(data["notes"])})
+        except (KeyError, TypeError) as error:
+            raise FormatError(f"the saved source does not fit {SCHEMA} ({error}): write it again.") from error
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file in hex, read in pieces. Raises SourceError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
+
+
+def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = None, fetch: bool = True) -> Source:
+    """What `source` is.
+
+    An existing path wins over everything else; then an alias (`smollm2`), then a Hub id (`org/name` or
+    `org/name@revision`), whose revision is pinned to the commit it means now. `fetch=False` downloads no weights for an
+    alias. Raises SourceError with the cause and what to do about it.
+    """
+    if isinstance(source, Mapping):
+        _no_revision(revision, "a dict")
+        name = source.get("_name_or_path") or source.get("model_type")
+        return Source("dict", name if isinstance(name, str) else "config", config=dict(source))
+    if not isinstance(source, str | os.PathLike):
+        raise SourceError(
+            f"a model source is a path, a Hub id or a dict, not {type(source).__name__}: give one of those."
+        )
+    text = os.fspath(source).strip() if isinstance(source, str) else os.fspath(source)
+    if not text or "\0" in text:
+        raise SourceError(
+            "the model source is empty or holds a null character: give a folder, a .gguf file or a Hub id."
+        )
+    path = Path(text).expanduser()
+    if _exists(path):
+        _no_revision(revision, "a local path")
+        return _folder(path) if path.is_dir() else _file(path)
+    if isinstance(source, Path):
+        raise SourceError(f"{text} does not exist (looked in {Path.cwd()}): check the path.")
+    if text in ALIASES:
+        return _alias(text, revision, fetch)
+    return _hub(text, revision)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for a file, or a folder that may not be entered
+        return False
+
+
+def _no_revision(revision: str | None, what: str) -> None:
+    if revision is not None:
+        raise SourceError(f"{what} has no revision: leave {revision!r} out, or give a Hub id.")
+
+
+def _folder(path: Path) -> Source:
+    if (path / "config.json").is_file():
+        return Source("folder", path.resolve().name, path=path)
+    try:
+        names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())
+    except OSError as error:
+        raise SourceError(f"{path} cannot be listed ({error.strerror or error}): check its permissions.") from error
+    listing = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    hint = "give the folder that holds it"
+    if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
+        hint = f"give the file itself, {path / ggufs[0]}"
+    raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")
+
+
+def _file(path: Path) -> Source:
+    if path.name == "config.json":
+        return _folder(path.parent)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+    if magic == b"GGUF":
+        return Source("gguf", path.stem, path=path)
+    if path.suffix.lower() == ".gguf":
+        raise FormatError(f"{path} does not start with 'GGUF': it is no GGUF file, or its download was cut short.")
+    raise SourceError(f"{path} is no GGUF file: for other weights give the folder that holds config.json beside them.")
+
+
+def _alias(alias: str, revision: str | None, fetch: bool) -> Source:
+    from ropescope.models.embedded import embedded_model_path
+
+    if revision is not None:
+        return _hub(ALIASES[alias], revision)
+    try:
+        return Source("gguf", alias, path=embedded_model_path(fetch=fetch))
+    except SourceError as embedded_error:
+        try:
+            found = _hub(ALIASES[alias], None)
+        except SourceError:
+            raise embedded_error from None
+        note = f"{alias} was read from the Hub as {ALIASES[alias]}, since {embedded_error}"
+        return Source("hub", alias, repo_id=found.repo_id, revision=found.revision, notes=(*found.notes, note))
+
+
+def _hub(text: str, revision: str | None) -> Source:
+    repo_id, at, suffix = text.partition("@")
+    if at and revision is not None and suffix != revision:
+        raise SourceError(f"{text} names one revision and {revision!r} is another: give one of them.")
+    revision = revision if revision is not None else (suffix if at else None)
+    looks_like_file = repo_id.lower().endswith(_FILE_ENDINGS)
+    if looks_like_file or ("/" in repo_id and not _is_repo_id(repo_id)):
+        raise SourceError(
+            f"{text} does not exist (looked in {Path.cwd()}), and it cannot be a Hub id, which looks like org/name: "
+            "check the path."
+        )
+    if "/" not in repo_id:
+        close = difflib.get_close_matches(text.lower(), ALIASES, n=1, cutoff=0.5)
+        suggestion = f"did you mean {close[0]}? " if close else ""
+        raise SourceError(
+            f"{text!r} is no alias ({', '.join(ALIASES)}) and no folder of that name exists: {suggestion}"
+            "A Hub id looks like org/name, and a folder must exist."
+        )
+    if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
+        raise SourceError(f"{revision!r} is no revision: give a branch, a tag or a commit hash.")
+    from ropescope.models.hub import pin
+
+    commit, notes = pin(repo_id, revision)
+    return Source("hub", repo_id, repo_id=repo_id, revision=commit, notes=notes)
+
+
+def _is_repo_id(text: str) -> bool:
+    return _REPO_ID.fullmatch(text) is not None and "--" not in text and ".." not in text and not text.endswith(".git")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}:{error.lineno} is not valid JSON ({error.msg}): mend that line.") from error
+    except (RecursionError, ValueError) as error:
+        raise FormatError(
+            f"{path} cannot be parsed ({error}): it is nested too deeply or holds a number too long."
+        ) from error
+    if not isinstance(data, dict):
+        raise FormatError(f"{path} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
+    return data
