@@ -1,8 +1,24 @@
 """A source in (folder, GGUF, Hub id, alias, dict), a Model out: what the files say, no opinion."""
 
+from ropescope.models.config import from_config
 from ropescope.models.embedded import embedded_model_path
 from ropescope.models.gguf import GGUFHeader, read_header
-from ropescope.models.model import Layer, Model, Rope
+from ropescope.models.gguf_model import from_gguf
+from ropescope.models.model import Layer, LayerKind, Model, Rope
+from ropescope.models.opening import open
 from ropescope.models.source import Source, resolve
 
-__all__ = ["GGUFHeader", "Layer", "Model", "Rope", "Source", "embedded_model_path", "read_header", "resolve"]
+__all__ = [
+    "GGUFHeader",
+    "Layer",
+    "LayerKind",
+    "Model",
+    "Rope",
+    "Source",
+    "embedded_model_path",
+    "from_config",
+    "from_gguf",
+    "open",
+    "read_header",
+    "resolve",
+]

@@ -157,7 +157,7 @@ def _version(cursor: Cursor) -> tuple[int, Literal["little", "big"]]:
         cursor.order = ">"
         return big, "big"
     raise FormatError(
-        f"{cursor.name}: GGUF version {min(little, big)} (offset 4) is not one this reader knows (2 and 3): convert the "
+        f"{cursor.name}: GGUF version {min(little, big)} (offset 4) is not known here (2 and 3 are): convert the "
         "model with a current llama.cpp."
     )
 

@@ -60,9 +60,10 @@ class Model:
     """A model as its files describe it.
 
     `context_length` is the context in tokens that the files state, and `context_field` the field that states it ("" if
-    none does); `positions` is how order enters: "rope", "alibi", "learned", "sinusoidal", "relative" or "none";
-    `config` is the raw configuration (for GGUF, its metadata). `assumed` maps a name to why its value was not read from the
-    file; `notes` are remarks on how the files were read.
+    none does); `original_context_length` is the one before RoPE scaling, where the scaling states it. `positions` is
+    how order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none" or "unknown". `config` is the raw
+    configuration (for GGUF, its metadata). `assumed` maps a name to why its value was not read from the file; `notes`
+    are remarks on how the files were read.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Model:
     hidden_size: int | None
     config: Mapping[str, Any] = field(repr=False, hash=False)
     positions: str = "rope"
+    original_context_length: int | None = None
     assumed: Mapping[str, str] = field(default_factory=dict, hash=False)
     notes: tuple[str, ...] = ()
     schema: str = SCHEMA

@@ -1,0 +1,54 @@
+"""`open`: from any source to a Model. Only the files that describe the model are read or fetched, never its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ropescope.errors import FormatError, SourceError
+from ropescope.models.config import from_config
+from ropescope.models.gguf import read_header
+from ropescope.models.gguf_model import from_gguf
+from ropescope.models.model import Model
+from ropescope.models.source import Source, read_json, resolve
+
+
+def open(source: str | Path | Mapping[str, Any] | Source, revision: str | None = None) -> Model:
+    """The Model of a folder, a .gguf file, a Hub id (`org/name`, `org/name@revision`), a dict or the alias `smollm2`.
+
+    From the Hub only `config.json` is fetched, at a pinned commit. Raises SourceError where the source cannot be had,
+    FormatError (naming field and value) where what it holds cannot be.
+    """
+    found = source if isinstance(source, Source) else resolve(source, revision=revision)
+    if found.kind == "gguf" and found.path is not None:
+        name = found.name if found.name != found.path.stem else None
+        return from_gguf(read_header(found.path), source=found, name=name)
+    if found.kind == "folder" and found.path is not None:
+        return _read(read_json(found.path / "config.json"), found, str(found.path / "config.json"))
+    if found.kind == "hub" and found.repo_id is not None and found.revision is not None:
+        return _read(read_json(config_file(found)), found, f"config.json of {found.repo_id}")
+    if found.kind == "dict" and found.config is not None:
+        return from_config(found.config, source=found)
+    raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def config_file(source: Source) -> Path:
+    """The local path of the `config.json` of a Hub source, fetched unless cached. Raises SourceError."""
+    from ropescope.models.hub import HubFileMissing, fetch_file
+
+    assert source.repo_id is not None and source.revision is not None
+    try:
+        return fetch_file(source.repo_id, source.revision, "config.json")
+    except HubFileMissing as error:
+        raise SourceError(
+            f"{source.repo_id} has no config.json: it may hold other formats only; download its .gguf file and "
+            "give that."
+        ) from error
+
+
+def _read(config: Mapping[str, Any], source: Source, where: str) -> Model:
+    try:
+        return from_config(config, source=source)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from error
