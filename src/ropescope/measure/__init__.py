@@ -1,1 +1,46 @@
 """Weights in, a DecayProfile out."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ropescope.measure.capture import AttentionRows, capture
+    from ropescope.measure.instrument import Outcome, Request, run
+    from ropescope.measure.profile import DecayProfile
+    from ropescope.measure.protocol import FixedLength
+    from ropescope.measure.run import Plan
+    from ropescope.measure.summary import Summary, summarise
+
+_HOMES = {
+    "AttentionRows": "capture",
+    "DecayProfile": "profile",
+    "FixedLength": "protocol",
+    "Outcome": "instrument",
+    "Plan": "run",
+    "Request": "instrument",
+    "Summary": "summary",
+    "capture": "capture",
+    "run": "instrument",
+    "summarise": "summary",
+}
+
+__all__ = [
+    "AttentionRows",
+    "DecayProfile",
+    "FixedLength",
+    "Outcome",
+    "Plan",
+    "Request",
+    "Summary",
+    "capture",
+    "run",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # torch and transformers cost seconds to import: only who measures pays for them.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,62 @@
+"""The command line. Each command asks, hands over, and shows; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ropescope import __version__
+from ropescope.app.measure_commands import measure, show_profile
+from ropescope.app.predict_command import predict
+from ropescope.errors import RopescopeError
+
+app = typer.Typer(
+    name="ropescope",
+    help="How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"ropescope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ropescope(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."""
+
+
+app.command("measure")(measure)
+app.command("show-profile")(show_profile)
+app.command("predict")(predict)
+
+
+def main() -> None:
+    """Run the command line; errors meant for the user are shown as one sentence, and set the exit status."""
+    try:
+        app()
+    except RopescopeError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("Interrupted before anything was finished.", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing to say, and nowhere to say it.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(sentence: str, status: int) -> None:
+    from ropescope.report.text import plain
+
+    print(f"error: {plain(sentence)}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,189 @@
+"""`ropescope measure` and `ropescope show-profile`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ropescope.errors import MeasurementError, MissingExtraError
+
+if TYPE_CHECKING:
+    from ropescope.measure.instrument import Outcome
+
+Source = Annotated[
+    str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page with the figures.")]
+Figures = Annotated[
+    list[Path] | None,
+    typer.Option("--figure", metavar="FILE", help="Write the figures as .svg, .png or .html (F.svg gives F-decay.svg, …)."),
+]
+DMin = Annotated[int, typer.Option("--d-min", min=1, help="Shortest distance in the fit, in tokens.")]
+Protocol = Annotated[str, typer.Option("--protocol", help="Which reading leads: fixed (one length) or legacy (as published).")]
+
+
+def measure(
+    source: Source,
+    length: Annotated[int, typer.Option(help="Context length in tokens.")] = 2048,
+    prompts: Annotated[int, typer.Option(help="Prompts to measure.")] = 12,
+    precision: Annotated[
+        float | None, typer.Option(help="Add prompts until the standard error of γ is this small.")
+    ] = None,
+    corpus: Annotated[str, typer.Option(help="text (Python's language reference), random (tokens), or shuffled.")] = "text",
+    text: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="HUB_ID", help="Text from a dataset on the Hub.")] = None,
+    column: Annotated[str, typer.Option(help="The text column of .jsonl and .parquet.")] = "text",
+    control: Annotated[
+        str | None, typer.Option(metavar="random-init", help="Measure the same network with random weights too.")
+    ] = None,
+    protocol: Protocol = "fixed",
+    rows: Annotated[int, typer.Option(help="Query rows read in each prompt.")] = 64,
+    sinks: Annotated[int, typer.Option(help="First tokens counted as sinks, left out of the decay.")] = 4,
+    d_min: DMin = 10,
+    seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
+    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; attention rows are always fp32.")] = "bfloat16",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    chunk: Annotated[int | None, typer.Option(help="Run prompts through in chunks of this many tokens.")] = None,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+    max_prompts: Annotated[int, typer.Option(help="Stop adding prompts for --precision here.")] = 512,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
+    beyond_trained: Annotated[bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted measurement of the same settings.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the profile (Parquet).")] = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
+    with _needs_extra():
+        from ropescope.measure.instrument import Request, require_writable, run
+        from ropescope.measure.protocol import FixedLength
+        from ropescope.measure.run import Plan
+
+    figures = tuple(figure or ())
+    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
+    legacy = _is_legacy(protocol)
+    request = Request(
+        source=source,
+        revision=revision,
+        plan=Plan(
+            protocol=FixedLength(length=length, rows=rows, sinks=sinks),
+            prompts=prompts,
+            precision=precision,
+            max_prompts=max_prompts,
+            d_min=d_min,
+            chunk_tokens=chunk,
+            beyond_trained=beyond_trained,
+            legacy_length=legacy,
+        ),
+        corpus=corpus,  # type: ignore[arg-type]  # checked by Request, which names the choices
+        texts=tuple(text or ()),
+        dataset=dataset,
+        column=column,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+        control=control,
+        trust_remote_code=trust_remote_code,
+        resume=resume,
+        resamples=resamples,
+        legacy_first=legacy,
+    )
+    with _terminate_as_interrupt(), _progress() as (progress, say):
+        outcome = run(request, progress=progress, say=say)
+    _show(outcome, out, html, figures, as_json)
+
+
+def show_profile(
+    profile: Annotated[Path, typer.Argument(help="A profile that `ropescope measure --out` has kept.")],
+    protocol: Protocol = "fixed",
+    d_min: DMin = 10,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Show a kept profile again; a control beside it (NAME.control.parquet) is shown with it."""
+    with _needs_extra():
+        from ropescope.measure.instrument import show
+
+    _show(show(profile, d_min=d_min, legacy_first=_is_legacy(protocol)), None, html, tuple(figure or ()), as_json)
+
+
+def _show(outcome: Outcome, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool) -> None:
+    from ropescope.app.show import show_report
+
+    failure: MeasurementError | None = None
+    if out is not None:
+        try:
+            for path in outcome.save(out):
+                print(f"profile: {path}", file=sys.stderr)
+        except MeasurementError as error:
+            failure = error  # the answer is shown all the same; the file is all that is missing
+    kept = None if out is None or failure is not None else str(out)
+    show_report(outcome.report(kept), json=as_json, html=html, figures=figures)
+    if failure is not None:
+        raise failure
+
+
+def _is_legacy(protocol: str) -> bool:
+    if protocol not in ("fixed", "legacy"):
+        raise MeasurementError(f"--protocol must be fixed or legacy, not {protocol!r}.")
+    return protocol == "legacy"
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"Measuring needs {error.name}, which is not installed: pip install 'ropescope[measure,figures]'."
+        ) from error
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """A polite kill ends like Ctrl-C: with what is finished."""
+    import signal
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Any, Any]]:
+    """A bar on stderr with what is left, when a person is looking."""
+    if not sys.stderr.isatty():
+        yield None, None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting", total=None)
+
+        def say(line: str) -> None:
+            bar.reset(task, description=line, total=None)
+
+        def progress(done: int, planned: int, what: str) -> None:
+            bar.update(task, description=f"Measuring {what}", completed=done, total=planned)
+
+        yield progress, say

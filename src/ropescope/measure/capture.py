@@ -1,0 +1,328 @@
+"""Read chosen rows of a model's attention while it runs, without changing what it computes.
+
+`capture(model, positions, consume)` is a context manager. Inside it, every forward pass computes each attention layer's
+output as SDPA would and hands `consume` the softmax rows of the chosen query positions, in fp32, from the very queries,
+keys, scale, mask, soft-cap, sink logits and bias the layer uses. No N×N matrix is made: full causal layers go to the
+fused kernel, every other layer is computed a block of query rows at a time.
+
+Two ways in, both chosen by the model's own code:
+
+- a model that asks `transformers.AttentionInterface` for its attention function gets ours, with a mask
+  (`AttentionMaskInterface`) that is evaluated only for the rows needed;
+- a model with attention code of its own (BLOOM, Falcon, MPT, GPT-J, …) is watched through a torch function mode, which sees
+  its softmax or its fused attention call. Such code makes (queries × keys) weights itself: run it in chunks.
+
+On exit, also by an exception, the model is as before.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from ropescope.errors import CaptureError
+from ropescope.measure.rowmask import RowMask, row_mask
+from ropescope.measure.softmax import Logits, SoftmaxRows, attend_in_blocks, key_head_groups, softmax_rows, weights_entropy
+
+IMPLEMENTATION = "ropescope"
+"""The name under which the attention function and its mask are registered with transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRows:
+    """Some rows of one attention call, for a block of query heads.
+
+    weights: [heads, rows, keys] fp32, the softmax probabilities the layer used; they sum to one together with `sink_logit`.
+    positions: [rows] absolute position of each query. key_start: absolute position of the first key.
+    entropy: [heads, rows] fp32, −Σ p ln p of each row in nats.
+    sink_logit: [heads, rows] fp32, the share that a learned sink logit takes (gpt-oss), else None.
+    reach: [rows, keys] bool, which keys the mask lets each query see; None: all keys up to the query's own position.
+    """
+
+    call: int
+    layer: int
+    heads: slice
+    n_heads: int
+    positions: Tensor
+    key_start: int
+    weights: Tensor
+    entropy: Tensor
+    sink_logit: Tensor | None
+    reach: Tensor | None
+
+
+Consumer = Callable[[AttentionRows], None]
+
+
+class Capture:
+    """The state of one capture: which rows, who takes them, and where in the network the forward pass is."""
+
+    def __init__(self, positions: Sequence[int], consume: Consumer) -> None:
+        self.positions = torch.as_tensor(sorted(set(positions)), dtype=torch.long)
+        self.consume = consume
+        self.calls = 0
+        self._layer = 0
+        self._last_query: weakref.ref[Tensor] | None = None
+
+    def start_forward(self, *_: Any) -> None:
+        self.calls = 0
+        self._layer = 0
+        self._last_query = None
+
+    def enter_layer(self, index: int) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            self._layer = index
+
+        return hook
+
+    def rows_within(self, first: int, count: int) -> Tensor:
+        """The chosen positions among the queries first…first+count−1."""
+        return self.positions[(self.positions >= first) & (self.positions < first + count)]
+
+    def read(self, logits: Logits, query: Tensor, first_query: int, key_start: int, mask: RowMask | Tensor | None) -> None:
+        """Hand over the rows of one attention call whose logits are made of `query` [1, H, q, d] and `logits.key`."""
+        if self._repeated(query):
+            return
+        positions = self.rows_within(first_query, query.shape[2])
+        call, self.calls = self.calls, self.calls + 1
+        if not len(positions):
+            return
+        chosen = (positions - first_query).to(query.device)
+        reach = _reach(mask, positions.to(query.device), chosen)
+        for heads, group in key_head_groups(logits, query, n_rows=len(positions)):
+            rows = softmax_rows(group, query[0, heads].index_select(1, chosen), chosen, positions, key_start, reach)
+            self._give(call, heads, query.shape[1], positions, key_start, rows, reach)
+
+    def read_weights(self, weights: Tensor) -> None:
+        """Hand over the rows of `weights` [1, H, q, k] that a model's own code has computed."""
+        n_queries, n_keys = weights.shape[2], weights.shape[3]
+        first = n_keys - n_queries
+        positions = self.rows_within(first, n_queries)
+        call, self.calls = self.calls, self.calls + 1
+        if not len(positions):
+            return
+        chosen = (positions - first).to(weights.device)
+        rows = weights[0].index_select(1, chosen).float()
+        result = SoftmaxRows(rows, weights_entropy(rows), None)
+        self._give(call, slice(0, weights.shape[1]), weights.shape[1], positions, 0, result, None)
+
+    def _give(
+        self,
+        call: int,
+        heads: slice,
+        n_heads: int,
+        positions: Tensor,
+        key_start: int,
+        rows: SoftmaxRows,
+        reach: Tensor | None,
+    ) -> None:
+        self.consume(
+            AttentionRows(
+                call=call,
+                layer=self._layer,
+                heads=heads,
+                n_heads=n_heads,
+                positions=positions,
+                key_start=key_start,
+                weights=rows.weights,
+                entropy=rows.entropy,
+                sink_logit=rows.sink_logit,
+                reach=reach,
+            )
+        )
+
+    def _repeated(self, query: Tensor) -> bool:
+        # Differential attention calls the same softmax twice, once for each half of the values: one reading is enough.
+        repeated = self._last_query is not None and self._last_query() is query
+        self._last_query = weakref.ref(query)
+        return repeated
+
+
+_active: ContextVar[Capture | None] = ContextVar("ropescope_capture", default=None)
+
+
+@contextmanager
+def capture(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[Capture]:
+    """Within the context, forward passes of `model` (batch size 1) hand `consume` the attention rows at `positions`.
+
+    positions: absolute query positions. Raises CaptureError for a model without decoder layers.
+    """
+    state = Capture(positions, consume)
+    owner, layers = decoder_layers(model)
+    with ExitStack() as stack:
+        for index, layer in enumerate(layers):
+            stack.callback(layer.register_forward_pre_hook(state.enter_layer(index)).remove)
+        stack.callback(owner.register_forward_pre_hook(state.start_forward).remove)
+        if uses_interface(model):
+            stack.enter_context(_through_interface(model))
+            token = _active.set(state)
+            stack.callback(_active.reset, token)
+        else:
+            stack.enter_context(_OwnAttention(model, state))
+        yield state
+
+
+def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
+    """The module that runs the decoder layers, and the layers: the longest ModuleList outside of any other."""
+    best: tuple[nn.Module, nn.ModuleList] | None = None
+    for module in model.modules():
+        for child in module.children():
+            if isinstance(child, nn.ModuleList) and len(child) and (best is None or len(child) > len(best[1])):
+                inside_other = best is not None and any(child is inner for inner in best[1].modules())
+                if not inside_other:
+                    best = (module, child)
+    if best is None:
+        raise CaptureError(f"{type(model).__name__} has no list of decoder layers: ropescope measures decoder-only models.")
+    return best
+
+
+def uses_interface(model: nn.Module) -> bool:
+    """Whether the model's own code asks transformers' AttentionInterface for its attention function."""
+    modules = {type(module).__module__ for module in model.modules()}
+    return any("ALL_ATTENTION_FUNCTIONS" in vars(sys.modules[name]) for name in modules if name in sys.modules)
+
+
+@contextmanager
+def _through_interface(model: nn.Module) -> Iterator[None]:
+    AttentionInterface.register(IMPLEMENTATION, _attention)
+    AttentionMaskInterface.register(IMPLEMENTATION, row_mask)
+    configs = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    before = [(config, config._attn_implementation) for config in configs.values()]
+    try:
+        for config, _ in before:
+            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
+            config._attn_implementation_internal = IMPLEMENTATION
+        yield
+    finally:
+        for config, implementation in before:
+            config._attn_implementation_internal = implementation
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: RowMask | Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """The attention function: output as SDPA's, rows to the active capture. Shapes as transformers': [1, H, N, d]."""
+    state = _active.get()
+    if isinstance(attention_mask, Tensor) and attention_mask.dim() == 4:
+        attention_mask = attention_mask[..., : key.shape[2]]
+    n_queries, n_keys = query.shape[2], key.shape[2]
+    if isinstance(attention_mask, RowMask):
+        first_query, key_start = attention_mask.q_offset, attention_mask.kv_offset
+    else:
+        first_query, key_start = n_keys - n_queries, 0
+    sinks = kwargs.get("s_aux")
+    logits = Logits(
+        key=key,
+        scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
+        softcap=kwargs.get("softcap"),
+        sinks=None if sinks is None else sinks.reshape(-1),
+        bias=kwargs.get("position_bias"),
+    )
+    causal = kwargs.get("is_causal")
+    if state is not None and causal is not False:
+        if query.shape[0] != 1:
+            raise CaptureError(f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time.")
+        state.read(logits, query, first_query, key_start, attention_mask)
+
+    fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == value.shape[-1]
+    if fused and not isinstance(attention_mask, RowMask):
+        output, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return output, None
+    if fused and attention_mask.is_plain_causal:  # type: ignore[union-attr]
+        output, _ = sdpa_attention_forward(module, query, key, value, None, dropout=dropout, scaling=scaling, **kwargs)
+        return output, None
+    return attend_in_blocks(query, value, logits, attention_mask, first_query, key_start), None
+
+
+class _OwnAttention(TorchFunctionMode):
+    """Watches a model whose attention modules call softmax, or the fused attention function, themselves."""
+
+    def __init__(self, model: nn.Module, state: Capture) -> None:
+        super().__init__()
+        self.state = state
+        self.depth = 0
+        self.hooks: list[Any] = []
+        self.modules = [
+            module
+            for module in model.modules()
+            if "attention" in type(module).__name__.lower() and not isinstance(module, nn.ModuleList)
+        ]
+
+    def __enter__(self) -> _OwnAttention:
+        for module in self.modules:
+            self.hooks.append(module.register_forward_pre_hook(self._enter_attention))
+            self.hooks.append(module.register_forward_hook(self._leave_attention, always_call=True))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        super().__exit__(*exc)
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks.clear()
+
+    def _enter_attention(self, *_: Any) -> None:
+        self.depth += 1
+
+    def _leave_attention(self, *_: Any) -> None:
+        self.depth -= 1
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.depth and func is F.scaled_dot_product_attention:
+            self._read_fused(*args, **kwargs)
+        output = func(*args, **kwargs)
+        if self.depth and func in _SOFTMAXES:
+            weights = output.unsqueeze(0) if output.dim() == 3 else output
+            if weights.dim() == 4 and weights.shape[3] >= weights.shape[2]:
+                self.state.read_weights(weights)
+        return output
+
+    def _read_fused(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        **_: Any,
+    ) -> None:
+        with torch._C.DisableTorchFunction():
+            logits = Logits(key=key, scale=query.shape[-1] ** -0.5 if scale is None else scale)
+            self.state.read(logits, query, key.shape[2] - query.shape[2], 0, attn_mask)
+
+
+_SOFTMAXES = {F.softmax, torch.softmax, Tensor.softmax}
+
+
+def _reach(mask: RowMask | Tensor | None, positions: Tensor, chosen: Tensor) -> Tensor | None:
+    """[rows, keys] bool or additive float for the chosen rows of a mask; None for the plain causal one."""
+    if mask is None:
+        return None
+    if isinstance(mask, RowMask):
+        return None if mask.is_plain_causal else mask.rows(positions)
+    rows = mask.expand(-1, -1, mask.shape[-2], -1)[0].index_select(1, chosen)
+    return rows[0] if rows.shape[0] == 1 else rows

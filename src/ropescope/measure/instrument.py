@@ -1,0 +1,189 @@
+"""From a source and a few wishes to a finished measurement, with its random-weights control if that is asked for."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ropescope.errors import MeasurementError
+from ropescope.measure.profile import DecayProfile
+from ropescope.measure.prompts import Corpus, embedded_text, file_text, random_corpus, text_corpus
+from ropescope.measure.protocol import FixedLength
+from ropescope.measure.report import measurement_report
+from ropescope.measure.run import Plan, Progress, measure
+from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Summary, summarise
+from ropescope.measure.weights import Weights, load, with_random_weights
+from ropescope.report.report import Report
+
+CorpusName = Literal["text", "random", "shuffled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure. `texts` or `dataset` replace the embedded text; `control` is "random-init" or None."""
+
+    source: str | Path | Mapping[str, Any]
+    revision: str | None = None
+    plan: Plan = Plan(FixedLength())
+    corpus: CorpusName = "text"
+    texts: tuple[Path, ...] = ()
+    dataset: str | None = None
+    column: str = "text"
+    seed: int = 0
+    dtype: str = "bfloat16"
+    device: str | None = None
+    control: str | None = None
+    trust_remote_code: bool = False
+    resume: bool = False
+    resamples: int = DEFAULT_RESAMPLES
+    legacy_first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.corpus not in ("text", "random", "shuffled"):
+            raise MeasurementError(f"--corpus must be text, random or shuffled, not {self.corpus!r}.")
+        if self.control not in (None, "random-init"):
+            raise MeasurementError(f"--control must be random-init, not {self.control!r}.")
+        if self.texts and self.dataset:
+            raise MeasurementError("Give --text or --dataset, not both.")
+        if (self.texts or self.dataset) and self.corpus == "random":
+            raise MeasurementError("--corpus random uses no text: leave out --text and --dataset, or --corpus.")
+        if self.resamples < 1000:
+            raise MeasurementError(f"--resamples must be at least 1000 for a 95 % interval, not {self.resamples}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished (or partial) measurement: profiles, their numbers, and which protocol leads the report."""
+
+    profile: DecayProfile
+    summary: Summary
+    control_profile: DecayProfile | None = None
+    control: Summary | None = None
+    legacy_first: bool = False
+
+    def report(self, kept_in: str | None = None) -> Report:
+        """The measurement as a Report; `kept_in` is the path its profile was saved under."""
+        return measurement_report(self.summary, self.control, legacy_first=self.legacy_first, kept_in=kept_in)
+
+    def save(self, path: Path) -> tuple[Path, ...]:
+        """Write the profile, and its control beside it; returns the paths."""
+        self.profile.save(path)
+        if self.control_profile is None:
+            return (path,)
+        beside = control_path(path)
+        self.control_profile.save(beside)
+        return (path, beside)
+
+
+def control_path(path: Path) -> Path:
+    """Where the control of a profile lies: profile.parquet → profile.control.parquet."""
+    return path.with_name(f"{path.stem}.control{path.suffix}")
+
+
+def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
+    """Load, measure, measure the control, and summarise. `say` hears what is going on, a line at a time.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished.
+    """
+    tell = say or (lambda _: None)
+    tell("Loading the weights")
+    weights = load(
+        request.source,
+        revision=request.revision,
+        dtype=request.dtype,
+        device=request.device,
+        trust_remote_code=request.trust_remote_code,
+    )
+    tell("Reading the corpus")
+    corpus = make_corpus(request, weights)
+    tell(f"Measuring {weights.source.name}")
+    profile = measure(weights, corpus, request.plan, resume=request.resume, progress=progress)
+    control = None if profile.partial else _measure_control(request, weights, corpus, profile, progress, tell)
+    return outcome(profile, control, request)
+
+
+def outcome(profile: DecayProfile, control: DecayProfile | None, request: Request) -> Outcome:
+    """Summarise a profile and its control."""
+
+    def numbers(of: DecayProfile) -> Summary:
+        return summarise(of, d_min=request.plan.d_min, resamples=request.resamples)
+
+    return Outcome(
+        profile=profile,
+        summary=numbers(profile),
+        control_profile=control,
+        control=None if control is None else numbers(control),
+        legacy_first=request.legacy_first,
+    )
+
+
+def show(path: Path, *, d_min: int = DEFAULT_D_MIN, resamples: int = DEFAULT_RESAMPLES, legacy_first: bool = False) -> Outcome:
+    """The outcome of a saved profile, with the control that lies beside it if there is one."""
+    beside = control_path(path)
+    control = DecayProfile.load(beside) if beside.exists() else None
+    request = Request(source={}, plan=Plan(FixedLength(), d_min=d_min), resamples=resamples, legacy_first=legacy_first)
+    return outcome(DecayProfile.load(path), control, request)
+
+
+def make_corpus(request: Request, weights: Weights) -> Corpus:
+    """The corpus that a request names, tokenised for the model."""
+    if request.corpus == "random":
+        vocabulary = weights.network.config.get_text_config().vocab_size
+        return random_corpus(vocabulary, weights.tokenizer, weights.special_ids, request.seed)
+    if request.dataset is not None:
+        from ropescope.models.datasets import fetch_dataset
+
+        paths, commit = fetch_dataset(request.dataset, column=request.column)
+        text, about = file_text(paths, request.column)
+        name, about = "dataset", f"{request.dataset}@{commit[:8]} ({about})"
+    elif request.texts:
+        text, about = file_text(request.texts, request.column)
+        name = "files"
+    else:
+        text, about = embedded_text()
+        name = "text"
+    shuffled = request.corpus == "shuffled"
+    return text_corpus(f"shuffled {name}" if shuffled else name, about, text, weights.tokenizer, request.seed, shuffled=shuffled)
+
+
+def require_writable(paths: tuple[Path, ...]) -> None:
+    """Raise MeasurementError now for a path that could not be written at the end of a long measurement."""
+    for path in paths:
+        folder = path.parent
+        if not folder.is_dir():
+            raise MeasurementError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
+        if path.is_dir():
+            raise MeasurementError(f"{path} is a folder: give a file name in it.")
+        if not os.access(folder, os.W_OK):
+            raise MeasurementError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose another folder.")
+
+
+def _measure_control(
+    request: Request,
+    weights: Weights,
+    corpus: Corpus,
+    profile: DecayProfile,
+    progress: Progress | None,
+    tell: Callable[[str], None],
+) -> DecayProfile | None:
+    if request.control is None:
+        return None
+    tell("Measuring the same network with random weights")
+    plan = request.plan
+    same = Plan(
+        protocol=plan.protocol,
+        prompts=profile.n_prompts,
+        d_min=plan.d_min,
+        chunk_tokens=plan.chunk_tokens,
+        beyond_trained=plan.beyond_trained,
+        legacy_length=plan.legacy_length,
+    )
+    try:
+        fresh = with_random_weights(weights, request.seed)
+        return measure(fresh, corpus, same, resume=request.resume, progress=progress)
+    except KeyboardInterrupt:
+        return None  # the measurement itself is complete and must not be lost with its control

@@ -1,0 +1,58 @@
+"""How much memory a forward pass needs at the least, what there is, and which length would fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ropescope.errors import MeasurementError
+
+
+def bytes_per_token(network: Any, n_rows: int) -> int:
+    """A lower bound on the bytes that one more token of context costs a forward pass: residual stream and MLP at their
+    widest, queries, keys and values of one layer, and the fp32 rows of one key head group."""
+    config = network.config.get_text_config()
+    hidden = int(getattr(config, "hidden_size", 0) or 0)
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    inner = max(inner) if isinstance(inner, list | tuple) else int(inner)
+    heads = getattr(config, "num_attention_heads", 1) or 1
+    heads = max(heads) if isinstance(heads, list | tuple) else int(heads)
+    element = torch.empty(0, dtype=network.dtype).element_size()
+    return element * (3 * hidden + 2 * inner) + 4 * (heads + n_rows)
+
+
+def available_bytes(device: torch.device) -> int:
+    """Free memory of the device (for the CPU: what can be had without swapping)."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def require_memory(network: Any, n_tokens: int, chunk_tokens: int, n_rows: int) -> None:
+    """Raise MeasurementError before a pass that cannot fit: on the CPU the system would end the program without a word."""
+    need = bytes_per_token(network, n_rows) * min(n_tokens, chunk_tokens)
+    if need > available_bytes(network.device):
+        raise too_little_memory(network, n_tokens, n_rows)
+
+
+def too_little_memory(network: Any, n_tokens: int, n_rows: int) -> MeasurementError:
+    """The error that names the length that would fit."""
+    free = available_bytes(network.device)
+    fits = min(n_tokens // 2, free // (2 * bytes_per_token(network, n_rows)))
+    rounded = 1 << max(0, fits.bit_length() - 1)
+    advice = f"about {rounded:,} tokens would fit: --length {rounded}" if rounded >= 64 else "free some memory"
+    return MeasurementError(
+        f"Out of memory at {n_tokens:,} tokens on {network.device} ({free / 2**30:.1f} GiB free); {advice}, "
+        "or let the prompt through in pieces with --chunk."
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch or Python means that memory ran out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

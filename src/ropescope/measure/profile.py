@@ -1,0 +1,285 @@
+"""DecayProfile: what a measurement saw, before any fit. Saved as one Parquet file that opens anywhere as a long table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ropescope.errors import FormatError, MeasurementError, MissingExtraError
+from ropescope.measure.protocol import FixedLength, legacy_distances
+from ropescope.measure.tally import LayerTally
+
+SCHEMA = "ropescope.profile/1"
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLayer:
+    """A measured attention layer: its place in the network, its kind, its query heads, and its window in tokens."""
+
+    index: int
+    kind: str
+    n_heads: int
+    n_kv_heads: int
+    window_tokens: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DecayProfile:
+    """Attention by distance for every prompt, layer and head. Heads that a layer lacks are NaN.
+
+    mass: [prompts, layers, heads, bins] mean attention of a query row in each distance bin, sink keys left out.
+    cells: [prompts, layers, bins] (row, key) pairs that the mask allows in each bin.
+    sink_mass: [prompts, layers, heads] share of the first `protocol.sinks` keys. sink_logit_mass: the same for learned sink
+    logits. entropy_nats: mean entropy of the rows.
+    legacy: [prompts, layers, heads, distances] the cells of the published protocol.
+    provenance: model, weights, corpus, seed, dtype, versions, machine, seconds; plain JSON data.
+    partial: some of the prompts asked for are missing.
+    """
+
+    protocol: FixedLength
+    layers: tuple[ProfileLayer, ...]
+    mass: Floats
+    cells: Integers
+    sink_mass: Floats
+    sink_logit_mass: Floats
+    entropy_nats: Floats
+    legacy: Floats
+    legacy_distances: tuple[int, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    partial: bool = False
+    schema: str = SCHEMA
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts were measured."""
+        return int(self.mass.shape[0])
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in every number, NaN equal to NaN."""
+        if not isinstance(other, DecayProfile):
+            return NotImplemented
+        for item in fields(self):
+            ours, theirs = getattr(self, item.name), getattr(other, item.name)
+            if isinstance(ours, np.ndarray):
+                if ours.dtype != theirs.dtype or not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
+                    return False
+            elif ours != theirs:
+                return False
+        return True
+
+    def __hash__(self) -> int:
+        return hash((self.schema, self.layers, self.mass.shape, self.mass.tobytes()))
+
+    @classmethod
+    def from_tallies(
+        cls,
+        protocol: FixedLength,
+        layers: Sequence[ProfileLayer],
+        tallies: Sequence[Sequence[LayerTally]],
+        n_tokens: int,
+        provenance: Mapping[str, Any],
+        *,
+        partial: bool = False,
+    ) -> DecayProfile:
+        """Put the tallies of all prompts (prompt by layer) into arrays. Raises MeasurementError if there is none."""
+        if not tallies:
+            raise MeasurementError("No prompt was finished, so there is nothing to show.")
+
+        def stack(name: str) -> Floats:
+            parts = [[getattr(tally, name) for tally in prompt] for prompt in tallies]
+            heads = max(part.shape[0] for part in parts[0])
+            full = np.full((len(parts), len(parts[0]), heads, *parts[0][0].shape[1:]), np.nan, dtype=np.float32)
+            for i, prompt in enumerate(parts):
+                for j, part in enumerate(prompt):
+                    full[i, j, : part.shape[0]] = part
+            return full
+
+        return cls(
+            protocol=protocol,
+            layers=tuple(layers),
+            mass=stack("mass"),
+            cells=np.array([[tally.cells for tally in prompt] for prompt in tallies], dtype=np.int64),
+            sink_mass=stack("sink_mass"),
+            sink_logit_mass=stack("sink_logit_mass"),
+            entropy_nats=stack("entropy_nats"),
+            legacy=stack("legacy"),
+            legacy_distances=legacy_distances(n_tokens),
+            provenance=dict(provenance),
+            partial=partial,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write one Parquet file: a row for every prompt, layer, head and distance bin (or published distance).
+
+        The file appears whole or not at all. Raises MeasurementError when it cannot be written.
+        """
+        pyarrow, parquet = _pyarrow()
+        header = {
+            "schema": self.schema,
+            "protocol": {item.name: getattr(self.protocol, item.name) for item in fields(FixedLength)},
+            "layers": [{item.name: getattr(layer, item.name) for item in fields(ProfileLayer)} for layer in self.layers],
+            "legacy_distances": list(self.legacy_distances),
+            "n_prompts": self.n_prompts,
+            "provenance": self.provenance,
+            "partial": self.partial,
+        }
+        table = pyarrow.concat_tables([self._fixed_table(pyarrow), self._legacy_table(pyarrow)])
+        table = table.replace_schema_metadata({b"ropescope": json.dumps(header).encode()})
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            parquet.write_table(table, temporary, compression="zstd", use_dictionary=["protocol", "kind"])
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise MeasurementError(
+                f"The profile cannot be written to {path} ({error.strerror or error}): choose another place with --out."
+            ) from error
+
+    @classmethod
+    def load(cls, path: Path) -> DecayProfile:
+        """Read what `save` wrote. Raises FormatError for any other file."""
+        pyarrow, parquet = _pyarrow()
+        path = Path(path)
+        try:
+            table = parquet.read_table(path)
+            header = json.loads(table.schema.metadata[b"ropescope"])
+        except FileNotFoundError as error:
+            raise FormatError(f"{path} does not exist: write a profile with `ropescope measure … --out {path}`.") from error
+        except (OSError, pyarrow.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{path} is no ropescope profile: write one with `ropescope measure … --out`.") from error
+        if header.get("schema") != SCHEMA:
+            raise FormatError(f"{path} has the schema {header.get('schema')!r}; this version reads {SCHEMA!r}.")
+        try:
+            return cls._from_table(table, header)
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise FormatError(f"{path} is damaged: its table does not match its header ({error}).") from error
+
+    @classmethod
+    def _from_table(cls, table: Any, header: Mapping[str, Any]) -> DecayProfile:
+        protocol = FixedLength(**header["protocol"])
+        layers = tuple(ProfileLayer(**layer) for layer in header["layers"])
+        distances = tuple(header["legacy_distances"])
+        heads, bins = max(layer.n_heads for layer in layers), len(protocol.edges) - 1
+        shape = (int(header["n_prompts"]), len(layers), heads)
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        fixed = np.asarray(table["protocol"]) == "fixed"
+
+        def grid(name: str, rows: NDArray[np.bool_], depth: int) -> Floats:
+            full = np.full((*shape, depth), np.nan, dtype=np.float32)
+            full[_indices(columns, rows, depth)] = columns[name][rows]
+            return full
+
+        cells = np.zeros((*shape[:2], bins), dtype=np.int64)
+        prompt, layer, _, slot = _indices(columns, fixed, bins)
+        cells[prompt, layer, slot] = columns["cells"][fixed]
+        return cls(
+            protocol=protocol,
+            layers=layers,
+            mass=grid("mass", fixed, bins),
+            cells=cells,
+            sink_mass=grid("sink_mass", fixed, bins)[..., 0],
+            sink_logit_mass=grid("sink_logit_mass", fixed, bins)[..., 0],
+            entropy_nats=grid("entropy_nats", fixed, bins)[..., 0],
+            legacy=grid("weight", ~fixed, len(distances)),
+            legacy_distances=distances,
+            provenance=header["provenance"],
+            partial=header["partial"],
+        )
+
+    def _fixed_table(self, pyarrow: Any) -> Any:
+        edges = self.protocol.edges
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight = self.mass * np.float32(self.protocol.rows) / self.cells[:, :, None, :]
+        shape = self.mass.shape
+        return self._table(
+            pyarrow,
+            "fixed",
+            shape,
+            low=edges[:-1],
+            high=edges[1:] - 1,
+            cells=np.broadcast_to(self.cells[:, :, None, :], shape),
+            weight=np.where(self.cells[:, :, None, :] > 0, weight, np.nan),
+            mass=self.mass,
+            per_head={name: getattr(self, name)[..., None] for name in ("sink_mass", "sink_logit_mass", "entropy_nats")},
+        )
+
+    def _legacy_table(self, pyarrow: Any) -> Any:
+        shape, distances = self.legacy.shape, np.array(self.legacy_distances, dtype=np.int64)
+        nothing = np.full((*shape[:3], 1), np.nan, dtype=np.float32)
+        return self._table(
+            pyarrow,
+            "legacy",
+            shape,
+            low=distances,
+            high=distances,
+            cells=np.ones(shape, dtype=np.int64),
+            weight=self.legacy,
+            mass=np.full(shape, np.nan, dtype=np.float32),
+            per_head=dict.fromkeys(("sink_mass", "sink_logit_mass", "entropy_nats"), nothing),
+        )
+
+    def _table(
+        self,
+        pyarrow: Any,
+        protocol: str,
+        shape: tuple[int, ...],
+        *,
+        low: Integers,
+        high: Integers,
+        cells: Integers,
+        weight: Floats,
+        mass: Floats,
+        per_head: Mapping[str, Floats],
+    ) -> Any:
+        prompt, layer, head, slot = (index.ravel() for index in np.indices(shape))
+        there = head < np.array([item.n_heads for item in self.layers])[layer]
+        prompt, layer, head, slot = prompt[there], layer[there], head[there], slot[there]
+
+        def column(values: NDArray[Any]) -> NDArray[Any]:
+            return np.broadcast_to(values, shape).ravel()[there]
+
+        return pyarrow.table(
+            {
+                "protocol": pyarrow.array([protocol], pyarrow.string()).take(pyarrow.array(np.zeros(len(slot), dtype=int))),
+                "prompt": prompt.astype(np.int32),
+                "call": layer.astype(np.int32),
+                "layer": np.array([item.index for item in self.layers], dtype=np.int32)[layer],
+                "kind": pyarrow.array([item.kind for item in self.layers], pyarrow.string()).take(pyarrow.array(layer)),
+                "head": head.astype(np.int32),
+                "bin": slot.astype(np.int32),
+                "distance_from": low[slot],
+                "distance_to": high[slot],
+                "cells": column(cells),
+                "weight": column(weight).astype(np.float32),
+                "mass": column(mass).astype(np.float32),
+                **{name: column(values).astype(np.float32) for name, values in per_head.items()},
+            }
+        )
+
+
+def _indices(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.bool_], depth: int) -> tuple[Integers, ...]:
+    """Where each row of the table belongs in [prompt, call, head, bin]; refuses indices outside of it."""
+    found = tuple(columns[name][rows].astype(np.int64) for name in ("prompt", "call", "head", "bin"))
+    if any(index.size and index.min() < 0 for index in found) or (found[3].size and found[3].max() >= depth):
+        raise ValueError("an index lies outside of the profile")
+    return found
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("Profiles are Parquet files: pip install 'ropescope[measure]'.") from error
+    return pyarrow, pyarrow.parquet

@@ -1,0 +1,386 @@
+"""A measurement as a Report: the answer in words first, then the numbers, each with its basis and its null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ropescope.measure.figures import figures
+from ropescope.measure.protocol import LEGACY_DISTANCES
+from ropescope.measure.shapes import ShapeComparison
+from ropescope.measure.summary import WINDOW_SHARES, Estimate, LayerSummary, LegacySummary, Summary
+from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.theory.decay import gamma_pade as pade_exponent
+
+_WINDOW_NAMES = tuple(f"D{round(100 * share)}" for share in WINDOW_SHARES)
+
+
+def measurement_report(
+    summary: Summary, control: Summary | None = None, *, legacy_first: bool = False, kept_in: str | None = None
+) -> Report:
+    """The report of a measurement and its random-weights control. `kept_in` is where the profile was saved."""
+    pade = predicted_exponent(summary)
+    return Report(
+        title=_title(summary),
+        verdict=_legacy_verdict(summary, control) if legacy_first else _verdict(summary, control),
+        facts=tuple(_facts(summary, control, pade)),
+        tables=tuple(_tables(summary, control)),
+        figures=figures(summary, control, pade),
+        caveats=tuple(_caveats(summary, control)),
+        next_steps=tuple(_next_steps(summary, control, kept_in)),
+        data=measurement_data(summary, control, legacy_first=legacy_first),
+    )
+
+
+def predicted_exponent(summary: Summary) -> float | None:
+    """γ_Padé at the measured length, for a model with one RoPE base; None without RoPE or with several bases."""
+    thetas = summary.provenance.get("rope_thetas", [])
+    return pade_exponent(thetas[0], summary.length) if len(thetas) == 1 else None
+
+
+def measurement_data(summary: Summary, control: Summary | None = None, *, legacy_first: bool = False) -> dict[str, Any]:
+    """The machine-readable result, which `--json` prints."""
+    data = _block(summary, legacy_first)
+    data["control"] = None if control is None else _block(control, legacy_first)
+    return data
+
+
+def _block(s: Summary, legacy_first: bool) -> dict[str, Any]:
+    fixed = {
+        "gamma": s.gamma.value,
+        "gamma_se": s.gamma.se,
+        "gamma_ci": _pair(s.gamma),
+        "gamma_mle": s.gamma_mle.value,
+        "gamma_mle_ci": _pair(s.gamma_mle),
+        "gamma_median": s.gamma_median,
+        "gamma_null": 0.0,
+        "r2": s.r2,
+    }
+    legacy = None if s.legacy is None else _legacy_data(s.legacy)
+    first = legacy if legacy_first and legacy is not None else fixed
+    headline = {name: first.get(name) for name in fixed}
+    return {
+        "schema": "ropescope.measurement/1",
+        "model": s.provenance.get("model"),
+        **headline,
+        "gamma_pade": predicted_exponent(s),
+        "mean_median_disagree": s.mean_median_disagree,
+        "sink_mass": s.sink_mass.value,
+        "sink_mass_ci": _pair(s.sink_mass),
+        "sink_logit_mass": s.sink_logit_mass,
+        "entropy_nats": s.entropy_nats,
+        "windows": {
+            name: {"tokens": window.value, "ci": _pair(window)}
+            for name, window in zip(_WINDOW_NAMES, s.windows, strict=True)
+        },
+        "shape": None if s.shape is None else _shape_data(s.shape),
+        "protocol": "legacy" if first is legacy else "fixed",
+        "corpus": s.provenance.get("corpus"),
+        "length": s.length,
+        "prompts": s.n_prompts,
+        "partial": s.partial,
+        "seconds": s.provenance.get("seconds"),
+        "fit": {"d_min": s.d_min, "d_max": s.d_max, "layers": s.fitted_layers},
+        "fixed": fixed,
+        "legacy": legacy,
+        "layers": [_layer_data(layer) for layer in s.layers],
+        "curve": {
+            "distance": list(s.curve.distance),
+            "weight": list(s.curve.weight),
+            "low": list(s.curve.low),
+            "high": list(s.curve.high),
+        },
+        "provenance": dict(s.provenance),
+    }
+
+
+def _legacy_data(legacy: LegacySummary) -> dict[str, Any]:
+    return {
+        "gamma": legacy.gamma.value,
+        "gamma_se": legacy.gamma.se,
+        "gamma_ci": _pair(legacy.gamma),
+        "r2": legacy.r2,
+        "gamma_null": legacy.gamma_null,
+        "r2_null": legacy.r2_null,
+        "distances": list(legacy.distances),
+        "weights": list(legacy.weights),
+        "layers": [{"gamma": layer.value, "gamma_ci": _pair(layer)} for layer in legacy.layers],
+    }
+
+
+def _shape_data(shape: ShapeComparison) -> dict[str, Any]:
+    return {
+        "best": shape.best,
+        "separable": shape.separable,
+        "equals": list(shape.equals),
+        "scores": [
+            {
+                "shape": score.name,
+                "held_out_nats": score.held_out_nats,
+                "behind_best_nats": score.behind_best_nats,
+                "half_width": score.behind_best_half_width,
+            }
+            for score in shape.scores
+        ],
+    }
+
+
+def _layer_data(layer: LayerSummary) -> dict[str, Any]:
+    return {
+        "index": layer.index,
+        "kind": layer.kind,
+        "gamma": layer.gamma.value,
+        "gamma_ci": _pair(layer.gamma),
+        "r2": layer.r2,
+        "sink_mass": layer.sink_mass.value,
+        "entropy_nats": layer.entropy_nats,
+        "windows": dict(zip(_WINDOW_NAMES, layer.windows, strict=True)),
+        "heads": [
+            {
+                "index": head.index,
+                "gamma": head.gamma.value,
+                "gamma_ci": _pair(head.gamma),
+                "r2": head.r2,
+                "sink_mass": head.sink_mass,
+                "entropy_nats": head.entropy_nats,
+                "windows": dict(zip(_WINDOW_NAMES, head.windows, strict=True)),
+            }
+            for head in layer.heads
+        ],
+    }
+
+
+def _title(s: Summary) -> str:
+    about = s.provenance.get("corpus_about", s.provenance.get("corpus"))
+    kind = " (random weights)" if s.provenance.get("random_init") else ""
+    return f"{s.provenance.get('model')}{kind} · {s.n_prompts} prompts of {s.length:,} tokens · {about}"
+
+
+def _verdict(s: Summary, control: Summary | None) -> str:
+    name = s.provenance.get("model")
+    partial = "Partial result: " if s.partial else ""
+    if s.gamma.value is None:
+        return f"{partial}{name}: no exponent, because no layer reaches enough distances at {s.length:,} tokens."
+    sentence = f"{partial}{name} attends with γ = {_with_interval(s.gamma)}: {_in_words(s.gamma.value)}"
+    if control is not None and control.gamma.value is not None:
+        spread = f" ± {control.gamma.se:.3f}" if control.gamma.se is not None else ""
+        sentence += f"; the same network with random weights gives {control.gamma.value:.3f}{spread}, so the decay is learned"
+        if not _beyond(s, control):
+            sentence = sentence.removesuffix(", so the decay is learned") + ", which is not told apart from it"
+    return sentence + "."
+
+
+def _in_words(gamma: float) -> str:
+    if gamma < -0.05:
+        return "it puts more weight on distant tokens than on near ones"
+    if gamma < 0.05:
+        return "it attends alike at all distances"
+    factor = 10**-gamma
+    return f"ten times the distance gets {factor:.2g} of the weight"
+
+
+def _beyond(s: Summary, control: Summary) -> bool:
+    if s.gamma.value is None or control.gamma.value is None:
+        return False
+    se = ((s.gamma.se or 0.0) ** 2 + (control.gamma.se or 0.0) ** 2) ** 0.5
+    return abs(s.gamma.value - control.gamma.value) > max(0.05, 3 * se)
+
+
+def _legacy_verdict(s: Summary, control: Summary | None) -> str:
+    name = s.provenance.get("model")
+    if s.legacy is None or s.legacy.gamma.value is None:
+        return f"{name}: the published protocol needs at least four of its distances; use a longer --length."
+    sentence = (
+        f"{name} reads γ = {_with_interval(s.legacy.gamma)} in the published protocol, where uniform attention already reads "
+        f"{s.legacy.gamma_null:.4f} (R² {s.legacy.r2_null:.4f})"
+    )
+    if control is not None and control.legacy is not None and control.legacy.gamma.value is not None:
+        sentence += f" and the same network with random weights {control.legacy.gamma.value:.3f}"
+    if s.gamma.value is not None:
+        sentence += f"; at one fixed length it is {_with_interval(s.gamma)}"
+    return sentence + "."
+
+
+def _with_interval(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.ci is None:
+        return f"{estimate.value:.3f} (one prompt: no error can be given)"
+    return f"{estimate.value:.3f} ± {estimate.se:.3f} (95 % {estimate.ci[0]:.3f} to {estimate.ci[1]:.3f})"
+
+
+def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact]:
+    protocol = s.provenance.get("protocol", {})
+    fixed = f"fixed length {s.length:,}, d from {s.d_min} to {s.d_max or '–'}, {s.fitted_layers} layers"
+    found = [
+        Fact("γ", _round(s.gamma.value), basis="measured", source=f"weighted least squares, {fixed}", interval=s.gamma.ci),
+        Fact("γ, maximum likelihood", _round(s.gamma_mle.value), source="bounded support", interval=s.gamma_mle.ci),
+        Fact("γ of uniform attention", 0.0, basis="formula", source="exact for this protocol: its null"),
+    ]
+    if control is not None:
+        found.append(
+            Fact("γ with random weights", _round(control.gamma.value), source="same prompts", interval=control.gamma.ci)
+        )
+    found += [
+        Fact("R² of the power law", _round(s.r2), source="log–log, weighted by ln d"),
+        Fact("shape", _shape_words(s.shape), source="held-out likelihood over prompts"),
+        Fact(
+            "attention on sinks",
+            _round(s.sink_mass.value),
+            source=f"first {protocol.get('sinks')} tokens",
+            interval=s.sink_mass.ci,
+        ),
+    ]
+    if s.sink_logit_mass:
+        found.append(Fact("attention on sink logits", _round(s.sink_logit_mass), source="learned, no token"))
+    for share, name, window in zip(WINDOW_SHARES, _WINDOW_NAMES, s.windows, strict=True):
+        source = f"last tokens that hold {share:.0%} of the attention, sinks aside"
+        found.append(Fact(name, _whole(window.value), unit="tokens", source=source, interval=window.ci))
+    if s.legacy is not None:
+        null = f"published protocol; its null: uniform attention reads {s.legacy.gamma_null:.4f}, R² {s.legacy.r2_null:.4f}"
+        found.append(Fact("γ, published protocol", _round(s.legacy.gamma.value), source=null, interval=s.legacy.gamma.ci))
+    if control is not None and control.legacy is not None:
+        found.append(
+            Fact(
+                "γ, published, random weights",
+                _round(control.legacy.gamma.value),
+                source="what the protocol makes of no decay",
+                interval=control.legacy.gamma.ci,
+            )
+        )
+    if pade is not None:
+        found.append(
+            Fact("γ_Padé", _round(pade), basis="formula", source=f"θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}")
+        )
+    found.append(Fact("time", s.provenance.get("seconds"), unit="s", source="forward passes"))
+    return found
+
+
+def _shape_words(shape: ShapeComparison | None) -> str:
+    if shape is None:
+        return "not compared (needs four prompts)"
+    if shape.separable:
+        return f"{shape.best}, ahead of all others"
+    return f"{shape.best}; not separable from {', '.join(name for name in shape.equals if name != shape.best)}"
+
+
+def _tables(s: Summary, control: Summary | None) -> list[Table]:
+    tables = [
+        Table(
+            title="Layers",
+            columns=(
+                Column("layer"),
+                Column("kind"),
+                Column("γ", format=".3f"),
+                Column("low", format=".3f"),
+                Column("high", format=".3f"),
+                Column("R²", format=".3f"),
+                Column("heads γ", ""),
+                Column("sinks", format=".3f"),
+                Column("D50", "tokens", ",.0f"),
+                Column("D90", "tokens", ",.0f"),
+                Column("entropy", "nats", ".2f"),
+            ),
+            rows=tuple(
+                (
+                    layer.index,
+                    layer.kind if layer.window_tokens is None else f"{layer.kind} {layer.window_tokens:,}",
+                    layer.gamma.value,
+                    layer.gamma.ci[0] if layer.gamma.ci else None,
+                    layer.gamma.ci[1] if layer.gamma.ci else None,
+                    layer.r2,
+                    _head_range(layer),
+                    layer.sink_mass.value,
+                    layer.windows[0],
+                    layer.windows[1],
+                    layer.entropy_nats,
+                )
+                for layer in s.layers
+            ),
+            note="low, high: 95 % interval over prompts. heads γ: least to largest over the layer's heads.",
+            limit=40,
+        )
+    ]
+    if s.shape is not None:
+        tables.append(
+            Table(
+                title="Which law",
+                columns=(Column("shape"), Column("law"), Column("behind the best", "nats", ".4f"), Column("±", "nats", ".4f")),
+                rows=tuple(
+                    (score.name, score.formula, score.behind_best_nats, score.behind_best_half_width)
+                    for score in s.shape.scores
+                ),
+                note="Held-out log-likelihood by prompt; a shape within its ± of the best cannot be told from it.",
+            )
+        )
+    not_applicable: Sequence[Mapping[str, Any]] = s.provenance.get("not_applicable_layers", [])
+    if not_applicable:
+        tables.append(
+            Table(
+                title="Layers without softmax attention",
+                columns=(Column("layer"), Column("kind")),
+                rows=tuple((layer["index"], layer["kind"]) for layer in not_applicable),
+                note="Not applicable: there is no attention by distance to measure.",
+                limit=8,
+            )
+        )
+    return tables
+
+
+def _head_range(layer: LayerSummary) -> str:
+    values = [head.gamma.value for head in layer.heads if head.gamma.value is not None]
+    return f"{min(values):.2f} … {max(values):.2f}" if values else "–"
+
+
+def _caveats(s: Summary, control: Summary | None) -> list[str]:
+    found = []
+    if s.partial or (control is not None and control.partial):
+        found.append("The measurement was interrupted: the numbers are of the prompts that were finished.")
+    if s.n_prompts == 1:
+        found.append("One prompt gives no error: intervals are over prompts.")
+    if s.mean_median_disagree:
+        found.append(
+            f"Mean and median over prompts disagree (γ {s.gamma.value:.3f} and {s.gamma_median:.3f}): some prompt is an outlier."
+        )
+    if s.r2 is not None and s.r2 < 0.9:
+        found.append(f"A power law explains only {s.r2:.0%} of the curve, so γ says little of its shape.")
+    if s.shape is not None and "power" not in s.shape.equals:
+        found.append(f"A pure power law is not the best description: {_shape_words(s.shape)}.")
+    if s.fitted_layers < len(s.layers):
+        found.append(
+            f"γ is of the {s.fitted_layers} layers that reach {s.d_max or 0:,} tokens; the other "
+            f"{len(s.layers) - s.fitted_layers} see a shorter window and are fitted within it."
+        )
+    if s.provenance.get("beyond_trained"):
+        found.append(
+            f"{s.provenance['n_tokens']:,} tokens is beyond the trained context ({s.provenance['context_length']:,}): "
+            "this is extrapolation."
+        )
+    if s.legacy is not None and len(s.legacy.distances) < len(LEGACY_DISTANCES):
+        found.append(f"The published protocol is cut at d = {s.legacy.distances[-1]:,}: its largest distances need 2,050 tokens.")
+    return found
+
+
+def _next_steps(s: Summary, control: Summary | None, kept_in: str | None) -> list[str]:
+    steps = []
+    if s.partial:
+        steps.append("Continue where it stopped: the same command with --resume.")
+    if control is None and not s.provenance.get("random_init"):
+        steps.append("See what this network gives with random weights: add --control random-init.")
+    if kept_in:
+        steps.append(f"Show it again: ropescope show-profile {kept_in}")
+    else:
+        steps.append("Keep the profile: add --out profile.parquet (opens in pandas, polars and DuckDB).")
+    return steps
+
+
+def _pair(estimate: Estimate) -> list[float] | None:
+    return None if estimate.ci is None else list(estimate.ci)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,202 @@
+"""The softmax of attention, for some rows or a block of rows at a time, from logits made as the layer makes them.
+
+logit(q, k) = softcap·tanh(q·k·scale / softcap) + bias + mask, and a learned sink logit joins the denominator. Everything is
+computed in fp32 from the queries and keys as they are, whatever their dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ropescope.measure.rowmask import RowMask
+
+# Temporary fp32 logits stay below this, whatever the length: small beside the activations of the model itself.
+_BLOCK_BYTES = 64 * 2**20
+_MASKED = torch.finfo(torch.float32).min
+
+
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """What makes a layer's attention logits, beside the queries.
+
+    key: [1, H_kv, keys, d]. sinks: [H] learned sink logits. bias: [1 or B, 1 or H, 1 or q, keys] added to the logits.
+    """
+
+    key: Tensor
+    scale: float
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    bias: Tensor | None = None
+
+    def heads(self, key_heads: slice, query_heads: slice) -> Logits:
+        """The same for some key heads and the query heads that use them."""
+        bias = self.bias
+        if bias is not None and bias.shape[1] > 1:
+            bias = bias[:, query_heads]
+        sinks = None if self.sinks is None else self.sinks[query_heads]
+        return replace(self, key=self.key[:, key_heads], bias=bias, sinks=sinks)
+
+    def of(self, query: Tensor, rows: Tensor | slice, n_keys: int) -> Tensor:
+        """[H, r, n_keys] fp32 for `query` [H, r, d] against the first n_keys keys; `rows` index the bias's query axis."""
+        key = self.key[0, :, :n_keys].float()
+        grouped = query.float().reshape(key.shape[0], -1, query.shape[-1])
+        scores = torch.matmul(grouped, key.transpose(1, 2)).mul_(self.scale)
+        scores = scores.view(query.shape[0], query.shape[1], n_keys)
+        if self.softcap is not None:
+            scores = scores.div_(self.softcap).tanh_().mul_(self.softcap)
+        if self.bias is not None:
+            bias = self.bias[0, ..., :n_keys]
+            scores += bias if bias.shape[1] == 1 else bias[:, rows]
+        return scores
+
+
+def key_head_groups(logits: Logits, query: Tensor, n_rows: int) -> Iterator[tuple[slice, Logits]]:
+    """Query-head slices with their logits, such that the logits of `n_rows` rows fit in a block."""
+    n_heads, n_key_heads = query.shape[1], logits.key.shape[1]
+    shared = n_heads // n_key_heads
+    bytes_per_key_head = 4 * logits.key.shape[2] * (shared * n_rows + logits.key.shape[3])
+    step = max(1, _BLOCK_BYTES // bytes_per_key_head)
+    for start in range(0, n_key_heads, step):
+        stop = min(start + step, n_key_heads)
+        heads = slice(start * shared, stop * shared)
+        yield heads, logits.heads(slice(start, stop), heads)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxRows:
+    """Probabilities [H, r, keys], their entropy [H, r] in nats, and the share [H, r] of the sink logits if there are any."""
+
+    weights: Tensor
+    entropy: Tensor
+    sink_logit: Tensor | None
+
+
+def softmax_rows(
+    logits: Logits, query: Tensor, rows: Tensor, positions: Tensor, key_start: int, reach: Tensor | None
+) -> SoftmaxRows:
+    """The softmax of the query rows `query` [H, r, d].
+
+    rows: [r] index of each row among the call's queries. positions: [r] absolute. reach: [r, keys] bool (or an additive
+    float mask, [r, keys] or [H, r, keys]); None means causal.
+    """
+    n_keys = logits.key.shape[2]
+    scores = logits.of(query, rows, n_keys)
+    if reach is None:
+        # A slice a row touches only the keys ahead; a boolean fill of the whole block costs more than the softmax.
+        for i, position in enumerate(positions.tolist()):
+            scores[:, i, position + 1 - key_start :] = _MASKED
+    else:
+        scores += additive(reach)
+    weights, sink = _softmax(scores, logits.sinks)
+    return SoftmaxRows(weights, _entropy(weights, scores, sink), sink)
+
+
+def weights_entropy(weights: Tensor) -> Tensor:
+    """Entropy [H, r] in nats of given probabilities [H, r, keys]."""
+    return -torch.linalg.vecdot(weights, weights.clamp_min(torch.finfo(weights.dtype).tiny).log())
+
+
+def _entropy(weights: Tensor, scores: Tensor, sink: Tensor | None) -> Tensor:
+    # −Σ p ln p with ln p = score − ln Z, and ln Z read off the largest entry: two passes, no logarithm of every weight.
+    log_total = scores.amax(dim=-1) - weights.amax(dim=-1).log()
+    kept = 1.0 if sink is None else 1.0 - sink
+    entropy = kept * log_total - torch.linalg.vecdot(weights, scores)
+    return entropy if sink is None else entropy - torch.xlogy(sink, sink)
+
+
+def additive(allowed: Tensor) -> Tensor:
+    """A boolean mask as the fp32 number to add to logits; an additive mask as it is."""
+    if allowed.dtype != torch.bool:
+        return allowed
+    return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, _MASKED)
+
+
+def attend_in_blocks(
+    query: Tensor,
+    value: Tensor,
+    logits: Logits,
+    mask: RowMask | Tensor | None,
+    first_query: int,
+    key_start: int,
+) -> Tensor:
+    """The attention output [1, q, H, d_v], a block of query rows at a time and over the keys that the block can reach.
+
+    The fused kernel does each block where it can (no soft-cap, no sink logits); otherwise the softmax is written out.
+    """
+    n_queries, n_keys = query.shape[2], logits.key.shape[2]
+    n_key_heads, shared = logits.key.shape[1], query.shape[1] // logits.key.shape[1]
+    fused = logits.softcap is None and logits.sinks is None and logits.bias is None
+    output = query.new_empty(1, n_queries, query.shape[1], value.shape[-1])
+    bytes_per_row = 4 * n_keys * (1 if fused else query.shape[1])
+    step = max(16, min(1024, _BLOCK_BYTES // bytes_per_row))
+    for start in range(0, n_queries, step):
+        stop = min(start + step, n_queries)
+        allowed = _allowed(mask, start, stop, first_query, key_start, n_keys, query.device)
+        low, high = _extent(allowed)
+        allowed = allowed[..., low:high]
+        if fused:
+            # One key head and its query heads make one batch entry, so keys and values are viewed, never repeated.
+            block = F.scaled_dot_product_attention(
+                query[0, :, start:stop].unflatten(0, (n_key_heads, shared)),
+                logits.key[0, :, None, low:high].expand(-1, shared, -1, -1),
+                value[0, :, None, low:high].expand(-1, shared, -1, -1),
+                attn_mask=allowed if allowed.dim() == 2 else allowed.unflatten(0, (-1, allowed.shape[0])),
+                scale=logits.scale,
+            ).flatten(0, 1)
+        else:
+            trimmed = replace(
+                logits,
+                key=logits.key[:, :, low:high],
+                bias=None if logits.bias is None else logits.bias[..., low:high],
+            )
+            scores = trimmed.of(query[0, :, start:stop], slice(start, stop), high - low)
+            scores += additive(allowed)
+            weights, _ = _softmax(scores, logits.sinks)
+            weights = weights.to(value.dtype).view(n_key_heads, -1, high - low)
+            block = torch.matmul(weights, value[0, :, low:high]).view(query.shape[1], stop - start, -1)
+        output[0, start:stop] = block.transpose(0, 1)
+    return output
+
+
+def _softmax(scores: Tensor, sinks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    if sinks is None:
+        return scores.softmax(dim=-1), None
+    sinks = sinks.float()[:, None, None]
+    top = torch.maximum(scores.amax(dim=-1, keepdim=True), sinks)
+    weights = (scores - top).exp_()
+    sink = (sinks - top).exp()
+    total = weights.sum(dim=-1, keepdim=True) + sink
+    return weights.div_(total), (sink / total).squeeze(-1)
+
+
+def _allowed(
+    mask: RowMask | Tensor | None,
+    start: int,
+    stop: int,
+    first_query: int,
+    key_start: int,
+    n_keys: int,
+    device: torch.device,
+) -> Tensor:
+    if mask is None:
+        keys = torch.arange(n_keys, device=device) + key_start
+        return keys[None, :] <= torch.arange(first_query + start, first_query + stop, device=device)[:, None]
+    if isinstance(mask, Tensor):
+        rows = mask[0, :, start:stop]
+        return rows[0] if rows.shape[0] == 1 else rows
+    return mask.block(start, stop)
+
+
+def _extent(allowed: Tensor) -> tuple[int, int]:
+    """First and one past the last key that any row of a boolean mask can reach; all keys for an additive one."""
+    if allowed.dtype != torch.bool:
+        return 0, allowed.shape[-1]
+    reached = allowed.reshape(-1, allowed.shape[-1]).any(dim=0).nonzero()
+    return int(reached[0]), int(reached[-1]) + 1

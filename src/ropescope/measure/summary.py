@@ -1,0 +1,341 @@
+"""A profile in, numbers out: exponents with intervals, windows, sinks, shapes, and the published protocol beside its null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ropescope.errors import MeasurementError
+from ropescope.measure.bootstrap import bootstrap_interval, bootstrap_se, resample_weights, resampled
+from ropescope.measure.exponent import DistanceBins, fit_power_law, maximum_likelihood_exponent, windows_tokens
+from ropescope.measure.profile import DecayProfile
+from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
+from ropescope.measure.shapes import ShapeComparison, compare_shapes
+
+Array = NDArray[np.float64]
+
+DEFAULT_D_MIN = 10
+DEFAULT_RESAMPLES = 2000
+WINDOW_SHARES = (0.5, 0.9, 0.99)
+_LEAST_BINS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its standard error and 95 % interval over prompts; None where it cannot be had."""
+
+    value: float | None
+    se: float | None = None
+    ci: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, value: Any, resamples: Array, n_prompts: int) -> Estimate:
+        """From the value on all prompts and its bootstrap resamples [resamples]."""
+        if not np.isfinite(value):
+            return cls(None)
+        if n_prompts < 2 or not np.isfinite(resamples).all():
+            return cls(float(value))
+        low, high = bootstrap_interval(resamples, n_prompts)
+        return cls(float(value), float(bootstrap_se(resamples, n_prompts)), (float(low), float(high)))
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSummary:
+    """One query head."""
+
+    index: int
+    gamma: Estimate
+    r2: float | None
+    sink_mass: float
+    entropy_nats: float
+    windows: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """One attention layer: the fit of its head-averaged curve, and of each head. `reach` is the largest distance fitted."""
+
+    index: int
+    kind: str
+    window_tokens: int | None
+    reach: int | None
+    gamma: Estimate
+    r2: float | None
+    sink_mass: Estimate
+    entropy_nats: float
+    windows: tuple[float, ...]
+    heads: tuple[HeadSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The mean decay for figures: A(d) at each bin's geometric distance, with its interval, and the fitted line."""
+
+    distance: tuple[float, ...]
+    weight: tuple[float, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    median: tuple[float, ...]
+    fitted: tuple[float | None, ...]
+    cumulative: tuple[float, ...]
+    window_of_bin: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LegacySummary:
+    """The published protocol on the same passes: OLS over d ≥ 30 of one cell a distance, and what uniform attention gives."""
+
+    distances: tuple[int, ...]
+    weights: tuple[float, ...]
+    gamma: Estimate
+    r2: float | None
+    gamma_null: float
+    r2_null: float
+    layers: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a measurement says. `gamma` is of the curve averaged over the heads of the layers that reach farthest."""
+
+    gamma: Estimate
+    r2: float | None
+    gamma_mle: Estimate
+    gamma_median: float | None
+    mean_median_disagree: bool
+    d_min: int
+    d_max: int | None
+    fitted_layers: int
+    sink_mass: Estimate
+    sink_logit_mass: float
+    entropy_nats: float
+    windows: tuple[Estimate, ...]
+    shape: ShapeComparison | None
+    layers: tuple[LayerSummary, ...]
+    curve: Curve
+    legacy: LegacySummary | None
+    n_prompts: int
+    length: int
+    partial: bool
+    provenance: Mapping[str, Any]
+
+
+def summarise(
+    profile: DecayProfile, *, d_min: int = DEFAULT_D_MIN, resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+) -> Summary:
+    """All numbers of a profile. Distances from `d_min` on are fitted; intervals are 95 % cluster bootstraps over prompts.
+
+    Raises MeasurementError when d_min leaves no distances to fit.
+    """
+    if d_min < 1 or 4 * d_min > profile.protocol.max_distance:
+        raise MeasurementError(
+            f"d_min must lie between 1 and a quarter of the largest distance ({profile.protocol.max_distance // 4} "
+            f"tokens here), not {d_min}."
+        )
+    weights = resample_weights(profile.n_prompts, max(1, resamples), seed)
+    ranges = [_fitted_bins(profile, layer, d_min) for layer in range(len(profile.layers))]
+    reach = [int(profile.protocol.edges[bins[-1] + 1] - 1) if len(bins) else 0 for bins in ranges]
+    group = [layer for layer, far in enumerate(reach) if far == max(reach) and far > 0]
+    return _summary(profile, d_min, weights, ranges, reach, group)
+
+
+def _summary(
+    profile: DecayProfile,
+    d_min: int,
+    weights: Array,
+    ranges: list[NDArray[np.int64]],
+    reach: list[int],
+    group: list[int],
+) -> Summary:
+    n = profile.n_prompts
+    edges = profile.protocol.edges
+    mass = profile.mass.astype(np.float64)
+    group_mass = np.nanmean(mass[:, group], axis=(1, 2)) if group else np.full((n, len(edges) - 1), np.nan)
+    selected = ranges[group[0]] if group else np.array([], dtype=np.int64)
+    bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
+    curve_mass = group_mass[:, selected]
+
+    def gamma_of(values: Array) -> Array:
+        return fit_power_law(bins.log_distance, values / bins.count, bins.log_width).gamma
+
+    def mle_of(values: Array) -> Array:
+        return maximum_likelihood_exponent(values, bins)
+
+    fit = fit_power_law(bins.log_distance, curve_mass.mean(axis=0) / bins.count, bins.log_width)
+    gamma = Estimate.of(fit.gamma, resampled(curve_mass, weights, gamma_of), n)
+    median = float(gamma_of(np.median(curve_mass, axis=0))) if group else np.nan
+    all_mass = np.nanmean(mass, axis=(1, 2))
+    windows = windows_tokens(all_mass.mean(axis=0), edges, WINDOW_SHARES)
+    window_resamples = resampled(all_mass, weights, lambda values: windows_tokens(values, edges, WINDOW_SHARES))
+    sink = np.nanmean(profile.sink_mass.astype(np.float64), axis=(1, 2))
+    layers = tuple(
+        _layer_summary(profile, layer, ranges[layer], reach[layer], weights) for layer in range(len(profile.layers))
+    )
+    return Summary(
+        gamma=gamma,
+        r2=_number(fit.r2),
+        gamma_mle=Estimate.of(mle_of(curve_mass.mean(axis=0)), resampled(curve_mass, weights, mle_of), n),
+        gamma_median=_number(median),
+        mean_median_disagree=_disagree(gamma, median),
+        d_min=d_min,
+        d_max=max(reach) or None,
+        fitted_layers=len(group),
+        sink_mass=Estimate.of(sink.mean(), weights @ sink, n),
+        sink_logit_mass=float(np.nanmean(profile.sink_logit_mass)),
+        entropy_nats=float(np.nanmean(profile.entropy_nats)),
+        windows=tuple(Estimate.of(windows[i], window_resamples[:, i], n) for i in range(len(WINDOW_SHARES))),
+        shape=compare_shapes(curve_mass, bins) if group else None,
+        layers=layers,
+        curve=_curve(profile, group, group_mass, all_mass, selected, fit.gamma, fit.log_amplitude, weights),
+        legacy=_legacy(profile, weights),
+        n_prompts=n,
+        length=profile.protocol.length,
+        partial=profile.partial,
+        provenance=profile.provenance,
+    )
+
+
+def _fitted_bins(profile: DecayProfile, layer: int, d_min: int) -> NDArray[np.int64]:
+    """Indices of the bins of a layer that are fitted: from d_min on, as far as every row of every prompt reaches them.
+
+    A bin that only some rows reach would mix rows of different context lengths, the flaw of the published protocol.
+    """
+    edges = profile.protocol.edges
+    low, high = edges[:-1], edges[1:] - 1
+    full = (profile.cells[:, layer] == profile.protocol.rows * (high - low + 1)).all(axis=0)
+    first = int(np.searchsorted(low, d_min))
+    within = full & (high <= profile.protocol.max_distance)
+    last = first
+    while last < len(low) and within[last]:
+        last += 1
+    return np.arange(first, last) if last - first >= _LEAST_BINS else np.array([], dtype=np.int64)
+
+
+def _layer_summary(
+    profile: DecayProfile, layer: int, selected: NDArray[np.int64], reach: int, weights: Array
+) -> LayerSummary:
+    info, n, edges = profile.layers[layer], profile.n_prompts, profile.protocol.edges
+    mass = profile.mass[:, layer, : info.n_heads].astype(np.float64)
+    sink = profile.sink_mass[:, layer, : info.n_heads].astype(np.float64)
+    entropy = profile.entropy_nats[:, layer, : info.n_heads].astype(np.float64)
+    windows = windows_tokens(mass.mean(axis=0), edges, WINDOW_SHARES)
+    layer_windows = windows_tokens(mass.mean(axis=(0, 1)), edges, WINDOW_SHARES)
+    nothing = np.full((1, info.n_heads), np.nan)
+    gamma = r2 = nothing[0]
+    head_resamples, layer_fit, layer_resamples = nothing, (np.nan, np.nan), nothing[:, 0]
+    if len(selected):
+        bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
+
+        def gamma_of(values: Array) -> Array:
+            return fit_power_law(bins.log_distance, values / bins.count, bins.log_width).gamma
+
+        heads = fit_power_law(bins.log_distance, mass.mean(axis=0)[:, selected] / bins.count, bins.log_width)
+        gamma, r2 = heads.gamma, heads.r2
+        head_resamples = resampled(mass[:, :, selected], weights, gamma_of)
+        together = mass.mean(axis=1)[:, selected]
+        fit = fit_power_law(bins.log_distance, together.mean(axis=0) / bins.count, bins.log_width)
+        layer_fit, layer_resamples = (fit.gamma, fit.r2), resampled(together, weights, gamma_of)  # type: ignore[assignment]
+    return LayerSummary(
+        index=info.index,
+        kind=info.kind,
+        window_tokens=info.window_tokens,
+        reach=reach or None,
+        gamma=Estimate.of(layer_fit[0], layer_resamples, n),
+        r2=_number(layer_fit[1]),
+        sink_mass=Estimate.of(sink.mean(), weights @ sink.mean(axis=1), n),
+        entropy_nats=float(entropy.mean()),
+        windows=tuple(float(value) for value in layer_windows),
+        heads=tuple(
+            HeadSummary(
+                index=head,
+                gamma=Estimate.of(gamma[head], head_resamples[:, head], n),
+                r2=_number(r2[head]),
+                sink_mass=float(sink[:, head].mean()),
+                entropy_nats=float(entropy[:, head].mean()),
+                windows=tuple(float(value) for value in windows[head]),
+            )
+            for head in range(info.n_heads)
+        ),
+    )
+
+
+def _curve(
+    profile: DecayProfile,
+    group: list[int],
+    group_mass: Array,
+    all_mass: Array,
+    selected: NDArray[np.int64],
+    gamma: Array,
+    log_amplitude: Array,
+    weights: Array,
+) -> Curve:
+    edges = profile.protocol.edges
+    total = all_mass.mean(axis=0)
+    cumulative = total.cumsum() / total.sum()
+    shown = np.array([], dtype=np.int64)
+    if group:
+        reached = profile.cells[:, group].sum(axis=(0, 1)) > 0
+        shown = np.flatnonzero(reached & (edges[:-1] >= 1) & (edges[1:] - 1 <= profile.protocol.max_distance))
+    bins = DistanceBins.between(edges[shown], edges[shown + 1] - 1)
+    cells = profile.cells[:, group].mean(axis=1)[:, shown] / profile.protocol.rows if group else np.ones((1, 0))
+    per_prompt = group_mass[:, shown] / cells
+    interval = bootstrap_interval(weights @ per_prompt, profile.n_prompts)
+    fitted = np.isin(shown, selected)
+    line = np.exp(log_amplitude - gamma * bins.log_distance)
+    return Curve(
+        distance=tuple(np.exp(bins.log_distance).tolist()),
+        weight=tuple(per_prompt.mean(axis=0).tolist()),
+        low=tuple(_number(value) for value in interval[0]),
+        high=tuple(_number(value) for value in interval[1]),
+        median=tuple(np.median(per_prompt, axis=0).tolist()),
+        fitted=tuple(_number(value) if inside else None for value, inside in zip(line, fitted, strict=True)),
+        cumulative=tuple(cumulative.tolist()),
+        window_of_bin=tuple(int(edge) for edge in edges[1:]),
+    )
+
+
+def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
+    distances = np.array(profile.legacy_distances)
+    fitted = distances >= LEGACY_FIT_FROM
+    if fitted.sum() < _LEAST_BINS:
+        return None
+    log_distance = np.log(distances[fitted])
+    cells = profile.legacy.astype(np.float64)
+
+    def gamma_of(values: Array) -> Array:
+        return fit_power_law(log_distance, values).gamma
+
+    mean = np.nanmean(cells, axis=(1, 2))
+    fit = fit_power_law(log_distance, mean.mean(axis=0)[fitted])
+    null = fit_power_law(log_distance, 1.0 / (distances[fitted] + LEGACY_KEY + 1))
+    by_layer = np.nanmean(cells, axis=2)[..., fitted]
+    return LegacySummary(
+        distances=profile.legacy_distances,
+        weights=tuple(mean.mean(axis=0).tolist()),
+        gamma=Estimate.of(fit.gamma, resampled(mean[:, fitted], weights, gamma_of), profile.n_prompts),
+        r2=_number(fit.r2),
+        gamma_null=float(null.gamma),
+        r2_null=float(null.r2),
+        layers=tuple(
+            Estimate.of(
+                gamma_of(by_layer[:, layer].mean(axis=0)),
+                resampled(by_layer[:, layer], weights, gamma_of),
+                profile.n_prompts,
+            )
+            for layer in range(len(profile.layers))
+        ),
+    )
+
+
+def _disagree(gamma: Estimate, median: float) -> bool:
+    if gamma.value is None or not np.isfinite(median):
+        return False
+    return abs(gamma.value - median) > max(0.05, 3 * (gamma.se or 0.0))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

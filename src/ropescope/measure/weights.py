@@ -1,0 +1,203 @@
+"""A source in, a transformers model in memory out, with its tokenizer where it has one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ropescope.errors import MeasurementError, SourceError
+from ropescope.models.model import Model
+from ropescope.models.opening import open as open_model
+from ropescope.models.source import Source, resolve
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A loaded network. `fingerprint` names the exact weights: a commit hash, or the SHA-256 of the file(s)."""
+
+    network: Any
+    tokenizer: Any | None
+    model: Model
+    source: Source
+    fingerprint: str
+    random_init: bool = False
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids that the config names as BOS, EOS or padding."""
+        config = self.network.config.get_text_config()
+        found: list[int] = []
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            value = getattr(config, name, None)
+            found.extend([value] if isinstance(value, int) else list(value or ()))
+        return tuple(found)
+
+
+def load(
+    source: str | Path | Mapping[str, Any],
+    *,
+    revision: str | None = None,
+    dtype: str = "bfloat16",
+    device: str | None = None,
+    trust_remote_code: bool = False,
+) -> Weights:
+    """Load the weights of `source` (safetensors or GGUF only) in `dtype` on `device` (default: the GPU if there is one).
+
+    Raises SourceError when the source has no readable weights, in a sentence that says what to do.
+    """
+    from transformers import AutoModelForCausalLM
+
+    if dtype not in DTYPES:
+        raise MeasurementError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}.")
+    place = _device(device)
+    found = resolve(source, revision=revision)
+    if found.kind == "dict":
+        raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
+    where, arguments = _arguments(found)
+    with _quiet_transformers():
+        try:
+            network = AutoModelForCausalLM.from_pretrained(
+                where,
+                **arguments,
+                **({} if found.kind == "gguf" else {"use_safetensors": True}),
+                dtype=DTYPES[dtype],
+                attn_implementation=None,
+                trust_remote_code=trust_remote_code,
+            )
+        except Exception as error:  # transformers raises many kinds; the user needs one sentence
+            raise SourceError(_why_not_loaded(found, error)) from error
+        network = network.to(place).eval()
+        tokenizer = _tokenizer(where, arguments, trust_remote_code)
+    return Weights(
+        network=network,
+        tokenizer=tokenizer,
+        model=open_model(found),
+        source=found,
+        fingerprint=found.revision or _files_sha256(found),
+    )
+
+
+def with_random_weights(weights: Weights, seed: int) -> Weights:
+    """The same architecture with fresh weights, as transformers initialises it: the control of every measurement."""
+    from transformers import AutoModelForCausalLM
+
+    network = weights.network
+    torch.manual_seed(seed)
+    with _quiet_transformers():
+        fresh = AutoModelForCausalLM.from_config(network.config, dtype=network.dtype)
+    return Weights(
+        network=fresh.to(network.device).eval(),
+        tokenizer=weights.tokenizer,
+        model=weights.model,
+        source=weights.source,
+        fingerprint=f"random-init:{seed}",
+        random_init=True,
+    )
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MeasurementError(f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}): try --device cpu.") from error
+    return device
+
+
+def _arguments(source: Source) -> tuple[str, dict[str, Any]]:
+    if source.kind == "gguf":
+        from transformers import GgufConfig
+
+        assert source.path is not None
+        return str(source.path.parent), {
+            "gguf_file": source.path.name,
+            "quantization_config": GgufConfig(dequantize=True),
+        }
+    if source.kind == "folder":
+        return str(source.path), {}
+    assert source.repo_id is not None
+    return source.repo_id, {"revision": source.revision}
+
+
+def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
+    from transformers import AutoTokenizer
+
+    passed = {name: value for name, value in arguments.items() if name != "quantization_config"}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
+    except Exception:  # absent, broken or of an unknown kind: random tokens still work without it
+        return None
+    return tokenizer if len(tokenizer) else None
+
+
+def _why_not_loaded(source: Source, error: Exception) -> str:
+    cause = " ".join(str(error).split()) or type(error).__name__
+    lowered = cause.lower()
+    name = source.name
+    if "trust_remote_code" in lowered:
+        return f"{name} needs code from its own repository, which is never run unasked: add --trust-remote-code if you trust it."
+    if "no file named" in lowered or "does not appear to have" in lowered or "safetensors" in lowered and "not" in lowered:
+        return f"{name} has no safetensors weights that can be read ({_short(cause)}): ropescope reads safetensors and GGUF only."
+    if any(word in lowered for word in ("header", "incomplete", "deserializ", "truncated", "cannot reshape", "mmap")):
+        return f"The weights of {name} are damaged or cut short ({_short(cause)}): download them again."
+    if isinstance(error, MemoryError) or "out of memory" in lowered or "can't allocate" in lowered:
+        return f"{name} does not fit in memory ({_short(cause)}): use a smaller model or --dtype bfloat16."
+    if "unrecognized" in lowered or "not recognize" in lowered or "does not support" in lowered or "not supported" in lowered:
+        return f"transformers cannot load {name} as a causal language model ({_short(cause)})."
+    return f"{name} cannot be loaded: {_short(cause)}"
+
+
+def _short(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _files_sha256(source: Source) -> str:
+    """One hash for the weights of a local source: of the file, or of every weight file in name order."""
+    digest = source.sha256()
+    if digest is not None:
+        return digest
+    assert source.path is not None
+    whole = hashlib.sha256()
+    for path in sorted(source.path.glob("*.safetensors")):
+        with path.open("rb") as file:
+            whole.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """transformers' bars and warnings would bury the answer; its errors still come as errors."""
+    from transformers.utils import logging as transformers_logging
+
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    others = {name: logging.getLogger(name).level for name in ("gguf", "huggingface_hub")}
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    for name in others:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+        for name, value in others.items():
+            logging.getLogger(name).setLevel(value)
+        if before is None:
+            del os.environ["TQDM_DISABLE"]
+        else:
+            os.environ["TQDM_DISABLE"] = before
