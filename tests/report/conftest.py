@@ -8,6 +8,7 @@ import random
 import pytest
 
 from ropescope.report import Column, Fact, Figure, Report, Table
+from ropescope.report.theme import LOG_AXIS
 
 
 def build_report() -> Report:
@@ -88,8 +89,20 @@ def _decay(distances: list[int], rng: random.Random) -> Figure:
         for d in distances:
             mean = 0.12 * d**-gamma * math.exp(rng.gauss(0, 0.06)) if gamma else 1 / 2048
             values.append({"distance": d, "attention": mean, "low": mean / 1.15, "high": mean * 1.15, "on": name})
-    x = {"field": "distance", "type": "quantitative", "scale": {"type": "log"}, "title": "distance (tokens)"}
-    y = {"field": "attention", "type": "quantitative", "scale": {"type": "log"}, "title": "mean attention"}
+    x = {
+        "field": "distance",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "axis": LOG_AXIS,
+        "title": "distance (tokens)",
+    }
+    y = {
+        "field": "attention",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "axis": LOG_AXIS,
+        "title": "mean attention",
+    }
     color = {"field": "on", "type": "nominal", "title": None, "sort": None}
     band = {
         "mark": {"type": "area", "opacity": 0.2},
@@ -142,7 +155,8 @@ def _cumulative(distances: list[int]) -> Figure:
                         "x": {
                             "field": "distance",
                             "type": "quantitative",
-                            "scale": {"type": "log"},
+                            "scale": {"type": "log", "nice": False},
+                            "axis": LOG_AXIS,
                             "title": "distance (tokens)",
                         },
                         "y": {
