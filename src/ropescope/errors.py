@@ -27,3 +27,7 @@ class MeasurementError(RopescopeError):
 
 class FormatError(RopescopeError, ValueError):
     """A file is not what its name or header promises."""
+
+
+class ReportError(RopescopeError, ValueError):
+    """A report cannot be shown or written as asked: a number that is none, a file that cannot be written."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from ropescope.errors import FormatError, ReportError
 
 Scalar = str | int | float | bool | None
 Basis = Literal["config", "measured", "formula", "published", "assumed"]
 """Where a number comes from: read from a file, measured here, a formula, a publication, or a default."""
+
+BASES: tuple[Basis, ...] = get_args(Basis)
 
 SCHEMA = "ropescope.report/1"
 
@@ -31,6 +35,11 @@ class Fact:
     source: str = ""
     interval: tuple[float, float] | None = None
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ReportError for a basis that is none of `BASES`."""
+        if self.basis not in BASES:
+            raise ReportError(f"The fact {self.name!r} has the basis {self.basis!r}; it is one of {', '.join(BASES)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,14 @@ class Table:
     rows: tuple[tuple[Scalar, ...], ...]
     note: str = ""
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ReportError for a row that has not one value a column."""
+        for i, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ReportError(
+                    f"Row {i} of the table {self.title!r} has {len(row)} values for {len(self.columns)} columns."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +119,34 @@ class Report:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Report:
-        """The inverse of `to_dict`."""
-        return cls(
-            title=data["title"],
-            verdict=data["verdict"],
-            facts=tuple(Fact(**{**fact, "interval": _pair(fact["interval"])}) for fact in data["facts"]),
-            tables=tuple(
-                Table(
-                    title=table["title"],
-                    columns=tuple(Column(**column) for column in table["columns"]),
-                    rows=tuple(tuple(row) for row in table["rows"]),
-                    note=table["note"],
-                    limit=table["limit"],
-                )
-                for table in data["tables"]
-            ),
-            figures=tuple(Figure(**figure) for figure in data["figures"]),
-            caveats=tuple(data["caveats"]),
-            next_steps=tuple(data["next_steps"]),
-            data=dict(data["data"]),
-            schema=data["schema"],
-        )
+        """The inverse of `to_dict`. Raises FormatError for anything that is not a report of this schema."""
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise FormatError(f"Not a report: its schema is {found!r}, and {SCHEMA!r} was expected.")
+        try:
+            return cls(
+                title=data["title"],
+                verdict=data["verdict"],
+                facts=tuple(Fact(**{**fact, "interval": _pair(fact.get("interval"))}) for fact in data["facts"]),
+                tables=tuple(_table(table) for table in data["tables"]),
+                figures=tuple(Figure(**figure) for figure in data["figures"]),
+                caveats=tuple(data["caveats"]),
+                next_steps=tuple(data["next_steps"]),
+                data=dict(data["data"]),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            cause = f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
+            raise FormatError(f"Not a complete report: {cause}") from error
+
+
+def _table(data: Mapping[str, Any]) -> Table:
+    return Table(
+        title=data["title"],
+        columns=tuple(Column(**column) for column in data["columns"]),
+        rows=tuple(tuple(row) for row in data["rows"]),
+        note=data["note"],
+        limit=data["limit"],
+    )
 
 
 def _plain(item: Fact | Column | Figure) -> dict[str, Any]:
@@ -133,4 +157,7 @@ def _plain(item: Fact | Column | Figure) -> dict[str, Any]:
 
 
 def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
-    return None if values is None else (values[0], values[1])
+    if values is None:
+        return None
+    low, high = values
+    return (low, high)

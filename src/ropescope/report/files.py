@@ -1,0 +1,44 @@
+"""Files are written whole or not at all: what was there before stays until the new one is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from ropescope.errors import ReportError
+
+
+def write_whole(path: str | Path, content: str | bytes) -> Path:
+    """Write `content` (text as UTF-8) to `path` in one step, and return the path.
+
+    Raises ReportError in a sentence if the folder is missing, is not writable, or the disk is full; a file that was at
+    `path` is then unchanged.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    # A link is followed, so that the file it names is replaced and not the link. The name is short and in the same
+    # folder: a rename is atomic within one file system only, and a long name plus a suffix may pass its limit.
+    target = Path(os.path.realpath(path))
+    draft = target.parent / f".ropescope-{secrets.token_hex(6)}.tmp"
+    try:
+        with open(draft, "xb") as file:  # unlike mkstemp, this obeys the umask: others can read a shared page
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    except OSError as error:
+        raise ReportError(_sentence(path, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return path
+
+
+def _sentence(path: Path, error: OSError) -> str:
+    if not path.parent.is_dir():
+        return f"Cannot write {path}: the folder {path.parent} does not exist. Create it, or name another."
+    if path.is_dir():
+        return f"Cannot write {path}: it is a folder. Name a file in it."
+    return f"Cannot write {path}: {error.strerror or error}. What was there before is unchanged."
