@@ -154,6 +154,16 @@ class Fields:
             raise FormatError(f"{self.where(name)} is {value!r}: it must be true or false.")
         return value
 
+    def latent_head_dims(self) -> tuple[int, int] | None:
+        """(rotary, other) dimensions of a query or key head under multi-head latent attention; None without it."""
+        rotary, other, rank = (self.value(name) for name in ("qk_rope_head_dim", "qk_nope_head_dim", "kv_lora_rank"))
+        if rotary is None or other is None or rank is None:
+            return None
+        positive_int(rank, self.where("kv_lora_rank"))
+        # No rotary dimensions at all is a design of its own (latent attention without positions).
+        (rotary,) = whole_numbers([rotary], self.where("qk_rope_head_dim"))
+        return rotary, positive_int(other, self.where("qk_nope_head_dim"), 1 << 20)
+
     def where(self, name: str) -> str:
         """The path of `name` under the name it was found by."""
         return self.label(self.found.get(name, name))

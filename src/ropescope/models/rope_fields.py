@@ -11,8 +11,8 @@ from ropescope.models.layer_kinds import rope_switches
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("full_attention", "main"),
-    "sliding": ("sliding_attention", "local_attention"),
+    "full": ("full_attention", "main", "hybrid"),
+    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding"),
     "chunked": ("chunked_attention",),
 }
 """The words under which `rope_parameters` keeps what differs by kind of layer."""
@@ -56,6 +56,10 @@ def positions_of(fields: Fields) -> str:
         return "alibi"
     if model_type == "granitemoehybrid":
         return "rope" if fields.value("position_embedding_type") == "rope" else "none"
+    if model_type == "esm":
+        return "rope" if config.get("position_embedding_type") == "rotary" else "learned"
+    if (latent := fields.latent_head_dims()) is not None and latent[0] == 0:
+        return "none"
     if model_type == "zamba2":
         return "rope" if fields.flag("use_mem_rope") else "none"
     if model_type in POSITIONS:
@@ -82,6 +86,7 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):
         without = head_dim == 0 or (bare and kind == "full") or (switches is not None and not switches[index])
+        without = without or _is_switched_off(fields, kind)
         found.append(None if without else _rope(fields, kind, head_dim))
     return tuple(found)
 
@@ -91,6 +96,14 @@ def _rope(fields: Fields, kind: LayerKind, head_dim: int) -> Rope:
     theta = _theta(fields, kind, parameters, where)
     fraction = _fraction(fields, kind, parameters, where, head_dim)
     return Rope(theta, _scaling(fields, kind, parameters, where), fraction)
+
+
+def _is_switched_off(fields: Fields, kind: LayerKind) -> bool:
+    """Whether `rope_parameters` says null for this kind of layer, beside an entry for another kind."""
+    value = fields.config.get("rope_parameters")
+    return isinstance(value, Mapping) and any(
+        word in value and value[word] is None for word in LAYER_WORDS.get(kind, ())
+    )
 
 
 def _parameters(fields: Fields, kind: LayerKind) -> tuple[Mapping[str, Any], str]:
@@ -147,9 +160,8 @@ def _by_kind(family: Mapping[str, Any], kind: LayerKind) -> Mapping[str, Any] | 
 
 
 def _fraction(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], where: str, head_dim: int) -> float:
-    rotary, plain = fields.integer("qk_rope_head_dim"), fields.integer("qk_nope_head_dim")
-    if rotary is not None and plain is not None and fields.value("kv_lora_rank") is not None:
-        return rotary / (rotary + plain)
+    if (latent := fields.latent_head_dims()) is not None:
+        return latent[0] / sum(latent)
     stated: tuple[Any, str] | None = None
     if parameters.get("partial_rotary_factor") is not None:
         stated = parameters["partial_rotary_factor"], f"{where}.partial_rotary_factor"
