@@ -57,8 +57,8 @@ def fetch_dataset(
     """(the local paths of one data file of a Hub dataset, the commit it was taken at).
 
     The file is the first of the preferred kind (parquet, then .jsonl, then .txt) whose name contains `split`. That
-    `column` is in it is checked at once. Raises SourceError where the dataset or a suitable file cannot be had, and what
-    `read_texts` raises for its content.
+    `column` is in it is checked at once. Raises SourceError where the dataset or a suitable file cannot be had, and
+    what `read_texts` raises for its content.
     """
     from ropescope.models.hub import fetch_file, list_files, pin
 
@@ -74,8 +74,8 @@ def fetch_dataset(
 
 
 def choose_file(names: Iterable[str], split: str) -> str | None:
-    """The data file to take from a listing; None if there is none. Those with `split` in their name come first, then the
-    preferred kind, then the alphabet."""
+    """The data file to take from a listing, None if there is none: with `split` in its name first, then by kind,
+    then by the alphabet."""
     ranked = []
     for name in names:
         path = Path(name)
