@@ -96,7 +96,8 @@ def test_gemma3_has_two_bases_and_scales_its_full_layers_only():
 
 
 def test_gpt_oss_alternates_from_a_window():
-    raw = {"model_type": "gpt_oss", "num_hidden_layers": 24, "layer_types": ["sliding_attention", "full_attention"] * 12,
+    words = ["sliding_attention", "full_attention"] * 12
+    raw = {"model_type": "gpt_oss", "num_hidden_layers": 24, "layer_types": words,
            "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64, "hidden_size": 2880,
            "sliding_window": 128, "rope_theta": 150000, "max_position_embeddings": 131072, "vocab_size": 201088,
            "rope_scaling": {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096}}  # fmt: skip
@@ -275,6 +276,6 @@ def test_mutated_configs_are_read_or_refused(raw, model_type, changes):
         model = from_config(changed)
         for layer in model.layers:
             assert layer.has_attention == (layer.n_heads > 0)
-            assert layer.n_heads == 0 or layer.n_heads % layer.n_kv_heads == 0 and layer.head_dim > 0
+            assert layer.n_heads == 0 or (layer.n_heads % layer.n_kv_heads == 0 and layer.head_dim > 0)
             assert layer.rope is None or (layer.rope.theta > 0 and 0 < layer.rope.rotary_fraction <= 1)
             assert (layer.window_tokens is not None) == (layer.kind in ("sliding", "chunked"))

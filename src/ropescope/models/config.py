@@ -103,11 +103,6 @@ def _kv_heads(fields: Fields, heads: tuple[int, ...]) -> tuple[int, ...]:
         return (1,) * len(heads) if fields.flag("multi_query") else heads
     if fields.model_type == "chatglm" and not fields.flag("multi_query_attention"):
         return heads
-    if fields.stated("num_attention_heads") is not None and fields.stated("num_key_value_heads") is None:
-        # transformers falls back to its class default only where that is a number; the file speaks of heads alone.
-        default = fields.family.get("defaults", {}).get("num_key_value_heads")
-        if default is None:
-            return heads
     return fields.per_layer("num_key_value_heads", len(heads)) or heads
 
 

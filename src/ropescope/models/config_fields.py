@@ -106,6 +106,9 @@ class Fields:
         value = self.stated(name)
         if value is not None:
             return value
+        own = self.family.get("names", {}).get(name, name)
+        if own in self.config or name in self.config:
+            return None  # a null in the file means "none", not "the default"
         defaults = self.family.get("defaults", {})
         for alias in (name, *ALIASES.get(name, ())):
             if (value := defaults.get(alias)) is not None:
