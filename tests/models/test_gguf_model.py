@@ -71,6 +71,23 @@ def test_hybrids_and_models_without_attention():
     assert model("bloom").positions == "alibi" and model("bloom").layers[0].rope is None
 
 
+def test_layouts_that_llama_cpp_keeps_in_its_code():
+    qwen = model("qwen3next", block_count=8, ssm__state_size=128)
+    assert [layer.index for layer in qwen.attention_layers] == [3, 7] and qwen.layers[0].kind == "linear"
+    llama4 = model("llama4", block_count=4, attention__chunk_size=8192)
+    assert [layer.kind for layer in llama4.layers] == ["chunked"] * 3 + ["full"]
+    assert llama4.layers[0].window_tokens == 8192 and llama4.layers[3].rope is None
+    mla = model("deepseek2", attention__head_count_kv=1, attention__key_length=576, attention__key_length_mla=192,
+                rope__dimension_count=64)  # fmt: skip
+    assert (mla.layers[0].n_kv_heads, mla.layers[0].head_dim) == (4, 192)
+    assert mla.layers[0].rope.rotary_fraction == pytest.approx(1 / 3)
+    assert model("falcon-h1", ssm__state_size=16).layers[0].beside == ("state-space",)
+    with pytest.raises(FormatError, match="does not say which are which"):
+        model("newhybrid", ssm__state_size=16)
+    with pytest.raises(FormatError, match="encoder-decoder"):
+        model("t5")
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

@@ -75,6 +75,8 @@ def test_an_existing_path_wins_over_alias_and_id(tmp_path, monkeypatch):
         ("org/name@", ("is no revision",)),
         ("", ("is empty",)),
         ("a\0b", ("null character",)),
+        ("~nobody-of-this-name/model", ("does not exist",)),
+        ("x" * 5000, ("no alias",)),
         (Path("no/where"), ("does not exist",)),
         (7, ("not int",)),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
-from ropescope.models.config_fields import Fields, positive_float, positive_int
+from ropescope.models.config_fields import Fields, positive_float, positive_int, short
 from ropescope.models.layer_kinds import rope_switches
 from ropescope.models.model import LayerKind, Rope
 
@@ -113,7 +113,7 @@ def _parameters(fields: Fields, kind: LayerKind) -> tuple[Mapping[str, Any], str
         if not value:
             continue
         if not isinstance(value, Mapping):
-            raise FormatError(f"{fields.label(name)} is {value!r}: it must be an object.")
+            raise FormatError(f"{fields.label(name)} is {short(value)}: it must be an object.")
         nested = {key: part for key, part in value.items() if isinstance(part, Mapping)}
         words = LAYER_WORDS.get(kind, ())
         chosen = next((word for word in words if word in nested), None)
@@ -171,7 +171,7 @@ def _fraction(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], wh
     if stated is not None:
         fraction = positive_float(*stated)
         if fraction > 1:
-            raise FormatError(f"{stated[1]} is {stated[0]!r}: a share of a head's dimensions is at most 1.")
+            raise FormatError(f"{stated[1]} is {short(stated[0])}: a share of a head's dimensions is at most 1.")
         return fraction
     if (dim := fields.integer("rotary_dim")) is not None:
         if dim > head_dim:
@@ -199,7 +199,7 @@ def _scaling(
             source = family
     kind = source.get("rope_type", source.get("type", "default"))
     if kind is not None and not isinstance(kind, str):
-        raise FormatError(f"{where}.rope_type is {kind!r}: it must be a word.")
+        raise FormatError(f"{where}.rope_type is {short(kind)}: it must be a word.")
     if kind is None or kind in _SCALING_TYPES_WITHOUT_EFFECT:
         return None
     if (factor := source.get("factor")) is not None:
