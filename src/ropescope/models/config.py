@@ -103,11 +103,6 @@ def _kv_heads(fields: Fields, heads: tuple[int, ...]) -> tuple[int, ...]:
         return (1,) * len(heads) if fields.flag("multi_query") else heads
     if fields.model_type == "chatglm" and not fields.flag("multi_query_attention"):
         return heads
-    if fields.stated("num_attention_heads") is not None and fields.stated("num_key_value_heads") is None:
-        # transformers falls back to its class default only where that is a number; the file speaks of heads alone.
-        default = fields.family.get("defaults", {}).get("num_key_value_heads")
-        if default is None:
-            return heads
     return fields.per_layer("num_key_value_heads", len(heads)) or heads
 
 
@@ -115,9 +110,8 @@ def _head_dims(
     fields: Fields, kinds: tuple[LayerKind, ...], heads: tuple[int, ...], hidden_size: int | None
 ) -> tuple[int, ...]:
     """The dimensions of a query or key head, for each layer."""
-    rotary, plain = fields.integer("qk_rope_head_dim"), fields.integer("qk_nope_head_dim")
-    if rotary is not None and plain is not None and fields.value("kv_lora_rank") is not None:
-        return (rotary + plain,) * len(heads)
+    if (latent := fields.latent_head_dims()) is not None:
+        return (sum(latent),) * len(heads)
     stated = fields.per_layer("head_dim", len(heads))
     if stated is not None:
         full = fields.integer("global_head_dim")
@@ -137,7 +131,12 @@ def _head_dims(
 
 def _window(fields: Fields, kind: LayerKind) -> int | None:
     if kind == "sliding":
-        return fields.required("sliding_window")
+        tokens = fields.required("sliding_window")
+        if fields.model_type == "modernbert":
+            return tokens // 2 * 2 + 1  # local_attention counts both sides; half of it is seen on each
+        if fields.model_type == "modernbert-decoder" and fields.found.get("sliding_window") != "sliding_window":
+            return max(1, tokens // 2)
+        return tokens
     return fields.required("attention_chunk_size") if kind == "chunked" else None
 
 

@@ -65,7 +65,7 @@ def _model_type(config: Mapping[str, Any]) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise FormatError(f"model_type is {value!r}: it must be a word.")
+        raise FormatError(f"model_type is {short(value)}: it must be a word.")
     return value
 
 
@@ -106,6 +106,9 @@ class Fields:
         value = self.stated(name)
         if value is not None:
             return value
+        own = self.family.get("names", {}).get(name, name)
+        if own in self.config or name in self.config:
+            return None  # a null in the file means "none", not "the default"
         defaults = self.family.get("defaults", {})
         for alias in (name, *ALIASES.get(name, ())):
             if (value := defaults.get(alias)) is not None:
@@ -151,8 +154,18 @@ class Fields:
         if value is None and isinstance(nested := self.config.get("attn_config"), Mapping):
             value = nested.get(name)
         if value is not None and not isinstance(value, bool):
-            raise FormatError(f"{self.where(name)} is {value!r}: it must be true or false.")
+            raise FormatError(f"{self.where(name)} is {short(value)}: it must be true or false.")
         return value
+
+    def latent_head_dims(self) -> tuple[int, int] | None:
+        """(rotary, other) dimensions of a query or key head under multi-head latent attention; None without it."""
+        rotary, other, rank = (self.value(name) for name in ("qk_rope_head_dim", "qk_nope_head_dim", "kv_lora_rank"))
+        if rotary is None or other is None or rank is None:
+            return None
+        positive_int(rank, self.where("kv_lora_rank"))
+        # No rotary dimensions at all is a design of its own (latent attention without positions).
+        (rotary,) = whole_numbers([rotary], self.where("qk_rope_head_dim"))
+        return rotary, positive_int(other, self.where("qk_nope_head_dim"), 1 << 20)
 
     def where(self, name: str) -> str:
         """The path of `name` under the name it was found by."""
@@ -162,7 +175,7 @@ class Fields:
 def positive_int(value: object, where: str, most: int = MOST_OTHERWISE) -> int:
     """`value` if it is a whole number from 1 to `most`; raises FormatError naming `where` and the value."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise FormatError(f"{where} is {_short(value)}: it must be a whole number from 1 to {most:,}.")
+        raise FormatError(f"{where} is {short(value)}: it must be a whole number from 1 to {most:,}.")
     return value
 
 
@@ -174,22 +187,23 @@ def positive_float(value: object, where: str) -> float:
         or not 0 < value < 1e30
         or not math.isfinite(value)
     ):
-        raise FormatError(f"{where} is {_short(value)}: it must be a finite number above zero.")
+        raise FormatError(f"{where} is {short(value)}: it must be a finite number above zero.")
     return float(value)
 
 
 def whole_numbers(value: object, where: str, *, least: int = 0, most: int = 1 << 20) -> tuple[int, ...]:
     """A list of whole numbers in [least, most]; raises FormatError naming `where`."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        raise FormatError(f"{where} is {_short(value)}: it must be a list of whole numbers.")
+        raise FormatError(f"{where} is {short(value)}: it must be a list of whole numbers.")
     for index, entry in enumerate(value):
         if isinstance(entry, bool) or not isinstance(entry, int) or not least <= entry <= most:
             raise FormatError(
-                f"{where}[{index}] is {_short(entry)}: it must be a whole number from {least} to {most:,}."
+                f"{where}[{index}] is {short(entry)}: it must be a whole number from {least} to {most:,}."
             )
     return tuple(value)
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """`value` as an error shows it: at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
-from ropescope.models.config_fields import MOST_OTHERWISE, positive_float, positive_int
+from ropescope.models.config_fields import MOST_OTHERWISE, positive_float, positive_int, short
 from ropescope.models.gguf import GGUFArray, GGUFHeader
 from ropescope.models.model import Layer, LayerKind, Model, Rope
 from ropescope.models.source import Source
@@ -27,6 +27,11 @@ FULL_EVERY: Final[Mapping[str, int]] = {
 LOCAL_THETA: Final[Mapping[str, float]] = {"gemma3": 10000.0, "gemma3n": 10000.0}
 # Full layers have no RoPE in these.
 NOPE_IN_FULL: Final = frozenset({"cohere2", "exaone4"})
+# Every n-th layer has no RoPE in these.
+NOPE_EVERY: Final[Mapping[str, int]] = {"llama4": 4, "smollm3": 4}
+# Every n-th layer is softmax attention and the others are linear, unless the file says otherwise.
+SOFTMAX_EVERY: Final[Mapping[str, int]] = {"qwen3next": 4, "qwen35": 4, "qwen35moe": 4}
+ENCODER_DECODER: Final = frozenset({"t5", "t5encoder"})
 
 
 class _Keys:
@@ -125,14 +130,23 @@ def _layers(keys: _Keys, n_layers: int, hidden_size: int | None) -> tuple[tuple[
         whole = "recurrent"
     if whole is not None:
         return tuple(Layer(index, whole, 0, 0, 0) for index in range(n_layers)), "none"
+    if keys.architecture in ENCODER_DECODER:
+        raise FormatError(f"{keys.architecture} is an encoder-decoder, which is not read yet.")
     heads = keys.per_layer("attention.head_count", n_layers) or (keys.required("attention.head_count"),)
     kv_heads = keys.per_layer("attention.head_count_kv", n_layers) or heads
+    if keys.get("attention.key_length_mla") is not None:
+        kv_heads = heads  # the one KV head of such files is the compressed cache that all heads share
+    kv_heads = _without_linear_layers(keys, kv_heads)
     window = _window(keys)
     pattern = _window_pattern(keys, n_layers, window)
     positions = _positions(keys)
     other: LayerKind = "state-space" if keys.integer("ssm.state_size") is not None else "none"
     if keys.integer("shortconv.l_cache") is not None:
         other = "convolution"
+    elif keys.architecture in SOFTMAX_EVERY or keys.architecture == "kimi-linear":
+        other = "linear"
+    beside: tuple[LayerKind, ...] = ("state-space",) if keys.architecture == "falcon-h1" else ()
+    chunk = keys.integer("attention.chunk_size")
     layers: list[Layer] = []
     for index, (n_heads, n_kv_heads) in enumerate(zip(heads, kv_heads, strict=True)):
         if n_heads == 0 or n_kv_heads == 0:
@@ -149,8 +163,30 @@ def _layers(keys: _Keys, n_layers: int, hidden_size: int | None) -> tuple[tuple[
         if keys.architecture in NOPE_IN_FULL and window is not None and not slides:
             rope = None
         kind: LayerKind = "sliding" if slides else "full"
-        layers.append(Layer(index, kind, n_heads, n_kv_heads, head_dim, window if slides else None, rope))
+        tokens = window if slides else None
+        if (every := NOPE_EVERY.get(keys.architecture)) is not None and (index + 1) % every == 0:
+            rope = None
+        elif chunk is not None and keys.architecture == "llama4":
+            kind, tokens = "chunked", chunk
+        layers.append(Layer(index, kind, n_heads, n_kv_heads, head_dim, tokens, rope, beside))
     return tuple(layers), positions
+
+
+def _without_linear_layers(keys: _Keys, kv_heads: tuple[int, ...]) -> tuple[int, ...]:
+    """The KV heads of each layer, with 0 at the layers that the architecture's rule makes linear.
+
+    Raises FormatError for a hybrid whose file does not say which layers attend, and whose rule is not known here.
+    """
+    if keys.architecture in SOFTMAX_EVERY:
+        period = keys.integer("full_attention_interval", 4096) or SOFTMAX_EVERY[keys.architecture]
+        return tuple(0 if (index + 1) % period else n_kv_heads for index, n_kv_heads in enumerate(kv_heads))
+    hybrid = any(name.startswith(keys.name("ssm.")) for name in keys.metadata)
+    if hybrid and 0 not in kv_heads and keys.architecture != "falcon-h1":
+        raise FormatError(
+            f"{keys.architecture} mixes attention with state-space layers, and the file does not say which are which: "
+            "give the model's config.json instead."
+        )
+    return kv_heads
 
 
 def _positions(keys: _Keys) -> str:
@@ -219,13 +255,15 @@ def _rope(keys: _Keys, head_dim: int, slides: bool) -> Rope:
             f"{keys.name('rope.dimension_count')} is {turned}, more than a head's {head_dim} dimensions: convert it "
             "again."
         )
-    return Rope(theta, _scaling(keys), 1.0 if turned is None else turned / head_dim)
+    # llama.cpp scales only the full layers of the models that have a base of their own for the sliding ones.
+    scaling = None if slides and keys.architecture in LOCAL_THETA else _scaling(keys)
+    return Rope(theta, scaling, 1.0 if turned is None else turned / head_dim)
 
 
 def _scaling(keys: _Keys) -> Mapping[str, Any] | None:
     kind = keys.get("rope.scaling.type")
     if kind is not None and not isinstance(kind, str):
-        raise FormatError(f"{keys.name('rope.scaling.type')} is {kind!r}: it must be a word.")
+        raise FormatError(f"{keys.name('rope.scaling.type')} is {short(kind)}: it must be a word.")
     factor = keys.number("rope.scaling.factor")
     if kind in (None, "none") and factor is None:
         # llama.cpp turns llama3 scaling into a tensor of factors and writes no key for it.

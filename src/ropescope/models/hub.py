@@ -19,8 +19,8 @@ T = TypeVar("T")
 def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") -> tuple[str, tuple[str, ...]]:
     """(the commit hash that `revision` means now, notes).
 
-    When the Hub cannot be reached and a copy of the revision is in the local cache, its commit is taken and a note says
-    so. Raises SourceError.
+    When the Hub cannot be reached and the local cache has a copy, its commit is taken and a note says so. Raises
+    SourceError.
     """
     from huggingface_hub import HfApi, constants
 
@@ -38,7 +38,7 @@ def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") ->
         commit = _cached_commit(repo_id, revision, repo_type)
         if commit is None:
             raise
-        return commit, (f"the copy of {repo_id} in the local cache was used, since {error}",)
+        return commit, (f"the copy of {repo_id} in the local cache (commit {commit[:8]}) was used, since {error}",)
 
 
 def fetch_file(repo_id: str, revision: str, filename: str, *, repo_type: RepoType = "model") -> Path:
@@ -94,7 +94,7 @@ def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: s
         raise SourceError(_not_found(repo_id, _status(error))) from error
     except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(
-            f"HF_HUB_OFFLINE is set and {what}{at} is not in the local cache: unset it, or fetch the repository first."
+            f"HF_HUB_OFFLINE is set, so the Hub was not asked for {what}{at}: unset it, or fetch the repository first."
         ) from error
     except errors.LocalEntryNotFoundError as error:
         raise HubUnreachable(
@@ -172,9 +172,17 @@ def _network_failure(error: BaseException, endpoint: str) -> HubUnreachable:
 
 
 def _cached_commit(repo_id: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """The commit of the cached snapshot that `revision` points to, if its config is there."""
-    from huggingface_hub import try_to_load_from_cache
+    """The commit of the cached copy that `revision` means; without a revision, of the newest cached copy."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.file_download import repo_folder_name
 
     found = try_to_load_from_cache(repo_id, "config.json", revision=revision, repo_type=repo_type)
     # .../snapshots/<commit>/config.json
-    return Path(found).parent.name if isinstance(found, str) else None
+    if isinstance(found, str):
+        return Path(found).parent.name
+    if revision is not None:
+        return None
+    # Files fetched by their commit leave no note of the branch they were on.
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type=repo_type) / "snapshots"
+    copies = [path for path in folder.glob("*/config.json") if path.is_file()]
+    return max(copies, key=lambda path: path.stat().st_mtime).parent.name if copies else None

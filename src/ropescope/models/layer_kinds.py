@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
-from ropescope.models.config_fields import Fields, positive_int, whole_numbers
+from ropescope.models.config_fields import Fields, positive_int, short, whole_numbers
 from ropescope.models.model import LayerKind
 
 NAMES: Final[Mapping[str, LayerKind]] = {
@@ -101,7 +101,7 @@ def _word(fields: Fields, word: object, where: str) -> LayerKind:
     kind = NAMES.get(word) if isinstance(word, str) else None
     if kind is None:
         raise FormatError(
-            f"{where} is {word!r}, a kind of layer this version does not know: report it with the config."
+            f"{where} is {short(word)}, a kind of layer this version does not know: report it with the config."
         )
     if kind == "linear" and fields.model_type in STATE_SPACE_TYPES:
         return "state-space"
@@ -123,7 +123,7 @@ def _listed(fields: Fields, n_layers: int) -> Kinds | None:
     if words is None:
         return None
     if not isinstance(words, list | tuple):
-        raise FormatError(f"{fields.label(name)} is {words!r}: it must be a list with one word a layer.")
+        raise FormatError(f"{fields.label(name)} is {short(words)}: it must be a list with one word a layer.")
     _fitting(fields, name, len(words), n_layers)
     return tuple(_word(fields, word, f"{fields.label(name)}[{index}]") for index, word in enumerate(words[:n_layers]))
 
@@ -139,7 +139,7 @@ def _patterned(fields: Fields, n_layers: int) -> Kinds | None:
 def _letters(fields: Fields, value: Any, n_layers: int) -> Kinds:
     where = fields.label("hybrid_override_pattern")
     if not isinstance(value, str) or set(value) - set(PATTERN_LETTERS):
-        raise FormatError(f"{where} is {value!r}: it must be a word of the letters {' '.join(PATTERN_LETTERS)}.")
+        raise FormatError(f"{where} is {short(value)}: it must be a word of the letters {' '.join(PATTERN_LETTERS)}.")
     _fitting(fields, "hybrid_override_pattern", len(value), n_layers)
     return tuple(PATTERN_LETTERS[letter] for letter in value[:n_layers])
 
@@ -155,7 +155,7 @@ def _attention_at(name: str, otherwise: LayerKind) -> Callable[[Fields, Any, int
 def _kimi(fields: Fields, value: Any, n_layers: int) -> Kinds | None:
     where = fields.label("linear_attn_config")
     if not isinstance(value, Mapping):
-        raise FormatError(f"{where} is {value!r}: it must be an object.")
+        raise FormatError(f"{where} is {short(value)}: it must be an object.")
     if value.get("full_attn_layers") is None:
         return None
     # Kimi counts its layers from 1.
@@ -175,7 +175,7 @@ def _zero_one(name: str, meaning: Mapping[int, LayerKind]) -> Callable[[Fields, 
 def _repeated(name: str) -> Callable[[Fields, Any, int], Kinds]:
     def read(fields: Fields, value: Any, n_layers: int) -> Kinds:
         if not isinstance(value, list | tuple) or not value:
-            raise FormatError(f"{fields.label(name)} is {value!r}: it must be a list of words.")
+            raise FormatError(f"{fields.label(name)} is {short(value)}: it must be a list of words.")
         words = [_word(fields, word, f"{fields.label(name)}[{index}]") for index, word in enumerate(value)]
         # The attention of RecurrentGemma is always local.
         kinds: list[LayerKind] = ["sliding" if word == "full" else word for word in words]
@@ -189,8 +189,8 @@ def _gpt_neo(fields: Fields, value: Any, n_layers: int) -> Kinds:
     kinds: list[LayerKind] = []
     try:
         for words, times in value:
-            if positive_int(times, where, 4096) * len(words) > 1 << 20:
-                raise FormatError(f"{where} repeats its words {times} times: mend the config.")
+            if len(kinds) + positive_int(times, where, 4096) * len(words) > 1 << 16:
+                raise FormatError(f"{where} describes more than {1 << 16:,} layers: mend the config.")
             kinds += [_word(fields, word, where) for word in words] * times
     except (TypeError, ValueError) as error:
         raise FormatError(f"{where} must be a list of [words, times] pairs ({error}).") from error

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
-from ropescope.models.config_fields import Fields, positive_float, positive_int
+from ropescope.models.config_fields import Fields, positive_float, positive_int, short
 from ropescope.models.layer_kinds import rope_switches
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("full_attention", "main"),
-    "sliding": ("sliding_attention", "local_attention"),
+    "full": ("full_attention", "main", "hybrid"),
+    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding"),
     "chunked": ("chunked_attention",),
 }
 """The words under which `rope_parameters` keeps what differs by kind of layer."""
@@ -56,6 +56,10 @@ def positions_of(fields: Fields) -> str:
         return "alibi"
     if model_type == "granitemoehybrid":
         return "rope" if fields.value("position_embedding_type") == "rope" else "none"
+    if model_type == "esm":
+        return "rope" if config.get("position_embedding_type") == "rotary" else "learned"
+    if (latent := fields.latent_head_dims()) is not None and latent[0] == 0:
+        return "none"
     if model_type == "zamba2":
         return "rope" if fields.flag("use_mem_rope") else "none"
     if model_type in POSITIONS:
@@ -82,6 +86,7 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):
         without = head_dim == 0 or (bare and kind == "full") or (switches is not None and not switches[index])
+        without = without or _is_switched_off(fields, kind)
         found.append(None if without else _rope(fields, kind, head_dim))
     return tuple(found)
 
@@ -93,6 +98,14 @@ def _rope(fields: Fields, kind: LayerKind, head_dim: int) -> Rope:
     return Rope(theta, _scaling(fields, kind, parameters, where), fraction)
 
 
+def _is_switched_off(fields: Fields, kind: LayerKind) -> bool:
+    """Whether `rope_parameters` says null for this kind of layer, beside an entry for another kind."""
+    value = fields.config.get("rope_parameters")
+    return isinstance(value, Mapping) and any(
+        word in value and value[word] is None for word in LAYER_WORDS.get(kind, ())
+    )
+
+
 def _parameters(fields: Fields, kind: LayerKind) -> tuple[Mapping[str, Any], str]:
     """(what the file says of RoPE scaling and base for this kind of layer, the field it says it in)."""
     for name in ("rope_scaling", "rope_parameters"):
@@ -100,7 +113,7 @@ def _parameters(fields: Fields, kind: LayerKind) -> tuple[Mapping[str, Any], str
         if not value:
             continue
         if not isinstance(value, Mapping):
-            raise FormatError(f"{fields.label(name)} is {value!r}: it must be an object.")
+            raise FormatError(f"{fields.label(name)} is {short(value)}: it must be an object.")
         nested = {key: part for key, part in value.items() if isinstance(part, Mapping)}
         words = LAYER_WORDS.get(kind, ())
         chosen = next((word for word in words if word in nested), None)
@@ -147,9 +160,8 @@ def _by_kind(family: Mapping[str, Any], kind: LayerKind) -> Mapping[str, Any] | 
 
 
 def _fraction(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], where: str, head_dim: int) -> float:
-    rotary, plain = fields.integer("qk_rope_head_dim"), fields.integer("qk_nope_head_dim")
-    if rotary is not None and plain is not None and fields.value("kv_lora_rank") is not None:
-        return rotary / (rotary + plain)
+    if (latent := fields.latent_head_dims()) is not None:
+        return latent[0] / sum(latent)
     stated: tuple[Any, str] | None = None
     if parameters.get("partial_rotary_factor") is not None:
         stated = parameters["partial_rotary_factor"], f"{where}.partial_rotary_factor"
@@ -159,7 +171,7 @@ def _fraction(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], wh
     if stated is not None:
         fraction = positive_float(*stated)
         if fraction > 1:
-            raise FormatError(f"{stated[1]} is {stated[0]!r}: a share of a head's dimensions is at most 1.")
+            raise FormatError(f"{stated[1]} is {short(stated[0])}: a share of a head's dimensions is at most 1.")
         return fraction
     if (dim := fields.integer("rotary_dim")) is not None:
         if dim > head_dim:
@@ -187,7 +199,7 @@ def _scaling(
             source = family
     kind = source.get("rope_type", source.get("type", "default"))
     if kind is not None and not isinstance(kind, str):
-        raise FormatError(f"{where}.rope_type is {kind!r}: it must be a word.")
+        raise FormatError(f"{where}.rope_type is {short(kind)}: it must be a word.")
     if kind is None or kind in _SCALING_TYPES_WITHOUT_EFFECT:
         return None
     if (factor := source.get("factor")) is not None:

@@ -95,12 +95,14 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
         raise SourceError(
             f"a model source is a path, a Hub id or a dict, not {type(source).__name__}: give one of those."
         )
-    text = os.fspath(source).strip() if isinstance(source, str) else os.fspath(source)
+    text = source.strip() if isinstance(source, str) else os.fspath(source)
+    if not isinstance(text, str):
+        raise SourceError("a path of bytes is not read: give it as text.")
     if not text or "\0" in text:
         raise SourceError(
             "the model source is empty or holds a null character: give a folder, a .gguf file or a Hub id."
         )
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if _exists(path):
         _no_revision(revision, "a local path")
         return _folder(path) if path.is_dir() else _file(path)
@@ -109,6 +111,13 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
     if text in ALIASES:
         return _alias(text, revision, fetch)
     return _hub(text, revision)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a ~name that no user has
+        return Path(text)
 
 
 def _exists(path: Path) -> bool:

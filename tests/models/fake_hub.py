@@ -1,0 +1,141 @@
+"""A small Hub on localhost: enough of its HTTP interface for huggingface_hub to resolve, list and download."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+ERRORS = {
+    "gated": (403, "GatedRepo"),
+    "gated-401": (401, "GatedRepo"),
+    "missing": (404, "RepoNotFound"),
+    "unauthorized": (401, "RepoNotFound"),
+    "forbidden": (403, ""),
+    "limited": (429, ""),
+    "broken": (500, ""),
+}
+
+
+@dataclass
+class Repo:
+    """A repository: its files, its branches and tags (to commits), how it misbehaves (a key of ERRORS, or "hang")."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
+    mood: str = ""
+
+
+class FakeHub:
+    """The server; `repos` maps "models/org/name" or "datasets/org/name" to a Repo, `requests` lists what was asked."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        self.requests: list[str] = []
+        self.ignore_range = False
+        self.release = threading.Event()
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                hub.answer(self, head=False)
+
+            def do_HEAD(self) -> None:
+                hub.answer(self, head=True)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def answer(self, request: BaseHTTPRequestHandler, *, head: bool) -> None:
+        """Answer one request."""
+        path = request.path.partition("?")[0]
+        self.requests.append(f"{request.command} {path}")
+        parts = [part.replace("%2F", "/") for part in path.strip("/").split("/")]
+        if parts[0] == "api":
+            kind, name, rest, api = parts[1], "/".join(parts[2:4]), parts[4:], True
+        elif parts[0] == "datasets":
+            kind, name, rest, api = "datasets", "/".join(parts[1:3]), parts[3:], False
+        else:
+            kind, name, rest, api = "models", "/".join(parts[:2]), parts[2:], False
+        repo = self.repos.get(f"{kind}/{name}")
+        mood = "missing" if repo is None else repo.mood
+        if mood == "hang":
+            self.release.wait(30)
+            return None
+        if mood:
+            status, code = ERRORS[mood]
+            return self.send(request, status, b"", {"X-Error-Code": code} if code else {}, head=head)
+        assert repo is not None
+        revision = rest[1] if len(rest) > 1 else "main"
+        commit = repo.revisions.get(revision, revision if revision in repo.revisions.values() else None)
+        if commit is None:
+            return self.send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"}, head=head)
+        if api and (not rest or rest[0] == "revision"):
+            siblings = [{"rfilename": file} for file in repo.files]
+            return self.json(request, {"id": name, "sha": commit, "siblings": siblings, "tags": []}, head=head)
+        if api and rest[0] == "tree":
+            tree = [
+                {"type": "file", "path": file, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                for file, data in repo.files.items()
+            ]
+            return self.json(request, tree, head=head)
+        if rest[0] == "resolve":
+            data = repo.files.get("/".join(rest[2:]))
+            if data is None:
+                return self.send(
+                    request, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit}, head=head
+                )
+            return self.file(request, data, commit, head=head)
+        return self.send(request, 404, b"", {}, head=head)
+
+    def file(self, request: BaseHTTPRequestHandler, data: bytes, commit: str, *, head: bool) -> None:
+        """A file, or the range of it that was asked for."""
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(data).hexdigest()}"', "Accept-Ranges": "bytes"}
+        wanted = request.headers.get("Range", "")
+        if wanted.startswith("bytes=") and not self.ignore_range:
+            start, _, end = wanted.removeprefix("bytes=").partition("-")
+            first, last = int(start or 0), min(int(end) if end else len(data) - 1, len(data) - 1)
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+            return self.send(request, 206, data[first : last + 1], headers, head=head)
+        return self.send(request, 200, data, headers, head=head)
+
+    def json(self, request: BaseHTTPRequestHandler, value: object, *, head: bool) -> None:
+        """A JSON answer."""
+        self.send(request, 200, json.dumps(value).encode(), {"Content-Type": "application/json"}, head=head)
+
+    def send(
+        self, request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str], *, head: bool
+    ) -> None:
+        """Status, headers and, unless it is a HEAD request, the body."""
+        request.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            request.send_header(key, value)
+        request.end_headers()
+        if not head:
+            request.wfile.write(body)
+
+
+@contextmanager
+def running_hub() -> Iterator[FakeHub]:
+    """A FakeHub that answers until the block is left."""
+    hub = FakeHub()
+    hub.thread.start()
+    try:
+        yield hub
+    finally:
+        hub.release.set()
+        hub.server.shutdown()
+        hub.server.server_close()
