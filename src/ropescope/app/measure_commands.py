@@ -69,7 +69,7 @@ def measure(
     with _needs_extra():
         from ropescope.measure.instrument import Request, require_writable, run
         from ropescope.measure.protocol import FixedLength
-        from ropescope.measure.run import Plan
+        from ropescope.measure.session import Plan
 
     figures = tuple(figure or ())
     require_writable(tuple(path for path in (out, html, *figures) if path is not None))

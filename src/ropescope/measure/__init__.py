@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ropescope.measure.capture import AttentionRows, capture
+    from ropescope.measure.capture import AttentionRows, capture_rows
     from ropescope.measure.instrument import Outcome, Request, run
     from ropescope.measure.profile import DecayProfile
     from ropescope.measure.protocol import FixedLength
-    from ropescope.measure.run import Plan
+    from ropescope.measure.session import Plan
     from ropescope.measure.summary import Summary, summarise
 
 _HOMES = {
@@ -15,10 +15,10 @@ _HOMES = {
     "DecayProfile": "profile",
     "FixedLength": "protocol",
     "Outcome": "instrument",
-    "Plan": "run",
+    "Plan": "session",
     "Request": "instrument",
     "Summary": "summary",
-    "capture": "capture",
+    "capture_rows": "capture",
     "run": "instrument",
     "summarise": "summary",
 }
@@ -31,7 +31,7 @@ __all__ = [
     "Plan",
     "Request",
     "Summary",
-    "capture",
+    "capture_rows",
     "run",
     "summarise",
 ]

@@ -1,6 +1,6 @@
 """Read chosen rows of a model's attention while it runs, without changing what it computes.
 
-`capture(model, positions, consume)` is a context manager. Inside it, every forward pass computes each attention layer's
+`capture_rows(model, positions, consume)` is a context manager. Inside it, every forward pass computes each attention layer's
 output as SDPA would and hands `consume` the softmax rows of the chosen query positions, in fp32, from the very queries,
 keys, scale, mask, soft-cap, sink logits and bias the layer uses. No N×N matrix is made: full causal layers go to the
 fused kernel, every other layer is computed a block of query rows at a time.
@@ -154,7 +154,7 @@ _active: ContextVar[Capture | None] = ContextVar("ropescope_capture", default=No
 
 
 @contextmanager
-def capture(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[Capture]:
+def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[Capture]:
     """Within the context, forward passes of `model` (batch size 1) hand `consume` the attention rows at `positions`.
 
     positions: absolute query positions. Raises CaptureError for a model without decoder layers.

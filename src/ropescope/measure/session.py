@@ -14,7 +14,7 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
-from ropescope.measure.capture import capture, uses_interface
+from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
 from ropescope.measure.memory import is_out_of_memory, require_memory, too_little_memory
 from ropescope.measure.prefill import default_chunk_tokens, prefill
@@ -170,7 +170,7 @@ def _one_prompt(
     tokens = torch.from_numpy(corpus.prompt(index, n_tokens))[None].to(network.device)
     started = time.perf_counter()
     try:
-        with capture(network, tally.wanted, tally):
+        with capture_rows(network, tally.wanted, tally):
             prefill(network, tokens, chunk)
         tallies = tally.layers()
     except (RuntimeError, MemoryError) as error:
