@@ -187,6 +187,17 @@ def test_partial_rotation_under_its_many_names():
     assert (new.layers[0].rope.theta, new.layers[0].rope.rotary_fraction) == (5e5, 0.5)
 
 
+def test_older_words_and_flat_composites():
+    phi3 = LLAMA31 | {"model_type": "phi3", "rope_scaling": {"type": "su", "short_factor": [1.0], "long_factor": [2.0]}}
+    assert from_config(phi3).layers[0].rope.scaling["rope_type"] == "longrope"
+    qwen2_vl = from_config(QWEN25 | {"model_type": "qwen2_vl", "vision_config": {"depth": 32},
+                                     "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}})  # fmt: skip
+    assert qwen2_vl.model_type == "qwen2_vl_text" and qwen2_vl.layers[0].rope.scaling is None and not qwen2_vl.notes
+    mpt = {"model_type": "mpt", "d_model": 64, "n_heads": 4, "n_layers": 1, "max_seq_len": 128,
+           "attn_config": {"alibi": False, "rope": True, "rope_theta": 20000}}  # fmt: skip
+    assert from_config(mpt).rope_thetas == (20000.0,)
+
+
 def test_multi_query_falcon_and_the_new_architecture():
     base = {"model_type": "falcon", "hidden_size": 128, "num_attention_heads": 8, "num_hidden_layers": 1}
     assert from_config(base | {"multi_query": True}).layers[0].n_kv_heads == 1

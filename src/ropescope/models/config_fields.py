@@ -57,6 +57,9 @@ def text_part(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str]:
         model_type = _model_type(part) or str(families()["text_types"].get(model_type, model_type))
         # Some composite configs state the vocabulary or the window once, at the top.
         part = {**{key: outer[key] for key in ("vocab_size", "quantization_config") if key in outer}, **part}
+    if not path and model_type not in families()["families"]:
+        # Some composite models (Qwen2-VL) describe their language model at the top.
+        model_type = str(families()["text_types"].get(model_type, model_type))
     return part, model_type, path
 
 

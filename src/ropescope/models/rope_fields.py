@@ -48,6 +48,8 @@ def positions_of(fields: Fields) -> str:
     """How order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none", or "unknown"."""
     config, model_type = fields.config, fields.model_type
     alibi = fields.flag("alibi")
+    if model_type == "mpt" and fields.flag("rope"):
+        return "rope"
     if alibi is not None and model_type in ("falcon", "mpt", ""):
         return "alibi" if alibi else {"mpt": "learned"}.get(model_type, "rope")
     if model_type == "mpt":
@@ -202,6 +204,8 @@ def _scaling(
         raise FormatError(f"{where}.rope_type is {short(kind)}: it must be a word.")
     if kind is None or kind in _SCALING_TYPES_WITHOUT_EFFECT:
         return None
+    if kind == "su":
+        kind = "longrope"  # the name it had in the first Phi-3 files
     if (factor := source.get("factor")) is not None:
         positive_float(factor, f"{where}.factor")
     if (original := source.get("original_max_position_embeddings")) is not None:
