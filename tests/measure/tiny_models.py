@@ -52,7 +52,14 @@ TINY: tuple[Tiny, ...] = (
     Tiny("mixtral", _MOE),
     Tiny("gemma", {"num_key_value_heads": 1}),
     Tiny("gemma2", {"sliding_window": 24, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 5.0}),
-    Tiny("gemma3_text", {"sliding_window": 24, "query_pre_attn_scalar": 8, "layer_types": ["sliding_attention"] * 2 + ["full_attention"]}),
+    Tiny(
+        "gemma3_text",
+        {
+            "sliding_window": 24,
+            "query_pre_attn_scalar": 8,
+            "layer_types": ["sliding_attention"] * 2 + ["full_attention"],
+        },
+    ),
     Tiny("gpt_oss", {"sliding_window": 24, **_MOE}),
     Tiny("phi", {"partial_rotary_factor": 0.5}),
     Tiny("phi3", {"partial_rotary_factor": 1.0}),
@@ -80,10 +87,42 @@ TINY: tuple[Tiny, ...] = (
     Tiny("mpt", {"d_model": 32, "n_heads": 4, "n_layers": 3, "max_seq_len": 256}),
     Tiny("gptj", {"n_positions": 256, "rotary_dim": 4}),
     Tiny("codegen", {"n_positions": 256, "rotary_dim": 4}),
-    Tiny("gpt_neo", {"num_layers": 2, "num_hidden_layers": 2, "attention_types": [[["global", "local"], 1]], "window_size": 24, "num_heads": 4}),
-    Tiny("jamba", {"num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "mamba_d_state": 4, "mamba_dt_rank": 4, **_MOE}, (1, 3)),
+    Tiny(
+        "gpt_neo",
+        {
+            "num_layers": 2,
+            "num_hidden_layers": 2,
+            "attention_types": [[["global", "local"], 1]],
+            "window_size": 24,
+            "num_heads": 4,
+        },
+    ),
+    Tiny(
+        "jamba",
+        {
+            "num_hidden_layers": 4,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "mamba_d_state": 4,
+            "mamba_dt_rank": 4,
+            **_MOE,
+        },
+        (1, 3),
+    ),
     Tiny("lfm2", {"layer_types": ["conv", "full_attention", "conv"], "block_auto_adjust_ff_dim": False}, (1,)),
-    Tiny("qwen3_next", {"layer_types": ["linear_attention", "full_attention", "linear_attention"], "linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8, "shared_expert_intermediate_size": 16, **_MOE}, (1,)),
+    Tiny(
+        "qwen3_next",
+        {
+            "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 2,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 8,
+            "shared_expert_intermediate_size": 16,
+            **_MOE,
+        },
+        (1,),
+    ),
 )
 
 

@@ -31,7 +31,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def ropescope(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."""
 

@@ -19,13 +19,19 @@ Source = Annotated[
     str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page with the figures.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page with the figures.")
+]
 Figures = Annotated[
     list[Path] | None,
-    typer.Option("--figure", metavar="FILE", help="Write the figures as .svg, .png or .html (F.svg gives F-decay.svg, …)."),
+    typer.Option(
+        "--figure", metavar="FILE", help="Write the figures as .svg, .png or .html (F.svg gives F-decay.svg, …)."
+    ),
 ]
 DMin = Annotated[int, typer.Option("--d-min", min=1, help="Shortest distance in the fit, in tokens.")]
-Protocol = Annotated[str, typer.Option("--protocol", help="Which reading leads: fixed (one length) or legacy (as published).")]
+Protocol = Annotated[
+    str, typer.Option("--protocol", help="Which reading leads: fixed (one length) or legacy (as published).")
+]
 
 
 def measure(
@@ -35,9 +41,12 @@ def measure(
     precision: Annotated[
         float | None, typer.Option(help="Add prompts until the standard error of γ is this small.")
     ] = None,
-    corpus: Annotated[str, typer.Option(help="text (Python's language reference), random (tokens), or shuffled.")] = "text",
+    corpus: Annotated[
+        str, typer.Option(help="text (Python's language reference), random (tokens), or shuffled.")
+    ] = "text",
     text: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="HUB_ID", help="Text from a dataset on the Hub.")] = None,
     column: Annotated[str, typer.Option(help="The text column of .jsonl and .parquet.")] = "text",
@@ -49,17 +58,23 @@ def measure(
     sinks: Annotated[int, typer.Option(help="First tokens counted as sinks, left out of the decay.")] = 4,
     d_min: DMin = 10,
     seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; attention rows are always fp32.")] = "bfloat16",
+    dtype: Annotated[
+        str, typer.Option(help="bfloat16, float16 or float32; attention rows are always fp32.")
+    ] = "bfloat16",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
     chunk: Annotated[int | None, typer.Option(help="Run prompts through in chunks of this many tokens.")] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
     max_prompts: Annotated[int, typer.Option(help="Stop adding prompts for --precision here.")] = 512,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
-    beyond_trained: Annotated[bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")] = False,
+    beyond_trained: Annotated[
+        bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")
+    ] = False,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted measurement of the same settings.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted measurement of the same settings.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the profile (Parquet).")] = None,
     html: Html = None,
     figure: Figures = None,
@@ -176,7 +191,13 @@ def _progress() -> Iterator[tuple[Any, Any]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Starting", total=None)
 

@@ -34,7 +34,14 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
 from ropescope.measure.rowmask import RowMask, row_mask
-from ropescope.measure.softmax import Logits, SoftmaxRows, attend_in_blocks, key_head_groups, softmax_rows, weights_entropy
+from ropescope.measure.softmax import (
+    Logits,
+    SoftmaxRows,
+    attend_in_blocks,
+    key_head_groups,
+    softmax_rows,
+    weights_entropy,
+)
 
 IMPLEMENTATION = "ropescope"
 """The name under which the attention function and its mask are registered with transformers."""
@@ -91,7 +98,9 @@ class Capture:
         """The chosen positions among the queries first…first+count−1."""
         return self.positions[(self.positions >= first) & (self.positions < first + count)]
 
-    def read(self, logits: Logits, query: Tensor, first_query: int, key_start: int, mask: RowMask | Tensor | None) -> None:
+    def read(
+        self, logits: Logits, query: Tensor, first_query: int, key_start: int, mask: RowMask | Tensor | None
+    ) -> None:
         """Hand over the rows of one attention call whose logits are made of `query` [1, H, q, d] and `logits.key`."""
         if self._repeated(query):
             return
@@ -184,7 +193,9 @@ def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
                 if not inside_other:
                     best = (module, child)
     if best is None:
-        raise CaptureError(f"{type(model).__name__} has no list of decoder layers: ropescope measures decoder-only models.")
+        raise CaptureError(
+            f"{type(model).__name__} has no list of decoder layers: ropescope measures decoder-only models."
+        )
     return best
 
 
@@ -240,7 +251,9 @@ def _attention(
     causal = kwargs.get("is_causal")
     if state is not None and causal is not False:
         if query.shape[0] != 1:
-            raise CaptureError(f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time.")
+            raise CaptureError(
+                f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time."
+            )
         state.read(logits, query, first_query, key_start, attention_mask)
 
     fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == value.shape[-1]

@@ -11,6 +11,7 @@ from ropescope.report.report import Figure
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _MEASURED, _CONTROL, _FIT, _NULL, _PADE = "#1f5fa8", "#8a8f98", "#d1495b", "#8a8f98", "#edae49"
+_DECADES = {"format": "~s", "values": [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]}
 
 
 def figures(summary: Summary, control: Summary | None, gamma_pade: float | None) -> tuple[Figure, ...]:
@@ -40,8 +41,8 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
         lines += [{"d": d, "A": y, "line": name} for d, y in fitted]
         middle = float(np.exp(np.mean([np.log(y) for _, y in fitted])))
         centre = float(np.exp(np.mean([np.log(d) for d, _ in fitted])))
-        names.append("uniform attention, γ = 0")
-        lines += [{"d": d, "A": middle, "line": names[-1]} for d, _ in fitted]
+        names.append("the same, spread evenly (γ = 0)")
+        lines += [{"d": d, "A": curve.uniform, "line": names[-1]} for d, _ in fitted]
         if gamma_pade is not None:
             names.append(f"γ_Padé = {gamma_pade:.2f}")
             lines += [{"d": d, "A": middle * (d / centre) ** -gamma_pade, "line": names[-1]} for d, _ in fitted]
@@ -55,16 +56,16 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
     x = {
         "field": "d",
         "type": "quantitative",
-        "scale": {"type": "log"},
+        "scale": {"type": "log", "domain": [1, summary.length], "nice": False},
         "title": "distance d (tokens)",
-        "axis": {"format": "~s", "grid": True},
+        "axis": _DECADES,
     }
     y = {
         "field": "A",
         "type": "quantitative",
         "scale": {"type": "log"},
         "title": "mean attention weight A(d)",
-        "axis": {"format": "~e"},
+        "axis": {"format": "~e", "tickCount": 5},
     }
     colours = [_MEASURED, _FIT, _NULL, _PADE][: 3 + (gamma_pade is not None)] if fitted else [_MEASURED]
     dashes = [[1, 0], [6, 3], [2, 3], [6, 3]][: len(colours)]
@@ -190,11 +191,17 @@ def attention_by_distance(summary: Summary, control: Summary | None) -> Figure:
     x = {
         "field": "window",
         "type": "quantitative",
-        "scale": {"type": "log"},
+        "scale": {"type": "log", "domain": [1, summary.length], "nice": False},
         "title": "most recent tokens kept",
-        "axis": {"format": "~s"},
+        "axis": _DECADES,
     }
-    y = {"field": "share", "type": "quantitative", "title": "share of the attention", "axis": {"format": "%"}}
+    y = {
+        "field": "share",
+        "type": "quantitative",
+        "title": "share of the attention",
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": "%"},
+    }
     spec = {
         "$schema": _SCHEMA,
         "width": 620,
@@ -259,7 +266,7 @@ def sinks_by_layer(summary: Summary) -> Figure:
     if summary.n_prompts > 1:
         layers.append(
             {
-                "mark": {"type": "rule", "color": "#2b2f36"},
+                "mark": {"type": "rule", "color": "#2b2f36", "strokeWidth": 1.4, "strokeDash": [1, 0]},
                 "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
             }
         )

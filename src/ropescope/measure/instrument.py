@@ -121,7 +121,9 @@ def outcome(profile: DecayProfile, control: DecayProfile | None, request: Reques
     )
 
 
-def show(path: Path, *, d_min: int = DEFAULT_D_MIN, resamples: int = DEFAULT_RESAMPLES, legacy_first: bool = False) -> Outcome:
+def show(
+    path: Path, *, d_min: int = DEFAULT_D_MIN, resamples: int = DEFAULT_RESAMPLES, legacy_first: bool = False
+) -> Outcome:
     """The outcome of a saved profile, with the control that lies beside it if there is one."""
     beside = control_path(path)
     control = DecayProfile.load(beside) if beside.exists() else None
@@ -147,7 +149,9 @@ def make_corpus(request: Request, weights: Weights) -> Corpus:
         text, about = embedded_text()
         name = "text"
     shuffled = request.corpus == "shuffled"
-    return text_corpus(f"shuffled {name}" if shuffled else name, about, text, weights.tokenizer, request.seed, shuffled=shuffled)
+    return text_corpus(
+        f"shuffled {name}" if shuffled else name, about, text, weights.tokenizer, request.seed, shuffled=shuffled
+    )
 
 
 def require_writable(paths: tuple[Path, ...]) -> None:

@@ -127,7 +127,9 @@ class DecayProfile:
         header = {
             "schema": self.schema,
             "protocol": {item.name: getattr(self.protocol, item.name) for item in fields(FixedLength)},
-            "layers": [{item.name: getattr(layer, item.name) for item in fields(ProfileLayer)} for layer in self.layers],
+            "layers": [
+                {item.name: getattr(layer, item.name) for item in fields(ProfileLayer)} for layer in self.layers
+            ],
             "legacy_distances": list(self.legacy_distances),
             "n_prompts": self.n_prompts,
             "provenance": self.provenance,
@@ -155,7 +157,9 @@ class DecayProfile:
             table = parquet.read_table(path)
             header = json.loads(table.schema.metadata[b"ropescope"])
         except FileNotFoundError as error:
-            raise FormatError(f"{path} does not exist: write a profile with `ropescope measure … --out {path}`.") from error
+            raise FormatError(
+                f"{path} does not exist: write a profile with `ropescope measure … --out {path}`."
+            ) from error
         except (OSError, pyarrow.ArrowInvalid, KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{path} is no ropescope profile: write one with `ropescope measure … --out`.") from error
         if header.get("schema") != SCHEMA:
@@ -211,7 +215,9 @@ class DecayProfile:
             cells=np.broadcast_to(self.cells[:, :, None, :], shape),
             weight=np.where(self.cells[:, :, None, :] > 0, weight, np.nan),
             mass=self.mass,
-            per_head={name: getattr(self, name)[..., None] for name in ("sink_mass", "sink_logit_mass", "entropy_nats")},
+            per_head={
+                name: getattr(self, name)[..., None] for name in ("sink_mass", "sink_logit_mass", "entropy_nats")
+            },
         )
 
     def _legacy_table(self, pyarrow: Any) -> Any:
@@ -251,7 +257,9 @@ class DecayProfile:
 
         return pyarrow.table(
             {
-                "protocol": pyarrow.array([protocol], pyarrow.string()).take(pyarrow.array(np.zeros(len(slot), dtype=int))),
+                "protocol": pyarrow.array([protocol], pyarrow.string()).take(
+                    pyarrow.array(np.zeros(len(slot), dtype=int))
+                ),
                 "prompt": prompt.astype(np.int32),
                 "call": layer.astype(np.int32),
                 "layer": np.array([item.index for item in self.layers], dtype=np.int32)[layer],

@@ -83,7 +83,9 @@ def random_corpus(vocab_size: int, tokenizer: Any | None, special_ids: Sequence[
     )
 
 
-def text_corpus(name: str, about: str, text: str, tokenizer: Any | None, seed: int, *, shuffled: bool = False) -> Corpus:
+def text_corpus(
+    name: str, about: str, text: str, tokenizer: Any | None, seed: int, *, shuffled: bool = False
+) -> Corpus:
     """Windows of a text. Raises SourceError without a tokenizer or without text."""
     if tokenizer is None:
         raise SourceError(

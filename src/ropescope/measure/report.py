@@ -164,7 +164,9 @@ def _verdict(s: Summary, control: Summary | None) -> str:
     sentence = f"{partial}{name} attends with γ = {_with_interval(s.gamma)}: {_in_words(s.gamma.value)}"
     if control is not None and control.gamma.value is not None:
         spread = f" ± {control.gamma.se:.3f}" if control.gamma.se is not None else ""
-        sentence += f"; the same network with random weights gives {control.gamma.value:.3f}{spread}, so the decay is learned"
+        sentence += (
+            f"; the same network with random weights gives {control.gamma.value:.3f}{spread}, so the decay is learned"
+        )
         if not _beyond(s, control):
             sentence = sentence.removesuffix(", so the decay is learned") + ", which is not told apart from it"
     return sentence + "."
@@ -213,7 +215,9 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
     protocol = s.provenance.get("protocol", {})
     fixed = f"fixed length {s.length:,}, d from {s.d_min} to {s.d_max or '–'}, {s.fitted_layers} layers"
     found = [
-        Fact("γ", _round(s.gamma.value), basis="measured", source=f"weighted least squares, {fixed}", interval=s.gamma.ci),
+        Fact(
+            "γ", _round(s.gamma.value), basis="measured", source=f"weighted least squares, {fixed}", interval=s.gamma.ci
+        ),
         Fact("γ, maximum likelihood", _round(s.gamma_mle.value), source="bounded support", interval=s.gamma_mle.ci),
         Fact("γ of uniform attention", 0.0, basis="formula", source="exact for this protocol: its null"),
     ]
@@ -238,7 +242,9 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
         found.append(Fact(name, _whole(window.value), unit="tokens", source=source, interval=window.ci))
     if s.legacy is not None:
         null = f"published protocol; its null: uniform attention reads {s.legacy.gamma_null:.4f}, R² {s.legacy.r2_null:.4f}"
-        found.append(Fact("γ, published protocol", _round(s.legacy.gamma.value), source=null, interval=s.legacy.gamma.ci))
+        found.append(
+            Fact("γ, published protocol", _round(s.legacy.gamma.value), source=null, interval=s.legacy.gamma.ci)
+        )
     if control is not None and control.legacy is not None:
         found.append(
             Fact(
@@ -250,7 +256,12 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
         )
     if pade is not None:
         found.append(
-            Fact("γ_Padé", _round(pade), basis="formula", source=f"θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}")
+            Fact(
+                "γ_Padé",
+                _round(pade),
+                basis="formula",
+                source=f"θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}",
+            )
         )
     found.append(Fact("time", s.provenance.get("seconds"), unit="s", source="forward passes"))
     return found
@@ -305,7 +316,12 @@ def _tables(s: Summary, control: Summary | None) -> list[Table]:
         tables.append(
             Table(
                 title="Which law",
-                columns=(Column("shape"), Column("law"), Column("behind the best", "nats", ".4f"), Column("±", "nats", ".4f")),
+                columns=(
+                    Column("shape"),
+                    Column("law"),
+                    Column("behind the best", "nats", ".4f"),
+                    Column("±", "nats", ".4f"),
+                ),
                 rows=tuple(
                     (score.name, score.formula, score.behind_best_nats, score.behind_best_half_width)
                     for score in s.shape.scores
@@ -357,7 +373,9 @@ def _caveats(s: Summary, control: Summary | None) -> list[str]:
             "this is extrapolation."
         )
     if s.legacy is not None and len(s.legacy.distances) < len(LEGACY_DISTANCES):
-        found.append(f"The published protocol is cut at d = {s.legacy.distances[-1]:,}: its largest distances need 2,050 tokens.")
+        found.append(
+            f"The published protocol is cut at d = {s.legacy.distances[-1]:,}: its largest distances need 2,050 tokens."
+        )
     return found
 
 

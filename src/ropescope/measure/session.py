@@ -185,7 +185,9 @@ def _one_prompt(
 def _refuse_chunks_with_states(weights: Weights, chunked: bool) -> None:
     if not chunked or not uses_interface(weights.network):
         return
-    states = {"state-space", "recurrent"} & {kind for layer in weights.model.layers for kind in (layer.kind, *layer.beside)}
+    states = {"state-space", "recurrent"} & {
+        kind for layer in weights.model.layers for kind in (layer.kind, *layer.beside)
+    }
     if states:
         raise MeasurementError(
             f"{weights.model.name} has {' and '.join(sorted(states))} layers, whose state transformers does not carry exactly "

@@ -73,7 +73,10 @@ class LayerSummary:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The mean decay for figures: A(d) at each bin's geometric distance, with its interval, and the fitted line."""
+    """The mean decay for figures: A(d) at each bin's geometric distance, with its interval, and the fitted line.
+
+    uniform: the weight that every key would have if the same attention were spread evenly.
+    """
 
     distance: tuple[float, ...]
     weight: tuple[float, ...]
@@ -83,6 +86,7 @@ class Curve:
     fitted: tuple[float | None, ...]
     cumulative: tuple[float, ...]
     window_of_bin: tuple[int, ...]
+    uniform: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +299,7 @@ def _curve(
         fitted=tuple(_number(value) if inside else None for value, inside in zip(line, fitted, strict=True)),
         cumulative=tuple(cumulative.tolist()),
         window_of_bin=tuple(int(edge) for edge in edges[1:]),
+        uniform=float(total.sum() * profile.protocol.rows / profile.cells.sum(axis=2).mean()),
     )
 
 

@@ -118,9 +118,7 @@ class PromptTally:
         if rows.heads.start == 0:
             self._add_reached(sums, rows, positions, fixed, low)
 
-    def _add_reached(
-        self, sums: _Sums, rows: AttentionRows, positions: list[int], fixed: list[int], low: int
-    ) -> None:
+    def _add_reached(self, sums: _Sums, rows: AttentionRows, positions: list[int], fixed: list[int], low: int) -> None:
         length = self.protocol.length
         if sums.reached is None:
             sums.reached = torch.zeros(length, dtype=torch.int32)
@@ -139,9 +137,13 @@ class PromptTally:
     def layers(self) -> list[LayerTally]:
         """The tallies of all attention layers. Raises CaptureError if there is none, or one holds NaN or infinity."""
         if self._sums:
-            raise MeasurementError("The prompt ended before its last query row: it is shorter than the protocol's length.")
+            raise MeasurementError(
+                "The prompt ended before its last query row: it is shorter than the protocol's length."
+            )
         if not self._finished:
-            raise CaptureError("No attention was seen: this model has no softmax attention layers, so it has no decay to measure.")
+            raise CaptureError(
+                "No attention was seen: this model has no softmax attention layers, so it has no decay to measure."
+            )
         return [tally for _, tally in sorted(self._finished.items())]
 
     def _finish(self, sums: _Sums) -> LayerTally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def load(
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     where, arguments = _arguments(found)
-    with _quiet_transformers():
+    with _quiet_transformers(), _gguf_read_once():
         try:
             network = AutoModelForCausalLM.from_pretrained(
                 where,
@@ -112,7 +112,9 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise MeasurementError(f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}): try --device cpu.") from error
+        raise MeasurementError(
+            f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}): try --device cpu."
+        ) from error
     return device
 
 
@@ -148,13 +150,22 @@ def _why_not_loaded(source: Source, error: Exception) -> str:
     name = source.name
     if "trust_remote_code" in lowered:
         return f"{name} needs code from its own repository, which is never run unasked: add --trust-remote-code if you trust it."
-    if "no file named" in lowered or "does not appear to have" in lowered or "safetensors" in lowered and "not" in lowered:
+    if (
+        "no file named" in lowered
+        or "does not appear to have" in lowered
+        or ("safetensors" in lowered and "not" in lowered)
+    ):
         return f"{name} has no safetensors weights that can be read ({_short(cause)}): ropescope reads safetensors and GGUF only."
     if any(word in lowered for word in ("header", "incomplete", "deserializ", "truncated", "cannot reshape", "mmap")):
         return f"The weights of {name} are damaged or cut short ({_short(cause)}): download them again."
     if isinstance(error, MemoryError) or "out of memory" in lowered or "can't allocate" in lowered:
         return f"{name} does not fit in memory ({_short(cause)}): use a smaller model or --dtype bfloat16."
-    if "unrecognized" in lowered or "not recognize" in lowered or "does not support" in lowered or "not supported" in lowered:
+    if (
+        "unrecognized" in lowered
+        or "not recognize" in lowered
+        or "does not support" in lowered
+        or "not supported" in lowered
+    ):
         return f"transformers cannot load {name} as a causal language model ({_short(cause)})."
     return f"{name} cannot be loaded: {_short(cause)}"
 
@@ -177,6 +188,26 @@ def _files_sha256(source: Source) -> str:
 
 
 @contextmanager
+def _gguf_read_once() -> Iterator[None]:
+    """Parse a GGUF file once a load. transformers parses it for the config, the weights and the tokenizer, and rebuilds
+    the table of tensor names for every module; both are pure functions of their arguments, and cost half of the load."""
+    try:
+        import gguf
+    except ImportError:
+        yield  # transformers says what is missing, where a GGUF file is asked for
+        return
+    names = ("GGUFReader", "get_tensor_name_map")
+    before = {name: getattr(gguf, name) for name in names}
+    for name, function in before.items():
+        setattr(gguf, name, functools.cache(function))
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(gguf, name, function)
+
+
+@contextmanager
 def _quiet_transformers() -> Iterator[None]:
     """transformers' bars and warnings would bury the answer; its errors still come as errors."""
     from transformers.utils import logging as transformers_logging
@@ -185,8 +216,10 @@ def _quiet_transformers() -> Iterator[None]:
     others = {name: logging.getLogger(name).level for name in ("gguf", "huggingface_hub")}
     transformers_logging.set_verbosity(logging.CRITICAL)
     transformers_logging.disable_progress_bar()
-    before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
+    from transformers import modeling_gguf_pytorch_utils as gguf_loading
+
+    tqdm = gguf_loading.tqdm
+    gguf_loading.tqdm = functools.partial(tqdm, disable=True)
     for name in others:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -197,7 +230,4 @@ def _quiet_transformers() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
         for name, value in others.items():
             logging.getLogger(name).setLevel(value)
-        if before is None:
-            del os.environ["TQDM_DISABLE"]
-        else:
-            os.environ["TQDM_DISABLE"] = before
+        gguf_loading.tqdm = tqdm
