@@ -45,6 +45,12 @@ def test_png_is_a_png_and_scales():
     assert widths[1] == pytest.approx(2 * widths[0], abs=2)
 
 
+@pytest.mark.parametrize("scale", [0, -1, 11, math.nan])
+def test_a_scale_that_makes_no_picture_is_refused(scale):
+    with pytest.raises(ReportError, match="scale"):
+        png(bars(), scale=scale)
+
+
 def test_the_interactive_page_holds_its_scripts_and_cannot_be_broken_out_of():
     page = html(bars(label=HOSTILE))
     assert "<script>alert" not in page
