@@ -43,7 +43,9 @@ def svg(figure: Figure, *, titled: bool = True) -> str:
 
 
 def png(figure: Figure, scale: float = 2, *, titled: bool = True) -> bytes:
-    """`figure` as a PNG, `scale` pixels for each of its units. Raises as `svg` does."""
+    """`figure` as a PNG, `scale` (above 0, at most 10) pixels for each of its units. Raises as `svg` does."""
+    if not 0 < scale <= 10:
+        raise ReportError(f"Cannot draw a PNG at scale {scale}: give a number above 0 and at most 10.")
     vl_convert = _vl_convert()
     picture = _draw(figure, lambda spec: vl_convert.vegalite_to_png(spec, scale=scale, allowed_base_urls=[]), titled)
     return bytes(picture)
@@ -120,11 +122,11 @@ def _draw(figure: Figure, draw: Callable[[dict[str, Any]], Any], titled: bool) -
         raise
     except ValueError as error:
         cause = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), str(error))
-        raise ReportError(f"The figure {figure.name!r} cannot be drawn: {cause}") from error
+        raise ReportError(f"The figure {figure.name!r} cannot be drawn: {lines(cause)[:300]}") from error
 
 
 def _clean(value: Any) -> Any:
-    """The same value without control characters in its texts, which neither SVG nor a terminal may hold."""
+    """The same value without control characters in its texts: no SVG may hold one, and vl-convert ends the process."""
     if isinstance(value, str):
         return lines(value)
     if isinstance(value, dict):
