@@ -12,9 +12,7 @@ THETA_ABOVE_ONE = Argument(
 )
 LENGTH = Argument("length", "context length T the exponent is asked for", Real(at_least=0.0, at_most=1e21), "tokens")
 POSITIVE_LENGTH = Argument("length", "context length T", Real(above=0.0, at_most=1e21), "tokens")
-GAMMA = Argument(
-    "gamma", "exponent of the decay, A(d) ∝ d^−γ", Real(at_least=-GAMMA_LIMIT, at_most=GAMMA_LIMIT)
-)
+GAMMA = Argument("gamma", "exponent of the decay, A(d) ∝ d^−γ", Real(at_least=-GAMMA_LIMIT, at_most=GAMMA_LIMIT))
 POSITIVE_GAMMA = Argument("gamma", "exponent of the decay, A(d) ∝ d^−γ", Real(above=0.0, at_most=GAMMA_LIMIT))
 OPEN_GAMMA = Argument("gamma", "exponent of the decay", Real(above=-1.0, below=1.0))
 N_TOKENS = Argument("n_tokens", "number of distances N, 1 … N", Whole(1, TOKENS_LIMIT), "tokens")

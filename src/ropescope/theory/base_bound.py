@@ -28,7 +28,8 @@ def base_lower_bound(length: int, head_dim: int = 128) -> float:
     The good bases do not form one interval, so halving between a bad and a good one would miss the smallest. The climb
     goes in steps of ln θ within which no pair turns by more than about a third of a radian at L; an island of good
     bases narrower than such a step may be missed. Every distance is looked at: a tenth of a second at 1,024 tokens,
-    some fifteen seconds at 16,384. Raises `DomainError` outside 2 ≤ L ≤ 16,384 and 4 ≤ d_h ≤ 512. Source: Men et al. 2024.
+    some fifteen seconds at 16,384. Raises `DomainError` outside 2 ≤ L ≤ 16,384 and 4 ≤ d_h ≤ 512.
+    Source: Men et al. 2024.
     """
     bad, base = 2.0, 2.0
     culprits: list[int] = []

@@ -30,7 +30,9 @@ def theta_design(gamma: float, length: float) -> float:
     definition="θ_design over the model's own base.",
     arguments=(THETA, OPEN_GAMMA, POSITIVE_LENGTH),
     standing="heuristic",
-    worth="Keeping γ_Padé fixed gives α = s exactly; the target γ is arbitrary and was never tested against NTK or YaRN.",
+    worth=(
+        "Keeping γ_Padé fixed gives α = s exactly; the target γ is arbitrary and was never tested against NTK or YaRN."
+    ),
     example={"theta": 5e5, "gamma": 0.85, "length": 131072},
 )
 def alpha_opt(theta: float, gamma: float, length: float) -> float:
@@ -44,7 +46,10 @@ def alpha_opt(theta: float, gamma: float, length: float) -> float:
     definition="The multiplier of θ that stretches the slowest wavelength by exactly s.",
     arguments=(STRETCH, Argument("head_dim", "rotary dimensions of a head", Whole(4, 65_536, even=True))),
     standing="exact",
-    worth="Exact about wavelengths, and practice agrees: 4× restores retrieval at twice the trained length on three models.",
+    worth=(
+        "Exact about wavelengths, and practice agrees: 4× restores retrieval at twice the trained length on "
+        "three models."
+    ),
     example={"stretch": 4, "head_dim": 128},
 )
 def ntk_aware_alpha(stretch: float, head_dim: int) -> float:

@@ -23,7 +23,9 @@ _POINT = {"theta": 1e4, "length": 2000}
     definition="The [1,1] Padé form of e^{−z} with z = T√2/θ; equal to (1 − u)/(1 + u) with u = T/(θ√2).",
     arguments=(THETA, LENGTH),
     standing="contradicted",
-    worth="Explains none of the variance of the published measurements (r = 0.09, p = 0.55); no better than a constant.",
+    worth=(
+        "Explains none of the variance of the published measurements (r = 0.09, p = 0.55); no better than a constant."
+    ),
     example=_POINT,
 )
 def gamma_pade(theta: float, length: float) -> float:
@@ -114,7 +116,9 @@ def gamma_pade22(theta: float, length: float) -> float:
     definition="1/(1 + z) with z = T√2/θ.",
     arguments=(THETA, LENGTH),
     standing="contradicted",
-    worth="Its distance from the Padé form does not predict the observed error (mean ratio 88.6, by the author's count).",
+    worth=(
+        "Its distance from the Padé form does not predict the observed error (mean ratio 88.6, by the author's count)."
+    ),
     example=_POINT,
 )
 def gamma_lerch(theta: float, length: float) -> float:

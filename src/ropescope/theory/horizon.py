@@ -22,7 +22,10 @@ _OBSERVED = {"theta": 1e4, "gamma": 0.7476, "length": 2000}
     definition="The length at which γ_Padé(θ, T) equals γ.",
     arguments=(THETA, OPEN_GAMMA),
     standing="identity",
-    worth="Returns T when γ is γ_Padé(θ, T), so a verdict from a config alone is circular; with a measured γ, a rescaling.",
+    worth=(
+        "Returns T when γ is γ_Padé(θ, T), so a verdict from a config alone is circular; with a measured γ, "
+        "a rescaling."
+    ),
     example={"theta": 1e4, "gamma": 0.7476},
     unit="tokens",
 )
@@ -37,7 +40,9 @@ def horizon(theta: float, gamma: float) -> float:
     definition="Twice the horizon, claimed as the length at which needle retrieval fails.",
     arguments=(THETA, OPEN_GAMMA),
     standing="contradicted",
-    worth="Right for one of three models in its author's own runs; all three fail soon after the trained length instead.",
+    worth=(
+        "Right for one of three models in its author's own runs; all three fail soon after the trained length instead."
+    ),
     example={"theta": 1e4, "gamma": 0.7476},
     unit="tokens",
 )
@@ -81,7 +86,9 @@ def hallucination_index(length: float, theta: float, gamma: float) -> float:
         POSITIVE_LENGTH,
     ),
     standing="identity",
-    worth="1 exactly when γ is γ_Padé; explodes for every large base, so the plain difference of exponents reads better.",
+    worth=(
+        "1 exactly when γ is γ_Padé; explodes for every large base, so the plain difference of exponents reads better."
+    ),
     example=_OBSERVED,
 )
 def pade_deviation_index(theta: float, gamma: float, length: float) -> float:

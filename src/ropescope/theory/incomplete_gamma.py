@@ -48,10 +48,7 @@ def _around_zero(a: float, x: float) -> float:
     """Γ(a, x) for |a| ≤ ½ and x < 2, smooth at a = 0, where Γ(a) and γ(a, x) both have a pole."""
     log_x = log(x)
     slope = _log_gamma_slope(a)
-    if a:
-        poles_removed = (expm1(a * slope) - expm1(a * log_x)) / a
-    else:
-        poles_removed = slope - log_x
+    poles_removed = (expm1(a * slope) - expm1(a * log_x)) / a if a else slope - log_x
     term, total, n = 1.0, 0.0, 0
     while abs(term) > 1e-18:
         n += 1

@@ -101,7 +101,9 @@ def mean_kernel_logarithmic(theta: float, distance: float) -> float:
         Argument("amplitude", "mean amplitude of a pair in the logit, Ā", Real(at_least=0.0, at_most=1e6), "nats"),
     ),
     standing="open",
-    worth="The one mechanism that turns RoPE into a power law; falls with θ where γ_Padé rises. One test: 0.58 for 0.93.",
+    worth=(
+        "The one mechanism that turns RoPE into a power law; falls with θ where γ_Padé rises. One test: 0.58 for 0.93."
+    ),
     example={"theta": 1e4, "head_dim": 256, "amplitude": 0.6728},
 )
 def amplitude_exponent(theta: float, head_dim: int, amplitude: float) -> float:

@@ -37,14 +37,16 @@ class NullExponent(NamedTuple):
     definition="Log–log slope, with its sign turned, of 1/(d + c) at the distances of the fit.",
     arguments=(
         _DISTANCES,
-        Argument("offset", "tokens beside the distance in each sequence, c", Real(at_least=0.0, at_most=1e12), "tokens"),
+        Argument(
+            "offset", "tokens beside the distance in each sequence, c", Real(at_least=0.0, at_most=1e12), "tokens"
+        ),
     ),
     standing="exact",
     worth="What the published protocol returns for attention that does not decay: 0.783 with R² 0.988.",
     example={"distances": _PUBLISHED, "offset": 50},
 )
 def uniform_null_exponent(distances: tuple[float, ...], offset: float) -> NullExponent:
-    """The null exponent and its R², 1 at c = 0. Raises `DomainError` for fewer than two increasing distances or c < 0."""
+    """The null exponent and its R²; 1 and 1 at c = 0. Raises `DomainError` for fewer than two distances or c < 0."""
     return _fit([log(d) for d in distances], [-log(d + offset) for d in distances])
 
 

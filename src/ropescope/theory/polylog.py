@@ -49,13 +49,13 @@ def damped_partition(gamma: float, decay_rate: float, n_tokens: int) -> float:
 def _damped_sum(gamma: float, rate: float, n: float) -> float:
     if rate >= 0.5 or n <= 64:
         return _direct(gamma, rate, n)
-    head = sum([d**-gamma * exp(-rate * d) for d in range(_DIRECT - 1, 0, -1)])
-    low = _DIRECT**-gamma * exp(-rate * _DIRECT)
+    head = sum([float(d) ** -gamma * exp(-rate * d) for d in range(_DIRECT - 1, 0, -1)])
+    low = float(_DIRECT) ** -gamma * exp(-rate * _DIRECT)
     total = head + _integral(1.0 - gamma, rate, n) + 0.5 * low + _correction(gamma, rate, _DIRECT, low)
     if rate * n < 700.0:
-        high = n**-gamma * exp(-rate * n)
+        high = float(n) ** -gamma * exp(-rate * n)
         total += 0.5 * high - _correction(gamma, rate, n, high)
-    return total
+    return float(total)
 
 
 def _direct(gamma: float, rate: float, n: float) -> float:
@@ -71,7 +71,7 @@ def _direct(gamma: float, rate: float, n: float) -> float:
 
 
 def _correction(gamma: float, rate: float, x: float, value: float) -> float:
-    """Σ B_2k/(2k)! · |f^{(2k−1)}(x)| for f = x^−γ e^{−λx} with f(x) = `value`: the derivatives as a product of series."""
+    """−Σ B_2k/(2k)! · f^{(2k−1)}(x) for f = x^−γ e^{−λx} with f(x) = `value`; derivatives by two series."""
     power, decay = [1.0], [1.0]
     for j in range(15):
         power.append(power[j] * (gamma + j) / (x * (j + 1)))

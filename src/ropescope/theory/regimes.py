@@ -32,7 +32,9 @@ _MEANINGS = {
     definition="Phase of the series Σ d^−γ, with the operational bands of the published tool beside it.",
     arguments=(GAMMA,),
     standing="exact",
-    worth="The phase is mathematics of N → ∞; at finite N it is a crossover of width 1/ln N, and the bands are hand-set.",
+    worth=(
+        "The phase is mathematics of N → ∞; at finite N it is a crossover of width 1/ln N, and the bands are hand-set."
+    ),
     example={"gamma": 0.75},
 )
 def regime(gamma: float) -> Regime:

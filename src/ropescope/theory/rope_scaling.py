@@ -15,7 +15,9 @@ from ropescope.theory.formula import Argument, formula
 
 RULES = ("default", "linear", "dynamic", "ntk", "yarn", "longrope", "llama3", "proportional")
 
-_RULE = Argument("rule", "scaling rule, named as in `rope_parameters`; `ntk` is the static NTK-aware rule", Choice(RULES))
+_RULE = Argument(
+    "rule", "scaling rule, named as in `rope_parameters`; `ntk` is the static NTK-aware rule", Choice(RULES)
+)
 _FACTOR = Argument("factor", "stretch s of the context", Real(at_least=1.0, at_most=1e9))
 _ORIGINAL = Argument(
     "original_length", "length the model was trained at (original_max_position_embeddings)", Whole(1, 10**12), "tokens"
@@ -32,7 +34,12 @@ _ORIGINAL = Argument(
         _RULE,
         _FACTOR,
         _ORIGINAL,
-        Argument("length", "current length, for `dynamic` and `longrope`; 0 means within the trained one", Whole(0, 10**12), "tokens"),
+        Argument(
+            "length",
+            "current length, for `dynamic` and `longrope`; 0 means within the trained one",
+            Whole(0, 10**12),
+            "tokens",
+        ),
         Argument("beta_fast", "YaRN: turns at which a pair is left alone", Real(above=0.0, at_most=1e6)),
         Argument("beta_slow", "YaRN: turns at which a pair is fully interpolated", Real(above=0.0, at_most=1e6)),
         Argument("truncate", "YaRN: round the ramp's ends to whole pairs", Flag()),
@@ -83,7 +90,9 @@ def inverse_frequencies(
     if rule == "llama3":
         return _llama3(plain, factor, original_length, low_freq_factor, high_freq_factor)
     if rule == "longrope":
-        name, divisors = ("long_factors", long_factors) if length > original_length else ("short_factors", short_factors)
+        name, divisors = (
+            ("long_factors", long_factors) if length > original_length else ("short_factors", short_factors)
+        )
         if len(divisors) != pairs:
             raise DomainError(f"{name} has {len(divisors)} numbers: rule 'longrope' needs {pairs}, one a pair.")
         return tuple(w / divisor for w, divisor in zip(plain, divisors, strict=True))

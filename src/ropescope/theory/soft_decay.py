@@ -37,7 +37,9 @@ def soft_decay_weight(gamma: float, distance: float, horizon_tokens: float) -> f
 @formula(
     symbol="d_h / (T_train/2): ≥ 1.2, ≥ 0.8, below",
     source="Part I, §26.8",
-    definition="`applies` if d_h is at least 1.2 times half the trained length, `borderline` from 0.8, else `hard-cutoff`.",
+    definition=(
+        "`applies` if d_h is at least 1.2 times half the trained length, `borderline` from 0.8, else `hard-cutoff`."
+    ),
     arguments=(_HORIZON, POSITIVE_LENGTH),
     standing="contradicted",
     worth="Thresholds set by hand; in the three published runs the rule's one clear success is on one model.",
