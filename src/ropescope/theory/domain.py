@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 from typing import Any, NoReturn
 
@@ -168,7 +169,7 @@ class Reals:
                 values = tuple(member(item) for item in value)
             except TypeError:
                 refuse(name, value, self.words)
-            ordered = all(a < b for a, b in zip(values, values[1:], strict=False))
+            ordered = all(a < b for a, b in pairwise(values))
             if len(values) < self.min_length or (self.increasing and not ordered):
                 refuse(name, value, self.words)
             return values

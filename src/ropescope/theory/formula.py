@@ -1,7 +1,7 @@
 """Formula: one function with what a reader must know of it, in one place.
 
-The decorator `@formula` keeps the function's name, symbol, source, definition, arguments (unit and domain), standing and
-worth in a registry. The documentation, the command line and the tests all read that registry, so none can drift.
+The decorator `@formula` keeps the function's name, symbol, source, definition, arguments (unit and domain), standing
+and worth in a registry. The documentation, the command line and the tests all read that registry, so none can drift.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from inspect import Parameter, signature
 from math import isfinite
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from ropescope.errors import DomainError
 from ropescope.theory.domain import Domain, Reals
@@ -84,11 +83,16 @@ def formula(
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
-        parameters = signature(function).parameters
-        if tuple(parameters) != tuple(argument.name for argument in arguments):
+        names = _parameters(function)
+        if names != tuple(argument.name for argument in arguments):
             raise TypeError(f"{function.__name__}: the declared arguments are not those of the function")
-        completed = tuple(_with_default(argument, parameters[argument.name]) for argument in arguments)
-        checked = _checked(function, completed)
+        defaults = function.__defaults__ or ()
+        padded = (...,) * (len(names) - len(defaults)) + defaults
+        completed = tuple(
+            Argument(argument.name, argument.meaning, argument.domain, argument.unit, default)
+            for argument, default in zip(arguments, padded, strict=True)
+        )
+        checked: Callable[P, R] = _checked(function, completed)
         name = function.__name__
         FORMULAS[name] = Formula(
             name=name,
@@ -108,27 +112,35 @@ def formula(
     return register
 
 
-def _with_default(argument: Argument, parameter: Parameter) -> Argument:
-    default = ... if parameter.default is Parameter.empty else parameter.default
-    return Argument(argument.name, argument.meaning, argument.domain, argument.unit, default)
+def _parameters(function: Any) -> tuple[str, ...]:
+    """The names of a function's parameters, read from its code: `inspect.signature` would double the import time."""
+    code = function.__code__
+    return tuple(code.co_varnames[: code.co_argcount])
 
 
-def _checked(function: Callable[P, R], arguments: tuple[Argument, ...]) -> Callable[P, R]:
-    names = tuple(argument.name for argument in arguments)
-    checks = tuple(argument.domain.checker(argument.name) for argument in arguments)
-    n_arguments = len(arguments)
+def _checked(function: Any, arguments: tuple[Argument, ...]) -> Any:
     name = function.__name__
-    bind = signature(function).bind
+    n_arguments = len(arguments)
+    names = tuple(argument.name for argument in arguments)
+    defaults = tuple(argument.default for argument in arguments)
+    checks = tuple(argument.domain.checker(argument.name) for argument in arguments)
+
+    def complete(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        values = [*args, *defaults[len(args) :]]
+        for key, value in kwargs.items():
+            if key not in names[len(args) :]:
+                raise TypeError(f"{name}() got an unexpected or repeated argument {key!r}")
+            values[names.index(key)] = value
+        missing = [key for key, value in zip(names, values, strict=False) if value is ...]
+        if missing or len(values) != n_arguments:
+            raise TypeError(f"{name}() takes {n_arguments} arguments; missing: {missing}")
+        return values
 
     @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        values: tuple[Any, ...] = args
-        if kwargs or len(args) != n_arguments:
-            bound = bind(*args, **kwargs)
-            bound.apply_defaults()
-            values = tuple(bound.arguments.values())
-        result = cast(Callable[..., R], function)(*[check(value) for check, value in zip(checks, values, strict=True)])
-        if type(result) is float and not isfinite(result):
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        values = args if len(args) == n_arguments and not kwargs else complete(args, kwargs)
+        result = function(*[check(value) for check, value in zip(checks, values, strict=True)])
+        if isinstance(result, float) and not isfinite(result):
             given = ", ".join(f"{key} = {value!r}" for key, value in zip(names, values, strict=True))
             raise DomainError(f"{name}({given}) has no value that a float can hold.")
         return result

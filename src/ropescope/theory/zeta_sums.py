@@ -38,8 +38,8 @@ class Moments(NamedTuple):
 def power_sum(gamma: float, n: int) -> float:
     """Σ_{d=1}^{n} d^−γ to about 1e-14 relative, for |γ| ≤ 20 and 1 ≤ n ≤ 1e12."""
     if n <= LAST_DIRECT:
-        return sum([d**-gamma for d in range(n, 0, -1)])
-    head = sum([d**-gamma for d in range(DIRECT - 1, 0, -1)])
+        return float(sum([d**-gamma for d in range(n, 0, -1)]))
+    head = float(sum([d**-gamma for d in range(DIRECT - 1, 0, -1)]))
     return head + power_sum_between(gamma, DIRECT, n)
 
 
@@ -47,7 +47,7 @@ def power_sum_between(gamma: float, first: int, last: int) -> float:
     """Σ_{d=first}^{last} d^−γ for 16 ≤ first ≤ last, relative to itself to about 1e-14."""
     a = 1.0 - gamma
     log_ratio = log1p((last - first) / first)
-    low, high = first**-gamma, last**-gamma
+    low, high = float(first**-gamma), float(last**-gamma)
     # The integral is written from the end where the integrand is larger, so that expm1 never loses digits.
     if a >= 0.0:
         integral = last * high * log_ratio * _phi0(-a * log_ratio)
