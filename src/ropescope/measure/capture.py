@@ -209,7 +209,7 @@ def uses_interface(model: nn.Module) -> bool:
 def _through_interface(model: nn.Module) -> Iterator[None]:
     AttentionInterface.register(IMPLEMENTATION, _attention)
     AttentionMaskInterface.register(IMPLEMENTATION, row_mask)
-    configs = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    configs: dict[int, Any] = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
     before = [(config, config._attn_implementation) for config in configs.values()]
     try:
         for config, _ in before:
@@ -286,11 +286,11 @@ class _OwnAttention(TorchFunctionMode):
         for module in self.modules:
             self.hooks.append(module.register_forward_pre_hook(self._enter_attention))
             self.hooks.append(module.register_forward_hook(self._leave_attention, always_call=True))
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        super().__exit__(*exc)
+        super().__exit__(*exc)  # type: ignore[no-untyped-call]
         for hook in self.hooks:
             hook.remove()
         self.hooks.clear()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ropescope.errors import MeasurementError
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_text, random_corpus, text_corpus
-from ropescope.measure.protocol import FixedLength
 from ropescope.measure.report import measurement_report
 from ropescope.measure.session import Plan, Progress, measure
 from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Summary, summarise
@@ -28,7 +27,7 @@ class Request:
 
     source: str | Path | Mapping[str, Any]
     revision: str | None = None
-    plan: Plan = Plan(FixedLength())
+    plan: Plan = field(default_factory=Plan)
     corpus: CorpusName = "text"
     texts: tuple[Path, ...] = ()
     dataset: str | None = None
@@ -127,7 +126,7 @@ def show(
     """The outcome of a saved profile, with the control that lies beside it if there is one."""
     beside = control_path(path)
     control = DecayProfile.load(beside) if beside.exists() else None
-    request = Request(source={}, plan=Plan(FixedLength(), d_min=d_min), resamples=resamples, legacy_first=legacy_first)
+    request = Request(source={}, plan=Plan(d_min=d_min), resamples=resamples, legacy_first=legacy_first)
     return outcome(DecayProfile.load(path), control, request)
 
 

@@ -253,7 +253,7 @@ class DecayProfile:
         prompt, layer, head, slot = prompt[there], layer[there], head[there], slot[there]
 
         def column(values: NDArray[Any]) -> NDArray[Any]:
-            return np.broadcast_to(values, shape).ravel()[there]
+            return np.asarray(np.broadcast_to(values, shape).ravel()[there])
 
         return pyarrow.table(
             {

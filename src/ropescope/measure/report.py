@@ -185,7 +185,7 @@ def _beyond(s: Summary, control: Summary) -> bool:
     if s.gamma.value is None or control.gamma.value is None:
         return False
     se = ((s.gamma.se or 0.0) ** 2 + (control.gamma.se or 0.0) ** 2) ** 0.5
-    return abs(s.gamma.value - control.gamma.value) > max(0.05, 3 * se)
+    return bool(abs(s.gamma.value - control.gamma.value) > max(0.05, 3 * se))
 
 
 def _legacy_verdict(s: Summary, control: Summary | None) -> str:

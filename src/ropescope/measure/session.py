@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ _PRECISION_RESAMPLES = 1000
 class Plan:
     """How to measure. `precision` is the standard error of γ to reach by adding prompts, up to `max_prompts`."""
 
-    protocol: FixedLength
+    protocol: FixedLength = field(default_factory=FixedLength)
     prompts: int = 12
     precision: float | None = None
     max_prompts: int = 512

@@ -100,14 +100,15 @@ def softmax_rows(
 
 def weights_entropy(weights: Tensor) -> Tensor:
     """Entropy [H, r] in nats of given probabilities [H, r, keys]."""
-    return -torch.linalg.vecdot(weights, weights.clamp_min(torch.finfo(weights.dtype).tiny).log())
+    entropy: Tensor = -torch.linalg.vecdot(weights, weights.clamp_min(torch.finfo(weights.dtype).tiny).log())
+    return entropy
 
 
 def _entropy(weights: Tensor, scores: Tensor, sink: Tensor | None) -> Tensor:
     # −Σ p ln p with ln p = score − ln Z, and ln Z read off the largest entry: two passes, no logarithm of every weight.
     log_total = scores.amax(dim=-1) - weights.amax(dim=-1).log()
     kept = 1.0 if sink is None else 1.0 - sink
-    entropy = kept * log_total - torch.linalg.vecdot(weights, scores)
+    entropy: Tensor = kept * log_total - torch.linalg.vecdot(weights, scores)
     return entropy if sink is None else entropy - torch.xlogy(sink, sink)
 
 
@@ -143,11 +144,12 @@ def attend_in_blocks(
         allowed = allowed[..., low:high]
         if fused:
             # One key head and its query heads make one batch entry, so keys and values are viewed, never repeated.
+            shape = (n_key_heads, shared, stop - start, query.shape[-1])
             block = F.scaled_dot_product_attention(
-                query[0, :, start:stop].unflatten(0, (n_key_heads, shared)),
+                query[0, :, start:stop].reshape(shape),
                 logits.key[0, :, None, low:high].expand(-1, shared, -1, -1),
                 value[0, :, None, low:high].expand(-1, shared, -1, -1),
-                attn_mask=allowed if allowed.dim() == 2 else allowed.unflatten(0, (-1, allowed.shape[0])),
+                attn_mask=allowed if allowed.dim() == 2 else allowed.reshape(*shape[:3], high - low),
                 scale=logits.scale,
             ).flatten(0, 1)
         else:
