@@ -111,7 +111,8 @@ class Capture:
         chosen = (positions - first_query).to(query.device)
         reach = _reach(mask, positions.to(query.device), chosen)
         for heads, group in key_head_groups(logits, query, n_rows=len(positions)):
-            rows = softmax_rows(group, query[0, heads].index_select(1, chosen), chosen, positions, key_start, reach)
+            allowed = reach[heads] if reach is not None and reach.dim() == 3 else reach
+            rows = softmax_rows(group, query[0, heads].index_select(1, chosen), chosen, positions, key_start, allowed)
             self._give(call, heads, query.shape[1], positions, key_start, rows, reach)
 
     def read_weights(self, weights: Tensor) -> None:

@@ -96,6 +96,8 @@ def maximum_likelihood_exponent(mass: Array, bins: DistanceBins) -> Array:
     (mean ln d is its sufficient statistic), for any sign of γ; bins stand at their mean ln d in the data and in the law
     alike, so binning does not shift it.
     """
+    if not len(bins.low):
+        return np.full(mass.shape[:-1], np.nan)
     distance, share, owner = bins.nodes()
     log_law = -_GAMMA_GRID[:, None] * np.log(distance) + np.log(share)
     law = np.exp(log_law - log_law.max(axis=1, keepdims=True))

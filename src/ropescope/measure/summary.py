@@ -184,7 +184,7 @@ def _summary(
         r2=_number(fit.r2),
         gamma_mle=Estimate.of(mle_of(curve_mass.mean(axis=0)), resampled(curve_mass, weights, mle_of), n),
         gamma_median=_number(median),
-        mean_median_disagree=_disagree(gamma, median),
+        mean_median_disagree=_disagree(gamma, median, gamma_of(curve_mass)),
         d_min=d_min,
         d_max=max(reach) or None,
         fitted_layers=len(group),
@@ -336,10 +336,13 @@ def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
     )
 
 
-def _disagree(gamma: Estimate, median: float) -> bool:
+def _disagree(gamma: Estimate, median: float, by_prompt: Array) -> bool:
+    """Whether mean and median curve differ by more than the usual prompt explains. The spread is taken from the median
+    absolute deviation: an outlier widens the standard error as well, and would hide behind it."""
     if gamma.value is None or not np.isfinite(median):
         return False
-    return abs(gamma.value - median) > max(0.05, 3 * (gamma.se or 0.0))
+    spread = 1.4826 * np.nanmedian(np.abs(by_prompt - np.nanmedian(by_prompt))) / np.sqrt(len(by_prompt))
+    return bool(abs(gamma.value - median) > max(0.05, 3 * spread))
 
 
 def _number(value: Any) -> float | None:

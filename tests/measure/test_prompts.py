@@ -1,0 +1,79 @@
+"""Prompts: the same seed gives the same, they do not overlap, and special tokens stay out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import byte_tokenizer
+
+from ropescope.errors import MeasurementError, SourceError
+from ropescope.measure.prompts import bos_prefix, embedded_text, file_text, random_corpus, text_corpus
+
+TOKENIZER = byte_tokenizer()
+TEXT = "".join(chr(97 + i % 26) + str(i) for i in range(3000))
+
+
+def test_random_prompts_repeat_and_avoid_special_tokens() -> None:
+    corpus = random_corpus(300, TOKENIZER, (), seed=3)
+    assert corpus.vocabulary is not None and corpus.vocabulary.tolist() == list(range(3, 259))
+    first, again = corpus.prompt(5, 200), random_corpus(300, TOKENIZER, (), seed=3).prompt(5, 200)
+    np.testing.assert_array_equal(first, again)
+    assert first[0] == 1 and first[1:].min() >= 3
+    assert (first != corpus.prompt(6, 200)).any() and (first != random_corpus(300, TOKENIZER, (), 4).prompt(5, 200)).any()
+
+
+def test_random_prompts_need_no_tokenizer() -> None:
+    corpus = random_corpus(300, None, (1, 2), seed=0)
+    drawn = np.concatenate([corpus.prompt(i, 500) for i in range(40)])
+    assert corpus.prefix == () and set(drawn.tolist()) == set(range(300)) - {1, 2}
+
+
+def test_text_windows_do_not_overlap_and_cover_the_text() -> None:
+    corpus = text_corpus("text", "a text", TEXT, TOKENIZER, seed=0)
+    count = corpus.available(101)
+    assert corpus.stream is not None and count == len(corpus.stream) // 100
+    bodies = sorted(tuple(corpus.prompt(i, 101)[1:].tolist()) for i in range(count))
+    expected = sorted(tuple(corpus.stream[i * 100 : (i + 1) * 100].tolist()) for i in range(count))
+    assert bodies == expected
+    assert all(corpus.prompt(i, 101)[0] == 1 for i in range(count))
+
+
+def test_shuffled_keeps_the_tokens_and_the_place_of_bos() -> None:
+    plain = text_corpus("text", "a text", TEXT, TOKENIZER, seed=0).prompt(2, 101)
+    shuffled = text_corpus("shuffled text", "a text", TEXT, TOKENIZER, seed=0, shuffled=True).prompt(2, 101)
+    assert shuffled[0] == 1 and sorted(shuffled.tolist()) == sorted(plain.tolist()) and (shuffled != plain).any()
+
+
+def test_text_too_short_says_how_many_prompts_it_holds() -> None:
+    corpus = text_corpus("text", "notes.txt", "x" * 250, TOKENIZER, seed=0)
+    with pytest.raises(MeasurementError, match=r"notes.txt gives 250 tokens: enough for 2 prompts of 101"):
+        corpus.prompt(2, 101)
+
+
+def test_text_needs_a_tokenizer_and_words() -> None:
+    with pytest.raises(SourceError, match="--corpus random"):
+        text_corpus("text", "a text", TEXT, None, seed=0)
+    with pytest.raises(SourceError, match=r"empty.txt holds no text"):
+        text_corpus("text", "empty.txt", "", TOKENIZER, seed=0)
+
+
+def test_bos_is_given_only_where_the_tokenizer_gives_it() -> None:
+    assert bos_prefix(TOKENIZER) == (1,) and bos_prefix(None) == ()
+    plain = byte_tokenizer()
+    plain.backend_tokenizer.post_processor = None
+    assert bos_prefix(plain) == ()
+
+
+def test_embedded_text_is_english_prose_of_some_length() -> None:
+    text, about = embedded_text()
+    assert len(text) > 300_000 and "the" in text.split() and "pydoc_data" in about
+
+
+def test_files_of_all_kinds_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("first")
+    (tmp_path / "b.jsonl").write_text("\n".join(json.dumps({"body": f"line {i}"}) for i in range(3)))
+    text, about = file_text([tmp_path / "a.txt", tmp_path / "b.jsonl"], "body")
+    assert text == "first\n\nline 0\n\nline 1\n\nline 2" and about == "a.txt, b.jsonl"
