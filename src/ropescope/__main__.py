@@ -1,0 +1,5 @@
+"""`python -m ropescope`."""
+
+from ropescope.app.cli import main
+
+main()

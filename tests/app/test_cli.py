@@ -1,0 +1,183 @@
+"""The command line as a person meets it: answers, files, refusals, interruptions, and how fast it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ropescope import __version__
+from ropescope.app.cli import app
+from ropescope.errors import RopescopeError
+
+QUICK = ["--length", "128", "--rows", "8", "--corpus", "random", "--dtype", "float32"]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
+
+
+def invoke(*arguments: str | Path) -> Any:
+    """Run the command line in this process; an error meant for the user is raised."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def command(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does, in a process of its own."""
+    line = [sys.executable, "-m", "ropescope", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, **more)
+
+
+def test_version() -> None:
+    assert invoke("--version").stdout.strip() == f"ropescope {__version__}"
+
+
+def test_measure_answers_first_and_writes_what_is_asked(tiny_folder: Path, tmp_path: Path) -> None:
+    out, page, figure = tmp_path / "p.parquet", tmp_path / "p.html", tmp_path / "f.svg"
+    result = invoke(
+        "measure", tiny_folder, *QUICK, "--prompts", "4", "--control", "random-init",
+        "--out", out, "--html", page, "--figure", figure,
+    )  # fmt: skip
+    assert result.stdout.lstrip().startswith("tiny-llama")
+    assert "attends with γ = " in result.stdout and "random weights" in result.stdout
+    names = {path.name for path in tmp_path.iterdir()} - {"home"}
+    assert names == {
+        "p.parquet", "p.control.parquet", "p.html", "f-decay.svg", "f-heads.svg", "f-windows.svg", "f-sinks.svg"
+    }  # fmt: skip
+    shown = invoke("show-profile", out, "--json")
+    data = json.loads(shown.stdout)
+    assert data["prompts"] == 4 and data["control"]["gamma"] is not None
+    assert data["gamma"] == pytest.approx(json.loads(invoke("show-profile", out, "--json").stdout)["gamma"])
+
+
+def test_json_is_json_and_nothing_else(tiny_folder: Path) -> None:
+    result = command("measure", tiny_folder, *QUICK, "--prompts", "2", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["length"] == 128
+
+
+def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.parquet"
+    invoke("measure", tiny_folder, "--length", "256", "--corpus", "random", "--prompts", "2", "--out", out)
+    data = json.loads(invoke("show-profile", out, "--protocol", "legacy", "--json").stdout)
+    assert data["protocol"] == "legacy" and data["gamma_null"] > 0.5
+    assert data["legacy"]["distances"] == [10, 20, 30, 50, 100, 200]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["measure", "no/such/folder/here"], "does not exist"),
+        (["measure", "smollm3"], "did you mean smollm2"),
+        (["measure", "{tiny}", "--length", "4096", "--corpus", "random"], "beyond the trained context"),
+        (["measure", "{tiny}", "--length", "128", "--rows", "8"], "--corpus random"),
+        (["measure", "{tiny}", "--length", "10"], "at least 64"),
+        (["measure", "{tiny}", "--protocol", "published"], "--protocol must be fixed or legacy"),
+        (["measure", "{tiny}", "--dtype", "int3"], "dtype must be one of"),
+        (["measure", "{tiny}", "--device", "abacus"], "cannot be used here"),
+        (["measure", "{tiny}", "--prompts", "0"], "--prompts must be at least 1"),
+        (["measure", "{tiny}", "--precision", "2"], "between 0 and 1"),
+        (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),
+        (["measure", "{tiny}", "--html", "/no/such/folder/p.html"], "is no folder"),
+        (["show-profile", "{tiny}/config.json"], "no ropescope profile"),
+        (["show-profile", "{tiny}/absent.parquet"], "does not exist"),
+    ],
+)
+def test_bad_input_gets_one_sentence(tiny_folder: Path, arguments: list[str], sentence: str) -> None:
+    line = [argument.replace("{tiny}", str(tiny_folder)) for argument in arguments]
+    with pytest.raises(RopescopeError, match=sentence) as caught:
+        invoke(*line)
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_reach_a_person_without_a_traceback(tiny_folder: Path) -> None:
+    result = command("measure", tiny_folder, "--length", "4096", "--corpus", "random")
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_killed_then_resumed_gives_the_same_numbers(tiny_folder: Path, tmp_path: Path, how: signal.Signals) -> None:
+    arguments = ["measure", str(tiny_folder), *QUICK, "--length", "256", "--prompts", "400", "--json"]
+    home = tmp_path / "home"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ropescope", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 90
+    while len(list(home.rglob("prompt-*.npz"))) < 5 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    stdout, stderr = process.communicate(timeout=60)
+    kept = len(list(home.rglob("prompt-*.npz")))
+    assert 5 <= kept < 400, stderr
+    if how is not signal.SIGKILL:
+        assert json.loads(stdout)["partial"] is True and "Traceback" not in stderr
+    resumed = json.loads(command(*arguments, "--resume").stdout)
+    assert resumed["partial"] is False and resumed["prompts"] == 400
+    whole = json.loads(command(*arguments).stdout)
+    for volatile in (resumed, whole):
+        del volatile["seconds"], volatile["provenance"]
+    assert resumed == whole
+
+
+def test_a_reader_that_leaves_is_no_error(tiny_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.parquet"
+    invoke("measure", tiny_folder, *QUICK, "--prompts", "4", "--out", out)
+    line = f"{sys.executable} -m ropescope show-profile {out} | head -1"
+    result = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
+    assert "attends" in result.stdout and result.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "{config}", "--json"]])
+def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: Path) -> None:
+    script = (
+        "import sys\n"
+        "from ropescope.app.cli import app\n"
+        "try: app()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'scipy', 'pyarrow', 'huggingface_hub'} & set(sys.modules)\n"
+        "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
+    )
+    line = [sys.executable, "-c", script, *(argument.replace("{config}", str(tiny_folder)) for argument in arguments)]
+    result = subprocess.run(line, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "100"})
+    assert result.returncode == 0, result.stderr
+
+
+def test_measuring_without_its_extra_says_what_to_install(tiny_folder: Path) -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['numpy'] = None\n"
+        "from ropescope.app.cli import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 1 and "pip install 'ropescope[measure,figures]'" in result.stderr
+
+
+def test_repository_code_is_not_run(tiny_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "evil"
+    shutil.copytree(tiny_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "evil"
+    config["auto_map"] = {"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.EvilModel"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('yes')\n")
+    result = command("measure", folder, *QUICK, "--prompts", "1", input="y\n")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert not (tmp_path / "ran").exists()

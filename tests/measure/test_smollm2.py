@@ -1,0 +1,51 @@
+"""The real weights: numbers that were checked beforehand on SmolLM2-135M-Instruct, with another code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ropescope.measure.instrument import Request, make_corpus
+from ropescope.measure.session import Plan, measure
+from ropescope.measure.summary import Summary, summarise
+from ropescope.measure.weights import Weights, load, with_random_weights
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Weights:
+    return load("smollm2")
+
+
+def measured(weights: Weights, corpus: str, prompts: int) -> Summary:
+    request = Request("smollm2", corpus=corpus, plan=Plan(prompts=prompts))  # type: ignore[arg-type]
+    return summarise(measure(weights, make_corpus(request, weights), request.plan))
+
+
+@pytest.fixture(autouse=True)
+def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ropescope.measure.journal as journal
+
+    monkeypatch.setattr(journal, "cache_folder", lambda: tmp_path / "models")
+
+
+def test_text(smollm2: Weights) -> None:
+    found = measured(smollm2, "text", 6)
+    assert found.gamma.value == pytest.approx(0.89, abs=0.05)
+    assert found.r2 is not None and found.r2 > 0.97
+    assert found.sink_mass.value == pytest.approx(0.27, abs=0.03)
+    assert found.legacy is not None and found.legacy.gamma.value == pytest.approx(1.0, abs=0.2)
+
+
+def test_random_tokens(smollm2: Weights) -> None:
+    found = measured(smollm2, "random", 6)
+    assert found.gamma.value == pytest.approx(0.70, abs=0.06)
+    assert found.sink_mass.value == pytest.approx(0.33, abs=0.04)
+
+
+def test_random_weights_do_not_decay(smollm2: Weights) -> None:
+    found = measured(with_random_weights(smollm2, 0), "random", 3)
+    assert found.gamma.value is not None and abs(found.gamma.value) < 0.01
+    assert found.legacy is not None and found.legacy.gamma.value == pytest.approx(0.7826, abs=0.01)
