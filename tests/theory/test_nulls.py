@@ -63,5 +63,5 @@ def test_random_rows_bring_one_back():
 
 @pytest.mark.parametrize("distances", [(30,), (50, 30), (30, 30), (0, 10), "30,50", (30, float("nan"))])
 def test_a_bad_design_is_refused(distances):
-    with pytest.raises(DomainError, match="^distances = "):
+    with pytest.raises(DomainError, match=r"^distances = "):
         theory.uniform_null_exponent(distances, 50)

@@ -38,5 +38,5 @@ def test_no_damping_gives_back_the_power_law(gamma, n):
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), 101.0])
 def test_outside_the_domain_there_is_no_number(rate):
-    with pytest.raises(DomainError, match="^decay_rate = "):
+    with pytest.raises(DomainError, match=r"^decay_rate = "):
         theory.polylog_partition(0.75, rate)
