@@ -114,7 +114,7 @@ def _fixed_points(z3: Any) -> tuple[list[Any], Any]:
 
 
 def _low_efficiency_needs_a_large_base(z3: Any) -> tuple[list[Any], Any]:
-    theta, length, root, assumptions, pade = _pade(z3)
+    theta, length, _, assumptions, pade = _pade(z3)
     gamma = z3.Real("gamma")
     efficiency = (1 - pade) / (1 - gamma)
     # Below one hundredth with γ ≥ 0 forces 1 − γ_Padé < 1/100, that is θ > 140 T, whatever γ was measured.
