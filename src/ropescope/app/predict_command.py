@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.measure_commands import Json, Source
+from ropescope.app.measure_commands import Figures, Html, Json, Source
 
 
 def predict(
     source: Source,
     length: Annotated[int | None, typer.Option(metavar="T", help="Context length in tokens; default: the stated one.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
+    html: Html = None,
+    figure: Figures = None,
     as_json: Json = False,
 ) -> None:
     """Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth."""
     from ropescope.app.show import show_report
-    from ropescope.checks.predict import predict_model
+    from ropescope.checks.predict import inputs_of, predict_report
     from ropescope.models import open as open_model
 
-    show_report(predict_model(open_model(source, revision=revision), length=length), json=as_json)
+    model = open_model(source, revision=revision)
+    show_report(predict_report(inputs_of(model, length)), json=as_json, html=html, figures=tuple(figure or ()))

@@ -213,5 +213,9 @@ def holographic_loss(theta: float, length: float, window_tokens: float) -> float
 
     Raises `DomainError` for θ ≤ 0, T ≤ 0 or D < 0. Source: Part I, §26.
     """
-    # ln(1 + x) with x from the difference of the two lengths: relative digits survive as D → T and as θ → ∞.
-    return log1p((window_tokens - length) / (theta * SQRT2 + length))
+    scale = theta * SQRT2
+    ratio = (scale + window_tokens) / (scale + length)
+    if 0.5 < ratio < 2.0:
+        # The difference of the lengths keeps its digits as D → T and as θ → ∞, where the ratio rounds to 1.
+        return log1p((window_tokens - length) / (scale + length))
+    return log(ratio)

@@ -1,0 +1,144 @@
+"""Compute: any formula from words on a command line, `name=value`, with every mistake named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
+
+from ropescope.checks.formulas import (
+    example_command,
+    find_formula,
+    plain_result,
+    result_facts,
+    result_tables,
+)
+from ropescope.errors import DomainError
+from ropescope.report.report import Fact, Report
+from ropescope.theory import STANDINGS, Argument, Formula
+from ropescope.theory.domain import Choice, Flag, Reals
+
+_NUMBER = re.compile(r"([-+−]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+−]?\d+)?)\s*([a-zA-Z]*)")
+_SUFFIXES = {
+    "": 1,
+    "k": 10**3,
+    "K": 10**3,
+    "M": 10**6,
+    "B": 10**9,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+}
+
+
+def compute_report(name: str, arguments: Iterable[str]) -> Report:
+    """The value of one formula for arguments written `name=value`.
+
+    Numbers may be written 0.5, 1e6, 128k (128,000), 128Ki (131,072), 1M; lists as 30,50,100. Raises `DomainError` for
+    a formula or argument that does not exist (with the nearest name), one that is missing or given twice, and a value
+    outside its domain.
+    """
+    entry = find_formula(name)
+    values = read_arguments(entry, arguments)
+    result = entry.function(**values)
+    given = tuple(
+        Fact(
+            argument.name,
+            _shown(values.get(argument.name, argument.default)),
+            argument.unit,
+            basis="assumed",
+            source="given" if argument.name in values else "default",
+        )
+        for argument in entry.arguments
+    )
+    facts = result_facts(entry, result)
+    return Report(
+        title=f"{entry.name}: {entry.symbol}",
+        verdict=_verdict(entry, result),
+        facts=(*facts, *given),
+        tables=result_tables(result, entry.name),
+        caveats=(f"Standing {entry.standing}: {STANDINGS[entry.standing]}. {entry.worth}",),
+        next_steps=(f"ropescope formulas {entry.name}",),
+        data={
+            "name": entry.name,
+            "arguments": {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
+            "result": plain_result(result),
+            "unit": entry.unit,
+            "standing": entry.standing,
+            "source": entry.source,
+        },
+    )
+
+
+def read_arguments(entry: Formula, arguments: Iterable[str]) -> dict[str, Any]:
+    """The arguments as values. Raises `DomainError` naming what is missing, unknown, repeated or unreadable."""
+    known = {argument.name: argument for argument in entry.arguments}
+    values: dict[str, Any] = {}
+    for text in arguments:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise DomainError(f"{text!r} is not of the form argument=value. Try: {example_command(entry)}")
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise DomainError(f"{entry.name} has no argument {name!r}.{hint} It takes {', '.join(known)}.")
+        if name in values:
+            raise DomainError(f"{entry.name}: {name} is given twice.")
+        values[name] = read_value(known[name], value.strip())
+    missing = [name for name, argument in known.items() if argument.required and name not in values]
+    if missing:
+        raise DomainError(f"{entry.name} needs {', '.join(missing)}. Try: {example_command(entry)}")
+    return values
+
+
+def read_value(argument: Argument, text: str) -> Any:
+    """One value as the argument's domain wants it: a number, a word, true or false, or a list of numbers."""
+    if isinstance(argument.domain, Choice):
+        return text
+    if isinstance(argument.domain, Flag):
+        flags = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in flags:
+            raise DomainError(
+                f"{argument.name} = {text!r} is outside the domain: {argument.name} must be true or false."
+            )
+        return flags[text.lower()]
+    if isinstance(argument.domain, Reals):
+        return tuple(read_number(argument.name, item.strip()) for item in text.strip("[]()").split(",") if item.strip())
+    return read_number(argument.name, text)
+
+
+def read_number(name: str, text: str) -> int | float:
+    """A number such as 0.5, 1e6, 2_000, 128k, 128Ki or 1M. Raises `DomainError` for anything else."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match.group(2) not in _SUFFIXES:
+        raise DomainError(f"{name} = {text!r} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M.")
+    digits = match.group(1).replace("_", "").replace("−", "-")
+    scale = _SUFFIXES[match.group(2)]
+    if digits.lstrip("+-").isdigit():
+        return int(digits) * scale
+    value = float(digits) * scale
+    if not isfinite(value):
+        raise DomainError(f"{name} = {text!r} is too large for a float.")
+    # 1e6 tokens are a whole number of tokens.
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _verdict(entry: Formula, result: Any) -> str:
+    if hasattr(result, "_fields"):
+        said = ", ".join(f"{name} = {_shown(value)}" for name, value in result._asdict().items())
+        return f"{entry.name}: {said}."
+    if isinstance(result, tuple):
+        return f"{entry.name}: {len(result)} values."
+    unit = f" {entry.unit}" if entry.unit else ""
+    return f"{entry.name} = {_shown(result)}{unit} ({entry.standing})."
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ", ".join(str(_shown(item)) for item in value) or "empty"
+    return value
