@@ -1,6 +1,6 @@
 """How long the command line takes to start, in fresh processes: median milliseconds, and the ratio to an empty Python.
 
-    python benchmarks/cold_start.py [--runs 15]
+python benchmarks/cold_start.py [--runs 15]
 """
 
 from __future__ import annotations

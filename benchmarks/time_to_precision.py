@@ -67,8 +67,12 @@ def main() -> None:
         their_prompts = given.published_prompts * (their_se / TARGET) ** 2
         theirs = their_prompts * seconds
         print(f"{corpus}:")
-        print(f"  fixed length   γ {gamma.value:.3f} ± {gamma.se:.3f}: {our_prompts:6.1f} prompts, {ours:8.1f} s to ± {TARGET}")
-        print(f"  published way  γ {their_gamma:.3f} ± {their_se:.3f}: {their_prompts:6.1f} prompts, {theirs:8.1f} s to ± {TARGET}")
+        print(
+            f"  fixed length   γ {gamma.value:.3f} ± {gamma.se:.3f}: {our_prompts:6.1f} prompts, {ours:8.1f} s to ± {TARGET}"
+        )
+        print(
+            f"  published way  γ {their_gamma:.3f} ± {their_se:.3f}: {their_prompts:6.1f} prompts, {theirs:8.1f} s to ± {TARGET}"
+        )
         print(f"  ratio          {theirs / ours:.0f} ×")
 
 

@@ -33,7 +33,9 @@ def made_profile(
         rows = protocol.positions(rng)
         tallies = []
         for index, (n_heads, window) in enumerate(zip(heads, windows, strict=True)):
-            reached = np.array([((rows - d >= protocol.sinks) & (window is None or d < window)).sum() for d in range(length)])
+            reached = np.array(
+                [((rows - d >= protocol.sinks) & (window is None or d < window)).sum() for d in range(length)]
+            )
             law = distance**-gamma * reached
             mass = np.add.reduceat(law, edges[:-1]) / law.sum() * (1 - sink)
             noisy = mass * rng.lognormal(0, noise, (n_heads, len(mass)))
@@ -54,5 +56,11 @@ def made_profile(
         ProfileLayer(index, "full" if window is None else "sliding", n_heads, n_heads, window)
         for index, (n_heads, window) in enumerate(zip(heads, windows, strict=True))
     ]
-    provenance = {"model": "made-up", "corpus": "random", "rope_thetas": [10000.0], "seconds": 1.5, "protocol": {"sinks": 4}}
+    provenance = {
+        "model": "made-up",
+        "corpus": "random",
+        "rope_thetas": [10000.0],
+        "seconds": 1.5,
+        "protocol": {"sinks": 4},
+    }
     return DecayProfile.from_tallies(protocol, layers, prompts, length, provenance, partial=partial)

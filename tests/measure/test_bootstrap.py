@@ -40,4 +40,6 @@ def test_intervals_cover_as_promised_with_twelve_prompts() -> None:
 
 def test_one_prompt_has_no_interval() -> None:
     weights = resample_weights(1, 10, seed=0)
-    assert np.isnan(bootstrap_se(weights @ np.ones(1), 1)) and np.isnan(bootstrap_interval(weights @ np.ones(1), 1)).all()
+    assert (
+        np.isnan(bootstrap_se(weights @ np.ones(1), 1)) and np.isnan(bootstrap_interval(weights @ np.ones(1), 1)).all()
+    )

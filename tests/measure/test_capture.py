@@ -15,8 +15,8 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from ropescope.errors import CaptureError
 from ropescope.measure.capture import AttentionRows, capture_rows, uses_interface
 from ropescope.measure.prefill import prefill
-from ropescope.measure.tally import PromptTally
 from ropescope.measure.protocol import FixedLength
+from ropescope.measure.tally import PromptTally
 
 LENGTH = 64
 POSITIONS = [3, 17, 30, 40, 63]

@@ -22,7 +22,9 @@ def test_random_prompts_repeat_and_avoid_special_tokens() -> None:
     first, again = corpus.prompt(5, 200), random_corpus(300, TOKENIZER, (), seed=3).prompt(5, 200)
     np.testing.assert_array_equal(first, again)
     assert first[0] == 1 and first[1:].min() >= 3
-    assert (first != corpus.prompt(6, 200)).any() and (first != random_corpus(300, TOKENIZER, (), 4).prompt(5, 200)).any()
+    assert (first != corpus.prompt(6, 200)).any() and (
+        first != random_corpus(300, TOKENIZER, (), 4).prompt(5, 200)
+    ).any()
 
 
 def test_random_prompts_need_no_tokenizer() -> None:

@@ -53,7 +53,10 @@ def test_same_request_same_result(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop_after", [1, 3])
-def test_interrupted_then_resumed_is_bit_for_bit_the_same(weights: Weights, tiny_folder: Path, tmp_path: Path, stop_after: int) -> None:
+def test_interrupted_then_resumed_is_the_same(
+    weights: Weights, tiny_folder: Path, tmp_path: Path, stop_after: int
+) -> None:
+    """Bit for bit."""
     corpus = make_corpus(request(tiny_folder), weights)
     whole = measure(weights, corpus, PLAN)
 
@@ -89,7 +92,9 @@ def test_another_setting_never_meets_a_journal(weights: Weights, tiny_folder: Pa
     measure(weights, corpus, PLAN, progress=stop)
     other = Plan(FixedLength(length=128, rows=9), prompts=4)
     resumed = measure(weights, corpus, other, resume=True)
-    assert dataclasses.replace(resumed, provenance={}) == dataclasses.replace(measure(weights, corpus, other), provenance={})
+    assert dataclasses.replace(resumed, provenance={}) == dataclasses.replace(
+        measure(weights, corpus, other), provenance={}
+    )
     assert len(journal_files(tmp_path)) == 1  # the interrupted one still waits
 
 
@@ -105,7 +110,9 @@ def test_a_damaged_journal_file_is_measured_again(weights: Weights, tiny_folder:
     np.testing.assert_array_equal(resumed.mass, measure(weights, corpus, PLAN).mass)
 
 
-def test_interrupted_before_anything_is_no_result(weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_before_anything_is_no_result(
+    weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
@@ -146,7 +153,9 @@ def test_control_is_repeatable(weights: Weights) -> None:
 def test_lengths_beyond_the_trained_context(weights: Weights, tiny_folder: Path) -> None:
     corpus = make_corpus(request(tiny_folder), weights)
     far = Plan(FixedLength(length=512, rows=8), prompts=1)
-    with pytest.raises(MeasurementError, match=r"beyond the trained context of .* \(256, from max_position_embeddings\)"):
+    with pytest.raises(
+        MeasurementError, match=r"beyond the trained context of .* \(256, from max_position_embeddings\)"
+    ):
         measure(weights, corpus, far)
     profile = measure(weights, corpus, dataclasses.replace(far, beyond_trained=True))
     assert profile.provenance["beyond_trained"] is True
@@ -154,18 +163,24 @@ def test_lengths_beyond_the_trained_context(weights: Weights, tiny_folder: Path)
         measure(weights, corpus, dataclasses.replace(PLAN, legacy_length=True))
 
 
-def test_out_of_memory_names_a_length_that_fits(weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_names_a_length_that_fits(
+    weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus = make_corpus(request(tiny_folder), weights)
 
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(session, "prefill", fail)
-    with pytest.raises(MeasurementError, match=r"Out of memory at 128 tokens on cpu .*about 64 tokens would fit: --length 64"):
+    with pytest.raises(
+        MeasurementError, match=r"Out of memory at 128 tokens on cpu .*about 64 tokens would fit: --length 64"
+    ):
         measure(weights, corpus, PLAN)
 
 
-def test_memory_is_refused_before_the_system_kills(weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_refused_before_the_system_kills(
+    weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus = make_corpus(request(tiny_folder), weights)
     monkeypatch.setattr(memory, "available_bytes", lambda device: 100_000)
     with pytest.raises(MeasurementError, match="Out of memory at 128 tokens"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ def test_bins_equal_sums_over_the_matrix(model_type: str, chunk: int | None) -> 
     edges = PROTOCOL.edges
     for layer, found in enumerate(tally(tiny, chunk=chunk)):
         matrix = weights[layer].double().numpy()
-        for b, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for b, (low, high) in enumerate(pairwise(edges)):
             cells = [
                 (row, row - d)
                 for row in ROWS
@@ -75,7 +77,10 @@ def test_nan_names_the_layer() -> None:
     with torch.no_grad():
         model.model.layers[1].self_attn.k_proj.weight[0, 0] = float("nan")
     prompt = PromptTally(PROTOCOL, ROWS, LENGTH)
-    with pytest.raises(CaptureError, match=r"Layer 1 .*not a number \(heads 0"), capture_rows(model, prompt.wanted, prompt):
+    with (
+        pytest.raises(CaptureError, match=r"Layer 1 .*not a number \(heads 0"),
+        capture_rows(model, prompt.wanted, prompt),
+    ):
         prefill(model, tokens(LENGTH), LENGTH)
 
 

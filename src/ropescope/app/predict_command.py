@@ -11,7 +11,9 @@ from ropescope.app.measure_commands import Figures, Html, Json, Source
 
 def predict(
     source: Source,
-    length: Annotated[int | None, typer.Option(metavar="T", help="Context length in tokens; default: the stated one.")] = None,
+    length: Annotated[
+        int | None, typer.Option(metavar="T", help="Context length in tokens; default: the stated one.")
+    ] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
     html: Html = None,
     figure: Figures = None,

@@ -99,10 +99,7 @@ def predict_report(inputs: PredictInputs) -> Report:
     pade = values["gamma_pade"]
     if inputs.head_dim:
         values["amplitude_exponent"] = amplitude_exponent(theta, inputs.head_dim, MEASURED_AMPLITUDE)
-    rows = tuple(
-        (name, FORMULAS[name].symbol, value, FORMULAS[name].standing, FORMULAS[name].worth)
-        for name, value in values.items()
-    )
+    rows = tuple((name, FORMULAS[name].symbol, value, FORMULAS[name].standing) for name, value in values.items())
     null = uniform_null_exponent(PUBLISHED_DISTANCES, PUBLISHED_OFFSET)
     return Report(
         title=f"Predicted exponents of {inputs.name}",
@@ -136,23 +133,31 @@ def predict_report(inputs: PredictInputs) -> Report:
                     Column("symbol"),
                     Column("gamma", format=".4f"),
                     Column("standing"),
-                    Column("worth"),
                 ),
                 rows,
-                note="A smaller γ is a slower decay."
+                note="A smaller γ is a slower decay. What each is worth: ropescope formulas NAME."
                 + (f" γ_amp assumes Ā = {MEASURED_AMPLITUDE}, measured on one model." if inputs.head_dim else ""),
             ),
         ),
         figures=(_figure(inputs),),
         caveats=_caveats(inputs),
         next_steps=("ropescope measure: the exponent of the weights themselves, with its error bar and its null",),
-        data={"name": inputs.name, "theta": theta, "length": length, "gamma": values, "null": null._asdict()},
+        data={
+            "name": inputs.name,
+            "theta": theta,
+            "theta_source": inputs.theta_source,
+            "length": length,
+            "length_source": inputs.length_source,
+            "gamma": values,
+            "standing": {name: FORMULAS[name].standing for name in values},
+            "null": null._asdict(),
+            "note": CAREFUL,
+        },
     )
 
 
 def _caveats(inputs: PredictInputs) -> tuple[str, ...]:
     caveats = [
-        CAREFUL,
         "A constant predicts the published exponents as well, and their spread at one and the same (θ, T) is 0.28.",
         "The forms disagree in sign on θ: γ_Padé rises with the base, γ_amp falls with it.",
     ]

@@ -210,7 +210,9 @@ def uses_interface(model: nn.Module) -> bool:
 def _through_interface(model: nn.Module) -> Iterator[None]:
     AttentionInterface.register(IMPLEMENTATION, _attention)
     AttentionMaskInterface.register(IMPLEMENTATION, row_mask)
-    configs: dict[int, Any] = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    configs: dict[int, Any] = {
+        id(module.config): module.config for module in model.modules() if hasattr(module, "config")
+    }
     before = [(config, config._attn_implementation) for config in configs.values()]
     try:
         for config, _ in before:

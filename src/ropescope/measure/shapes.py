@@ -34,6 +34,14 @@ class Shape:
     log_law: Callable[[Array, Array, Array], Array]
 
 
+def _stretched(p: Array, r: Array, x: Array) -> Array:
+    return np.asarray(-((np.exp(p[0]) * r) ** expit(p[1])))
+
+
+def _log_normal(p: Array, r: Array, x: Array) -> Array:
+    return np.asarray(-p[0] * x - np.exp(p[1]) * (x - x[0]) ** 2)
+
+
 def _logarithmic(p: Array, r: Array, x: Array) -> Array:
     return np.asarray(np.log1p(-expit(p[0]) * (x - x[0]) / (x[-1] - x[0])))
 
@@ -46,9 +54,9 @@ SHAPES: tuple[Shape, ...] = (
     Shape("uniform", "A ∝ 1", (), lambda p, r, x: np.zeros_like(x)),
     Shape("power", "A ∝ d^−γ", (0.7,), lambda p, r, x: -p[0] * x),
     Shape("exponential", "A ∝ exp(−d/ξ)", (0.0,), lambda p, r, x: -np.exp(p[0]) * r),
-    Shape("stretched exponential", "A ∝ exp(−(d/ξ)^β), 0 < β < 1", (1.0, 0.0), lambda p, r, x: -((np.exp(p[0]) * r) ** expit(p[1]))),
+    Shape("stretched exponential", "A ∝ exp(−(d/ξ)^β), 0 < β < 1", (1.0, 0.0), _stretched),
     Shape("power with cutoff", "A ∝ d^−γ·exp(−d/ξ)", (0.7, -2.0), lambda p, r, x: -p[0] * x - np.exp(p[1]) * r),
-    Shape("log-normal", "A ∝ d^(−a − b·ln d), b > 0", (0.7, -4.0), lambda p, r, x: -p[0] * x - np.exp(p[1]) * (x - x[0]) ** 2),
+    Shape("log-normal", "A ∝ d^(−a − b·ln d), b > 0", (0.7, -4.0), _log_normal),
     Shape("logarithmic", "A ∝ a − ln d (RoPE's mean kernel)", (1.0,), _logarithmic),
     Shape("offset power", "A ∝ c + d^−γ", (0.9, -4.0), _offset_power),
 )  # fmt: skip
