@@ -46,8 +46,8 @@ class Logits:
     def of(self, query: Tensor, rows: Tensor | slice, n_keys: int) -> Tensor:
         """[H, r, n_keys] fp32 for `query` [H, r, d] against the first n_keys keys; `rows` index the bias's query axis."""
         key = self.key[0, :, :n_keys].float()
-        grouped = query.float().reshape(key.shape[0], -1, query.shape[-1])
-        scores = torch.matmul(grouped, key.transpose(1, 2)).mul_(self.scale)
+        grouped = (query.float() * self.scale).reshape(key.shape[0], -1, query.shape[-1])
+        scores = torch.matmul(grouped, key.transpose(1, 2))
         scores = scores.view(query.shape[0], query.shape[1], n_keys)
         if self.softcap is not None:
             scores = scores.div_(self.softcap).tanh_().mul_(self.softcap)
