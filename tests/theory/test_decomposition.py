@@ -71,6 +71,12 @@ def test_identities_hold_and_errata_do_not(gamma):
             assert check.holds, check
 
 
+def test_the_phase_mix_up_is_half_a_log_two():
+    rows = {check.name: check for check in theory.identities(0.75)}
+    assert rows["phase 7/8 mix-up"].left == pytest.approx(-math.log(2) / 2, rel=1e-13)
+    assert not rows["phase 7/8 mix-up"].holds and rows["phases 7 and 8"].holds
+
+
 def test_regime_bands():
     assert [theory.regime(g).phase for g in (-0.1, 0.0, 0.99, 1.0, 1.01)] == [
         "growing",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ropescope.errors import DomainError
 from ropescope.report.report import Column, Fact, Report, Scalar, Table
-from ropescope.theory import FORMULAS, STANDINGS, Argument, Formula
+from ropescope.theory import FORMULAS, STANDINGS, Argument, Formula, grouped
 
 
 def find_formula(name: str) -> Formula:
@@ -24,8 +24,9 @@ def find_formula(name: str) -> Formula:
 
 
 def formulas_report() -> Report:
-    """A table of every formula: name, symbol, standing, source and worth."""
-    rows = tuple((f.name, f.symbol, f.standing, f.source, f.worth) for f in FORMULAS.values())
+    """A table of every formula: name, symbol, standing, group and worth."""
+    groups = grouped()
+    rows = tuple((f.name, f.symbol, f.standing, group, f.worth) for group, members in groups.items() for f in members)
     counts = {standing: sum(f.standing == standing for f in FORMULAS.values()) for standing in STANDINGS}
     said = ", ".join(f"{count} {standing}" for standing, count in counts.items() if count)
     return Report(
@@ -34,7 +35,7 @@ def formulas_report() -> Report:
         tables=(
             Table(
                 "Every formula and its standing",
-                (Column("name"), Column("symbol"), Column("standing"), Column("source"), Column("worth")),
+                (Column("name"), Column("symbol"), Column("standing"), Column("group"), Column("worth")),
                 rows,
             ),
             Table(
@@ -45,7 +46,7 @@ def formulas_report() -> Report:
         ),
         caveats=("An identity or an exact sum is true of its numbers; only a measurement says something of a model.",),
         next_steps=("ropescope formulas NAME", "ropescope compute NAME argument=value …", "ropescope prove"),
-        data={"formulas": [_plain(f) for f in FORMULAS.values()]},
+        data={"formulas": [{**_plain(f), "group": group} for group, members in groups.items() for f in members]},
     )
 
 

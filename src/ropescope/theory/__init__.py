@@ -48,6 +48,7 @@ from ropescope.theory.geometry import (
     rope_scales,
     wavelength,
 )
+from ropescope.theory.groups import GROUPS, grouped
 from ropescope.theory.horizon import (
     cardy_entropy_gap,
     efficiency_eta,
@@ -83,6 +84,7 @@ from ropescope.theory.window import (
 
 __all__ = [
     "FORMULAS",
+    "GROUPS",
     "STANDINGS",
     "Argument",
     "ComputeInvariant",
@@ -128,6 +130,7 @@ __all__ = [
     "gamma_linear",
     "gamma_pade",
     "gamma_pade22",
+    "grouped",
     "hallucination_index",
     "heat_capacity",
     "heat_capacity_asymptotic",

@@ -47,7 +47,7 @@ def alpha_opt(theta: float, gamma: float, length: float) -> float:
     arguments=(STRETCH, Argument("head_dim", "rotary dimensions of a head", Whole(4, 65_536, even=True))),
     standing="exact",
     worth=(
-        "Exact about wavelengths, and practice agrees: 4× restores retrieval at twice the trained length on "
+        "Exact about wavelengths, and practice agrees: α = 4 restores retrieval at twice the trained length on "
         "three models."
     ),
     example={"stretch": 4, "head_dim": 128},

@@ -95,7 +95,7 @@ def gamma_exponential(theta: float, length: float) -> float:
     definition="The [2,2] Padé form of e^{−z} with z = T√2/θ.",
     arguments=(THETA, LENGTH),
     standing="contradicted",
-    worth="Never zero and back to 1 as T → ∞, so it cannot be right for long contexts either.",
+    worth="Never zero, and back to 1 as T → ∞: an artefact of the approximant, not a prediction.",
     example=_POINT,
 )
 def gamma_pade22(theta: float, length: float) -> float:

@@ -233,7 +233,7 @@ def induction_phase(gamma_text: float, gamma_random: float, parameters: float) -
     definition="γ_Padé less 0.012 for every KV head.",
     arguments=(THETA, LENGTH, Argument("n_kv_heads", "KV heads of a layer", Whole(1, 65_536))),
     standing="contradicted",
-    worth="Recomputed slope −0.005 (p = 0.15), and a mean error no smaller than that of γ_Padé alone.",
+    worth="Recomputed slope −0.005 (p = 0.15), and a mean error of 0.218 against 0.221 for γ_Padé alone.",
     example={**_SMALL, "n_kv_heads": 8},
 )
 def concentration_law(theta: float, length: float, n_kv_heads: int) -> float:

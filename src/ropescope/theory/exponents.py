@@ -6,7 +6,7 @@ fail, for any model or for none. They check algebra, not attention.
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log, sqrt
 from typing import NamedTuple
 
 from ropescope.theory.constants import GAMMA_LIMIT
@@ -108,6 +108,8 @@ def identities(gamma: float) -> tuple[IdentityCheck, ...]:
         ("C_V /4", "C_V(1, N)/(ln N)² → 1/4, where it is 1/12", "erratum", 1.0 / 12.0, 0.25),
     ]
     checks = [IdentityCheck(*row, holds=_equal(row[3], row[4])) for row in rows]
+    if abs(gamma) < 1.0:
+        checks += _cardy_spellings(gamma)
     if gamma < 1.0:
         bound = 2.0 * sqrt(2.0)
         checks.append(
@@ -116,6 +118,32 @@ def identities(gamma: float) -> tuple[IdentityCheck, ...]:
             )
         )
     return tuple(checks)
+
+
+def _cardy_spellings(gamma: float) -> list[IdentityCheck]:
+    """The gap ΔH where γ is γ_Padé, T/θ = √2 (1−γ)/(1+γ): zero in both spellings, −½ ln 2 if their z's are mixed."""
+    ratio = sqrt(2.0) * (1.0 - gamma) / (1.0 + gamma)
+    artanh = log((1.0 + gamma) / (1.0 - gamma))
+    seven, eight = log(ratio / sqrt(2.0)) + artanh, log(ratio * sqrt(2.0) / 2.0) + artanh
+    mixed = log(ratio / 2.0) + artanh
+    return [
+        IdentityCheck(
+            "phases 7 and 8",
+            "ln(z/√2) with z = T/θ equals ln(z/2) with z = T√2/θ, each + 2 artanh γ",
+            "identity",
+            seven,
+            eight,
+            _equal(seven, eight),
+        ),
+        IdentityCheck(
+            "phase 7/8 mix-up",
+            "ln(z/2) + 2 artanh γ = 0 at γ_Padé with z = T/θ",
+            "erratum",
+            mixed,
+            0.0,
+            _equal(mixed, 0.0),
+        ),
+    ]
 
 
 def _equal(left: float, right: float) -> bool:

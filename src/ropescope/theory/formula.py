@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from ropescope.errors import DomainError
-from ropescope.theory.domain import Domain, Reals
+from ropescope.theory.domain import Domain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,8 +146,3 @@ def _checked(function: Any, arguments: tuple[Argument, ...]) -> Any:
         return result
 
     return checked
-
-
-def accepts_list(argument: Argument) -> bool:
-    """Whether an argument takes a list of numbers."""
-    return isinstance(argument.domain, Reals)

@@ -20,7 +20,7 @@ _HORIZON = Argument("horizon_tokens", "horizon d_h", Real(above=0.0, at_most=1e2
         _HORIZON,
     ),
     standing="heuristic",
-    worth="Lost to the plain window on one of three models, and helped none at the trained length.",
+    worth="Lost to a hard window on one of three models; on another both were worse than no window at all.",
     example={"gamma": 0.75, "distance": 1000, "horizon_tokens": 2000},
 )
 def soft_decay_weight(gamma: float, distance: float, horizon_tokens: float) -> float:
@@ -42,7 +42,7 @@ def soft_decay_weight(gamma: float, distance: float, horizon_tokens: float) -> f
     ),
     arguments=(_HORIZON, POSITIVE_LENGTH),
     standing="contradicted",
-    worth="Thresholds set by hand; in the three published runs the rule's one clear success is on one model.",
+    worth="Set by hand; of two published runs where it says yes, one gain is noise and worse than no window.",
     example={"horizon_tokens": 2042.5, "length": 2048},
 )
 def soft_decay_regime(horizon_tokens: float, length: float) -> str:

@@ -28,9 +28,7 @@ _EXAMPLE = {"gamma": 0.75, "n_tokens": 2000, "fraction": 0.9}
     definition="Smallest D for which Σ_{d≤D} d^−γ reaches the fraction f of Σ_{d≤N} d^−γ.",
     arguments=(GAMMA, N_TOKENS, FRACTION),
     standing="exact",
-    worth=(
-        "Exact for a power law; as a cache budget it ignores sinks, heads and content, and predicts no observed knee."
-    ),
+    worth="Exact for a power law; as a cache budget blind to sinks, heads and content; no guide to observed knees.",
     example=_EXAMPLE,
     unit="tokens",
 )

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ropescope.theory.proofs import algebra, reals
+from ropescope.theory.proofs import decay_algebra, reals, statistics_algebra
 from ropescope.theory.proofs.statement import METHODS, Outcome, Statement, Verdict, settle
 
-STATEMENTS: tuple[Statement, ...] = (*algebra.STATEMENTS, *reals.STATEMENTS)
+STATEMENTS: tuple[Statement, ...] = (
+    *decay_algebra.STATEMENTS,
+    *statistics_algebra.STATEMENTS,
+    *reals.STATEMENTS,
+)
 """All statements, in the order in which they are shown."""
 
 
