@@ -19,6 +19,7 @@ import time
 import numpy as np
 import torch
 
+from ropescope.measure.allocator import keep_freed_memory
 from ropescope.measure.capture import capture_rows
 from ropescope.measure.prefill import prefill
 from ropescope.measure.protocol import FixedLength
@@ -114,6 +115,7 @@ def main() -> None:
     parser.add_argument("--device")
     parser.add_argument("--child", choices=["plain", "measured"])
     given = parser.parse_args()
+    keep_freed_memory()  # as `ropescope measure` does; the plain pass has it too
     if given.child:
         peak(given.source, given.memory_length, given.child == "measured", given.device, given.memory_length)
         return

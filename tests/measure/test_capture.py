@@ -13,9 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 
 from ropescope.errors import CaptureError
-from ropescope.measure.capture import AttentionRows, capture_rows, uses_interface
+from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.prefill import prefill
 from ropescope.measure.protocol import FixedLength
+from ropescope.measure.rows import AttentionRows
 from ropescope.measure.tally import PromptTally
 
 LENGTH = 64

@@ -71,4 +71,4 @@ def plot(
     from ropescope.app.show import show_report
     from ropescope.checks.plots import plot_report
 
-    show_report(plot_report(kind), json=json, html=html, figure=tuple(output or ()))
+    show_report(plot_report(kind), json=json, html=html, figures=tuple(output or ()))

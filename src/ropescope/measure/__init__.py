@@ -3,15 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ropescope.measure.capture import AttentionRows, capture_rows
+    from ropescope.measure.capture import capture_rows
     from ropescope.measure.instrument import Outcome, Request, run
     from ropescope.measure.profile import DecayProfile
     from ropescope.measure.protocol import FixedLength
+    from ropescope.measure.rows import AttentionRows
     from ropescope.measure.session import Plan
     from ropescope.measure.summary import Summary, summarise
 
 _HOMES = {
-    "AttentionRows": "capture",
+    "AttentionRows": "rows",
     "DecayProfile": "profile",
     "FixedLength": "protocol",
     "Outcome": "instrument",

@@ -1,16 +1,16 @@
 """Read chosen rows of a model's attention while it runs, without changing what it computes.
 
-`capture_rows(model, positions, consume)` is a context manager. Inside it, every forward pass computes each attention layer's
-output as SDPA would and hands `consume` the softmax rows of the chosen query positions, in fp32, from the very queries,
-keys, scale, mask, soft-cap, sink logits and bias the layer uses. No N×N matrix is made: full causal layers go to the
-fused kernel, every other layer is computed a block of query rows at a time.
+`capture_rows(model, positions, consume)` is a context manager. Inside it, every forward pass computes each attention
+layer's output as SDPA would and hands `consume` the softmax rows of the chosen query positions, in fp32, from the very
+queries, keys, scale, mask, soft-cap, sink logits and bias the layer uses. No N×N matrix is made: full causal layers go
+to the fused kernel, every other layer is computed a block of query rows at a time.
 
 Two ways in, both chosen by the model's own code:
 
 - a model that asks `transformers.AttentionInterface` for its attention function gets ours, with a mask
   (`AttentionMaskInterface`) that is evaluated only for the rows needed;
-- a model with attention code of its own (BLOOM, Falcon, MPT, GPT-J, …) is watched through a torch function mode, which sees
-  its softmax or its fused attention call. Such code makes (queries × keys) weights itself: run it in chunks.
+- a model with attention code of its own (BLOOM, Falcon, MPT, GPT-J, …) is watched through a torch function mode, which
+  sees its softmax or its fused attention call. Such code makes (queries × keys) weights itself: run it in chunks.
 
 On exit, also by an exception, the model is as before.
 """
@@ -18,11 +18,9 @@ On exit, also by an exception, the model is as before.
 from __future__ import annotations
 
 import sys
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -34,154 +32,35 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
 from ropescope.measure.rowmask import RowMask, row_mask
-from ropescope.measure.softmax import (
-    Logits,
-    SoftmaxRows,
-    attend_in_blocks,
-    key_head_groups,
-    softmax_rows,
-    weights_entropy,
-)
+from ropescope.measure.rows import Consumer, RowReader
+from ropescope.measure.softmax import Logits, Workspace, attend_in_blocks
 
 IMPLEMENTATION = "ropescope"
 """The name under which the attention function and its mask are registered with transformers."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionRows:
-    """Some rows of one attention call, for a block of query heads.
-
-    weights: [heads, rows, keys] fp32, the softmax probabilities the layer used; they sum to one together with `sink_logit`.
-    positions: [rows] absolute position of each query. key_start: absolute position of the first key.
-    entropy: [heads, rows] fp32, −Σ p ln p of each row in nats.
-    sink_logit: [heads, rows] fp32, the share that a learned sink logit takes (gpt-oss), else None.
-    reach: [rows, keys] bool, which keys the mask lets each query see; None: all keys up to the query's own position.
-    """
-
-    call: int
-    layer: int
-    heads: slice
-    n_heads: int
-    positions: Tensor
-    key_start: int
-    weights: Tensor
-    entropy: Tensor
-    sink_logit: Tensor | None
-    reach: Tensor | None
-
-
-Consumer = Callable[[AttentionRows], None]
-
-
-class Capture:
-    """The state of one capture: which rows, who takes them, and where in the network the forward pass is."""
-
-    def __init__(self, positions: Sequence[int], consume: Consumer) -> None:
-        self.positions = torch.as_tensor(sorted(set(positions)), dtype=torch.long)
-        self.consume = consume
-        self.calls = 0
-        self._layer = 0
-        self._last_query: weakref.ref[Tensor] | None = None
-
-    def start_forward(self, *_: Any) -> None:
-        self.calls = 0
-        self._layer = 0
-        self._last_query = None
-
-    def enter_layer(self, index: int) -> Callable[..., None]:
-        def hook(*_: Any) -> None:
-            self._layer = index
-
-        return hook
-
-    def rows_within(self, first: int, count: int) -> Tensor:
-        """The chosen positions among the queries first…first+count−1."""
-        return self.positions[(self.positions >= first) & (self.positions < first + count)]
-
-    def read(
-        self, logits: Logits, query: Tensor, first_query: int, key_start: int, mask: RowMask | Tensor | None
-    ) -> None:
-        """Hand over the rows of one attention call whose logits are made of `query` [1, H, q, d] and `logits.key`."""
-        if self._repeated(query):
-            return
-        positions = self.rows_within(first_query, query.shape[2])
-        call, self.calls = self.calls, self.calls + 1
-        if not len(positions):
-            return
-        chosen = (positions - first_query).to(query.device)
-        reach = _reach(mask, positions.to(query.device), chosen)
-        for heads, group in key_head_groups(logits, query, n_rows=len(positions)):
-            allowed = reach[heads] if reach is not None and reach.dim() == 3 else reach
-            rows = softmax_rows(group, query[0, heads].index_select(1, chosen), chosen, positions, key_start, allowed)
-            self._give(call, heads, query.shape[1], positions, key_start, rows, reach)
-
-    def read_weights(self, weights: Tensor) -> None:
-        """Hand over the rows of `weights` [1, H, q, k] that a model's own code has computed."""
-        n_queries, n_keys = weights.shape[2], weights.shape[3]
-        first = n_keys - n_queries
-        positions = self.rows_within(first, n_queries)
-        call, self.calls = self.calls, self.calls + 1
-        if not len(positions):
-            return
-        chosen = (positions - first).to(weights.device)
-        rows = weights[0].index_select(1, chosen).float()
-        result = SoftmaxRows(rows, weights_entropy(rows), None)
-        self._give(call, slice(0, weights.shape[1]), weights.shape[1], positions, 0, result, None)
-
-    def _give(
-        self,
-        call: int,
-        heads: slice,
-        n_heads: int,
-        positions: Tensor,
-        key_start: int,
-        rows: SoftmaxRows,
-        reach: Tensor | None,
-    ) -> None:
-        self.consume(
-            AttentionRows(
-                call=call,
-                layer=self._layer,
-                heads=heads,
-                n_heads=n_heads,
-                positions=positions,
-                key_start=key_start,
-                weights=rows.weights,
-                entropy=rows.entropy,
-                sink_logit=rows.sink_logit,
-                reach=reach,
-            )
-        )
-
-    def _repeated(self, query: Tensor) -> bool:
-        # Differential attention calls the same softmax twice, once for each half of the values: one reading is enough.
-        repeated = self._last_query is not None and self._last_query() is query
-        self._last_query = weakref.ref(query)
-        return repeated
-
-
-_active: ContextVar[Capture | None] = ContextVar("ropescope_capture", default=None)
+_active: ContextVar[RowReader | None] = ContextVar("ropescope_capture", default=None)
 
 
 @contextmanager
-def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[Capture]:
+def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[RowReader]:
     """Within the context, forward passes of `model` (batch size 1) hand `consume` the attention rows at `positions`.
 
     positions: absolute query positions. Raises CaptureError for a model without decoder layers.
     """
-    state = Capture(positions, consume)
+    reader = RowReader(positions, consume)
     owner, layers = decoder_layers(model)
     with ExitStack() as stack:
         for index, layer in enumerate(layers):
-            stack.callback(layer.register_forward_pre_hook(state.enter_layer(index)).remove)
-        stack.callback(owner.register_forward_pre_hook(state.start_forward).remove)
+            stack.callback(layer.register_forward_pre_hook(reader.enter_layer(index)).remove)
+        stack.callback(owner.register_forward_pre_hook(reader.start_forward).remove)
         if uses_interface(model):
             stack.enter_context(_through_interface(model))
-            token = _active.set(state)
+            token = _active.set(reader)
             stack.callback(_active.reset, token)
         else:
-            stack.enter_context(_OwnAttention(model, state))
-        yield state
+            stack.enter_context(_OwnAttention(model, reader))
+        yield reader
 
 
 def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
@@ -235,7 +114,7 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """The attention function: output as SDPA's, rows to the active capture. Shapes as transformers': [1, H, N, d]."""
-    state = _active.get()
+    reader = _active.get()
     if isinstance(attention_mask, Tensor) and attention_mask.dim() == 4:
         attention_mask = attention_mask[..., : key.shape[2]]
     n_queries, n_keys = query.shape[2], key.shape[2]
@@ -252,12 +131,12 @@ def _attention(
         bias=kwargs.get("position_bias"),
     )
     causal = kwargs.get("is_causal")
-    if state is not None and causal is not False:
+    if reader is not None and causal is not False:
         if query.shape[0] != 1:
             raise CaptureError(
                 f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time."
             )
-        state.read(logits, query, first_query, key_start, attention_mask)
+        reader.read(logits, query, first_query, key_start, attention_mask)
 
     fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == value.shape[-1]
     if fused and not isinstance(attention_mask, RowMask):
@@ -268,15 +147,16 @@ def _attention(
     if fused and attention_mask.is_plain_causal:  # type: ignore[union-attr]
         output, _ = sdpa_attention_forward(module, query, key, value, None, dropout=dropout, scaling=scaling, **kwargs)
         return output, None
-    return attend_in_blocks(query, value, logits, attention_mask, first_query, key_start), None
+    workspace = Workspace() if reader is None else reader.workspace
+    return attend_in_blocks(query, value, logits, attention_mask, first_query, key_start, workspace), None
 
 
 class _OwnAttention(TorchFunctionMode):
     """Watches a model whose attention modules call softmax, or the fused attention function, themselves."""
 
-    def __init__(self, model: nn.Module, state: Capture) -> None:
+    def __init__(self, model: nn.Module, reader: RowReader) -> None:
         super().__init__()
-        self.state = state
+        self.reader = reader
         self.depth = 0
         self.hooks: list[Any] = []
         self.modules = [
@@ -312,7 +192,7 @@ class _OwnAttention(TorchFunctionMode):
         if self.depth and func in _SOFTMAXES:
             weights = output.unsqueeze(0) if output.dim() == 3 else output
             if weights.dim() == 4 and weights.shape[3] >= weights.shape[2]:
-                self.state.read_weights(weights)
+                self.reader.read_weights(weights)
         return output
 
     def _read_fused(
@@ -328,17 +208,7 @@ class _OwnAttention(TorchFunctionMode):
     ) -> None:
         with torch._C.DisableTorchFunction():
             logits = Logits(key=key, scale=query.shape[-1] ** -0.5 if scale is None else scale)
-            self.state.read(logits, query, key.shape[2] - query.shape[2], 0, attn_mask)
+            self.reader.read(logits, query, key.shape[2] - query.shape[2], 0, attn_mask)
 
 
 _SOFTMAXES = {F.softmax, torch.softmax, Tensor.softmax}
-
-
-def _reach(mask: RowMask | Tensor | None, positions: Tensor, chosen: Tensor) -> Tensor | None:
-    """[rows, keys] bool or additive float for the chosen rows of a mask; None for the plain causal one."""
-    if mask is None:
-        return None
-    if isinstance(mask, RowMask):
-        return None if mask.is_plain_causal else mask.rows(positions)
-    rows = mask.expand(-1, -1, mask.shape[-2], -1)[0].index_select(1, chosen)
-    return rows[0] if rows.shape[0] == 1 else rows

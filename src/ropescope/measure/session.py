@@ -14,6 +14,7 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
+from ropescope.measure.allocator import keep_freed_memory
 from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
 from ropescope.measure.memory import is_out_of_memory, require_memory, too_little_memory
@@ -70,6 +71,7 @@ def measure(
     with the same settings. Interrupted by Ctrl-C after at least one prompt, it returns what it has, marked partial.
     Raises MeasurementError or CaptureError with the cause and what to do.
     """
+    keep_freed_memory()
     n_tokens = prompt_tokens(weights, plan)
     chunk = plan.chunk_tokens or default_chunk_tokens(weights.network, n_tokens)
     _refuse_chunks_with_states(weights, chunk < n_tokens)

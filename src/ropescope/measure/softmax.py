@@ -6,7 +6,9 @@ computed in fp32 from the queries and keys as they are, whatever their dtype.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,22 @@ if TYPE_CHECKING:
 # Temporary fp32 logits stay below this, whatever the length: small beside the activations of the model itself.
 _BLOCK_BYTES = 64 * 2**20
 _MASKED = torch.finfo(torch.float32).min
+
+
+class Workspace:
+    """fp32 buffers that every layer uses again. Fresh memory for each layer's rows would cost more, in page faults, than
+    computing them; what is handed out is valid until the same name is asked for again."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """An uninitialised tensor of `shape` in the buffer `name`, which grows as it must."""
+        size = math.prod(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.numel() < size or buffer.device != device:
+            buffer = self._buffers[name] = torch.empty(size, dtype=torch.float32, device=device)
+        return buffer[:size].view(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +61,52 @@ class Logits:
         sinks = None if self.sinks is None else self.sinks[query_heads]
         return replace(self, key=self.key[:, key_heads], bias=bias, sinks=sinks)
 
-    def of(self, query: Tensor, rows: Tensor | slice, n_keys: int) -> Tensor:
-        """[H, r, n_keys] fp32 for `query` [H, r, d] against the first n_keys keys; `rows` index the bias's query axis."""
-        key = self.key[0, :, :n_keys].float()
-        grouped = (query.float() * self.scale).reshape(key.shape[0], -1, query.shape[-1])
-        scores = torch.matmul(grouped, key.transpose(1, 2))
+    def up_to(self, n_keys: int) -> Logits:
+        """The same for the first `n_keys` keys."""
+        return replace(self, key=self.key[:, :, :n_keys], bias=None if self.bias is None else self.bias[..., :n_keys])
+
+    def of(self, query: Tensor, rows: Tensor | slice, workspace: Workspace) -> Tensor:
+        """[H, r, keys] fp32 for `query` [H, r, d], in the workspace; `rows` index the bias's query axis."""
+        n_key_heads, n_keys, dim = self.key.shape[1:]
+        # A scale that is a power of two changes no digit of the queries, so they stay exact in their own dtype.
+        before, after = (self.scale, 1.0) if math.frexp(self.scale)[0] == 0.5 else (1.0, self.scale)
+        grouped = (query.float() * before).reshape(n_key_heads, -1, dim)
+        scores = workspace.take("scores", (n_key_heads, grouped.shape[1], n_keys), query.device)
+        with _exact_products(query, self.key):
+            for head in range(n_key_heads):
+                # One product a head: on the CPU the batched one leaves threads idle.
+                key = self.key[0, head]
+                if key.dtype != torch.float32:
+                    key = workspace.take("key", (n_keys, dim), query.device).copy_(key)
+                torch.mm(grouped[head], key.t(), out=scores[head])
         scores = scores.view(query.shape[0], query.shape[1], n_keys)
+        if after != 1.0:
+            scores.mul_(after)
         if self.softcap is not None:
             scores = scores.div_(self.softcap).tanh_().mul_(self.softcap)
         if self.bias is not None:
-            bias = self.bias[0, ..., :n_keys]
+            bias = self.bias[0]
             scores += bias if bias.shape[1] == 1 else bias[:, rows]
         return scores
 
 
-def key_head_groups(logits: Logits, query: Tensor, n_rows: int) -> Iterator[tuple[slice, Logits]]:
+@contextmanager
+def _exact_products(query: Tensor, key: Tensor) -> Iterator[None]:
+    """Let fp32 products of bfloat16 numbers run on the CPU's bfloat16 units: the numbers fit, sums and result are fp32."""
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or key.dtype != torch.bfloat16:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def key_head_groups(logits: Logits, n_heads: int, n_rows: int) -> Iterator[tuple[slice, Logits]]:
     """Query-head slices with their logits, such that the logits of `n_rows` rows fit in a block."""
-    n_heads, n_key_heads = query.shape[1], logits.key.shape[1]
+    n_key_heads = logits.key.shape[1]
     shared = n_heads // n_key_heads
     bytes_per_key_head = 4 * logits.key.shape[2] * (shared * n_rows + logits.key.shape[3])
     step = max(1, _BLOCK_BYTES // bytes_per_key_head)
@@ -71,7 +118,8 @@ def key_head_groups(logits: Logits, query: Tensor, n_rows: int) -> Iterator[tupl
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxRows:
-    """Probabilities [H, r, keys], their entropy [H, r] in nats, and the share [H, r] of the sink logits if there are any."""
+    """Probabilities [H, r, keys] (in the workspace), their entropy [H, r] in nats, and the share [H, r] of the sink logits
+    if there are any."""
 
     weights: Tensor
     entropy: Tensor
@@ -79,22 +127,16 @@ class SoftmaxRows:
 
 
 def softmax_rows(
-    logits: Logits, query: Tensor, rows: Tensor, positions: Tensor, key_start: int, reach: Tensor | None
+    logits: Logits, query: Tensor, rows: Tensor, mask: Tensor, masked_from: int, workspace: Workspace
 ) -> SoftmaxRows:
     """The softmax of the query rows `query` [H, r, d].
 
-    rows: [r] index of each row among the call's queries. positions: [r] absolute. reach: [r, keys] bool (or an additive
-    float mask, [r, keys] or [H, r, keys]); None means causal.
+    rows: [r] index of each row among the call's queries. mask: fp32 to add to the logits of the keys from `masked_from` on,
+    [r, keys] or [H, r, keys].
     """
-    n_keys = logits.key.shape[2]
-    scores = logits.of(query, rows, n_keys)
-    if reach is None:
-        # A slice a row touches only the keys ahead; a boolean fill of the whole block costs more than the softmax.
-        for i, position in enumerate(positions.tolist()):
-            scores[:, i, position + 1 - key_start :] = _MASKED
-    else:
-        scores += additive(reach)
-    weights, sink = _softmax(scores, logits.sinks)
+    scores = logits.of(query, rows, workspace)
+    scores[:, :, masked_from:].add_(mask)
+    weights, sink = _softmax(scores, logits.sinks, workspace)
     return SoftmaxRows(weights, _entropy(weights, scores, sink), sink)
 
 
@@ -105,10 +147,11 @@ def weights_entropy(weights: Tensor) -> Tensor:
 
 
 def _entropy(weights: Tensor, scores: Tensor, sink: Tensor | None) -> Tensor:
-    # −Σ p ln p with ln p = score − ln Z, and ln Z read off the largest entry: two passes, no logarithm of every weight.
+    # −Σ p ln p with ln p = score − ln Z, and ln Z read off the largest entry: no logarithm of every weight. The scores are
+    # not needed any more, so their products may take their place.
     log_total = scores.amax(dim=-1) - weights.amax(dim=-1).log()
     kept = 1.0 if sink is None else 1.0 - sink
-    entropy: Tensor = kept * log_total - torch.linalg.vecdot(weights, scores)
+    entropy: Tensor = kept * log_total - scores.mul_(weights).sum(dim=-1)
     return entropy if sink is None else entropy - torch.xlogy(sink, sink)
 
 
@@ -126,6 +169,7 @@ def attend_in_blocks(
     mask: RowMask | Tensor | None,
     first_query: int,
     key_start: int,
+    workspace: Workspace,
 ) -> Tensor:
     """The attention output [1, q, H, d_v], a block of query rows at a time and over the keys that the block can reach.
 
@@ -158,21 +202,23 @@ def attend_in_blocks(
                 key=logits.key[:, :, low:high],
                 bias=None if logits.bias is None else logits.bias[..., low:high],
             )
-            scores = trimmed.of(query[0, :, start:stop], slice(start, stop), high - low)
+            scores = trimmed.of(query[0, :, start:stop], slice(start, stop), workspace)
             scores += additive(allowed)
-            weights, _ = _softmax(scores, logits.sinks)
+            weights, _ = _softmax(scores, logits.sinks, workspace)
             weights = weights.to(value.dtype).view(n_key_heads, -1, high - low)
             block = torch.matmul(weights, value[0, :, low:high]).view(query.shape[1], stop - start, -1)
         output[0, start:stop] = block.transpose(0, 1)
     return output
 
 
-def _softmax(scores: Tensor, sinks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def _softmax(scores: Tensor, sinks: Tensor | None, workspace: Workspace) -> tuple[Tensor, Tensor | None]:
+    weights = workspace.take("weights", tuple(scores.shape), scores.device)
     if sinks is None:
-        return scores.softmax(dim=-1), None
+        torch.softmax(scores, dim=-1, out=weights)
+        return weights, None
     sinks = sinks.float()[:, None, None]
     top = torch.maximum(scores.amax(dim=-1, keepdim=True), sinks)
-    weights = (scores - top).exp_()
+    torch.sub(scores, top, out=weights).exp_()
     sink = (sinks - top).exp()
     total = weights.sum(dim=-1, keepdim=True) + sink
     return weights.div_(total), (sink / total).squeeze(-1)

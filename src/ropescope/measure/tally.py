@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ropescope.errors import CaptureError, MeasurementError
-from ropescope.measure.capture import AttentionRows
 from ropescope.measure.protocol import LEGACY_KEY, FixedLength, legacy_distances
+from ropescope.measure.rows import AttentionRows
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -42,7 +41,7 @@ class LayerTally:
 class _Sums:
     layer: int
     by_distance: Tensor
-    reached: Tensor | None
+    reached: Integers
     sink: Tensor
     sink_logit: Tensor
     entropy: Tensor
@@ -68,6 +67,7 @@ class PromptTally:
         self._legacy_rows = {distance + LEGACY_KEY: i for i, distance in enumerate(self.legacy_distances)}
         self._fixed_rows = {int(position) for position in self.positions}
         self._last = self.wanted[-1]
+        self._bin_starts = self.protocol.edges[:-1]
 
     @property
     def wanted(self) -> list[int]:
@@ -96,7 +96,7 @@ class PromptTally:
         return _Sums(
             layer=rows.layer,
             by_distance=zeros(n, length),
-            reached=None,
+            reached=np.zeros(length, dtype=np.int64),
             sink=zeros(n),
             sink_logit=zeros(n),
             entropy=zeros(n),
@@ -110,8 +110,8 @@ class PromptTally:
         by_distance = sums.by_distance[rows.heads]
         for row in fixed:
             end = positions[row] - first_key + 1
-            by_distance[:, length - end + low :] += rows.weights[:, row, low:end]
-        sums.sink[rows.heads] += rows.weights[:, fixed, :low].sum(dim=(1, 2))
+            by_distance[:, length - end + low :].add_(rows.weights[:, row, low:end])
+        sums.sink[rows.heads] += rows.weights[..., :low].sum(dim=2)[:, fixed].sum(dim=1)
         sums.entropy[rows.heads] += rows.entropy[:, fixed].sum(dim=1)
         if rows.sink_logit is not None:
             sums.sink_logit[rows.heads] += rows.sink_logit[:, fixed].sum(dim=1)
@@ -119,20 +119,15 @@ class PromptTally:
             self._add_reached(sums, rows, positions, fixed, low)
 
     def _add_reached(self, sums: _Sums, rows: AttentionRows, positions: list[int], fixed: list[int], low: int) -> None:
-        length = self.protocol.length
-        if sums.reached is None:
-            sums.reached = torch.zeros(length, dtype=torch.int32)
-        reach = rows.reach
-        if reach is not None:
-            reach = reach if reach.dtype == torch.bool else reach > torch.finfo(torch.float16).min
-            # A mask that differs by head (ALiBi is added to it) allows the same keys to all.
-            reach = (reach if reach.dim() == 2 else reach.any(dim=0)).cpu()
-        for row in fixed:
-            end = positions[row] - rows.key_start + 1
-            if reach is None:
-                sums.reached[length - end + low :] += 1
-            else:
-                sums.reached[length - end + low :] += reach[row, low:end]
+        """Count, for every distance, the rows that the mask lets see it (sink keys left out)."""
+        # Keys low … end−1 lie at the distances end−1−low … 0 of a row whose own key is end−1.
+        far = np.array([positions[row] - rows.key_start + 1 - low for row in fixed])
+        if rows.reach is None:
+            sums.reached += (np.bincount(far, minlength=len(sums.reached) + 1)[::-1].cumsum()[::-1])[1:]
+            return
+        allowed = rows.reach.cpu().numpy()
+        for row, n_keys in zip(fixed, far.tolist(), strict=True):
+            sums.reached[:n_keys] += allowed[row, low : low + n_keys][::-1]
 
     def layers(self) -> list[LayerTally]:
         """The tallies of all attention layers. Raises CaptureError if there is none, or one holds NaN or infinity."""
@@ -148,11 +143,9 @@ class PromptTally:
 
     def _finish(self, sums: _Sums) -> LayerTally:
         n_rows = len(self.positions)
-        starts = self.protocol.edges[:-1]
-        by_distance = sums.by_distance.cpu().numpy()[:, ::-1]
-        mass = np.add.reduceat(by_distance, starts, axis=1, dtype=np.float64) / n_rows
-        assert sums.reached is not None
-        cells = np.add.reduceat(sums.reached.numpy()[::-1], starts, dtype=np.int64)
+        by_distance = np.ascontiguousarray(sums.by_distance.cpu().numpy()[:, ::-1], dtype=np.float64)
+        mass = np.add.reduceat(by_distance, self._bin_starts, axis=1) / n_rows
+        cells = np.add.reduceat(sums.reached, self._bin_starts)
         tally = LayerTally(
             layer=sums.layer,
             mass=mass.astype(np.float32),
