@@ -15,7 +15,7 @@ from ropescope.app import theory_commands
 def shown(monkeypatch):
     seen = []
     module = ModuleType("ropescope.app.show")
-    module.show_report = lambda report, *, json=False, html=None, figure=(): seen.append((report, json, html, figure))
+    module.show_report = lambda report, *, json=False, html=None, figures=(): seen.append((report, json, html, figures))
     monkeypatch.setitem(sys.modules, "ropescope.app.show", module)
     return seen
 
@@ -40,5 +40,5 @@ def test_compute_takes_arguments_with_an_equals_sign(shown):
 
 
 def test_plot_passes_the_files_on(shown):
-    assert _run("plot", "window", "-o", "a.svg", "-o", "b.png").exit_code == 0
+    assert _run("plot", "window", "--figure", "a.svg", "--figure", "b.png").exit_code == 0
     assert shown[0][3] == (Path("a.svg"), Path("b.png"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from ropescope import __version__
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.predict_command import predict
+from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
 app = typer.Typer(
@@ -41,10 +43,16 @@ def ropescope(
 app.command("measure")(measure)
 app.command("show-profile")(show_profile)
 app.command("predict")(predict)
+app.command("formulas")(formulas)
+app.command("compute")(compute)
+app.command("prove")(prove)
+app.command("plot")(plot)
 
 
 def main() -> None:
     """Run the command line; errors meant for the user are shown as one sentence, and set the exit status."""
+    # typer reads arguments through pydantic, which would search every installed package for plugins on the way.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         app()
     except RopescopeError as error:

@@ -10,24 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ropescope.app.options import Figures, Html, Json, Revision, Source
 from ropescope.errors import MeasurementError, MissingExtraError
 
 if TYPE_CHECKING:
     from ropescope.measure.instrument import Outcome
 
-Source = Annotated[
-    str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
-Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page with the figures.")
-]
-Figures = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--figure", metavar="FILE", help="Write the figures as .svg, .png or .html (F.svg gives F-decay.svg, …)."
-    ),
-]
 DMin = Annotated[int, typer.Option("--d-min", min=1, help="Shortest distance in the fit, in tokens.")]
 Protocol = Annotated[
     str, typer.Option("--protocol", help="Which reading leads: fixed (one length) or legacy (as published).")
@@ -65,7 +53,7 @@ def measure(
     chunk: Annotated[int | None, typer.Option(help="Run prompts through in chunks of this many tokens.")] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
     max_prompts: Annotated[int, typer.Option(help="Stop adding prompts for --precision here.")] = 512,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
+    revision: Revision = None,
     beyond_trained: Annotated[
         bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")
     ] = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.measure_commands import Figures, Html, Json, Source
+from ropescope.app.options import Figures, Html, Json, Revision, Source
 
 
 def predict(
@@ -14,7 +14,7 @@ def predict(
     length: Annotated[
         int | None, typer.Option(metavar="T", help="Context length in tokens; default: the stated one.")
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
+    revision: Revision = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,
@@ -22,7 +22,7 @@ def predict(
     """Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth."""
     from ropescope.app.show import show_report
     from ropescope.checks.predict import inputs_of, predict_report
-    from ropescope.models import open as open_model
+    from ropescope.models.opening import open as open_model
 
     model = open_model(source, revision=revision)
     show_report(predict_report(inputs_of(model, length)), json=as_json, html=html, figures=tuple(figure or ()))

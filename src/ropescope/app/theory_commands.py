@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write the report as one HTML file.")]
+from ropescope.app.options import Figures, Html, Json
 
 
 def formulas(
     name: Annotated[str, typer.Argument(help="A formula; without one, the table of all.")] = "",
-    json: Json = False,
+    as_json: Json = False,
     html: Html = None,
 ) -> None:
     """Show what a formula is: definition, domain, standing, worth and an example.
@@ -23,7 +21,7 @@ def formulas(
     from ropescope.app.show import show_report
     from ropescope.checks.formulas import formula_report, formulas_report
 
-    show_report(formula_report(name) if name else formulas_report(), json=json, html=html)
+    show_report(formula_report(name) if name else formulas_report(), json=as_json, html=html)
 
 
 def compute(
@@ -32,7 +30,7 @@ def compute(
         list[str] | None,
         typer.Argument(help="argument=value; numbers may be written 0.5, 1e6, 128k, 128Ki, 1M; lists 30,50,100."),
     ] = None,
-    json: Json = False,
+    as_json: Json = False,
     html: Html = None,
 ) -> None:
     """Compute a formula, with its standing beside the number.
@@ -42,10 +40,10 @@ def compute(
     from ropescope.app.show import show_report
     from ropescope.checks.compute import compute_report
 
-    show_report(compute_report(name, arguments or []), json=json, html=html)
+    show_report(compute_report(name, arguments or []), json=as_json, html=html)
 
 
-def prove(json: Json = False, html: Html = None) -> None:
+def prove(as_json: Json = False, html: Html = None) -> None:
     """Prove every identity by machine, and refute every published error with numbers.
 
     An identity says nothing about a model: this checks the algebra. Needs the extra `proofs`.
@@ -53,22 +51,20 @@ def prove(json: Json = False, html: Html = None) -> None:
     from ropescope.app.show import show_report
     from ropescope.checks.prove import prove_report
 
-    show_report(prove_report(), json=json, html=html)
+    show_report(prove_report(), json=as_json, html=html)
 
 
 def plot(
     kind: Annotated[str, typer.Argument(help="regimes, thermodynamics, window or scaling.")],
-    output: Annotated[
-        list[Path] | None, typer.Option("--output", "-o", help="Write the picture: .svg, .png or .html; repeatable.")
-    ] = None,
-    json: Json = False,
     html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
 ) -> None:
     """Draw a picture of the theory.
 
-    Example: ropescope plot regimes -o regimes.svg
+    Example: ropescope plot regimes --figure regimes.svg
     """
     from ropescope.app.show import show_report
     from ropescope.checks.plots import plot_report
 
-    show_report(plot_report(kind), json=json, html=html, figures=tuple(output or ()))
+    show_report(plot_report(kind), json=as_json, html=html, figures=tuple(figure or ()))

@@ -1,6 +1,8 @@
 """Weights in, a DecayProfile out."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.measure.capture import capture_rows
@@ -38,10 +40,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # torch and transformers cost seconds to import: only who measures pays for them.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# torch and transformers cost seconds to import: only who measures pays for them.
+__getattr__ = attributes(__name__, _HOMES)
