@@ -1,11 +1,28 @@
-"""Fixtures that several rooms share: a tiny model on disk, with and without a tokenizer."""
+"""Fixtures that several rooms share: a tiny model on disk, with and without a tokenizer, and a Hub on localhost."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="session")
+def fake_hub() -> ModuleType:
+    """The module with a Hub that runs on localhost."""
+    import fake_hub
+
+    return fake_hub
+
+
+@pytest.fixture
+def hub(fake_hub: ModuleType) -> Iterator[Any]:
+    """A running Hub, empty."""
+    with fake_hub.running_hub() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

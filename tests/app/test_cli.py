@@ -176,3 +176,35 @@ def test_repository_code_is_not_run(tiny_folder: Path, tmp_path: Path) -> None:
     result = command("measure", folder, *QUICK, "--prompts", "1", input="y\n")
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_hub_model_and_dataset_are_fetched_and_measured(
+    hub: Any, fake_hub: Any, tiny_folder_with_tokenizer: Path, tmp_path: Path
+) -> None:
+    files = {path.name: path.read_bytes() for path in tiny_folder_with_tokenizer.iterdir()}
+    text = "\n".join(json.dumps({"text": f"line {i} of a text that is long enough"}) for i in range(60)).encode()
+    hub.repos["models/org/tiny"] = fake_hub.Repo(files=files)
+    hub.repos["datasets/org/lines"] = fake_hub.Repo(files={"train.jsonl": text})
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
+    env = {**clean, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
+    line = [
+        "measure",
+        "org/tiny",
+        "--dataset",
+        "org/lines",
+        "--length",
+        "128",
+        "--rows",
+        "8",
+        "--prompts",
+        "2",
+        "--json",
+    ]
+    result = command(*line, env=env)
+    assert result.returncode == 0, result.stderr
+    data = json.loads(result.stdout)
+    assert data["provenance"]["source"]["repo_id"] == "org/tiny"
+    assert len(data["provenance"]["weights"]) == 40 and data["corpus"] == "dataset"
+    assert "org/lines@" in data["provenance"]["corpus_about"]
+    absent = command("measure", "org/absent", env=env)
+    assert absent.returncode == 1 and absent.stderr.startswith("error: ") and "org/absent" in absent.stderr

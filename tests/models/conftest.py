@@ -1,11 +1,11 @@
-"""Fixtures of the model tests: a Hub on localhost, and questions asked of it by a fresh process."""
+"""Fixtures of the model tests: questions asked of a Hub on localhost by a fresh process."""
 
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,19 +41,8 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def fake_hub() -> ModuleType:
-    return load("fake_hub")
-
-
-@pytest.fixture(scope="session")
 def families_script() -> ModuleType:
     return load("families_from_transformers")
-
-
-@pytest.fixture
-def hub(fake_hub: ModuleType) -> Iterator[Any]:
-    with fake_hub.running_hub() as running:
-        yield running
 
 
 @pytest.fixture

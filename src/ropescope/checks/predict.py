@@ -8,17 +8,11 @@ from typing import Any
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.report.report import Basis, Column, Fact, Figure, Report, Table
-from ropescope.theory import (
-    FORMULAS,
-    amplitude_exponent,
-    gamma_exponential,
-    gamma_lerch,
-    gamma_linear,
-    gamma_pade,
-    gamma_pade22,
-    regime,
-    uniform_null_exponent,
-)
+from ropescope.theory.decay import gamma_exponential, gamma_lerch, gamma_linear, gamma_pade, gamma_pade22
+from ropescope.theory.formula import FORMULAS
+from ropescope.theory.kernel import amplitude_exponent
+from ropescope.theory.nulls import uniform_null_exponent
+from ropescope.theory.regimes import regime
 
 MEASURED_AMPLITUDE = 0.6728
 """Mean amplitude of a rotary pair in nats, the one public measurement (Pythia-1B, d_h = 256)."""

@@ -349,7 +349,7 @@ def _head_range(layer: LayerSummary) -> str:
 
 
 def _caveats(s: Summary, control: Summary | None) -> list[str]:
-    found = []
+    found = list(s.provenance.get("notes", []))
     if s.partial or (control is not None and control.partial):
         found.append("The measurement was interrupted: the numbers are of the prompts that were finished.")
     if s.n_prompts == 1:

@@ -236,6 +236,7 @@ def _profile(
         "corpus_about": corpus.about,
         "context_length": weights.model.context_length,
         "rope_thetas": list(weights.model.rope_thetas),
+        "notes": [*weights.source.notes, *weights.model.notes],
         "beyond_trained": weights.model.context_length is not None and n_tokens > weights.model.context_length,
         "not_applicable_layers": [
             {"index": layer.index, "kind": layer.kind} for layer in weights.model.layers if layer.index not in measured

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ropescope.errors import MeasurementError, SourceError
+from ropescope.errors import FormatError, MeasurementError, SourceError
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
@@ -81,7 +81,7 @@ def load(
     return Weights(
         network=network,
         tokenizer=tokenizer,
-        model=open_model(found),
+        model=_facts(found, network),
         source=found,
         fingerprint=found.revision or _files_sha256(found),
     )
@@ -103,6 +103,31 @@ def with_random_weights(weights: Weights, seed: int) -> Weights:
         fingerprint=f"random-init:{seed}",
         random_init=True,
     )
+
+
+def _facts(source: Source, network: Any) -> Model:
+    """What the files say of the model; where they are not understood, the little that a measurement cannot do without.
+
+    The rows themselves are read with the masks that the network uses, so nothing measured hangs on these facts.
+    """
+    try:
+        return open_model(source)
+    except FormatError as error:
+        config = network.config.get_text_config()
+        length = getattr(config, "max_position_embeddings", None)
+        return Model(
+            name=source.name,
+            source=source,
+            model_type=str(network.config.model_type),
+            layers=(),
+            context_length=length if isinstance(length, int) else None,
+            context_field="max_position_embeddings",
+            vocab_size=config.vocab_size,
+            hidden_size=None,
+            config=network.config.to_dict(),
+            positions="unknown",
+            notes=(f"The layers were not read from the config ({error}).",),
+        )
 
 
 def _device(name: str | None) -> torch.device:

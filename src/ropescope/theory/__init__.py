@@ -7,80 +7,168 @@
 Standard library only, so that the same code runs in a browser. `FORMULAS` maps each name to what is known of it.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from ropescope.theory.base_bound import base_lower_bound, base_lower_bound_fit
-from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha, theta_design
-from ropescope.theory.decay import (
-    alias_distance,
-    gamma_exponential,
-    gamma_lerch,
-    gamma_linear,
-    gamma_pade,
-    gamma_pade22,
-    rg_beta,
-    theta_eff_observed,
-    theta_eff_pade,
-)
-from ropescope.theory.decomposition import (
-    ComputeInvariant,
-    Decomposition,
-    ImprintPurity,
-    InductionPhase,
-    PrecisionShift,
-    compute_invariant,
-    concentration_law,
-    decompose_five_axis,
-    decompose_six_axis,
-    imprint_purity,
-    imprint_shift,
-    induction_phase,
-    precision_shift_nf4,
-)
-from ropescope.theory.depth import CriticalLayer, critical_layer
-from ropescope.theory.exponents import CriticalExponents, IdentityCheck, critical_exponents, identities
-from ropescope.theory.formula import FORMULAS, STANDINGS, Argument, Formula, Standing
-from ropescope.theory.geometry import (
-    RopeScales,
-    active_pairs,
-    crossing_length,
-    longest_wavelength,
-    rope_scales,
-    wavelength,
-)
-from ropescope.theory.groups import GROUPS, grouped
-from ropescope.theory.horizon import (
-    cardy_entropy_gap,
-    efficiency_eta,
-    hallucination_index,
-    horizon,
-    niah_ceiling,
-    pade_deviation_index,
-)
-from ropescope.theory.kernel import amplitude_exponent, mean_kernel, mean_kernel_limit, mean_kernel_logarithmic
-from ropescope.theory.maxent import exponent_from_mean_log_distance
-from ropescope.theory.nulls import NullExponent, fixed_length_null, random_row_null, uniform_null_exponent
-from ropescope.theory.polylog import damped_partition, polylog_partition
-from ropescope.theory.regimes import Regime, regime
-from ropescope.theory.rope_scaling import attention_factor, inverse_frequencies
-from ropescope.theory.soft_decay import soft_decay_regime, soft_decay_weight
-from ropescope.theory.thermodynamics import (
-    correlation_length,
-    entropy,
-    fisher_information,
-    free_energy,
-    heat_capacity,
-    heat_capacity_asymptotic,
-    mean_log_distance,
-    partition_function,
-    susceptibility,
-)
-from ropescope.theory.window import (
-    compression_window,
-    compression_window_continuum,
-    holographic_loss,
-    window_mass,
-)
+from ropescope.lazy import attributes
+
+if TYPE_CHECKING:
+    from ropescope.theory.base_bound import base_lower_bound, base_lower_bound_fit
+    from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha, theta_design
+    from ropescope.theory.catalogue import GROUPS, grouped
+    from ropescope.theory.decay import (
+        alias_distance,
+        gamma_exponential,
+        gamma_lerch,
+        gamma_linear,
+        gamma_pade,
+        gamma_pade22,
+        rg_beta,
+        theta_eff_observed,
+        theta_eff_pade,
+    )
+    from ropescope.theory.decomposition import (
+        ComputeInvariant,
+        Decomposition,
+        ImprintPurity,
+        InductionPhase,
+        PrecisionShift,
+        compute_invariant,
+        concentration_law,
+        decompose_five_axis,
+        decompose_six_axis,
+        imprint_purity,
+        imprint_shift,
+        induction_phase,
+        precision_shift_nf4,
+    )
+    from ropescope.theory.depth import CriticalLayer, critical_layer
+    from ropescope.theory.exponents import CriticalExponents, IdentityCheck, critical_exponents, identities
+    from ropescope.theory.formula import FORMULAS, STANDINGS, Argument, Formula, Standing
+    from ropescope.theory.geometry import (
+        RopeScales,
+        active_pairs,
+        crossing_length,
+        longest_wavelength,
+        rope_scales,
+        wavelength,
+    )
+    from ropescope.theory.horizons import (
+        cardy_entropy_gap,
+        efficiency_eta,
+        hallucination_index,
+        horizon,
+        niah_ceiling,
+        pade_deviation_index,
+    )
+    from ropescope.theory.kernel import amplitude_exponent, mean_kernel, mean_kernel_limit, mean_kernel_logarithmic
+    from ropescope.theory.maxent import exponent_from_mean_log_distance
+    from ropescope.theory.nulls import NullExponent, fixed_length_null, random_row_null, uniform_null_exponent
+    from ropescope.theory.polylog import damped_partition, polylog_partition
+    from ropescope.theory.regimes import Regime, regime
+    from ropescope.theory.rope_scaling import attention_factor, inverse_frequencies
+    from ropescope.theory.soft_decay import soft_decay_regime, soft_decay_weight
+    from ropescope.theory.thermodynamics import (
+        correlation_length,
+        entropy,
+        fisher_information,
+        free_energy,
+        heat_capacity,
+        heat_capacity_asymptotic,
+        mean_log_distance,
+        partition_function,
+        susceptibility,
+    )
+    from ropescope.theory.window import (
+        compression_window,
+        compression_window_continuum,
+        holographic_loss,
+        window_mass,
+    )
+
+_HOMES = {
+    "Argument": "formula",
+    "ComputeInvariant": "decomposition",
+    "CriticalExponents": "exponents",
+    "CriticalLayer": "depth",
+    "Decomposition": "decomposition",
+    "FORMULAS": "catalogue",
+    "Formula": "formula",
+    "GROUPS": "catalogue",
+    "IdentityCheck": "exponents",
+    "ImprintPurity": "decomposition",
+    "InductionPhase": "decomposition",
+    "NullExponent": "nulls",
+    "PrecisionShift": "decomposition",
+    "Regime": "regimes",
+    "RopeScales": "geometry",
+    "STANDINGS": "formula",
+    "Standing": "formula",
+    "active_pairs": "geometry",
+    "alias_distance": "decay",
+    "alpha_opt": "base_design",
+    "amplitude_exponent": "kernel",
+    "attention_factor": "rope_scaling",
+    "base_lower_bound": "base_bound",
+    "base_lower_bound_fit": "base_bound",
+    "cardy_entropy_gap": "horizons",
+    "compression_window": "window",
+    "compression_window_continuum": "window",
+    "compute_invariant": "decomposition",
+    "concentration_law": "decomposition",
+    "correlation_length": "thermodynamics",
+    "critical_exponents": "exponents",
+    "critical_layer": "depth",
+    "crossing_length": "geometry",
+    "damped_partition": "polylog",
+    "decompose_five_axis": "decomposition",
+    "decompose_six_axis": "decomposition",
+    "efficiency_eta": "horizons",
+    "entropy": "thermodynamics",
+    "exponent_from_mean_log_distance": "maxent",
+    "fisher_information": "thermodynamics",
+    "fixed_length_null": "nulls",
+    "free_energy": "thermodynamics",
+    "gamma_exponential": "decay",
+    "gamma_lerch": "decay",
+    "gamma_linear": "decay",
+    "gamma_pade": "decay",
+    "gamma_pade22": "decay",
+    "grouped": "catalogue",
+    "hallucination_index": "horizons",
+    "heat_capacity": "thermodynamics",
+    "heat_capacity_asymptotic": "thermodynamics",
+    "holographic_loss": "window",
+    "horizon": "horizons",
+    "identities": "exponents",
+    "imprint_purity": "decomposition",
+    "imprint_shift": "decomposition",
+    "induction_phase": "decomposition",
+    "inverse_frequencies": "rope_scaling",
+    "longest_wavelength": "geometry",
+    "mean_kernel": "kernel",
+    "mean_kernel_limit": "kernel",
+    "mean_kernel_logarithmic": "kernel",
+    "mean_log_distance": "thermodynamics",
+    "niah_ceiling": "horizons",
+    "ntk_aware_alpha": "base_design",
+    "pade_deviation_index": "horizons",
+    "partition_function": "thermodynamics",
+    "polylog_partition": "polylog",
+    "precision_shift_nf4": "decomposition",
+    "random_row_null": "nulls",
+    "regime": "regimes",
+    "rg_beta": "decay",
+    "rope_scales": "geometry",
+    "soft_decay_regime": "soft_decay",
+    "soft_decay_weight": "soft_decay",
+    "susceptibility": "thermodynamics",
+    "theta_design": "base_design",
+    "theta_eff_observed": "decay",
+    "theta_eff_pade": "decay",
+    "uniform_null_exponent": "nulls",
+    "wavelength": "geometry",
+    "window_mass": "window",
+}
 
 __all__ = [
     "FORMULAS",
@@ -166,3 +254,6 @@ __all__ = [
     "wavelength",
     "window_mass",
 ]
+
+# A prediction needs five of the formulas, and a command line that answers at once does not read the others.
+__getattr__ = attributes(__name__, _HOMES)
