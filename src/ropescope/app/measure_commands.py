@@ -117,10 +117,13 @@ def show_profile(
     as_json: Json = False,
 ) -> None:
     """Show a kept profile again; a control beside it (NAME.control.parquet) is shown with it."""
+    from ropescope.app.show import show_report
+
     with _needs_extra():
         from ropescope.measure.instrument import show
 
-    _show(show(profile, d_min=d_min, legacy_first=_is_legacy(protocol)), None, html, tuple(figure or ()), as_json)
+    outcome = show(profile, d_min=d_min, legacy_first=_is_legacy(protocol))
+    show_report(outcome.report(kept_in=""), json=as_json, html=html, figures=tuple(figure or ()))
 
 
 def _show(outcome: Outcome, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool) -> None:

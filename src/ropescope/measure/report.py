@@ -11,6 +11,7 @@ from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES, Estimate, LayerSummary, LegacySummary, Summary
 from ropescope.report.report import Column, Fact, Report, Table
 from ropescope.theory.decay import gamma_pade as pade_exponent
+from ropescope.theory.formula import FORMULAS
 
 _WINDOW_NAMES = tuple(f"D{round(100 * share)}" for share in WINDOW_SHARES)
 
@@ -18,7 +19,8 @@ _WINDOW_NAMES = tuple(f"D{round(100 * share)}" for share in WINDOW_SHARES)
 def measurement_report(
     summary: Summary, control: Summary | None = None, *, legacy_first: bool = False, kept_in: str | None = None
 ) -> Report:
-    """The report of a measurement and its random-weights control. `kept_in` is where the profile was saved."""
+    """The report of a measurement and its random-weights control. `kept_in` is where the profile was
+    saved; "" if it is shown from where it was saved, None if it was not."""
     pade = predicted_exponent(summary)
     return Report(
         title=_title(summary),
@@ -248,7 +250,7 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
     if control is not None and control.legacy is not None:
         found.append(
             Fact(
-                "γ, published, random weights",
+                "γ, published, random",
                 _round(control.legacy.gamma.value),
                 source="what the protocol makes of no decay",
                 interval=control.legacy.gamma.ci,
@@ -260,7 +262,7 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
                 "γ_Padé",
                 _round(pade),
                 basis="formula",
-                source=f"θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}",
+                source=f"{FORMULAS['gamma_pade'].standing}; θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}",
             )
         )
     found.append(Fact("time", s.provenance.get("seconds"), unit="s", source="forward passes"))
@@ -283,22 +285,20 @@ def _tables(s: Summary, control: Summary | None) -> list[Table]:
                 Column("layer"),
                 Column("kind"),
                 Column("γ", format=".3f"),
-                Column("low", format=".3f"),
-                Column("high", format=".3f"),
+                Column("±", format=".3f"),
                 Column("R²", format=".3f"),
                 Column("heads γ", ""),
                 Column("sinks", format=".3f"),
-                Column("D50", "tokens", ",.0f"),
-                Column("D90", "tokens", ",.0f"),
-                Column("entropy", "nats", ".2f"),
+                Column("D50", format=",.0f"),
+                Column("D90", format=",.0f"),
+                Column("entropy", format=".2f"),
             ),
             rows=tuple(
                 (
                     layer.index,
                     layer.kind if layer.window_tokens is None else f"{layer.kind} {layer.window_tokens:,}",
                     layer.gamma.value,
-                    layer.gamma.ci[0] if layer.gamma.ci else None,
-                    layer.gamma.ci[1] if layer.gamma.ci else None,
+                    layer.gamma.se,
                     layer.r2,
                     _head_range(layer),
                     layer.sink_mass.value,
@@ -308,7 +308,7 @@ def _tables(s: Summary, control: Summary | None) -> list[Table]:
                 )
                 for layer in s.layers
             ),
-            note="low, high: 95 % interval over prompts. heads γ: least to largest over the layer's heads.",
+            note="±: standard error over prompts. heads γ: least to largest over the heads. D50, D90: tokens. entropy: nats.",
             limit=40,
         )
     ]
@@ -387,7 +387,7 @@ def _next_steps(s: Summary, control: Summary | None, kept_in: str | None) -> lis
         steps.append("See what this network gives with random weights: add --control random-init.")
     if kept_in:
         steps.append(f"Show it again: ropescope show-profile {kept_in}")
-    else:
+    elif kept_in is None:
         steps.append("Keep the profile: add --out profile.parquet (opens in pandas, polars and DuckDB).")
     return steps
 
