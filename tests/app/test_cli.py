@@ -91,6 +91,7 @@ def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> 
         (["measure", "{tiny}", "--precision", "2"], "between 0 and 1"),
         (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),
         (["measure", "{tiny}", "--html", "/no/such/folder/p.html"], "is no folder"),
+        (["measure", "{tiny}", "--figure", "curve.bmp"], "bmp"),
         (["show-profile", "{tiny}/config.json"], "no ropescope profile"),
         (["show-profile", "{tiny}/absent.parquet"], "does not exist"),
     ],

@@ -42,7 +42,8 @@ def test_text(smollm2: Weights) -> None:
 def test_random_tokens(smollm2: Weights) -> None:
     found = measured(smollm2, "random", 6)
     assert found.gamma.value == pytest.approx(0.70, abs=0.06)
-    assert found.sink_mass.value == pytest.approx(0.33, abs=0.04)
+    # The first tokens are random too, and some are better sinks than others: one prompt differs by 0.055 from the next.
+    assert found.sink_mass.value == pytest.approx(0.33, abs=0.07)
 
 
 def test_random_weights_do_not_decay(smollm2: Weights) -> None:

@@ -69,12 +69,16 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
+    from ropescope.report.figure import check_suffix
+
     with _needs_extra():
         from ropescope.measure.instrument import Request, require_writable, run
         from ropescope.measure.protocol import FixedLength
         from ropescope.measure.session import Plan
 
     figures = tuple(figure or ())
+    for path in figures:
+        check_suffix(path)
     require_writable(tuple(path for path in (out, html, *figures) if path is not None))
     legacy = _is_legacy(protocol)
     request = Request(
