@@ -12,7 +12,8 @@ from ropescope.app.options import Figures, Html, Json, Revision, Source
 def predict(
     source: Source,
     length: Annotated[
-        int | None, typer.Option(metavar="T", help="Context length in tokens; default: the stated one.")
+        str | None,
+        typer.Option(metavar="T", help="Context length in tokens, as 8192, 128k or 128Ki; default: the stated one."),
     ] = None,
     revision: Revision = None,
     html: Html = None,
@@ -24,5 +25,10 @@ def predict(
     from ropescope.checks.predict import inputs_of, predict_report
     from ropescope.models.opening import open as open_model
 
-    model = open_model(source, revision=revision)
-    show_report(predict_report(inputs_of(model, length)), json=as_json, html=html, figures=tuple(figure or ()))
+    tokens = None
+    if length is not None:
+        from ropescope.checks.compute import read_number
+
+        tokens = read_number("length", length)
+    inputs = inputs_of(open_model(source, revision=revision), tokens)
+    show_report(predict_report(inputs), json=as_json, html=html, figures=tuple(figure or ()))

@@ -45,7 +45,7 @@ class PredictInputs:
     rotary_fraction: float = 1.0
 
 
-def inputs_of(model: Model, length: int | None = None) -> PredictInputs:
+def inputs_of(model: Model, length: float | None = None) -> PredictInputs:
     """What a model's files say, at its stated context or at `length`. With several bases, that of its full layers.
 
     Raises `DomainError` for a model without RoPE, or without a stated context where no length is given.
