@@ -14,7 +14,7 @@ import torch
 import ropescope.measure.journal as journal_module
 import ropescope.measure.memory as memory
 import ropescope.measure.session as session
-from ropescope.errors import FormatError, MeasurementError
+from ropescope.errors import CaptureError, FormatError, MeasurementError
 from ropescope.measure.instrument import Request, make_corpus, require_writable, run
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan, measure
@@ -262,3 +262,37 @@ def test_unwritable_places_are_refused_before_the_work(tmp_path: Path) -> None:
 def test_bad_requests_are_refused(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(MeasurementError, match=sentence):
         Request("anything", **changes)
+
+
+def test_a_folder_without_tokenizer_files_has_no_tokenizer(tmp_path: Path) -> None:
+    # For GPT-2 transformers builds an empty tokenizer where there is none; random tokens must work all the same.
+    from tiny_models import TINY, build
+
+    build(next(tiny for tiny in TINY if tiny.model_type == "gpt2")).save_pretrained(tmp_path / "gpt2")
+    weights = load(tmp_path / "gpt2", dtype="float32")
+    assert weights.tokenizer is None
+    assert run(request(tmp_path / "gpt2")).summary.n_prompts == 4
+    far, corpus = (
+        Plan(FixedLength(length=512, rows=8), beyond_trained=True),
+        make_corpus(request(tmp_path / "gpt2"), weights),
+    )
+    with pytest.raises(MeasurementError, match=r"256 learned positions and cannot run at 512"):
+        measure(weights, corpus, far)
+
+
+def test_a_model_without_attention_says_so(tmp_path: Path) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model("mamba", vocab_size=64, hidden_size=16, num_hidden_layers=2, state_size=4)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "mamba")
+    with pytest.raises(CaptureError, match="no softmax attention layers"):
+        run(request(tmp_path / "mamba"))
+
+
+def test_layers_that_reach_nothing_are_no_error(tmp_path: Path) -> None:
+    from tiny_models import TINY, build
+
+    build(next(tiny for tiny in TINY if tiny.model_type == "llama4_text")).save_pretrained(tmp_path / "llama4")
+    outcome = run(request(tmp_path / "llama4"))
+    assert outcome.summary.gamma.value is None and "no exponent" in outcome.report().verdict
+    assert not any("0 layers" in caveat for caveat in outcome.report().caveats)

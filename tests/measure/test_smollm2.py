@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ropescope.measure.estimates import Summary
 from ropescope.measure.instrument import Request, make_corpus
 from ropescope.measure.session import Plan, measure
-from ropescope.measure.summary import Summary, summarise
+from ropescope.measure.summary import summarise
 from ropescope.measure.weights import Weights, load, with_random_weights
 
 pytestmark = pytest.mark.weights

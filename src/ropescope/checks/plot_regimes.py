@@ -102,7 +102,7 @@ def regimes_report() -> Report:
         for p in OPERATING_POINTS
     )
     caption = (
-        "Every band is a straight line T ∝ θ: the formula sees T/θ and nothing else. Models with the same "
+        "Every band is a straight line T = const · θ: the formula sees T/θ and nothing else. Models with the same "
         "ratio share a verdict, however differently they attend."
     )
     return Report(

@@ -6,12 +6,13 @@ from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.measure.capture import capture_rows
+    from ropescope.measure.estimates import Summary
     from ropescope.measure.instrument import Outcome, Request, run
     from ropescope.measure.profile import DecayProfile
     from ropescope.measure.protocol import FixedLength
     from ropescope.measure.rows import AttentionRows
     from ropescope.measure.session import Plan
-    from ropescope.measure.summary import Summary, summarise
+    from ropescope.measure.summary import summarise
 
 _HOMES = {
     "AttentionRows": "rows",
@@ -20,7 +21,7 @@ _HOMES = {
     "Outcome": "instrument",
     "Plan": "session",
     "Request": "instrument",
-    "Summary": "summary",
+    "Summary": "estimates",
     "capture_rows": "capture",
     "run": "instrument",
     "summarise": "summary",

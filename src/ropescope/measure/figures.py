@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ropescope.measure.summary import WINDOW_SHARES, Summary
+from ropescope.measure.estimates import Summary
+from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.report.report import Figure
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"

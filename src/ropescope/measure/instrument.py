@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ropescope.errors import MeasurementError
+from ropescope.measure.estimates import Summary
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_text, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
 from ropescope.measure.session import Plan, Progress, measure
-from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Summary, summarise
+from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, summarise
 from ropescope.measure.weights import Weights, load, with_random_weights
 from ropescope.report.report import Report
 

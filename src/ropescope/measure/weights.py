@@ -166,7 +166,8 @@ def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -
         tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
     except Exception:  # absent, broken or of an unknown kind: random tokens still work without it
         return None
-    return tokenizer if len(tokenizer) else None
+    # Without tokenizer files transformers may build an empty one, which knows its special tokens only.
+    return tokenizer if len(tokenizer) > len(set(tokenizer.all_special_ids)) else None
 
 
 def _why_not_loaded(source: Source, error: Exception) -> str:
