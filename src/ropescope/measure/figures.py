@@ -25,6 +25,17 @@ def figures(summary: Summary, control: Summary | None, gamma_pade: float | None)
     )
 
 
+def _token_axis(field: str, title: str, length: int) -> dict[str, Any]:
+    """A logarithmic x axis over 1 … length tokens."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"type": "log", "domain": [1, length], "nice": False},
+        "title": title,
+        "axis": _DECADES,
+    }
+
+
 def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | None) -> Figure:
     """A(d) in log–log: measured with its band, the fitted line, uniform attention, γ_Padé, and the control."""
     curve = summary.curve
@@ -54,13 +65,7 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
             for d, a in zip(control.curve.distance, control.curve.weight, strict=True)
             if a > 0
         ]
-    x = {
-        "field": "d",
-        "type": "quantitative",
-        "scale": {"type": "log", "domain": [1, summary.length], "nice": False},
-        "title": "distance d (tokens)",
-        "axis": _DECADES,
-    }
+    x = _token_axis("d", "distance d (tokens)", summary.length)
     y = {
         "field": "A",
         "type": "quantitative",
@@ -189,13 +194,7 @@ def attention_by_distance(summary: Summary, control: Summary | None) -> Figure:
         for share, window in zip(WINDOW_SHARES, summary.windows, strict=True)
         if window.value is not None
     ]
-    x = {
-        "field": "window",
-        "type": "quantitative",
-        "scale": {"type": "log", "domain": [1, summary.length], "nice": False},
-        "title": "most recent tokens kept",
-        "axis": _DECADES,
-    }
+    x = _token_axis("window", "most recent tokens kept", summary.length)
     y = {
         "field": "share",
         "type": "quantitative",

@@ -1,0 +1,72 @@
+"""The pictures show the numbers, and a renderer draws them."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+from made_profiles import made_profile
+
+from ropescope.measure.figures import figures
+from ropescope.measure.summary import summarise
+from ropescope.report.figure import svg
+
+SUMMARY = summarise(made_profile(0.8, windows=(None, 100, None)), resamples=1000)
+CONTROL = summarise(made_profile(0.0, seed=5), resamples=1000)
+FIGURES = {figure.name: figure for figure in figures(SUMMARY, CONTROL, 0.75)}
+
+
+def values(spec: Any) -> list[dict[str, Any]]:
+    """All data rows of a specification and its layers."""
+    own = spec.get("data", {}).get("values", [])
+    return [*own, *(row for layer in spec.get("layer", []) for row in values(layer))]
+
+
+def slope(rows: list[dict[str, Any]]) -> float:
+    first, last = rows[0], rows[-1]
+    return (math.log(last["A"]) - math.log(first["A"])) / (math.log(last["d"]) - math.log(first["d"]))
+
+
+@pytest.mark.parametrize("name", ["decay", "heads", "windows", "sinks"])
+def test_every_figure_is_drawn(name: str) -> None:
+    drawn = ElementTree.fromstring(svg(FIGURES[name]))
+    assert len(list(drawn.iter())) > 50
+
+
+def test_lines_have_the_slopes_they_are_named_for() -> None:
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for row in values(FIGURES["decay"].spec):
+        if "line" in row:
+            lines.setdefault(row["line"], []).append(row)
+    assert SUMMARY.gamma.value is not None
+    assert slope(lines[f"fit, γ = {SUMMARY.gamma.value:.2f}"]) == pytest.approx(-SUMMARY.gamma.value, abs=1e-9)
+    assert slope(lines["γ_Padé = 0.75"]) == pytest.approx(-0.75, abs=1e-9)
+    assert slope(lines["the same, spread evenly (γ = 0)"]) == 0.0
+    assert slope(lines["random weights, measured"]) == pytest.approx(0.0, abs=0.05)
+
+
+def test_the_even_line_holds_the_same_attention() -> None:
+    # Sinks take 0.3 of each row; what is left, spread over the keys that rows of the last quarter see.
+    assert SUMMARY.curve.uniform == pytest.approx(0.7 / 500, rel=0.5)
+    full = summarise(made_profile(0.0), resamples=1000)
+    assert full.curve.uniform == pytest.approx(sum(full.curve.weight) / len(full.curve.weight), rel=0.02)
+
+
+def test_the_map_has_every_head_and_grey_where_there_is_no_number() -> None:
+    rows = values(FIGURES["heads"].spec)
+    assert [(row["layer"], row["head"]) for row in rows] == [
+        (layer, head) for layer, n_heads in enumerate((4, 4, 2)) for head in range(n_heads)
+    ]
+    short = summarise(made_profile(0.8, windows=(8, 8, 8)), resamples=1000)
+    none = {figure.name: figure for figure in figures(short, None, None)}
+    assert all(row["γ"] is None for row in values(none["heads"].spec))
+    for figure in none.values():
+        ElementTree.fromstring(svg(figure))
+
+
+def test_windows_are_marked_where_the_curve_reaches_their_share() -> None:
+    marks = [row for row in values(FIGURES["windows"].spec) if "label" in row]
+    assert [mark["window"] for mark in marks[:3]] == [window.value for window in SUMMARY.windows]
+    assert marks[1]["label"] == f"D90 = {SUMMARY.windows[1].value:,.0f}"
