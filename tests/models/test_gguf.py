@@ -156,7 +156,7 @@ def test_many_empty_strings_are_refused_before_they_cost_time():
     started = time.perf_counter()
     with pytest.raises(FormatError, match="the length of k"):
         parse_header(fetch, len(data) + 8 * claimed, name="x.gguf")
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 5  # a hang, on any machine; it takes milliseconds
 
 
 @pytest.fixture(scope="module")
