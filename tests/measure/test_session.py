@@ -187,6 +187,12 @@ def test_memory_is_refused_before_the_system_kills(
         measure(weights, corpus, PLAN)
 
 
+def test_an_absurd_length_is_refused_at_once(weights: Weights, tiny_folder: Path) -> None:
+    corpus = make_corpus(request(tiny_folder), weights)
+    with pytest.raises(MeasurementError, match=r"Out of memory at 99,999,999,999 tokens"):
+        measure(weights, corpus, Plan(FixedLength(length=99_999_999_999), beyond_trained=True))
+
+
 def test_a_full_disk_names_the_folder(weights: Weights, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = make_corpus(request(tiny_folder), weights)
 

@@ -66,7 +66,7 @@ class FixedLength:
 
     def positions(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """[rows] query positions, drawn from the last quarter without replacement, sorted."""
-        return np.sort(rng.choice(np.arange(self.first_row, self.length), size=self.rows, replace=False))
+        return self.first_row + np.sort(rng.choice(self.length - self.first_row, size=self.rows, replace=False))
 
 
 def legacy_distances(n_tokens: int) -> tuple[int, ...]:
