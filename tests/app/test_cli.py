@@ -217,3 +217,37 @@ def test_predict_takes_lengths_as_people_write_them(tiny_folder: Path) -> None:
         assert data["length"] == tokens and data["length_source"] == "--length"
     with pytest.raises(RopescopeError, match="length = 'long' is not a number"):
         invoke("predict", tiny_folder, "--length", "long")
+
+
+def test_a_profile_that_cannot_be_written_loses_no_prompt(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet
+
+    import ropescope.measure.session as session
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    line = [
+        "measure",
+        tiny_folder,
+        *QUICK,
+        "--prompts",
+        "3",
+        "--control",
+        "random-init",
+        "--out",
+        tmp_path / "p.parquet",
+    ]
+    with monkeypatch.context() as broken:
+        broken.setattr(pyarrow.parquet, "write_table", full)
+        with pytest.raises(RopescopeError, match=r"No space left on device.*with --resume"):
+            invoke(*line)
+    assert len(list((tmp_path / "home").rglob("prompt-*.npz"))) == 6
+    passes: list[int] = []
+    real = session.prefill
+    monkeypatch.setattr(session, "prefill", lambda *arguments: passes.append(1) or real(*arguments))
+    assert "attends" in invoke(*line, "--resume").stdout
+    assert passes == [] and (tmp_path / "p.parquet").exists() and (tmp_path / "p.control.parquet").exists()
+    assert not list((tmp_path / "home").rglob("prompt-*.npz"))

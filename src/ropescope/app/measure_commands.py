@@ -108,7 +108,7 @@ def measure(
         legacy_first=legacy,
     )
     with _terminate_as_interrupt(), _progress() as (progress, say):
-        outcome = run(request, progress=progress, say=say)
+        outcome = run(request, progress=progress, say=say, keep_journal=True)
     _show(outcome, out, html, figures, as_json)
 
 
@@ -143,7 +143,8 @@ def _show(outcome: Outcome, out: Path | None, html: Path | None, figures: tuple[
     kept = None if out is None or failure is not None else str(out)
     show_report(outcome.report(kept), json=as_json, html=html, figures=figures)
     if failure is not None:
-        raise failure
+        raise MeasurementError(f"{failure} Nothing is lost: with --resume no prompt is measured again.") from failure
+    outcome.discard_journal()
 
 
 def _is_legacy(protocol: str) -> bool:

@@ -17,7 +17,8 @@ Array = NDArray[np.float64]
 # differs from the exact one by less than 1e-5 of itself.
 _NODES_PER_BIN = 24
 _GAMMA_GRID = np.linspace(-4.0, 8.0, 2401)
-_LEAST_BINS = 4
+LEAST_BINS = 4
+"""Fewer points than this are not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def fit_power_law(log_distance: Array, weights: Array, log_width: Array | None =
         slope = sxy / sxx
         # A curve that does not vary at all is explained by any flat line: R² is then one, not 0/0.
         r2 = np.where(syy > 0, sxy * sxy / (sxx * np.where(syy > 0, syy, 1.0)), 1.0)
-    enough = finite.sum(-1) >= _LEAST_BINS
+    enough = finite.sum(-1) >= LEAST_BINS
     return PowerFit(
         gamma=np.where(enough, -slope, np.nan),
         log_amplitude=np.where(enough, mean_y - slope * mean_x, np.nan),

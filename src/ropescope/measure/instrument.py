@@ -14,7 +14,7 @@ from ropescope.measure.estimates import Summary
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_text, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
-from ropescope.measure.session import Plan, Progress, measure
+from ropescope.measure.session import Plan, Progress, discard_journal, measure
 from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, summarise
 from ropescope.measure.weights import Weights, load, with_random_weights
 from ropescope.report.report import Report
@@ -57,13 +57,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished (or partial) measurement: profiles, their numbers, and which protocol leads the report."""
+    """A finished (or interrupted) measurement: profiles, their numbers, and which protocol leads the report."""
 
     profile: DecayProfile
     summary: Summary
     control_profile: DecayProfile | None = None
     control: Summary | None = None
     legacy_first: bool = False
+    interrupted: bool = False
 
     def report(self, kept_in: str | None = None) -> Report:
         """The measurement as a Report; `kept_in` is the path its profile was saved under."""
@@ -78,14 +79,28 @@ class Outcome:
         self.control_profile.save(beside)
         return (path, beside)
 
+    def discard_journal(self) -> None:
+        """Remove what is kept on disk for resuming, now that the result is safe; after an interruption it stays."""
+        if not self.interrupted:
+            for profile in (self.profile, self.control_profile):
+                if profile is not None:
+                    discard_journal(profile)
+
 
 def control_path(path: Path) -> Path:
     """Where the control of a profile lies: profile.parquet → profile.control.parquet."""
     return path.with_name(f"{path.stem}.control{path.suffix}")
 
 
-def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
-    """Load, measure, measure the control, and summarise. `say` hears what is going on, a line at a time.
+def run(
+    request: Request,
+    *,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    keep_journal: bool = False,
+) -> Outcome:
+    """Load, measure, measure the control, and summarise. `say` hears what is going on, a line at a time. With
+    `keep_journal` the finished prompts stay on disk until `Outcome.discard_journal`, for when the result is safe.
 
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished.
     """
@@ -101,9 +116,12 @@ def run(request: Request, *, progress: Progress | None = None, say: Callable[[st
     tell("Reading the corpus")
     corpus = make_corpus(request, weights)
     tell(f"Measuring {weights.source.name}")
-    profile = measure(weights, corpus, request.plan, resume=request.resume, progress=progress)
+    profile = measure(weights, corpus, request.plan, resume=request.resume, progress=progress, keep_journal=True)
     control = None if profile.partial else _measure_control(request, weights, corpus, profile, progress, tell)
-    return outcome(profile, control, request)
+    found = outcome(profile, control, request)
+    if not keep_journal:
+        found.discard_journal()
+    return found
 
 
 def outcome(profile: DecayProfile, control: DecayProfile | None, request: Request) -> Outcome:
@@ -113,6 +131,7 @@ def outcome(profile: DecayProfile, control: DecayProfile | None, request: Reques
         return summarise(of, d_min=request.plan.d_min, resamples=request.resamples)
 
     return Outcome(
+        interrupted=profile.partial or (control.partial if control is not None else request.control is not None),
         profile=profile,
         summary=numbers(profile),
         control_profile=control,
@@ -188,6 +207,6 @@ def _measure_control(
     )
     try:
         fresh = with_random_weights(weights, request.seed)
-        return measure(fresh, corpus, same, resume=request.resume, progress=progress)
+        return measure(fresh, corpus, same, resume=request.resume, progress=progress, keep_journal=True)
     except KeyboardInterrupt:
         return None  # the measurement itself is complete and must not be lost with its control

@@ -262,7 +262,7 @@ def _caveats(s: Summary, control: Summary | None) -> list[str]:
 
 def _next_steps(s: Summary, control: Summary | None, kept_in: str | None) -> list[str]:
     steps = []
-    if s.partial:
+    if s.partial or (control is not None and control.partial):
         steps.append("Continue where it stopped: the same command with --resume.")
     if control is None and not s.provenance.get("random_init"):
         steps.append("See what this network gives with random weights: add --control random-init.")

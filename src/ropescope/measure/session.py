@@ -63,20 +63,20 @@ def measure(
     *,
     resume: bool = False,
     progress: Progress | None = None,
-    journal: Journal | None = None,
+    keep_journal: bool = False,
 ) -> DecayProfile:
     """Measure `weights` on prompts of `corpus`.
 
-    Finished prompts are kept on disk until the measurement is complete; `resume` takes up those of an interrupted run
-    with the same settings. Interrupted by Ctrl-C after at least one prompt, it returns what it has, marked partial.
-    Raises MeasurementError or CaptureError with the cause and what to do.
+    Finished prompts are kept on disk until the measurement is complete (with `keep_journal` until `discard_journal`);
+    `resume` takes up those of an interrupted run with the same settings. Interrupted by Ctrl-C after at least one
+    prompt, it returns what it has, marked partial. Raises MeasurementError or CaptureError with the cause and what to do.
     """
     keep_freed_memory()
     n_tokens = prompt_tokens(weights, plan)
     chunk = plan.chunk_tokens or default_chunk_tokens(weights.network, n_tokens)
     _refuse_chunks_with_states(weights, chunk < n_tokens)
     identity = _identity(weights, corpus, plan, n_tokens, chunk)
-    journal = journal or Journal(identity)
+    journal = Journal(identity)
     if not resume:
         journal.discard()
     planned = _planned(corpus, plan, n_tokens)
@@ -101,9 +101,14 @@ def measure(
         partial = True
         if not done:
             raise
-    if not partial:
+    if not partial and not keep_journal:
         journal.discard()
     return _profile(weights, corpus, plan, n_tokens, chunk, done, seconds, partial=partial)
+
+
+def discard_journal(profile: DecayProfile) -> None:
+    """Remove the prompts that are still kept on disk for a measured profile."""
+    Journal({name: profile.provenance[name] for name in profile.provenance["identity"]}).discard()
 
 
 def prompt_tokens(weights: Weights, plan: Plan) -> int:
@@ -228,8 +233,10 @@ def _profile(
 ) -> DecayProfile:
     layers = _layers(weights, done[0])
     measured = {layer.index for layer in layers}
+    identity = _identity(weights, corpus, plan, n_tokens, chunk)
     provenance = {
-        **_identity(weights, corpus, plan, n_tokens, chunk),
+        **identity,
+        "identity": sorted(identity),
         "model": weights.model.name,
         "model_type": weights.model.model_type,
         "source": {"kind": weights.source.kind, "repo_id": weights.source.repo_id, "revision": weights.source.revision},

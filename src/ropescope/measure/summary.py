@@ -10,17 +10,23 @@ from numpy.typing import NDArray
 from ropescope.errors import MeasurementError
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.estimates import Curve, Estimate, HeadSummary, LayerSummary, LegacySummary, Summary
-from ropescope.measure.exponent import DistanceBins, fit_power_law, maximum_likelihood_exponent, windows_tokens
+from ropescope.measure.exponent import (
+    LEAST_BINS,
+    DistanceBins,
+    fit_power_law,
+    maximum_likelihood_exponent,
+    windows_tokens,
+)
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
 from ropescope.measure.shapes import compare_shapes
+from ropescope.theory.nulls import uniform_null_exponent
 
 Array = NDArray[np.float64]
 
 DEFAULT_D_MIN = 10
 DEFAULT_RESAMPLES = 2000
 WINDOW_SHARES = (0.5, 0.9, 0.99)
-_LEAST_BINS = 4
 
 
 def summarise(
@@ -111,7 +117,7 @@ def _fitted_bins(profile: DecayProfile, layer: int, d_min: int) -> NDArray[np.in
     last = first
     while last < len(low) and within[last]:
         last += 1
-    return np.arange(first, last) if last - first >= _LEAST_BINS else np.array([], dtype=np.int64)
+    return np.arange(first, last) if last - first >= LEAST_BINS else np.array([], dtype=np.int64)
 
 
 def _layer_summary(
@@ -201,7 +207,7 @@ def _curve(
 def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
     distances = np.array(profile.legacy_distances)
     fitted = distances >= LEGACY_FIT_FROM
-    if fitted.sum() < _LEAST_BINS:
+    if fitted.sum() < LEAST_BINS:
         return None
     log_distance = np.log(distances[fitted])
     cells = profile.legacy.astype(np.float64)
@@ -211,15 +217,15 @@ def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
 
     mean = np.nanmean(cells, axis=(1, 2))
     fit = fit_power_law(log_distance, mean.mean(axis=0)[fitted])
-    null = fit_power_law(log_distance, 1.0 / (distances[fitted] + LEGACY_KEY + 1))
+    null = uniform_null_exponent(tuple(distances[fitted].tolist()), LEGACY_KEY + 1)
     by_layer = np.nanmean(cells, axis=2)[..., fitted]
     return LegacySummary(
         distances=profile.legacy_distances,
         weights=tuple(mean.mean(axis=0).tolist()),
         gamma=Estimate.of(fit.gamma, resampled(mean[:, fitted], weights, gamma_of), profile.n_prompts),
         r2=_number(fit.r2),
-        gamma_null=float(null.gamma),
-        r2_null=float(null.r2),
+        gamma_null=null.gamma,
+        r2_null=null.r_squared,
         layers=tuple(
             Estimate.of(
                 gamma_of(by_layer[:, layer].mean(axis=0)),
