@@ -62,7 +62,7 @@ def test_llama31():
     model = from_config(LLAMA31, name="Llama-3.1-8B")
     layer = model.layers[31]
     assert (len(model.layers), layer.n_heads, layer.n_kv_heads, layer.head_dim) == (32, 32, 8, 128)
-    assert (model.context_length, model.original_context_length) == (131072, 8192)
+    assert (model.context_length, model.context.trained) == (131072, 8192)
     assert model.context_field == "max_position_embeddings"
     assert layer.rope.theta == 500000.0 and layer.rope.rotary_fraction == 1.0
     assert layer.rope.scaling["rope_type"] == "llama3" and layer.rope.scaling["factor"] == 8.0
@@ -103,7 +103,7 @@ def test_gpt_oss_alternates_from_a_window():
            "rope_scaling": {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096}}  # fmt: skip
     model = from_config(raw)
     assert kinds(model) == "sf" * 12 and model.layers[0].window_tokens == 128
-    assert model.rope_thetas == (150000.0,) and model.original_context_length == 4096
+    assert model.rope_thetas == (150000.0,) and model.context.trained == 4096
     assert kinds(from_config({key: value for key, value in raw.items() if key != "layer_types"})) == "sf" * 12
 
 

@@ -47,7 +47,7 @@ def test_partial_rotation_scaling_and_key_length():
     rope = found.layers[0].rope
     assert (found.layers[0].head_dim, rope.rotary_fraction) == (32, 0.25)
     assert rope.scaling == {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
-    assert found.original_context_length == 64
+    assert found.context.trained == 64
 
 
 def test_windows_by_period_by_array_and_throughout():

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ropescope.errors import FormatError, MeasurementError, SourceError
+from ropescope.models.context import Context
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
@@ -120,8 +121,7 @@ def _facts(source: Source, network: Any) -> Model:
             source=source,
             model_type=str(network.config.model_type),
             layers=(),
-            context_length=length if isinstance(length, int) else None,
-            context_field="max_position_embeddings",
+            context=Context(length, "max_position_embeddings") if isinstance(length, int) else Context(),
             vocab_size=config.vocab_size,
             hidden_size=None,
             config=network.config.to_dict(),

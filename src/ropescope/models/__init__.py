@@ -5,22 +5,34 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
+    from ropescope.models.cache import LayerCache
     from ropescope.models.config import from_config
+    from ropescope.models.context import Context
     from ropescope.models.datasets import fetch_dataset, read_texts
     from ropescope.models.embedded import embedded_model_path
     from ropescope.models.gguf import GGUFHeader, read_header
     from ropescope.models.gguf_model import from_gguf
-    from ropescope.models.model import Layer, LayerKind, Model, Rope
+    from ropescope.models.model import Experts, Latent, Layer, LayerKind, Model, Rope
     from ropescope.models.opening import open
+    from ropescope.models.parameters import Parameters, Quantization, Weights
     from ropescope.models.source import Source, resolve
+    from ropescope.models.tokenizer import Tokenizer
 
 _HOMES = {
+    "Context": "context",
+    "Experts": "model",
     "GGUFHeader": "gguf",
+    "Latent": "model",
     "Layer": "model",
+    "LayerCache": "cache",
     "LayerKind": "model",
     "Model": "model",
+    "Parameters": "parameters",
+    "Quantization": "parameters",
     "Rope": "model",
     "Source": "source",
+    "Tokenizer": "tokenizer",
+    "Weights": "parameters",
     "embedded_model_path": "embedded",
     "fetch_dataset": "datasets",
     "from_config": "config",
@@ -32,12 +44,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "Context",
+    "Experts",
     "GGUFHeader",
+    "Latent",
     "Layer",
+    "LayerCache",
     "LayerKind",
     "Model",
+    "Parameters",
+    "Quantization",
     "Rope",
     "Source",
+    "Tokenizer",
+    "Weights",
     "embedded_model_path",
     "fetch_dataset",
     "from_config",

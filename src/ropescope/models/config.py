@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError
 from ropescope.models.config_fields import Fields, positive_int, text_part
+from ropescope.models.context import Context, context_of
 from ropescope.models.layer_kinds import kinds_beside, layer_kinds
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
 from ropescope.models.rope_fields import positions_of, ropes
@@ -35,7 +36,6 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
     attends = any(kind in ATTENTION_KINDS for kind in kinds)
     layers = _layers(fields, kinds, hidden_size)
     positions = positions_of(fields) if attends else "none"
-    context = _context(fields, attends)
     if source is None:
         stated = config.get("_name_or_path") or config.get("model_type")
         source = Source("dict", name or (stated if isinstance(stated, str) else "config"), config=dict(config))
@@ -44,13 +44,11 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
         source=source,
         model_type=model_type,
         layers=layers,
-        context_length=context,
-        context_field=fields.where("max_position_embeddings") if context is not None else "",
+        context=_context(fields, attends, layers),
         vocab_size=fields.integer("vocab_size"),
         hidden_size=hidden_size,
         config=dict(config),
         positions=positions,
-        original_context_length=_original_context(layers, fields),
         assumed=fields.assumed,
         notes=(*source.notes, *_notes(fields, positions)),
     )
@@ -140,21 +138,20 @@ def _window(fields: Fields, kind: LayerKind) -> int | None:
     return fields.required("attention_chunk_size") if kind == "chunked" else None
 
 
-def _context(fields: Fields, attends: bool) -> int | None:
+def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Context:
     if not attends and fields.stated("max_position_embeddings") is None:
-        return None
-    return fields.integer("max_position_embeddings")
-
-
-def _original_context(layers: tuple[Layer, ...], fields: Fields) -> int | None:
-    """The context before RoPE scaling, where the scaling states it."""
-    for layer in layers:
-        if layer.rope is not None and layer.rope.scaling is not None:
-            original = layer.rope.scaling.get("original_max_position_embeddings")
-            if original is not None:
-                return positive_int(original, "rope scaling: original_max_position_embeddings")
-    original = fields.config.get("original_max_position_embeddings")
-    return None if original is None else positive_int(original, fields.label("original_max_position_embeddings"))
+        return Context()
+    configured = fields.integer("max_position_embeddings")
+    field = fields.where("max_position_embeddings") if configured is not None else ""
+    scaling = next((layer.rope.scaling for layer in layers if layer.rope is not None and layer.rope.scaling), None)
+    name = "original_max_position_embeddings"
+    for place, where in (
+        (scaling or {}, f"{fields.label('rope_parameters')}.{name}"),
+        (fields.config, fields.label(name)),
+    ):
+        if (original := place.get(name)) is not None:
+            return context_of(configured, field, scaling, positive_int(original, where), where)
+    return context_of(configured, field, scaling, None, "")
 
 
 def _notes(fields: Fields, positions: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError
 from ropescope.models.config_fields import MOST_OTHERWISE, positive_float, positive_int, short
+from ropescope.models.context import context_of
 from ropescope.models.gguf import GGUFArray, GGUFHeader
 from ropescope.models.model import Layer, LayerKind, Model, Rope
 from ropescope.models.source import Source
@@ -93,13 +94,17 @@ def from_gguf(header: GGUFHeader, *, source: Source, name: str | None = None) ->
         source=source,
         model_type=keys.architecture,
         layers=layers,
-        context_length=context,
-        context_field=keys.name("context_length") if context is not None else "",
+        context=context_of(
+            context,
+            keys.name("context_length") if context is not None else "",
+            next((layer.rope.scaling for layer in layers if layer.rope is not None and layer.rope.scaling), None),
+            keys.integer("rope.scaling.original_context_length"),
+            keys.name("rope.scaling.original_context_length"),
+        ),
         vocab_size=_vocab_size(keys),
         hidden_size=hidden_size,
         config={key: _plain(value) for key, value in header.metadata.items()},
         positions=positions,
-        original_context_length=keys.integer("rope.scaling.original_context_length"),
         assumed=keys.assumed,
         notes=source.notes,
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from ropescope.errors import FormatError
+from ropescope.models import cache
+from ropescope.models.cache import LayerCache
+from ropescope.models.context import Context
+from ropescope.models.parameters import Parameters, Quantization, Weights
 from ropescope.models.source import Source
+from ropescope.models.tokenizer import Tokenizer
 
-SCHEMA = "ropescope.model/1"
+SCHEMA = "ropescope.model/2"
 
 LayerKind = Literal[
     "full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "cross", "none"
@@ -32,12 +37,34 @@ class Rope:
 
 
 @dataclass(frozen=True, slots=True)
+class Latent:
+    """Multi-head latent attention: keys and values of all heads unfold from `kv_rank` numbers a token, beside
+    `rotary_dim` rotary ones that the heads share; queries from `query_rank` numbers (None: straight from the state)."""
+
+    kv_rank: int
+    rotary_dim: int
+    query_rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """A mixture of experts: `total` routed experts of which a token passes through `active`, beside `shared` ones that
+    every token passes through."""
+
+    total: int
+    active: int
+    shared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer. `head_dim` is that of queries and keys. Heads and `head_dim` are 0 in a layer without attention heads.
+    """One layer. `head_dim` is that of queries and keys, `value_dim` that of values. Heads and dimensions are 0 in a
+    layer without attention heads.
 
     `window_tokens` counts the tokens a query can see, itself included (sliding), or the length of a chunk (chunked).
     `rope` is None where the layer has no rotary positions (ALiBi, learned positions, NoPE). `beside` names mixers that
-    run in the same layer (a state-space path beside the attention of Falcon-H1).
+    run in the same layer (a state-space path beside the attention of Falcon-H1). `kv_source` is the layer whose keys
+    and values this one reads instead of its own. `cache` is what the layer keeps of a sequence.
     """
 
     index: int
@@ -48,6 +75,11 @@ class Layer:
     window_tokens: int | None = None
     rope: Rope | None = None
     beside: tuple[LayerKind, ...] = ()
+    value_dim: int = 0
+    latent: Latent | None = None
+    kv_source: int | None = None
+    experts: Experts | None = None
+    cache: LayerCache = field(default_factory=LayerCache)
 
     @property
     def has_attention(self) -> bool:
@@ -59,27 +91,49 @@ class Layer:
 class Model:
     """A model as its files describe it.
 
-    `context_length` is the context in tokens that the files state, and `context_field` the field that states it ("" if
-    none does); `original_context_length` is the one before RoPE scaling, where the scaling states it. `positions` is
-    how order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none" or "unknown". `config` is the raw
-    configuration (for GGUF, its metadata). `assumed` maps a name to why its value was not read from the file; `notes`
-    are remarks on how the files were read.
+    `positions` is how order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none" or "unknown".
+    `dtype` is the type the model computes in as its files say ("bfloat16", …; "" if they do not). `parameters` and
+    `weights` are None where nothing tells them. `config` is the raw configuration (for GGUF, its metadata); `unread`
+    names its fields that play no part in this Model. `assumed` maps a name to why its value was not read from the file;
+    `notes` are remarks on how the files were read.
     """
 
     name: str
     source: Source
     model_type: str
     layers: tuple[Layer, ...]
-    context_length: int | None
-    context_field: str
+    context: Context
     vocab_size: int | None
     hidden_size: int | None
     config: Mapping[str, Any] = field(repr=False, hash=False)
     positions: str = "rope"
-    original_context_length: int | None = None
+    dtype: str = ""
+    parameters: Parameters | None = None
+    weights: Weights | None = None
+    tokenizer: Tokenizer | None = None
+    licence: str | None = None
+    quantization: Quantization | None = None
+    unread: tuple[str, ...] = ()
     assumed: Mapping[str, str] = field(default_factory=dict, hash=False)
     notes: tuple[str, ...] = ()
     schema: str = SCHEMA
+
+    @property
+    def context_length(self) -> int | None:
+        """The context in tokens that the files state as the model's own."""
+        return self.context.configured
+
+    @property
+    def context_field(self) -> str:
+        """The field that states it; "" if none does."""
+        return self.context.configured_field
+
+    def cache_bytes(
+        self, length: int, *, key_type: str = "bf16", value_type: str | None = None, state_type: str = "bf16"
+    ) -> int:
+        """The bytes of cache for one sequence of `length` tokens; see `cache.cache_bytes`. Raises DomainError."""
+        caches = (layer.cache for layer in self.layers)
+        return cache.cache_bytes(caches, length, key_type=key_type, value_type=value_type, state_type=state_type)
 
     @property
     def attention_layers(self) -> tuple[Layer, ...]:
@@ -93,9 +147,8 @@ class Model:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back equal."""
-        plain = asdict(self) | {"source": self.source.to_dict(), "config": dict(self.config)}
-        plain["layers"] = [asdict(layer) | {"beside": list(layer.beside)} for layer in self.layers]
-        return plain | {"assumed": dict(self.assumed), "notes": list(self.notes)}
+        plain = {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
+        return plain | {"source": self.source.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Model:
@@ -103,15 +156,35 @@ class Model:
         if data.get("schema") != SCHEMA:
             raise FormatError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: write the model again.")
         try:
-            layers = tuple(_layer(entry) for entry in data["layers"])
-            rest = {key: value for key, value in data.items() if key not in ("layers", "source", "notes")}
-            return cls(layers=layers, source=Source.from_dict(data["source"]), notes=tuple(data["notes"]), **rest)
+            read = dict(data) | {
+                "source": Source.from_dict(data["source"]),
+                "layers": tuple(_layer(entry) for entry in data["layers"]),
+                "context": Context(**data["context"]),
+                "notes": tuple(data["notes"]),
+                "unread": tuple(data["unread"]),
+            }
+            for name, kind in (("parameters", Parameters), ("weights", Weights), ("quantization", Quantization)):
+                read[name] = None if data[name] is None else kind(**data[name])
+            if (stated := data["tokenizer"]) is not None:
+                ids = {name: tuple(ids) for name, ids in stated["special_ids"].items()}
+                read["tokenizer"] = Tokenizer(**{**stated, "special_ids": ids})
+            return cls(**read)
         except (KeyError, TypeError, AttributeError) as error:
             raise FormatError(f"the saved model does not fit {SCHEMA} ({error}): write it again.") from error
+
+
+def plain_data(value: Any) -> Any:
+    """`value` with dataclasses and tuples turned into dicts and lists."""
+    if is_dataclass(value):
+        return {entry.name: plain_data(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain_data(entry) for key, entry in value.items()}
+    return [plain_data(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _layer(entry: Mapping[str, Any]) -> Layer:
     if entry["kind"] not in get_args(LayerKind):
         raise FormatError(f"layer kind {entry['kind']!r} is unknown: write the model again.")
-    rope = None if entry["rope"] is None else Rope(**entry["rope"])
-    return Layer(**{**entry, "rope": rope, "beside": tuple(entry["beside"])})
+    parts: dict[str, type[Any]] = {"rope": Rope, "latent": Latent, "experts": Experts, "cache": LayerCache}
+    read = {name: None if entry[name] is None else kind(**entry[name]) for name, kind in parts.items()}
+    return Layer(**{**entry, **read, "beside": tuple(entry["beside"])})

@@ -1,0 +1,48 @@
+"""Parameters and Weights: how many numbers a model has, and how many bytes its files spend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Count = Literal["exact", "meta", "estimate"]
+"""How parameters were counted: from the headers of the weight files; by building the network without memory; or by a
+sum over what the config says, which leaves out what the config does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How many parameters: in all, and those that one token passes through (all but the experts not chosen).
+
+    `parts` splits the total: "embedding", "attention", "mixer" (state space, linear attention, convolution), "mlp",
+    "experts", "router", "norm", "output", "vision" (any tower beside the language model), "prediction" (layers for
+    multi-token prediction), "other". Parts that are 0 are left out. `source` names the files or the config.
+    """
+
+    total: int
+    active: int
+    parts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    count: Count = "exact"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the weight files hold: bytes in all (tensor data, without headers), by stored type ("BF16", "F8_E4M3",
+    "Q4_K", …), and in how many files."""
+
+    n_bytes: int
+    by_type: Mapping[str, int] = field(default_factory=dict, hash=False)
+    n_files: int = 1
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How the weights were quantised: `method` ("gptq", "awq", "fp8", "mxfp4", "nvfp4", "bitsandbytes", "gguf", …),
+    `bits` a weight where stated, `detail` as the files say it (the dominant tensor type for GGUF)."""
+
+    method: str
+    bits: float | None = None
+    detail: Mapping[str, object] = field(default_factory=dict, hash=False)
