@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ropescope.models.config_fields import no_bearing
+
 TABLE = Path(__file__).parents[2] / "src" / "ropescope" / "models" / "families.json"
 
 RENAMED = (
@@ -25,35 +27,6 @@ RENAMED = (
     "vocab_size",
 )
 """Fields that some model types call by another name."""
-
-KEPT = (
-    *RENAMED,
-    "alibi",
-    "attention_chunk_size",
-    "attention_types",
-    "attention_window_size",
-    "attn_layer_offset",
-    "attn_layer_period",
-    "block_types",
-    "global_attn_every_n_layers",
-    "global_head_dim",
-    "kv_lora_rank",
-    "local_attention",
-    "max_window_layers",
-    "multi_query",
-    "new_decoder_architecture",
-    "no_rope_layer_interval",
-    "num_global_key_value_heads",
-    "num_kv_heads",
-    "position_embedding_type",
-    "qk_nope_head_dim",
-    "qk_rope_head_dim",
-    "rotary_dim",
-    "sliding_window_pattern",
-    "use_mem_rope",
-    "use_sliding_window",
-    "window_size",
-)
 
 
 def _raw_defaults(cls: type[Any]) -> dict[str, Any]:
@@ -76,7 +49,8 @@ def family(cls: type[Any]) -> dict[str, Any] | None:
     """What one config class assumes; None for a class that describes no stack of token-mixing layers."""
     raw = _raw_defaults(cls)
     names = {key: cls.attribute_map[key] for key in RENAMED if key in (cls.attribute_map or {})}
-    defaults = {key: raw[names.get(key, key)] for key in KEPT if _plain(raw.get(names.get(key, key)))}
+    named = {own: key for key, own in names.items()}
+    defaults = {named.get(key, key): value for key, value in raw.items() if _plain(value) and not no_bearing(key)}
     if "num_hidden_layers" not in defaults and "layer_types" not in names:
         return None
     instance = cls()
