@@ -9,11 +9,11 @@ from typing import Any
 
 from ropescope.errors import FormatError, SourceError
 from ropescope.models.config import from_config
-from ropescope.models.gguf import read_header
+from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
 from ropescope.models.gguf_model import from_gguf
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
-from ropescope.models.model_files import LocalFiles, ModelFiles, OutsideError
+from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles, OutsideError
 from ropescope.models.source import Source, resolve
 
 
@@ -28,8 +28,7 @@ def open(
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
     if found.kind == "gguf" and found.path is not None:
-        name = found.name if found.name != found.path.stem else None
-        return from_gguf(read_header(found.path), source=found, name=name)
+        return _local_gguf(found, found.path)
     if found.kind == "folder" and found.path is not None:
         model = _read(read_json(found.path / "config.json"), found, str(found.path / "config.json"))
         return with_facts(model, LocalFiles(found.path), weights=weights)
@@ -38,6 +37,16 @@ def open(
     if found.kind == "dict" and found.config is not None:
         return from_config(found.config, source=found)
     raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def _local_gguf(source: Source, path: Path) -> Model:
+    names = parts_of(path.name)
+    if missing := [name for name in names if not (path.parent / name).is_file()]:
+        raise missing_parts(str(path), missing, len(names))
+    header, *others = read_parts(
+        names, lambda name: LocalBeginning(path.parent / name), lambda name: str(path.parent / name)
+    )
+    return from_gguf(header, source=source, name=source.name if source.name != path.stem else None, parts=others)
 
 
 def with_facts(model: Model, files: ModelFiles, *, weights: bool) -> Model:
