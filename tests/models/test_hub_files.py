@@ -119,6 +119,9 @@ def test_a_gguf_file_costs_its_metadata(hub, ask, tmp_path, fake_hub):
     assert model["source"]["name"] == "org/ggufs/sub/big.gguf" and model["source"]["revision"] == COMMIT
     assert tagged["revision"] == pull["revision"] == OTHER and pull["file"] == "sub/big.gguf"
     assert len(file.start) <= hub.sent["big.gguf"] <= len(file.start) + (1 << 20) < file.size // 10
+    # One request a mebibyte.
+    asked = [path for path in hub.requests if path.endswith("big.gguf")]
+    assert 1 < len(asked) <= -(-hub.sent["big.gguf"] // (1 << 20))
     before = dict(hub.sent)
     (again,) = ask(("open", "org/ggufs/sub/big.gguf"), HF_HUB_OFFLINE="1")
     assert again["parameters"] == model["parameters"] and hub.sent == before

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -20,7 +19,10 @@ from ropescope.models.model_files import Beginning, LocalBeginning
 
 T = TypeVar("T")
 AT_ONCE: Final = 8
-FIRST_BYTES: Final = {".safetensors": 64 << 10, ".gguf": 256 << 10}
+FIRST_BYTES: Final = 64 << 10
+GGUF_BYTES: Final = 1 << 20
+"""A GGUF header does not say how long it is, so it is fetched by the mebibyte."""
+
 MOST_BEGINNING: Final = 64 << 20
 """No header of a released model is half as long."""
 
@@ -89,13 +91,14 @@ class RemoteBeginning:
 
     def __init__(self, repo_id: str, commit: str, name: str) -> None:
         self._repo_id, self._commit, self._name = repo_id, commit, name
+        self._step = GGUF_BYTES if name.lower().endswith(".gguf") else 1
         self._size, self._data = hub_record.beginning(repo_id, commit, name) or (-1, b"")
         self._kept = len(self._data)
 
     @property
     def size(self) -> int:
         if self._size < 0:
-            self._grow(FIRST_BYTES.get(PurePosixPath(self._name).suffix.lower(), 64 << 10))
+            self._grow(FIRST_BYTES)
         return self._size
 
     def read(self, start: int, count: int) -> bytes:
@@ -120,6 +123,7 @@ class RemoteBeginning:
                 "fetched: download the file and give its path."
             )
         start = len(self._data)
+        end = max(end, start + self._step) if self._size < 0 else min(max(end, start + self._step), self._size)
         self._size, data = fetch_range(self._repo_id, self._commit, self._name, start, end - start)
         self._data += data
 
