@@ -10,7 +10,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,13 @@ _NO_BEARING: Final = re.compile(
     r"|cross_attention_hidden|^finetuning_task|^prefix$|bad_words|decoder_start|forced_|beam|top_[kp]$|length_penalty"
     r"|repetition_penalty|sampl|^use_mem_eff|max_num_|aggregation|autocast|^mode$|autocast_kernel_dtype"
 )
+
+
+_COUNTS_ONLY: Final = re.compile(r"intermediate|bias|^tie_|ffn|mlp|expert|moe|norm|router|gating|n_group$|topk_group")
+
+
+def _counts_only(name: str) -> bool:
+    return _COUNTS_ONLY.search(name) is not None
 
 
 def no_bearing(name: str) -> bool:
@@ -91,16 +98,45 @@ def _model_type(config: Mapping[str, Any]) -> str:
     return value
 
 
+class Watched(Mapping[str, Any]):
+    """A config that remembers which of its fields were asked for."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return self._config[name]
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, str):
+            self.asked.add(name)
+        return name in self._config
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+
 class Fields:
     """The facts of one language model's config; remembers which were assumed and where each was found."""
 
     def __init__(self, config: Mapping[str, Any], model_type: str, path: str = "") -> None:
-        self.config, self.model_type, self.path = config, model_type, path
+        self.config, self.model_type, self.path = Watched(config), model_type, path
         family: Mapping[str, Any] = families()["families"].get(model_type, {})
         self.known = bool(family)
         self.family = family
         self.assumed: dict[str, str] = {}
         self.found: dict[str, str] = {}
+        self.remarks: list[str] = []
+
+    def remark(self, sentence: str) -> None:
+        """Keep a sentence on how the config was read, once."""
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
 
     def label(self, name: str) -> str:
         """How errors and provenance call a field: its path in the file."""
@@ -192,6 +228,22 @@ class Fields:
     def where(self, name: str) -> str:
         """The path of `name` under the name it was found by."""
         return self.label(self.found.get(name, name))
+
+
+def unread(config: Mapping[str, Any], fields: Fields) -> tuple[str, ...]:
+    """The fields of `config` that were not asked for and may have a bearing, by their path, in order of name.
+
+    Fields that only the number of parameters hangs on (widths of the MLP, biases, …) are left out: the weight files
+    tell that number.
+    """
+    outer = {name for name in config if fields.path and name not in TEXT_FIELDS and name not in fields.config.asked}
+    inner = {
+        name for name in fields.config if name not in fields.config.asked and (not fields.path or name not in config)
+    }
+    names = dict.fromkeys(outer, "") | dict.fromkeys(inner, fields.path)
+    return tuple(
+        sorted(f"{path}{name}" for name, path in names.items() if not no_bearing(name) and not _counts_only(name))
+    )
 
 
 def positive_int(value: object, where: str, most: int = MOST_OTHERWISE) -> int:

@@ -133,7 +133,7 @@ def _theta(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], where
     if parameters.get("rope_theta") is not None:
         return positive_float(parameters["rope_theta"], f"{where}.rope_theta")
     local = kind in ("sliding", "chunked")
-    places = [fields.config]
+    places: list[Mapping[str, Any]] = [fields.config]
     if isinstance(attention := fields.config.get("attn_config"), Mapping):
         places.append(attention)
     family = fields.family.get("rope_parameters", {})
