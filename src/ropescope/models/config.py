@@ -9,6 +9,7 @@ from ropescope.errors import FormatError
 from ropescope.models.attention_fields import heads_of, kv_sources, latent_of
 from ropescope.models.config_fields import Fields, positive_int, text_part, unread
 from ropescope.models.context import Context, context_of
+from ropescope.models.expert_fields import experts_of
 from ropescope.models.layer_cache import layer_cache
 from ropescope.models.layer_kinds import kinds_beside, layer_kinds
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
@@ -71,6 +72,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     rope_of = ropes(fields, kinds, tuple(own.head_dim for own in heads))
     shared = kv_sources(fields, kinds)
     latent = latent_of(fields)
+    experts = experts_of(fields, len(kinds))
     layers: list[Layer] = []
     for index, kind in enumerate(kinds):
         own, window = heads[index], _window(fields, kind)
@@ -88,6 +90,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
                 value_dim=own.value_dim,
                 latent=latent_here,
                 kv_source=shared[index],
+                experts=experts[index],
                 cache=layer_cache(
                     fields, kind, beside[index], own, latent_here, window, index, shared[index] is not None
                 ),
