@@ -38,7 +38,7 @@ TEXT_FIELDS: Final = ("text_config", "llm_config", "language_config", "language_
 _NO_BEARING: Final = re.compile(
     r"dropout|pdrop|layerdrop|eps$|epsilon|_token_id$|_token_index$|_index$|init|summary|hidden_act$|activation|loss|jitter"
     r"|^use_cache|return_dict|^output_|chunk_size_feed_forward|multiplier$|softcap|problem_type|label|classifier"
-    r"|transformers_version|architectures|torch_dtype|^dtype$|^_name_or_path|^auto_map|pretraining_tp|scoring_func"
+    r"|transformers_version|architectures|torch_dtype|^dtype$|^_|^auto_map|pretraining_tp|scoring_func"
     r"|topk_method|norm_topk_prob|routed_scaling_factor|router_scaling_factor|aux_|_coef$|time_step_(?!rank)|time_limit"
     r"|use_mamba|kernels$|^(?:chunkwise|sequence|step)_kernel$|legacy|seed|hidden_scale|logit_scale|logits_scaling|residual_in_fp32|rescale"
     r"|^is_decoder$|^is_encoder|query_pre_attn_scalar|attention_softmax|upcast|temperature|^model_type$|^id2|pruned"
