@@ -11,7 +11,7 @@ from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.report.numbers import binary_size, fact_value
 from ropescope.report.report import Column, Fact, Figure, Report, Scalar, Table
-from ropescope.report.theme import CATEGORY
+from ropescope.report.theme import CATEGORY, LOG_AXIS
 
 MOST_MODELS = 8
 COMPARED_LENGTHS = (8_192, 32_768, 131_072)
@@ -129,7 +129,7 @@ def _figure(models: Sequence[Model], names: Sequence[str]) -> Figure:
             },
             "y": {
                 "field": "GiB", "type": "quantitative", "title": "cache (GiB)", "scale": {"type": "log"},
-                "axis": {"format": "~g", "tickCount": 5},
+                "axis": {"format": "~g", "tickCount": 5, **LOG_AXIS},
             },
             "color": {
                 "field": "model", "type": "nominal", "title": None, "sort": list(names),

@@ -9,6 +9,7 @@ from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Figure
+from ropescope.report.theme import LOG_AXIS
 
 COLOURS: Final = {
     "full": "#0072B2", "sliding": "#56B4E9", "chunked": "#CC79A7", "linear": "#E69F00", "state-space": "#009E73",
@@ -113,7 +114,7 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
                 },
                 "y": {
                     "field": "GiB", "type": "quantitative", "title": "GiB", "scale": {"type": "log"},
-                    "axis": {"format": "~g", "tickCount": 5},
+                    "axis": {"format": "~g", "tickCount": 5, **LOG_AXIS},
                 },
                 "color": {
                     "field": "line", "type": "nominal", "title": None, "sort": names,

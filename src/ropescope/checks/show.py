@@ -62,6 +62,13 @@ def _verdict(model: Model) -> str:
     return f"{parts[0]}: {'; '.join(parts[1:])}. {reach(model)}"
 
 
+def _rule(model: Model) -> str:
+    context = model.context
+    if not context.rule or context.trained in (None, context.longest):
+        return ""
+    return f" ({context.rule} from {context.trained:,})"
+
+
 def short_count(number: int) -> str:
     """`8.03B`, `135M`: a count of parameters in three digits."""
     for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):

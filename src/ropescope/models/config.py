@@ -7,13 +7,14 @@ from typing import Any
 
 from ropescope.errors import FormatError
 from ropescope.models.attention_fields import heads_of, kv_sources, latent_of
-from ropescope.models.config_fields import Fields, positive_int, text_part, unread
+from ropescope.models.bearing import unread
+from ropescope.models.config_fields import Fields, positive_int, text_part
 from ropescope.models.context import Context, context_of
 from ropescope.models.expert_fields import experts_of
 from ropescope.models.layer_cache import layer_cache
 from ropescope.models.layer_kinds import kinds_beside, layer_kinds
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
-from ropescope.models.rope_fields import positions_of, ropes
+from ropescope.models.rope_fields import SCALES_FULL_ONLY, positions_of, ropes
 from ropescope.models.source import Source
 
 
@@ -125,7 +126,7 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
     ):
         if (original := place.get(name)) is not None:
             return context_of(configured, field, scaling, positive_int(original, where), where)
-    return context_of(configured, field, scaling, None, "")
+    return context_of(configured, field, scaling, None, "", scaled_already=fields.model_type in SCALES_FULL_ONLY)
 
 
 def _notes(fields: Fields, positions: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -34,31 +33,6 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 
 TEXT_FIELDS: Final = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")
 """Where composite models keep the description of their language model."""
-
-_NO_BEARING: Final = re.compile(
-    r"dropout|pdrop|layerdrop|eps$|epsilon|_token_id$|_token_index$|_index$|init|summary|hidden_act$|activation|loss|jitter"
-    r"|^use_cache|return_dict|^output_|chunk_size_feed_forward|multiplier$|softcap|problem_type|label|classifier"
-    r"|transformers_version|architectures|torch_dtype|^dtype$|^_|^auto_map|pretraining_tp|scoring_func"
-    r"|topk_method|norm_topk_prob|routed_scaling_factor|router_scaling_factor|aux_|_coef$|time_step_(?!rank)|time_limit"
-    r"|use_mamba|kernels$|^(?:chunkwise|sequence|step)_kernel$|legacy|seed|hidden_scale|logit_scale|logits_scaling|residual_in_fp32|rescale"
-    r"|^is_decoder$|^is_encoder|query_pre_attn_scalar|attention_softmax|upcast|temperature|^model_type$|^id2|pruned"
-    r"|cross_attention_hidden|^finetuning_task|^prefix$|bad_words|decoder_start|forced_|beam|top_[kp]$|length_penalty"
-    r"|repetition_penalty|sampl|^use_mem_eff|max_num_|aggregation|autocast|^mode$|autocast_kernel_dtype"
-)
-
-
-_COUNTS_ONLY: Final = re.compile(r"intermediate|bias|^tie_|ffn|mlp|expert|moe|norm|router|gating|n_group$|topk_group")
-
-
-def _counts_only(name: str) -> bool:
-    return _COUNTS_ONLY.search(name) is not None
-
-
-def no_bearing(name: str) -> bool:
-    """Whether a field of a config says nothing of layers, positions, cache, parameters or precision: rates of dropout,
-    epsilons, ids of tokens, initialisation, how training or generation was set."""
-    return _NO_BEARING.search(name) is not None
-
 
 MOST: Final[Mapping[str, int]] = {"num_hidden_layers": 4096, "num_attention_heads": 1 << 16, "head_dim": 1 << 20}
 MOST_OTHERWISE: Final = 1 << 40
@@ -228,22 +202,6 @@ class Fields:
     def where(self, name: str) -> str:
         """The path of `name` under the name it was found by."""
         return self.label(self.found.get(name, name))
-
-
-def unread(config: Mapping[str, Any], fields: Fields) -> tuple[str, ...]:
-    """The fields of `config` that were not asked for and may have a bearing, by their path, in order of name.
-
-    Fields that only the number of parameters hangs on (widths of the MLP, biases, …) are left out: the weight files
-    tell that number.
-    """
-    outer = {name for name in config if fields.path and name not in TEXT_FIELDS and name not in fields.config.asked}
-    inner = {
-        name for name in fields.config if name not in fields.config.asked and (not fields.path or name not in config)
-    }
-    names = dict.fromkeys(outer, "") | dict.fromkeys(inner, fields.path)
-    return tuple(
-        sorted(f"{path}{name}" for name, path in names.items() if not no_bearing(name) and not _counts_only(name))
-    )
 
 
 def positive_int(value: object, where: str, most: int = MOST_OTHERWISE) -> int:

@@ -91,7 +91,8 @@ def _one_of(fields: Fields, *names: str) -> int | None:
 
 
 def _inner_size(fields: Fields) -> int | None:
-    stated = _one_of(fields, "mamba_d_ssm", "d_inner")
+    own = ("intermediate_size",) if fields.model_type in ("mamba", "falcon_mamba") else ()
+    stated = _one_of(fields, *own, "mamba_d_ssm", "d_inner")
     if stated is not None:
         return stated
     expand, hidden = _one_of(fields, "mamba_expand", "expand"), fields.integer("hidden_size")

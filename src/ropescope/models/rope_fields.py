@@ -23,7 +23,7 @@ FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent"
 # Rotary models whose base is written in their code, not in their config.
 FIXED_THETA: Final[Mapping[str, float]] = {"gptj": 10000.0, "codegen": 10000.0, "roformer": 10000.0}
 FIXED_FRACTION: Final[Mapping[str, float]] = {"gpt_neox": 0.25}
-# Gemma 3 and its like: rope_scaling stretches the full layers only.
+# Gemma 3 and its like: rope_scaling stretches the full layers only, and the stated context is the stretched one.
 SCALES_FULL_ONLY: Final = frozenset({"gemma3_text", "gemma3n_text", "olmo3"})
 # Full layers have no RoPE at all where others slide.
 NOPE_IN_FULL: Final = frozenset({"afmoe", "cohere2", "cohere2_moe", "flint"})
