@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ropescope.models.cache import element_bytes
+from ropescope.models.cache import BLOCK, block_bytes
 from ropescope.models.model import Layer, LayerKind, Model
 
 KINDS: tuple[LayerKind, ...] = (
@@ -73,7 +73,7 @@ def layout(model: Model) -> str:
 def growth_bytes(layers: Sequence[Layer], kind: str = "bf16") -> float:
     """The bytes of cache that one more token costs once every window is full."""
     elements = sum(layer.cache.elements_per_token for layer in layers if layer.cache.tokens_held is None)
-    return float(elements * element_bytes(kind))
+    return elements * block_bytes(kind) / BLOCK
 
 
 def constant_bytes(layers: Sequence[Layer]) -> int:
