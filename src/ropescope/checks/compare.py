@@ -26,7 +26,8 @@ def compare_models(models: Sequence[Model]) -> Report:
     rows = _rows(models)
     differing = tuple(row for row in rows if len(set(row[1:])) > 1)
     alike = tuple(row for row in rows if len(set(row[1:])) == 1)
-    tables = [Table("Different", columns, differing), _memory(models, names)]
+    tables = [Table("Different", columns, differing)] if differing else []
+    tables.append(_memory(models, names))
     if alike:
         tables.append(Table("The same", (Column("fact"), Column("all")), tuple(row[:2] for row in alike)))
     return Report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ropescope.errors import FormatError
@@ -85,12 +86,32 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     bare = fields.model_type in NOPE_IN_FULL or (
         fields.model_type in NOPE_IN_FULL_IF_WINDOWED and "sliding" in kinds
     )  # fmt: skip
+    own_theta = _theta_by_layer(fields, len(kinds))
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):
         without = head_dim == 0 or (bare and kind == "full") or (switches is not None and not switches[index])
         without = without or _is_switched_off(fields, kind)
-        found.append(None if without else _rope(fields, kind, head_dim))
+        theta = own_theta[index]
+        if without or theta == 0:
+            found.append(None)
+            continue
+        rope = _rope(fields, kind, head_dim)
+        found.append(rope if theta is None else replace(rope, theta=theta))
     return tuple(found)
+
+
+def _theta_by_layer(fields: Fields, n_layers: int) -> tuple[float | None, ...]:
+    """The base that `layer_rope_theta` gives each layer (0: it has no RoPE); None where it gives none."""
+    stated = fields.config.get("layer_rope_theta")
+    if stated is None:
+        return (None,) * n_layers
+    where = fields.label("layer_rope_theta")
+    if not isinstance(stated, list | tuple) or len(stated) < n_layers:
+        raise FormatError(f"{where} is {short(stated)}: it must list a base for each of the {n_layers} layers.")
+    return tuple(
+        0.0 if not theta else positive_float(theta, f"{where}[{index}]")
+        for index, theta in enumerate(stated[:n_layers])
+    )
 
 
 def _rope(fields: Fields, kind: LayerKind, head_dim: int) -> Rope:
