@@ -28,7 +28,7 @@ OLD_NAMES = {
 # Where the config object does not say what the model does; each was read in the modelling code.
 NO_ROPE_IN_SOME = {
     "afmoe", "cohere2", "cohere2_moe", "exaone4", "exaone_moe", "flint", "kolibri1", "llama4_text",
-    "mistral_large4_text", "smollm3", "zamba2", "zaya",
+    "mistral_large4_text", "muse_glimmer_text", "muse_spark_text", "smollm3", "zamba2", "zaya",
 }  # fmt: skip
 # The file need not say that their sliding layers have other heads; the bytes of their caches are tested.
 OTHER_HEADS_WHERE_SLIDING = {"inkling_text", "inkling2_text", "mimo_v2_flash"}
