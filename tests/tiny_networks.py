@@ -72,6 +72,12 @@ OTHER: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("axk1", "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "minicpm3", "youtu"), _EVERY_HEAD),
     # latents and an indexer
     **dict.fromkeys(("deepseek_v32", "glm_moe_dsa", "hy_v4"), _EVERY_HEAD),
+    "deepseek_v4": {
+        "num_key_value_heads": 1,
+        "layer_types": ["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"] * 2,
+        "num_hidden_layers": 6,
+        "compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 20},
+    },
     "longcat_flash": {**_EVERY_HEAD, "head_dim": 8, "num_layers": 2},
     # state spaces
     **{name: {} for name in ("mamba", "falcon_mamba", "falcon_h1", "nemotron_h")},
@@ -120,7 +126,9 @@ def held_bytes(network: Any, length: int) -> int:
     held = [getattr(out, name, None) for name in ("past_key_values", "cache_params", "state")]
     if cache is not None:
         held = [cache, *(vars(module).get(name) for module in network.modules() for name in _STATES)]
-    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(held))
+    # Keys and values that are one tensor are counted once.
+    unique = {(tensor.data_ptr(), tensor.numel()): tensor for tensor in _tensors(held) if tensor.numel()}
+    return sum(tensor.numel() * tensor.element_size() for tensor in unique.values())
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -69,6 +69,19 @@ def test_layers_alike_are_one_row():
     assert ranges((0,)) == "0" and ranges((1, 2, 5)) == "1–2, 5" and ranges((0, 1, 2, 3)) == "0–3"
 
 
+def test_deepseek_v4_packs_its_older_tokens():
+    ratios = [0, 0, *[4, 128] * 20, 4]
+    model = of({"model_type": "deepseek_v4", "num_hidden_layers": 43, "compress_ratios": ratios})
+    assert layout(model) == "41 full (older tokens 4 or 128 to one entry) and 2 sliding (128 tokens) layers"
+    assert reach(model).startswith(
+        "41 of 43 layers can read every earlier token; in 21 of them the older ones are packed 4"
+    )
+    # 2 × 127 × 1,024 for the sliding, 41 × 127 × 512 for the windows, 640 for 4 and 512 for 128 tokens, and the overlap
+    length = 1 << 20
+    entries = 21 * (length // 4 * 640 + 2 * 640 * 4) + 20 * (length // 128 * 512)
+    assert model.cache_bytes(length) == 2 * (2 * 127 * 1024 + 41 * 127 * 512 + entries)
+
+
 def test_memory_at_length_and_where_the_context_ends():
     memory = table(show_model(of(released.LLAMA_31_8B)), "Memory of one sequence")
     assert column(memory, "tokens")[0] == 4_096 and column(memory, "tokens")[-1] == 1_048_576

@@ -21,6 +21,8 @@ OLD_NAMES = {
     "hybrid_sliding": {"sliding"},
     "sliding_attention": {"sliding"},
     "chunked_attention": {"chunked"},
+    "compressed_sparse_attention": {"full"},
+    "heavily_compressed_attention": {"full"},
     "conv": {"convolution"},
     "mlp": {"none"},
     "moe": {"none"},
@@ -35,7 +37,6 @@ OTHER_HEADS_WHERE_SLIDING = {"inkling_text", "inkling2_text", "mimo_v2_flash"}
 ROPE_IN_CODE = {"codegen", "gptj", "roformer"}
 # What is refused rather than read, from a file that transformers wrote; the reason is in the error.
 REFUSED = {
-    "deepseek_v4": "heavily_compressed_attention",
     "fnet": "num_attention_heads is missing",
     "glm4_moe": "divide evenly",
     "glm4v_moe_text": "divide evenly",
@@ -64,7 +65,8 @@ def attribute(config: Any, name: str) -> Any:
 def expected_theta(rope: dict[str, Any] | None, kind: str) -> float | None:
     if rope and any(isinstance(part, dict) for part in rope.values()):
         words = {"full": "full_attention", "sliding": "sliding_attention"}
-        rope = rope.get(words.get(kind, "")) or {}
+        older = {"full": "compress", "sliding": "main"}  # DeepSeek-V4
+        rope = rope.get(words.get(kind, "")) or rope.get(older.get(kind, "")) or {}
     return (rope or {}).get("rope_theta")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ropescope.checks.model_facts import model_facts
-from ropescope.checks.show import LENGTHS, short_count
+from ropescope.checks.show import LENGTHS, assumptions, short_count
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.report.numbers import binary_size, fact_value
@@ -38,7 +38,7 @@ def compare_models(models: Sequence[Model]) -> Report:
         caveats=tuple(
             f"{name}: {remark}"
             for name, model in zip(names, models, strict=True)
-            for remark in (*model.notes, *(f"{fact}: {why}" for fact, why in model.assumed.items()))
+            for remark in (*model.notes, *assumptions(model))
         ),
         data={
             "models": dict(zip(names, (model.to_dict() for model in models), strict=True)),

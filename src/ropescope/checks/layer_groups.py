@@ -62,18 +62,19 @@ def layout(model: Model) -> str:
             continue
         windows = sorted({layer.window_tokens for layer in found if layer.window_tokens is not None})
         window = f" ({' or '.join(f'{tokens:,}' for tokens in windows)} tokens)" if windows else ""
+        rates = sorted({layer.tokens_per_entry for layer in found if layer.tokens_per_entry is not None})
+        packed = f" (older tokens {' or '.join(str(rate) for rate in rates)} to one entry)" if rates else ""
         name = "MLP-only" if kind == "none" else "cross-attention" if kind == "cross" else kind
         beside = {path for layer in found for path in layer.beside}
         also = f" with {' and '.join(sorted(beside))} beside" if beside else ""
-        parts.append(f"{len(found)} {name}{window}{also}")
+        parts.append(f"{len(found)} {name}{window}{packed}{also}")
     together = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else "0"
     return f"{together} layer{'s' if len(model.layers) != 1 else ''}"
 
 
 def growth_bytes(layers: Sequence[Layer], kind: str = "bf16") -> float:
     """The bytes of cache that one more token costs once every window is full."""
-    elements = sum(layer.cache.elements_per_token for layer in layers if layer.cache.tokens_held is None)
-    return elements * block_bytes(kind) / BLOCK
+    return sum(layer.cache.growth_elements for layer in layers) * block_bytes(kind) / BLOCK
 
 
 def constant_bytes(layers: Sequence[Layer]) -> int:
@@ -91,11 +92,14 @@ def reach(model: Model) -> str:
         )
     full = [layer for layer in attending if layer.kind == "full"]
     others = [kind for kind in KINDS if kind not in ("full", "none") and any(x.kind == kind for x in model.layers)]
-    if full and not others:
+    if full and not others and all(layer.tokens_per_entry is None for layer in full):
         return "Every attention layer can read every earlier token."
     sentences: list[str] = []
     if full:
         sentences.append(f"{len(full)} of {len(model.layers)} layers can read every earlier token")
+        for rate in sorted({layer.tokens_per_entry for layer in full if layer.tokens_per_entry is not None}):
+            some = sum(layer.tokens_per_entry == rate for layer in full)
+            sentences.append(f"in {some} of them the older ones are packed {rate} to one")
     for kind in ("sliding", "chunked"):
         some = [layer for layer in attending if layer.kind == kind]
         windows = " or ".join(f"{w:,}" for w in sorted({x.window_tokens for x in some if x.window_tokens is not None}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
 from ropescope.checks.layer_map import layer_map, memory_by_length
 from ropescope.checks.model_facts import model_facts
@@ -101,6 +103,8 @@ def _layer_table(model: Model) -> Table:
 def _row(group: LayerGroup) -> tuple[Scalar, ...]:
     layer = group.layer
     kind = " + ".join((layer.kind, *layer.beside)) + (" (shared KV)" if layer.kv_source is not None else "")
+    if layer.tokens_per_entry is not None:
+        kind += f" ({layer.tokens_per_entry} to one)"
     cache = layer.cache
     experts = None
     if layer.experts is not None:
@@ -167,10 +171,30 @@ def _parts_table(model: Model) -> Table:
 
 def _caveats(model: Model) -> tuple[str, ...]:
     caveats = [note[0].upper() + note[1:] for note in model.notes if note]
-    caveats += [f"{name}: {why}." for name, why in model.assumed.items()]
+    caveats += assumptions(model)
     if model.unread:
         caveats.append(f"Not read: {', '.join(model.unread)}.")
     return tuple(caveats)
+
+
+def assumptions(model: Model) -> list[str]:
+    """What was not in the files and is assumed, in as few sentences as there are reasons."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    others: list[str] = []
+    for name, why in model.assumed.items():
+        found = _DEFAULT.fullmatch(why)
+        if found is None:
+            others.append(f"{name}: {why}.")
+        else:
+            shared.setdefault((found["version"], found["type"]), []).append(f"{name} {found['value']}")
+    together = [
+        f"Not in the files, and taken as transformers {version} has it for {model_type}: {', '.join(values)}."
+        for (version, model_type), values in shared.items()
+    ]
+    return together + others
+
+
+_DEFAULT = re.compile(r"not in the file; transformers (?P<version>\S+) takes (?P<value>.+) for (?P<type>\S+)")
 
 
 def _next_steps(model: Model) -> tuple[str, ...]:

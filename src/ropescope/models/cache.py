@@ -29,6 +29,9 @@ class LayerCache:
     `tokens_held` is how many tokens stay at most (None: all of them). `state_elements` is the constant part of a
     convolution, state space or linear attention, held in the type of the cache; `recurrent_elements` is the constant
     part that is held in float32 whatever that type is.
+
+    Where tokens are compressed, `tokens_per_entry` of them become one entry of `entry_elements`; until then each waits
+    with `waiting_elements`, and once there is an entry, `overlap_elements` are kept for the next.
     """
 
     key_elements: int = 0
@@ -37,11 +40,21 @@ class LayerCache:
     tokens_held: int | None = None
     state_elements: int = 0
     recurrent_elements: int = 0
+    tokens_per_entry: int | None = None
+    entry_elements: int = 0
+    waiting_elements: int = 0
+    overlap_elements: int = 0
 
     @property
     def elements_per_token(self) -> int:
-        """What a token adds while none is dropped."""
+        """What a token adds while none is dropped or compressed."""
         return self.key_elements + self.value_elements + self.index_elements
+
+    @property
+    def growth_elements(self) -> float:
+        """What a token adds on average in a long sequence, when every window is full."""
+        growth = float(self.elements_per_token) if self.tokens_held is None else 0.0
+        return growth if self.tokens_per_entry is None else growth + self.entry_elements / self.tokens_per_entry
 
     def tokens(self, length: int) -> int:
         """How many of `length` tokens are held."""
@@ -83,4 +96,8 @@ def cache_bytes(
         token = cache.key_elements * key + cache.value_elements * value + cache.index_elements * state
         total += cache.tokens(length) * token + cache.state_elements * state
         total += 4 * BLOCK * cache.recurrent_elements
+        if cache.tokens_per_entry is not None:
+            entries, waiting = divmod(length, cache.tokens_per_entry)
+            total += entries * cache.entry_elements * key + waiting * cache.waiting_elements * state
+            total += cache.overlap_elements * state if entries else 0
     return total // BLOCK

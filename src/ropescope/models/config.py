@@ -8,6 +8,7 @@ from typing import Any
 from ropescope.errors import FormatError
 from ropescope.models.attention_fields import heads_of, kv_sources, latent_of
 from ropescope.models.bearing import unread
+from ropescope.models.compressed_attention import compression_rates
 from ropescope.models.config_fields import Fields, positive_int, text_part
 from ropescope.models.context import Context, context_of
 from ropescope.models.expert_fields import experts_of
@@ -74,6 +75,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     shared = kv_sources(fields, kinds)
     latent = latent_of(fields)
     experts = experts_of(fields, len(kinds))
+    rates = compression_rates(fields, len(kinds))
     layers: list[Layer] = []
     for index, kind in enumerate(kinds):
         own, window = heads[index], _window(fields, kind)
@@ -92,8 +94,17 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
                 latent=latent_here,
                 kv_source=shared[index],
                 experts=experts[index],
+                tokens_per_entry=rates[index],
                 cache=layer_cache(
-                    fields, kind, beside[index], own, latent_here, window, index, shared[index] is not None
+                    fields,
+                    kind,
+                    beside[index],
+                    own,
+                    latent_here,
+                    window,
+                    index,
+                    shared[index] is not None,
+                    rates[index],
                 ),
             )
         )

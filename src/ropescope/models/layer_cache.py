@@ -8,6 +8,7 @@ from typing import Final
 from ropescope.models import state_sizes
 from ropescope.models.attention_fields import Heads
 from ropescope.models.cache import LayerCache
+from ropescope.models.compressed_attention import compressed_cache
 from ropescope.models.config_fields import Fields, positive_int
 from ropescope.models.model import Latent, LayerKind
 
@@ -22,13 +23,16 @@ States = tuple[int, int]
 
 def layer_cache(
     fields: Fields, kind: LayerKind, beside: tuple[LayerKind, ...], heads: Heads, latent: Latent | None,
-    window_tokens: int | None, index: int, shares: bool,
+    window_tokens: int | None, index: int, shares: bool, compression: int | None,
 ) -> LayerCache:  # fmt: skip
-    """The LayerCache of one layer, which `shares` another's keys and values or has its own.
+    """The LayerCache of one layer, which `shares` another's keys and values or has its own, and may compress them.
 
     Where a layer's constant state is not known here it is left out, and `fields.remarks` says so. Raises FormatError
     for sizes that cannot be.
     """
+    if compression is not None:
+        window = fields.required("sliding_window")
+        return compressed_cache(fields, compression, heads.n_kv_heads * heads.head_dim, window)
     key, value = 0, 0
     if heads.n_heads and kind != "cross" and not shares:
         key, value = heads.n_kv_heads * heads.head_dim, heads.n_kv_heads * heads.value_dim

@@ -12,8 +12,8 @@ from ropescope.models.layer_kinds import rope_switches
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("full_attention", "main", "hybrid"),
-    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding"),
+    "full": ("full_attention", "compress", "main", "hybrid"),
+    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding", "main"),
     "chunked": ("chunked_attention",),
 }
 """The words under which `rope_parameters` keeps what differs by kind of layer."""
@@ -25,7 +25,7 @@ FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent"
 FIXED_THETA: Final[Mapping[str, float]] = {"gptj": 10000.0, "codegen": 10000.0, "roformer": 10000.0}
 FIXED_FRACTION: Final[Mapping[str, float]] = {"gpt_neox": 0.25}
 # Gemma 3 and its like: rope_scaling stretches the full layers only, and the stated context is the stretched one.
-SCALES_FULL_ONLY: Final = frozenset({"gemma3_text", "gemma3n_text", "olmo3"})
+SCALES_FULL_ONLY: Final = frozenset({"deepseek_v4", "gemma3_text", "gemma3n_text", "olmo3"})
 # Full layers have no RoPE at all where others slide.
 NOPE_IN_FULL: Final = frozenset({"afmoe", "cohere2", "cohere2_moe", "flint"})
 NOPE_IN_FULL_IF_WINDOWED: Final = frozenset({"exaone4", "exaone_moe", "kolibri1"})
