@@ -98,8 +98,8 @@ def reach(model: Model) -> str:
     if full:
         sentences.append(f"{len(full)} of {len(model.layers)} layers can read every earlier token")
         for rate in sorted({layer.tokens_per_entry for layer in full if layer.tokens_per_entry is not None}):
-            some = sum(layer.tokens_per_entry == rate for layer in full)
-            sentences.append(f"in {some} of them the older ones are packed {rate} to one")
+            number = sum(layer.tokens_per_entry == rate for layer in full)
+            sentences.append(f"in {number} of them the older ones are packed {rate} to one")
     for kind in ("sliding", "chunked"):
         some = [layer for layer in attending if layer.kind == kind]
         windows = " or ".join(f"{w:,}" for w in sorted({x.window_tokens for x in some if x.window_tokens is not None}))

@@ -46,7 +46,9 @@ def layer_cache(
         if path in ("state-space", "linear", "recurrent", "convolution"):
             found = _state(fields, path)
             state, recurrent = state + found[0], recurrent + found[1]
-    return LayerCache(key, value, _index_elements(fields, index) if key else 0, held, state, recurrent)
+    return LayerCache(
+        key, value, _index_elements(fields, index) if key and kind == "full" else 0, held, state, recurrent
+    )
 
 
 def _index_elements(fields: Fields, index: int) -> int:
