@@ -11,6 +11,7 @@ import typer
 from ropescope import __version__
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.predict_command import predict
+from ropescope.app.published_command import evidence
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
@@ -47,6 +48,7 @@ app.command("formulas")(formulas)
 app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
+app.command("evidence")(evidence)
 
 
 def main() -> None:
