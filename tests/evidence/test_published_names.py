@@ -28,6 +28,7 @@ SAME = [
     # Bare names and other separators.
     ("mistral-7b-instruct-v0.2", "mistralai/Mistral-7B-instruct-v0.2", "name"),
     ("mistral_7b_instruct_0.2", "mistralai/Mistral-7B-instruct-v0.2", "name"),
+    ("meta_llama_3.1_8b_instruct", "meta-llama/Meta-Llama-3.1-8B-Instruct", "name"),
     ("microsoft/phi3-mini-128k-instruct", "microsoft/Phi-3-mini-128K-instruct", "name"),
     ("Command-R-Plus", "CohereForAI/c4ai-command-r-plus", "name"),
     # Models that are not on the Hub under an id that the leaderboard gives.
@@ -100,5 +101,6 @@ def test_every_row_finds_itself_alone() -> None:
 def test_sizes_and_versions_are_kept_apart() -> None:
     assert ModelName.of("Qwen2.5-7B") != ModelName.of("Qwen2-57B")
     assert ModelName.of("Llama-3-18B") != ModelName.of("Llama-3.1-8B")
+    assert ModelName.of("internlm2_5_7b").words == ("2.5", "7b", "internlm")
     assert ModelName.of("mixtral-8x7b").words == ("8x7b", "mixtral")
     assert ModelName.of("unsloth/Llama-3.1-8B-unsloth-bnb-4bit").copy == ("4bit", "bnb")

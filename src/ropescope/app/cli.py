@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ropescope import __version__
+from ropescope.app.atlas_command import atlas
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.predict_command import predict
 from ropescope.app.published_command import evidence
@@ -49,6 +50,7 @@ app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
 app.command("evidence")(evidence)
+app.add_typer(atlas, name="atlas")
 
 
 def main() -> None:

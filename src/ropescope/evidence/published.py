@@ -266,7 +266,9 @@ def _row_data(row: RulerRow) -> dict[str, Any]:
         "effective_length_by_rule": effective_length(row),
         "scores": {str(1024 * length): score for length, score in zip(LENGTHS, row.scores, strict=True)},
         "score_ci": {
-            str(1024 * length): None if row.samples is None else list(_bounds(row, score))
+            str(1024 * length): None
+            if score is None or row.samples is None
+            else list(score_interval(score, row.samples))
             for length, score in zip(LENGTHS, row.scores, strict=True)
         },
         "relative_drop": {str(1024 * length): drop for length, drop in drops.items()},

@@ -49,7 +49,8 @@ class ModelName:
         organisation = organisation.rpartition("/")[2]
         copy = [match[0] for match in _LLAMA_CPP_TYPE.finditer(name)]
         name = _LLAMA_CPP_TYPE.sub(" ", name)
-        name = re.sub(r"(?<=\d)_(?=\d)", ".", name)  # internlm2_5 is InternLM 2.5
+        # internlm2_5 is InternLM 2.5; in llama_3.1_8b the second is a separator.
+        name = re.sub(r"(?<=\d)(?<!\.\d)_(?=\d(?![\da-z]))", ".", name)
         words: list[str] = []
         tuning: set[str] = set()
         for part in re.findall(r"[a-z0-9]+(?:\.\d+[a-z]*)*", name):
