@@ -31,6 +31,13 @@ def test_the_ranking_is_the_first_sentence() -> None:
 
 def test_models_that_cannot_be_told_apart_are_said_so() -> None:
     report = ranking_report([made_row("org/a", 0.80), made_row("org/b", 0.82)], STORE)
+    assert report.verdict.startswith(
+        "The 2 measured at 1,024 tokens on the language reference of Python cannot be told"
+    )
+    # The ends are apart, but each of the four has a neighbour that it may change places with.
+    rows = [made_row(f"org/{gamma}", gamma) for gamma in (0.50, 0.52, 0.80, 0.82)]
+    report = ranking_report(rows, STORE)
+    assert "org/0.5 falls slowest" in report.verdict
     assert report.verdict.endswith("the data put none of them in a place of its own.")
 
 

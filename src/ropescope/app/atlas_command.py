@@ -18,7 +18,9 @@ Store = Annotated[
 ]
 
 atlas = typer.Typer(
-    help="Collect measured profiles, and rank those that may be compared.", rich_markup_mode=None, no_args_is_help=False
+    help="Rank measured profiles, those that may be compared; without a command: the ranking.",
+    rich_markup_mode=None,
+    no_args_is_help=False,
 )
 
 
@@ -45,7 +47,10 @@ def add(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Add profiles, each with the control that lies beside it; one that is there already is not added twice."""
+    """Add kept profiles, with their controls.
+
+    A control that lies beside its profile goes in with it; a measurement that is there already is not added twice.
+    """
     with _needs_extra():
         from ropescope.evidence.atlas_add import add_profiles
         from ropescope.evidence.atlas_store import default_store
@@ -63,7 +68,7 @@ def show(
     figure: Figures = None,
     as_json: Json = False,
 ) -> None:
-    """Show all that the atlas holds of one model: every reading, its layers, its curves."""
+    """Show one model: every reading, its layers, its curves."""
     with _needs_extra():
         from ropescope.evidence.atlas_show import model_report
 
@@ -78,7 +83,7 @@ def remove(
     profile: Annotated[str, typer.Argument(help="The first characters (six at least) of a profile's hash.")],
     store: Store = None,
 ) -> None:
-    """Take one profile out of the atlas again; `atlas show` gives its hash."""
+    """Take one profile out again; `atlas show` gives its hash."""
     with _needs_extra():
         from ropescope.evidence.atlas_add import remove_profile
 
@@ -96,7 +101,7 @@ def export(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write the atlas as a folder that is ready to be a dataset on the Hub, with its card."""
+    """Write a folder that is ready to be a Hub dataset."""
     with _needs_extra():
         from ropescope.evidence.atlas_export import export_atlas
 

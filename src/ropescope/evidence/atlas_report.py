@@ -74,6 +74,11 @@ def _verdict(group: Group) -> str:
         )
     first, last = places[0].row, places[-1].row
     names = dict(zip((row.key for row in group.rows), labels(group.rows), strict=True))
+    if all(item.best == 1 and item.worst == len(places) for item in places):
+        return (
+            f"The {len(places)} measured {where} cannot be told apart: γ from {_gamma(first)} ({names[first.key]}) to "
+            f"{_gamma(last)} ({names[last.key]})."
+        )
     sentence = (
         f"Of {len(places)} measured {where}, the attention of {names[first.key]} falls slowest (γ = {_gamma(first)}) and that "
         f"of {names[last.key]} fastest ({_gamma(last)})"
