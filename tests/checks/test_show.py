@@ -99,7 +99,8 @@ def test_contexts_are_told_apart():
     assert (deepseek["context, before scaling"].value, deepseek["context, extended"].value) == (4_096, 163_840)
     # Gemma 3 states the length after its linear scaling.
     gemma = of(released.GEMMA_3_27B)
-    assert gemma.context.longest == 131_072 and gemma.context.rule == "linear"
+    assert gemma.context.longest == 131_072 and gemma.context.rule == "linear" and gemma.context.trained is None
+    assert "linear" not in show_model(gemma).verdict
     # YaRN switched on by hand, with max_position_embeddings left as trained: 4 × 32,768.
     yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}
     qwen = of(released.QWEN25_7B | {"max_position_embeddings": 32_768, "rope_scaling": yarn})
