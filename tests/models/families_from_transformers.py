@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ropescope.models.config_fields import no_bearing
+from ropescope.models.bearing import no_bearing
 
 TABLE = Path(__file__).parents[2] / "src" / "ropescope" / "models" / "families.json"
 

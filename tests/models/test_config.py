@@ -270,9 +270,15 @@ JUNK = st.recursive(
 NAMES = sorted({key for raw in (LLAMA31, QWEN25, GEMMA3["text_config"], DEEPSEEK, JAMBA) for key in raw} | {
     "layer_types", "rope_parameters", "attn_config", "no_rope_layers", "attention_types", "linear_attn_config",
     "hybrid_override_pattern", "attn_type_list", "block_types", "sliding_window_pattern", "text_config", "rotary_dim",
-    "attention_chunk_size", "alibi", "multi_query", "full_attention_interval",
+    "attention_chunk_size", "alibi", "multi_query", "full_attention_interval", "per_layer_config", "num_kv_shared_layers",
+    "swa_num_key_value_heads", "v_head_dim", "index_topk", "index_head_dim", "indexer_types", "mamba_d_state", "mamba_expand",
+    "mamba_n_heads", "linear_num_value_heads", "conv_L_cache",
 })  # fmt: skip
 TYPES = ["llama", "falcon", "gpt_neo", "jamba", "kimi_linear", "llama4_text", "mpt", "nemotron_h", "zamba2", "else"]
+
+
+def layers_alike(source, layer):
+    return source.kind == layer.kind and source.index < layer.index and source.kv_source is None
 
 
 @settings(max_examples=1500, deadline=1000)
@@ -290,3 +296,5 @@ def test_mutated_configs_are_read_or_refused(raw, model_type, changes):
             assert layer.n_heads == 0 or (layer.n_heads % layer.n_kv_heads == 0 and layer.head_dim > 0)
             assert layer.rope is None or (layer.rope.theta > 0 and 0 < layer.rope.rotary_fraction <= 1)
             assert (layer.window_tokens is not None) == (layer.kind in ("sliding", "chunked"))
+            assert layer.kv_source is None or layers_alike(model.layers[layer.kv_source], layer)
+        assert 0 <= model.cache_bytes(100) <= model.cache_bytes(200)

@@ -10,6 +10,7 @@ import typer
 
 from ropescope import __version__
 from ropescope.app.measure_commands import measure, show_profile
+from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
@@ -40,6 +41,8 @@ def ropescope(
     """How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."""
 
 
+app.command("show")(show)
+app.command("compare")(compare)
 app.command("measure")(measure)
 app.command("show-profile")(show_profile)
 app.command("predict")(predict)

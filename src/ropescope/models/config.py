@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ropescope.errors import FormatError
+from ropescope.models.attention_fields import heads_of, kv_sources, latent_of
+from ropescope.models.bearing import unread
+from ropescope.models.compressed_attention import compression_rates
 from ropescope.models.config_fields import Fields, positive_int, text_part
 from ropescope.models.context import Context, context_of
+from ropescope.models.expert_fields import experts_of
+from ropescope.models.layer_cache import layer_cache
 from ropescope.models.layer_kinds import kinds_beside, layer_kinds
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
-from ropescope.models.rope_fields import positions_of, ropes
+from ropescope.models.rope_fields import SCALES_FULL_ONLY, positions_of, ropes
 from ropescope.models.source import Source
-
-# These keep one shared attention block that reads the hidden state beside the embedding: twice the width.
-_DOUBLE_WIDTH: Final = frozenset({"zamba", "zamba2"})
 
 
 def from_config(config: Mapping[str, Any], *, name: str | None = None, source: Source | None = None) -> Model:
@@ -34,7 +36,7 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
     kinds = layer_kinds(fields, n_layers)
     hidden_size = fields.integer("hidden_size")
     attends = any(kind in ATTENTION_KINDS for kind in kinds)
-    layers = _layers(fields, kinds, hidden_size)
+    layers = _layers(fields, kinds)
     positions = positions_of(fields) if attends else "none"
     if source is None:
         stated = config.get("_name_or_path") or config.get("model_type")
@@ -49,6 +51,7 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
         hidden_size=hidden_size,
         config=dict(config),
         positions=positions,
+        unread=unread(config, fields),
         assumed=fields.assumed,
         notes=(*source.notes, *_notes(fields, positions)),
     )
@@ -60,76 +63,59 @@ def _n_layers(fields: Fields) -> int:
         for value in (fields.stated("layer_types"), fields.config.get("hybrid_override_pattern")):
             if isinstance(value, list | tuple | str) and value:
                 return positive_int(len(value), fields.label("hybrid_override_pattern"), 4096)
+    if fields.model_type == "longcat_flash" and (double := fields.integer("num_layers")) is not None:
+        return 2 * double  # each of its layers attends twice
     return fields.required("num_hidden_layers")
 
 
-def _layers(fields: Fields, kinds: tuple[LayerKind, ...], hidden_size: int | None) -> tuple[Layer, ...]:
-    n_layers = len(kinds)
+def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     beside = kinds_beside(fields, kinds)
-    if not any(kind in ATTENTION_KINDS or kind == "cross" for kind in kinds):
-        return tuple(Layer(index, kind, 0, 0, 0, beside=beside[index]) for index, kind in enumerate(kinds))
-    heads = fields.per_layer("num_attention_heads", n_layers) or (fields.required("num_attention_heads"),)
-    kv_heads = _kv_heads(fields, heads)
-    dims = _head_dims(fields, kinds, heads, hidden_size)
-    attending = [kind in ATTENTION_KINDS or kind == "cross" for kind in kinds]
-    for index, (n_heads, n_kv_heads) in enumerate(zip(heads, kv_heads, strict=True)):
-        if n_heads % n_kv_heads:
-            raise FormatError(
-                f"{fields.where('num_attention_heads')} is {n_heads} and {fields.where('num_key_value_heads')} is "
-                f"{n_kv_heads} (layer {index}): the heads must divide evenly among the KV heads."
+    heads = heads_of(fields, kinds)
+    rope_of = ropes(fields, kinds, tuple(own.head_dim for own in heads))
+    shared = kv_sources(fields, kinds)
+    latent = latent_of(fields)
+    experts = experts_of(fields, len(kinds))
+    rates = compression_rates(fields, len(kinds))
+    layers: list[Layer] = []
+    for index, kind in enumerate(kinds):
+        own, window = heads[index], _window(fields, kind)
+        latent_here = latent if own.n_heads else None
+        layers.append(
+            Layer(
+                index=index,
+                kind=kind,
+                n_heads=own.n_heads,
+                n_kv_heads=own.n_kv_heads,
+                head_dim=own.head_dim,
+                window_tokens=window,
+                rope=rope_of[index],
+                beside=beside[index],
+                value_dim=own.value_dim,
+                latent=latent_here,
+                kv_source=shared[index],
+                experts=experts[index],
+                tokens_per_entry=rates[index],
+                cache=layer_cache(
+                    fields,
+                    kind,
+                    beside[index],
+                    own,
+                    latent_here,
+                    window,
+                    index,
+                    shared[index] is not None,
+                    rates[index],
+                ),
             )
-    dims = tuple(dim if here else 0 for dim, here in zip(dims, attending, strict=True))
-    rope_of = ropes(fields, kinds, dims)
-    return tuple(
-        Layer(
-            index=index,
-            kind=kind,
-            n_heads=heads[index] if attending[index] else 0,
-            n_kv_heads=kv_heads[index] if attending[index] else 0,
-            head_dim=dims[index],
-            window_tokens=_window(fields, kind),
-            rope=rope_of[index],
-            beside=beside[index],
         )
-        for index, kind in enumerate(kinds)
-    )
-
-
-def _kv_heads(fields: Fields, heads: tuple[int, ...]) -> tuple[int, ...]:
-    if fields.model_type in ("falcon", "gpt_bigcode") and not fields.flag("new_decoder_architecture"):
-        # Here num_kv_heads is read only in the new architecture.
-        return (1,) * len(heads) if fields.flag("multi_query") else heads
-    if fields.model_type == "chatglm" and not fields.flag("multi_query_attention"):
-        return heads
-    return fields.per_layer("num_key_value_heads", len(heads)) or heads
-
-
-def _head_dims(
-    fields: Fields, kinds: tuple[LayerKind, ...], heads: tuple[int, ...], hidden_size: int | None
-) -> tuple[int, ...]:
-    """The dimensions of a query or key head, for each layer."""
-    if (latent := fields.latent_head_dims()) is not None:
-        return (sum(latent),) * len(heads)
-    stated = fields.per_layer("head_dim", len(heads))
-    if stated is not None:
-        full = fields.integer("global_head_dim")
-        return stated if full is None else tuple(
-            full if kind == "full" else dim for kind, dim in zip(kinds, stated, strict=True)
-        )  # fmt: skip
-    hidden_size = hidden_size or fields.required("hidden_size")
-    width = hidden_size * (2 if fields.model_type in _DOUBLE_WIDTH else 1)
-    for n_heads in heads:
-        if width % n_heads:
-            raise FormatError(
-                f"{fields.where('hidden_size')} is {hidden_size} and {fields.where('num_attention_heads')} is {n_heads}"
-                ": the width must divide evenly among the heads, or head_dim must be given."
-            )
-    return tuple(width // n_heads for n_heads in heads)
+    return tuple(layers)
 
 
 def _window(fields: Fields, kind: LayerKind) -> int | None:
     if kind == "sliding":
         tokens = fields.required("sliding_window")
+        if fields.model_type == "mimo_v2_flash" and fields.found.get("sliding_window") == "sliding_window_size":
+            return tokens + 1  # its first code counted the earlier tokens only
         if fields.model_type == "modernbert":
             return tokens // 2 * 2 + 1  # local_attention counts both sides; half of it is seen on each
         if fields.model_type == "modernbert-decoder" and fields.found.get("sliding_window") != "sliding_window":
@@ -151,11 +137,11 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
     ):
         if (original := place.get(name)) is not None:
             return context_of(configured, field, scaling, positive_int(original, where), where)
-    return context_of(configured, field, scaling, None, "")
+    return context_of(configured, field, scaling, None, "", scaled_already=fields.model_type in SCALES_FULL_ONLY)
 
 
 def _notes(fields: Fields, positions: str) -> tuple[str, ...]:
-    notes: list[str] = []
+    notes = list(fields.remarks)
     if not fields.known:
         kind = (
             f"model type {fields.model_type!r} is unknown here" if fields.model_type else "the config has no model_type"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,24 +33,6 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 
 TEXT_FIELDS: Final = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")
 """Where composite models keep the description of their language model."""
-
-_NO_BEARING: Final = re.compile(
-    r"dropout|pdrop|layerdrop|eps$|epsilon|_token_id$|_token_index$|_index$|init|summary|hidden_act$|activation|loss|jitter"
-    r"|^use_cache|return_dict|^output_|chunk_size_feed_forward|multiplier$|softcap|problem_type|label|classifier"
-    r"|transformers_version|architectures|torch_dtype|^dtype$|^_name_or_path|^auto_map|pretraining_tp|scoring_func"
-    r"|topk_method|norm_topk_prob|routed_scaling_factor|router_scaling_factor|aux_|_coef$|time_step_(?!rank)|time_limit"
-    r"|use_mamba|kernels$|^(?:chunkwise|sequence|step)_kernel$|legacy|seed|hidden_scale|logit_scale|logits_scaling|residual_in_fp32|rescale"
-    r"|^is_decoder$|^is_encoder|query_pre_attn_scalar|attention_softmax|upcast|temperature|^model_type$|^id2|pruned"
-    r"|cross_attention_hidden|^finetuning_task|^prefix$|bad_words|decoder_start|forced_|beam|top_[kp]$|length_penalty"
-    r"|repetition_penalty|sampl|^use_mem_eff|max_num_|aggregation|autocast|^mode$|autocast_kernel_dtype"
-)
-
-
-def no_bearing(name: str) -> bool:
-    """Whether a field of a config says nothing of layers, positions, cache, parameters or precision: rates of dropout,
-    epsilons, ids of tokens, initialisation, how training or generation was set."""
-    return _NO_BEARING.search(name) is not None
-
 
 MOST: Final[Mapping[str, int]] = {"num_hidden_layers": 4096, "num_attention_heads": 1 << 16, "head_dim": 1 << 20}
 MOST_OTHERWISE: Final = 1 << 40
@@ -91,16 +72,45 @@ def _model_type(config: Mapping[str, Any]) -> str:
     return value
 
 
+class Watched(Mapping[str, Any]):
+    """A config that remembers which of its fields were asked for."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return self._config[name]
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, str):
+            self.asked.add(name)
+        return name in self._config
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+
 class Fields:
     """The facts of one language model's config; remembers which were assumed and where each was found."""
 
     def __init__(self, config: Mapping[str, Any], model_type: str, path: str = "") -> None:
-        self.config, self.model_type, self.path = config, model_type, path
+        self.config, self.model_type, self.path = Watched(config), model_type, path
         family: Mapping[str, Any] = families()["families"].get(model_type, {})
         self.known = bool(family)
         self.family = family
         self.assumed: dict[str, str] = {}
         self.found: dict[str, str] = {}
+        self.remarks: list[str] = []
+
+    def remark(self, sentence: str) -> None:
+        """Keep a sentence on how the config was read, once."""
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
 
     def label(self, name: str) -> str:
         """How errors and provenance call a field: its path in the file."""

@@ -37,17 +37,19 @@ class Context:
 
 
 def context_of(
-    configured: int | None, field: str, scaling: Mapping[str, Any] | None, original: int | None, original_field: str
-) -> Context:
+    configured: int | None, field: str, scaling: Mapping[str, Any] | None, original: int | None, original_field: str,
+    *, scaled_already: bool = False,
+) -> Context:  # fmt: skip
     """The Context of a model with `configured` tokens stated in `field`, RoPE `scaling` (None without) and the
-    `original` length before it, where `original_field` states one."""
+    `original` length before it, where `original_field` states one. `scaled_already`: `configured` counts the scaled
+    length, whatever the rule."""
     if scaling is None and original in (None, configured):
         return Context(configured, field, configured, field)
     rule = str((scaling or {}).get("rope_type", ""))
     trained, trained_field = (original, original_field) if original is not None else (configured, field)
     factor = (scaling or {}).get("factor")
     number = float(factor) if isinstance(factor, int | float) and not isinstance(factor, bool) else None
-    if rule in STATED_AS_EXTENDED or number is None or trained is None:
+    if scaled_already or rule in STATED_AS_EXTENDED or number is None or trained is None:
         return Context(configured, field, trained, trained_field, configured, field, rule, number)
     return Context(
         configured, field, trained, trained_field, round(trained * number), f"{trained_field} × factor", rule, number

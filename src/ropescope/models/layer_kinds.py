@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
+from ropescope.models.compressed_attention import compression_rates
 from ropescope.models.config_fields import Fields, positive_int, short, whole_numbers
 from ropescope.models.model import LayerKind
 
@@ -22,6 +23,8 @@ NAMES: Final[Mapping[str, LayerKind]] = {
     # Attention over all earlier tokens of which an index picks a part.
     "indexed_attention": "full", "deepseek_sparse_attention": "full", "qwen_sparse_attention": "full",
     "minimax_m3_sparse": "full",
+    # Attention over all earlier tokens, the older ones compressed.
+    "compressed_sparse_attention": "full", "heavily_compressed_attention": "full",
 }  # fmt: skip
 """The words of `layer_types` and its relatives."""
 
@@ -245,6 +248,8 @@ def _by_period(fields: Fields, n_layers: int) -> Kinds | None:
         return _every(n_layers, 2, "full", "sliding", 1)
     if model_type in ("deepseek_v32", "glm_moe_dsa"):
         return _all("full", n_layers)
+    if model_type == "deepseek_v4":
+        return _choose((rate is None for rate in compression_rates(fields, n_layers)), "sliding", "full")
     return None
 
 

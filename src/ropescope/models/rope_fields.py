@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ropescope.errors import FormatError
@@ -11,8 +12,8 @@ from ropescope.models.layer_kinds import rope_switches
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("full_attention", "main", "hybrid"),
-    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding"),
+    "full": ("full_attention", "compress", "main", "hybrid"),
+    "sliding": ("sliding_attention", "local_attention", "hybrid_sliding", "main"),
     "chunked": ("chunked_attention",),
 }
 """The words under which `rope_parameters` keeps what differs by kind of layer."""
@@ -23,8 +24,8 @@ FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent"
 # Rotary models whose base is written in their code, not in their config.
 FIXED_THETA: Final[Mapping[str, float]] = {"gptj": 10000.0, "codegen": 10000.0, "roformer": 10000.0}
 FIXED_FRACTION: Final[Mapping[str, float]] = {"gpt_neox": 0.25}
-# Gemma 3 and its like: rope_scaling stretches the full layers only.
-SCALES_FULL_ONLY: Final = frozenset({"gemma3_text", "gemma3n_text", "olmo3"})
+# Gemma 3 and its like: rope_scaling stretches the full layers only, and the stated context is the stretched one.
+SCALES_FULL_ONLY: Final = frozenset({"deepseek_v4", "gemma3_text", "gemma3n_text", "olmo3"})
 # Full layers have no RoPE at all where others slide.
 NOPE_IN_FULL: Final = frozenset({"afmoe", "cohere2", "cohere2_moe", "flint"})
 NOPE_IN_FULL_IF_WINDOWED: Final = frozenset({"exaone4", "exaone_moe", "kolibri1"})
@@ -85,12 +86,32 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     bare = fields.model_type in NOPE_IN_FULL or (
         fields.model_type in NOPE_IN_FULL_IF_WINDOWED and "sliding" in kinds
     )  # fmt: skip
+    own_theta = _theta_by_layer(fields, len(kinds))
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):
         without = head_dim == 0 or (bare and kind == "full") or (switches is not None and not switches[index])
         without = without or _is_switched_off(fields, kind)
-        found.append(None if without else _rope(fields, kind, head_dim))
+        theta = own_theta[index]
+        if without or theta == 0:
+            found.append(None)
+            continue
+        rope = _rope(fields, kind, head_dim)
+        found.append(rope if theta is None else replace(rope, theta=theta))
     return tuple(found)
+
+
+def _theta_by_layer(fields: Fields, n_layers: int) -> tuple[float | None, ...]:
+    """The base that `layer_rope_theta` gives each layer (0: it has no RoPE); None where it gives none."""
+    stated = fields.config.get("layer_rope_theta")
+    if stated is None:
+        return (None,) * n_layers
+    where = fields.label("layer_rope_theta")
+    if not isinstance(stated, list | tuple) or len(stated) < n_layers:
+        raise FormatError(f"{where} is {short(stated)}: it must list a base for each of the {n_layers} layers.")
+    return tuple(
+        0.0 if not theta else positive_float(theta, f"{where}[{index}]")
+        for index, theta in enumerate(stated[:n_layers])
+    )
 
 
 def _rope(fields: Fields, kind: LayerKind, head_dim: int) -> Rope:
@@ -133,7 +154,7 @@ def _theta(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], where
     if parameters.get("rope_theta") is not None:
         return positive_float(parameters["rope_theta"], f"{where}.rope_theta")
     local = kind in ("sliding", "chunked")
-    places = [fields.config]
+    places: list[Mapping[str, Any]] = [fields.config]
     if isinstance(attention := fields.config.get("attn_config"), Mapping):
         places.append(attention)
     family = fields.family.get("rope_parameters", {})
