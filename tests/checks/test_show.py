@@ -53,7 +53,9 @@ def test_reach_says_who_reads_what():
     assert reach(of(released.LLAMA_31_8B)) == "Every attention layer can read every earlier token."
     assert reach(of(released.GEMMA_3_27B)) == "10 of 62 layers can read every earlier token; 52 the last 1,024 tokens."
     mistral = reach(of(released.MISTRAL_7B_V01))
-    assert mistral.startswith("Every attention layer reads the last 4,096 tokens.") and "131,040 tokens later" in mistral  # 32 × 4,095
+    assert (
+        mistral.startswith("Every attention layer reads the last 4,096 tokens.") and "131,040 tokens later" in mistral
+    )  # 32 × 4,095
     scout = reach(of(released.LLAMA_4_SCOUT))
     assert scout == "12 of 48 layers can read every earlier token; 36 back to the start of a chunk of 8,192 tokens."
     assert "28 keep a constant state" in reach(of(released.JAMBA_V01))
