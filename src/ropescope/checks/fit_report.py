@@ -109,23 +109,22 @@ def _title(serving: Serving) -> str:
 def _verdict(found: Fit, ways: tuple[Rescue, ...]) -> str:
     serving = found.serving
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
-    where = on_devices(serving)
-    each = "" if serving.count == 1 else " on each"
-    room = f"{gib(found.demand.total)} of {gib(found.budget.n_bytes)}{each}"
+    where, each = on_devices(serving), "" if serving.count == 1 else " each"
+    need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
     if found.problem:
         text = f"{what} cannot be split over {where}: {found.problem}"
     elif found.outcome == "fits":
-        text = f"{what} fits {where}: {room}, {gib(found.spare_bytes)} to spare."
+        text = f"{what} fits {where}: {need} of {allowed}{each}, {gib(found.spare_bytes)} to spare."
     elif found.outcome == "tight":
-        text = f"{what} fits {where} with less than 10 % to spare: {room}."
+        text = f"{what} fits {where} with less than 10 % to spare: {need} of {allowed}{each}."
     else:
-        lack = f"{gib(-found.spare_bytes)} too much: {CULPRITS[found.outcome]}"
-        text = f"{what} does not fit {where}, by {lack} ({room})."
+        text = (
+            f"{what} does not fit {where}: it needs {need}{each} where {allowed} may be used; the culprit is "
+            f"{CULPRITS[found.outcome]}."
+        )
     if ways:
-        text += f" Cheapest way out: {ways[0].change}."
-    elif not found.ok:
-        text += " No single change here helps."
-    return text
+        return f"{text} Cheapest way out: {ways[0].change}."
+    return text if found.ok else f"{text} No way out was found here."
 
 
 def _facts(found: Fit) -> tuple[Fact, ...]:

@@ -57,7 +57,9 @@ def demand(serving: Serving) -> Demand:
     """What the fullest of the devices must hold. Raises DomainError where parameters are not known, or a cache type
     does not fit the model."""
     size = weight_size(serving.model, serving.precision)
-    weights = Part("weights", device_weight_bytes(serving, size), size.basis, size.source)
+    on_device = device_weight_bytes(serving, size)
+    where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
+    weights = Part("weights", on_device, size.basis, size.source + where)
     stated = "layer by layer, as the engine allocates it"
     cache = Part("cache", device_cache_bytes(serving), "formula", f"{serving.cache_type.kind}, {stated}")
     if serving.engine.name == "sglang":
@@ -139,6 +141,17 @@ def sglang_reserve_bytes(serving: Serving) -> int:
     mib = 512 + 1.5 * max(serving.chunk, 2048) + serving.count / 8 * 1024
     mib += 2 * min(graphs, serving.batch) + (1536 if latent else 8 * sizes)
     return round((max(mib, 10 * 1024) if memory > 60 * GIB else mib) * MIB)
+
+
+def _elsewhere(serving: Serving) -> str:
+    reasons = []
+    if serving.engine.name in ("llama.cpp", "ollama"):
+        reasons.append("the token embedding stays in system memory")
+    if serving.cpu_moe_layers:
+        reasons.append(f"the experts of {serving.cpu_moe_layers} layers too")
+    if serving.count > 1:
+        reasons.append(f"the rest on {serving.count} devices")
+    return ", ".join(reasons)
 
 
 def _overhead(serving: Serving) -> Part:

@@ -141,9 +141,16 @@ def kept_in_16_bits(model: Model) -> int:
 
 
 def compute_kind(model: Model, precision: str) -> str:
-    """The number type in which the products of `precision` run: a name of `devices.PEAKS`."""
+    """The number type in which the products of `precision` run: a name of `devices.PEAKS`.
+
+    llama.cpp multiplies its mixes as 8-bit integers; 4-bit formats of other engines are expanded to 16 bits first.
+    """
     if precision == STORED and model.quantization is not None:
         method = model.quantization.method.lower()
+        if method == "gguf":
+            return "int8"
         form = BLOCK_FORMATS.get(method)
         return form.peak if form is not None else "bf16"
+    if is_gguf(precision):
+        return "int8"
     return BLOCK_FORMATS[precision].peak if precision in BLOCK_FORMATS else "bf16"
