@@ -37,6 +37,7 @@ def llama_cpp(root: Path) -> dict[str, Any]:
         "version": f"commit {commit.group(1)}",
         "source": f"common/arg.cpp as vendored by {package.name.replace('_', '-')}",
         "flags": sorted(set(_arg_cpp(text))),
+        "convert_flags": sorted(_added(ast.parse((source / "convert_hf_to_gguf.py").read_text(encoding="utf-8")))),
         "kv_types": [name.lower() for name in re.findall(r"GGML_TYPE_(\w+)", types.group(1))],
         "defaults": {
             "ubatch_tokens": _number(header, r"n_ubatch\s*=\s*(\d+)"),

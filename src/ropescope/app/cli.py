@@ -11,6 +11,7 @@ import typer
 from ropescope import __version__
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.predict_command import predict
+from ropescope.app.serving_commands import fit, launch, speed
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
@@ -43,6 +44,9 @@ def ropescope(
 app.command("measure")(measure)
 app.command("show-profile")(show_profile)
 app.command("predict")(predict)
+app.command("fit")(fit)
+app.command("speed")(speed)
+app.command("launch")(launch)
 app.command("formulas")(formulas)
 app.command("compute")(compute)
 app.command("prove")(prove)

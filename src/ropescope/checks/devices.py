@@ -21,8 +21,10 @@ from ropescope.report.report import Basis
 GIB: Final = 2**30
 GB: Final = 10**9
 
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
-_UNITS: Final[Mapping[str, int]] = {"": GIB, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(mib|mb|gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
+_UNITS: Final[Mapping[str, int]] = {
+    "": GIB, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12,
+}  # fmt: skip
 _NOISE: Final = re.compile(r"nvidia|geforce|amd|instinct|apple|tesla|[^a-z0-9]")
 
 LARGEST_BARE: Final = 1024
@@ -78,6 +80,14 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
         found.name, found.memory_bytes, found.memory_basis, found.memory_source, bandwidth, peaks,
         found.interconnect, found.source, found.date, found.note,
     )  # fmt: skip
+
+
+def read_size(name: str, text: str) -> int:
+    """The bytes of a size written 800MiB, 1.5GiB or 2GB; a bare number is GiB. Raises DomainError for anything else."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise DomainError(f"{name} = {text!r} is no size: write it as 800MiB, 1.5GiB or 2GB.")
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
 
 
 def _named(text: str) -> Device | None:

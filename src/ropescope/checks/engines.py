@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal
 
 from ropescope.checks.devices import GIB
+from ropescope.checks.precisions import PLAIN, STORED, is_gguf, precision_names
 from ropescope.errors import DomainError
 
 MIB: Final = 2**20
@@ -73,6 +74,12 @@ class Engine:
                 f"{self.name} has no cache type {text!r} that is sized here: give one of {', '.join(self.cache_types)}."
             )
         return self.cache_types[wanted]
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The precisions of weights that it runs: `precisions.precision_names`, in part."""
+        others = (*self.online, *self.ready_made)
+        return (STORED, *PLAIN, *(others or tuple(name for name in precision_names() if is_gguf(name))))
 
     def windows(self, model_type: str) -> bool:
         """Whether the engine drops tokens that have left the window of a sliding layer of this model type."""

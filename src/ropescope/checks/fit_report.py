@@ -88,7 +88,8 @@ def caveats(serving: Serving) -> tuple[str, ...]:
     if engine.name == "transformers":
         said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
     said.append(
-        "Activations and overhead are estimates; weights and cache are counted. Display and other programs: none."
+        "Activations and overhead are estimates; weights and cache are counted. Nothing is set aside for a display or "
+        "other programs."
     )
     return tuple(said)
 

@@ -102,15 +102,15 @@ def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
     parts = {} if parameters is None else parameters.parts
     held = size.n_bytes
     if serving.engine.name in ("llama.cpp", "ollama") and "output" in parts:
-        held -= round(parts.get("embedding", 0) * size.per_parameter)
+        held -= round(size.of("embedding", parts.get("embedding", 0)))
     held -= round(expert_bytes_in_system_memory(serving, size))
     if count == 1:
         return held
     if serving.engine.split == "tensor":
-        whole = round(sum(parts.get(name, 0) for name in ("norm", "router")) * size.per_parameter)
+        whole = round(sum(size.of(name, parts.get(name, 0)) for name in ("norm", "router")))
         return whole + ceil((held - whole) / count)
     n_layers = max(len(serving.model.layers), 1)
-    ends = round(parts.get("output", parts.get("embedding", 0)) * size.per_parameter)
+    ends = round(size.of("output", parts.get("output", parts.get("embedding", 0))))
     return ends + ceil((held - ends) * ceil(n_layers / count) / n_layers)
 
 
@@ -122,7 +122,7 @@ def expert_bytes_in_system_memory(serving: Serving, size: WeightSize) -> float:
         return 0.0
     dense_first = next((layer.index for layer in serving.model.layers if layer.experts is not None), 0)
     moved = min(max(serving.cpu_moe_layers - dense_first, 0), with_experts)
-    return parameters.parts.get("experts", 0) * size.per_parameter * moved / with_experts
+    return size.of("experts", parameters.parts.get("experts", 0)) * moved / with_experts
 
 
 def sglang_reserve_bytes(serving: Serving) -> int:

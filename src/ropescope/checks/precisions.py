@@ -60,12 +60,18 @@ KEPT_IN_16_BITS: Final = ("embedding", "output", "norm", "router", "vision", "pr
 
 @dataclass(frozen=True, slots=True)
 class WeightSize:
-    """The bytes of all weights, with the basis of the figure; `per_parameter` is the average over all of them."""
+    """The bytes of all weights, with the basis of the figure. `each` is the bytes of a parameter in the parts that are
+    quantised, `kept` that of a parameter in those that are not: in plain formats and GGUF mixes the same."""
 
     n_bytes: int
-    per_parameter: float
+    each: float
+    kept: float
     basis: Basis
     source: str
+
+    def of(self, part: str, parameters: float) -> float:
+        """The bytes of so many parameters of a part (a name of `Parameters.parts`)."""
+        return parameters * (self.kept if part in KEPT_IN_16_BITS else self.each)
 
 
 @cache
@@ -103,31 +109,38 @@ def weight_size(model: Model, precision: str) -> WeightSize:
 
     Raises DomainError for a model whose parameters are not known: it says how to get them.
     """
-    total = model.parameters.total if model.parameters is not None else 0
+    total = 0 if model.parameters is None else model.parameters.total
     if precision == STORED and model.weights is not None:
-        stored = model.weights.n_bytes
-        return WeightSize(stored, stored / total if total else 0.0, "config", model.weights.source or "weight files")
+        return _stored(model, model.weights.n_bytes, total, model.weights.source or "weight files")
     if model.parameters is None or total < 1:
         raise DomainError(
             f"{model.name} does not say how many parameters it has: give a folder with its weights, a .gguf file, or "
             "--parameters 8B."
         )
     if precision == STORED:
-        held = _DTYPES.get(model.dtype, "bf16")
-        n_bytes = total * PLAIN[held] // 8
+        width = PLAIN[_DTYPES.get(model.dtype, "bf16")] / 8
         stated = "the type its files state" if model.dtype in _DTYPES and model.dtype else "16 bits, no type is stated"
-        return WeightSize(n_bytes, PLAIN[held] / 8, "formula", f"parameters × {PLAIN[held] // 8} bytes: {stated}")
+        return WeightSize(round(total * width), width, width, "formula", f"parameters × {width:g} bytes: {stated}")
     if precision in PLAIN:
-        width = PLAIN[precision] // 8
-        return WeightSize(total * width, width, "formula", f"parameters × {width} bytes")
+        width = PLAIN[precision] / 8
+        return WeightSize(round(total * width), width, width, "formula", f"parameters × {width:g} bytes")
     if precision in BLOCK_FORMATS:
         form = BLOCK_FORMATS[precision]
         kept = kept_in_16_bits(model)
-        n_bytes = round((total - kept) * form.bits / 8) + 2 * kept
-        return WeightSize(n_bytes, n_bytes / total, "formula", f"{form.made_of}; {kept:,} parameters stay in 16 bits")
-    bits = gguf_bits()[precision]
-    source = f"{bits:g} bits a weight: llama.cpp's figure for Llama-3.1-8B, other shapes differ by a few percent"
-    return WeightSize(round(total * bits / 8), bits / 8, "published", source)
+        source = f"{form.made_of}; {kept:,} parameters stay in 16 bits"
+        return WeightSize(round((total - kept) * form.bits / 8) + 2 * kept, form.bits / 8, 2.0, "formula", source)
+    width = gguf_bits()[precision] / 8
+    source = f"{8 * width:g} bits a weight: llama.cpp's figure for Llama-3.1-8B, other shapes differ by a few percent"
+    return WeightSize(round(total * width), width, width, "published", source)
+
+
+def _stored(model: Model, n_bytes: int, total: int, source: str) -> WeightSize:
+    average = n_bytes / total if total else 0.0
+    method = "" if model.quantization is None else model.quantization.method.lower()
+    kept = kept_in_16_bits(model) if method not in ("", "gguf") and total else 0
+    if kept and total > kept and n_bytes > 2 * kept:
+        return WeightSize(n_bytes, (n_bytes - 2 * kept) / (total - kept), 2.0, "config", source)
+    return WeightSize(n_bytes, average, average, "config", source)
 
 
 def kept_in_16_bits(model: Model) -> int:

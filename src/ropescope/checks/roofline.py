@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal
 
-from ropescope.checks.precisions import BLOCK_FORMATS, KEPT_IN_16_BITS, compute_kind, weight_size
+from ropescope.checks.precisions import compute_kind, weight_size
 from ropescope.checks.serving import Serving
 from ropescope.checks.serving_cache import kv_share
 from ropescope.errors import DomainError
@@ -132,16 +132,9 @@ def _weights_read(serving: Serving, tokens: int) -> float:
     parts, size = _parts(serving), weight_size(serving.model, serving.precision)
     never = ("vision", "prediction", *(("embedding",) if "output" in parts else ()))
     unread = [name for name in never if name in parts]
-    left_out = sum(parts[name] * _bytes_each(serving, name, size.per_parameter) for name in unread)
+    left_out = sum(size.of(name, parts[name]) for name in unread)
     idle = (1.0 - experts_touched(serving, tokens)) * _expert_parameters(serving)
-    return size.n_bytes - left_out - idle * _bytes_each(serving, "experts", size.per_parameter)
-
-
-def _bytes_each(serving: Serving, part: str, average: float) -> float:
-    form = BLOCK_FORMATS.get(serving.precision)
-    if form is None:
-        return average
-    return 2.0 if part in KEPT_IN_16_BITS else form.bits / 8
+    return size.n_bytes - left_out - size.of("experts", idle)
 
 
 def _expert_parameters(serving: Serving) -> float:

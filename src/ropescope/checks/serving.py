@@ -53,6 +53,11 @@ class Serving:
                 raise DomainError(f"{name} is {value:,}: give a whole number from {least:,} to {most:,}.")
         if self.utilisation is not None and not 0 < self.utilisation <= 1:
             raise DomainError(f"--utilisation is {self.utilisation:g}: give a share above 0 and at most 1.")
+        if self.precision not in self.engine.precisions:
+            raise DomainError(
+                f"{self.engine.name} {self.engine.version} does not run weights in {self.precision}: it runs "
+                f"{', '.join(self.engine.precisions)}."
+            )
         if self.cpu_moe_layers and self.engine.name != "llama.cpp":
             raise DomainError(
                 f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."

@@ -12,6 +12,7 @@ from typing import Final
 
 from ropescope.checks.engines import engine_default
 from ropescope.checks.serving import Serving
+from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache, cache_bytes
 from ropescope.models.model import Layer
 
@@ -33,6 +34,9 @@ class HeldLayer:
 
 def device_cache_bytes(serving: Serving) -> int:
     """The bytes of cache on the device that holds the most. Raises DomainError where a cache type does not fit."""
+    model = serving.model
+    if model.attention_layers and not any(layer.cache.elements_per_token for layer in model.layers):
+        raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
     held = tuple(held_layers(serving))
     if serving.engine.split == "layers":
         bounds = [serving_share * len(held) // serving.count for serving_share in range(serving.count + 1)]
