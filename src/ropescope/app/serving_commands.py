@@ -113,7 +113,9 @@ def speed(
     source: Source,
     gpu: Gpu,
     count: Count = 1,
-    context: Context = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="T", help="Tokens in each cache, as 8k; default: 4096, or the stated context.")
+    ] = None,
     batch: Batch = 1,
     precision: Precision = "stored",
     kv_precision: KvPrecision = "auto",
@@ -140,7 +142,7 @@ def speed(
     serving = _serving(
         source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
         kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
-        active=active,
+        active=active, most_by_default=4096,
     )  # fmt: skip
     report = speed_report(SpeedInputs(serving, efficiency, price))
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))

@@ -221,9 +221,12 @@ _WRITERS: Final[Mapping[str, Callable[[Serving, str | None], Command]]] = {
 def _reference(serving: Serving) -> str:
     """The model as an engine takes it: its folder, or its id on the Hub."""
     source = serving.model.source
-    if source.path is not None:
-        return printable(str(source.path))
-    return printable(source.repo_id or source.name)
+    return _no_flag(printable(source.repo_id or source.name) if source.path is None else printable(str(source.path)))
+
+
+def _no_flag(path: str) -> str:
+    """`path`, written so that no program takes it for a flag."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def _no_gguf(serving: Serving, gguf: str | None) -> None:
@@ -258,9 +261,9 @@ def _gguf(serving: Serving, gguf: str | None, before: list[str]) -> tuple[str, s
         local = gguf.lower().endswith(".gguf") or Path(gguf).exists()
         if not local and _REPO.fullmatch(gguf) is None:
             raise DomainError(f"--gguf {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
-        return ("file" if local else "hub"), gguf
+        return ("file", _no_flag(gguf)) if local else ("hub", gguf)
     if model.source.kind == "gguf" and model.source.path is not None:
-        return "file", printable(str(model.source.path))
+        return "file", _no_flag(printable(str(model.source.path)))
     quantised = model.quantization is not None and model.quantization.method.lower() == "gguf"
     repo = model.source.repo_id
     if repo and (quantised or repo.upper().endswith("-GGUF")):

@@ -85,6 +85,8 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append(f"{engine.name} does not make {serving.precision} itself: it needs a checkpoint in that format.")
     if any(layer.experts is not None for layer in model.layers):
         said.append("All experts are held, though a token passes through a few.")
+    if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
+        said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
     if engine.name == "transformers":
         said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
     said.append(

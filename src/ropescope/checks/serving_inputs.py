@@ -16,7 +16,8 @@ from ropescope.models.parameters import Parameters
 
 @dataclass(frozen=True, slots=True)
 class ServingText:
-    """A way of serving as it is written on a command line. None: the engine's, the device's or the model's own."""
+    """A way of serving as it is written on a command line. None: the engine's, the device's or the model's own; a
+    context that is not given is no longer than `most_by_default`."""
 
     gpu: str
     count: int = 1
@@ -34,6 +35,7 @@ class ServingText:
     tflops: float | None = None
     parameters: str | None = None
     active: str | None = None
+    most_by_default: int | None = None
 
 
 def read_serving(model: Model, text: ServingText) -> Serving:
@@ -41,8 +43,11 @@ def read_serving(model: Model, text: ServingText) -> Serving:
     model states. Raises DomainError for what cannot be read, naming the option."""
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
     engine = find_engine(text.engine or ("llama.cpp" if gguf else "vllm"))
-    context = model.context_length if text.context is None else read_count("--context", text.context)
-    if context is None:
+    if text.context is not None:
+        context = read_count("--context", text.context)
+    elif model.context_length is not None:
+        context = min(model.context_length, text.most_by_default or model.context_length)
+    else:
         raise DomainError(f"{model.name} states no context length: give one with --context.")
     cache_type = engine.cache_type(text.kv_precision)
     if engine.name == "transformers" and text.kv_precision == "auto" and model.dtype == "float32":
