@@ -26,13 +26,13 @@ SHORTEST_RESCUE: Final = 0.25
 
 _EIGHT_BIT_CACHE: Final = {"llama.cpp": "q8_0", "ollama": "q8_0", "vllm": "fp8", "sglang": "fp8"}
 _LADDERS: Final = {
-    "llama.cpp": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "IQ3_M"),
-    "ollama": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "IQ3_M"),
+    "llama.cpp": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS"),
+    "ollama": ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS"),
     "vllm": ("fp8", "awq"),
     "sglang": ("fp8", "awq"),
     "transformers": ("int8", "nf4"),
 }
-"""Precisions to fall back to, least harm first."""
+"""Precisions to fall back to, least harm first; none has fewer than four bits, below which quality falls fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
     """The changes with which `serving` fits, least harm first, one of each kind; empty if it fits as it is.
 
     A shorter context of `min_context` tokens or more (where the user allows it); a cache in 8 bits; a smaller batch;
-    weights in fewer bits, then those with the 8-bit cache; more devices; experts in system memory; and a context of at
-    least `SHORTEST_RESCUE` of what was asked, alone and with all that shrinks.
+    weights in fewer bits, then those with the 8-bit cache, then with a smaller batch too; more devices; experts in
+    system memory; and a context of at least `SHORTEST_RESCUE` of what was asked, alone and with all that shrinks.
     """
     if not split_problem(serving.model, serving.engine, serving.count) and fits(serving):
         return ()
@@ -135,7 +135,7 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
         # Two changes at once are offered only where neither of them suffices.
         if kind in found or (kind == "both" and found.keys() & {"cache", "weights"}):
             continue
-        if kind == "all" and found.keys() & {"context", "both", "weights"}:
+        if kind in ("fewer", "all") and found.keys() & {"cache", "weights", "both", "batch", "context"}:
             continue
         try:
             spare = budget(variant).n_bytes - demand(variant).total
@@ -163,6 +163,10 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
     if eight is not None:
         for change, variant in _lighter_weights(lean):
             yield "both", f"{change}, cache in {eight.flag}", "quality, the more the fewer bits", variant
+    for change, variant in _lighter_weights(lean) if serving.batch > 1 else ():
+        if most := largest_batch(variant):
+            what = f"{change}, {lean.cache_type.kind} cache, batch {most:,}"
+            yield "fewer", what, "quality and throughput", replace(variant, batch=most)
     for count in COUNTS:
         if count > serving.count:
             yield "devices", f"{count} devices", f"{count - serving.count} more", replace(serving, count=count)

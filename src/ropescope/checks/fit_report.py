@@ -104,7 +104,7 @@ def gib(n_bytes: int) -> str:
 def _title(serving: Serving) -> str:
     return (
         f"{serving.model.name} · {on_devices(serving)} · {serving.engine.name} {serving.engine.version} · "
-        f"{serving.context_tokens:,} tokens × {serving.batch:,} · weights {serving.precision}, "
+        f"{serving.context_tokens:,} tokens × {serving.batch:,} · weights {serving.weights_as}, "
         f"cache {serving.cache_type.kind}"
     )
 

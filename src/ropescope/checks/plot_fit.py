@@ -44,7 +44,7 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
                         "type": "nominal",
                         "sort": [label for label, _ in shown],
                         "title": None,
-                        "axis": {"labelLimit": 260, "ticks": False},
+                        "axis": {"labelLimit": 380, "ticks": False},
                     },
                     "x": {"field": "gib", "type": "quantitative", "title": "GiB on each device", "stack": "zero"},
                     "color": {

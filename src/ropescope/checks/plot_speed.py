@@ -41,7 +41,7 @@ def speed_figure(serving: Serving, largest_batch: int | None, efficiency: float)
     share = "" if efficiency == 1 else f" All figures times {efficiency:g}."
     caption = (
         f"{serving.model.name} on {serving.count} × {serving.device.name}, {serving.context_tokens:,} tokens in each "
-        f"cache, weights {serving.precision}. The limits are what each cause would allow alone.{share}"
+        f"cache, weights {serving.weights_as}. The limits are what each cause would allow alone.{share}"
     )
     return Figure("decode-ceiling", "Decoding: the ceiling by batch", spec, caption)
 

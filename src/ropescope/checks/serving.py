@@ -7,6 +7,7 @@ from typing import Final
 
 from ropescope.checks.devices import GIB, Device
 from ropescope.checks.engines import CacheType, Engine, engine_default
+from ropescope.checks.precisions import STORED
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
 
@@ -62,6 +63,11 @@ class Serving:
             raise DomainError(
                 f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."
             )
+
+    @property
+    def weights_as(self) -> str:
+        """The precision in words."""
+        return "as stored" if self.precision == STORED else self.precision
 
     def windows(self, layer: Layer) -> bool:
         """Whether the engine drops what has left the window of `layer` in this model."""

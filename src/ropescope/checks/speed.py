@@ -55,7 +55,7 @@ def speed_report(inputs: SpeedInputs) -> Report:
     rows = tuple(_row(inputs, decode(serving, batch), found.largest_batch) for batch in batches)
     return Report(
         title=f"{serving.model.name} · {on_devices(serving)} · {serving.context_tokens:,} tokens in each cache · weights "
-        f"{serving.precision}, cache {serving.cache_type.kind}",
+        f"{serving.weights_as}, cache {serving.cache_type.kind}",
         verdict=_verdict(inputs, step, reading, found.ok),
         facts=_facts(inputs, step, reading, turn, found.largest_batch),
         tables=(_table(inputs, rows),),
