@@ -111,6 +111,7 @@ DESIGNS: Final[Mapping[str, Design]] = {
     **dict.fromkeys(("granite_swa", "granitemoe_swa"), replace(LLAMA, sinks=True)),
     "phimoe": Design(norm="layer", head_bias="lm_head_bias"),
     "llama4_text": Design(mlp_bias=False),
+    "mllama_text_model": _extra(Design(mlp_bias=False), "cross_layers"),
     "hyperclovax": _extra(LLAMA, "post_norms"),
     "bitnet": _extra(LLAMA, "sub_norms"),
     "diffllama": _extra(LLAMA, "lambdas"),

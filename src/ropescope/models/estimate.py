@@ -94,6 +94,8 @@ def _block_norms(fields: Fields, design: Design, layer: Layer) -> int:
 
 
 def _extra_of_layer(name: str, fields: Fields, layer: Layer, width: int) -> Counts:
+    if name == "cross_layers":  # gates of their own, and norms of queries and keys
+        return {"attention": 1, "mlp": 1, "norm": 2 * layer.head_dim} if layer.kind == "cross" else {}
     if name == "post_norms":
         return {"norm": 2 * width * (fields.flag("use_post_norm") is not False)}
     if name == "sub_norms":
@@ -141,6 +143,8 @@ def is_tied(config: Mapping[str, Any], fields: Fields) -> bool:
 
 
 def _extra_of_ends(name: str, fields: Fields, n_layers: int, width: int, vocabulary: int, norm: int) -> Counts:
+    if name == "cross_layers":
+        return {"embedding": 8 * width}  # words for images that the output does not know
     if name == "embedding_norm":
         return {"norm": width * norm}
     if name == "token_types":

@@ -139,9 +139,7 @@ def _network(config: dict[str, Any]) -> tuple[Any, bool]:
     if not isinstance(model_type, str) or model_type not in CONFIG_MAPPING:
         import transformers
 
-        raise FormatError(
-            f"transformers {transformers.__version__} has no model type {short(model_type)}{MEND}"
-        )
+        raise FormatError(f"transformers {transformers.__version__} has no model type {short(model_type)}{MEND}")
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
