@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from ropescope.models.embedded import embedded_model_path
     from ropescope.models.gguf import GGUFHeader, read_header
     from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.meta_count import count_on_meta
     from ropescope.models.model import Experts, Latent, Layer, LayerKind, Model, Rope
     from ropescope.models.opening import open
+    from ropescope.models.parameter_count import count_parameters
     from ropescope.models.parameters import Parameters, Quantization, Weights
     from ropescope.models.source import Source, resolve
     from ropescope.models.tokenizer import Tokenizer
@@ -33,6 +35,8 @@ _HOMES = {
     "Source": "source",
     "Tokenizer": "tokenizer",
     "Weights": "parameters",
+    "count_on_meta": "meta_count",
+    "count_parameters": "parameter_count",
     "embedded_model_path": "embedded",
     "fetch_dataset": "datasets",
     "from_config": "config",
@@ -58,6 +62,8 @@ __all__ = [
     "Source",
     "Tokenizer",
     "Weights",
+    "count_on_meta",
+    "count_parameters",
     "embedded_model_path",
     "fetch_dataset",
     "from_config",

@@ -105,12 +105,13 @@ DESIGNS: Final[Mapping[str, Design]] = {
     "glm4v_moe_text": replace(_GLM, correction=True),
     "solar_open": _BALANCED,
     "minimax_m2": replace(_OLMO2, qkv_bias=False, out_bias=False, correction=True),
-    **dict.fromkeys(("ernie4_5", "ernie4_5_vl_moe_text"), Design("use_bias", "use_bias", mlp_bias="use_bias")),
+    "ernie4_5": Design("use_bias", "use_bias", mlp_bias="use_bias"),
     "ernie4_5_moe": Design("use_bias", "use_bias", mlp_bias="use_bias", correction=True),
     "gpt_oss": replace(LLAMA, sinks=True, expert_bias=True, router_bias=True),
     **dict.fromkeys(("granite_swa", "granitemoe_swa"), replace(LLAMA, sinks=True)),
     "phimoe": Design(norm="layer", head_bias="lm_head_bias"),
     "llama4_text": Design(mlp_bias=False),
+    "mllama_text_model": _extra(Design(mlp_bias=False), "cross_layers"),
     "hyperclovax": _extra(LLAMA, "post_norms"),
     "bitnet": _extra(LLAMA, "sub_norms"),
     "diffllama": _extra(LLAMA, "lambdas"),
@@ -129,6 +130,7 @@ DESIGNS: Final[Mapping[str, Design]] = {
     # plain MLPs
     "arcee": Design(gated=False),
     "nemotron": Design(gated=False, norm="layer"),
+    "cosmos3_edge_text": Design(gated=False),
     "nanochat": Design(gated=False, norm="none", mlp_bias=False),
     "apertus": _extra(Design(gated=False, qk_norm="head"), "xielu"),
     "jais2": Design(gated=False, norm="layer"),
@@ -214,8 +216,10 @@ DESIGNS: Final[Mapping[str, Design]] = {
 
 UNFIT: Final = frozenset(
     {
-        "albert",
+        "albert", "blt", "electra", "ernie4_5_vl_moe_text", "flaubert", "hrm_text", "idefics", "jetmoe", "jina_embeddings_v3",
+        "kosmos_2_text_model", "kosmos_2_5_text_model", "longcat_flash", "longformer", "luke", "mobilebert",
+        "muse_spark_text", "neomme", "nomic_bert", "rembert", "roc_bert", "squeezebert", "xlm", "xlnet", "xmod",
     }
-)
+)  # fmt: skip
 """Model types that the rules here miss by more than a twentieth: layers used several times over, attention made of
 experts, a second stack beside the first."""

@@ -10,7 +10,6 @@ from ropescope.errors import FormatError
 from ropescope.models.attention_counts import attention_counts
 from ropescope.models.config_fields import Fields, text_part
 from ropescope.models.designs import DESIGNS, LLAMA, UNFIT, Design, is_on, whole
-from ropescope.models.expert_fields import experts_of
 from ropescope.models.mixer_counts import Counts, mixer_counts, mixer_of
 from ropescope.models.mlp_counts import dense_counts, dense_width, expert_counts
 from ropescope.models.model import ATTENTION_KINDS, Layer, Model
@@ -38,19 +37,19 @@ def estimate(model: Model) -> Parameters:
             "parameters by building the network."
         )
     design = DESIGNS.get(fields.model_type, LLAMA)
-    width, experts = fields.required("hidden_size"), experts_of(fields, len(model.layers))
+    width = fields.required("hidden_size")
     parts: Counter[str] = Counter(_ends(fields, design, model, width))
     idle = 0
     for layer in model.layers:
-        parts.update(_mixing(fields, design, layer, len(model.layers), width))
-        if design.mlp and (fields.model_type != "nemotron_h" or layer.kind == "none"):
-            here = experts[layer.index]
-            if here is None:
-                parts.update(dense_counts(fields, design, layer, len(model.layers), width))
-            else:
-                counts, unchosen = expert_counts(fields, design, here, width)
-                parts.update(counts)
-                idle += unchosen
+        parts.update(_mixing(fields, design, layer, width))
+        if not design.mlp or (fields.model_type == "nemotron_h" and layer.kind != "none"):
+            continue
+        if layer.experts is None:
+            parts.update(dense_counts(fields, design, layer, width))
+        else:
+            counts, unchosen = expert_counts(fields, design, layer.experts, width)
+            parts.update(counts)
+            idle += unchosen
     tower, said = tower_counts(model.config)
     parts["vision"] += tower
     if fields.model_type not in DESIGNS and not fields.known:
@@ -67,12 +66,12 @@ def without_prediction(config: Mapping[str, Any]) -> str:
     return "" if stated is None else "; the layers for multi-token prediction are not counted"
 
 
-def _mixing(fields: Fields, design: Design, layer: Layer, n_layers: int, width: int) -> Counts:
+def _mixing(fields: Fields, design: Design, layer: Layer, width: int) -> Counts:
     """Attention or another mixer, and the norms of one layer."""
     counts: Counter[str] = Counter()
     attends = layer.kind in ATTENTION_KINDS or layer.kind == "cross"
     if attends and fields.model_type not in _SHARED_BLOCK:
-        counts.update(attention_counts(fields, design, layer, n_layers, width))
+        counts.update(attention_counts(fields, design, layer, width))
     if (not attends and layer.kind != "none") or "state-space" in layer.beside:
         counts.update(mixer_counts(mixer_of(fields, design, layer), fields, width))
     counts["norm"] += _block_norms(fields, design, layer) * width * _NORM_SIZE[design.norm]
@@ -95,6 +94,8 @@ def _block_norms(fields: Fields, design: Design, layer: Layer) -> int:
 
 
 def _extra_of_layer(name: str, fields: Fields, layer: Layer, width: int) -> Counts:
+    if name == "cross_layers":  # gates of their own, and norms of queries and keys
+        return {"attention": 1, "mlp": 1, "norm": 2 * layer.head_dim} if layer.kind == "cross" else {}
     if name == "post_norms":
         return {"norm": 2 * width * (fields.flag("use_post_norm") is not False)}
     if name == "sub_norms":
@@ -142,6 +143,8 @@ def is_tied(config: Mapping[str, Any], fields: Fields) -> bool:
 
 
 def _extra_of_ends(name: str, fields: Fields, n_layers: int, width: int, vocabulary: int, norm: int) -> Counts:
+    if name == "cross_layers":
+        return {"embedding": 8 * width}  # words for images that the output does not know
     if name == "embedding_norm":
         return {"norm": width * norm}
     if name == "token_types":

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, RopescopeError
+from ropescope.models.attention_fields import attends
+from ropescope.models.config import from_config
 from ropescope.models.config_fields import Fields, short, text_part
-from ropescope.models.expert_fields import experts_of
-from ropescope.models.layer_kinds import Kinds, layer_kinds
-from ropescope.models.model import ATTENTION_KINDS, Experts
+from ropescope.models.estimate import without_prediction
+from ropescope.models.model import Layer
 from ropescope.models.parameters import Parameters
 from ropescope.models.tensor_parts import layer_of, part_of
 
 MOST_LAYERS: Final = 4096
 MOST_OF_A_SIZE: Final = 1 << 24
-MOST_MODULES: Final = 1 << 20
-"""A trillion-parameter model has a few thousand modules, one with each expert a module of its own, a few 100,000."""
+MOST_MODULES: Final = 1 << 18
+"""Modules and parameters together: a trillion-parameter model has a few thousand, and 170,000 were each of its experts a
+module of its own. As many take ten seconds and half a gigabyte."""
+
+MEND: Final = ": count by the estimate instead."
+"""How the errors end whose mend is the other way of counting."""
 
 _DEPTH: Final = re.compile(r"(?:^|_)(?:layers?|depth|blocks?|stages?)$")
 _NO_SIZE: Final = re.compile(r"theta|base|freq|token_id|_id$|seed|limit|window")
@@ -31,10 +36,13 @@ _TABLES_IN_NUMPY: Final = frozenset({"distilbert", "flaubert", "roformer", "xlm"
 """Model types whose code fills a table of positions in memory, whatever the device."""
 
 _NOT_PASSED_ON: Final = re.compile(
-    r"^_?attn_implementation|^_experts_implementation|^auto_map$|^quantization_config$|^_name_or_path$|^(?:torch_)?dtype$"
+    r"^_?_?attn_implementation|^_experts_implementation|^auto_map$|^quantization_config$|^_name_or_path$|^(?:torch_)?dtype$"
     r"|^id2label$|^label2id$|^num_labels$|^custom_pipelines$|^compression_config$|^task_specific_params$"
 )
 """Fields that change no shape, and could ask for a library, a download or a long list."""
+
+_FLOATS: Final = ("Infinity", "-Infinity", "NaN")
+"""What transformers writes, as {"__float__": …}, for numbers that JSON has no word for."""
 
 _LEARNED_BUFFER: Final = re.compile(r"(?:bias|biases|layer_scalar)$")
 """Buffers that training sets and weight files hold: the correction bias of a router."""
@@ -56,25 +64,26 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
         ) from error
     version = transformers.__version__
     try:
-        network = _network(_cleaned(config))
+        network, headless = _network(_cleaned(config))
     except RopescopeError:
         raise
     except Exception as error:
         # Whatever a config class or a network raises is transformers' verdict on the config.
-        reason = (str(error).strip().splitlines() or [""])[0]
+        reason = " ".join(str(error).split())
         raise FormatError(
-            f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}): count by "
-            "the estimate instead."
+            f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}){MEND}"
         ) from error
-    experts, kinds = _layout(config)
+    layers = _layers(config)
     total = active = 0
     parts: dict[str, int] = {}
     for name, n in _sizes(network, torch):
-        part = _part(name, kinds)
+        part = _part(name, layers)
         parts[part] = parts.get(part, 0) + n
         total += n
-        active += _active(name, n, experts) if part == "experts" else n
-    return Parameters(total, active, parts, "meta", f"config; the network as transformers {version} builds it")
+        active += _active(name, n, layers) if part == "experts" else n
+    said = ", without an output layer, which it does not build for this type alone" if headless else ""
+    source = f"config; the network as transformers {version} builds it{said}{without_prediction(config)}"
+    return Parameters(total, active, parts, "meta", source)
 
 
 def refuse_excess(config: Mapping[str, Any]) -> None:
@@ -88,7 +97,7 @@ def refuse_excess(config: Mapping[str, Any]) -> None:
         most = MOST_LAYERS if _DEPTH.search(name) else MOST_OF_A_SIZE
         if abs(value) > most:
             raise FormatError(f"{path} is {short(value)}: a network is built with at most {most:,} here.")
-    if config.get("model_type") in _TABLES_IN_NUMPY:
+    if str(config.get("model_type")) in _TABLES_IN_NUMPY:
         positions = Fields(*text_part(config)).integer("max_position_embeddings") or 0
         if positions > 1 << 16:
             raise FormatError(f"max_position_embeddings is {positions}: this network fills a table of its positions.")
@@ -112,13 +121,16 @@ def _leaves(value: Any, path: str, level: int) -> Iterator[tuple[str, Any]]:
 def _cleaned(value: Any) -> Any:
     """`value` without the fields that change no shape; backbones that could be fetched are refused."""
     if isinstance(value, Mapping):
+        if set(value) == {"__float__"} and value["__float__"] in _FLOATS:
+            return float(value["__float__"])
         if value.get("use_pretrained_backbone") or value.get("model_type") in ("timm_backbone", "timm_wrapper"):
-            raise FormatError("the config asks for a backbone from another library: count by the estimate instead.")
+            raise FormatError(f"the config asks for a backbone from another library{MEND}")
         return {str(key): _cleaned(entry) for key, entry in value.items() if not _NOT_PASSED_ON.search(str(key))}
     return [_cleaned(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def _network(config: dict[str, Any]) -> Any:
+def _network(config: dict[str, Any]) -> tuple[Any, bool]:
+    """(the network on the meta device, whether it lacks an output layer that the model has)."""
     import torch
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from transformers.utils import logging
@@ -127,24 +139,23 @@ def _network(config: dict[str, Any]) -> Any:
     if not isinstance(model_type, str) or model_type not in CONFIG_MAPPING:
         import transformers
 
-        raise FormatError(
-            f"transformers {transformers.__version__} has no model type {short(model_type)}: count by the estimate."
-        )
+        raise FormatError(f"transformers {transformers.__version__} has no model type {short(model_type)}{MEND}")
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         built = CONFIG_MAPPING[model_type].from_dict(config)
-        cls = _network_class(built, config.get("architectures"))
-        with torch.device("meta"), _no_initialisation(), _few_modules():
+        cls, headless = _network_class(built, config.get("architectures"))
+        with torch.device("meta"), _no_initialisation(), _no_kernels(), _few_modules():
             network = cls(built)
         network.tie_weights()
-        return network
+        return network, headless
     finally:
         logging.set_verbosity(verbosity)
 
 
-def _network_class(config: Any, architectures: Any) -> Any:
-    """The class that the config names, if transformers has it for this config; else the one with a language head."""
+def _network_class(config: Any, architectures: Any) -> tuple[Any, bool]:
+    """The class that the config names, if transformers has it for this config; else the one with a language head, or
+    (True beside it) where there is none the bare stack."""
     import transformers
 
     try:
@@ -154,15 +165,15 @@ def _network_class(config: Any, architectures: Any) -> Any:
     for name in architectures if isinstance(architectures, list) else ():
         cls = module.get(name) if isinstance(name, str) else None
         if isinstance(cls, type) and getattr(cls, "config_class", None) is type(config):
-            return cls
+            return cls, False
     composite = bool(getattr(config, "sub_configs", None))
     order = ["AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForCausalLM"]
     for auto in (*(order if composite else order[::-1]), "AutoModelForMaskedLM", "AutoModel"):
         mapping = getattr(getattr(transformers, auto, None), "_model_mapping", {})
         if type(config) in mapping:
             cls = mapping[type(config)]
-            return cls[0] if isinstance(cls, tuple) else cls
-    raise FormatError(f"transformers has no network for {type(config).__name__} alone: count by the estimate instead.")
+            return cls[0] if isinstance(cls, tuple) else cls, auto == "AutoModel"
+    raise FormatError(f"transformers has no network for {type(config).__name__} alone{MEND}")
 
 
 @contextmanager
@@ -176,23 +187,44 @@ def _no_initialisation() -> Iterator[None]:
 
 
 @contextmanager
-def _few_modules() -> Iterator[None]:
-    """Stop a build that grows past MOST_MODULES, whichever field of the config makes it grow."""
-    from torch.nn.modules.module import register_module_module_registration_hook
+def _no_kernels() -> Iterator[None]:
+    """Where the `kernels` package is installed, some layers would fetch compiled code from the Hub when they are made."""
+    from transformers.integrations import hub_kernels
 
-    seen = 0
-
-    def count(module: Any, name: str, submodule: Any) -> None:
-        nonlocal seen
-        seen += 1
-        if seen > MOST_MODULES:
-            raise FormatError(f"the config describes a network of more than {MOST_MODULES:,} modules: mend it.")
-
-    handle = register_module_module_registration_hook(count)
+    enabled = getattr(hub_kernels, "_kernels_enabled", None)
+    if enabled is None:
+        yield
+        return
+    hub_kernels._kernels_enabled = False
     try:
         yield
     finally:
-        handle.remove()
+        hub_kernels._kernels_enabled = enabled
+
+
+@contextmanager
+def _few_modules() -> Iterator[None]:
+    """Stop a build that grows past MOST_MODULES, whichever field of the config makes it grow."""
+    from torch.nn.modules import module
+
+    seen = 0
+
+    def count(*_: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > MOST_MODULES:
+            raise FormatError(f"the config describes a network of more than {MOST_MODULES:,} parts: mend it.")
+
+    # Parameters as well: a list of layers is made before any of them is registered.
+    handles = [
+        module.register_module_module_registration_hook(count),
+        module.register_module_parameter_registration_hook(count),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _sizes(network: Any, torch: Any) -> Iterator[tuple[str, int]]:
@@ -207,27 +239,22 @@ def _sizes(network: Any, torch: Any) -> Iterator[tuple[str, int]]:
                 yield f"{prefix}.{name}" if prefix else name, buffer.numel()
 
 
-def _layout(config: Mapping[str, Any]) -> tuple[tuple[Experts | None, ...], Kinds]:
-    """The experts and the kind of each layer of the language model; empty where the config cannot be read for them."""
+def _layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
     try:
-        fields = Fields(*text_part(config))
-        listed = fields.stated("layer_types") or fields.config.get("hybrid_override_pattern")
-        n_layers = len(listed) if fields.model_type == "nemotron_h" and listed else fields.required("num_hidden_layers")
-        return experts_of(fields, n_layers), layer_kinds(fields, n_layers)
-    except FormatError:
-        return (), ()
+        return from_config(config).layers
+    except FormatError:  # then nothing is known of kinds and experts
+        return ()
 
 
-def _part(name: str, kinds: Kinds) -> str:
-    part = part_of(name)
-    index = layer_of(name)
+def _part(name: str, layers: Sequence[Layer]) -> str:
+    part, index = part_of(name), layer_of(name)
     # Some model types call their linear attention self_attn as well.
-    if part == "attention" and index is not None and kinds[index:] and kinds[index] not in ATTENTION_KINDS | {"cross"}:
+    if part == "attention" and index is not None and layers[index:] and not attends(layers[index].kind):
         return "mixer"
     return part
 
 
-def _active(name: str, n: int, experts: tuple[Experts | None, ...]) -> int:
+def _active(name: str, n: int, layers: Sequence[Layer]) -> int:
     index = layer_of(name)
-    here = experts[index] if index is not None and index < len(experts) else None
-    return n if here is None else n * here.active // here.total
+    experts = layers[index].experts if index is not None and index < len(layers) else None
+    return n if experts is None else n * experts.active // experts.total

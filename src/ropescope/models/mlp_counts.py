@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ropescope.models.attention_counts import reads_other_layer
 from ropescope.models.config_fields import Fields, positive_float, positive_int
 from ropescope.models.designs import Design, is_on, whole
 from ropescope.models.expert_fields import SHARED_WIDTH, first_value
@@ -26,10 +25,10 @@ EXPERT_WIDTHS: Final = ("moe_intermediate_size", "expert_ffn_hidden_size", "inte
 FACTORS: Final = ("expansion_ratio", "intermediate_multiple_size")
 
 
-def dense_counts(fields: Fields, design: Design, layer: Layer, n_layers: int, width: int) -> Counts:
+def dense_counts(fields: Fields, design: Design, layer: Layer, width: int) -> Counts:
     """The parameters of a dense MLP."""
     middle = dense_width(fields, layer.index, width)
-    if fields.flag("use_double_wide_mlp") is True and reads_other_layer(fields, layer, n_layers):
+    if layer.kv_source is not None and fields.flag("use_double_wide_mlp") is True:
         middle *= 2
     return {"mlp": _mlp(design, middle, width) + is_on(fields, design.mlp_bias) * _biases(design, middle, width)}
 
@@ -97,8 +96,9 @@ def _lfm2_width(fields: Fields, middle: int) -> int:
         return middle
     factor = fields.value("block_ffn_dim_multiplier")
     step = whole(fields, "block_multiple_of", 256)
-    middle = int((1.0 if factor is None else positive_float(factor, fields.where(
-        "block_ffn_dim_multiplier"))) * int(2 * middle / 3))  # fmt: skip
+    middle = int(2 * middle / 3)
+    if factor is not None:
+        middle = int(positive_float(factor, fields.where("block_ffn_dim_multiplier")) * middle)
     return step * -(-middle // step) if step else middle
 
 

@@ -21,7 +21,7 @@ def tower_counts(config: Mapping[str, Any]) -> tuple[int, str]:
     left_out = [name.removesuffix("_config") for name in present if name != "vision_config" or n is None]
     said = "" if n is None else "; the vision tower is a rough count, without what joins it to the language model"
     if left_out:
-        said += f"; the {' and '.join(left_out)} tower is not counted"
+        said += f"; the {' and '.join(left_out)} tower{'s are' if len(left_out) > 1 else ' is'} not counted"
     return n or 0, said
 
 
@@ -34,6 +34,8 @@ def _transformer(config: Mapping[str, Any]) -> int | None:
     if middle is None:
         ratio = config.get("mlp_ratio", 4)
         middle = int(ratio * width) if isinstance(ratio, int | float) and 0 < ratio < 64 else 4 * width
+    if str(config.get("model_type", "")).startswith("glm4v"):
+        middle = _number(config, "out_hidden_size") or middle  # intermediate_size is that of what joins it to the text
     patch = _number(config, "patch_size", "spatial_patch_size") or 14
     channels = _number(config, "num_channels", "in_channels", "in_chans") or 3
     image = _number(config, "image_size")
