@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checks.serving_models import llama_8b
+from serving_models import llama_8b
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app

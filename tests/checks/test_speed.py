@@ -6,14 +6,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from checks.serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
-from checks.serving_ways import way
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ropescope.checks.serving.engines import ENGINES
+from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
+from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
+from serving_ways import way
 
-from ropescope.checks.engines import ENGINES
-from ropescope.checks.roofline import _pairs, decode, experts_touched, knee, prefill
-from ropescope.checks.serving import Serving
+from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer
@@ -127,7 +127,7 @@ def test_the_knee_is_where_computing_takes_over() -> None:
     st.integers(1, 500),
 )  # fmt: skip
 def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, batch: int) -> None:  # type: ignore[no-untyped-def]
-    from ropescope.checks.devices import find_device
+    from ropescope.checks.serving.devices import find_device
 
     serving = Serving(model, find_device("h100"), engine, context, engine.cache_type("auto"))
     one, other = decode(serving, batch), decode(serving, batch + 1)

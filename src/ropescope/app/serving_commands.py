@@ -10,7 +10,7 @@ import typer
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 
 if TYPE_CHECKING:
-    from ropescope.checks.serving import Serving
+    from ropescope.checks.serving.serving import Serving
 
 
 def _list_gpus(asked: bool) -> None:
@@ -95,7 +95,7 @@ def fit(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.fit_report import fit_report
-    from ropescope.checks.serving_inputs import read_count
+    from ropescope.checks.serving.inputs import read_count
 
     serving = _serving(
         source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
@@ -198,7 +198,7 @@ def launch(
 
 
 def _serving(source: str, revision: str | None, **text: Any) -> Serving:
-    from ropescope.checks.serving_inputs import ServingText, read_serving
+    from ropescope.checks.serving.inputs import ServingText, read_serving
     from ropescope.models.opening import open as open_model
 
     return read_serving(open_model(source, revision=revision), ServingText(**text))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.commands import Command, command
-from ropescope.checks.engines import read_flags
 from ropescope.checks.fit import Fit, fit, rescues
 from ropescope.checks.fit_report import caveats, gib, on_devices
-from ropescope.checks.serving import Serving
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.commands import Command, command
+from ropescope.checks.serving.engines import read_flags
 from ropescope.errors import DomainError
 from ropescope.report.report import Column, Fact, Report, Table
 

@@ -7,10 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from checks.serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
+import ropescope.checks.serving.precisions as module
+from ropescope.checks.serving.precisions import (
+    compute_kind,
+    is_gguf,
+    precision_names,
+    read_precision,
+    weight_size,
+)
+from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
 
-import ropescope.checks.precisions as module
-from ropescope.checks.precisions import compute_kind, is_gguf, precision_names, read_precision, weight_size
 from ropescope.errors import DomainError
 from ropescope.models.parameters import Quantization
 

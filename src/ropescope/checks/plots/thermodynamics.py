@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import log
 
-from ropescope.checks.vega import CONFIG, SCHEMA, SEQUENCE
+from ropescope.checks.plots.vega import CONFIG, SCHEMA, SEQUENCE
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.theory import entropy as shannon_entropy
 from ropescope.theory import (

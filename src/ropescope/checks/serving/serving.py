@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ropescope.checks.devices import GIB, Device
-from ropescope.checks.engines import CacheType, Engine, engine_default
-from ropescope.checks.precisions import STORED
+from ropescope.checks.serving.devices import GIB, Device
+from ropescope.checks.serving.engines import CacheType, Engine, engine_default
+from ropescope.checks.serving.precisions import STORED
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
 

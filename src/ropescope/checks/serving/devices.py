@@ -142,7 +142,7 @@ def _device(row: Mapping[str, str]) -> Device:
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
-    text = files("ropescope.checks").joinpath("devices.csv").read_text(encoding="utf-8")
+    text = files("ropescope.checks.serving").joinpath("devices.csv").read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ropescope.checks.vega import CONFIG, SCHEMA, SEQUENCE
+from ropescope.checks.plots.vega import CONFIG, SCHEMA, SEQUENCE
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.theory import (
     compression_window,

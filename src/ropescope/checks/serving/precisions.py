@@ -77,7 +77,7 @@ class WeightSize:
 @cache
 def gguf_bits() -> Mapping[str, float]:
     """Bits a weight of llama.cpp's mixes, measured on Llama-3.1-8B: whole file over all parameters."""
-    text = files("ropescope.checks").joinpath("gguf_bits_per_weight.csv").read_text(encoding="utf-8")
+    text = files("ropescope.checks.serving").joinpath("gguf_bits_per_weight.csv").read_text(encoding="utf-8")
     return {row["quant"]: float(row["bits_per_weight"]) for row in csv.DictReader(text.splitlines())}
 
 

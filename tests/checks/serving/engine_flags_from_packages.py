@@ -1,11 +1,11 @@
-"""Write `src/ropescope/checks/engine_flags.json`: the flags each engine takes, read from the engine's own source.
+"""Write `src/ropescope/checks/serving/engine_flags.json`: the flags each engine takes, read from the engine's own source.
 
 Run it by hand after an engine's release, with the folder that holds the unpacked packages:
 
     pip download --no-deps vllm && unzip -q vllm-*.whl 'vllm/*.py' -d engines
     pip download --no-deps sglang && unzip -q sglang-*.whl 'sglang/*.py' -d engines
     pip download --no-deps --no-binary :all: llama-cpp-python && tar xzf llama_cpp_python-*.tar.gz -C engines
-    python tests/checks/engine_flags_from_packages.py engines
+    python tests/checks/serving/engine_flags_from_packages.py engines
 
 Nothing of the engines is imported or run: the Python ones are read as syntax trees, llama.cpp's arg.cpp as text. Ollama
 has no package to read: its entry is kept as it stands, from its documentation.
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parents[2] / "src" / "ropescope" / "checks" / "engine_flags.json"
+TABLE = Path(__file__).parents[3] / "src" / "ropescope" / "checks" / "serving" / "engine_flags.json"
 
 
 def llama_cpp(root: Path) -> dict[str, Any]:

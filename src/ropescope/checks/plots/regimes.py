@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ropescope.checks.operating_points import OPERATING_POINTS
-from ropescope.checks.vega import CONFIG, SCHEMA, log_axis
+from ropescope.checks.plots.operating_points import OPERATING_POINTS
+from ropescope.checks.plots.vega import CONFIG, SCHEMA, log_axis
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.theory import (
     gamma_pade,

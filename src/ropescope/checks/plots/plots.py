@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
-from ropescope.checks.plot_regimes import regimes_report
-from ropescope.checks.plot_scaling import scaling_report
-from ropescope.checks.plot_thermodynamics import thermodynamics_report
-from ropescope.checks.plot_window import window_report
+from ropescope.checks.plots.regimes import regimes_report
+from ropescope.checks.plots.scaling import scaling_report
+from ropescope.checks.plots.thermodynamics import thermodynamics_report
+from ropescope.checks.plots.window import window_report
 from ropescope.errors import DomainError
 from ropescope.report.report import Report
 

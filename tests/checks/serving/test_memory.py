@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from checks.serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
-from checks.serving_ways import way
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ropescope.checks.serving.cache import device_cache_bytes, held_tokens
+from ropescope.checks.serving.devices import devices
+from ropescope.checks.serving.engines import ENGINES, engine_default, find_engine
+from ropescope.checks.serving.precisions import weight_size
+from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
+from serving_ways import way
 
-from ropescope.checks.devices import devices
-from ropescope.checks.engines import ENGINES, engine_default, find_engine
-from ropescope.checks.memory import budget, demand, device_weight_bytes, sglang_reserve_bytes
-from ropescope.checks.precisions import weight_size
-from ropescope.checks.serving import Serving, split_problem
-from ropescope.checks.serving_cache import device_cache_bytes, held_tokens
+from ropescope.checks.serving.memory import budget, demand, device_weight_bytes, sglang_reserve_bytes
+from ropescope.checks.serving.serving import Serving, split_problem
 from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache
 
@@ -207,19 +207,20 @@ def test_a_model_whose_layers_keep_nothing_known_is_refused() -> None:
 
 
 def test_cache_types_are_among_those_read_from_the_engines() -> None:
-    from ropescope.checks.engines import read_flags
-    from ropescope.models.cache import BYTES_PER_ELEMENT
+    from ropescope.checks.serving.engines import read_flags
+
+    from ropescope.models.cache import BLOCK_BYTES
 
     for engine in ENGINES.values():
         known = set(read_flags()[engine.name].get("kv_types", ()))
         for name, kind in engine.cache_types.items():
-            assert kind.kind in BYTES_PER_ELEMENT
+            assert kind.kind in BLOCK_BYTES
             assert engine.name == "transformers" or kind.flag in known, (engine.name, name)
     assert engine_default("vllm", "gpu_memory_utilization") == 0.92
 
 
 def test_what_an_engine_quantises_itself_is_among_its_methods() -> None:
-    from ropescope.checks.engines import read_flags
+    from ropescope.checks.serving.engines import read_flags
 
     for name in ("vllm", "sglang"):
         assert set(ENGINES[name].online.values()) <= set(read_flags()[name]["quantization"])

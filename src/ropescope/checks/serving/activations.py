@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
-from ropescope.checks.serving import Serving
+from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
 
 DENSE_WIDTHS: Final = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_ff", "feed_forward_length")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ropescope.checks.engines import Engine, engine_default
-from ropescope.checks.precisions import PLAIN, is_gguf
-from ropescope.checks.serving import Serving
-from ropescope.checks.snippet import transformers_snippet
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.engines import Engine, engine_default
+from ropescope.checks.serving.precisions import PLAIN, is_gguf
+from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError
 from ropescope.report.text import lines
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.devices import find_device
-from ropescope.checks.engines import find_engine
-from ropescope.checks.serving import Serving
+from ropescope.checks.serving.devices import find_device
+from ropescope.checks.serving.engines import find_engine
+
+from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ropescope.checks.vega import CONFIG, SCHEMA, log_axis
+from ropescope.checks.plots.vega import CONFIG, SCHEMA, log_axis
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.theory import (
     base_lower_bound_fit,

@@ -1,7 +1,7 @@
 """Engines: what each inference engine holds in memory and which of its settings bear on it, at a stated version.
 
 The flags and cache types were read from the engines' own source (`engine_flags.json`, written by
-tests/checks/engine_flags_from_packages.py); what stands here was read beside it, and names where.
+tests/checks/serving/engine_flags_from_packages.py); what stands here was read beside it, and names where.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
-from ropescope.checks.devices import GIB
-from ropescope.checks.precisions import PLAIN, STORED, is_gguf, precision_names
+from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.precisions import PLAIN, STORED, is_gguf, precision_names
 from ropescope.errors import DomainError
 
 MIB: Final = 2**20
@@ -181,6 +181,6 @@ def engine_default(engine: str, name: str) -> Any:
 @cache
 def read_flags() -> Mapping[str, Any]:
     """The shipped table of flags by engine, with the version and source of each list."""
-    text = files("ropescope.checks").joinpath("engine_flags.json").read_text(encoding="utf-8")
+    text = files("ropescope.checks.serving").joinpath("engine_flags.json").read_text(encoding="utf-8")
     table: Mapping[str, Any] = json.loads(text)
     return table
