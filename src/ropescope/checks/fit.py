@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
 from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving, split_problem
-from ropescope.checks.serving.engines import CacheType
 from ropescope.errors import DomainError
 
 Outcome = Literal["fits", "tight", "cache-bound", "weights-bound", "cannot be split"]

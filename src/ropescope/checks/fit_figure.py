@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue
-from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.memory import Demand, demand
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY
 

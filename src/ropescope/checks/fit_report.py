@@ -6,10 +6,10 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
 from ropescope.checks.fit_figure import fit_figure
-from ropescope.checks.serving.memory import demand
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.devices import GIB, devices
+from ropescope.checks.serving.memory import demand
 from ropescope.checks.serving.precisions import is_gguf
+from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Basis, Column, Fact, Report, Table
 
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}

@@ -7,9 +7,9 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, fit, rescues
 from ropescope.checks.fit_report import caveats, gib, on_devices
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.commands import Command, command
 from ropescope.checks.serving.engines import read_flags
+from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.report.report import Column, Fact, Report, Table
 

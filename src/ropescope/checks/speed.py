@@ -7,10 +7,10 @@ from typing import Any
 
 from ropescope.checks.fit import fit
 from ropescope.checks.fit_report import on_devices
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.roofline import Pass, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError
 from ropescope.report.report import Basis, Column, Fact, Report, Table

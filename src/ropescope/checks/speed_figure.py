@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.roofline import Pass, decode, knee
+from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, LOG_AXIS
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Final
 
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.engines import engine_default
+from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache, cache_bytes
 from ropescope.models.model import Layer

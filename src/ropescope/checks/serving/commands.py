@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.engines import Engine, engine_default
 from ropescope.checks.serving.precisions import PLAIN, is_gguf
+from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError
 from ropescope.report.text import lines

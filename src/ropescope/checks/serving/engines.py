@@ -24,7 +24,7 @@ MIB: Final = 2**20
 @dataclass(frozen=True, slots=True)
 class CacheType:
     """A type an engine offers for its cache: the word its flag takes ("" for none), and the type of
-    `models.cache.BYTES_PER_ELEMENT` that it is."""
+    `models.cache.BLOCK_BYTES` that it is."""
 
     flag: str
     kind: str

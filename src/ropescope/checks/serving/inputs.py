@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ropescope.checks.compute import read_number
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.devices import find_device, read_size
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.precisions import read_precision
+from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters

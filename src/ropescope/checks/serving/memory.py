@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.activations import activations
 from ropescope.checks.serving.cache import device_cache_bytes
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.engines import MIB, engine_default
 from ropescope.checks.serving.precisions import WeightSize, weight_size
+from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Basis
 
 

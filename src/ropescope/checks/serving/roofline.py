@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal
 
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.cache import kv_share
 from ropescope.checks.serving.precisions import compute_kind, weight_size
+from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache, cache_bytes
 from ropescope.models.model import Layer
