@@ -1,0 +1,76 @@
+"""Commands of the evidence: panel and claims. They read options, ask for a Report and show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Raw measurement files (a clone of the published repository) to recompute from."
+    ),
+]
+
+
+def panel(
+    model: Annotated[str | None, typer.Option(metavar="TEXT", help="Models whose name contains this.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="text, random or unstated.")] = None,
+    positions: Annotated[str | None, typer.Option(help="rope, learned or alibi.")] = None,
+    family: Annotated[str | None, typer.Option(metavar="NAME", help="Pythia, Qwen2.5, Llama, …")] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Repeats, training steps and changed bases too, not the paper's measurements alone."
+        ),
+    ] = False,
+    data: Data = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Show the published measurements, refitted: γ with its interval, the prediction, the null of the protocol.
+
+    Example: ropescope panel --family Pythia --corpus text
+    """
+    from ropescope.app.show import show_report
+    from ropescope.evidence.evidence import Evidence
+    from ropescope.evidence.panel_filter import Filter
+    from ropescope.evidence.panel_report import panel_report
+
+    chosen = Filter(model=model, corpus=corpus, positions=positions, family=family, everything=everything)
+    show_report(panel_report(Evidence(data), chosen), json=as_json, html=html, figures=tuple(figure or ()))
+
+
+def claims(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="C1, C4, …; none for all.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the claims without recomputing them.")] = False,
+    data: Data = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute published claims from the published measurements: number, interval, baselines, verdict.
+
+    Examples: ropescope claims · ropescope claims C1 · ropescope claims C1 C4 --data ./tafagent
+    """
+    from ropescope.app.show import show_report
+    from ropescope.evidence.claim_report import claim_report, ledger_report, list_report
+    from ropescope.evidence.evidence import Evidence
+    from ropescope.evidence.ledger import recompute
+    from ropescope.evidence.registry import claims as known
+    from ropescope.evidence.registry import find_claim
+
+    asked = [find_claim(one) for one in dict.fromkeys(ids or ())] or list(known().values())
+    if listing:
+        report = list_report(asked)
+    else:
+        evidence = Evidence(data)
+        entries = recompute(asked, evidence)
+        one = len(asked) == 1
+        report = claim_report(entries[0], evidence.origin) if one else ledger_report(entries, evidence.origin)
+    show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
