@@ -26,4 +26,5 @@ def test_compiling_the_raw_files_gives_the_shipped_tables(raw_folder):
 @pytest.mark.parametrize("name", extracts())
 def test_shipped_rows_equal_raw_rows(name, raw_folder):
     entry = extracts()[name]
-    assert entry.shipped() == entry.from_raw(RawFiles(raw_folder))
+    # Compared as text, in which an exponent that is nan equals itself.
+    assert repr(entry.shipped()) == repr(entry.from_raw(RawFiles(raw_folder)))

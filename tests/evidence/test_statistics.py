@@ -83,6 +83,8 @@ def test_left_out_r2_is_what_refitting_gives():
         predicted.append(design[i] @ np.linalg.lstsq(design[kept], y[kept], rcond=None)[0])
     assert fit.r2_left_out == pytest.approx(r2_of_prediction(y, predicted), rel=1e-10)
     assert fit.coefficients[1] == pytest.approx(np.linalg.lstsq(design, y, rcond=None)[0][1], rel=1e-10)
+    alone = np.eye(15)[3]
+    assert regress(y, x=x, alone=alone).r2_left_out is None, "left out, it has no coefficient"
     with pytest.raises(EvidenceError, match="3 observations are too few for 2 coefficients"):
         regress(y[:3], x=x[:3])
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ropescope.app.options import Figures, Html, Json
+from ropescope.errors import MissingExtraError
 
 Data = Annotated[
     Path | None,
@@ -38,9 +41,11 @@ def panel(
     Example: ropescope panel --family Pythia --corpus text
     """
     from ropescope.app.show import show_report
-    from ropescope.evidence.evidence import Evidence
-    from ropescope.evidence.panel_filter import Filter
-    from ropescope.evidence.panel_report import panel_report
+
+    with _needs_extra():
+        from ropescope.evidence.evidence import Evidence
+        from ropescope.evidence.panel_filter import Filter
+        from ropescope.evidence.panel_report import panel_report
 
     chosen = Filter(model=model, corpus=corpus, positions=positions, family=family, everything=everything)
     show_report(panel_report(Evidence(data), chosen), json=as_json, html=html, figures=tuple(figure or ()))
@@ -59,11 +64,15 @@ def claims(
     Examples: ropescope claims · ropescope claims C1 · ropescope claims C1 C4 --data ./tafagent
     """
     from ropescope.app.show import show_report
-    from ropescope.evidence.claim_report import claim_report, ledger_report, list_report
-    from ropescope.evidence.evidence import Evidence
-    from ropescope.evidence.ledger import recompute
-    from ropescope.evidence.registry import claims as known
-    from ropescope.evidence.registry import find_claim
+
+    with _needs_extra():
+        import statsmodels  # noqa: F401  (not every claim needs it, but whoever lacks it should hear so at once)
+
+        from ropescope.evidence.claim_report import claim_report, ledger_report, list_report
+        from ropescope.evidence.evidence import Evidence
+        from ropescope.evidence.ledger import recompute
+        from ropescope.evidence.registry import claims as known
+        from ropescope.evidence.registry import find_claim
 
     asked = [find_claim(one) for one in dict.fromkeys(ids or ())] or list(known().values())
     if listing:
@@ -74,3 +83,13 @@ def claims(
         one = len(asked) == 1
         report = claim_report(entries[0], evidence.origin) if one else ledger_report(entries, evidence.origin)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"Recomputing the evidence needs {(error.name or 'a package').partition('.')[0]}: pip install 'ropescope[evidence]'."
+        ) from error

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
-from ropescope.evidence.cells import Kind, read_csv
+from ropescope.evidence.cells import Kind, read_csv, write_csv
 from ropescope.evidence.raw import RawFiles
 
 Rows = tuple[dict[str, Any], ...]
@@ -36,7 +36,8 @@ class Extract:
 
     def from_raw(self, raw: RawFiles) -> Rows:
         """The rows taken from raw files. Raises SourceError or FormatError for a file that cannot be read."""
-        return tuple({name: row[name] for name in self.columns} for row in self.take(raw))
+        # By way of the text, so that a whole number in a raw file has the type that the shipped one has.
+        return read_csv(self.columns, write_csv(self.columns, self.take(raw), ""), self.name)
 
 
 _EXTRACTS: dict[str, Extract] = {}

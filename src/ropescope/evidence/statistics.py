@@ -27,6 +27,8 @@ RESAMPLES = 2000
 SEED = 20260418
 LEVEL = 0.95
 MOST_UNDEFINED = 0.05
+LEAST_FREEDOM = 1e-9
+"""An observation whose leverage comes this near to 1 is fitted exactly, whatever it is."""
 
 
 def cluster_interval(statistic: Statistic, clusters: Sequence[str], *arrays: ArrayLike) -> tuple[float, float]:
@@ -131,8 +133,8 @@ class Regression:
     n: int
     r2: float
     r2_adjusted: float
-    r2_left_out: float
-    """1 − PRESS / Σ(y − ȳ)²: each observation predicted from the others."""
+    r2_left_out: float | None
+    """1 − PRESS / Σ(y − ȳ)², each observation predicted from the others; None where one alone fixes a coefficient."""
     f_p: float
 
 
@@ -149,7 +151,8 @@ def regress(y: ArrayLike, **regressors: ArrayLike) -> Regression:
     if len(values) < len(names) + 2:
         raise EvidenceError(f"{len(values)} observations are too few for {len(names)} coefficients.")
     fit: Any = sm.OLS(values, design).fit()
-    left_out = fit.resid / (1 - fit.get_influence().hat_matrix_diag)
+    free = 1 - fit.get_influence().hat_matrix_diag
+    left_out = fit.resid / free if free.min() > LEAST_FREEDOM else None
     return Regression(
         names=names,
         coefficients=tuple(map(float, fit.params)),
@@ -159,7 +162,7 @@ def regress(y: ArrayLike, **regressors: ArrayLike) -> Regression:
         n=len(values),
         r2=float(fit.rsquared),
         r2_adjusted=float(fit.rsquared_adj),
-        r2_left_out=float(1 - (left_out**2).sum() / ((values - values.mean()) ** 2).sum()),
+        r2_left_out=None if left_out is None else r2_of_prediction(values, values - left_out),
         f_p=float(fit.f_pvalue),
     )
 
