@@ -38,6 +38,12 @@ def test_power_against_exponential(finding):
     assert [row[1] for row in found.tables[0].rows] == [22, 0, 21, 4, 8]
     assert [row[2] for row in found.tables[0].rows] == [38, 0, 1, 15, 2]
     assert "beats it in 25 of 55" in found.reason
+    # The audit lets the cutoff rise and finds it ahead in 36; held to cut, it is ahead in few.
+    assert facts["the same if the cutoff may also rise"].value == 36
+    assert facts["power with cutoff ahead of power by BIC, d ≥ 30"].value == 13
+    bent = found.tables[1].rows
+    assert (sum(row[1] for row in bent), sum(row[2] for row in bent)) == (55, 56)
+    assert {row[0]: row[1:] for row in bent}["exponential e^(−λd)"] == (0, 0)
 
 
 def test_variation_over_layers(finding):

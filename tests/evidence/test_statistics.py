@@ -7,6 +7,7 @@ from scipy import stats
 from ropescope.errors import EvidenceError
 from ropescope.evidence.statistics import (
     aicc,
+    bic,
     cluster_interval,
     correlation,
     others_mean,
@@ -93,3 +94,29 @@ def test_aicc_by_hand():
     # n = 7, one slope and an intercept: k = 3 with the variance, correction 2·3·4/3 = 8.
     assert aicc(0.7, 7, 2) == pytest.approx(7 * np.log(0.1) + 6 + 8)
     assert aicc(0.7, 4, 2) == float("inf")
+
+
+def test_bic_by_hand():
+    assert bic(0.7, 7, 2) == pytest.approx(7 * np.log(0.1) + 3 * np.log(7))
+
+
+def test_clusters_make_errors_robust_and_are_left_out_whole():
+    import statsmodels.api as sm
+
+    models = [f"m{i // 2}" for i in range(24)]
+    shared = np.repeat(RNG.normal(size=12), 2)
+    x = np.repeat(RNG.normal(size=12), 2)
+    y = 0.3 * x + shared + 0.1 * RNG.normal(size=24)
+    fit = regress(y, models, x=x)
+    design = sm.add_constant(x)
+    groups = np.arange(24) // 2
+    robust = sm.OLS(y, design).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+    assert fit.standard_errors == pytest.approx(tuple(robust.bse))
+    assert fit.standard_errors[1] > 1.2 * regress(y, x=x).standard_errors[1], "two measurements of a model are not two"
+    predicted = np.empty(24)
+    for i in range(12):
+        out = groups == i
+        predicted[out] = design[out] @ np.linalg.lstsq(design[~out], y[~out], rcond=None)[0]
+    assert fit.r2_left_out == pytest.approx(r2_of_prediction(y, predicted))
+    alone = (groups == 3).astype(float)
+    assert regress(y, models, x=x, alone=alone).r2_left_out is None

@@ -121,6 +121,11 @@ def aicc(residual_sum_of_squares: float, n: int, parameters: int) -> float:
     return float(n * np.log(residual_sum_of_squares / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
 
 
+def bic(residual_sum_of_squares: float, n: int, parameters: int) -> float:
+    """Schwarz's criterion for least squares; `parameters` without the variance. (Schwarz 1978, Ann. Stat. 6(2).)"""
+    return float(n * np.log(residual_sum_of_squares / n) + (parameters + 1) * np.log(n))
+
+
 @dataclass(frozen=True, slots=True)
 class Regression:
     """Ordinary least squares with an intercept. Each coefficient with its 95 % t interval and p, in the order given."""
@@ -134,14 +139,15 @@ class Regression:
     r2: float
     r2_adjusted: float
     r2_left_out: float | None
-    """1 − PRESS / Σ(y − ȳ)², each observation predicted from the others; None where one alone fixes a coefficient."""
+    """1 − PRESS / Σ(y − ȳ)², each cluster predicted from the others; None where one alone fixes a coefficient."""
     f_p: float
 
 
-def regress(y: ArrayLike, **regressors: ArrayLike) -> Regression:
+def regress(y: ArrayLike, clusters: Sequence[str] | None = None, /, **regressors: ArrayLike) -> Regression:
     """Least squares of y on the named regressors and an intercept (statsmodels).
 
-    Raises EvidenceError where there are not two observations more than coefficients.
+    With `clusters` the errors are robust to what the observations of a cluster share (Liang and Zeger 1986, Biometrika
+    73(1)), and whole clusters are left out. Raises EvidenceError where there are not two observations more than coefficients.
     """
     import statsmodels.api as sm
 
@@ -150,9 +156,18 @@ def regress(y: ArrayLike, **regressors: ArrayLike) -> Regression:
     values = np.asarray(y, dtype=np.float64)
     if len(values) < len(names) + 2:
         raise EvidenceError(f"{len(values)} observations are too few for {len(names)} coefficients.")
-    fit: Any = sm.OLS(values, design).fit()
-    free = 1 - fit.get_influence().hat_matrix_diag
-    left_out = fit.resid / free if free.min() > LEAST_FREEDOM else None
+    model: Any = sm.OLS(values, design)
+    if clusters is None:
+        fit = model.fit()
+        free = 1 - fit.get_influence().hat_matrix_diag
+        predicted = values - fit.resid / free if free.min() > LEAST_FREEDOM else None
+    else:
+        members = _members(clusters)
+        groups = np.empty(len(values), dtype=np.int64)
+        for i, rows in enumerate(members):
+            groups[rows] = i
+        fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+        predicted = _from_the_others(values, design, members)
     return Regression(
         names=names,
         coefficients=tuple(map(float, fit.params)),
@@ -162,9 +177,22 @@ def regress(y: ArrayLike, **regressors: ArrayLike) -> Regression:
         n=len(values),
         r2=float(fit.rsquared),
         r2_adjusted=float(fit.rsquared_adj),
-        r2_left_out=None if left_out is None else r2_of_prediction(values, values - left_out),
+        r2_left_out=None if predicted is None else r2_of_prediction(values, predicted),
         f_p=float(fit.f_pvalue),
     )
+
+
+def _from_the_others(values: Array, design: Array, members: Sequence[NDArray[np.int64]]) -> Array | None:
+    """Each cluster's observations as the fit to the other clusters foretells them; None where that fit is not unique."""
+    predicted = np.empty_like(values)
+    for rows in members:
+        kept = np.ones(len(values), dtype=bool)
+        kept[rows] = False
+        coefficients, _, rank, _ = np.linalg.lstsq(design[kept], values[kept], rcond=None)
+        if rank < design.shape[1]:
+            return None
+        predicted[rows] = design[rows] @ coefficients
+    return predicted
 
 
 def _members(clusters: Sequence[str]) -> list[NDArray[np.int64]]:
