@@ -76,7 +76,13 @@ class RawFiles:
 
 
 @cache
-def published_digests() -> dict[str, str]:
-    """SHA-256 of every raw file that a shipped table was compiled from, by its name."""
+def manifest() -> tuple[dict[str, Any], ...]:
+    """Every raw file that a shipped table was compiled from: its name, size and SHA-256."""
     text = files("ropescope.evidence").joinpath("data", "raw_files.csv").read_text(encoding="utf-8")
-    return {row["file"]: row["sha256"] for row in read_csv(MANIFEST_COLUMNS, text, "raw_files")}
+    return read_csv(MANIFEST_COLUMNS, text, "raw_files")
+
+
+@cache
+def published_digests() -> dict[str, str]:
+    """SHA-256 of those files by their names."""
+    return {row["file"]: row["sha256"] for row in manifest()}
