@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,14 @@ from ropescope.evidence.measurement import Measurement
 from ropescope.evidence.registry import claim
 from ropescope.evidence.statistics import Regression, regress
 from ropescope.report.report import Column, Fact, Scalar, Table
-from ropescope.theory.decomposition import GQA_SHIFT, INDUCTION_PARAMETERS, INDUCTION_SHIFT, SWA_SHIFT
+from ropescope.theory.decomposition import (
+    GQA_SHIFT,
+    IMPRINT_SLOPE,
+    INDUCTION_PARAMETERS,
+    INDUCTION_SHIFT,
+    INSTRUCT_SHIFT,
+    SWA_SHIFT,
+)
 
 Array = NDArray[np.float64]
 
@@ -22,14 +29,23 @@ HALF_DIGIT = 0.015
 """How far from the published R² still counts as the published specification, which is not stated in full."""
 CIRCULAR = "corpus"
 """γ_text − γ_random, which has the outcome γ_text in it."""
-_NAMES = {
+AXIS_NAMES = {
     "pade": "γ_Padé",
     "corpus": "γ_text − γ_random",
     "gqa": "shared KV heads",
     "swa": "sliding window",
     "induction": "≥ 400 M parameters",
+    "imprint": "log₁₀(P/14 M), random tokens",
+    "text": "text",
+    "instruct": "tuned to instructions",
 }
-_PUBLISHED = {"gqa": GQA_SHIFT, "swa": SWA_SHIFT, "induction": INDUCTION_SHIFT}
+_PUBLISHED = {
+    "gqa": GQA_SHIFT,
+    "swa": SWA_SHIFT,
+    "induction": INDUCTION_SHIFT,
+    "imprint": IMPRINT_SLOPE,
+    "instruct": INSTRUCT_SHIFT,
+}
 
 
 @claim(
@@ -47,7 +63,7 @@ def five_axes(evidence: Evidence) -> Finding:
     text = evidence.panel(corpus="text")
     random = {m.model: m for m in evidence.panel(corpus="random")}
     y = np.array([m.gamma for m in text])
-    axes = _axes(text, random)
+    axes = {**architecture(text), CIRCULAR: np.array([m.gamma - random[m.model].gamma for m in text])}
     full = regress(y, **axes)
     honest = regress(y, **{name: x for name, x in axes.items() if name != CIRCULAR})
     alone = regress(y, corpus=axes[CIRCULAR])
@@ -76,46 +92,48 @@ def five_axes(evidence: Evidence) -> Finding:
         facts=(
             Fact(
                 "circular axis",
-                _NAMES[CIRCULAR],
+                AXIS_NAMES[CIRCULAR],
                 note="the outcome minus another number: R² is 0.5 for independent noise",
             ),
-            *_quality("with it", full),
-            *_quality("without it", honest),
+            *quality("with it", full, "each predicted from the 22 others"),
+            *quality("without it", honest, "each predicted from the 22 others"),
         ),
         tables=(
-            _coefficients("With the circular axis", full),
-            _coefficients("Without the circular axis", honest),
+            coefficients("With the circular axis", full),
+            coefficients("Without the circular axis", honest),
             _windows(text, axes, y),
         ),
     )
 
 
-def _axes(text: Sequence[Measurement], random: dict[str, Measurement]) -> dict[str, Array]:
-    facts = [m.facts for m in text]
+def architecture(panel: Sequence[Measurement]) -> dict[str, Array]:
+    """The axes that the config gives: γ_Padé, shared KV heads, a sliding window, 400 M parameters or more."""
+    facts = [m.facts for m in panel]
     return {
-        "pade": np.array([m.pade() for m in text], dtype=np.float64),
-        "corpus": np.array([m.gamma - random[m.model].gamma for m in text]),
+        "pade": np.array([m.pade() for m in panel], dtype=np.float64),
         "gqa": np.array([f.grouped_query for f in facts], dtype=np.float64),
         "swa": np.array([f.sliding_window for f in facts], dtype=np.float64),
         "induction": np.array([f.parameters_millions * 1e6 >= INDUCTION_PARAMETERS for f in facts], dtype=np.float64),
     }
 
 
-def _quality(name: str, fit: Regression) -> tuple[Fact, ...]:
+def quality(name: str, fit: Regression, left_out_by: str) -> tuple[Fact, ...]:
+    """R² of a fit as it stands and on what was left out."""
     return (
         Fact(f"R² {name}", fit.r2, note=f"adjusted {fit.r2_adjusted:.3f}, F test p = {fit.f_p:.3f}"),
-        Fact(f"R² on models left out, {name}", fit.r2_left_out, note="each predicted from the 22 others"),
+        Fact(f"R² on models left out, {name}", fit.r2_left_out, note=left_out_by),
     )
 
 
-def _coefficients(title: str, fit: Regression) -> Table:
-    rows: list[tuple[Scalar, ...]] = [
-        (_NAMES[name], _PUBLISHED.get(name), fit.coefficients[i], *fit.intervals[i], fit.p_values[i])
-        for i, name in enumerate(fit.names)
-        if name != "intercept"
-    ]
+def coefficients(title: str, fit: Regression, too_few: Collection[str] = (), note: str = "") -> Table:
+    """A line an axis, beside the published coefficient. The axes `too_few` have no interval."""
+    rows: list[tuple[Scalar, ...]] = []
+    for i, name in enumerate(fit.names):
+        if name != "intercept":
+            rest = (None, None, None) if name in too_few else (*fit.intervals[i], fit.p_values[i])
+            rows.append((AXIS_NAMES[name], _PUBLISHED.get(name), fit.coefficients[i], *rest))
     numbers = ("published", "coefficient", "low", "high", "p")
-    return Table(title, (Column("axis"), *(Column(name, format=".3f") for name in numbers)), tuple(rows))
+    return Table(title, (Column("axis"), *(Column(name, format=".3f") for name in numbers)), tuple(rows), note=note)
 
 
 def _windows(text: Sequence[Measurement], axes: dict[str, Array], y: Array) -> Table:
