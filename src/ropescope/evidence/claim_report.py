@@ -119,7 +119,8 @@ def _facts(claim: Claim, finding: Finding, origin: str) -> tuple[Fact, ...]:
             f"{finding.quantity}, recomputed",
             finding.value,
             finding.unit,
-            basis="published",
+            # A claim that reads no table is recomputed from formulas alone.
+            basis="published" if claim.tables else "formula",
             source=f"from {finding.n}",
             interval=finding.interval,
             note=finding.interval_by,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def window_predicts_knee(evidence: Evidence) -> Finding:
                         _exact(row),
                         row["knee"],
                         int(row["windows"][int(np.argmin(row["perplexity"]))]),
-                        _change(row, row["window_published"]),
+                        perplexity_change(row, row["window_published"]),
                     )
                     for row in rows
                 ),
@@ -105,11 +106,11 @@ def window_predicts_knee(evidence: Evidence) -> Finding:
 def window_is_free(evidence: Evidence) -> Finding:
     """How many models in the zone lose nothing at D_f, and how many lose nothing at a window chosen without γ."""
     rows = evidence.table("kv_windows")
-    zone = [row for row in rows if ZONE[0] <= row["gamma"] <= ZONE[1]]
-    free = [row for row in zone if _change(row, row["window_published"]) <= 0]
-    worst = max(zone, key=lambda row: _change(row, row["window_published"]))
-    fixed = {size: sum(_change(row, size) <= 0 for row in zone) for size in (1024, 1280, 1536)}
-    everywhere = {size: sum(_change(row, size) <= 0 for row in rows) for size in (1280, 1536)}
+    zone = in_zone(rows)
+    free = [row for row in zone if perplexity_change(row, row["window_published"]) <= 0]
+    worst = max(zone, key=lambda row: perplexity_change(row, row["window_published"]))
+    fixed = {size: sum(perplexity_change(row, size) <= 0 for row in zone) for size in (1024, 1280, 1536)}
+    everywhere = {size: sum(perplexity_change(row, size) <= 0 for row in rows) for size in (1280, 1536)}
     return Finding(
         quantity="models in the zone without loss at D_f",
         value=len(free),
@@ -120,13 +121,13 @@ def window_is_free(evidence: Evidence) -> Finding:
         verdict="reproduced" if len(free) == len(zone) else "not reproduced",
         reason=(
             f"{len(free)} of {len(zone)} models in the zone lose nothing, {worst['model'].rpartition('/')[2]} loses "
-            f"{_change(worst, worst['window_published']):.2f}, and a fixed window of 1,280 or 1,536 loses nothing in "
+            f"{perplexity_change(worst, worst['window_published']):.2f}, and a fixed window of 1,280 or 1,536 loses nothing in "
             f"{everywhere[1280]} and {everywhere[1536]} of all {len(rows)}."
         ),
         facts=tuple(
             Fact(
                 f"ΔPPL of {row['model'].rpartition('/')[2]}",
-                _change(row, row["window_published"]),
+                perplexity_change(row, row["window_published"]),
                 note=f"γ = {row['gamma']}",
             )
             for row in zone
@@ -134,11 +135,16 @@ def window_is_free(evidence: Evidence) -> Finding:
     )
 
 
+def in_zone(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The models to which the published recipe applies."""
+    return [row for row in rows if ZONE[0] <= row["gamma"] <= ZONE[1]]
+
+
 def _exact(row: dict[str, Any]) -> int:
     return compression_window(row["gamma"], row["context"], row["fraction"])
 
 
-def _change(row: dict[str, Any], window: int) -> float:
+def perplexity_change(row: dict[str, Any], window: int) -> float:
     """Perplexity at a window of the sweep less that of the whole context."""
     at = dict(zip(row["windows"], row["perplexity"], strict=True))
     return float(at[window] - at[row["context"]])
