@@ -30,6 +30,14 @@ def test_one_claim_and_several():
     assert two["counts"]["reproduced"] == 1
 
 
+def test_progress_is_told_on_stderr_and_only_to_a_person(monkeypatch):
+    assert _run("claims", "C1b", "C2").stderr == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal then
+    told = _run("claims", "C1b", "C2")
+    assert "Recomputing C2" in told.stderr and "1/2" in told.stderr and "Recomputing" not in told.stdout
+    assert _run("claims", "C1b", "C2", "--json").stderr == ""
+
+
 def test_a_page_and_a_figure(tmp_path):
     pytest.importorskip("vl_convert")
     page, picture = tmp_path / "claims.html", tmp_path / "claims.svg"

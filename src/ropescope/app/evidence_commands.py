@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ropescope.app.options import Figures, Html, Json
 from ropescope.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from ropescope.evidence.claim import Claim
 
 Data = Annotated[
     Path | None,
@@ -79,10 +82,37 @@ def claims(
         report = list_report(asked)
     else:
         evidence = Evidence(data)
-        entries = recompute(asked, evidence)
+        with _progress(len(asked), quiet=as_json) as tell:
+            entries = recompute(asked, evidence, tell)
         one = len(asked) == 1
         report = claim_report(entries[0], evidence.origin) if one else ledger_report(entries, evidence.origin)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+@contextmanager
+def _progress(count: int, *, quiet: bool) -> Iterator[Callable[[Claim], None]]:
+    """A bar on stderr that names the claim being recomputed, when a person is looking; nothing when `quiet`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("Reading the measurements", total=count)
+        started = 0
+
+        def tell(claim: Claim) -> None:
+            nonlocal started
+            bar.update(task, description=f"Recomputing {claim.id}", completed=started)
+            started += 1
+
+        yield tell
 
 
 @contextmanager

@@ -1,22 +1,11 @@
-"""Pictures of the claims: one number beside its rivals, and the whole ledger by verdict."""
+"""A claim as a picture: its number beside its rivals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from ropescope.evidence.claim import VERDICTS, Claim, Finding
-from ropescope.evidence.ledger import Entry
+from ropescope.evidence.claim import Claim, Finding
 from ropescope.report.report import Figure
-
-_COLOURS = {
-    "reproduced": "#009E73",
-    "reproduced under a filter": "#E69F00",
-    "not reproduced": "#D55E00",
-    "not testable from public data": "#5B5B5B",
-    "true by definition": "#56B4E9",
-}
-_PER_ROW = 12
 
 
 def finding_figure(claim: Claim, finding: Finding) -> Figure | None:
@@ -77,61 +66,6 @@ def finding_figure(claim: Claim, finding: Finding) -> Figure | None:
     }
     bars = " Bars: 95 % intervals." if any("low" in row for row in rows) else ""
     return Figure(f"claim-{claim.id.lower()}", f"{claim.id}: {finding.verdict}", spec, f"{claim.statement}{bars}")
-
-
-def ledger_figure(entries: Sequence[Entry]) -> Figure:
-    """A tile a claim, gathered by verdict."""
-    cells: list[dict[str, Any]] = []
-    line = 0
-    lines: list[dict[str, Any]] = []
-    for verdict in VERDICTS:
-        ids = [e.claim.id for e in entries if e.finding is not None and e.finding.verdict == verdict]
-        if not ids:
-            continue
-        lines.append({"y": line, "verdict": f"{verdict} ({len(ids)})"})
-        cells += [
-            {"x": i % _PER_ROW, "y": line + i // _PER_ROW, "id": id, "verdict": verdict} for i, id in enumerate(ids)
-        ]
-        line += 1 + (len(ids) - 1) // _PER_ROW
-    order = list(range(line))
-    y = {"field": "y", "type": "ordinal", "sort": order, "axis": None}
-    x = {"field": "x", "type": "ordinal", "sort": list(range(_PER_ROW)), "axis": None}
-    spec = {
-        "hconcat": [
-            {
-                "data": {"values": lines},
-                "width": 230,
-                "height": {"step": 36},
-                "mark": {"type": "text", "align": "right", "fontSize": 13, "x": 226},
-                "encoding": {"y": {**y, "scale": {"domain": order}}, "text": {"field": "verdict"}},
-            },
-            {
-                "data": {"values": cells},
-                "width": {"step": 44},
-                "height": {"step": 36},
-                "layer": [
-                    {
-                        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 2},
-                        "encoding": {
-                            "color": {
-                                "field": "verdict",
-                                "type": "nominal",
-                                "legend": None,
-                                "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())},
-                            }
-                        },
-                    },
-                    {
-                        "mark": {"type": "text", "fontSize": 12, "color": "#ffffff", "fontWeight": 600},
-                        "encoding": {"text": {"field": "id"}},
-                    },
-                ],
-                "encoding": {"x": x, "y": {**y, "scale": {"domain": order}}},
-            },
-        ],
-        "spacing": 6,
-    }
-    return Figure("ledger", "What became of the published claims", spec, "Each tile is a claim, by its number.")
 
 
 def _ends(interval: tuple[float, float] | None) -> dict[str, float]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ropescope.evidence.claim import VERDICTS, Claim, Finding
-from ropescope.evidence.claim_figures import finding_figure, ledger_figure
+from ropescope.evidence.claim_figures import finding_figure
 from ropescope.evidence.ledger import Entry
+from ropescope.evidence.ledger_figure import ledger_figure
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
 from ropescope.report.report import Column, Fact, Report, Scalar, Table
