@@ -131,9 +131,9 @@ def test_boundary(finding):
 
 def test_soft_decay(finding):
     found = finding("F17")
-    rows = {row[0]: row for row in found.tables[0].rows}
-    assert [row[1] for row in rows.values()] == ["hard", "soft", "soft"]
-    assert [row[6] for row in rows.values()] == pytest.approx([0.056, -0.230, -0.0116], abs=5e-4)
+    assert (found.value, found.published) == (1, 2)
+    assert [fact.value for fact in found.facts] == pytest.approx([0.056, -0.230, -0.0116], abs=5e-4)
+    assert "in pythia-2.8b by 0.2 standard errors, where no cut is best." in found.reason
 
 
 def test_amplitude(finding):

@@ -97,11 +97,9 @@ def test_the_untrained_model_is_uniform_attention(finding):
     assert [row[4] for row in found.tables[0].rows] == pytest.approx([59.24, 59.44], abs=0.005)
 
 
-def test_shares_and_tuning(finding):
+def test_share_above_one(finding):
     found = finding("P2-phase-share")
     assert found.value == pytest.approx(100 * 10 / 32) and found.baselines[0].value == pytest.approx(100 * 12 / 32)
-    found = finding("P2-instruct")
-    assert found.value == pytest.approx((0.0145 - 0.0823 - 0.00646529504425053) / 3, abs=1e-9)
 
 
 def test_entropy_gap_and_identities(finding):

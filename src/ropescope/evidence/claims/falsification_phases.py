@@ -128,7 +128,7 @@ def high_difference_means_windows(evidence: Evidence) -> Finding:
 # C19 asks whether tuning moves γ at all; this entry is a bound.
 @claim(
     "F14",
-    subject="training",
+    subject="changed weights",
     statement="Tuning to instructions moves the exponent by at most 0.072.",
     published_in="falsification ledger, F14: partial (n = 8, by recipe)",
     data="exponents of three base models and of their instruct versions; the published measurements of the same base models",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma as gamma_function
-from scipy.stats import binomtest
 
 from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.needles import THETA, ends_between, scored_runs, short_name
 from ropescope.evidence.registry import claim
 from ropescope.evidence.statistics import (
     SEED,
@@ -30,9 +30,7 @@ Array = NDArray[np.float64]
 
 SUBSET = 9
 DRAWS = 20_000
-THETA = 10_000.0
-"""The base of every model of the retrieval runs."""
-CHANCE_LEVEL = 0.05
+PUBLISHED_MODEL = "EleutherAI/pythia-70m"
 
 
 @claim(
@@ -103,23 +101,23 @@ def mean_error_of_phase_a(evidence: Evidence) -> Finding:
 )
 def horizon_to_one_per_cent(evidence: Evidence) -> Finding:
     """How far 2 d_h can be from where retrieval ends, given the lengths that were tried, in each model."""
-    runs = [r for r in evidence.table("needle_retrieval") if r["task"] == "scored" and r["alpha"] == 1]
+    runs = {model: arms[1.0] for model, arms in scored_runs(evidence).items()}
     rows = []
-    for run in runs:
-        last, first = _bracket(run)
+    for model, run in runs.items():
+        last, first = ends_between(run)
         foretold = niah_ceiling(THETA, run["gamma"])
-        rows.append((run["model"].rpartition("/")[2], run["gamma"], foretold, last, first, last < foretold <= first))
-    name, _, foretold, last, first, _ = next(row for row in rows if row[0] == "pythia-70m")
+        rows.append((short_name(model), run["gamma"], foretold, last, first, last < foretold <= first))
+    name, _, foretold, last, first, _ = next(row for row in rows if row[0] == short_name(PUBLISHED_MODEL))
     hits = sum(row[-1] for row in rows)
     fine = all(first < 1.01 * last for *_, last, first, _ in rows)
-    trained = runs[0]["context_length"]
+    trained, trials = (runs[PUBLISHED_MODEL][key] for key in ("context_length", "trials"))
     multiples = {f"{k:g} times the trained length": k * trained for k in (1.5, 2)}
     return Finding(
         quantity=f"2 d_h over the first length that fails, {name}",
         value=foretold / first,
         interval_by=f"none: where retrieval ends is known to between {last:,} and {first:,}",
         published=4078 / 4096,
-        n=f"{len(rows)} models of one family, {runs[0]['trials']} needles a length",
+        n=f"{len(rows)} models of one family, {trials} needles a length",
         baselines=tuple(Baseline(text, length / first) for text, length in multiples.items()),
         verdict="reproduced" if hits == len(rows) and fine else "not reproduced",
         reason=(
@@ -265,18 +263,6 @@ def _errors(panel: Sequence[Measurement]) -> Array:
 def _best(errors: Array) -> float:
     """Mean of the nine smallest."""
     return float(np.sort(errors)[:SUBSET].mean())
-
-
-def _bracket(run: dict[str, object]) -> tuple[int, int]:
-    """The last length at which more needles are found than by chance, and the first at which no more are."""
-    lengths, correct = run["lengths"], run["correct"]
-    assert isinstance(lengths, tuple) and isinstance(correct, tuple)
-    lost = [
-        binomtest(int(found), run["trials"], run["chance"], alternative="greater").pvalue > CHANCE_LEVEL
-        for found in correct
-    ]
-    at = lost.index(True)
-    return int(lengths[at - 1]), int(lengths[at])
 
 
 def _amplitude(m: Measurement) -> float:

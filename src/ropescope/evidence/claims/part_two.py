@@ -1,4 +1,4 @@
-"""Claims of Part II on phases, tuning, entropy and identities."""
+"""Claims of Part II on phases, entropy and identities that no other file has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.registry import claim
 from ropescope.evidence.statistics import cluster_interval, regress
 from ropescope.report.report import Column, Fact, Table
-from ropescope.theory.decomposition import INSTRUCT_SHIFT
 from ropescope.theory.exponents import identities
 from ropescope.theory.horizons import cardy_entropy_gap, pade_deviation_index
 
@@ -22,7 +21,7 @@ IDENTITIES = 15
 
 @claim(
     "P2-phase-share",
-    subject="phases",
+    subject="spread of exponents",
     statement="About 36 % of the measured language models sit at γ ≥ 1 on text, the Hagedorn zone.",
     published_in="Part II, abstract (bimodal phase structure)",
     data="attention by distance of the published measurements",
@@ -63,46 +62,6 @@ def share_above_one(evidence: Evidence) -> Finding:
                 "models with shared KV heads among those at γ ≥ 1",
                 sum(m.facts.grouped_query for m in panel if m.gamma >= 1),
             ),
-        ),
-    )
-
-
-@claim(
-    "P2-instruct",
-    subject="training",
-    statement="Tuning to instructions lowers the exponent by 0.10.",
-    published_in="Part II, §28.3 (n = 3, p = 0.06)",
-    data="exponents of three base models and of their instruct versions",
-    filter="none",
-    formula="mean of γ_instruct − γ_base",
-    verdict_rule="reproduced if it falls in every pair and by nearer 0.10 than 0 on average",
-    tables=("tuned_pairs",),
-)
-def instruct_offset(evidence: Evidence) -> Finding:
-    """The mean change, and the change in each pair."""
-    rows = evidence.table("tuned_pairs")
-    change = np.array([row["gamma_instruct"] - row["gamma_base"] for row in rows])
-    falls = int((change < 0).sum())
-    holds = falls == len(change) and change.mean() < INSTRUCT_SHIFT / 2
-    return Finding(
-        quantity="mean change of γ by instruction tuning",
-        value=float(change.mean()),
-        published=INSTRUCT_SHIFT,
-        n=f"{len(rows)} pairs",
-        interval_by=f"none: {len(rows)} pairs; their standard deviation is {change.std(ddof=1):.3f}",
-        baselines=(Baseline("no change", 0.0), Baseline("median of the pairs", float(np.median(change)))),
-        verdict="reproduced" if holds else "not reproduced",
-        reason=(
-            f"γ falls in {falls} of {len(rows)} pairs ({', '.join(f'{c:+.3f}' for c in change)}), by {abs(change.mean()):.3f} "
-            f"on average, which is less than the {change.std(ddof=1):.3f} by which the pairs scatter."
-        ),
-        facts=tuple(
-            Fact(
-                row["base"].rpartition("/")[2],
-                float(delta),
-                note=f"R² {row['r2_base']:.3f} and {row['r2_instruct']:.3f}",
-            )
-            for row, delta in zip(rows, change, strict=True)
         ),
     )
 

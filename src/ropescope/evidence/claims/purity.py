@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 # C11 is the slope itself; this is how near single models come to the line with that slope.
 @claim(
     "P2-purity",
-    subject="imprint",
+    subject="model size",
     statement="On random tokens γ lies within 0.18 of γ_Padé − log10(P/14 M)/(2π): beyond, a model is over- or under-imprinted.",
     published_in="Part II, §28.2 (imprint purity; ± 0.18 as the 95 % interval)",
     data="attention by distance of the published measurements; parameters of the models",
@@ -100,7 +100,7 @@ def imprint_residuals(evidence: Evidence) -> Finding:
 
 @claim(
     "P2-random-init",
-    subject="imprint",
+    subject="model size",
     statement="Models with random weights have no imprint: Pythia-70M, -410M and -1B do not differ (p = 0.44).",
     published_in="Part II, abstract (random-init falsifier)",
     data="none of the three; the nearest is Pythia-1B after its first training step, measured twice",

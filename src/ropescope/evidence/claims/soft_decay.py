@@ -30,9 +30,9 @@ CLEAR = 2.0
 def soft_against_hard(evidence: Evidence) -> Finding:
     """The difference in each model with its error, beside what no cut and the window D_f give."""
     rows = evidence.table("soft_decay")
-    right = [row for row in rows if (row["soft_nll"] < row["hard_nll"]) == _called(row)]
-    clear = [row for row in right if abs(_difference(row)) > CLEAR * _error(row)]
-    useless = [row for row in rows if _called(row) and row["soft_nll"] >= row["none_nll"]]
+    right = [row for row in rows if (row["soft_nll"] < row["hard_nll"]) == called_for(row)]
+    clear = [row for row in right if abs(difference(row)) > CLEAR * difference_error(row)]
+    useless = [row for row in rows if called_for(row) and row["soft_nll"] >= row["none_nll"]]
     worse = f", and in {' and '.join(map(_short, useless))} soft decay is worse than no cut at all" if useless else ""
     if len(clear) == len(rows) and not useless:
         verdict: Verdict = "reproduced"
@@ -70,11 +70,11 @@ def soft_against_hard(evidence: Evidence) -> Finding:
                     (
                         _short(row),
                         row["horizon"],
-                        "soft" if _called(row) else "hard",
-                        *(row[f"{name}_nll"] for name in _MODES),
-                        _difference(row),
-                        _error(row),
-                        _best(row),
+                        "soft" if called_for(row) else "hard",
+                        *(row[f"{name}_nll"] for name in MODES),
+                        difference(row),
+                        difference_error(row),
+                        best_mode(row),
                     )
                     for row in rows
                 ),
@@ -85,24 +85,27 @@ def soft_against_hard(evidence: Evidence) -> Finding:
     )
 
 
-_MODES = {"none": "no cut", "hard": "hard", "soft": "soft", "window": "window D_f"}
+MODES = {"none": "no cut", "hard": "hard", "soft": "soft", "window": "window D_f"}
 
 
-def _called(row: dict[str, Any]) -> bool:
+def called_for(row: dict[str, Any]) -> bool:
     """Whether the rule calls for soft decay."""
     return soft_decay_regime(row["horizon"], row["context_length"]) != "hard-cutoff"
 
 
-def _difference(row: dict[str, Any]) -> float:
+def difference(row: dict[str, Any]) -> float:
+    """nll of soft decay less that of the hard cut-off, in nats."""
     return float(row["soft_nll"] - row["hard_nll"])
 
 
-def _error(row: dict[str, Any]) -> float:
+def difference_error(row: dict[str, Any]) -> float:
+    """Its standard error, the chunks of the two taken as independent."""
     return sqrt((row["soft_sd"] ** 2 + row["hard_sd"] ** 2) / row["chunks"])
 
 
-def _best(row: dict[str, Any]) -> str:
-    return _MODES[min(_MODES, key=lambda name: row[f"{name}_nll"])]
+def best_mode(row: dict[str, Any]) -> str:
+    """What has the least nll, in words."""
+    return MODES[min(MODES, key=lambda name: row[f"{name}_nll"])]
 
 
 def _short(row: dict[str, Any]) -> str:
