@@ -10,6 +10,7 @@ import typer
 
 from ropescope import __version__
 from ropescope.app.atlas_command import atlas
+from ropescope.app.evidence_commands import claims, panel
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
@@ -60,6 +61,8 @@ app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
 # The evidence.
+app.command("claims")(claims)
+app.command("panel")(panel)
 app.command("evidence")(evidence)
 app.add_typer(atlas, name="atlas")
 
