@@ -6,7 +6,6 @@ from typing import Any
 
 from ropescope.checks.serving.devices import find_device
 from ropescope.checks.serving.engines import find_engine
-
 from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from ropescope.checks.serving.devices import devices
-from ropescope.checks.serving.engines import ENGINES
 from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
 from serving_ways import way
 
 from ropescope.checks.fit import fit, longest_context, rescues, splits
 from ropescope.checks.fit_report import fit_report, gpu_report
+from ropescope.checks.serving.devices import devices
+from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.memory import fits
 from ropescope.checks.serving.serving import Serving, split_problem
 from ropescope.report.figure import svg

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ropescope.checks.serving.commands import Settings, command
-from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
 from serving_models import gemma_27b, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
 from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.serving.commands import Settings, command
+from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ropescope.checks.serving.engines import ENGINES
-from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
 from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
 from serving_ways import way
 
+from ropescope.checks.serving.engines import ENGINES
+from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
 from ropescope.errors import DomainError

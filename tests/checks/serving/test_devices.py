@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 
 import pytest
-from ropescope.checks.serving.devices import GB, GIB, _plain, _rows, devices, find_device, read_size
 
+from ropescope.checks.serving.devices import GB, GIB, _plain, _rows, devices, find_device, read_size
 from ropescope.errors import DomainError
 
 

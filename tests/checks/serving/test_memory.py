@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ropescope.checks.serving.cache import device_cache_bytes, held_tokens
-from ropescope.checks.serving.devices import devices
-from ropescope.checks.serving.engines import ENGINES, engine_default, find_engine
-from ropescope.checks.serving.precisions import weight_size
 from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
 from serving_ways import way
 
+from ropescope.checks.serving.cache import device_cache_bytes, held_tokens
+from ropescope.checks.serving.devices import devices
+from ropescope.checks.serving.engines import ENGINES, engine_default, find_engine
 from ropescope.checks.serving.memory import budget, demand, device_weight_bytes, sglang_reserve_bytes
+from ropescope.checks.serving.precisions import weight_size
 from ropescope.checks.serving.serving import Serving, split_problem
 from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache
@@ -208,7 +208,6 @@ def test_a_model_whose_layers_keep_nothing_known_is_refused() -> None:
 
 def test_cache_types_are_among_those_read_from_the_engines() -> None:
     from ropescope.checks.serving.engines import read_flags
-
     from ropescope.models.cache import BLOCK_BYTES
 
     for engine in ENGINES.values():

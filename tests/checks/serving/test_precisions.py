@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
+
 import ropescope.checks.serving.precisions as module
 from ropescope.checks.serving.precisions import (
     compute_kind,
@@ -15,8 +17,6 @@ from ropescope.checks.serving.precisions import (
     read_precision,
     weight_size,
 )
-from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
-
 from ropescope.errors import DomainError
 from ropescope.models.parameters import Quantization
 
