@@ -9,7 +9,7 @@ from typing import Any
 
 from made_profiles import made_profile
 
-from ropescope.evidence.atlas_row import AtlasLayer, AtlasPoint, AtlasRow
+from ropescope.evidence.atlas.row import AtlasLayer, AtlasPoint, AtlasRow
 
 
 def made_row(model: str = "org/model", gamma: float | None = 0.8, half: float | None = 0.05, **more: Any) -> AtlasRow:

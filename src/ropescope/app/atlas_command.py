@@ -33,7 +33,7 @@ def rank(
         context.obj = store
         return
     with _needs_extra():
-        from ropescope.evidence.atlas_report import ranking_report
+        from ropescope.evidence.atlas.report import ranking_report
 
         rows, path = _read(store)
         report = ranking_report(rows, path)
@@ -52,8 +52,8 @@ def add(
     A control that lies beside its profile goes in with it; a measurement that is there already is not added twice.
     """
     with _needs_extra():
-        from ropescope.evidence.atlas_add import add_profiles
-        from ropescope.evidence.atlas_store import default_store
+        from ropescope.evidence.atlas.adding import add_profiles
+        from ropescope.evidence.atlas.store import default_store
 
         report = add_profiles(profiles, store or context.obj or default_store())
     _show(report, None, None, as_json)
@@ -70,7 +70,7 @@ def show(
 ) -> None:
     """Show one model: every reading, its layers, its curves."""
     with _needs_extra():
-        from ropescope.evidence.atlas_show import model_report
+        from ropescope.evidence.atlas.show import model_report
 
         rows, path = _read(store or context.obj)
         report = model_report(rows, model, path)
@@ -85,7 +85,7 @@ def remove(
 ) -> None:
     """Take one profile out again; `atlas show` gives its hash."""
     with _needs_extra():
-        from ropescope.evidence.atlas_add import remove_profile
+        from ropescope.evidence.atlas.adding import remove_profile
 
         rows, path = _read(store or context.obj)
         print(remove_profile(rows, profile, path))
@@ -103,7 +103,7 @@ def export(
 ) -> None:
     """Write a folder that is ready to be a Hub dataset."""
     with _needs_extra():
-        from ropescope.evidence.atlas_export import export_atlas
+        from ropescope.evidence.atlas.exporting import export_atlas
 
         rows, _ = _read(store or context.obj)
         report = export_atlas(rows, folder, licence=licence)
@@ -111,7 +111,7 @@ def export(
 
 
 def _read(store: Path | None) -> tuple[Any, Path]:
-    from ropescope.evidence.atlas_store import default_store, read_atlas
+    from ropescope.evidence.atlas.store import default_store, read_atlas
 
     if store is not None and not store.exists():
         raise FormatError(

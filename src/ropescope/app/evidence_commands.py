@@ -13,7 +13,7 @@ from ropescope.app.options import Figures, Html, Json
 from ropescope.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from ropescope.evidence.claim import Claim
+    from ropescope.evidence.ledger.claim import Claim
 
 Data = Annotated[
     Path | None,
@@ -47,8 +47,8 @@ def panel(
 
     with _needs_extra():
         from ropescope.evidence.evidence import Evidence
-        from ropescope.evidence.panel_filter import Filter
-        from ropescope.evidence.panel_report import panel_report
+        from ropescope.evidence.panel.filter import Filter
+        from ropescope.evidence.panel.report import panel_report
 
     chosen = Filter(model=model, corpus=corpus, positions=positions, family=family, everything=everything)
     show_report(panel_report(Evidence(data), chosen), json=as_json, html=html, figures=tuple(figure or ()))
@@ -71,11 +71,11 @@ def claims(
     with _needs_extra():
         import statsmodels  # noqa: F401  (not every claim needs it, but whoever lacks it should hear so at once)
 
-        from ropescope.evidence.claim_report import claim_report, ledger_report, list_report
         from ropescope.evidence.evidence import Evidence
-        from ropescope.evidence.ledger import recompute
-        from ropescope.evidence.registry import claims as known
-        from ropescope.evidence.registry import find_claim
+        from ropescope.evidence.ledger.recompute import recompute
+        from ropescope.evidence.ledger.registry import claims as known
+        from ropescope.evidence.ledger.registry import find_claim
+        from ropescope.evidence.ledger.report import claim_report, ledger_report, list_report
 
     asked = [find_claim(one) for one in dict.fromkeys(ids or ())] or list(known().values())
     if listing:

@@ -20,7 +20,7 @@ def evidence(
 ) -> None:
     """Show what is published about a model at length: RULER scores, who ran them, and how far they fall."""
     from ropescope.app.show import show_report
-    from ropescope.evidence.published import all_report, evidence_report
+    from ropescope.evidence.ruler.lookup import all_report, evidence_report
 
     report = all_report() if model is None else evidence_report(model)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.evidence.claim import Claim, Finding
     from ropescope.evidence.evidence import Evidence
-    from ropescope.evidence.ledger import recompute
+    from ropescope.evidence.ledger.claim import Claim, Finding
+    from ropescope.evidence.ledger.recompute import recompute
+    from ropescope.evidence.ledger.registry import claims
     from ropescope.evidence.measurement import Measurement
-    from ropescope.evidence.registry import claims
 
 _HOMES = {
-    "Claim": "claim",
+    "Claim": "ledger.claim",
     "Evidence": "evidence",
-    "Finding": "claim",
+    "Finding": "ledger.claim",
     "Measurement": "measurement",
-    "claims": "registry",
-    "recompute": "ledger",
+    "claims": "ledger.registry",
+    "recompute": "ledger.recompute",
 }
 
 __all__ = ["Claim", "Evidence", "Finding", "Measurement", "claims", "recompute"]

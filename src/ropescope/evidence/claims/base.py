@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import t as student
 
-from ropescope.evidence.claim import Baseline, Finding
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import others_mean, regress
+from ropescope.evidence.ledger.claim import Baseline, Finding
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import others_mean, regress
 from ropescope.report.report import Column, Fact, Table
 
 GOOD_FIT = 0.9

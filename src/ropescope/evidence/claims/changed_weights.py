@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence, model_facts
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.measurement import FIT_FROM, Measurement
-from ropescope.evidence.registry import claim
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import INSTRUCT_SHIFT, precision_shift_nf4
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import Regression, regress
 from ropescope.evidence.measurement import Measurement
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import Regression, regress
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import (
     GQA_SHIFT,

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.claims.soft_decay import CLEAR, best_mode, called_for, difference, difference_error
 from ropescope.evidence.claims.windows import in_zone, perplexity_change
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import aicc
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import aicc
 from ropescope.report.report import Column, Fact, Scalar, Table
 
 Array = NDArray[np.float64]

@@ -7,10 +7,10 @@ from math import ceil, log
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import correlation
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import correlation
 from ropescope.report.report import Column, Fact, Table
 
 Array = NDArray[np.float64]

@@ -12,10 +12,10 @@ from math import log
 import numpy as np
 from scipy.stats import fisher_exact, mannwhitneyu
 
-from ropescope.evidence.claim import Baseline, Finding
 from ropescope.evidence.evidence import Evidence
+from ropescope.evidence.ledger.claim import Baseline, Finding
+from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, ModelFacts
-from ropescope.evidence.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decomposition import INDUCTION_PARAMETERS
 

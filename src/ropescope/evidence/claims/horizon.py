@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.needles import THETA, ends_between, scored_runs, short_name
-from ropescope.evidence.registry import claim
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.needles import THETA, ends_between, scored_runs, short_name
+from ropescope.evidence.ledger.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decay import gamma_pade
 from ropescope.theory.horizons import horizon, niah_ceiling

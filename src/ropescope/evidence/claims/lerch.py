@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ropescope.evidence.claim import Baseline, Finding
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import cluster_interval, others_mean
+from ropescope.evidence.ledger.claim import Baseline, Finding
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import cluster_interval, others_mean
 from ropescope.report.report import Column, Table
 
 

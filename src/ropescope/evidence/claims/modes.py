@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import cluster_interval
-from ropescope.evidence.unimodality import dip, dip_p, uniform_dips
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import cluster_interval
+from ropescope.evidence.ledger.unimodality import dip, dip_p, uniform_dips
 from ropescope.report.report import Column, Fact, Figure, Scalar, Table
 
 Array = NDArray[np.float64]

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.measurement import PREDICTED_LENGTH, Measurement
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import (
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import (
     cluster_interval,
     correlation,
     others_mean,
@@ -20,6 +19,7 @@ from ropescope.evidence.statistics import (
     r2_of_prediction,
     regress,
 )
+from ropescope.evidence.measurement import PREDICTED_LENGTH, Measurement
 from ropescope.report.report import Column, Fact, Scalar, Table
 
 Array = NDArray[np.float64]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest, fisher_exact
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence, model_facts
-from ropescope.evidence.needles import THETA, Cell, Run, at_chance, beyond, p_chance, scored_runs, short_name
-from ropescope.evidence.registry import claim
-from ropescope.evidence.retrieval_figure import retrieval_figure
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.needles import THETA, Cell, Run, at_chance, beyond, p_chance, scored_runs, short_name
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.retrieval_figure import retrieval_figure
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha
 

@@ -8,12 +8,11 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.claims.decomposition import CIRCULAR, architecture, coefficients, quality
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.measurement import Measurement
-from ropescope.evidence.registry import claim
-from ropescope.evidence.statistics import (
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.statistics import (
     LEAST_CLUSTERS,
     cluster_interval,
     others_mean,
@@ -21,6 +20,7 @@ from ropescope.evidence.statistics import (
     r2_of_prediction,
     regress,
 )
+from ropescope.evidence.measurement import Measurement
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import GQA_SHIFT, IMPRINT_REFERENCE, decompose_six_axis
 

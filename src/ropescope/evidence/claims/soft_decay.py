@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from ropescope.evidence.claim import Baseline, Finding, Verdict
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
+from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
+from ropescope.evidence.ledger.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.soft_decay import soft_decay_regime
 

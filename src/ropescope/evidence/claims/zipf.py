@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import pearsonr
 
-from ropescope.evidence.claim import Baseline, Finding
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.registry import claim
-from ropescope.evidence.scatter_figure import Points, scatter_figure
+from ropescope.evidence.ledger.claim import Baseline, Finding
+from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
 from ropescope.report.report import Column, Fact, Table
 
 LEVEL = 0.05
