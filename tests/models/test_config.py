@@ -138,6 +138,15 @@ def test_hybrids():
     assert kinds(from_config(zamba)) == "sfs" and from_config(zamba).layers[1].head_dim == 32
 
 
+def test_layers_that_attend_to_an_image_keep_nothing_of_the_text():
+    raw = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 10, "rope_theta": 5e5}
+    vision = from_config({"model_type": "mllama", "text_config": raw | {
+        "model_type": "mllama_text_model", "num_hidden_layers": 5, "cross_attention_layers": [1, 3]}})  # fmt: skip
+    assert [layer.kind for layer in vision.layers] == ["full", "cross", "full", "cross", "full"]
+    assert vision.layers[1].rope is None and vision.layers[1].n_kv_heads == 2
+    assert [layer.cache.key_elements for layer in vision.layers] == [32, 0, 32, 0, 32]
+
+
 def test_layers_without_rope():
     base = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 10}
     scout = from_config({"model_type": "llama4", "text_config": base | {"model_type": "llama4_text", "head_dim": 16,

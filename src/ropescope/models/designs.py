@@ -89,7 +89,7 @@ _BERT: Final = replace(_GPT2, final_norm=False, extras=frozenset({"embedding_nor
 
 DESIGNS: Final[Mapping[str, Design]] = {
     # grouped queries, a gated MLP, two norms
-    **dict.fromkeys(("mistral", "ministral", "ministral3", "mixtral", "phi3", "gemma3n"), _BARE),
+    **dict.fromkeys(("mistral", "ministral", "ministral3", "mixtral", "phi3"), _BARE),
     **dict.fromkeys(("qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"), _QWEN2),
     "qwen2_moe": replace(_QWEN2, qkv_bias="qkv_bias", shared_gate=True),
     **dict.fromkeys(("qwen3", "qwen3_moe", "qwen3_vl_text", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), _QWEN3),

@@ -147,10 +147,10 @@ def _letters(fields: Fields, value: Any, n_layers: int) -> Kinds:
     return tuple(PATTERN_LETTERS[letter] for letter in value[:n_layers])
 
 
-def _attention_at(name: str, otherwise: LayerKind) -> Callable[[Fields, Any, int], Kinds]:
+def _at(name: str, otherwise: LayerKind, marked: LayerKind = "full") -> Callable[[Fields, Any, int], Kinds]:
     def read(fields: Fields, value: Any, n_layers: int) -> Kinds:
         indices = set(whole_numbers(value, fields.label(name), most=n_layers - 1))
-        return _choose((index in indices for index in range(n_layers)), "full", otherwise)
+        return _choose((index in indices for index in range(n_layers)), marked, otherwise)
 
     return read
 
@@ -203,8 +203,9 @@ def _gpt_neo(fields: Fields, value: Any, n_layers: int) -> Kinds:
 
 _PATTERNS: Final[Mapping[str, Callable[[Fields, Any, int], Kinds | None]]] = {
     "hybrid_override_pattern": _letters,
-    "attn_layer_indices": _attention_at("attn_layer_indices", "state-space"),
-    "full_attn_idxs": _attention_at("full_attn_idxs", "convolution"),
+    "attn_layer_indices": _at("attn_layer_indices", "state-space"),
+    "full_attn_idxs": _at("full_attn_idxs", "convolution"),
+    "cross_attention_layers": _at("cross_attention_layers", "full", "cross"),
     "linear_attn_config": _kimi,
     "attn_type_list": _zero_one("attn_type_list", {0: "linear", 1: "full"}),
     "hybrid_layer_pattern": _zero_one("hybrid_layer_pattern", {0: "full", 1: "sliding"}),

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, RopescopeError
-from ropescope.models.attention_fields import attends
 from ropescope.models.config import from_config
 from ropescope.models.config_fields import Fields, short, text_part
 from ropescope.models.estimate import without_prediction
 from ropescope.models.model import Layer
 from ropescope.models.parameters import Parameters
-from ropescope.models.tensor_parts import layer_of, part_of
+from ropescope.models.weight_count import count_parts
 
 MOST_LAYERS: Final = 4096
 MOST_OF_A_SIZE: Final = 1 << 24
@@ -73,17 +73,11 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
         raise FormatError(
             f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}){MEND}"
         ) from error
-    layers = _layers(config)
-    total = active = 0
-    parts: dict[str, int] = {}
-    for name, n in _sizes(network, torch):
-        part = _part(name, layers)
-        parts[part] = parts.get(part, 0) + n
-        total += n
-        active += _active(name, n, layers) if part == "experts" else n
     said = ", without an output layer, which it does not build for this type alone" if headless else ""
     source = f"config; the network as transformers {version} builds it{said}{without_prediction(config)}"
-    return Parameters(total, active, parts, "meta", source)
+    layers = _layers(config)
+    experts = [layer.experts for layer in layers]
+    return replace(count_parts(dict(_sizes(network, torch)), layers, experts, source), count="meta")
 
 
 def refuse_excess(config: Mapping[str, Any]) -> None:
@@ -244,17 +238,3 @@ def _layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
         return from_config(config).layers
     except FormatError:  # then nothing is known of kinds and experts
         return ()
-
-
-def _part(name: str, layers: Sequence[Layer]) -> str:
-    part, index = part_of(name), layer_of(name)
-    # Some model types call their linear attention self_attn as well.
-    if part == "attention" and index is not None and layers[index:] and not attends(layers[index].kind):
-        return "mixer"
-    return part
-
-
-def _active(name: str, n: int, layers: Sequence[Layer]) -> int:
-    index = layer_of(name)
-    experts = layers[index].experts if index is not None and index < len(layers) else None
-    return n if experts is None else n * experts.active // experts.total

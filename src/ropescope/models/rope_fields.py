@@ -90,7 +90,7 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):
         without = head_dim == 0 or (bare and kind == "full") or (switches is not None and not switches[index])
-        without = without or _is_switched_off(fields, kind)
+        without = without or kind == "cross" or _is_switched_off(fields, kind)
         theta = own_theta[index]
         if without or theta == 0:
             found.append(None)

@@ -47,13 +47,14 @@ def count_parts(
     """Parameters from the number of each tensor's elements, the layers, and the experts of each layer.
 
     Of the experts of a layer a token passes through `active` of `total`; it passes through none of the layers for
-    multi-token prediction, which come after the others or have a name of their own.
+    multi-token prediction, which come after the others or have a name of their own. Without `layers` a tensor's name
+    alone decides its part, and a token passes through all of them.
     """
     parts: Counter[str] = Counter()
     idle: Counter[int] = Counter()
     for name, count in counts.items():
         part, index = part_of(name), layer_of(name)
-        if index is not None and part != "vision":
+        if index is not None and part != "vision" and layers:
             if index >= len(layers):
                 part = "prediction"
             elif part == "attention" and layers[index].kind not in ATTENTION_KINDS | {"cross"}:
