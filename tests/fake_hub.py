@@ -23,22 +23,40 @@ ERRORS = {
 }
 
 
+@dataclass(frozen=True)
+class Large:
+    """A file of `size` bytes that begins with `start` and is zeros from there on."""
+
+    start: bytes
+    size: int
+
+    def part(self, first: int, count: int) -> bytes:
+        """The bytes from `first`, `count` of them."""
+        return self.start[first : first + count].ljust(count, b"\0")
+
+
 @dataclass
 class Repo:
-    """A repository: its files, its branches and tags (to commits), how it misbehaves (a key of ERRORS, or "hang")."""
+    """A repository: its files, its branches and tags (to commits), what its card says, and how it misbehaves (a key of
+    ERRORS, or "hang")."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes | Large] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
     mood: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeHub:
-    """The server; `repos` maps "models/org/name" or "datasets/org/name" to a Repo, `requests` lists what was asked."""
+    """The server; `repos` maps "models/org/name" or "datasets/org/name" to a Repo, `requests` lists what was asked, `sent`
+    counts the bytes of each file that were sent. `file_mood` is how files alone misbehave; `ignore_range` answers every
+    range with the whole file."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.requests: list[str] = []
+        self.sent: dict[str, int] = {}
         self.ignore_range = False
+        self.file_mood = ""
         self.release = threading.Event()
         hub = self
 
@@ -85,13 +103,20 @@ class FakeHub:
             return self.send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"}, head=head)
         if api and (not rest or rest[0] == "revision"):
             siblings = [{"rfilename": file} for file in repo.files]
-            return self.json(request, {"id": name, "sha": commit, "siblings": siblings, "tags": []}, head=head)
+            info = {"id": name, "sha": commit, "siblings": siblings, "tags": [], "cardData": repo.card}
+            return self.json(request, info, head=head)
         if api and rest[0] == "tree":
             tree = [
-                {"type": "file", "path": file, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                {"type": "file", "path": file, "size": size_of(data), "oid": etag(data)}
                 for file, data in repo.files.items()
             ]
             return self.json(request, tree, head=head)
+        if rest[0] == "resolve" and self.file_mood:
+            if self.file_mood == "hang":
+                self.release.wait(30)
+                return None
+            status, code = ERRORS[self.file_mood]
+            return self.send(request, status, b"", {"X-Error-Code": code} if code else {}, head=head)
         if rest[0] == "resolve":
             data = repo.files.get("/".join(rest[2:]))
             if data is None:
@@ -101,16 +126,31 @@ class FakeHub:
             return self.file(request, data, commit, head=head)
         return self.send(request, 404, b"", {}, head=head)
 
-    def file(self, request: BaseHTTPRequestHandler, data: bytes, commit: str, *, head: bool) -> None:
+    def file(self, request: BaseHTTPRequestHandler, data: bytes | Large, commit: str, *, head: bool) -> None:
         """A file, or the range of it that was asked for."""
-        headers = {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(data).hexdigest()}"', "Accept-Ranges": "bytes"}
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{etag(data)}"', "Accept-Ranges": "bytes"}
         wanted = request.headers.get("Range", "")
+        first, last, status = 0, size_of(data) - 1, 200
+        if wanted and not size_of(data) and not self.ignore_range:
+            return self.send(request, 416, b"", {**headers, "Content-Range": "bytes */0"}, head=head)
         if wanted.startswith("bytes=") and not self.ignore_range:
             start, _, end = wanted.removeprefix("bytes=").partition("-")
-            first, last = int(start or 0), min(int(end) if end else len(data) - 1, len(data) - 1)
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-            return self.send(request, 206, data[first : last + 1], headers, head=head)
-        return self.send(request, 200, data, headers, head=head)
+            first, last, status = int(start or 0), min(int(end) if end else last, last), 206
+            headers["Content-Range"] = f"bytes {first}-{last}/{size_of(data)}"
+        if head:
+            return self.send(request, status, b"", {**headers, "Content-Length": str(last - first + 1)}, head=True)
+        request.send_response(status)
+        for key, value in {**headers, "Content-Length": str(last - first + 1)}.items():
+            request.send_header(key, value)
+        request.end_headers()
+        name = request.path.rpartition("/")[2]
+        try:
+            for place in range(first, last + 1, 1 << 16):
+                count = min(1 << 16, last + 1 - place)
+                request.wfile.write(data.part(place, count) if isinstance(data, Large) else data[place : place + count])
+                self.sent[name] = self.sent.get(name, 0) + count
+        except OSError:  # the client has hung up
+            request.close_connection = True
 
     def json(self, request: BaseHTTPRequestHandler, value: object, *, head: bool) -> None:
         """A JSON answer."""
@@ -121,11 +161,21 @@ class FakeHub:
     ) -> None:
         """Status, headers and, unless it is a HEAD request, the body."""
         request.send_response(status)
-        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+        for key, value in {"Content-Length": str(len(body)), **headers}.items():
             request.send_header(key, value)
         request.end_headers()
         if not head:
             request.wfile.write(body)
+
+
+def size_of(data: bytes | Large) -> int:
+    """The bytes of a file."""
+    return data.size if isinstance(data, Large) else len(data)
+
+
+def etag(data: bytes | Large) -> str:
+    """What tells one content from another."""
+    return hashlib.sha1(repr((data.start, data.size)).encode() if isinstance(data, Large) else data).hexdigest()
 
 
 @contextmanager

@@ -16,10 +16,17 @@ HERE = Path(__file__).parent
 ASK = """
 import json, sys
 from ropescope.errors import RopescopeError
-from ropescope.models import open, resolve
+from ropescope.models import Source, open, resolve
 from ropescope.models.datasets import fetch_dataset
-verbs = {"open": lambda s: open(s).to_dict(), "resolve": lambda s: resolve(s).to_dict(),
-         "dataset": lambda s: (str(fetch_dataset(s)[0][0]), fetch_dataset(s)[1])}
+from huggingface_hub import hf_hub_download
+verbs = {
+    "open": lambda s: open(s).to_dict(),
+    "config": lambda s: open(s, config_only=True).to_dict(),
+    "resolve": lambda s: resolve(s).to_dict(),
+    "source": lambda s: open(Source.from_dict(s)).to_dict(),
+    "download": lambda s: hf_hub_download("/".join(s.split("/")[:2]), "/".join(s.split("/")[2:])),
+    "dataset": lambda s: (str(fetch_dataset(s)[0][0]), fetch_dataset(s)[1]),
+}
 for verb, source in json.load(sys.stdin):
     try:
         answer = verbs[verb](source)
@@ -51,7 +58,8 @@ def ask(hub: Any, tmp_path: Path) -> Callable[..., list[Any]]:
 
     def run(*questions: tuple[str, str], **env: str) -> list[Any]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
-        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+                    "ROPESCOPE_HOME": str(tmp_path / "home")}  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-c", ASK],
             input=json.dumps(questions),

@@ -3,6 +3,8 @@
 import json
 import socket
 
+import stored_models as made
+
 LLAMA = {
     "model_type": "llama",
     "num_hidden_layers": 2,
@@ -13,18 +15,19 @@ LLAMA = {
     "rope_theta": 50000.0,
     "vocab_size": 100,
 }
+WEIGHTS = b"".join((made.header({"a.weight": ("F32", (32, 32))})[0], bytes(4096)))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
 
 
 def _repo(fake_hub, **more):
-    files = {"config.json": json.dumps(LLAMA).encode(), "model.safetensors": b"\0" * 4096}
+    files = {"config.json": json.dumps(LLAMA).encode(), "model.safetensors": WEIGHTS}
     return fake_hub.Repo(files=files, **more)
 
 
-def test_opens_a_repository_at_a_pinned_commit_and_fetches_its_config_alone(hub, ask, fake_hub):
+def test_opens_a_repository_at_a_pinned_commit_and_may_fetch_its_config_alone(hub, ask, fake_hub):
     hub.repos["models/org/name"] = _repo(fake_hub, revisions={"main": COMMIT, "v2": OTHER})
-    model, tagged = ask(("open", "org/name"), ("resolve", "org/name@v2"))
+    model, tagged = ask(("config", "org/name"), ("resolve", "org/name@v2"))
     assert model["source"]["revision"] == COMMIT
     assert model["name"] == "org/name"
     assert model["layers"][1]["rope"]["theta"] == 50000.0
@@ -37,7 +40,7 @@ def test_every_failure_is_a_sentence_with_a_mend(hub, ask, fake_hub):
     for mood in fake_hub.ERRORS:
         hub.repos[f"models/org/{mood}"] = _repo(fake_hub, mood=mood)
     hub.repos["models/org/fine"] = _repo(fake_hub)
-    hub.repos["models/org/bare"] = fake_hub.Repo(files={"weights.gguf": b"GGUF"})
+    hub.repos["models/org/bare"] = fake_hub.Repo(files={"model.onnx": b"x"})
     hub.repos["models/org/torn"] = fake_hub.Repo(files={"config.json": b'{"model_type": '})
     moods = list(fake_hub.ERRORS)
     answers = ask(
@@ -57,7 +60,7 @@ def test_every_failure_is_a_sentence_with_a_mend(hub, ask, fake_hub):
     assert "429" in said["limited"] and "wait" in said["limited"]
     assert "500" in said["broken"] and "try again" in said["broken"]
     assert "no revision 'nope'" in said["revision"]
-    assert "no config.json" in said["bare"] and ".gguf" in said["bare"]
+    assert "no config.json and no GGUF file" in said["bare"]
     assert said["torn"].startswith("FormatError") and "config.json:1" in said["torn"]
     assert all("\n" not in answer for answer in answers)
 

@@ -30,5 +30,5 @@ def predict(
         from ropescope.checks.compute import read_number
 
         tokens = read_number("length", length)
-    inputs = inputs_of(open_model(source, revision=revision), tokens)
+    inputs = inputs_of(open_model(source, revision=revision, config_only=True), tokens)
     show_report(predict_report(inputs), json=as_json, html=html, figures=tuple(figure or ()))

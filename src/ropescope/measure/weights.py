@@ -70,7 +70,7 @@ def load(
             network = AutoModelForCausalLM.from_pretrained(
                 where,
                 **arguments,
-                **({} if found.kind == "gguf" else {"use_safetensors": True}),
+                **({} if "gguf_file" in arguments else {"use_safetensors": True}),
                 dtype=DTYPES[dtype],
                 attn_implementation=None,
                 trust_remote_code=trust_remote_code,
@@ -112,7 +112,7 @@ def _facts(source: Source, network: Any) -> Model:
     The rows themselves are read with the masks that the network uses, so nothing measured hangs on these facts.
     """
     try:
-        return open_model(source)
+        return open_model(source, config_only=True)
     except FormatError as error:
         config = network.config.get_text_config()
         length = getattr(config, "max_position_embeddings", None)
@@ -144,9 +144,9 @@ def _device(name: str | None) -> torch.device:
 
 
 def _arguments(source: Source) -> tuple[str, dict[str, Any]]:
-    if source.kind == "gguf":
-        from transformers import GgufConfig
+    from transformers import GgufConfig
 
+    if source.kind == "gguf":
         assert source.path is not None
         return str(source.path.parent), {
             "gguf_file": source.path.name,
@@ -155,7 +155,8 @@ def _arguments(source: Source) -> tuple[str, dict[str, Any]]:
     if source.kind == "folder":
         return str(source.path), {}
     assert source.repo_id is not None
-    return source.repo_id, {"revision": source.revision}
+    in_gguf = {"gguf_file": source.file, "quantization_config": GgufConfig(dequantize=True)} if source.file else {}
+    return source.repo_id, {"revision": source.revision, **in_gguf}
 
 
 def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:

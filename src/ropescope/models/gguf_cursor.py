@@ -42,8 +42,11 @@ class Cursor:
                 )
             self._window = self._fetch(self.position, max(count, min(WINDOW_BYTES, self._size - self.position)))
             self._start, at = self.position, 0
-            if len(self._window) < count:
-                raise self.error(f"{field} could not be read: the file ended early", self.position)
+            while len(self._window) < count:
+                more = self._fetch(self.position + len(self._window), count - len(self._window))
+                if not more:
+                    raise self.error(f"{field} could not be read: the file ended early", self.position)
+                self._window += more
         self.position += count
         return self._window[at : at + count]
 

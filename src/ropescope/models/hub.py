@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ropescope.errors import SourceError
+from ropescope.models import hub_record
+from ropescope.models.hub_record import Repository
+from ropescope.models.licence import stated_licence
 
 RepoType = Literal["model", "dataset"]
 T = TypeVar("T")
@@ -24,12 +27,19 @@ def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") ->
     """
     from huggingface_hub import HfApi, constants
 
+    if revision is not None and hub_record.COMMIT.fullmatch(revision) and hub_record.repository(repo_id, revision):
+        return revision, ()  # a commit that is known needs no asking
+
     def ask() -> str:
         info = HfApi().repo_info(
             repo_id, revision=revision, repo_type=repo_type, timeout=float(constants.HF_HUB_ETAG_TIMEOUT)
         )
         if not info.sha:
             raise SourceError(f"the Hub gives no commit for {repo_id}: the repository is empty, choose another.")
+        if not hub_record.COMMIT.fullmatch(str(info.sha)):
+            raise SourceError(f"{constants.ENDPOINT} gives no true commit for {repo_id}: check HF_ENDPOINT.")
+        if repo_type == "model":
+            hub_record.keep_repository(repo_id, revision, str(info.sha), _repository(info))
         return str(info.sha)
 
     try:
@@ -39,6 +49,12 @@ def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") ->
         if commit is None:
             raise
         return commit, (f"the copy of {repo_id} in the local cache (commit {commit[:8]}) was used, since {error}",)
+
+
+def _repository(info: Any) -> Repository:
+    card = getattr(info, "card_data", None)
+    stated = card.to_dict() if card is not None else {}
+    return Repository(tuple(entry.rfilename for entry in info.siblings or ()), stated_licence(stated))
 
 
 def fetch_file(repo_id: str, revision: str, filename: str, *, repo_type: RepoType = "model") -> Path:
@@ -97,6 +113,11 @@ def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: s
             f"HF_HUB_OFFLINE is set, so the Hub was not asked for {what}{at}: unset it, or fetch the repository first."
         ) from error
     except errors.LocalEntryNotFoundError as error:
+        cause = error.__cause__
+        if isinstance(cause, errors.HfHubHTTPError) and _status(cause) is not None:
+            raise _http_failure(repo_id, _status(cause), constants.ENDPOINT) from error
+        if cause is not None and _is_network_error(cause):
+            raise _network_failure(cause, constants.ENDPOINT) from error
         raise HubUnreachable(
             f"{what}{at} is not in the local cache and the Hub cannot be asked for it: check the connection (or "
             "HF_ENDPOINT, HF_HUB_OFFLINE)."
@@ -173,9 +194,10 @@ def _network_failure(error: BaseException, endpoint: str) -> HubUnreachable:
 
 def _cached_commit(repo_id: str, revision: str | None, repo_type: RepoType) -> str | None:
     """The commit of the cached copy that `revision` means; without a revision, of the newest cached copy."""
-    from huggingface_hub import constants, try_to_load_from_cache
-    from huggingface_hub.file_download import repo_folder_name
+    from huggingface_hub import try_to_load_from_cache
 
+    if repo_type == "model" and (commit := hub_record.commit_of(repo_id, revision)) is not None:
+        return commit
     found = try_to_load_from_cache(repo_id, "config.json", revision=revision, repo_type=repo_type)
     # .../snapshots/<commit>/config.json
     if isinstance(found, str):
@@ -183,6 +205,27 @@ def _cached_commit(repo_id: str, revision: str | None, repo_type: RepoType) -> s
     if revision is not None:
         return None
     # Files fetched by their commit leave no note of the branch they were on.
-    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type=repo_type) / "snapshots"
+    folder = _snapshots(repo_id, repo_type)
     copies = [path for path in folder.glob("*/config.json") if path.is_file()]
     return max(copies, key=lambda path: path.stat().st_mtime).parent.name if copies else None
+
+
+def _snapshots(repo_id: str, repo_type: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type=repo_type) / "snapshots"
+
+
+def cached_file(repo_id: str, commit: str, name: str) -> Path | None:
+    """The local path of a file that the client's cache holds at a commit; None where it does not."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo_id, name, revision=commit)
+    return Path(found) if isinstance(found, str) else None
+
+
+def cached_names(repo_id: str, commit: str) -> tuple[str, ...]:
+    """The names of the files that the client's cache holds of a repository at a commit."""
+    folder = _snapshots(repo_id, "model") / commit
+    return tuple(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

@@ -25,11 +25,16 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
             raw = file.read(most_bytes + 1)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+    return json_object(raw, str(path), most_bytes)
+
+
+def json_object(raw: bytes, where: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object that `raw` holds; `where` is how errors call the file. Raises FormatError."""
     if len(raw) > most_bytes:
-        raise FormatError(f"{path} is longer than {most_bytes >> 20} MiB: no such file of a model is.")
-    data = parse_json(raw, str(path))
+        raise FormatError(f"{where} is longer than {most_bytes >> 20} MiB: no such file of a model is.")
+    data = parse_json(raw, where)
     if not isinstance(data, dict):
-        raise FormatError(f"{path} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
+        raise FormatError(f"{where} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
     return data
 
 

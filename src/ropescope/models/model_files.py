@@ -16,12 +16,15 @@ T = TypeVar("T")
 
 
 class Beginning(Protocol):
-    """The beginning of a large file; `size` is that of the whole file in bytes."""
+    """The beginning of a large file."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """The bytes of the whole file."""
+        ...
 
     def read(self, start: int, count: int) -> bytes:
-        """The bytes from `start`, `count` of them, or fewer where the file ends. Raises SourceError."""
+        """The bytes from `start`: at most `count`, and none only where the file ends. Raises SourceError."""
         ...
 
     def keep(self, count: int) -> None:
@@ -51,6 +54,14 @@ class ModelFiles(Protocol):
 
     def beginning(self, name: str) -> Beginning:
         """A file to read from its start. Raises SourceError."""
+        ...
+
+    def at_hand(self, name: str) -> Beginning | None:
+        """A file that can be read whole at no cost; None where it is absent or would have to be fetched."""
+        ...
+
+    def fetch(self, name: str) -> None:
+        """Have a small file at hand for `json` and `text`, where that is worth doing for several at once."""
         ...
 
     def map(self, call: Callable[[str], T], names: Sequence[str]) -> list[T]:
@@ -126,6 +137,13 @@ class LocalFiles:
 
     def beginning(self, name: str) -> LocalBeginning:
         return LocalBeginning(self._inside(name))
+
+    def at_hand(self, name: str) -> LocalBeginning | None:
+        path = self._inside(name)
+        return LocalBeginning(path) if path.is_file() else None
+
+    def fetch(self, name: str) -> None:
+        pass
 
     def map(self, call: Callable[[str], T], names: Sequence[str]) -> list[T]:
         return [call(name) for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
 from ropescope.models.config import from_config
@@ -13,30 +13,53 @@ from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
 from ropescope.models.gguf_model import from_gguf
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
-from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles, OutsideError
+from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
 from ropescope.models.source import Source, resolve
+
+MOST_LISTED: Final = 30
 
 
 def open(
-    source: str | Path | Mapping[str, Any] | Source, revision: str | None = None, *, weights: bool = True
+    source: str | Path | Mapping[str, Any] | Source, revision: str | None = None, *, config_only: bool = False
 ) -> Model:
-    """The Model of a folder, a .gguf file, a Hub id (`org/name`, `org/name@revision`), a dict or the alias `smollm2`.
+    """The Model of a source: a folder, a .safetensors or .gguf file, a dict, the alias `smollm2`, or on the Hub
+    `org/name`, `org/name@revision` or `org/name/file.gguf`.
 
-    `weights=False` leaves the headers of the weight files unread. From the Hub only `config.json` is fetched, at a
-    pinned commit. Raises SourceError where the source cannot be had,
-    FormatError (naming field and value) where what it holds cannot be.
+    Of weights only the headers are read; from the Hub only they and the small files are fetched, at a pinned commit.
+    `config_only` reads the config and nothing beside it. Raises SourceError where the source cannot be had, FormatError
+    (naming field and value) where what it holds cannot be.
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
+    if found.kind == "dict" and found.config is not None:
+        return _with_config_facts(from_config(found.config, source=found))
     if found.kind == "gguf" and found.path is not None:
         return _local_gguf(found, found.path)
     if found.kind == "folder" and found.path is not None:
         model = _read(read_json(found.path / "config.json"), found, str(found.path / "config.json"))
-        return with_facts(model, LocalFiles(found.path), weights=weights)
+        return _with_config_facts(model) if config_only else _with_facts(model, LocalFiles(found.path))
     if found.kind == "hub" and found.repo_id is not None and found.revision is not None:
-        return _read(read_json(config_file(found)), found, f"config.json of {found.repo_id}")
-    if found.kind == "dict" and found.config is not None:
-        return from_config(found.config, source=found)
+        return _hub(found, found.repo_id, found.revision, config_only)
     raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def _read(config: Mapping[str, Any], source: Source, where: str) -> Model:
+    try:
+        return from_config(config, source=source)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error}") from error
+
+
+def _with_config_facts(model: Model) -> Model:
+    from ropescope.models.quantization import quantization_config, quantization_of, stated_dtype
+
+    stated = quantization_config(model.config)
+    return replace(model, dtype=stated_dtype(model.config), quantization=quantization_of(stated))
+
+
+def _with_facts(model: Model, files: ModelFiles) -> Model:
+    from ropescope.models.file_facts import with_facts
+
+    return with_facts(model, files)
 
 
 def _local_gguf(source: Source, path: Path) -> Model:
@@ -49,43 +72,46 @@ def _local_gguf(source: Source, path: Path) -> Model:
     return from_gguf(header, source=source, name=source.name if source.name != path.stem else None, parts=others)
 
 
-def with_facts(model: Model, files: ModelFiles, *, weights: bool) -> Model:
-    """`model`, read from its config alone, with what its other files say."""
-    from ropescope.models.quantization import quantization_config, quantization_of, stated_dtype
+def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
+    from ropescope.models.hub_files import HubFiles
 
-    quantised = quantization_config(model.config, files.json("hf_quant_config.json"))
-    model = replace(model, dtype=stated_dtype(model.config), quantization=quantization_of(quantised))
-    if weights:
-        from ropescope.models.safetensors_files import stored_weights
-        from ropescope.models.weight_count import count_weights
-
-        try:
-            stored, notes = stored_weights(files, model.source.file)
-        except OutsideError as error:
-            stored, notes = None, (f"no parameters were counted: {error}",)
-        if stored is None:
-            return replace(model, notes=(*model.notes, *notes))
-        parameters, held, notes = count_weights(model, stored, quantised)
-        model = replace(model, parameters=parameters, weights=held, notes=(*model.notes, *notes))
-    return model
+    files = HubFiles(repo_id, commit)
+    names = files.names()
+    if source.file is None and names and "config.json" not in names:
+        source = replace(source, file=_only_gguf(repo_id, names))
+    if source.file is not None:
+        return _hub_gguf(source, files, source.file)
+    config = files.json("config.json")
+    if config is None:
+        raise SourceError(f"{repo_id} is an empty repository at {commit[:8]}: choose another, or another revision.")
+    model = _read(config, source, f"config.json of {repo_id}")
+    return _with_config_facts(model) if config_only else _with_facts(model, files)
 
 
-def config_file(source: Source) -> Path:
-    """The local path of the `config.json` of a Hub source, fetched unless cached. Raises SourceError."""
-    from ropescope.models.hub import HubFileMissing, fetch_file
-
-    assert source.repo_id is not None and source.revision is not None
-    try:
-        return fetch_file(source.repo_id, source.revision, "config.json")
-    except HubFileMissing as error:
-        raise SourceError(
-            f"{source.repo_id} has no config.json: it may hold other formats only; download its .gguf file and "
-            "give that."
-        ) from error
+def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
+    parts, names = parts_of(file), files.names()
+    if file not in names:
+        held = _listed(sorted(name for name in names if name.endswith(".gguf"))) or "no GGUF file"
+        raise SourceError(f"{files.where} has no file {file}: it has {held}.")
+    if missing := [name for name in parts if name not in names]:
+        raise missing_parts(files.label(file), missing, len(parts))
+    header, *others = read_parts(parts, files.beginning, files.label)
+    return from_gguf(header, source=source, parts=others)
 
 
-def _read(config: Mapping[str, Any], source: Source, where: str) -> Model:
-    try:
-        return from_config(config, source=source)
-    except FormatError as error:
-        raise FormatError(f"{where}: {error}") from error
+def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
+    """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
+    firsts = sorted({parts_of(name)[0] for name in names if name.endswith(".gguf") and "mmproj" not in name.lower()})
+    if len(firsts) == 1:
+        return firsts[0]
+    if not firsts:
+        raise SourceError(f"{repo_id} has no config.json and no GGUF file: it holds no model that is read here.")
+    raise SourceError(
+        f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; it has "
+        f"{_listed(firsts)}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more

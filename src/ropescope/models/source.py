@@ -191,12 +191,13 @@ def _alias(alias: str, revision: str | None, fetch: bool) -> Source:
 
 
 def _hub(text: str, revision: str | None) -> Source:
-    repo_id, at, suffix = text.partition("@")
+    repo_id, file, suffix = _parts(text)
+    at = suffix is not None
     if at and revision is not None and suffix != revision:
         raise SourceError(f"{text} names one revision and {revision!r} is another: give one of them.")
-    revision = revision if revision is not None else (suffix if at else None)
+    revision = suffix if revision is None else revision
     looks_like_file = repo_id.lower().endswith(_FILE_ENDINGS)
-    if looks_like_file or ("/" in repo_id and not _is_repo_id(repo_id)):
+    if looks_like_file or ("/" in repo_id and not _is_repo_id(repo_id)) or (file and not _is_path(file)):
         raise SourceError(
             f"{text} does not exist (looked in {Path.cwd()}), and it cannot be a Hub id, which looks like org/name: "
             "check the path."
@@ -212,8 +213,33 @@ def _hub(text: str, revision: str | None) -> Source:
         raise SourceError(f"{revision!r} is no revision: give a branch, a tag or a commit hash.")
     from ropescope.models.hub import pin
 
-    commit, notes = pin(repo_id, revision)
-    return Source("hub", repo_id, repo_id=repo_id, revision=commit, notes=notes)
+    if file is None:
+        commit, notes = pin(repo_id, revision)
+        return Source("hub", repo_id, repo_id=repo_id, revision=commit, notes=notes)
+    try:
+        commit, notes = pin(repo_id, revision)
+    except SourceError as error:
+        raise type(error)(f"{text} is no file here (looked in {Path.cwd()}), and as one on the Hub: {error}") from error
+    return Source("hub", f"{repo_id}/{file}", repo_id=repo_id, revision=commit, file=file, notes=notes)
+
+
+def _parts(text: str) -> tuple[str, str | None, str | None]:
+    """(repository, GGUF file in it, revision) of `org/name`, `org/name@revision` and `org/name[@revision]/path.gguf`."""
+    repo_id, at, revision = text.partition("@")
+    if not text.lower().endswith(".gguf") or text.count("/") < 2:
+        return repo_id, None, revision if at else None
+    if not at:
+        org, name, file = text.split("/", 2)
+        return f"{org}/{name}", file, None
+    # The one kind of revision with slashes is a reference: refs/pr/1, refs/convert/parquet.
+    depth = 3 if revision.startswith("refs/") else 1
+    pieces = revision.split("/")
+    return repo_id, "/".join(pieces[depth:]) or None, "/".join(pieces[:depth])
+
+
+def _is_path(file: str) -> bool:
+    """Whether `file` can name a file inside a repository and nothing else."""
+    return file.isprintable() and "\\" not in file and not set(file.split("/")) & {"", ".", ".."}
 
 
 def _is_repo_id(text: str) -> bool:
