@@ -267,6 +267,7 @@ def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk
         "corpus": corpus.name,
         "corpus_sha256": corpus.sha256,
         "prefix": list(corpus.prefix),
+        "window_tokens": corpus.window_tokens,
         "seed": corpus.seed,
         "protocol": {item.name: getattr(plan.protocol, item.name) for item in fields(FixedLength)},
         "n_tokens": n_tokens,
