@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ropescope import __version__
+from ropescope.app.experiment_command import experiment
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.predict_command import predict
 from ropescope.app.theory_commands import compute, formulas, plot, prove
@@ -47,6 +48,7 @@ app.command("formulas")(formulas)
 app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
+app.command("experiment")(experiment)
 
 
 def main() -> None:

@@ -38,9 +38,7 @@ class Decay:
 
     def resampled_gamma(self, draws: Array) -> Array:
         """[resamples] the exponent under each of `draws` [resamples, prompts]; NaN with fewer than four points."""
-        return resampled(
-            self.weight, draws, lambda mean: fit_power_law(self.log_distance, mean, self.log_width).gamma
-        )
+        return resampled(self.weight, draws, lambda mean: fit_power_law(self.log_distance, mean, self.log_width).gamma)
 
     def gamma(self, draws: Array) -> Estimate:
         """The exponent with its error over prompts."""

@@ -67,12 +67,14 @@ def _nf4(weight: Tensor) -> Tensor:
 def _few_bits(bits: int) -> Callable[[Tensor], Tensor]:
     """Q4_0's rule with fewer levels: a block's largest weight lies at the end of the grid, which holds zero."""
 
+    half: int = 2 ** (bits - 1)
+
     def rounded(weight: Tensor) -> Tensor:
         blocks = weight.reshape(-1, _BLOCK)
         largest = blocks.gather(1, blocks.abs().argmax(dim=1, keepdim=True))
-        scale = largest / -(2 ** (bits - 1))
+        scale = largest / -half
         steps = torch.floor(blocks / torch.where(scale != 0, scale, 1.0) + 0.5)
-        return (steps.clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+        return (steps.clamp(-half, half - 1) * scale).reshape(weight.shape)
 
     return rounded
 
@@ -113,9 +115,7 @@ def rounded(weights: Weights, name: str) -> Weights:
         raise MeasurementError(
             f"No linear layer of {weights.model.name} has inputs in blocks of {rounding.block}: {name} does not fit it."
         )
-    return replace(
-        weights, network=network.to(torch.bfloat16), fingerprint=f"{weights.fingerprint}, rounded to {name}"
-    )
+    return replace(weights, network=network.to(torch.bfloat16), fingerprint=f"{weights.fingerprint}, rounded to {name}")
 
 
 def linear_layers(network: Any) -> Iterator[Any]:

@@ -1,0 +1,1 @@
+"""What was published, and what we measured: tables, claims and experiments."""
