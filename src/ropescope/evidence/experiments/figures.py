@@ -25,10 +25,10 @@ class Axis:
 
     def channel(self, field: str) -> dict[str, Any]:
         """The axis as a Vega-Lite channel."""
-        scale: dict[str, Any] = {"type": "log", "nice": False} if self.log else {"zero": False}
-        axis: dict[str, Any] = {"format": "~s" if self.log else "~g"}
+        scale: dict[str, Any] = {"type": "log", "nice": False, "padding": 14} if self.log else {"zero": False}
+        axis: dict[str, Any] = {"format": ",~g"}
         if self.values:
-            axis["values"] = list(self.values)
+            axis |= {"values": list(self.values), "labelFlush": False}
         return {"field": field, "type": "quantitative", "title": self.title, "scale": scale, "axis": axis}
 
 

@@ -94,8 +94,8 @@ def observe(bench: Bench) -> Findings:
             estimates_figure(
                 "random-init",
                 "What the protocols make of random weights",
-                "A protocol that reads no decay where nothing was learned gives 0 for random weights. The published one gives "
-                "what uniform attention gives it; at a fixed length only the trained network decays.",
+                "Where nothing was learned there is nothing to read: a protocol of decay alone gives 0 there. Bars are 95 % "
+                "intervals over prompts.",
                 {
                     "trained, published": found["trained, published protocol"],
                     "random, published": found[PUBLISHED],

@@ -95,8 +95,8 @@ def observe(bench: Bench) -> Findings:
             estimates_figure(
                 "sinks",
                 "The exponent with the sinks and without",
-                f"Fixed length {setting.length:,}; bars are 95 % intervals over prompts. Sinks lie at the far end of every row, so "
-                "counting them lifts that end and flattens the fit.",
+                f"Fixed length {setting.length:,}; bars are 95 % intervals over prompts. Sinks are the farthest keys "
+                "of every row.",
                 shown,
                 {},
             ),
