@@ -55,9 +55,9 @@ def observe(bench: Bench) -> Findings:
     values = {theta: float(decay.fit().gamma) for theta, decay in decays.items()}
     samples = [decay.resampled_gamma(draws) for decay in decays.values()]
     slope = slope_estimate([predicted[theta] for theta in thetas], list(values.values()), samples, n)
-    power = slope_estimate(
-        np.log(np.log(thetas)), [log(value) for value in values.values()], [np.log(s) for s in samples], n
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # no power of ln θ where γ is not positive: then no number
+        logs = np.log(list(values.values())).tolist()
+        power = slope_estimate(np.log(np.log(thetas)), logs, [np.log(s) for s in samples], n)
     amplitude = {theta: values[own] * log(own) / log(theta) for theta in thetas}
     return Findings(
         measured={STATISTIC: slope},

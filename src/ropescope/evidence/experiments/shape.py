@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain
+from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
 
@@ -62,9 +62,8 @@ def observe(bench: Bench) -> Findings:
     return Findings(
         measured={POWER: behind["power"], UNIFORM: behind["uniform"]},
         sentence=(
-            f"the best law is {best.name} ({best.formula}), {ahead}; the pure power law is "
-            f"{behind['power'].value:.4f} nats of held-out likelihood behind the best other, uniform attention "
-            f"{behind['uniform'].value:.3f}"
+            f"the best law is {best.name} ({best.formula}), {ahead}; the pure power law is behind the best other by "
+            f"{spoken(behind['power'], 4)} nats of held-out likelihood, with {gain:.1%} of its gain over uniform attention"
         ),
         facts=(
             Fact("gain over uniform attention", round(gain, 4), source="power law, as a share of the best law's gain"),
