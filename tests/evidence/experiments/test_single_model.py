@@ -25,7 +25,12 @@ RANDOM = Setting(prompts=4, length=256, corpus="random", dtype="float32")
 
 
 def run(name: str, folder: Path, **changes: object) -> Result:
-    return run_experiment(name, [str(folder)], replace(RANDOM, **changes))  # type: ignore[arg-type]
+    """Run it, and see that the progress ends where it was planned to."""
+    steps: list[tuple[int, int, str]] = []
+    setting = replace(RANDOM, **changes)  # type: ignore[arg-type]
+    result = run_experiment(name, [str(folder)], setting, progress=lambda *step: steps.append(step))
+    assert [step[:2] for step in steps] == [(k + 1, len(steps)) for k in range(len(steps))]
+    return result
 
 
 @dataclass
@@ -148,7 +153,7 @@ def test_sinks_that_are_counted_flatten_the_fit() -> None:
 
 
 def test_sinks_of_uniform_attention_change_nothing(flat_folder: Path) -> None:
-    result = run("sinks", flat_folder)
+    result = run("sinks", flat_folder, length=1024)
     assert result.findings.measured[sinks.STATISTIC].value == pytest.approx(0.0, abs=0.01)
     assert result.stand == "theory"
 

@@ -141,6 +141,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=8,
     length=1024,
+    parts=len(_FACTORS),
     expect=expect,
     observe=observe,
     needs_rope=True,

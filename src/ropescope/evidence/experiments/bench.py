@@ -33,15 +33,18 @@ Reader = TypeVar("Reader", bound=Consumer)
 
 @dataclass
 class Bench:
-    """One run of an experiment on `sources`. `say` hears what is going on; `progress` is called after each prompt.
+    """One run of an experiment on `sources`, which puts all prompts through a network `parts` times.
 
-    Profiles that are measured here keep their finished prompts on disk until `clear`.
+    `say` hears what is going on; `progress` is called after each prompt with (done, planned, what), of the whole
+    experiment. Profiles that are measured here keep their finished prompts on disk until `clear`.
     """
 
     sources: tuple[str, ...]
     setting: Setting
+    parts: int = 1
     progress: Progress | None = None
     say: Callable[[str], None] = lambda _: None
+    _part: int = 0
     _measured: list[DecayProfile] = field(default_factory=list)
 
     @cached_property
@@ -90,7 +93,7 @@ class Bench:
         weights = weights or self.weights
         length = length or self.setting.length
         plan = self._plan(length, sinks)
-        self.say(label)
+        self._begin(label)
         profile = measure(
             weights,
             corpus or self.corpus(weights=weights),
@@ -101,6 +104,7 @@ class Bench:
         )
         if profile.partial:
             raise interrupted()
+        self._part += 1
         self._measured.append(profile)
         return profile
 
@@ -143,7 +147,7 @@ class Bench:
         """
         weights = weights or self.weights
         network = weights.network
-        self.say(label)
+        self._begin(label)
         readers = []
         for index, tokens in enumerate(prompts):
             prompt_tokens(weights.model, self._plan(len(tokens), 4))
@@ -153,7 +157,8 @@ class Bench:
             with capture_rows(network, positions, one):
                 prefill(network, torch.from_numpy(tokens)[None].to(network.device), chunk)
             readers.append(one)
-            self.step(label, index + 1)
+            self._step(label, index + 1)
+        self._part += 1
         return readers
 
     def provenance(self, corpus: Corpus) -> dict[str, Any]:
@@ -171,11 +176,6 @@ class Bench:
             "notes": [*self.weights.source.notes, *self.weights.model.notes],
         }
 
-    def step(self, label: str, done: int) -> None:
-        """Tell the progress of one more prompt."""
-        if self.progress is not None:
-            self.progress(done, self.setting.prompts, label)
-
     def clear(self) -> None:
         """Remove what is kept on disk for resuming, once the result is safe."""
         for profile in self._measured:
@@ -189,8 +189,17 @@ class Bench:
             beyond_trained=self.setting.beyond_trained,
         )
 
+    def _begin(self, label: str) -> None:
+        if not self._part:  # later parts are told by the progress, whose estimate of what is left goes on
+            self.say(label)
+
+    def _step(self, label: str, done: int) -> None:
+        if self.progress is not None:
+            n = self.setting.prompts
+            self.progress(self._part * n + done, self.parts * n, label)
+
     def _progress(self, label: str) -> Progress:
-        return lambda done, planned, _: self.step(label, done)
+        return lambda done, planned, _: self._step(label, done)
 
 
 def interrupted() -> MeasurementError:

@@ -137,6 +137,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=8,
     length=2048,
+    parts=5,
     expect=expect,
     observe=observe,
 )

@@ -142,7 +142,8 @@ class Experiment:
     """An experiment by name, with its predictions, its defaults, and how it is done.
 
     expect: the expectations for a model and a setting, from its files alone. observe: does the work on a bench.
-    sources: how many sources it needs at least. needs_rope: whether its predictions need a RoPE base θ.
+    parts: how many times it runs all prompts through a network (0: once for each model given). sources: how many sources
+    it needs at least. needs_rope: whether its predictions need a RoPE base θ.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Experiment:
     prediction: Prediction
     prompts: int
     length: int
+    parts: int
     expect: Callable[[Model | None, Setting], tuple[Expectation, ...]]
     observe: Callable[[Bench], Findings]
     needs_rope: bool = False

@@ -198,6 +198,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=8,
     length=1024,
+    parts=3,
     expect=expect,
     observe=observe,
 )

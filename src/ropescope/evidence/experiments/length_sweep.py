@@ -203,6 +203,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=24,
     length=2048,
+    parts=_LENGTHS,
     expect=expect,
     observe=observe,
     needs_rope=True,

@@ -144,6 +144,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=24,
     length=2560,
+    parts=1,
     expect=expect,
     observe=observe,
 )

@@ -190,6 +190,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=12,
     length=1024,
+    parts=7,
     expect=expect,
     observe=observe,
 )

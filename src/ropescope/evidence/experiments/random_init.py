@@ -120,6 +120,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=8,
     length=2048,
+    parts=1 + _INITIALISATIONS,
     expect=expect,
     observe=observe,
 )

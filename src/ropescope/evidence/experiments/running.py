@@ -57,7 +57,7 @@ def run_experiment(
 
     from ropescope.evidence.experiments.bench import Bench, interrupted
 
-    bench = Bench(sources, setting, progress, say or (lambda _: None))
+    bench = Bench(sources, setting, experiment.parts or len(models), progress, say or (lambda _: None))
     began = time.perf_counter()
     try:
         findings = experiment.observe(bench)

@@ -135,6 +135,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=12,
     length=2048,
+    parts=1,
     expect=expect,
     observe=observe,
 )

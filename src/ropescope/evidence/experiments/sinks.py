@@ -142,6 +142,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=12,
     length=1024,
+    parts=1 + len(_LEFT_OUT),
     expect=expect,
     observe=observe,
 )

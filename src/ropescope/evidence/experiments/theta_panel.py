@@ -224,6 +224,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=8,
     length=1024,
+    parts=0,
     expect=expect,
     observe=observe,
     sources=LEAST_MODELS,
