@@ -90,7 +90,7 @@ def observe(bench: Bench) -> Findings:
                 "shape",
                 "How far each law is behind the best other one",
                 "Held-out log-likelihood per unit of attention; 95 % intervals over prompts. Left of zero is ahead of all others. "
-                "Uniform attention and the exponential are left out where they lie far to the right.",
+                "Laws far to the right are not drawn.",
                 _near(behind),
                 {"equal to the best other": 0.0},
                 x_title="nats behind the best other law",
