@@ -204,7 +204,8 @@ def _caveats(result: Result) -> list[str]:
 
 def _next_steps(result: Result) -> tuple[str, ...]:
     steps = []
-    if result.stand == "undecided" and result.experiment.sources == 1:
+    apart = any(item.theory != item.null for item in result.expectations)
+    if result.stand == "undecided" and apart and result.experiment.sources == 1:
         steps.append(f"Narrow the intervals: --prompts {4 * result.setting.prompts}.")
     steps.append("Keep the result: add --out result.json; show the figure: --html page.html or --figure figure.svg.")
     return tuple(steps)
