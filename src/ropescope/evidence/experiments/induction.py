@@ -196,7 +196,7 @@ EXPERIMENT = Experiment(
         null="Δγ of a head says nothing of prefix matching: AUC of 0.4 to 0.6.",
         decides="Prefix matching on repeated random tokens, head by head, beside Δγ of the head and of the model.",
     ),
-    prompts=8,
+    prompts=24,
     length=1024,
     parts=3,
     expect=expect,
