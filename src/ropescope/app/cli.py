@@ -11,6 +11,7 @@ import typer
 from ropescope import __version__
 from ropescope.app.atlas_command import atlas
 from ropescope.app.evidence_commands import claims, panel
+from ropescope.app.experiment_command import experiment
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
@@ -63,6 +64,7 @@ app.command("plot")(plot)
 # The evidence.
 app.command("claims")(claims)
 app.command("panel")(panel)
+app.command("experiment")(experiment)
 app.command("evidence")(evidence)
 app.add_typer(atlas, name="atlas")
 
