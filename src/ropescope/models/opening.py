@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.errors import FormatError, SourceError
+from ropescope.errors import FormatError, MissingExtraError, SourceError
 from ropescope.models.config import from_config
 from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
 from ropescope.models.gguf_model import from_gguf
@@ -26,10 +26,16 @@ def open(
     `org/name`, `org/name@revision` or `org/name/file.gguf`.
 
     Of weights only the headers are read; from the Hub only they and the small files are fetched, at a pinned commit.
-    `config_only` reads the config and nothing beside it. Raises SourceError where the source cannot be had, FormatError
+    Where no header tells the number of parameters, they are counted from the config, with torch where it is installed
+    (which takes seconds) and by an estimate where not. `config_only` reads the config and nothing beside it. Raises SourceError where the source cannot be had, FormatError
     (naming field and value) where what it holds cannot be.
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
+    model = _opened(found, config_only)
+    return model if config_only or model.parameters is not None else _counted(model)
+
+
+def _opened(found: Source, config_only: bool) -> Model:
     if found.kind == "dict" and found.config is not None:
         return _with_config_facts(from_config(found.config, source=found))
     if found.kind == "gguf" and found.path is not None:
@@ -40,6 +46,18 @@ def open(
     if found.kind == "hub" and found.repo_id is not None and found.revision is not None:
         return _hub(found, found.repo_id, found.revision, config_only)
     raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def _counted(model: Model) -> Model:
+    """`model` with the parameters that its config tells of; with a note on why where it tells none."""
+    if model.source.kind == "gguf" or model.source.file is not None:
+        return model  # the tensors of a file that could not be counted are no others than those of the network
+    from ropescope.models.parameter_count import count_parameters
+
+    try:
+        return replace(model, parameters=count_parameters(model))
+    except (FormatError, MissingExtraError) as error:
+        return replace(model, notes=(*model.notes, f"no parameters were counted: {error}"))
 
 
 def _read(config: Mapping[str, Any], source: Source, where: str) -> Model:

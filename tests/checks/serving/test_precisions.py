@@ -93,3 +93,17 @@ def test_products_run_in_the_type_of_the_weights_or_in_16_bits() -> None:
         "bf16": "bf16", "fp8": "fp8", "awq": "bf16", "nf4": "bf16", "nvfp4": "fp4", "Q4_K_M": "int8", "stored": "bf16",
     }  # fmt: skip
     assert compute_kind(replace(llama, quantization=Quantization("fp8", 8)), "stored") == "fp8"
+
+
+def test_a_config_that_states_its_quantisation_is_counted_so():
+    import released_configs as released
+
+    from ropescope.models import open as open_model
+
+    # openai/gpt-oss-20b: 13,761,264,768 bytes of safetensors, experts in MXFP4 and all else in bf16.
+    gpt = weight_size(open_model(released.GPT_OSS_20B), "stored")
+    assert gpt.n_bytes == pytest.approx(13_761_264_768, rel=2e-3) and gpt.experts_only
+    # DeepSeek-V3: embedding and output of 129,280 × 7,168 and its norms and routers in 16 bits, all else in 8.
+    deepseek = weight_size(open_model(released.DEEPSEEK_V3), "stored")
+    in_16_bits = 2 * 129_280 * 7_168 + 61 * (2 * 7_168 + 1_536 + 512) + 7_168 + 58 * (256 * 7_168 + 256)
+    assert deepseek.n_bytes == 671_026_419_200 + in_16_bits

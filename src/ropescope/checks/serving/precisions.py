@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -68,10 +68,12 @@ class WeightSize:
     kept: float
     basis: Basis
     source: str
+    experts_only: bool = False
 
     def of(self, part: str, parameters: float) -> float:
         """The bytes of so many parameters of a part (a name of `Parameters.parts`)."""
-        return parameters * (self.kept if part in KEPT_IN_16_BITS else self.each)
+        left_alone = part != "experts" if self.experts_only else part in KEPT_IN_16_BITS
+        return parameters * (self.kept if left_alone else self.each)
 
 
 @cache
@@ -117,6 +119,8 @@ def weight_size(model: Model, precision: str) -> WeightSize:
             f"{model.name} does not say how many parameters it has: give a folder with its weights, a .gguf file, or "
             "--parameters 8B."
         )
+    if precision == STORED and model.quantization is not None and (found := _as_quantised(model, total)) is not None:
+        return found
     if precision == STORED:
         width = PLAIN[_DTYPES.get(model.dtype, "bf16")] / 8
         stated = "the type its files state" if model.dtype in _DTYPES and model.dtype else "16 bits, no type is stated"
@@ -126,28 +130,54 @@ def weight_size(model: Model, precision: str) -> WeightSize:
         return WeightSize(round(total * width), width, width, "formula", f"parameters × {width:g} bytes")
     if precision in BLOCK_FORMATS:
         form = BLOCK_FORMATS[precision]
-        kept = kept_in_16_bits(model)
+        kept = kept_in_16_bits(model, precision)
         source = f"{form.made_of}; {kept:,} parameters stay in 16 bits"
-        return WeightSize(round((total - kept) * form.bits / 8) + 2 * kept, form.bits / 8, 2.0, "formula", source)
+        n_bytes = round((total - kept) * form.bits / 8) + 2 * kept
+        return WeightSize(n_bytes, form.bits / 8, 2.0, "formula", source, _experts_only(model, precision))
     width = gguf_bits()[precision] / 8
     source = f"{8 * width:g} bits a weight: llama.cpp's figure for Llama-3.1-8B, other shapes differ by a few percent"
     return WeightSize(round(total * width), width, width, "published", source)
 
 
+def _as_quantised(model: Model, total: int) -> WeightSize | None:
+    """The bytes that the stated quantisation gives where no weight file was read; None where it states no width."""
+    assert model.quantization is not None
+    method, bits = model.quantization.method.lower(), model.quantization.bits
+    form = next((name for name in (f"{method}{bits:g}" if bits else "", method) if name in BLOCK_FORMATS), None)
+    if form is not None:
+        found = weight_size(model, form)
+        return replace(found, source=f"{found.source}, as its config says ({method})")
+    if bits is None:
+        return None
+    kept = kept_in_16_bits(model, method)
+    source = (
+        f"{bits:g} bits a weight, as its config says ({method}), without scales; {kept:,} parameters stay in 16 bits"
+    )
+    return WeightSize(round((total - kept) * bits / 8) + 2 * kept, bits / 8, 2.0, "formula", source)
+
+
 def _stored(model: Model, n_bytes: int, total: int, source: str) -> WeightSize:
     average = n_bytes / total if total else 0.0
     method = "" if model.quantization is None else model.quantization.method.lower()
-    kept = kept_in_16_bits(model) if method not in ("", "gguf") and total else 0
+    kept = kept_in_16_bits(model, method) if method not in ("", "gguf") and total else 0
     if kept and total > kept and n_bytes > 2 * kept:
-        return WeightSize(n_bytes, (n_bytes - 2 * kept) / (total - kept), 2.0, "config", source)
+        each = (n_bytes - 2 * kept) / (total - kept)
+        return WeightSize(n_bytes, each, 2.0, "config", source, _experts_only(model, method))
     return WeightSize(n_bytes, average, average, "config", source)
 
 
-def kept_in_16_bits(model: Model) -> int:
-    """The parameters that block formats leave in 16 bits: embedding, output, norms, router and towers beside the
-    language model; where the parts are not known, the embedding alone."""
+def _experts_only(model: Model, form: str) -> bool:
+    """Whether `form` quantises the experts and nothing else: MXFP4, as gpt-oss has it, where there are experts."""
+    return form == "mxfp4" and model.parameters is not None and model.parameters.parts.get("experts", 0) > 0
+
+
+def kept_in_16_bits(model: Model, form: str) -> int:
+    """The parameters that a block format leaves in 16 bits: embedding, output, norms, router and towers beside the
+    language model; where the parts are not known, the embedding alone; for MXFP4 with experts, all but them."""
     assert model.parameters is not None
     parts = model.parameters.parts
+    if _experts_only(model, form):
+        return model.parameters.total - parts["experts"]
     if parts:
         return sum(parts.get(name, 0) for name in KEPT_IN_16_BITS)
     return min(model.parameters.total, (model.vocab_size or 0) * (model.hidden_size or 0))
