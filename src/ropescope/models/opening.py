@@ -27,8 +27,8 @@ def open(
 
     Of weights only the headers are read; from the Hub only they and the small files are fetched, at a pinned commit.
     Where no header tells the number of parameters, they are counted from the config, with torch where it is installed
-    (which takes seconds) and by an estimate where not. `config_only` reads the config and nothing beside it. Raises SourceError where the source cannot be had, FormatError
-    (naming field and value) where what it holds cannot be.
+    (which takes seconds) and by an estimate where not. `config_only` reads the config and nothing beside it. Raises
+    SourceError where the source cannot be had, FormatError (naming field and value) where what it holds cannot be.
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
     model = _opened(found, config_only)
