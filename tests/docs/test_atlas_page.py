@@ -14,7 +14,7 @@ from ropescope.app.cli import app
 from ropescope.evidence.ruler.names import ModelName
 from ropescope.evidence.ruler.scores import AS_OF, DROP_FORMULA, SAMPLES, effective_length, ruler_rows
 
-PAGE = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "atlas.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ropescope \S.*$", PAGE, re.M)
 
 
