@@ -49,7 +49,8 @@ class Repo:
 class FakeHub:
     """The server; `repos` maps "models/org/name" or "datasets/org/name" to a Repo, `requests` lists what was asked, `sent`
     counts the bytes of each file that were sent. `file_mood` is how files alone misbehave; `ignore_range` answers every
-    range with the whole file."""
+    range with the whole file; `redirect` sends to another host for files, as the Hub does. `authorized` holds the
+    Authorization of the last request to each host and kind."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -57,6 +58,8 @@ class FakeHub:
         self.sent: dict[str, int] = {}
         self.ignore_range = False
         self.file_mood = ""
+        self.redirect = False
+        self.authorized: dict[str, str | None] = {}
         self.release = threading.Event()
         hub = self
 
@@ -82,6 +85,11 @@ class FakeHub:
         path = request.path.partition("?")[0]
         self.requests.append(f"{request.command} {path}")
         parts = [part.replace("%2F", "/") for part in path.strip("/").split("/")]
+        asked = f"{request.headers.get('Host', '').partition(':')[0]} {'api' if parts[0] == 'api' else 'file'}"
+        self.authorized[asked] = request.headers.get("Authorization")
+        if self.redirect and "resolve" in parts and asked.startswith("127."):
+            place = f"http://localhost:{self.server.server_address[1]}{request.path}"
+            return self.send(request, 302, b"", {"Location": place}, head=head)
         if parts[0] == "api":
             kind, name, rest, api = parts[1], "/".join(parts[2:4]), parts[4:], True
         elif parts[0] == "datasets":

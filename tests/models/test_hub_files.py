@@ -222,3 +222,12 @@ def test_what_the_client_has_downloaded_is_read_from_its_cache(hub, ask, repo):
 def test_a_path_that_is_no_file_here_says_so(hub, ask, repo):
     (answer,) = ask(("open", "models/llama/q4.gguf"))
     assert "models/llama/q4.gguf is no file here" in answer and "no repository models/llama" in answer
+
+
+def test_the_token_goes_to_the_hub_and_not_to_where_it_sends_for_files(hub, ask, repo):
+    hub.redirect = True
+    (model,) = ask(("open", "org/name"), HF_TOKEN="hf_secret")
+    assert model["parameters"]["total"] == 2 * 10**10
+    assert hub.authorized["127.0.0.1 api"] == hub.authorized["127.0.0.1 file"] == "Bearer hf_secret"
+    assert hub.authorized["localhost file"] is None
+    assert all(sent <= 64 << 10 for name, sent in hub.sent.items() if name.endswith(".safetensors"))

@@ -7,7 +7,12 @@ import stored_models as made
 
 from ropescope.models import open as open_model
 from ropescope.models.safetensors_header import StoredTensor
-from ropescope.models.stored_elements import Uncountable, elements
+from ropescope.models.stored_elements import Uncountable, alike
+from ropescope.models.stored_elements import elements as elements_of_kinds
+
+
+def elements(tensors, method):
+    return elements_of_kinds(alike(tensors), tensors, method)
 
 
 def gptq(name, out, width):
@@ -278,3 +283,11 @@ def test_the_config_may_be_silent_and_json_may_be_strange(tmp_path):
         folder = made.write_folder(tmp_path / "llama", made.LLAMA_31_8B | {"quantization_config": strange}, table)
         assert json.loads((folder / "config.json").read_text())["quantization_config"] == strange
         assert open_model(folder).parameters.total == made.LLAMA_31_8B_PARAMETERS
+
+
+def test_experts_alike_are_counted_together_and_others_apart():
+    table = {f"layers.{layer}.experts.{expert}.w.weight": ("F32", (2, 3)) for layer in (0, 1) for expert in range(10)}
+    table["layers.1.experts.9.w.weight"] = ("F32", (5, 5))
+    assert elements(stored(table), {}) == {
+        "layers.0.experts.0.w.weight": 60, "layers.1.experts.0.w.weight": 54, "layers.1.experts.9.w.weight": 25,
+    }  # fmt: skip

@@ -24,7 +24,8 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A loaded network. `fingerprint` names the exact weights: a commit hash, or the SHA-256 of the file(s)."""
+    """A loaded network. `fingerprint` names the exact weights: a commit hash (and the file chosen), or the SHA-256 of
+    the file(s)."""
 
     network: Any
     tokenizer: Any | None
@@ -84,7 +85,7 @@ def load(
         tokenizer=tokenizer,
         model=_facts(found, network),
         source=found,
-        fingerprint=found.revision or _files_sha256(found),
+        fingerprint=_fingerprint(found),
     )
 
 
@@ -199,6 +200,13 @@ def _why_not_loaded(source: Source, error: Exception) -> str:
 
 def _short(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _fingerprint(source: Source) -> str:
+    """What names the exact weights of a source: a commit, with the file where one was chosen, or a hash."""
+    if source.revision is None:
+        return _files_sha256(source)
+    return source.revision if source.file is None else f"{source.revision}/{source.file}"
 
 
 def _files_sha256(source: Source) -> str:

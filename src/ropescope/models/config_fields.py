@@ -67,7 +67,7 @@ def _model_type(config: Mapping[str, Any]) -> str:
     value = config.get("model_type", "")
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
         raise FormatError(f"model_type is {short(value)}: it must be a word.")
     return value
 

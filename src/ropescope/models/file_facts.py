@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from ropescope.models import hub_record
 from ropescope.models.licence import MOST_README_BYTES, readme_licence
 from ropescope.models.model import Model
 from ropescope.models.model_files import ModelFiles, OutsideError
@@ -50,6 +49,8 @@ def _licence(model: Model, files: ModelFiles) -> str | None:
     if model.source.repo_id is None or model.source.revision is None:
         text = _unless_outside(lambda: files.text("README.md", MOST_README_BYTES))
         return None if text is None else readme_licence(text)
+    from ropescope.models import hub_record
+
     # The Hub has read the front matter already.
     found = hub_record.repository(model.source.repo_id, model.source.revision)
     return None if found is None else found.licence

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ropescope.errors import FormatError, SourceError
-from ropescope.models.gguf_cursor import MAX_STRING_BYTES, MAX_STRINGS, Cursor
+from ropescope.models.gguf_cursor import MAX_STRING_BYTES, MAX_STRINGS, Cursor, shown
 from ropescope.models.gguf_types import TENSOR_TYPES
 
 MAGIC: Final = b"GGUF"
-# Bounds far above what real files hold (a model of 512 experts has some 2,000 tensors).
+# Bounds far above what real files hold (the largest have some 2,000 tensors).
 MAX_KEYS: Final = 1 << 16
-MAX_TENSORS: Final = 1 << 17
+MAX_TENSORS: Final = 1 << 16
 MAX_KEY_BYTES: Final = (1 << 16) - 1
 MAX_DIMENSIONS: Final = 4
 INLINE_NUMBERS: Final = 4096
@@ -88,6 +88,8 @@ class GGUFHeader:
         value = self.metadata.get("general.architecture")
         if not isinstance(value, str) or not value:
             raise FormatError("general.architecture is missing from the GGUF metadata: convert the model again.")
+        if shown(value) != value:
+            raise FormatError(f"general.architecture is {shown(value)!r}: it must be a word; convert the model again.")
         return value
 
 
@@ -131,11 +133,11 @@ def parse_header(
         where = cursor.position
         key = cursor.string(f"key {index}", MAX_KEY_BYTES, strict=True)
         if key in metadata:
-            raise cursor.error(f"key {key!r} appears twice", where)
+            raise cursor.error(f"key {shown(key)!r} appears twice", where)
         metadata[key] = _value(cursor, key, arrays)
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or isinstance(alignment, bool) or not 0 < alignment <= 1 << 20 or alignment & 7:
-        raise FormatError(f"{name}: general.alignment is {alignment!r}, not a multiple of 8.")
+        raise FormatError(f"{name}: general.alignment is {shown(repr(alignment))}, not a multiple of 8.")
     tensors = _tensor_table(cursor, n_tensors, alignment)
     data_offset = -(-cursor.position // alignment) * alignment
     last = 0
@@ -143,11 +145,11 @@ def parse_header(
         start, end = data_offset + tensor.offset, data_offset + tensor.offset + (tensor.n_bytes or 0)
         if end > file_bytes:
             raise FormatError(
-                f"{name} is cut short: tensor {tensor.name!r} ends at byte {end:,} and the file has {file_bytes:,}; "
+                f"{name} is cut short: tensor {shown(tensor.name)!r} ends at byte {end:,} and the file has {file_bytes:,}; "
                 "download it again."
             )
         if start < last:
-            raise cursor.error(f"tensor {tensor.name!r} begins inside the one before it", start)
+            raise cursor.error(f"tensor {shown(tensor.name)!r} begins inside the one before it", start)
         last = end
     return GGUFHeader(version, byte_order, metadata, tensors, data_offset, file_bytes)
 
@@ -167,12 +169,12 @@ def _version(cursor: Cursor) -> tuple[int, Literal["little", "big"]]:
 
 
 def _value(cursor: Cursor, key: str, arrays: Collection[str]) -> Value:
-    where = cursor.position
+    where, full, key = cursor.position, key in arrays, shown(key)
     kind = cursor.integer("I", f"the type of {key}")
     if kind == _STRING:
         return cursor.string(key, MAX_STRING_BYTES)
     if kind == _ARRAY:
-        return _array(cursor, key, full=key in arrays)
+        return _array(cursor, key, full=full)
     if kind not in _SCALARS:
         raise cursor.error(f"{key} has the unknown value type {kind}", where)
     return _scalar(cursor, kind, key)
@@ -202,11 +204,11 @@ def _array(cursor: Cursor, key: str, *, full: bool) -> GGUFArray:
     values: tuple[Value, ...] | None = None
     if kind == _STRING:
         cursor.spend_strings(length, key)
-        if full or length <= INLINE_STRINGS:
+        if full or (length <= INLINE_STRINGS and cursor.keeps(length)):
             values = tuple(cursor.string(key, MAX_STRING_BYTES) for _ in range(length))
         else:
             cursor.skip_strings(length, key)
-    elif full or length <= INLINE_NUMBERS:
+    elif full or (length <= INLINE_NUMBERS and cursor.keeps(length)):
         values = tuple(_scalar(cursor, kind, key) for _ in range(length))
     else:
         cursor.skip(length * bytes_each, key)
@@ -218,10 +220,11 @@ def _tensor_table(cursor: Cursor, n_tensors: int, alignment: int) -> tuple[GGUFT
     names: set[str] = set()
     for index in range(n_tensors):
         where = cursor.position
-        name = cursor.string(f"the name of tensor {index}", MAX_KEY_BYTES, strict=True)
-        if name in names:
+        full_name = cursor.string(f"the name of tensor {index}", MAX_KEY_BYTES, strict=True)
+        name = shown(full_name)
+        if full_name in names:
             raise cursor.error(f"tensor {name!r} appears twice", where)
-        names.add(name)
+        names.add(full_name)
         where = cursor.position
         n_dimensions = cursor.integer("I", f"the dimension count of {name}")
         if n_dimensions > MAX_DIMENSIONS:
@@ -233,13 +236,13 @@ def _tensor_table(cursor: Cursor, n_tensors: int, alignment: int) -> tuple[GGUFT
         if offset % alignment:
             raise cursor.error(f"tensor {name!r} starts at {offset}, not on a multiple of {alignment}", where_offset)
         type_name, per_block, block_bytes = TENSOR_TYPES.get(type_id, (f"type {type_id}", 0, 0))
-        tensor = GGUFTensor(name, shape, type_id, type_name, offset, None)
+        tensor = GGUFTensor(full_name, shape, type_id, type_name, offset, None)
         if tensor.n_elements >= 1 << 63:
             raise cursor.error(f"tensor {name!r} has the impossible shape {shape}", where)
         if per_block:
             if shape and shape[0] % per_block:
                 raise cursor.error(f"tensor {name!r} has rows of {shape[0]}, no multiple of {per_block}", where)
             n_bytes = tensor.n_elements // per_block * block_bytes
-            tensor = GGUFTensor(name, shape, type_id, type_name, offset, n_bytes)
+            tensor = GGUFTensor(full_name, shape, type_id, type_name, offset, n_bytes)
         tensors.append(tensor)
     return tuple(tensors)

@@ -11,9 +11,19 @@ from ropescope.errors import FormatError
 WINDOW_BYTES: Final = 1 << 20
 # Bounds far above what real files hold (the largest vocabularies have 300,000 words and as many merges) and low enough
 # that the worst file is refused within a second and under 100 MB.
-MAX_STRINGS: Final = 1 << 22
+MAX_STRINGS: Final = 1 << 21
 MAX_STRING_BYTES: Final = 16 << 20
 MAX_TEXT_BYTES: Final = 32 << 20
+# What is kept of short arrays, all together: some dozen of them have an entry a layer.
+MAX_KEPT: Final = 1 << 17
+
+
+def shown(name: str) -> str:
+    """A name from a file as an error may show it: printable, and at most 60 characters."""
+    plain = (
+        name if name.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:80])
+    )
+    return plain if len(plain) <= 60 else plain[:57] + "..."
 
 
 class Cursor:
@@ -24,6 +34,7 @@ class Cursor:
         self._window, self._start = b"", 0
         self._strings_left = MAX_STRINGS
         self._text_left = MAX_TEXT_BYTES
+        self._kept_left = MAX_KEPT
         self.position = 0
         self.order = "<"
 
@@ -92,6 +103,12 @@ class Cursor:
         self._strings_left -= count
         if self._strings_left < 0:
             raise self.error(f"{field} claims {count:,} strings, too many", self.position)
+
+    def keeps(self, count: int) -> bool:
+        """Whether `count` more entries of arrays can be kept; if so, they are counted."""
+        fits = count <= self._kept_left
+        self._kept_left -= count if fits else 0
+        return fits
 
     def skip_strings(self, count: int, field: str) -> None:
         """Step over `count` strings; the hot loop of a header, hence on local names."""

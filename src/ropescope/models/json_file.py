@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
 
-MOST_BYTES: Final = 32 << 20
-# A list that holds nothing takes 64 bytes and three characters of text, so the text's length alone bounds no memory. The
-# largest real file, the header of 100,000 tensors, has 300,000 brackets and 600,000 commas.
-MOST_CONTAINERS: Final = 1 << 20
-MOST_VALUES: Final = 1 << 21
+MOST_BYTES: Final = 16 << 20
+# The text's length alone bounds no memory: a list that holds nothing takes 64 bytes and three characters of text, a short
+# entry of an object 170 bytes. The largest real file lists 100,000 tensors in 300,000 brackets and 500,000 commas.
+MOST_CONTAINERS: Final = 1 << 19
+MOST_VALUES: Final = 9 << 16
 
 PairsHook = Callable[[list[tuple[str, Any]]], Any]
 

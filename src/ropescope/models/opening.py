@@ -1,4 +1,7 @@
-"""`open`: from any source to a Model. Only the files that describe the model are read or fetched, never its weights."""
+"""`open`: from any source to a Model. Only the files that describe the model are read or fetched, never its weights.
+
+What one kind of source needs is imported when such a source is opened: a folder does not wait for the GGUF reader.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
 from ropescope.models.config import from_config
-from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
-from ropescope.models.gguf_model import from_gguf
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
@@ -81,6 +82,9 @@ def _with_facts(model: Model, files: ModelFiles) -> Model:
 
 
 def _local_gguf(source: Source, path: Path) -> Model:
+    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf_model import from_gguf
+
     names = parts_of(path.name)
     if missing := [name for name in names if not (path.parent / name).is_file()]:
         raise missing_parts(str(path), missing, len(names))
@@ -107,6 +111,9 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
+    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf_model import from_gguf
+
     parts, names = parts_of(file), files.names()
     if file not in names:
         held = _listed(sorted(name for name in names if name.endswith(".gguf"))) or "no GGUF file"
@@ -119,6 +126,8 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
 def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
+    from ropescope.models.gguf_files import parts_of
+
     firsts = sorted({parts_of(name)[0] for name in names if name.endswith(".gguf") and "mmproj" not in name.lower()})
     if len(firsts) == 1:
         return firsts[0]

@@ -13,7 +13,8 @@ sum over what the config says, which leaves out what the config does not tell.""
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How many parameters: in all, and those that one token passes through (all but the experts not chosen).
+    """How many parameters: in all, and those that one token passes through (all but the experts not chosen, and the
+    layers for multi-token prediction).
 
     `parts` splits the total: "embedding", "attention", "mixer" (state space, linear attention, convolution), "mlp",
     "experts", "router", "norm", "output", "vision" (any tower beside the language model), "prediction" (layers for

@@ -18,7 +18,7 @@ from ropescope.errors import FormatError
 from ropescope.models.json_file import parse_json
 
 LENGTH_BYTES: Final = 8
-MOST_HEADER_BYTES: Final = 32 << 20
+MOST_HEADER_BYTES: Final = 16 << 20
 """The format allows 100 MB; the header of 100,000 tensors takes 12."""
 
 MOST_DIMENSIONS: Final = 64  # as torch has it

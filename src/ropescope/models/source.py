@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -76,6 +74,8 @@ class Source:
 
 def sha256_file(path: Path) -> str:
     """The SHA-256 of a file in hex, read in pieces. Raises SourceError if it cannot be read."""
+    import hashlib
+
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -203,6 +203,8 @@ def _hub(text: str, revision: str | None) -> Source:
             "check the path."
         )
     if "/" not in repo_id:
+        import difflib
+
         close = difflib.get_close_matches(text.lower(), ALIASES, n=1, cutoff=0.5)
         suggestion = f"did you mean {close[0]}? " if close else ""
         raise SourceError(

@@ -8,13 +8,14 @@ compressed-tensors (`weight_packed`, `weight_scale`), modelopt and Quark NVFP4 a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
 from ropescope.models.safetensors_header import StoredTensor
 
 FLOATS: Final = frozenset(("F64", "F32", "F16", "BF16"))
+_EXPERT: Final = re.compile(r"(?<=experts\.)\d+")
 _INTEGERS: Final = frozenset(("BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"))
 
 _BUFFER: Final = re.compile(
@@ -41,20 +42,33 @@ class Uncountable(Exception):
     """A tensor is packed in a way that is not known here; the message names it."""
 
 
-def elements(tensors: Iterable[StoredTensor], method: Mapping[str, Any]) -> dict[str, int]:
-    """How many parameters each tensor stands for, by name; tensors that are none are left out.
+def alike(tensors: Iterable[StoredTensor]) -> list[tuple[StoredTensor, int]]:
+    """The tensors, where those that differ in nothing but the number of an expert are one, and how many it stands for.
+
+    A model of 100,000 tensors has some thousand kinds of them.
+    """
+    kinds: dict[tuple[str, str, tuple[int, ...]], tuple[StoredTensor, int]] = {}
+    for tensor in tensors:
+        kind = (_EXPERT.sub("#", tensor.name), tensor.dtype, tensor.shape)
+        first, seen = kinds.get(kind, (tensor, 0))
+        kinds[kind] = first, seen + 1
+    return list(kinds.values())
+
+
+def elements(
+    kinds: Sequence[tuple[StoredTensor, int]], tensors: Sequence[StoredTensor], method: Mapping[str, Any]
+) -> dict[str, int]:
+    """How many parameters each of the `kinds` of `tensors` (see `alike`) stands for, by the name of the first of its
+    kind; tensors that are no parameters are left out.
 
     `method` is the config's `quantization_config`, {} without one. Raises Uncountable for a packing not known here.
     """
-    found = {tensor.name: tensor for tensor in tensors}
-    if all(tensor.dtype in FLOATS for tensor in found.values()):
-        return {name: prod(tensor.shape) for name, tensor in found.items() if not is_buffer(tensor)}
-    packing = _Packing(found, method)
-    counts: dict[str, int] = {}
-    for name, tensor in found.items():
-        if not is_buffer(tensor) and (count := packing.count(tensor)) is not None:
-            counts[name] = count
-    return counts
+    kinds = [(tensor, times) for tensor, times in kinds if not is_buffer(tensor)]
+    if all(tensor.dtype in FLOATS for tensor, _ in kinds):
+        return {tensor.name: times * prod(tensor.shape) for tensor, times in kinds}
+    packing = _Packing({tensor.name: tensor for tensor in tensors}, method)
+    found = [(tensor.name, times, packing.count(tensor)) for tensor, times in kinds]
+    return {name: times * count for name, times, count in found if count is not None}
 
 
 def is_buffer(tensor: StoredTensor) -> bool:

@@ -12,7 +12,7 @@ from ropescope.models.model import ATTENTION_KINDS, Experts, Layer, Model
 from ropescope.models.parameters import Parameters, Weights
 from ropescope.models.safetensors_files import StoredWeights
 from ropescope.models.safetensors_header import StoredTensor
-from ropescope.models.stored_elements import Uncountable, elements
+from ropescope.models.stored_elements import Uncountable, alike, elements
 from ropescope.models.tensor_parts import layer_of, part_of
 
 
@@ -24,16 +24,17 @@ def count_weights(
     `quantised` is the config's `quantization_config`, {} without one. The parameters are None, and a note says why,
     where a tensor is packed in a way that is not known.
     """
+    kinds = alike(stored.tensors)
     by_type: Counter[str] = Counter()
-    for tensor in stored.tensors:
-        by_type[tensor.dtype] += tensor.n_bytes
+    for tensor, times in kinds:
+        by_type[tensor.dtype] += times * tensor.n_bytes
     weights = Weights(by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source)
     part, model_type, path = text_part(model.config)
     try:
-        counts = elements(stored.tensors, quantised)
+        counts = elements(kinds, stored.tensors, quantised)
     except Uncountable as error:
         return None, weights, (f"{error} is packed in a way not known here, so no parameters were counted.",)
-    for name in _tied_heads(stored.tensors, model.config, part, model_type):
+    for name in _tied_heads([tensor for tensor, _ in kinds], model.config, part, model_type):
         counts.pop(name, None)
     experts = tuple(layer.experts for layer in model.layers)
     if not any(experts):
