@@ -50,6 +50,7 @@ def sweep_figure(
         if e.value is not None and e.ci is not None
     ]
     lines = [{"x": at, "y": y, "series": series} for series, values in predicted.items() for at, y in values]
+    measured = {series: estimates for series, estimates in measured.items() if estimates}
     names = [*measured, *predicted]
     colours = [MEASURED, SECOND][: len(measured)] + [THEORY, NULL, "#CC79A7"][: len(predicted)]
     dashes = [[1, 0]] * len(measured) + [[6, 3], [2, 3], [6, 3]][: len(predicted)]
