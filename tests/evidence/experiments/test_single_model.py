@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from made_profiles import made_profile
 
+from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments import quantised, shape, sinks
 from ropescope.evidence.experiments.bench import Bench
 from ropescope.evidence.experiments.experiment import Range, Setting, stands
@@ -87,6 +88,7 @@ def test_base_sweep_measures_what_a_reloaded_model_gives(sharp_folder: Path, tmp
     assert result.findings.data["gamma"]["10000"] != result.findings.data["gamma"]["1000"]
     gammas = [estimate["value"] for estimate in result.findings.data["gamma"].values()]
     slope = np.polyfit(list(result.findings.data["gamma_pade"].values()), gammas, 1)[0]
+    assert len(result.findings.data["working"]) == 7  # no base hurts random weights
     assert result.findings.measured["dγ/dγ_Padé as θ changes"].value == pytest.approx(slope)
 
 
@@ -203,3 +205,27 @@ def test_induction_scores_random_weights_by_chance(flat_folder: Path) -> None:
     chance = np.mean([1 / (p + 1) for p in range(128, 255)])
     assert scores.shape == (2, 4) and scores == pytest.approx(np.full((2, 4), chance), rel=0.1)
     assert "0 of 8 heads" in result.findings.sentence
+
+
+def test_base_sweep_leaves_out_the_bases_that_break_the_model(
+    sharp_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ropescope.evidence.experiments import loss
+    from ropescope.measure.weights import Weights
+
+    def broken_below_500(weights: Weights, *_: object) -> float:
+        return 9.0 if weights.model.rope_thetas[0] < 500 else 3.0
+
+    monkeypatch.setattr(loss, "mean_loss", broken_below_500)
+    result = run("base-sweep", sharp_folder)
+    data = result.findings.data
+    assert data["working"] == ["1000", "3000", "10000", "30000", "100000"]
+    pairs = [(data["gamma_pade"][base], data["gamma"][base]["value"]) for base in data["working"]]
+    slope = np.polyfit(*zip(*pairs, strict=True), 1)[0]
+    assert result.findings.measured["dγ/dγ_Padé as θ changes"].value == pytest.approx(slope)
+    assert data["slope_over_all_bases"]["value"] != pytest.approx(slope)
+    series = {point["series"] for point in result.findings.figures[0].spec["layer"][1]["data"]["values"]}
+    assert series == {"measured", "measured, model broken"}
+    monkeypatch.setattr(loss, "mean_loss", lambda weights, *_: 9.0 * (weights.model.rope_thetas[0] != 10_000))
+    with pytest.raises(MeasurementError, match=r"At 6 of 7 bases the loss .* too few are left"):
+        run("base-sweep", sharp_folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
-from ropescope.evidence.experiments.figures import estimates_figure
+from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
 from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
@@ -114,7 +114,7 @@ def observe(bench: Bench) -> Findings:
                 f"Fixed length {setting.length:,}; bars are 95 % intervals over prompts. A decay of the base alone would be the "
                 "same on all; a decay of the data alone would be zero on shuffled and random tokens.",
                 gammas,
-                {"no decay": 0.0} if pade is None else {"γ_Padé": pade, "no decay": 0.0},
+                {**({} if pade is None else {"γ_Padé": (pade, THEORY)}), "no decay": (0.0, NULL)},
             ),
         ),
         data={

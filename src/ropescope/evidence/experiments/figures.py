@@ -11,7 +11,7 @@ from ropescope.report.report import Figure
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Estimate
 
-MEASURED, SECOND, THEORY, NULL = "#0072B2", "#009E73", "#D55E00", "#5B5B5B"
+MEASURED, SECOND, THEORY, NULL, THIRD = "#0072B2", "#009E73", "#D55E00", "#5B5B5B", "#CC79A7"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
 
@@ -50,8 +50,9 @@ def sweep_figure(
         if e.value is not None and e.ci is not None
     ]
     lines = [{"x": at, "y": y, "series": series} for series, values in predicted.items() for at, y in values]
+    measured = {series: estimates for series, estimates in measured.items() if estimates}
     names = [*measured, *predicted]
-    colours = [MEASURED, SECOND][: len(measured)] + [THEORY, NULL, "#CC79A7"][: len(predicted)]
+    colours = [MEASURED, SECOND][: len(measured)] + [THEORY, NULL, THIRD][: len(predicted)]
     dashes = [[1, 0]] * len(measured) + [[6, 3], [2, 3], [6, 3]][: len(predicted)]
     horizontal = x.channel("x")
     vertical = {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False}}
@@ -100,23 +101,23 @@ def estimates_figure(
     title: str,
     caption: str,
     estimates: Mapping[str, Estimate],
-    marks: Mapping[str, float],
+    marks: Mapping[str, tuple[float, str]],
     *,
     x_title: str = "exponent γ",
 ) -> Figure:
-    """Estimates one below the other with their intervals; `marks` are vertical lines (first the theory's, then the null's)."""
+    """Estimates one below the other with their intervals; `marks` are vertical lines by name: (value, colour)."""
     rows = [
         {"what": what, "value": e.value, "low": e.ci[0], "high": e.ci[1]}
         for what, e in estimates.items()
         if e.value is not None and e.ci is not None
     ]
     axis = {"field": "what", "type": "nominal", "title": None, "sort": list(estimates), "axis": {"labelLimit": 260}}
-    x = {"field": "value", "type": "quantitative", "title": x_title, "scale": {"zero": False}}
+    x = {"field": "value", "type": "quantitative", "title": x_title, "scale": {"zero": False, "padding": 12}}
     layers: list[dict[str, Any]] = []
     if marks:
         layers.append(
             {
-                "data": {"values": [{"value": value, "series": series} for series, value in marks.items()]},
+                "data": {"values": [{"value": value, "series": series} for series, (value, _) in marks.items()]},
                 "mark": {"type": "rule", "strokeWidth": 2, "strokeDash": [6, 3]},
                 "encoding": {
                     "x": x,
@@ -124,7 +125,7 @@ def estimates_figure(
                         "field": "series",
                         "type": "nominal",
                         "title": None,
-                        "scale": {"domain": list(marks), "range": [THEORY, NULL, "#CC79A7"][: len(marks)]},
+                        "scale": {"domain": list(marks), "range": [colour for _, colour in marks.values()]},
                         "legend": {"orient": "bottom", "columns": 2, "symbolType": "stroke", "labelLimit": 340},
                     },
                 },

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
-from ropescope.evidence.experiments.figures import estimates_figure
+from ropescope.evidence.experiments.figures import NULL, THIRD, estimates_figure
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
 from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
 from ropescope.models.model import Model
@@ -102,7 +102,10 @@ def observe(bench: Bench) -> Findings:
                     "trained, fixed length": found["trained, fixed length"],
                     "random, fixed length": found[FIXED],
                 },
-                {"no decay": 0.0, f"uniform attention, published protocol ({null.gamma:.3f})": null.gamma},
+                {
+                    "no decay": (0.0, NULL),
+                    f"uniform attention, published protocol ({null.gamma:.3f})": (null.gamma, THIRD),
+                },
             ),
         ),
         data={"gamma": {name: plain(estimate) for name, estimate in found.items()}, "null": null._asdict()},

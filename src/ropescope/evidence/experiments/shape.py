@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
-from ropescope.evidence.experiments.figures import estimates_figure
+from ropescope.evidence.experiments.figures import NULL, estimates_figure
 from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
@@ -92,7 +92,7 @@ def observe(bench: Bench) -> Findings:
                 "Held-out log-likelihood per unit of attention; 95 % intervals over prompts. Left of zero is ahead of all others. "
                 "Laws far to the right are not drawn.",
                 _near(behind),
-                {"equal to the best other": 0.0},
+                {"equal to the best other": (0.0, NULL)},
                 x_title="nats behind the best other law",
             ),
         ),
