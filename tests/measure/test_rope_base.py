@@ -19,7 +19,7 @@ from ropescope.measure.protocol import FixedLength
 from ropescope.measure.rope_base import at_rope_base
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.weights import Weights, load
-from ropescope.models.config import from_config
+from ropescope.models.config.reading import from_config
 from ropescope.models.source import Source
 
 _WITHOUT_ROPE = {"gpt_bigcode", "gpt2", "opt", "bloom", "mpt", "gpt_neo", "jamba"}

@@ -11,7 +11,7 @@ from tiny_models import TINY, build, tokens
 from ropescope.errors import MeasurementError
 from ropescope.measure.rounding import NF4_LEVELS, ROUNDINGS, linear_layers, rounded, rounded_share
 from ropescope.measure.weights import Weights
-from ropescope.models.config import from_config
+from ropescope.models.config.reading import from_config
 from ropescope.models.source import Source
 
 

@@ -6,16 +6,16 @@ from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.models.cache import LayerCache
-    from ropescope.models.config import from_config
+    from ropescope.models.config.reading import from_config
     from ropescope.models.context import Context
+    from ropescope.models.counts.meta import count_on_meta
+    from ropescope.models.counts.parameters import count_parameters
     from ropescope.models.datasets import fetch_dataset, read_texts
     from ropescope.models.embedded import embedded_model_path
-    from ropescope.models.gguf import GGUFHeader, read_header
-    from ropescope.models.gguf_model import from_gguf
-    from ropescope.models.meta_count import count_on_meta
+    from ropescope.models.gguf.header import GGUFHeader, read_header
+    from ropescope.models.gguf.model import from_gguf
     from ropescope.models.model import Experts, Latent, Layer, LayerKind, Model, Rope
     from ropescope.models.opening import open
-    from ropescope.models.parameter_count import count_parameters
     from ropescope.models.parameters import Parameters, Quantization, Weights
     from ropescope.models.source import Source, resolve
     from ropescope.models.tokenizer import Tokenizer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Context": "context",
     "Experts": "model",
-    "GGUFHeader": "gguf",
+    "GGUFHeader": "gguf.header",
     "Latent": "model",
     "Layer": "model",
     "LayerCache": "cache",
@@ -35,14 +35,14 @@ _HOMES = {
     "Source": "source",
     "Tokenizer": "tokenizer",
     "Weights": "parameters",
-    "count_on_meta": "meta_count",
-    "count_parameters": "parameter_count",
+    "count_on_meta": "counts.meta",
+    "count_parameters": "counts.parameters",
     "embedded_model_path": "embedded",
     "fetch_dataset": "datasets",
-    "from_config": "config",
-    "from_gguf": "gguf_model",
+    "from_config": "config.reading",
+    "from_gguf": "gguf.model",
     "open": "opening",
-    "read_header": "gguf",
+    "read_header": "gguf.header",
     "read_texts": "datasets",
     "resolve": "source",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
-from ropescope.models.config import from_config
+from ropescope.models.config.reading import from_config
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
@@ -53,7 +53,7 @@ def _counted(model: Model) -> Model:
     """`model` with the parameters that its config tells of; with a note on why where it tells none."""
     if model.source.kind == "gguf" or model.source.file is not None:
         return model  # the tensors of a file that could not be counted are no others than those of the network
-    from ropescope.models.parameter_count import count_parameters
+    from ropescope.models.counts.parameters import count_parameters
 
     try:
         return replace(model, parameters=count_parameters(model))
@@ -82,8 +82,8 @@ def _with_facts(model: Model, files: ModelFiles) -> Model:
 
 
 def _local_gguf(source: Source, path: Path) -> Model:
-    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
-    from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.model import from_gguf
 
     names = parts_of(path.name)
     if missing := [name for name in names if not (path.parent / name).is_file()]:
@@ -111,8 +111,8 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
-    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
-    from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.model import from_gguf
 
     parts, names = parts_of(file), files.names()
     if file not in names:
@@ -126,7 +126,7 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
 def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
-    from ropescope.models.gguf_files import parts_of
+    from ropescope.models.gguf.files import parts_of
 
     firsts = sorted({parts_of(name)[0] for name in names if name.endswith(".gguf") and "mmproj" not in name.lower()})
     if len(firsts) == 1:

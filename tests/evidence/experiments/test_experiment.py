@@ -14,7 +14,7 @@ from ropescope.evidence.experiments.experiment import Expectation, Range, Settin
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.measure.estimates import Estimate
-from ropescope.models.config import from_config
+from ropescope.models.config.reading import from_config
 
 SMOLLM2 = from_config(
     {

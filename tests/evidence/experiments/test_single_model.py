@@ -19,7 +19,7 @@ from ropescope.evidence.experiments.bench import Bench
 from ropescope.evidence.experiments.experiment import Range, Setting, stands
 from ropescope.evidence.experiments.running import Result, run_experiment
 from ropescope.measure.profile import DecayProfile
-from ropescope.models.config import from_config
+from ropescope.models.config.reading import from_config
 from ropescope.theory.nulls import uniform_null_exponent
 
 RANDOM = Setting(prompts=4, length=256, corpus="random", dtype="float32")

@@ -164,7 +164,7 @@ def observe(bench: Bench) -> Findings:
 
 def _baseline(weights: Weights) -> tuple[str, ...]:
     """A GGUF file of few bits has been rounded once before: its dequantised weights are the baseline here."""
-    from ropescope.models.gguf import read_header
+    from ropescope.models.gguf.header import read_header
 
     if weights.source.kind != "gguf" or weights.source.path is None:
         return ()
