@@ -23,9 +23,8 @@ from ropescope.models.parameters import Parameters
 
 MOST_LAYERS: Final = 4096
 MOST_OF_A_SIZE: Final = 1 << 24
-MOST_MODULES: Final = 1 << 18
-"""Modules and parameters together: a trillion-parameter model has a few thousand, and 170,000 were each of its experts a
-module of its own. As many take ten seconds and half a gigabyte."""
+MOST_MODULES: Final = 1 << 15
+"""Modules and parameters together: a trillion-parameter model has a few thousand. As many take a second."""
 
 MEND: Final = ": count by the estimate instead."
 """How the errors end whose mend is the other way of counting."""
