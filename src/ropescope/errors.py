@@ -31,3 +31,7 @@ class FormatError(RopescopeError, ValueError):
 
 class ReportError(RopescopeError, ValueError):
     """A report cannot be shown or written as asked: a number that is none, a file that cannot be written."""
+
+
+class EvidenceError(RopescopeError, ValueError):
+    """A statistic is asked of too few points, or a claim or a filter of what is not there."""

@@ -10,7 +10,7 @@ from typing import Any
 import gguf_models
 import stored_models
 
-from ropescope.models.config_fields import families
+from ropescope.models.config.fields import families
 
 BASE = {
     "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64, "head_dim": 16,

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.errors import RopescopeError
-from ropescope.models.config import from_config
-from ropescope.models.gguf import parse_header as parse_gguf
-from ropescope.models.gguf_model import from_gguf
+from ropescope.models.config.reading import from_config
+from ropescope.models.counts.weights import count_weights
+from ropescope.models.gguf.header import parse_header as parse_gguf
+from ropescope.models.gguf.model import from_gguf
 from ropescope.models.json_file import json_object
 from ropescope.models.model import Model
 from ropescope.models.quantization import quantization_config, quantization_of, stated_dtype
-from ropescope.models.safetensors_files import StoredWeights
-from ropescope.models.safetensors_header import header_length, parse_header
+from ropescope.models.safetensors.files import StoredWeights
+from ropescope.models.safetensors.header import header_length, parse_header
 from ropescope.models.source import Source
-from ropescope.models.weight_count import count_weights
 
 GIVEN = from_config(
     {"model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64, "vocab_size": 10}

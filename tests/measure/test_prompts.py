@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import byte_tokenizer
 
 from ropescope.errors import MeasurementError, SourceError
-from ropescope.measure.prompts import bos_prefix, embedded_text, file_text, random_corpus, text_corpus
+from ropescope.measure.prompts import Corpus, bos_prefix, embedded_text, file_text, random_corpus, text_corpus
 
 TOKENIZER = byte_tokenizer()
 TEXT = "".join(chr(97 + i % 26) + str(i) for i in range(3000))
@@ -79,3 +80,19 @@ def test_files_of_all_kinds_are_read(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text("\n".join(json.dumps({"body": f"line {i}"}) for i in range(3)))
     text, about = file_text([tmp_path / "a.txt", tmp_path / "b.jsonl"], "body")
     assert text == "first\n\nline 0\n\nline 1\n\nline 2" and about == "a.txt, b.jsonl"
+
+
+@pytest.mark.parametrize("kind", ["text", "shuffled", "random"])
+def test_a_shorter_prompt_is_the_beginning_of_the_window(kind: str) -> None:
+    stream = np.arange(10_000) % 97
+    if kind == "random":
+        corpus = Corpus("random", "random", "0", 3, (1,), vocabulary=np.arange(5, 60))
+    else:
+        corpus = Corpus(kind, kind, "0", 3, (1,), stream=stream, shuffled=kind == "shuffled")
+    nested = dataclasses.replace(corpus, window_tokens=400)
+    for index in range(4):
+        longest = nested.prompt(index, 400)
+        np.testing.assert_array_equal(longest, corpus.prompt(index, 400))
+        for length in (50, 100, 399):
+            np.testing.assert_array_equal(nested.prompt(index, length), longest[:length])
+    assert nested.available(50) == nested.available(400) != corpus.available(50) or kind == "random"

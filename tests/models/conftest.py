@@ -49,7 +49,7 @@ def load(name: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def families_script() -> ModuleType:
-    return load("families_from_transformers")
+    return load("config/families_from_transformers")
 
 
 @pytest.fixture

@@ -9,8 +9,14 @@ from typing import Annotated
 import typer
 
 from ropescope import __version__
+from ropescope.app.atlas_command import atlas
+from ropescope.app.evidence_commands import claims, panel
+from ropescope.app.experiment_command import experiment
 from ropescope.app.measure_commands import measure, show_profile
+from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
+from ropescope.app.published_command import evidence
+from ropescope.app.serving_commands import fit, launch, speed
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
@@ -40,13 +46,27 @@ def ropescope(
     """How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."""
 
 
+# What a model is, and what it takes to serve it.
+app.command("show")(show)
+app.command("compare")(compare)
+app.command("fit")(fit)
+app.command("speed")(speed)
+app.command("launch")(launch)
+# How far it attends.
 app.command("measure")(measure)
 app.command("show-profile")(show_profile)
 app.command("predict")(predict)
+# The theory.
 app.command("formulas")(formulas)
 app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
+# The evidence.
+app.command("claims")(claims)
+app.command("panel")(panel)
+app.command("experiment")(experiment)
+app.command("evidence")(evidence)
+app.add_typer(atlas, name="atlas")
 
 
 def main() -> None:

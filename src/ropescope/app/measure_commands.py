@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ropescope.app.options import Figures, Html, Json, Revision, Source
-from ropescope.errors import MeasurementError, MissingExtraError
+from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+from ropescope.errors import MeasurementError
 
 if TYPE_CHECKING:
     from ropescope.measure.instrument import Outcome
@@ -71,7 +70,7 @@ def measure(
     """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
     from ropescope.report.figure import check_suffix
 
-    with _needs_extra():
+    with needs_extra():
         from ropescope.measure.instrument import Request, require_writable, run
         from ropescope.measure.protocol import FixedLength
         from ropescope.measure.session import Plan
@@ -107,7 +106,7 @@ def measure(
         resamples=resamples,
         legacy_first=legacy,
     )
-    with _terminate_as_interrupt(), _progress() as (progress, say):
+    with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say, keep_journal=True)
     _show(outcome, out, html, figures, as_json)
 
@@ -123,7 +122,7 @@ def show_profile(
     """Show a kept profile again; a control beside it (NAME.control.parquet) is shown with it."""
     from ropescope.app.show import show_report
 
-    with _needs_extra():
+    with needs_extra():
         from ropescope.measure.instrument import show
 
     outcome = show(profile, d_min=d_min, legacy_first=_is_legacy(protocol))
@@ -151,56 +150,3 @@ def _is_legacy(protocol: str) -> bool:
     if protocol not in ("fixed", "legacy"):
         raise MeasurementError(f"--protocol must be fixed or legacy, not {protocol!r}.")
     return protocol == "legacy"
-
-
-@contextmanager
-def _needs_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"Measuring needs {error.name}, which is not installed: pip install 'ropescope[measure,figures]'."
-        ) from error
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """A polite kill ends like Ctrl-C: with what is finished."""
-    import signal
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Any, Any]]:
-    """A bar on stderr with what is left, when a person is looking."""
-    if not sys.stderr.isatty():
-        yield None, None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting", total=None)
-
-        def say(line: str) -> None:
-            bar.reset(task, description=line, total=None)
-
-        def progress(done: int, planned: int, what: str) -> None:
-            bar.update(task, description=f"Measuring {what}", completed=done, total=planned)
-
-        yield progress, say

@@ -65,6 +65,6 @@ def plot(
     Example: ropescope plot regimes --figure regimes.svg
     """
     from ropescope.app.show import show_report
-    from ropescope.checks.plots import plot_report
+    from ropescope.checks.plots.plots import plot_report
 
     show_report(plot_report(kind), json=as_json, html=html, figures=tuple(figure or ()))

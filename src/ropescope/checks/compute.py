@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
@@ -124,8 +125,9 @@ def read_number(name: str, text: str) -> int | float:
     value = float(digits) * scale
     if not isfinite(value):
         raise DomainError(f"{name} = {text!r} is too large for a float.")
-    # 1e6 tokens are a whole number of tokens.
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    # 1e6 tokens are a whole number of tokens, and 8.03B parameters a whole number too, which no float product is.
+    exact = Decimal(digits) * scale
+    return int(exact) if abs(exact) < 2**53 and exact == exact.to_integral_value() else value
 
 
 def _verdict(entry: Formula, result: Any) -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ropescope.measure.instrument import Outcome, Request, run
     from ropescope.measure.profile import DecayProfile
     from ropescope.measure.protocol import FixedLength
+    from ropescope.measure.rope_base import at_rope_base
+    from ropescope.measure.rounding import rounded
     from ropescope.measure.rows import AttentionRows
     from ropescope.measure.session import Plan
     from ropescope.measure.summary import summarise
@@ -22,7 +24,9 @@ _HOMES = {
     "Plan": "session",
     "Request": "instrument",
     "Summary": "estimates",
+    "at_rope_base": "rope_base",
     "capture_rows": "capture",
+    "rounded": "rounding",
     "run": "instrument",
     "summarise": "summary",
 }
@@ -35,7 +39,9 @@ __all__ = [
     "Plan",
     "Request",
     "Summary",
+    "at_rope_base",
     "capture_rows",
+    "rounded",
     "run",
     "summarise",
 ]

@@ -61,8 +61,10 @@ class PowerFit:
     r2: Array
 
 
-def fit_power_law(log_distance: Array, weights: Array, log_width: Array | None = None) -> PowerFit:
-    """Weighted least squares of ln(weights) on ln d; NaN where fewer than four bins hold attention.
+def fit_power_law(
+    log_distance: Array, weights: Array, log_width: Array | None = None, *, least_bins: int = LEAST_BINS
+) -> PowerFit:
+    """Weighted least squares of ln(weights) on ln d; NaN where fewer than `least_bins` bins hold attention.
 
     weights: [..., bins] mean attention weight of one key in each bin. log_width: [bins] the weight of each bin; bins weigh
     by their length in ln d, so that the fit is the same line whatever the binning. None: all alike (ordinary least
@@ -82,7 +84,7 @@ def fit_power_law(log_distance: Array, weights: Array, log_width: Array | None =
         slope = sxy / sxx
         # A curve that does not vary at all is explained by any flat line: R² is then one, not 0/0.
         r2 = np.where(syy > 0, sxy * sxy / (sxx * np.where(syy > 0, syy, 1.0)), 1.0)
-    enough = finite.sum(-1) >= LEAST_BINS
+    enough = finite.sum(-1) >= least_bins
     return PowerFit(
         gamma=np.where(enough, -slope, np.nan),
         log_amplitude=np.where(enough, mean_y - slope * mean_x, np.nan),

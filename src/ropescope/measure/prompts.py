@@ -27,6 +27,8 @@ class Corpus:
 
     name: as the user gave it. about: what it is, in words. sha256: of the text or of the vocabulary.
     prefix: tokens that start every prompt (the tokenizer's BOS, where it sets one).
+    window_tokens: the length that every prompt is drawn at, so that a shorter prompt is the beginning of the longer one of
+    the same index; None: each length has its own prompts.
     """
 
     name: str
@@ -37,15 +39,18 @@ class Corpus:
     stream: Tokens | None = field(default=None, repr=False)
     vocabulary: Tokens | None = field(default=None, repr=False)
     shuffled: bool = False
+    window_tokens: int | None = None
 
     def available(self, n_tokens: int) -> int | None:
         """How many prompts of `n_tokens` there are; None: as many as are asked for."""
-        return None if self.stream is None else len(self.stream) // (n_tokens - len(self.prefix))
+        drawn_at = max(n_tokens, self.window_tokens or 0)
+        return None if self.stream is None else len(self.stream) // (drawn_at - len(self.prefix))
 
     def prompt(self, index: int, n_tokens: int) -> Tokens:
         """[n_tokens] ids of prompt `index`. Raises MeasurementError when the text holds no such prompt."""
         rng = np.random.default_rng([self.seed, index])
-        n_body = n_tokens - len(self.prefix)
+        drawn_at = max(n_tokens, self.window_tokens or 0)
+        n_body = drawn_at - len(self.prefix)
         if self.stream is None:
             assert self.vocabulary is not None
             body = rng.choice(self.vocabulary, size=n_body)
@@ -53,14 +58,14 @@ class Corpus:
             windows = self.available(n_tokens) or 0
             if index >= windows:
                 raise MeasurementError(
-                    f"{self.about} gives {len(self.stream):,} tokens: enough for {windows} prompts of {n_tokens:,}. "
+                    f"{self.about} gives {len(self.stream):,} tokens: enough for {windows} prompts of {drawn_at:,}. "
                     "Give more text (--text), a shorter --length, fewer --prompts, or --corpus random."
                 )
             window = int(np.random.default_rng(self.seed).permutation(windows)[index])
             body = self.stream[window * n_body : (window + 1) * n_body]
             if self.shuffled:
                 body = rng.permutation(body)
-        return np.concatenate([np.asarray(self.prefix, dtype=np.int64), body])
+        return np.concatenate([np.asarray(self.prefix, dtype=np.int64), body])[:n_tokens]
 
 
 def random_corpus(vocab_size: int, tokenizer: Any | None, special_ids: Sequence[int], seed: int) -> Corpus:

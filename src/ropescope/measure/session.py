@@ -25,6 +25,7 @@ from ropescope.measure.protocol import LEGACY_LENGTH, FixedLength
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.measure.weights import Weights
+from ropescope.models.model import Model
 
 Progress = Callable[[int, int, str], None]
 """Called after each prompt with (done, planned, what is being measured)."""
@@ -72,7 +73,7 @@ def measure(
     prompt, it returns what it has, marked partial. Raises MeasurementError or CaptureError with the cause and what to do.
     """
     keep_freed_memory()
-    n_tokens = prompt_tokens(weights, plan)
+    n_tokens = prompt_tokens(weights.model, plan)
     chunk = plan.chunk_tokens or default_chunk_tokens(weights.network, n_tokens)
     _refuse_chunks_with_states(weights, chunk < n_tokens)
     identity = _identity(weights, corpus, plan, n_tokens, chunk)
@@ -111,13 +112,12 @@ def discard_journal(profile: DecayProfile) -> None:
     Journal({name: profile.provenance[name] for name in profile.provenance["identity"]}).discard()
 
 
-def prompt_tokens(weights: Weights, plan: Plan) -> int:
+def prompt_tokens(model: Model, plan: Plan) -> int:
     """Tokens in a prompt: the protocol's length, and two more if that lets the largest published distance in.
 
     Raises MeasurementError for a length beyond the trained context, unless the plan allows it.
     """
-    length, model = plan.protocol.length, weights.model
-    trained = model.context_length
+    length, trained = plan.protocol.length, model.context_length
     n_tokens = length
     if plan.legacy_length or length >= LEGACY_LENGTH - 2:
         n_tokens = max(length, LEGACY_LENGTH)
@@ -248,7 +248,7 @@ def _profile(
         "not_applicable_layers": [
             {"index": layer.index, "kind": layer.kind} for layer in weights.model.layers if layer.index not in measured
         ],
-        "machine": f"{platform.machine()}, {platform.system()}, {torch.get_num_threads()} threads",
+        "machine": machine(),
         "seconds": round(seconds, 3),
     }
     return DecayProfile.from_tallies(plan.protocol, layers, done, n_tokens, provenance, partial=partial)
@@ -256,8 +256,6 @@ def _profile(
 
 def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk: int) -> dict[str, Any]:
     """Everything that decides the numbers of a prompt."""
-    import transformers
-
     return {
         "weights": weights.fingerprint,
         "random_init": weights.random_init,
@@ -267,14 +265,27 @@ def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk
         "corpus": corpus.name,
         "corpus_sha256": corpus.sha256,
         "prefix": list(corpus.prefix),
+        "window_tokens": corpus.window_tokens,
         "seed": corpus.seed,
         "protocol": {item.name: getattr(plan.protocol, item.name) for item in fields(FixedLength)},
         "n_tokens": n_tokens,
         "chunk_tokens": chunk,
-        "versions": {
-            "ropescope": ropescope.__version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide numbers."""
+    import transformers
+
+    return {
+        "ropescope": ropescope.__version__,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def machine() -> str:
+    """What was computed on."""
+    return f"{platform.machine()}, {platform.system()}, {torch.get_num_threads()} threads"

@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 
 from ropescope.errors import MeasurementError
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
+from ropescope.measure.curve import Decay, FittedCurve, fitted_curve, published_decay
 from ropescope.measure.estimates import Curve, Estimate, HeadSummary, LayerSummary, LegacySummary, Summary
-from ropescope.measure.exponent import (
-    LEAST_BINS,
-    DistanceBins,
-    fit_power_law,
-    maximum_likelihood_exponent,
-    windows_tokens,
-)
+from ropescope.measure.exponent import DistanceBins, fit_power_law, maximum_likelihood_exponent, windows_tokens
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
 from ropescope.measure.shapes import compare_shapes
@@ -42,27 +37,14 @@ def summarise(
             f"tokens here), not {d_min}."
         )
     weights = resample_weights(profile.n_prompts, max(1, resamples), seed)
-    ranges = [_fitted_bins(profile, layer, d_min) for layer in range(len(profile.layers))]
-    reach = [int(profile.protocol.edges[bins[-1] + 1] - 1) if len(bins) else 0 for bins in ranges]
-    group = [layer for layer, far in enumerate(reach) if far == max(reach) and far > 0]
-    return _summary(profile, d_min, weights, ranges, reach, group)
+    return _summary(profile, d_min, weights, fitted_curve(profile, d_min))
 
 
-def _summary(
-    profile: DecayProfile,
-    d_min: int,
-    weights: Array,
-    ranges: list[NDArray[np.int64]],
-    reach: list[int],
-    group: list[int],
-) -> Summary:
+def _summary(profile: DecayProfile, d_min: int, weights: Array, fitted: FittedCurve) -> Summary:
     n = profile.n_prompts
     edges = profile.protocol.edges
     mass = profile.mass.astype(np.float64)
-    group_mass = np.nanmean(mass[:, group], axis=(1, 2)) if group else np.full((n, len(edges) - 1), np.nan)
-    selected = ranges[group[0]] if group else np.array([], dtype=np.int64)
-    bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
-    curve_mass = group_mass[:, selected]
+    ranges, reach, group, bins, curve_mass = fitted.ranges, fitted.reach, fitted.group, fitted.bins, fitted.mass
 
     def gamma_of(values: Array) -> Array:
         return fit_power_law(bins.log_distance, values / bins.count, bins.log_width).gamma
@@ -70,8 +52,8 @@ def _summary(
     def mle_of(values: Array) -> Array:
         return maximum_likelihood_exponent(values, bins)
 
-    fit = fit_power_law(bins.log_distance, curve_mass.mean(axis=0) / bins.count, bins.log_width)
-    gamma = Estimate.of(fit.gamma, resampled(curve_mass, weights, gamma_of), n)
+    fit = fitted.decay.fit()
+    gamma = fitted.decay.gamma(weights)
     median = float(gamma_of(np.median(curve_mass, axis=0))) if group else np.nan
     all_mass = np.nanmean(mass, axis=(1, 2))
     windows = windows_tokens(all_mass.mean(axis=0), edges, WINDOW_SHARES)
@@ -95,29 +77,13 @@ def _summary(
         windows=tuple(Estimate.of(windows[i], window_resamples[:, i], n) for i in range(len(WINDOW_SHARES))),
         shape=compare_shapes(curve_mass, bins) if group else None,
         layers=layers,
-        curve=_curve(profile, group, group_mass, all_mass, selected, fit.gamma, fit.log_amplitude, weights),
+        curve=_curve(profile, fitted, all_mass, weights),
         legacy=_legacy(profile, weights),
         n_prompts=n,
         length=profile.protocol.length,
         partial=profile.partial,
         provenance=profile.provenance,
     )
-
-
-def _fitted_bins(profile: DecayProfile, layer: int, d_min: int) -> NDArray[np.int64]:
-    """Indices of the bins of a layer that are fitted: from d_min on, as far as every row of every prompt reaches them.
-
-    A bin that only some rows reach would mix rows of different context lengths, the flaw of the published protocol.
-    """
-    edges = profile.protocol.edges
-    low, high = edges[:-1], edges[1:] - 1
-    full = (profile.cells[:, layer] == profile.protocol.rows * (high - low + 1)).all(axis=0)
-    first = int(np.searchsorted(low, d_min))
-    within = full & (high <= profile.protocol.max_distance)
-    last = first
-    while last < len(low) and within[last]:
-        last += 1
-    return np.arange(first, last) if last - first >= LEAST_BINS else np.array([], dtype=np.int64)
 
 
 def _layer_summary(
@@ -168,17 +134,8 @@ def _layer_summary(
     )
 
 
-def _curve(
-    profile: DecayProfile,
-    group: list[int],
-    group_mass: Array,
-    all_mass: Array,
-    selected: NDArray[np.int64],
-    gamma: Array,
-    log_amplitude: Array,
-    weights: Array,
-) -> Curve:
-    edges = profile.protocol.edges
+def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, weights: Array) -> Curve:
+    edges, group = profile.protocol.edges, list(curve.group)
     total = all_mass.mean(axis=0)
     cumulative = total.cumsum() / total.sum()
     shown = np.array([], dtype=np.int64)
@@ -187,10 +144,11 @@ def _curve(
         shown = np.flatnonzero(reached & (edges[:-1] >= 1) & (edges[1:] - 1 <= profile.protocol.max_distance))
     bins = DistanceBins.between(edges[shown], edges[shown + 1] - 1)
     cells = profile.cells[:, group].mean(axis=1)[:, shown] / profile.protocol.rows if group else np.ones((1, 0))
-    per_prompt = group_mass[:, shown] / cells
+    per_prompt = curve.all_mass[:, shown] / cells
     interval = bootstrap_interval(weights @ per_prompt, profile.n_prompts)
-    fitted = np.isin(shown, selected)
-    line = np.exp(log_amplitude - gamma * bins.log_distance)
+    fitted = np.isin(shown, curve.selected)
+    fit = curve.decay.fit()
+    line = np.exp(fit.log_amplitude - fit.gamma * bins.log_distance)
     return Curve(
         distance=tuple(np.exp(bins.log_distance).tolist()),
         weight=tuple(per_prompt.mean(axis=0).tolist()),
@@ -205,34 +163,23 @@ def _curve(
 
 
 def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
+    decay = published_decay(profile)
+    if decay is None:
+        return None
     distances = np.array(profile.legacy_distances)
     fitted = distances >= LEGACY_FIT_FROM
-    if fitted.sum() < LEAST_BINS:
-        return None
-    log_distance = np.log(distances[fitted])
     cells = profile.legacy.astype(np.float64)
-
-    def gamma_of(values: Array) -> Array:
-        return fit_power_law(log_distance, values).gamma
-
-    mean = np.nanmean(cells, axis=(1, 2))
-    fit = fit_power_law(log_distance, mean.mean(axis=0)[fitted])
     null = uniform_null_exponent(tuple(distances[fitted].tolist()), LEGACY_KEY + 1)
     by_layer = np.nanmean(cells, axis=2)[..., fitted]
     return LegacySummary(
         distances=profile.legacy_distances,
-        weights=tuple(mean.mean(axis=0).tolist()),
-        gamma=Estimate.of(fit.gamma, resampled(mean[:, fitted], weights, gamma_of), profile.n_prompts),
-        r2=_number(fit.r2),
+        weights=tuple(np.nanmean(cells, axis=(0, 1, 2)).tolist()),
+        gamma=decay.gamma(weights),
+        r2=_number(decay.fit().r2),
         gamma_null=null.gamma,
         r2_null=null.r_squared,
         layers=tuple(
-            Estimate.of(
-                gamma_of(by_layer[:, layer].mean(axis=0)),
-                resampled(by_layer[:, layer], weights, gamma_of),
-                profile.n_prompts,
-            )
-            for layer in range(len(profile.layers))
+            Decay(decay.log_distance, by_layer[:, layer]).gamma(weights) for layer in range(len(profile.layers))
         ),
     )
 

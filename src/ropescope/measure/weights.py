@@ -66,7 +66,7 @@ def load(
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     where, arguments = _arguments(found)
-    with _quiet_transformers(), _gguf_read_once():
+    with quiet_transformers(), _gguf_read_once():
         try:
             network = AutoModelForCausalLM.from_pretrained(
                 where,
@@ -95,7 +95,7 @@ def with_random_weights(weights: Weights, seed: int) -> Weights:
 
     network = weights.network
     torch.manual_seed(seed)
-    with _quiet_transformers():
+    with quiet_transformers():
         fresh = AutoModelForCausalLM.from_config(network.config, dtype=network.dtype)
     return Weights(
         network=fresh.to(network.device).eval(),
@@ -243,7 +243,7 @@ def _gguf_read_once() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """transformers' bars and warnings would bury the answer; its errors still come as errors."""
     from transformers.utils import logging as transformers_logging
 

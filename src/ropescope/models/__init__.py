@@ -6,12 +6,14 @@ from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.models.cache import LayerCache
-    from ropescope.models.config import from_config
+    from ropescope.models.config.reading import from_config
     from ropescope.models.context import Context
+    from ropescope.models.counts.meta import count_on_meta
+    from ropescope.models.counts.parameters import count_parameters
     from ropescope.models.datasets import fetch_dataset, read_texts
     from ropescope.models.embedded import embedded_model_path
-    from ropescope.models.gguf import GGUFHeader, read_header
-    from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.gguf.header import GGUFHeader, read_header
+    from ropescope.models.gguf.model import from_gguf
     from ropescope.models.model import Experts, Latent, Layer, LayerKind, Model, Rope
     from ropescope.models.opening import open
     from ropescope.models.parameters import Parameters, Quantization, Weights
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Context": "context",
     "Experts": "model",
-    "GGUFHeader": "gguf",
+    "GGUFHeader": "gguf.header",
     "Latent": "model",
     "Layer": "model",
     "LayerCache": "cache",
@@ -33,12 +35,14 @@ _HOMES = {
     "Source": "source",
     "Tokenizer": "tokenizer",
     "Weights": "parameters",
+    "count_on_meta": "counts.meta",
+    "count_parameters": "counts.parameters",
     "embedded_model_path": "embedded",
     "fetch_dataset": "datasets",
-    "from_config": "config",
-    "from_gguf": "gguf_model",
+    "from_config": "config.reading",
+    "from_gguf": "gguf.model",
     "open": "opening",
-    "read_header": "gguf",
+    "read_header": "gguf.header",
     "read_texts": "datasets",
     "resolve": "source",
 }
@@ -58,6 +62,8 @@ __all__ = [
     "Source",
     "Tokenizer",
     "Weights",
+    "count_on_meta",
+    "count_parameters",
     "embedded_model_path",
     "fetch_dataset",
     "from_config",

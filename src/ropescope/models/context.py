@@ -15,9 +15,9 @@ class Context:
     """How many tokens of context, in three meanings that are kept apart.
 
     `configured` is what the files state as the model's length. `trained` is the length before its positions were
-    scaled, where the files tell it, else `configured`. `extended` is what the scaling `rule` gives: factor × trained
-    for linear, dynamic and yarn, `configured` for llama3 and longrope. It is None without a rule. Each comes with the
-    field it was read from ("" where there is none); what was computed says of what.
+    scaled, where the files tell it, else `configured` (None where that is known to be the scaled length). `extended` is
+    what the scaling `rule` gives: factor × trained for linear, dynamic and yarn, `configured` for llama3 and longrope;
+    None without a rule. Each comes with the field it was read from ("" where there is none).
     """
 
     configured: int | None = None
@@ -37,16 +37,20 @@ class Context:
 
 
 def context_of(
-    configured: int | None, field: str, scaling: Mapping[str, Any] | None, original: int | None, original_field: str
-) -> Context:
+    configured: int | None, field: str, scaling: Mapping[str, Any] | None, original: int | None, original_field: str,
+    *, scaled_already: bool = False,
+) -> Context:  # fmt: skip
     """The Context of a model with `configured` tokens stated in `field`, RoPE `scaling` (None without) and the
-    `original` length before it, where `original_field` states one."""
+    `original` length before it, where `original_field` states one. `scaled_already`: `configured` counts the scaled
+    length, whatever the rule."""
     if scaling is None and original in (None, configured):
         return Context(configured, field, configured, field)
     rule = str((scaling or {}).get("rope_type", ""))
     trained, trained_field = (original, original_field) if original is not None else (configured, field)
     factor = (scaling or {}).get("factor")
     number = float(factor) if isinstance(factor, int | float) and not isinstance(factor, bool) else None
+    if scaled_already and original is None:
+        return Context(configured, field, None, "", configured, field, rule, number)
     if rule in STATED_AS_EXTENDED or number is None or trained is None:
         return Context(configured, field, trained, trained_field, configured, field, rule, number)
     return Context(

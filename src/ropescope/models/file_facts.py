@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from ropescope.models.counts.weights import count_weights
 from ropescope.models.licence import MOST_README_BYTES, readme_licence
 from ropescope.models.model import Model
 from ropescope.models.model_files import ModelFiles, OutsideError
 from ropescope.models.quantization import quantization_config, quantization_of, stated_dtype
-from ropescope.models.safetensors_files import stored_weights
+from ropescope.models.safetensors.files import stored_weights
 from ropescope.models.tokenizer_files import TOKENIZER_FILES, read_tokenizer
-from ropescope.models.weight_count import count_weights
 
 MODELOPT: Final = "hf_quant_config.json"
 T = TypeVar("T")

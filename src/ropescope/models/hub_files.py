@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from ropescope.errors import SourceError
 from ropescope.models import hub_record
@@ -124,12 +124,23 @@ class RemoteBeginning:
             )
         start = len(self._data)
         end = max(end, start + self._step) if self._size < 0 else min(max(end, start + self._step), self._size)
-        self._size, data = fetch_range(self._repo_id, self._commit, self._name, start, end - start)
-        self._data += data
+        part = fetch_range(self._repo_id, self._commit, self._name, start, end - start)
+        self._size = part.size
+        self._data += part.data
+        if not part.ranged:  # every further part costs those before it again, so that few large ones are best
+            self._step = max(self._step, len(self._data))
 
 
-def fetch_range(repo_id: str, commit: str, name: str, start: int, count: int) -> tuple[int, bytes]:
-    """(the size of the whole file, its bytes from `start`, at most `count`). Raises SourceError.
+class Part(NamedTuple):
+    """A part of a file: the size of the whole, the bytes, and whether the server sent no others before them."""
+
+    size: int
+    data: bytes
+    ranged: bool = True
+
+
+def fetch_range(repo_id: str, commit: str, name: str, start: int, count: int) -> Part:
+    """At most `count` bytes of a file from `start`. Raises SourceError.
 
     From a server that answers with the whole file, no more than `start + count` bytes are taken before hanging up.
     """
@@ -143,11 +154,11 @@ def fetch_range(repo_id: str, commit: str, name: str, start: int, count: int) ->
     patience = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
     headers = build_hf_headers() | {"range": f"bytes={start}-{start + count - 1}", "accept-encoding": "identity"}
 
-    def ask() -> tuple[int, bytes]:
+    def ask() -> Part:
         url = hf_hub_url(repo_id, name, revision=commit)
         with get_session().stream("GET", url, headers=headers, timeout=patience) as response:
             if response.status_code == 416:  # nothing lies at `start`: the file is empty, or ends there
-                return start, b""
+                return Part(start, b"")
             hf_raise_for_status(response)
             size, skipped = _size_and_start(response.status_code, response.headers, start)
             wanted = start - skipped + count
@@ -165,7 +176,7 @@ def fetch_range(repo_id: str, commit: str, name: str, start: int, count: int) ->
                     break
                 if time.monotonic() > deadline:
                     raise TimeoutError
-            return size, b"".join(pieces)[start - skipped : wanted]
+            return Part(size, b"".join(pieces)[start - skipped : wanted], response.status_code == 206)
 
     return speak(ask, repo_id, commit, name)
 

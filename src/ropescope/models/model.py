@@ -64,7 +64,8 @@ class Layer:
     `window_tokens` counts the tokens a query can see, itself included (sliding), or the length of a chunk (chunked).
     `rope` is None where the layer has no rotary positions (ALiBi, learned positions, NoPE). `beside` names mixers that
     run in the same layer (a state-space path beside the attention of Falcon-H1). `kv_source` is the layer whose keys
-    and values this one reads instead of its own. `cache` is what the layer keeps of a sequence.
+    and values this one reads instead of its own. Where older tokens are read in compressed form, one entry stands for
+    `tokens_per_entry` of them. `cache` is what the layer keeps of a sequence.
     """
 
     index: int
@@ -79,6 +80,7 @@ class Layer:
     latent: Latent | None = None
     kv_source: int | None = None
     experts: Experts | None = None
+    tokens_per_entry: int | None = None
     cache: LayerCache = field(default_factory=LayerCache)
 
     @property

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.errors import FormatError, SourceError
-from ropescope.models.config import from_config
+from ropescope.errors import FormatError, MissingExtraError, SourceError
+from ropescope.models.config.reading import from_config
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
@@ -27,10 +27,16 @@ def open(
     `org/name`, `org/name@revision` or `org/name/file.gguf`.
 
     Of weights only the headers are read; from the Hub only they and the small files are fetched, at a pinned commit.
-    `config_only` reads the config and nothing beside it. Raises SourceError where the source cannot be had, FormatError
-    (naming field and value) where what it holds cannot be.
+    Where no header tells the number of parameters, they are counted from the config, with torch where it is installed
+    (which takes seconds) and by an estimate where not. `config_only` reads the config and nothing beside it. Raises
+    SourceError where the source cannot be had, FormatError (naming field and value) where what it holds cannot be.
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
+    model = _opened(found, config_only)
+    return model if config_only or model.parameters is not None else _counted(model)
+
+
+def _opened(found: Source, config_only: bool) -> Model:
     if found.kind == "dict" and found.config is not None:
         return _with_config_facts(from_config(found.config, source=found))
     if found.kind == "gguf" and found.path is not None:
@@ -41,6 +47,18 @@ def open(
     if found.kind == "hub" and found.repo_id is not None and found.revision is not None:
         return _hub(found, found.repo_id, found.revision, config_only)
     raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def _counted(model: Model) -> Model:
+    """`model` with the parameters that its config tells of; with a note on why where it tells none."""
+    if model.source.kind == "gguf" or model.source.file is not None:
+        return model  # the tensors of a file that could not be counted are no others than those of the network
+    from ropescope.models.counts.parameters import count_parameters
+
+    try:
+        return replace(model, parameters=count_parameters(model))
+    except (FormatError, MissingExtraError) as error:
+        return replace(model, notes=(*model.notes, f"no parameters were counted: {error}"))
 
 
 def _read(config: Mapping[str, Any], source: Source, where: str) -> Model:
@@ -64,8 +82,8 @@ def _with_facts(model: Model, files: ModelFiles) -> Model:
 
 
 def _local_gguf(source: Source, path: Path) -> Model:
-    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
-    from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.model import from_gguf
 
     names = parts_of(path.name)
     if missing := [name for name in names if not (path.parent / name).is_file()]:
@@ -93,8 +111,8 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
-    from ropescope.models.gguf_files import missing_parts, parts_of, read_parts
-    from ropescope.models.gguf_model import from_gguf
+    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.model import from_gguf
 
     parts, names = parts_of(file), files.names()
     if file not in names:
@@ -108,7 +126,7 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
 def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
-    from ropescope.models.gguf_files import parts_of
+    from ropescope.models.gguf.files import parts_of
 
     firsts = sorted({parts_of(name)[0] for name in names if name.endswith(".gguf") and "mmproj" not in name.lower()})
     if len(firsts) == 1:

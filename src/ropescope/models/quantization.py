@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ropescope.models.config_fields import text_part
+from ropescope.models.config.fields import text_part
 from ropescope.models.parameters import Quantization
 
 BITS_OF_METHOD: Final[Mapping[str, float]] = {"fp8": 8, "fbgemm_fp8": 8, "mxfp4": 4, "nvfp4": 4, "eetq": 8}

@@ -100,3 +100,12 @@ def _float(value: float) -> str:
         return "1,000" if text == "1000" else "-1,000" if text == "-1000" else text
     mantissa, exponent = f"{value:.{SIGNIFICANT_DIGITS - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def binary_size(n_bytes: float) -> str:
+    """A size in binary units (1 GiB = 2³⁰ bytes), three significant digits and never fewer than whole units."""
+    for unit, size in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if n_bytes >= size:
+            value = n_bytes / size
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{n_bytes:,.0f} bytes"

@@ -1,0 +1,97 @@
+"""`ropescope experiment`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json, Revision
+from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="An experiment; without one, the list of all.")] = "",
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE…",
+            help="A model folder, a .gguf file, a Hub id or smollm2; theta-panel takes several, and kept profiles. "
+            "Without one: what the experiment predicts.",
+        ),
+    ] = None,
+    prompts: Annotated[int | None, typer.Option(min=1, help="Prompts; default: the experiment's own.")] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens in a prompt; default: the experiment's own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of prompts, rows, resamples and random weights.")] = 0,
+    corpus: Annotated[
+        str, typer.Option(help="text (Python's language reference), random (tokens), or shuffled.")
+    ] = "text",
+    text: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32.")] = "bfloat16",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    revision: Revision = None,
+    beyond_trained: Annotated[
+        bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of the same settings.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the result (the report as JSON).")] = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Run an experiment whose predictions are fixed beforehand: the theory's, the null's, and what decides.
+
+    Examples: ropescope experiment · ropescope experiment length-sweep · ropescope experiment length-sweep smollm2
+    """
+    from ropescope.app.show import show_report
+    from ropescope.evidence.experiments.registry import find
+    from ropescope.evidence.experiments.report import description_report, list_report
+
+    figures = tuple(figure or ())
+    if not name or not sources:
+        report = description_report(find(name)) if name else list_report()
+        show_report(report, json=as_json, html=html, figures=figures)
+        return
+    find(name)
+    with needs_extra():
+        from ropescope.evidence.experiments.experiment import Setting
+        from ropescope.evidence.experiments.report import experiment_report
+        from ropescope.evidence.experiments.running import run_experiment
+        from ropescope.measure.instrument import require_writable
+        from ropescope.report.figure import check_suffix
+        from ropescope.report.files import write_whole
+        from ropescope.report.json import to_json
+
+    for path in figures:
+        check_suffix(path)
+    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
+    setting = Setting(
+        prompts=prompts or 0,
+        length=length or 0,
+        seed=seed,
+        corpus=corpus,
+        texts=tuple(text or ()),
+        dtype=dtype,
+        device=device,
+        revision=revision,
+        beyond_trained=beyond_trained,
+        trust_remote_code=trust_remote_code,
+        resume=resume,
+    )
+    with needs_extra(), terminate_as_interrupt(), progress_bar() as (progress, say):
+        result = run_experiment(name, sources, setting, progress=progress, say=say)
+    report = experiment_report(result)
+    if out is not None:
+        print(f"result: {write_whole(out, to_json(report, whole=True))}", file=sys.stderr)
+    show_report(report, json=as_json, html=html, figures=figures)
+    result.clear()

@@ -1,0 +1,204 @@
+"""`ropescope fit`, `ropescope speed` and `ropescope launch`. They read options, ask for a Report and show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json, Revision, Source
+
+if TYPE_CHECKING:
+    from ropescope.checks.serving.serving import Serving
+
+
+def _list_gpus(asked: bool) -> None:
+    if asked:
+        from ropescope.app.show import show_report
+        from ropescope.checks.fit_report import gpu_report
+
+        show_report(gpu_report())
+        raise typer.Exit
+
+
+Gpu = Annotated[
+    str, typer.Option("--gpu", metavar="NAME|SIZE", help="A device (4090, h100, m4-max, …) or its memory, as 24GiB.")
+]
+Count = Annotated[int, typer.Option("--count", help="How many of them.")]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", metavar="T", help="Tokens a sequence, as 8192, 128k or 128Ki; default: stated."),
+]
+Batch = Annotated[int, typer.Option("--batch", help="Sequences at once.")]
+Precision = Annotated[
+    str, typer.Option("--precision", help="Of weights: stored, bf16, fp8, int8, awq, gptq, nf4, Q4_K_M, Q8_0, …")
+]
+KvPrecision = Annotated[
+    str, typer.Option("--kv-precision", help="Of the cache, as the engine calls it: auto, bf16, fp8, q8_0, q4_0, …")
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="llama.cpp (default for GGUF), ollama, vllm (default), sglang or transformers."),
+]
+Chunk = Annotated[int | None, typer.Option("--chunk", help="Prompt tokens run at once; default: the engine's.")]
+Overhead = Annotated[
+    str | None, typer.Option("--overhead", metavar="SIZE", help="Held beside weights, cache and activations, as 1GiB.")
+]
+Utilisation = Annotated[
+    float | None, typer.Option("--utilisation", "--utilization", help="Share of a device that vLLM takes.")
+]
+CpuMoe = Annotated[
+    int, typer.Option("--cpu-moe-layers", help="Layers whose experts stay in system memory (llama.cpp).")
+]
+SwaFull = Annotated[bool, typer.Option("--swa-full", help="Hold sliding layers in full (llama.cpp).")]
+Bandwidth = Annotated[float | None, typer.Option("--bandwidth", help="Of the device's memory, in GB/s.")]
+Tflops = Annotated[float | None, typer.Option("--tflops", help="Dense 16-bit TFLOPS of the device.")]
+ParametersGiven = Annotated[
+    str | None, typer.Option("--parameters", metavar="N", help="Where the files do not tell: 8B, 70B, …")
+]
+Active = Annotated[str | None, typer.Option("--active", metavar="N", help="Of those, what a token passes through.")]
+ListGpus = Annotated[
+    bool, typer.Option("--list-gpus", callback=_list_gpus, is_eager=True, help="Show the known devices, and exit.")
+]
+
+
+def fit(
+    source: Source,
+    gpu: Gpu,
+    count: Count = 1,
+    context: Context = None,
+    batch: Batch = 1,
+    precision: Precision = "stored",
+    kv_precision: KvPrecision = "auto",
+    engine: Engine = None,
+    min_context: Annotated[
+        str | None, typer.Option("--min-context", metavar="T", help="The shortest context you would accept.")
+    ] = None,
+    chunk: Chunk = None,
+    overhead: Overhead = None,
+    utilisation: Utilisation = None,
+    cpu_moe_layers: CpuMoe = 0,
+    swa_full: SwaFull = False,
+    parameters: ParametersGiven = None,
+    active: Active = None,
+    list_gpus: ListGpus = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with status 1 if it does not fit.")] = False,
+    revision: Revision = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Tell whether a model fits a device: part by part, with the culprit, the longest context, and the ways out.
+
+    Example: ropescope fit Qwen/Qwen3-30B-A3B --gpu 4090 --engine llama.cpp --precision Q4_K_M --context 32k
+    """
+    from ropescope.app.show import show_report
+    from ropescope.checks.fit_report import fit_report
+    from ropescope.checks.serving.inputs import read_count
+
+    serving = _serving(
+        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
+        kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
+        cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
+    )  # fmt: skip
+    least = None if min_context is None else read_count("--min-context", min_context)
+    report = fit_report(serving, least)
+    show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+    if check and not report.data["fits"]:
+        raise typer.Exit(1)
+
+
+def speed(
+    source: Source,
+    gpu: Gpu,
+    count: Count = 1,
+    context: Annotated[
+        str | None, typer.Option(metavar="T", help="Tokens in each cache, as 8k; default: 4096, or the stated context.")
+    ] = None,
+    batch: Batch = 1,
+    precision: Precision = "stored",
+    kv_precision: KvPrecision = "auto",
+    engine: Engine = None,
+    price: Annotated[float | None, typer.Option("--price", help="Of one device for an hour, in any currency.")] = None,
+    efficiency: Annotated[float, typer.Option("--efficiency", help="Share of the ceiling to count with.")] = 1.0,
+    bandwidth: Bandwidth = None,
+    tflops: Tflops = None,
+    parameters: ParametersGiven = None,
+    active: Active = None,
+    list_gpus: ListGpus = False,
+    revision: Revision = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how fast a device could decode and prefill at most, by batch, and what a token costs.
+
+    Example: ropescope speed meta-llama/Llama-3.1-8B --gpu h100 --context 8k --batch 32 --price 2.50
+    """
+    from ropescope.app.show import show_report
+    from ropescope.checks.speed import SpeedInputs, speed_report
+
+    serving = _serving(
+        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
+        kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
+        active=active, most_by_default=4096,
+    )  # fmt: skip
+    report = speed_report(SpeedInputs(serving, efficiency, price))
+    show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+def launch(
+    source: Source,
+    gpu: Gpu,
+    engine: Engine = None,
+    count: Count = 1,
+    context: Context = None,
+    batch: Batch = 1,
+    precision: Precision = "stored",
+    kv_precision: KvPrecision = "auto",
+    gguf: Annotated[
+        str | None,
+        typer.Option("--gguf", metavar="FILE|REPO", help="A GGUF file, or a repository as org/name:Q4_K_M, to run."),
+    ] = None,
+    rescue: Annotated[bool, typer.Option("--rescue", help="If it does not fit, take the cheapest way out.")] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="Print the command and nothing else.")] = False,
+    chunk: Chunk = None,
+    overhead: Overhead = None,
+    utilisation: Utilisation = None,
+    cpu_moe_layers: CpuMoe = 0,
+    swa_full: SwaFull = False,
+    parameters: ParametersGiven = None,
+    active: Active = None,
+    list_gpus: ListGpus = False,
+    revision: Revision = None,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """Write the command that serves a model: every flag is one the engine has, with its reason, and whether it fits.
+
+    Example: ropescope launch ./qwen3-8b-Q4_K_M.gguf --gpu 4090 --context 32k --kv-precision q8_0
+    """
+    from ropescope.app.show import show_report
+    from ropescope.checks.launch import LaunchInputs, launch_report
+
+    serving = _serving(
+        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
+        kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
+        cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
+    )  # fmt: skip
+    report = launch_report(LaunchInputs(serving, gguf, rescue))
+    if not as_json:  # the answer is the command, whole and ready to copy: a table would fold it
+        print(report.data["command"])
+        if bare:
+            return
+        print()
+        report = report if html else replace(report, tables=report.tables[1:])
+    show_report(report, json=as_json, html=html)
+
+
+def _serving(source: str, revision: str | None, **text: Any) -> Serving:
+    from ropescope.checks.serving.inputs import ServingText, read_serving
+    from ropescope.models.opening import open as open_model
+
+    return read_serving(open_model(source, revision=revision), ServingText(**text))

@@ -1,0 +1,245 @@
+"""The fit as a Report: the verdict with its culprit, every part with its basis, the ways out, and the splits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
+from ropescope.checks.fit_figure import fit_figure
+from ropescope.checks.serving.devices import GIB, devices
+from ropescope.checks.serving.memory import demand
+from ropescope.checks.serving.precisions import is_gguf
+from ropescope.checks.serving.serving import Serving
+from ropescope.report.report import Basis, Column, Fact, Report, Table
+
+CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
+
+
+def fit_report(serving: Serving, min_context: int | None = None) -> Report:
+    """Whether `serving` fits, what the culprit is, how far it goes, and what would help.
+
+    `min_context` is the shortest context the user would accept. Raises DomainError for a model whose parameters are not
+    known, and a cache type that does not fit its heads.
+    """
+    found = fit(serving)
+    ways = rescues(serving, min_context)
+    others = splits(serving)
+    return Report(
+        title=_title(serving),
+        verdict=_verdict(found, ways),
+        facts=_facts(found),
+        tables=tuple(filter(None, (_rescue_table(ways), _split_table(others)))),
+        figures=(fit_figure(found, others, ways),),
+        caveats=caveats(serving),
+        next_steps=_next_steps(found),
+        data=_data(found, ways, others),
+    )
+
+
+def gpu_report() -> Report:
+    """The table of devices, with the source and date of each row."""
+    rows = tuple(
+        (
+            one.name, one.memory_bytes / GIB, None if one.bandwidth is None else one.bandwidth / 1e9,
+            *(None if kind not in one.peaks else one.peaks[kind] / 1e12 for kind in ("bf16", "fp8", "fp4")),
+            one.date, one.source,
+        )
+        for one in devices()
+    )  # fmt: skip
+    columns = (
+        Column("device"), Column("memory", "GiB", ".1f"), Column("bandwidth", "GB/s", ",.0f"),
+        Column("16 bits", "TFLOPS"), Column("8 bits", "TFLOPS"), Column("4 bits", "TFLOPS"), Column("date"),
+        Column("source"),
+    )  # fmt: skip
+    note = (
+        "Memory is what the driver reports, where it is known; compute is dense, never with sparsity. "
+        "Other devices: --gpu 24GiB --bandwidth 500."
+    )
+    return Report(
+        "Devices, as their vendors state them",
+        f"{len(rows)} devices are known by name; any other is given by its memory and bandwidth.",
+        tables=(Table("Devices", columns, rows, note),),
+        data={"devices": [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]},
+    )
+
+
+def on_devices(serving: Serving) -> str:
+    """`one RTX 4090`, `4 × H200`."""
+    return f"one {serving.device.name}" if serving.count == 1 else f"{serving.count} × {serving.device.name}"
+
+
+def caveats(serving: Serving) -> tuple[str, ...]:
+    """What a reader must know of the numbers for this way of serving."""
+    model, engine = serving.model, serving.engine
+    said = []
+    stated = model.context.longest
+    if stated is not None and serving.context_tokens > stated:
+        said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
+    if any(layer.cache.tokens_held is not None and not serving.windows(layer) for layer in model.layers):
+        said.append(f"{engine.name} {engine.version} holds the sliding layers of this architecture in full.")
+    if is_gguf(serving.precision):
+        said.append(
+            f"{serving.precision} is sized by llama.cpp's figure for Llama-3.1-8B; the file itself tells exactly."
+        )
+    if serving.precision in engine.ready_made:
+        said.append(f"{engine.name} does not make {serving.precision} itself: it needs a checkpoint in that format.")
+    if any(layer.experts is not None for layer in model.layers):
+        said.append("All experts are held, though a token passes through a few.")
+    if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
+        said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
+    if engine.name == "transformers":
+        said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
+    said.append(
+        "Activations and overhead are estimates; weights and cache are counted. Nothing is set aside for a display or "
+        "other programs."
+    )
+    return tuple(said)
+
+
+def gib(n_bytes: int) -> str:
+    """`12.3 GiB`."""
+    return f"{n_bytes / GIB:,.1f} GiB"
+
+
+def _title(serving: Serving) -> str:
+    return (
+        f"{serving.model.name} · {on_devices(serving)} · {serving.engine.name} {serving.engine.version} · "
+        f"{serving.context_tokens:,} tokens × {serving.batch:,} · weights {serving.weights_as}, "
+        f"cache {serving.cache_type.kind}"
+    )
+
+
+def _verdict(found: Fit, ways: tuple[Rescue, ...]) -> str:
+    serving = found.serving
+    what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
+    where, each = on_devices(serving), "" if serving.count == 1 else " each"
+    need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
+    if found.problem:
+        text = f"{what} cannot be split over {where}: {found.problem}"
+    elif found.outcome == "fits":
+        text = f"{what} fits {where}: {need} of {allowed}{each}, {gib(found.spare_bytes)} to spare."
+    elif found.outcome == "tight":
+        text = f"{what} fits {where} with less than 10 % to spare: {need} of {allowed}{each}."
+    else:
+        text = (
+            f"{what} does not fit {where}: it needs {need}{each} where {allowed} may be used; the culprit is "
+            f"{CULPRITS[found.outcome]}."
+        )
+    if ways:
+        return f"{text} Cheapest way out: {ways[0].change}."
+    return text if found.ok else f"{text} No way out was found here."
+
+
+def _facts(found: Fit) -> tuple[Fact, ...]:
+    serving, device = found.serving, found.serving.device
+    parts = tuple(Fact(part.name, part.n_bytes / GIB, "GiB", part.basis, part.source) for part in found.demand.parts)
+    source = ", ".join(filter(None, (device.memory_source, device.source, device.date)))
+    memory = Fact("device memory", device.memory_bytes / GIB, "GiB", device.memory_basis, source, note=device.note)
+    per_token = max(
+        serving.model.cache_bytes(8_193, **_types(serving)) - serving.model.cache_bytes(8_192, **_types(serving)), 0
+    )
+    stated = serving.model.context.longest
+    return (
+        *parts,
+        Fact("total", found.demand.total / GIB, "GiB", "formula", "on the fullest device"),
+        Fact("may be used", found.budget.n_bytes / GIB, "GiB", found.budget.basis, found.budget.source),
+        memory,
+        _limit("longest context", found.longest_context, "tokens", f"at batch {serving.batch:,}"),
+        _limit("largest batch", found.largest_batch, "sequences", f"at {serving.context_tokens:,} tokens each"),
+        Fact(
+            "cache a further token",
+            per_token,
+            "bytes",
+            "formula",
+            f"one sequence past 8,192 tokens, {serving.cache_type.kind}",
+        ),
+        *((Fact("stated context", stated, "tokens", "config", serving.model.context_field),) if stated else ()),
+    )
+
+
+def _types(serving: Serving) -> dict[str, str]:
+    return {"key_type": serving.cache_type.kind, "state_type": serving.engine.state_kind}
+
+
+def _limit(name: str, value: int | None, unit: str, where: str) -> Fact:
+    if value is None:
+        return Fact(name, "nothing here bounds it", "", "formula", where)
+    return Fact(name, value, unit, "formula", f"{where}, by bisection on the same count")
+
+
+def _rescue_table(ways: tuple[Rescue, ...]) -> Table | None:
+    if not ways:
+        return None
+    columns = (Column("change"), Column("total", "GiB", ",.1f"), Column("to spare", "GiB", ",.1f"), Column("costs"))
+    rows = tuple((way.change, demand(way.serving).total / GIB, way.spare_bytes / GIB, way.cost) for way in ways)
+    return Table("Ways out, least harm first; each recounted", columns, rows)
+
+
+def _split_table(others: tuple[Fit, ...]) -> Table:
+    columns = (
+        Column("devices"), Column("weights", "GiB", ",.1f"), Column("cache", "GiB", ",.1f"),
+        Column("total", "GiB", ",.1f"), Column("longest context", "tokens", ",d"), Column("outcome"),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for other in others:
+        needed = other.demand
+        numbers = (needed.weights.n_bytes, needed.cache.n_bytes, needed.total)
+        counted = [None] * 3 if other.problem else [number / GIB for number in numbers]
+        longest = other.longest_context if not other.problem else None
+        rows.append((other.serving.count, *counted, longest, other.problem or other.outcome))
+    engine = others[0].serving.engine
+    cut = "every layer cut across them" if engine.split == "tensor" else "whole layers dealt out"
+    return Table(f"On several devices ({cut}), each holds", columns, tuple(rows))
+
+
+def _next_steps(found: Fit) -> tuple[str, ...]:
+    serving = found.serving
+    engine = serving.engine.name
+    return (
+        f"ropescope speed {serving.model.source.name} --gpu …: tokens a second at most, and what they cost",
+        f"ropescope launch {serving.model.source.name} --engine {engine} …: the command for this",
+    )
+
+
+def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict[str, Any]:
+    serving = found.serving
+    bases: dict[str, Basis] = {part.name: part.basis for part in found.demand.parts}
+    return {
+        "model": serving.model.name,
+        "engine": serving.engine.name,
+        "engine_version": serving.engine.version,
+        "device": serving.device.name,
+        "count": serving.count,
+        "context_tokens": serving.context_tokens,
+        "batch": serving.batch,
+        "precision": serving.precision,
+        "cache_type": serving.cache_type.kind,
+        "outcome": found.outcome,
+        "fits": found.ok,
+        "problem": found.problem,
+        "bytes": {part.name: part.n_bytes for part in found.demand.parts},
+        "basis": bases,
+        "total_bytes": found.demand.total,
+        "budget_bytes": found.budget.n_bytes,
+        "device_bytes": serving.device.memory_bytes,
+        "spare_bytes": found.spare_bytes,
+        "longest_context": found.longest_context,
+        "largest_batch": found.largest_batch,
+        "stated_context": serving.model.context.longest,
+        "rescues": [
+            {
+                "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
+                "context_tokens": way.serving.context_tokens, "batch": way.serving.batch, "count": way.serving.count,
+                "precision": way.serving.precision, "cache_type": way.serving.cache_type.kind,
+                "cpu_moe_layers": way.serving.cpu_moe_layers,
+            }
+            for way in ways
+        ],
+        "splits": [
+            {
+                "count": other.serving.count, "outcome": other.outcome, "problem": other.problem,
+                "total_bytes": other.demand.total, "longest_context": other.longest_context,
+            }
+            for other in others
+        ],
+    }  # fmt: skip

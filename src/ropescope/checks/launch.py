@@ -1,0 +1,103 @@
+"""Launch: the command for one way of serving, with the reason of every flag and whether it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ropescope.checks.fit import Fit, fit, rescues
+from ropescope.checks.fit_report import caveats, gib, on_devices
+from ropescope.checks.serving.commands import Command, command
+from ropescope.checks.serving.engines import read_flags
+from ropescope.checks.serving.serving import Serving
+from ropescope.errors import DomainError
+from ropescope.report.report import Column, Fact, Report, Table
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchInputs:
+    """What `launch_report` needs: a way of serving, a GGUF file or repository to run instead (llama.cpp, Ollama), and
+    whether to take the cheapest way out where it does not fit."""
+
+    serving: Serving
+    gguf: str | None = None
+    rescue: bool = False
+
+
+def launch_report(inputs: LaunchInputs) -> Report:
+    """The command (`data["command"]`), every setting with its reason, and whether it fits.
+
+    Raises DomainError for what the engine cannot run, and with `rescue` where no change helps.
+    """
+    serving, changed = inputs.serving, ""
+    if inputs.rescue:
+        serving, changed = _rescued(serving)
+    made, found = command(serving, inputs.gguf), fit(serving)
+    engine = serving.engine
+    source = str(read_flags()[engine.name]["source"])
+    rows = tuple((row.flag, row.value, row.why) for row in made.settings)
+    return Report(
+        title=f"{serving.model.name} with {engine.name} on {on_devices(serving)}",
+        verdict=_verdict(found, changed),
+        facts=(
+            Fact("engine", f"{engine.name} {engine.version}", "", "published", f"flags from {source}"),
+            Fact("needed", found.demand.total / 2**30, "GiB", "formula", "as ropescope fit counts it"),
+            Fact("may be used", found.budget.n_bytes / 2**30, "GiB", found.budget.basis, found.budget.source),
+        ),
+        tables=(
+            Table("Command", (Column(made.language),), tuple((line,) for line in made.text.splitlines())),
+            Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),
+        ),
+        caveats=(*(f"First: {step}" for step in made.before), *made.remarks, *caveats(serving)),
+        next_steps=() if found.ok else ("ropescope launch … --rescue: the command with the cheapest way out",),
+        data=_data(serving, made, found, changed, source),
+    )
+
+
+def _rescued(serving: Serving) -> tuple[Serving, str]:
+    if fit(serving).ok:
+        return serving, ""
+    ways = rescues(serving)
+    if not ways:
+        raise DomainError(f"{serving.model.name} does not fit {on_devices(serving)}, and no way out was found.")
+    return ways[0].serving, ways[0].change
+
+
+def _verdict(found: Fit, changed: str) -> str:
+    serving = found.serving
+    need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
+    what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
+    each = "" if serving.count == 1 else " each"
+    told = f" (changed: {changed})" if changed else ""
+    if found.problem:
+        return f"{what} cannot be split over {on_devices(serving)}: {found.problem}"
+    if found.ok:
+        return f"{what} fits {on_devices(serving)}{told}: {need} of {allowed}{each}."
+    lack = f"{what} does not fit {on_devices(serving)} ({need} of {allowed}{each})"
+    if serving.engine.name in ("llama.cpp", "ollama"):
+        return f"{lack}: {serving.engine.name} will move a part to system memory, and be slower."
+    return f"{lack}: expect this command to fail."
+
+
+def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str) -> dict[str, Any]:
+    return {
+        "model": serving.model.name,
+        "engine": serving.engine.name,
+        "engine_version": serving.engine.version,
+        "flags_from": source,
+        "language": made.language,
+        "command": made.text,
+        "settings": [{"flag": row.flag, "value": row.value, "why": row.why} for row in made.settings],
+        "before": list(made.before),
+        "remarks": list(made.remarks),
+        "changed": changed,
+        "fits": found.ok,
+        "outcome": found.outcome,
+        "total_bytes": found.demand.total,
+        "budget_bytes": found.budget.n_bytes,
+        "count": serving.count,
+        "context_tokens": serving.context_tokens,
+        "batch": serving.batch,
+        "precision": serving.precision,
+        "cache_type": serving.cache_type.kind,
+    }

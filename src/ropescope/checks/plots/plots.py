@@ -1,0 +1,30 @@
+"""Plots: the four pictures of the theory by name, each a Report with one Figure, its verdict and its caveats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from ropescope.checks.plots.regimes import regimes_report
+from ropescope.checks.plots.scaling import scaling_report
+from ropescope.checks.plots.thermodynamics import thermodynamics_report
+from ropescope.checks.plots.window import window_report
+from ropescope.errors import DomainError
+from ropescope.report.report import Report
+
+PLOTS: Mapping[str, Callable[[], Report]] = {
+    "regimes": regimes_report,
+    "thermodynamics": thermodynamics_report,
+    "window": window_report,
+    "scaling": scaling_report,
+}
+"""The plots by name."""
+
+
+def plot_report(kind: str) -> Report:
+    """The plot of that name. Raises `DomainError` with the nearest name for one that does not exist."""
+    if kind not in PLOTS:
+        near = get_close_matches(kind, PLOTS, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise DomainError(f"No plot is called {kind!r}.{hint} There are {', '.join(PLOTS)}.")
+    return PLOTS[kind]()

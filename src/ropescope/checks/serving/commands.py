@@ -1,0 +1,277 @@
+"""Commands: how each engine is told to serve a model — the command, every setting with its reason, and what is missing.
+
+Whatever comes from a user, a file or a config reaches a shell quoted and Python as a literal; a name with control
+characters is refused. A flag that the engine's version does not have cannot be written: see `Settings.add`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ropescope.checks.serving.engines import Engine, engine_default
+from ropescope.checks.serving.precisions import PLAIN, is_gguf
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.snippet import transformers_snippet
+from ropescope.errors import DomainError
+from ropescope.report.text import lines
+
+_REPO: Final = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
+CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: --gguf org/name:Q4_K_M."
+
+_MODELFILE_WORDS: Final = ("FROM", "PARAMETER", "num_ctx")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One flag (for Ollama a variable or parameter; for transformers a keyword) with its value and its reason."""
+
+    flag: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run (`text`, for a shell, or Python for transformers), why it is so, and what has to be done before."""
+
+    text: str
+    language: str
+    settings: tuple[Setting, ...]
+    before: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Settings:
+    """Settings as they are gathered for one engine."""
+
+    engine: Engine
+    rows: list[Setting] = field(default_factory=list)
+
+    def add(self, flag: str, value: object, why: str) -> None:
+        """One more. Raises LookupError for a flag that the engine's version does not take: a fault of this program."""
+        if flag not in self.engine.flags:
+            raise LookupError(f"{self.engine.name} {self.engine.version} has no {flag}.")
+        self.rows.append(Setting(flag, printable(str(value)), why))
+
+    def shell(self, *head: str) -> str:
+        """The command line: `head`, then flag and value, one a line, all quoted."""
+        first = " ".join(shlex.quote(printable(word)) for word in head)
+        rest = (f"{row.flag} {shlex.quote(row.value)}" if row.value else row.flag for row in self.rows)
+        return " \\\n  ".join((first, *rest))
+
+
+def command(serving: Serving, gguf: str | None = None) -> Command:
+    """The command that serves `serving`; `gguf` names a file or a Hub repository (`org/name:Q4_K_M`) to run instead.
+
+    Raises DomainError for a source that cannot be written in a command, and for what the engine cannot run.
+    """
+    return _WRITERS[serving.engine.name](serving, gguf)
+
+
+def printable(text: str) -> str:
+    """`text`, if it can stand in a command. Raises DomainError if it holds a line break or another control character."""
+    if "\n" in text or "\t" in text or lines(text) != text:
+        raise DomainError(f"{lines(text)!r} holds characters that cannot stand in a command: rename it.")
+    return text
+
+
+def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
+    settings, before = Settings(serving.engine), list[str]()
+    kind, where = _gguf(serving, gguf, before)
+    if kind == "hub":
+        settings.add("-hf", where, "a GGUF repository on the Hub; after the colon, which of its files")
+    else:
+        settings.add("-m", where, "the GGUF file")
+    settings.add("-c", serving.context_tokens * serving.batch, f"{serving.context_tokens:,} tokens a slot")
+    settings.add("-np", serving.batch, "slots, each with its own part of the context")
+    if serving.cache_type.kind != "f16":
+        settings.add("-ctk", serving.cache_type.flag, "type of the keys")
+        settings.add("-ctv", serving.cache_type.flag, "type of the values")
+    if serving.cache_type.kind not in ("f16", "bf16", "f32"):
+        settings.add("-fa", "on", "quantised values need flash attention; else it is left at auto")
+    if serving.chunk_tokens is not None:
+        settings.add("-ub", serving.chunk_tokens, "tokens of a micro-batch")
+    if serving.swa_full:
+        settings.add("--swa-full", "", "sliding layers held in full")
+    margin = int(engine_default("llama.cpp", "fit_margin_mib"))
+    remarks = [
+        f"-ngl is left out: --fit is on by default and places layers and experts itself, keeping {margin:,} MiB free."
+    ]
+    if serving.cpu_moe_layers:
+        settings.add("--n-cpu-moe", serving.cpu_moe_layers, "experts of the first layers stay in system memory")
+        remarks = ["With --n-cpu-moe given, --fit moves nothing else: all other weights go to the device."]
+    if serving.count > 1:
+        remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
+    if before:
+        remarks.append(CONVERTED)
+    return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+
+
+def _ollama(serving: Serving, gguf: str | None) -> Command:
+    settings, before = Settings(serving.engine), list[str]()
+    kind, where = _gguf(serving, gguf, before)
+    source = f"hf.co/{where}" if kind == "hub" else where
+    settings.add("FROM", source, "the model")
+    settings.add("num_ctx", serving.context_tokens, "tokens of context a request; Ollama multiplies by the requests")
+    variables = {"OLLAMA_NUM_PARALLEL": (str(serving.batch), "requests at once")}
+    if serving.cache_type.kind != "f16":
+        variables["OLLAMA_FLASH_ATTENTION"] = ("1", "a quantised cache needs it")
+        variables["OLLAMA_KV_CACHE_TYPE"] = (serving.cache_type.flag, "type of keys and values")
+    for name, (value, why) in variables.items():
+        settings.add(name, value, why)
+    tag = re.sub(r"[^a-z0-9._-]+", "-", serving.model.name.rsplit("/", 1)[-1].lower()).strip("-.") or "model"
+    modelfile = " ".join(
+        shlex.quote(line) for line in (f"FROM {source}", f"PARAMETER num_ctx {serving.context_tokens}")
+    )
+    assert all(word in serving.engine.flags for word in (*_MODELFILE_WORDS, "-f"))
+    environment = " ".join(f"{name}={shlex.quote(value)}" for name, (value, _) in variables.items())
+    text = "\n".join(
+        (f"printf '%s\\n' {modelfile} > Modelfile", f"{environment} ollama serve &", f"ollama create {tag} -f Modelfile",
+         f"ollama run {tag}")
+    )  # fmt: skip
+    remarks = (
+        "Ollama places layers itself and says what it did: ollama ps.",
+        "The variables belong to the server: where it runs as a service, set them there and restart it.",
+        *((CONVERTED,) if before else ()),
+    )
+    return Command(text, "shell", tuple(settings.rows), tuple(before), remarks)
+
+
+def _vllm(serving: Serving, gguf: str | None) -> Command:
+    _no_gguf(serving, gguf)
+    settings, before = Settings(serving.engine), list[str]()
+    _revision(settings, serving)
+    settings.add("--max-model-len", serving.context_tokens, "prompt and answer together")
+    settings.add(
+        "--max-num-seqs", serving.batch, "sequences at once; vLLM would take more and let them wait for blocks"
+    )
+    if serving.count > 1:
+        settings.add("--tensor-parallel-size", serving.count, "devices")
+    if serving.cache_type.flag != "auto":
+        settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
+    if serving.utilisation is not None:
+        settings.add("--gpu-memory-utilization", f"{serving.utilisation:g}", "share of each device")
+    if serving.chunk_tokens is not None:
+        settings.add("--max-num-batched-tokens", serving.chunk_tokens, "tokens of a step")
+    _precision(settings, serving, before)
+    remarks = (
+        "vLLM measures its activations when it starts and gives the cache what is left, so more than this may fit.",
+    )
+    return Command(
+        settings.shell("vllm", "serve", _reference(serving)), "shell", tuple(settings.rows), tuple(before), remarks
+    )
+
+
+def _sglang(serving: Serving, gguf: str | None) -> Command:
+    _no_gguf(serving, gguf)
+    settings, before = Settings(serving.engine), list[str]()
+    settings.add("--model-path", _reference(serving), "the model")
+    _revision(settings, serving)
+    settings.add("--context-length", serving.context_tokens, "prompt and answer together")
+    settings.add("--max-running-requests", serving.batch, "sequences at once")
+    if serving.count > 1:
+        settings.add("--tp-size", serving.count, "devices")
+    if serving.cache_type.flag != "auto":
+        settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
+    if serving.chunk_tokens is not None:
+        settings.add("--chunked-prefill-size", serving.chunk_tokens, "tokens of a prefill step")
+    _precision(settings, serving, before)
+    remarks = ["--mem-fraction-static is left out: SGLang sets it for the device."]
+    if any(serving.windows(layer) for layer in serving.model.layers):
+        ratio = engine_default("sglang", "swa_full_tokens_ratio")
+        remarks.append(
+            f"Sliding layers get {ratio:g} of the tokens of full ones; --swa-full-tokens-ratio changes that."
+        )
+    head = ("python", "-m", "sglang.launch_server")
+    return Command(settings.shell(*head), "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+
+
+def _transformers(serving: Serving, gguf: str | None) -> Command:
+    _no_gguf(serving, gguf)
+    source, revision = _reference(serving), serving.model.source.revision
+    quantised = serving.engine.online.get(serving.precision)
+    before = [] if quantised is None else ["pip install bitsandbytes accelerate"]
+    if serving.precision in serving.engine.ready_made:
+        before.append(f"a checkpoint already quantised to {serving.precision}: transformers reads it as it is")
+    settings = [
+        Setting("from_pretrained", source, "the model"),
+        Setting("device_map", "auto", "layers over the devices"),
+    ]
+    if revision is not None:
+        settings.append(Setting("revision", revision, "the commit that was read here"))
+    settings.append(Setting("max_length", str(serving.context_tokens), "prompt and answer together"))
+    if quantised is not None:
+        settings.append(Setting("quantization_config", quantised, "weights are quantised as they are loaded"))
+    text = transformers_snippet(source, revision, serving.precision, serving.context_tokens, serving.batch)
+    remarks = ("transformers allocates as it goes: a prompt that is too long fails when it comes, not at the start.",)
+    return Command(text, "python", tuple(settings), tuple(before), remarks)
+
+
+_WRITERS: Final[Mapping[str, Callable[[Serving, str | None], Command]]] = {
+    "llama.cpp": _llama_cpp, "ollama": _ollama, "vllm": _vllm, "sglang": _sglang, "transformers": _transformers,
+}  # fmt: skip
+
+
+def _reference(serving: Serving) -> str:
+    """The model as an engine takes it: its folder, or its id on the Hub."""
+    source = serving.model.source
+    return _no_flag(printable(source.repo_id or source.name) if source.path is None else printable(str(source.path)))
+
+
+def _no_flag(path: str) -> str:
+    """`path`, written so that no program takes it for a flag."""
+    return f"./{path}" if path.startswith("-") else path
+
+
+def _no_gguf(serving: Serving, gguf: str | None) -> None:
+    if gguf is not None or serving.model.source.kind == "gguf":
+        raise DomainError(
+            f"{serving.engine.name} is not launched from GGUF here: give the folder or Hub id of the original weights, "
+            "or --engine llama.cpp."
+        )
+
+
+def _revision(settings: Settings, serving: Serving) -> None:
+    if serving.model.source.kind == "hub" and serving.model.source.revision:
+        settings.add("--revision", serving.model.source.revision, "the commit that was read here")
+
+
+def _precision(settings: Settings, serving: Serving, before: list[str]) -> None:
+    precision, engine = serving.precision, serving.engine
+    if precision in engine.online:
+        settings.add("--quantization", engine.online[precision], "weights are quantised as they are loaded")
+    elif precision in engine.ready_made:
+        before.append(f"a checkpoint already quantised to {precision}: {engine.name} reads it as it is, without a flag")
+    elif precision in PLAIN:
+        word = {"bf16": "bfloat16", "f16": "float16", "f32": "float32"}[precision]
+        settings.add("--dtype", word, "type of weights and activations")
+
+
+def _gguf(serving: Serving, gguf: str | None, before: list[str]) -> tuple[str, str]:
+    """("file" or "hub", what the engine loads): the given GGUF, the source if it is one, else the file to be made."""
+    model = serving.model
+    wanted = serving.precision if is_gguf(serving.precision) else ""
+    if gguf is not None:
+        local = gguf.lower().endswith(".gguf") or Path(gguf).exists()
+        if not local and _REPO.fullmatch(gguf) is None:
+            raise DomainError(f"--gguf {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
+        return ("file", _no_flag(gguf)) if local else ("hub", gguf)
+    if model.source.kind == "gguf" and model.source.path is not None:
+        return "file", _no_flag(printable(str(model.source.path)))
+    quantised = model.quantization is not None and model.quantization.method.lower() == "gguf"
+    repo = model.source.repo_id
+    if repo and (quantised or repo.upper().endswith("-GGUF")):
+        return "hub", f"{repo}:{wanted}" if wanted else repo
+    name = re.sub(r"[^\w.-]+", "-", model.name.rsplit("/", 1)[-1], flags=re.ASCII).strip("-.") or "model"
+    plain = f"{name}-bf16.gguf"
+    where = shlex.quote(_reference(serving)) + (" --remote" if model.source.kind == "hub" else "")
+    before.append(f"python convert_hf_to_gguf.py {where} --outtype bf16 --outfile {plain}")
+    if wanted:
+        before.append(f"llama-quantize {plain} {name}-{wanted}.gguf {wanted}")
+    return "file", f"{name}-{wanted}.gguf" if wanted else plain

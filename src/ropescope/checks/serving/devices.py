@@ -1,0 +1,150 @@
+"""Devices: what a GPU holds and how fast it is, as its vendor states it, with the source and date of each figure.
+
+Memory comes in two units that are never mixed here. A card sold as "24 GB" carries 24 GiB of chips, of which its driver
+hands out a little less (24,564 MiB on an RTX 4090); where the driver's figure is known it is the one used.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from ropescope.errors import DomainError
+from ropescope.report.report import Basis
+
+GIB: Final = 2**30
+GB: Final = 10**9
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(mib|mb|gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
+_UNITS: Final[Mapping[str, int]] = {
+    "": GIB, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12,
+}  # fmt: skip
+_NOISE: Final = re.compile(r"nvidia|geforce|amd|instinct|apple|tesla|[^a-z0-9]")
+
+LARGEST_BARE: Final = 1024
+"""A number without a unit above this is a model number that is not in the table, not a size in GiB."""
+
+PEAKS: Final = ("bf16", "fp8", "fp4", "int8")
+"""Number types whose peak a device may state: dense matrix products, never the figures "with sparsity"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device. `memory_bytes` is what programs may use; `bandwidth` in bytes a second (None: not known); `peaks`
+    maps a number type of `PEAKS` to dense operations a second, where the vendor states it.
+    """
+
+    name: str
+    memory_bytes: int
+    memory_basis: Basis = "published"
+    memory_source: str = ""
+    bandwidth: float | None = None
+    peaks: Mapping[str, float] = field(default_factory=dict, hash=False)
+    interconnect: str = ""
+    source: str = ""
+    date: str = ""
+    note: str = ""
+
+    def peak(self, kind: str) -> float | None:
+        """The dense operations a second in `kind`; 16-bit ones where the device has no such units of its own."""
+        return self.peaks.get(kind, self.peaks.get("bf16"))
+
+
+@cache
+def devices() -> tuple[Device, ...]:
+    """The devices of the shipped table, in its order."""
+    return tuple(_device(row) for row in _rows())
+
+
+def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float | None = None) -> Device:
+    """The device that `text` names, or one made of a memory size: `24GiB`, `24GB` (24·10⁹ bytes) or `24` (24 GiB).
+
+    `bandwidth_gb_s` (10⁹ bytes a second) and `tflops` (dense 16-bit) stand in for the table's figures. Raises
+    DomainError for a name that is not in the table (with the nearest names) and for numbers that are not positive.
+    """
+    for name, value in (("--bandwidth", bandwidth_gb_s), ("--tflops", tflops)):
+        if value is not None and not value > 0:
+            raise DomainError(f"{name} is {value:g}: give a number above 0.")
+    found = _named(text)
+    if found is None:
+        found = _sized(text)
+    bandwidth = found.bandwidth if bandwidth_gb_s is None else bandwidth_gb_s * GB
+    peaks = found.peaks if tflops is None else {"bf16": tflops * 1e12}
+    return Device(
+        found.name, found.memory_bytes, found.memory_basis, found.memory_source, bandwidth, peaks,
+        found.interconnect, found.source, found.date, found.note,
+    )  # fmt: skip
+
+
+def read_size(name: str, text: str) -> int:
+    """The bytes of a size written 800MiB, 1.5GiB or 2GB; a bare number is GiB. Raises DomainError for anything else."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise DomainError(f"{name} = {text!r} is no size: write it as 800MiB, 1.5GiB or 2GB.")
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
+
+
+def _named(text: str) -> Device | None:
+    wanted = _plain(text)
+    for device, row in zip(devices(), _rows(), strict=True):
+        if wanted and wanted in {_plain(name) for name in (row["name"], *row["aliases"].split(";"))}:
+            return device
+    return None
+
+
+def _sized(text: str) -> Device:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or (not match.group(2) and float(match.group(1)) > LARGEST_BARE):
+        names = {_plain(device.name): device.name for device in devices()}
+        near = [names[close] for close in get_close_matches(_plain(text), names, n=3, cutoff=0.4)]
+        hint = f" The nearest are {', '.join(near)}." if near else ""
+        raise DomainError(
+            f"No device is called {text!r}.{hint} Give a name of `ropescope fit --list-gpus`, or its memory as 24GiB "
+            "and --bandwidth in GB/s."
+        )
+    amount, unit = float(match.group(1)), match.group(2).lower()
+    n_bytes = int(amount * _UNITS[unit])
+    if n_bytes < 1:
+        raise DomainError(f"--gpu {text} has no memory: give a number above 0.")
+    note = "" if unit else "A bare number is read as GiB: a card sold as 24 GB carries 24 GiB."
+    if unit in ("g", "gb"):
+        note = f"{text} is {n_bytes / GIB:.4g} GiB. A card sold as {amount:g} GB carries about {amount:g} GiB."
+    return Device(f"a device of {text.strip()}", n_bytes, "assumed", "given", note=note)
+
+
+def _device(row: Mapping[str, str]) -> Device:
+    told = row["usable_mib"] != ""
+    apple = row["name"].startswith("Apple")
+    mib = float(row["usable_mib"]) if told else float(row["vendor_gb"]) * 1024
+    source = f"{row['usable_mib']} MiB as the driver reports them" if told else f"{row['vendor_gb']} GB read as GiB"
+    if apple:
+        source = row["note"]
+    peaks = {kind: float(row[kind]) * 1e12 for kind in PEAKS if row[kind]}
+    return Device(
+        row["name"],
+        int(mib * 2**20),
+        "published" if told and not source.startswith("75%") else "assumed",
+        source,
+        float(row["bandwidth_gb_s"]) * GB if row["bandwidth_gb_s"] else None,
+        peaks,
+        row["interconnect"],
+        row["source"],
+        row["date"],
+        "" if apple else row["note"],
+    )
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    text = files("ropescope.checks.serving").joinpath("devices.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _plain(text: str) -> str:
+    return _NOISE.sub("", text.lower())

@@ -1,0 +1,90 @@
+"""From what a user writes to a Serving: names and numbers as text, the rest from the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ropescope.checks.compute import read_number
+from ropescope.checks.serving.devices import find_device, read_size
+from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.precisions import read_precision
+from ropescope.checks.serving.serving import Serving
+from ropescope.errors import DomainError
+from ropescope.models.model import Model
+from ropescope.models.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class ServingText:
+    """A way of serving as it is written on a command line. None: the engine's, the device's or the model's own; a
+    context that is not given is no longer than `most_by_default`."""
+
+    gpu: str
+    count: int = 1
+    context: str | None = None
+    batch: int = 1
+    precision: str = "stored"
+    kv_precision: str = "auto"
+    engine: str | None = None
+    chunk: int | None = None
+    overhead: str | None = None
+    utilisation: float | None = None
+    cpu_moe_layers: int = 0
+    swa_full: bool = False
+    bandwidth: float | None = None
+    tflops: float | None = None
+    parameters: str | None = None
+    active: str | None = None
+    most_by_default: int | None = None
+
+
+def read_serving(model: Model, text: ServingText) -> Serving:
+    """The Serving that `text` asks for. The engine is llama.cpp for a GGUF file, else vLLM; the context is the one the
+    model states. Raises DomainError for what cannot be read, naming the option."""
+    gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
+    engine = find_engine(text.engine or ("llama.cpp" if gguf else "vllm"))
+    if text.context is not None:
+        context = read_count("--context", text.context)
+    elif model.context_length is not None:
+        context = min(model.context_length, text.most_by_default or model.context_length)
+    else:
+        raise DomainError(f"{model.name} states no context length: give one with --context.")
+    cache_type = engine.cache_type(text.kv_precision)
+    if engine.name == "transformers" and text.kv_precision == "auto" and model.dtype == "float32":
+        cache_type = replace(cache_type, kind="f32")
+    return Serving(
+        model=with_parameters(model, text.parameters, text.active),
+        device=find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops),
+        engine=engine,
+        context_tokens=context,
+        cache_type=cache_type,
+        batch=text.batch,
+        count=text.count,
+        precision=read_precision(text.precision),
+        chunk_tokens=text.chunk,
+        overhead_bytes=None if text.overhead is None else read_size("--overhead", text.overhead),
+        utilisation=text.utilisation,
+        cpu_moe_layers=text.cpu_moe_layers,
+        swa_full=text.swa_full,
+    )
+
+
+def read_count(name: str, text: str) -> int:
+    """A whole number above 0 such as 8192, 128k or 128Ki. Raises DomainError for anything else."""
+    value = read_number(name, text)
+    if not isinstance(value, int) or value < 1:
+        raise DomainError(f"{name} is {text}: give a whole number above 0.")
+    return value
+
+
+def with_parameters(model: Model, total: str | None, active: str | None) -> Model:
+    """`model` with the parameter counts that the user gives, where they are given."""
+    if total is None:
+        if active is not None:
+            raise DomainError("--active needs --parameters beside it.")
+        return model
+    everything = read_count("--parameters", total)
+    some = everything if active is None else read_count("--active", active)
+    if some > everything:
+        raise DomainError(f"--active is {active}, more than the {total} of --parameters.")
+    return replace(model, parameters=Parameters(everything, some, {}, "estimate", "--parameters"), weights=None)

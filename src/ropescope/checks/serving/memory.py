@@ -1,0 +1,163 @@
+"""Memory: what a device must hold to serve a model, part by part, and how much of it the engine may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from ropescope.checks.serving.activations import activations
+from ropescope.checks.serving.cache import device_cache_bytes
+from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.engines import MIB, engine_default
+from ropescope.checks.serving.precisions import WeightSize, weight_size
+from ropescope.checks.serving.serving import Serving
+from ropescope.report.report import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of what is held: its bytes on a device, and what they rest on."""
+
+    name: str
+    n_bytes: int
+    basis: Basis
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What the fullest device holds, in bytes: weights, cache, activations, overhead."""
+
+    weights: Part
+    cache: Part
+    activations: Part
+    overhead: Part
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, in the order in which they are shown."""
+        return (self.weights, self.cache, self.activations, self.overhead)
+
+    @property
+    def total(self) -> int:
+        """All parts together."""
+        return sum(part.n_bytes for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the engine may use of one device, in bytes, and why it is that."""
+
+    n_bytes: int
+    basis: Basis
+    source: str
+
+
+def demand(serving: Serving) -> Demand:
+    """What the fullest of the devices must hold. Raises DomainError where parameters are not known, or a cache type
+    does not fit the model."""
+    size = weight_size(serving.model, serving.precision)
+    on_device = device_weight_bytes(serving, size)
+    where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
+    weights = Part("weights", on_device, size.basis, size.source + where)
+    stated = "layer by layer, as the engine allocates it"
+    cache = Part("cache", device_cache_bytes(serving), "formula", f"{serving.cache_type.kind}, {stated}")
+    if serving.engine.name == "sglang":
+        reserve = sglang_reserve_bytes(serving)
+        work = Part("activations", reserve, "published", f"what SGLang {serving.engine.version} sets aside itself")
+    else:
+        found = activations(serving)
+        work = Part("activations", found.n_bytes, "formula", found.source)
+    return Demand(weights, cache, work, _overhead(serving))
+
+
+def budget(serving: Serving) -> Budget:
+    """What of one device the engine uses: vLLM a share of it, llama.cpp all but a margin, the others all."""
+    memory, engine = serving.device.memory_bytes, serving.engine
+    if engine.name == "vllm":
+        default = float(engine_default("vllm", "gpu_memory_utilization"))
+        share = default if serving.utilisation is None else serving.utilisation
+        given = serving.utilisation is not None
+        source = f"--gpu-memory-utilization {share:g}" + ("" if given else f", the default of vLLM {engine.version}")
+        return Budget(int(memory * share), "assumed" if given else "published", source)
+    if engine.name == "llama.cpp":
+        margin = int(engine_default("llama.cpp", "fit_margin_mib"))
+        return Budget(max(memory - margin * MIB, 0), "published", f"all but the {margin:,} MiB that --fit keeps free")
+    return Budget(memory, serving.device.memory_basis, "all of it")
+
+
+def fits(serving: Serving) -> bool:
+    """Whether the fullest device has room."""
+    return demand(serving).total <= budget(serving).n_bytes
+
+
+def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
+    """The bytes of weights on the fullest device.
+
+    Cut across devices (tensor), all but norms and router divide. Dealt out (layers), the fullest device has the most
+    layers and the output. llama.cpp keeps the token embedding in system memory; where embedding and output are one
+    matrix, a copy of it stays on the device as the output.
+    """
+    parameters, count = serving.model.parameters, serving.count
+    parts = {} if parameters is None else parameters.parts
+    held = size.n_bytes
+    if serving.engine.name in ("llama.cpp", "ollama") and "output" in parts:
+        held -= round(size.of("embedding", parts.get("embedding", 0)))
+    held -= round(expert_bytes_in_system_memory(serving, size))
+    if count == 1:
+        return held
+    if serving.engine.split == "tensor":
+        whole = round(sum(size.of(name, parts.get(name, 0)) for name in ("norm", "router")))
+        return whole + ceil((held - whole) / count)
+    n_layers = max(len(serving.model.layers), 1)
+    ends = round(size.of("output", parts.get("output", parts.get("embedding", 0))))
+    return ends + ceil((held - ends) * ceil(n_layers / count) / n_layers)
+
+
+def expert_bytes_in_system_memory(serving: Serving, size: WeightSize) -> float:
+    """The bytes of the experts that `cpu_moe_layers` keeps off the device; 0 where the parts are not known."""
+    parameters = serving.model.parameters
+    with_experts = sum(layer.experts is not None for layer in serving.model.layers)
+    if not serving.cpu_moe_layers or parameters is None or not with_experts:
+        return 0.0
+    dense_first = next((layer.index for layer in serving.model.layers if layer.experts is not None), 0)
+    moved = min(max(serving.cpu_moe_layers - dense_first, 0), with_experts)
+    return size.of("experts", parameters.parts.get("experts", 0)) * moved / with_experts
+
+
+def sglang_reserve_bytes(serving: Serving) -> int:
+    """What SGLang keeps for activations and graphs when it sets --mem-fraction-static itself.
+
+    `handle_gpu_memory_settings` and `reserve_for_graph_mb` of its arg_groups/memory_hook.py.
+    """
+    memory = serving.device.memory_bytes
+    few = serving.count < 4
+    table = ((20, 8), (35, 48 if few else 160), (60, 32 if few else 160), (160, 256 if few else 512))
+    graphs = next((size for limit, size in table if memory < limit * GIB), 512)
+    latent = any(layer.latent is not None for layer in serving.model.layers)
+    captured = [*range(4, 33, 4), *range(48, 257, 16), *range(288, 513, 32), *range(576, 1025, 64)]
+    captured += [*range(1280, 4097, 256), *range(4608, serving.chunk + 1, 512)]
+    sizes = sum(size <= serving.chunk for size in captured)
+    mib = 512 + 1.5 * max(serving.chunk, 2048) + serving.count / 8 * 1024
+    mib += 2 * min(graphs, serving.batch) + (1536 if latent else 8 * sizes)
+    return round((max(mib, 10 * 1024) if memory > 60 * GIB else mib) * MIB)
+
+
+def _elsewhere(serving: Serving) -> str:
+    reasons = []
+    if serving.engine.name in ("llama.cpp", "ollama"):
+        reasons.append("the token embedding stays in system memory")
+    if serving.cpu_moe_layers:
+        reasons.append(f"the experts of {serving.cpu_moe_layers} layers too")
+    if serving.count > 1:
+        reasons.append(f"the rest on {serving.count} devices")
+    return ", ".join(reasons)
+
+
+def _overhead(serving: Serving) -> Part:
+    if serving.overhead_bytes is not None:
+        return Part("overhead", serving.overhead_bytes, "assumed", "--overhead")
+    several = serving.engine.name == "vllm" and serving.count > 1
+    n_bytes = serving.engine.overhead_bytes * (2 if several else 1)
+    basis: Basis = "assumed" if serving.engine.name in ("transformers", "ollama", "sglang") else "published"
+    return Part("overhead", n_bytes, basis, serving.engine.overhead_source)

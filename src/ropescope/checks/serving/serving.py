@@ -1,0 +1,118 @@
+"""Serving: one way to run a model — on which devices, with which engine, for how many tokens and sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ropescope.checks.serving.devices import GIB, Device
+from ropescope.checks.serving.engines import CacheType, Engine, engine_default
+from ropescope.checks.serving.precisions import STORED
+from ropescope.errors import DomainError
+from ropescope.models.model import Layer, Model
+
+MOST_TOKENS: Final = 2**30
+MOST_SEQUENCES: Final = 2**20
+MOST_DEVICES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One way to serve `model`: `batch` sequences of `context_tokens` each at once, on `count` devices of one kind.
+
+    `precision` is a name of `precisions.precision_names`. `chunk_tokens` is how many prompt tokens run through the
+    network at once (None: the engine's default for the device). `overhead_bytes` (None: the engine's) is held on each
+    device beside weights, cache and activations; `utilisation` (None: the engine's) is the share of a device that vLLM
+    takes. `cpu_moe_layers` layers have their experts in system memory (llama.cpp); `swa_full` makes llama.cpp hold
+    sliding layers in full. Raises DomainError for a number that cannot be.
+    """
+
+    model: Model
+    device: Device
+    engine: Engine
+    context_tokens: int
+    cache_type: CacheType
+    batch: int = 1
+    count: int = 1
+    precision: str = "stored"
+    chunk_tokens: int | None = None
+    overhead_bytes: int | None = None
+    utilisation: float | None = None
+    cpu_moe_layers: int = 0
+    swa_full: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("--context", self.context_tokens, 1, MOST_TOKENS),
+            ("--batch", self.batch, 1, MOST_SEQUENCES),
+            ("--count", self.count, 1, MOST_DEVICES),
+            ("--chunk", 1 if self.chunk_tokens is None else self.chunk_tokens, 1, MOST_TOKENS),
+            ("--overhead", self.overhead_bytes or 0, 0, 2**60),
+            ("--cpu-moe-layers", self.cpu_moe_layers, 0, len(self.model.layers)),
+        ):
+            if not least <= value <= most:
+                raise DomainError(f"{name} is {value:,}: give a whole number from {least:,} to {most:,}.")
+        if self.utilisation is not None and not 0 < self.utilisation <= 1:
+            raise DomainError(f"--utilisation is {self.utilisation:g}: give a share above 0 and at most 1.")
+        if self.precision not in self.engine.precisions:
+            raise DomainError(
+                f"{self.engine.name} {self.engine.version} does not run weights in {self.precision}: it runs "
+                f"{', '.join(self.engine.precisions)}."
+            )
+        if self.cpu_moe_layers and self.engine.name != "llama.cpp":
+            raise DomainError(
+                f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."
+            )
+
+    @property
+    def weights_as(self) -> str:
+        """The precision in words."""
+        return "as stored" if self.precision == STORED else self.precision
+
+    def windows(self, layer: Layer) -> bool:
+        """Whether the engine drops what has left the window of `layer` in this model."""
+        return layer.cache.tokens_held is not None and not self.swa_full and self.engine.windows(self.model.model_type)
+
+    @property
+    def chunk(self) -> int:
+        """Prompt tokens that run through the network at once: given, or the engine's default for this device.
+
+        llama.cpp: its micro-batch. vLLM: `get_batch_defaults` of its arg_utils.py, for the API server. SGLang:
+        `handle_gpu_memory_settings` of its memory_hook.py. transformers: the whole prompt of every sequence.
+        """
+        memory = self.device.memory_bytes
+        if self.engine.name == "transformers":
+            longest = self.context_tokens if self.chunk_tokens is None else self.chunk_tokens
+            return min(longest, self.context_tokens) * self.batch
+        if self.chunk_tokens is not None:
+            return self.chunk_tokens
+        if self.engine.name == "vllm":
+            if memory >= 160 * GIB:
+                return 16_384
+            return 8_192 if memory >= 70 * GIB and "A100" not in self.device.name else 2_048
+        if self.engine.name == "sglang":
+            return next(chunk for limit, chunk in _SGLANG_CHUNKS if memory < limit * GIB)
+        return int(engine_default("llama.cpp", "ubatch_tokens"))
+
+
+_SGLANG_CHUNKS: Final = ((20, 2_048), (60, 4_096), (160, 8_192), (float("inf"), 16_384))
+
+
+def split_problem(model: Model, engine: Engine, count: int) -> str:
+    """Why `count` devices cannot share `model` under `engine`, in a sentence; "" if they can.
+
+    Cutting layers across devices needs the query heads to divide evenly, and the KV heads to divide among the devices
+    or the devices among the KV heads, which are then held several times. Latent attention has no KV heads to cut.
+    """
+    if count == 1:
+        return ""
+    if engine.split == "layers":
+        n_layers = len(model.layers)
+        return "" if count <= n_layers else f"{n_layers} layers cannot be dealt out to {count} devices."
+    for layer in model.attention_layers:
+        if layer.n_heads % count:
+            return f"{layer.n_heads} heads (layer {layer.index}) do not divide by {count}."
+        shares = layer.n_kv_heads % count == 0 or count % layer.n_kv_heads == 0
+        if layer.latent is None and not shares:
+            return f"{layer.n_kv_heads} KV heads (layer {layer.index}) cannot be shared by {count} devices."
+    return ""

@@ -1,0 +1,201 @@
+"""Show: what a model is, from its files alone."""
+
+from __future__ import annotations
+
+import re
+
+from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
+from ropescope.checks.layer_map import layer_map, memory_by_length
+from ropescope.checks.model_facts import model_facts
+from ropescope.models.cache import BLOCK, LayerCache, cache_bytes
+from ropescope.models.model import Layer, Model
+from ropescope.report.numbers import binary_size
+from ropescope.report.report import Column, Report, Scalar, Table
+
+LENGTHS: tuple[int, ...] = tuple(1 << power for power in range(12, 21))
+"""4,096 to 1,048,576 tokens."""
+
+GIB = 1 << 30
+
+
+def show_model(model: Model) -> Report:
+    """What `model` is: its layers, positions, contexts, memory, parameters, precision and tokenizer."""
+    tables = [_layer_table(model), _memory_table(model)]
+    if model.parameters is not None and len(model.parameters.parts) > 1:
+        tables.append(_parts_table(model))
+    return Report(
+        title=model.name,
+        verdict=_verdict(model),
+        facts=model_facts(model),
+        tables=tuple(tables),
+        figures=(layer_map(model), memory_by_length(model, LENGTHS)),
+        caveats=_caveats(model),
+        next_steps=_next_steps(model),
+        data={
+            "model": model.to_dict(),
+            "layout": layout(model),
+            "reach": reach(model),
+            "cache_bytes": {str(length): model.cache_bytes(length) for length in LENGTHS},
+        },
+    )
+
+
+def _verdict(model: Model) -> str:
+    parts = [
+        f"{model.name} ({model.model_type})" if model.model_type and model.model_type != model.name else model.name
+    ]
+    if (count := model.parameters) is not None:
+        active = f", {short_count(count.active)} a token" if count.active != count.total else ""
+        about = "about " if count.count == "estimate" else ""
+        parts.append(f"{about}{short_count(count.total)} parameters{active}")
+    parts.append(layout(model))
+    longest = model.context.longest
+    if longest is not None:
+        rule = _rule(model)
+        parts.append(
+            f"context of {longest:,} tokens{rule}, whose cache takes {binary_size(model.cache_bytes(longest))}"
+        )
+    elif (constant := constant_bytes(model.layers)) and not model.attention_layers:
+        parts.append(f"a state of {binary_size(constant)} whatever the length")
+    return f"{parts[0]}: {'; '.join(parts[1:])}. {reach(model)}"
+
+
+def _rule(model: Model) -> str:
+    context = model.context
+    if not context.rule or context.trained in (None, context.longest):
+        return ""
+    return f" ({context.rule} from {context.trained:,})"
+
+
+def short_count(number: int) -> str:
+    """`8.03B`, `135M`: a count of parameters in three digits."""
+    for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
+
+
+def _layer_table(model: Model) -> Table:
+    groups = layer_groups(model)
+    rows = tuple(_row(group) for group in groups)
+    columns = (
+        Column("layers"), Column("number"), Column("kind"), Column("sees", "tokens"), Column("heads"), Column("KV heads"),
+        Column("head dim"), Column("RoPE θ"), Column("experts"), Column("cache a token", "bytes"), Column("state", "bytes"),
+    )  # fmt: skip
+    kept = [
+        place
+        for place, column in enumerate(columns)
+        if any(row[place] is not None for row in rows) or column.name in ("layers", "number", "kind")
+    ]
+    return Table(
+        "Layers",
+        tuple(columns[place] for place in kept),
+        tuple(tuple(row[place] for place in kept) for row in rows),
+        note="Cache and state in 16 bits; the recurrent part of a state in 32. A dash: everything, or none.",
+        limit=24,
+    )
+
+
+def _row(group: LayerGroup) -> tuple[Scalar, ...]:
+    layer = group.layer
+    kind = " + ".join((layer.kind, *layer.beside)) + (" (shared KV)" if layer.kv_source is not None else "")
+    if layer.tokens_per_entry is not None:
+        kind += f" ({layer.tokens_per_entry} to one)"
+    cache = layer.cache
+    experts = None
+    if layer.experts is not None:
+        shared = f" + {layer.experts.shared}" if layer.experts.shared else ""
+        experts = f"{layer.experts.active} of {layer.experts.total}{shared}"
+    state = 2 * cache.state_elements + 4 * cache.recurrent_elements
+    return (
+        ranges(group.indices), len(group.indices), kind, layer.window_tokens, layer.n_heads or None,
+        layer.n_kv_heads or None, _dims(layer), _theta(layer), experts, 2 * cache.elements_per_token or None, state or None,
+    )  # fmt: skip
+
+
+def _dims(layer: Layer) -> str | int | None:
+    if not layer.n_heads:
+        return None
+    same = layer.value_dim in (0, layer.head_dim)
+    return layer.head_dim if same else f"{layer.head_dim} / {layer.value_dim}"
+
+
+def _theta(layer: Layer) -> Scalar:
+    if layer.rope is None:
+        return "none" if layer.n_heads else None
+    return f"{layer.rope.theta:,.12g}" + (f" ({layer.rope.scaling['rope_type']})" if layer.rope.scaling else "")
+
+
+def holds_blocks(caches: tuple[LayerCache, ...]) -> bool:
+    """Whether keys and values come in whole blocks of 32, so that a block type can hold them."""
+    return all(cache.key_elements % BLOCK == 0 and cache.value_elements % BLOCK == 0 for cache in caches)
+
+
+def _memory_table(model: Model) -> Table:
+    caches = tuple(layer.cache for layer in model.layers)
+    keyed = any(cache.elements_per_token for cache in caches)
+    kinds = ("bf16", *(("q8_0", "q4_0") if keyed and holds_blocks(caches) else ("fp8",) if keyed else ()))
+    longest = model.context.longest
+    rows: list[tuple[Scalar, ...]] = []
+    for length in LENGTHS:
+        sizes = [cache_bytes(caches, length, key_type=kind) / GIB for kind in kinds]
+        whole = None if model.weights is None else (model.weights.n_bytes + sizes[0] * GIB) / GIB
+        beyond = None if longest is None else "beyond" if length > longest else "yes"
+        rows.append((length, *sizes, whole, beyond))
+    names = {"bf16": "16-bit cache"}
+    columns = [Column("tokens"), *(Column(names.get(kind, f"{kind} cache"), "GiB", ".3f") for kind in kinds)]
+    columns += [Column("with weights", "GiB", ".2f"), Column("within context")]
+    kept = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
+    return Table(
+        "Memory of one sequence",
+        tuple(columns[place] for place in kept),
+        tuple(tuple(row[place] for place in kept) for row in rows),
+        note="Exact for the layers above, as transformers holds them; engines round up to their blocks (ropescope fit).",
+    )
+
+
+def _parts_table(model: Model) -> Table:
+    assert model.parameters is not None
+    total = model.parameters.total
+    rows = tuple(
+        (part, n, 100 * n / total)
+        for part, n in sorted(model.parameters.parts.items(), key=lambda entry: -entry[1])
+        if n
+    )
+    return Table("Parameters by part", (Column("part"), Column("parameters"), Column("share", "%", ".1f")), rows)
+
+
+def _caveats(model: Model) -> tuple[str, ...]:
+    caveats = [note[0].upper() + note[1:] for note in model.notes if note]
+    caveats += assumptions(model)
+    if model.unread:
+        caveats.append(f"Not read: {', '.join(model.unread)}.")
+    return tuple(caveats)
+
+
+def assumptions(model: Model) -> list[str]:
+    """What was not in the files and is assumed, in as few sentences as there are reasons."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    others: list[str] = []
+    for name, why in model.assumed.items():
+        found = _DEFAULT.fullmatch(why)
+        if found is None:
+            others.append(f"{name}: {why}.")
+        else:
+            shared.setdefault((found["version"], found["type"]), []).append(f"{name} {found['value']}")
+    together = [
+        f"Not in the files, and taken as transformers {version} has it for {model_type}: {', '.join(values)}."
+        for (version, model_type), values in shared.items()
+    ]
+    return together + others
+
+
+_DEFAULT = re.compile(r"not in the file; transformers (?P<version>\S+) takes (?P<value>.+) for (?P<type>\S+)")
+
+
+def _next_steps(model: Model) -> tuple[str, ...]:
+    name = model.source.repo_id or (str(model.source.path) if model.source.path is not None else model.name)
+    steps = [f"ropescope fit {name} --gpu 24GB: whether it fits, and what it costs in context"]
+    if model.attention_layers:
+        steps.append(f"ropescope measure {name}: how far its attention really reaches")
+    return tuple(steps)

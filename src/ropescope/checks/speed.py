@@ -1,0 +1,216 @@
+"""Speed: the ceiling of decoding and prefill on a device, by batch, and what a token costs at a given price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ropescope.checks.fit import fit
+from ropescope.checks.fit_report import on_devices
+from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.precisions import compute_kind, weight_size
+from ropescope.checks.serving.roofline import Pass, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.speed_figure import speed_figure
+from ropescope.errors import DomainError
+from ropescope.report.report import Basis, Column, Fact, Report, Table
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+CEILING = (
+    "A ceiling, not a forecast: it counts reading and multiplying at the vendor's peak, and nothing else. Engines reach "
+    "a part of it, which only a benchmark on the machine tells; speculative decoding can pass it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedInputs:
+    """What `speed_report` needs: a way of serving, the share of the ceiling to count with, and a price of one device for
+    an hour in any currency (None: no costs)."""
+
+    serving: Serving
+    efficiency: float = 1.0
+    price: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.efficiency <= 1:
+            raise DomainError(f"--efficiency is {self.efficiency:g}: give a share above 0 and at most 1.")
+        if self.price is not None and not self.price >= 0:
+            raise DomainError(f"--price is {self.price:g}: give what a device costs an hour, 0 or more.")
+
+
+def speed_report(inputs: SpeedInputs) -> Report:
+    """Tokens a second at most, what bounds them, and what they cost.
+
+    Raises DomainError for a model whose parameters are not known, and a device whose bandwidth is not.
+    """
+    serving = inputs.serving
+    found = fit(serving)
+    if found.problem:
+        raise DomainError(f"{serving.model.name} cannot be split over {on_devices(serving)}: {found.problem}")
+    step, turn = decode(serving), knee(serving)
+    # Reading a prompt is a matter of arithmetic: without a peak nothing can be said of it.
+    reading = None if step.compute_seconds is None else prefill(serving)
+    batches = sorted({*BATCHES, serving.batch, *([found.largest_batch] if found.largest_batch else [])})
+    rows = tuple(_row(inputs, decode(serving, batch), found.largest_batch) for batch in batches)
+    return Report(
+        title=f"{serving.model.name} · {on_devices(serving)} · {serving.context_tokens:,} tokens in each cache · weights "
+        f"{serving.weights_as}, cache {serving.cache_type.kind}",
+        verdict=_verdict(inputs, step, reading, found.ok),
+        facts=_facts(inputs, step, reading, turn, found.largest_batch),
+        tables=(_table(inputs, rows),),
+        figures=(speed_figure(serving, found.largest_batch, inputs.efficiency),),
+        caveats=_caveats(inputs, found.ok),
+        next_steps=("ropescope fit: what must be held, and how far context and batch can go",),
+        data=_data(inputs, step, reading, turn, found.largest_batch, batches),
+    )
+
+
+def cost_per_million(inputs: SpeedInputs, one: Pass) -> float | None:
+    """What a million tokens cost at the price of a device for an hour, all devices running; None without a price."""
+    if inputs.price is None:
+        return None
+    return inputs.price * inputs.serving.count / 3600 / (inputs.efficiency * one.tokens_per_second) * 1e6
+
+
+def _verdict(inputs: SpeedInputs, step: Pass, reading: Pass | None, ok: bool) -> str:
+    serving, share = inputs.serving, inputs.efficiency
+    rate = share * step.tokens_per_second
+    each = "" if serving.batch == 1 else f" ({rate / serving.batch:,.3g} for each of {serving.batch:,})"
+    level, more = ("at most ", " or more") if share == 1 else ("", "")
+    text = (
+        f"{serving.model.name} on {on_devices(serving)} decodes {level}{_rate(rate)} tokens a second{each} with "
+        f"{serving.context_tokens:,} tokens in each cache, bound by {step.bound}"
+    )
+    text += "" if share == 1 else f", at {share:.0%} of the ceiling"
+    text += "." if reading is None else f"; reading such a prompt takes {_time(reading.seconds / share)}{more}."
+    cost = cost_per_million(inputs, step)
+    text += "" if cost is None else f" A million tokens cost {cost:,.3g}{more}."
+    return text if ok else f"{text} But it does not fit: see ropescope fit."
+
+
+def _facts(
+    inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None
+) -> tuple[Fact, ...]:
+    serving, device = inputs.serving, inputs.serving.device
+    kind = compute_kind(serving.model, serving.precision)
+    peak = device.peak(kind)
+    size = weight_size(serving.model, serving.precision)
+    source = ", ".join(filter(None, (device.source, device.date))) or "given"
+    basis: Basis = "published" if device.source else "assumed"
+    bandwidth = (device.bandwidth or 0.0) / 1e9
+    used = kind if kind in device.peaks else "bf16"
+    told = f"dense {used}, the type these weights are multiplied in; {source}"
+    facts = [
+        Fact("weights read a step", step.weight_bytes / GIB, "GiB", size.basis, f"on one device; {size.source}"),
+        Fact("cache read a step", step.cache_bytes / GIB, "GiB", "formula", f"on one device, batch {serving.batch:,}"),
+        Fact(
+            "operations a step", step.operations / 1e12, "10¹²", "formula", "two a weight and sequence, and attention"
+        ),
+        Fact("bandwidth", bandwidth, "GB/s", basis, source),
+    ]
+    if peak is None:
+        facts.append(Fact("peak", "not stated", "", basis, "give --tflops to learn of prefill and the knee"))
+    else:
+        facts.append(Fact("peak", peak / 1e12, "TFLOPS", basis, told))
+    if reading is not None:
+        rate = inputs.efficiency * reading.tokens_per_second
+        facts.append(Fact("prefill", rate, "tokens/s", "formula", f"one prompt, {reading.bound}-bound"))
+    if turn is not None:
+        facts.append(Fact("compute-bound from batch", turn, "sequences", "formula", "the knee of the roofline"))
+    elif peak is not None:
+        facts.append(
+            Fact("compute-bound from batch", "never", "", "formula", "each sequence's cache is read for it alone")
+        )
+    limit = "nothing here bounds it" if largest is None else largest
+    facts.append(Fact("largest batch that fits", limit, "", "formula", "as ropescope fit counts it"))
+    if any(layer.experts is not None for layer in serving.model.layers):
+        touched = experts_touched(serving, serving.batch)
+        facts.append(Fact("experts read a step", touched, "of all", "assumed", "uniform routing: 1 − (1 − k/n)^batch"))
+    return tuple(facts)
+
+
+def _table(inputs: SpeedInputs, rows: tuple[tuple[Any, ...], ...]) -> Table:
+    columns = [
+        Column("batch", "", ",d"), Column("tokens/s", "", ",.4g"), Column("each", "tokens/s", ",.4g"),
+        Column("a token", "ms", ",.3g"), Column("bound"), Column("fits"),
+    ]  # fmt: skip
+    if inputs.price is not None:
+        columns.insert(4, Column("a million tokens", "", ",.3g"))
+    share = "" if inputs.efficiency == 1 else f" × {inputs.efficiency:g}"
+    return Table(f"Decoding by batch: ceiling{share}", tuple(columns), rows)
+
+
+def _row(inputs: SpeedInputs, step: Pass, largest: int | None) -> tuple[Any, ...]:
+    rate = inputs.efficiency * step.tokens_per_second
+    row = [step.tokens, rate, rate / step.tokens, 1e3 * step.seconds / inputs.efficiency, step.bound]
+    if inputs.price is not None:
+        row.insert(4, cost_per_million(inputs, step) or 0.0)
+    return (*row, largest is None or step.tokens <= largest)
+
+
+def _caveats(inputs: SpeedInputs, ok: bool) -> tuple[str, ...]:
+    serving = inputs.serving
+    said = [CEILING]
+    if serving.count > 1:
+        said.append(
+            "Exchange between devices takes time that is not counted."
+            if serving.engine.split == "tensor"
+            else f"{serving.engine.name} deals whole layers out: the devices work in turn, and one sequence gains no speed."
+        )
+    if any(layer.experts is not None for layer in serving.model.layers):
+        said.append(
+            "Experts are taken as chosen uniformly; real routing reads fewer distinct ones, or the same more often."
+        )
+    if any(layer.cache.index_elements for layer in serving.model.layers):
+        said.append("Sparse attention reads only the tokens its indexer picks: the cache term is too large for it.")
+    if not ok:
+        said.append("It does not fit the device as asked; the figures hold only if it did.")
+    return tuple(said)
+
+
+def _data(
+    inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None, batches: list[int]
+) -> dict[str, Any]:
+    serving = inputs.serving
+    return {
+        "model": serving.model.name,
+        "device": serving.device.name,
+        "count": serving.count,
+        "engine": serving.engine.name,
+        "context_tokens": serving.context_tokens,
+        "batch": serving.batch,
+        "precision": serving.precision,
+        "cache_type": serving.cache_type.kind,
+        "efficiency": inputs.efficiency,
+        "price_per_device_hour": inputs.price,
+        "bandwidth_bytes_per_second": serving.device.bandwidth,
+        "peak_operations_per_second": serving.device.peak(compute_kind(serving.model, serving.precision)),
+        "decode": _plain(inputs, step),
+        "prefill": None if reading is None else _plain(inputs, reading),
+        "compute_bound_from_batch": turn,
+        "largest_batch": largest,
+        "by_batch": [_plain(inputs, decode(serving, batch)) for batch in batches],
+        "note": CEILING,
+    }
+
+
+def _plain(inputs: SpeedInputs, one: Pass) -> dict[str, Any]:
+    return {
+        "tokens": one.tokens,
+        "weight_bytes": round(one.weight_bytes),
+        "cache_bytes": round(one.cache_bytes),
+        "operations": round(one.operations),
+        "bound": one.bound,
+        "seconds": one.seconds / inputs.efficiency,
+        "tokens_per_second": inputs.efficiency * one.tokens_per_second,
+        "cost_per_million_tokens": cost_per_million(inputs, one),
+    }
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _time(value: float) -> str:
+    return f"{value:,.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"

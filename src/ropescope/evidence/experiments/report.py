@@ -1,0 +1,211 @@
+"""An experiment as a Report: which prediction stands, the numbers, and what was said before the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ropescope.errors import MeasurementError
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Stand
+from ropescope.evidence.experiments.registry import EXPERIMENTS
+from ropescope.evidence.experiments.running import Result
+from ropescope.evidence.experiments.wording import plain
+from ropescope.report.report import Column, Fact, Report, Scalar, Table
+
+SCHEMA = "ropescope.experiment/1"
+
+_VERDICTS: Mapping[Stand, str] = {
+    "theory": "The theory's prediction stands",
+    "null": "The null stands",
+    "neither": "Neither prediction stands",
+    "undecided": "Undecided",
+}
+
+
+def experiment_report(result: Result) -> Report:
+    """The report of a finished experiment. `data` is the result for machines, the predictions included."""
+    found, experiment = result.findings, result.experiment
+    provenance = found.provenance
+    name = provenance.get("model") or f"{len(result.sources)} models"
+    return Report(
+        title=f"{experiment.name} · {name} · {_how(result)}",
+        verdict=f"{_VERDICTS[result.stand]} ({experiment.name}, {name}): {found.sentence}.",
+        facts=(*_facts(result), *found.facts, Fact("time", result.seconds, "s", source="the whole experiment")),
+        tables=(_predictions(experiment), _held_against(result), *found.tables),
+        figures=found.figures,
+        caveats=(*(str(note) for note in provenance.get("notes", [])), *_caveats(result), *found.caveats),
+        next_steps=_next_steps(result),
+        data={
+            "schema": SCHEMA,
+            "experiment": experiment.name,
+            "question": experiment.question,
+            "model": provenance.get("model"),
+            "sources": list(result.sources),
+            "stands": result.stand,
+            "prediction": asdict(experiment.prediction),
+            "statistics": [_statistic(item, result) for item in result.expectations],
+            "setting": _setting(result),
+            "results": dict(found.data),
+            "provenance": dict(provenance),
+            "seconds": result.seconds,
+        },
+    )
+
+
+def list_report() -> Report:
+    """All experiments with what they ask."""
+    return Report(
+        title="Experiments",
+        verdict=f"{len(EXPERIMENTS)} experiments, each with its predictions fixed before the run.",
+        tables=(
+            Table(
+                "Experiments",
+                (Column("name"), Column("question"), Column("prompts"), Column("length", "tokens")),
+                tuple((e.name, e.question, e.prompts, e.length) for e in EXPERIMENTS.values()),
+                note="prompts and length are defaults, chosen for minutes on two cores with a model of 135 million parameters.",
+            ),
+        ),
+        next_steps=(
+            "What an experiment predicts: ropescope experiment NAME",
+            "Run one: ropescope experiment random-init smollm2",
+        ),
+        data={"experiments": [_described(experiment) for experiment in EXPERIMENTS.values()]},
+    )
+
+
+def description_report(experiment: Experiment) -> Report:
+    """What an experiment predicts, without running it."""
+    sources = "smollm2" if experiment.sources == 1 else "MODEL MODEL MODEL PROFILE.parquet …"
+    return Report(
+        title=f"{experiment.name} · {experiment.prompts} prompts of {experiment.length:,} tokens",
+        verdict=experiment.question,
+        tables=(_predictions(experiment),),
+        next_steps=(f"Run it: ropescope experiment {experiment.name} {sources}",),
+        data=_described(experiment),
+    )
+
+
+def _described(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "name": experiment.name,
+        "question": experiment.question,
+        "prediction": asdict(experiment.prediction),
+        "prompts": experiment.prompts,
+        "length": experiment.length,
+        "needs_rope": experiment.needs_rope,
+        "sources": experiment.sources,
+    }
+
+
+def _how(result: Result) -> str:
+    setting, about = result.setting, result.findings.provenance.get("corpus_about")
+    return f"{setting.prompts} prompts of {setting.length:,} tokens" + (f" · {about}" if about else "")
+
+
+def _facts(result: Result) -> list[Fact]:
+    facts = []
+    for item in result.expectations:
+        estimate = result.findings.measured[item.statistic]
+        if estimate.value is None:
+            raise MeasurementError(f"{item.statistic} could not be computed: use more prompts or a longer --length.")
+        facts.append(Fact(item.statistic, round(estimate.value, 4), interval=estimate.ci, source="decides"))
+    return facts
+
+
+def _predictions(experiment: Experiment) -> Table:
+    prediction = experiment.prediction
+    return Table(
+        "Said before the run",
+        (Column(""), Column("prediction")),
+        (("theory", prediction.theory), ("null", prediction.null), ("decides", prediction.decides)),
+    )
+
+
+def _held_against(result: Result) -> Table:
+    rows: list[tuple[Scalar, ...]] = []
+    for item in result.expectations:
+        estimate = result.findings.measured[item.statistic]
+        low, high = estimate.ci if estimate.ci is not None else (None, None)
+        theory, null = item.agrees(estimate)
+        rows.append(
+            (
+                item.statistic,
+                estimate.value,
+                low,
+                high,
+                _range(item.theory),
+                _word(theory),
+                _range(item.null),
+                _word(null),
+            )
+        )
+    return Table(
+        "Held against the measurement",
+        (
+            Column("statistic"),
+            Column("measured", format=".3f"),
+            Column("from", format=".3f"),
+            Column("to", format=".3f"),
+            Column("theory says"),
+            Column("holds"),
+            Column("null says"),
+            Column("holds"),
+        ),
+        tuple(rows),
+        note="A prediction stands if the 95 % interval of every statistic that it speaks of meets the range it gave; both: "
+        "undecided.",
+    )
+
+
+def _range(found: Range | None) -> str | None:
+    return None if found is None else str(found)
+
+
+def _word(holds: bool | None) -> str | None:
+    return None if holds is None else "yes" if holds else "no"
+
+
+def _statistic(item: Expectation, result: Result) -> dict[str, Any]:
+    estimate = result.findings.measured[item.statistic]
+    theory, null = item.agrees(estimate)
+    return {
+        "name": item.statistic,
+        **plain(estimate),
+        "theory": None if item.theory is None else [item.theory.low, item.theory.high],
+        "theory_holds": theory,
+        "null": None if item.null is None else [item.null.low, item.null.high],
+        "null_holds": null,
+    }
+
+
+def _setting(result: Result) -> dict[str, Any]:
+    setting = result.setting
+    return {
+        "prompts": setting.prompts,
+        "length": setting.length,
+        "seed": setting.seed,
+        "corpus": setting.corpus,
+        "texts": [path.name for path in setting.texts],
+        "dtype": setting.dtype,
+        "d_min": setting.d_min,
+        "resamples": setting.resamples,
+    }
+
+
+def _caveats(result: Result) -> list[str]:
+    found = []
+    if result.experiment.sources == 1:
+        found.append("One model: what stands here stands for this model.")
+    if result.findings.provenance.get("beyond_trained"):
+        found.append("The length is beyond the trained context: this is extrapolation.")
+    return found
+
+
+def _next_steps(result: Result) -> tuple[str, ...]:
+    steps = []
+    apart = any(item.theory != item.null for item in result.expectations)
+    if result.stand == "undecided" and apart and result.experiment.sources == 1:
+        steps.append(f"Narrow the intervals: --prompts {4 * result.setting.prompts}.")
+    steps.append("Keep the result: add --out result.json; show the figure: --html page.html or --figure figure.svg.")
+    return tuple(steps)

@@ -1,0 +1,101 @@
+"""Run an experiment: its predictions first, then the work, then which of them stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ropescope.errors import DomainError, MeasurementError
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Setting, Stand, stands
+from ropescope.evidence.experiments.registry import EXPERIMENTS, find
+from ropescope.models.model import Model
+from ropescope.models.opening import open as open_model
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished experiment. `clear` removes what was kept on disk for resuming; call it once the result is safe."""
+
+    experiment: Experiment
+    sources: tuple[str, ...]
+    setting: Setting
+    expectations: tuple[Expectation, ...]
+    findings: Findings
+    seconds: float
+    clear: Callable[[], None] = field(repr=False, compare=False, default=lambda: None)
+
+    @property
+    def stand(self) -> Stand:
+        """Which prediction stands."""
+        return stands(self.expectations, self.findings.measured)
+
+
+def run_experiment(
+    name: str,
+    sources: Sequence[str],
+    setting: Setting | None = None,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Result:
+    """Run the experiment `name` on `sources` (one, but for theta-panel).
+
+    `progress` is called after each prompt with (done, planned, what), `say` hears what begins. Raises DomainError for an
+    unknown name or a model without RoPE where it needs one, MeasurementError for too few sources or prompts.
+    """
+    experiment = find(name)
+    setting = setting or Setting()
+    sources = tuple(sources)
+    _require_sources(experiment, sources)
+    models = [open_model(source, revision=setting.revision) for source in sources if not source.endswith(".parquet")]
+    for each in models:
+        _require_rope(experiment, each)
+    model = models[0] if len(sources) == 1 else None
+    setting = setting.for_experiment(experiment, model)
+    expectations = experiment.expect(model, setting)
+
+    from ropescope.evidence.experiments.bench import Bench, interrupted
+
+    bench = Bench(sources, setting, experiment.parts or len(models), progress, say or (lambda _: None))
+    began = time.perf_counter()
+    try:
+        findings = experiment.observe(bench)
+    except KeyboardInterrupt as stop:
+        raise interrupted() from stop
+    return Result(
+        experiment, sources, setting, expectations, findings, round(time.perf_counter() - began, 1), bench.clear
+    )
+
+
+def _require_sources(experiment: Experiment, sources: tuple[str, ...]) -> None:
+    if experiment.sources == 1:
+        if len(sources) != 1:
+            raise MeasurementError(f"{experiment.name} looks at one model, and {len(sources)} sources were given.")
+        if sources[0].endswith(".parquet"):
+            raise MeasurementError(
+                f"{experiment.name} measures a model itself, and {sources[0]} is a kept profile: give the model. "
+                "theta-panel takes profiles."
+            )
+        return
+    different = len(set(sources))
+    if different < experiment.sources:
+        raise MeasurementError(
+            f"{experiment.name} compares models, and {different} {'was' if different == 1 else 'were'} given: it takes "
+            f"{experiment.sources} at the least, with different RoPE bases, and 20 to decide. Each may be a model or a "
+            "profile kept with `ropescope measure --out`."
+        )
+
+
+def _require_rope(experiment: Experiment, model: Model) -> None:
+    if not experiment.needs_rope and experiment.sources == 1:
+        return
+    if len(model.rope_thetas) == 1:
+        return
+    remain = ", ".join(other.name for other in EXPERIMENTS.values() if not other.needs_rope and other.sources == 1)
+    if model.rope_thetas:
+        found = ", ".join(f"{theta:g}" for theta in model.rope_thetas)
+        cause = f"has several RoPE bases ({found}), and γ_Padé knows one"
+    else:
+        cause = f"has no rotary positions ({model.positions}), so there is no base θ to predict from or to change"
+    raise DomainError(f"{model.name} {cause}: {experiment.name} does not apply. What remains: {remain}.")

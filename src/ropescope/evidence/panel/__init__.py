@@ -1,0 +1,1 @@
+"""The panel of published measurements as a report, with what is doubtful in it."""

@@ -1,0 +1,1 @@
+"""From a config (the dict of config.json) to the layers of a Model."""

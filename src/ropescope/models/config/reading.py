@@ -1,0 +1,155 @@
+"""From a config (the dict of config.json) to a Model, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ropescope.errors import FormatError
+from ropescope.models.config.bearing import unread
+from ropescope.models.config.caches import layer_cache
+from ropescope.models.config.compressed import compression_rates
+from ropescope.models.config.experts import experts_of
+from ropescope.models.config.fields import Fields, positive_int, text_part
+from ropescope.models.config.heads import heads_of, kv_sources, latent_of
+from ropescope.models.config.kinds import kinds_beside, layer_kinds
+from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
+from ropescope.models.context import Context, context_of
+from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
+from ropescope.models.source import Source
+
+
+def from_config(config: Mapping[str, Any], *, name: str | None = None, source: Source | None = None) -> Model:
+    """The Model that a config describes.
+
+    `name` defaults to the source's. Facts the file does not state are taken from what transformers assumes for its
+    model type and listed in `Model.assumed`. Raises FormatError naming the field for values that cannot be, and for
+    encoder-decoder models, which have no single stack of layers.
+    """
+    if not isinstance(config, Mapping):
+        raise FormatError(f"a config is an object of fields, not {type(config).__name__}: give a model's config.json.")
+    if config.get("is_encoder_decoder") is True:
+        raise FormatError(f"{config.get('model_type', 'this model')} is an encoder-decoder, which is not read yet.")
+    part, model_type, path = text_part(config)
+    fields = Fields(part, model_type, path)
+    n_layers = _n_layers(fields)
+    kinds = layer_kinds(fields, n_layers)
+    hidden_size = fields.integer("hidden_size")
+    attends = any(kind in ATTENTION_KINDS for kind in kinds)
+    layers = _layers(fields, kinds)
+    positions = positions_of(fields) if attends else "none"
+    if source is None:
+        stated = config.get("_name_or_path") or config.get("model_type")
+        source = Source("dict", name or (stated if isinstance(stated, str) else "config"), config=dict(config))
+    return Model(
+        name=name or source.name,
+        source=source,
+        model_type=model_type,
+        layers=layers,
+        context=_context(fields, attends, layers),
+        vocab_size=fields.integer("vocab_size"),
+        hidden_size=hidden_size,
+        config=dict(config),
+        positions=positions,
+        unread=unread(config, fields),
+        assumed=fields.assumed,
+        notes=(*source.notes, *_notes(fields, positions)),
+    )
+
+
+def _n_layers(fields: Fields) -> int:
+    if fields.model_type == "nemotron_h":
+        # The pattern is the truth there; num_hidden_layers may be left at its default.
+        for value in (fields.stated("layer_types"), fields.config.get("hybrid_override_pattern")):
+            if isinstance(value, list | tuple | str) and value:
+                return positive_int(len(value), fields.label("hybrid_override_pattern"), 4096)
+    if fields.model_type == "longcat_flash" and (double := fields.integer("num_layers")) is not None:
+        return 2 * double  # each of its layers attends twice
+    return fields.required("num_hidden_layers")
+
+
+def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
+    beside = kinds_beside(fields, kinds)
+    heads = heads_of(fields, kinds)
+    rope_of = ropes(fields, kinds, tuple(own.head_dim for own in heads))
+    shared = kv_sources(fields, kinds)
+    latent = latent_of(fields)
+    experts = experts_of(fields, len(kinds))
+    rates = compression_rates(fields, len(kinds))
+    layers: list[Layer] = []
+    for index, kind in enumerate(kinds):
+        own, window = heads[index], _window(fields, kind)
+        latent_here = latent if own.n_heads else None
+        layers.append(
+            Layer(
+                index=index,
+                kind=kind,
+                n_heads=own.n_heads,
+                n_kv_heads=own.n_kv_heads,
+                head_dim=own.head_dim,
+                window_tokens=window,
+                rope=rope_of[index],
+                beside=beside[index],
+                value_dim=own.value_dim,
+                latent=latent_here,
+                kv_source=shared[index],
+                experts=experts[index],
+                tokens_per_entry=rates[index],
+                cache=layer_cache(
+                    fields,
+                    kind,
+                    beside[index],
+                    own,
+                    latent_here,
+                    window,
+                    index,
+                    shared[index] is not None,
+                    rates[index],
+                ),
+            )
+        )
+    return tuple(layers)
+
+
+def _window(fields: Fields, kind: LayerKind) -> int | None:
+    if kind == "sliding":
+        tokens = fields.required("sliding_window")
+        if fields.model_type == "mimo_v2_flash" and fields.found.get("sliding_window") == "sliding_window_size":
+            return tokens + 1  # its first code counted the earlier tokens only
+        if fields.model_type == "modernbert":
+            return tokens // 2 * 2 + 1  # local_attention counts both sides; half of it is seen on each
+        if fields.model_type == "modernbert-decoder" and fields.found.get("sliding_window") != "sliding_window":
+            return max(1, tokens // 2)
+        return tokens
+    return fields.required("attention_chunk_size") if kind == "chunked" else None
+
+
+def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Context:
+    if not attends and fields.stated("max_position_embeddings") is None:
+        return Context()
+    configured = fields.integer("max_position_embeddings")
+    field = fields.where("max_position_embeddings") if configured is not None else ""
+    scaling = next((layer.rope.scaling for layer in layers if layer.rope is not None and layer.rope.scaling), None)
+    name = "original_max_position_embeddings"
+    for place, where in (
+        (scaling or {}, f"{fields.label('rope_parameters')}.{name}"),
+        (fields.config, fields.label(name)),
+    ):
+        if (original := place.get(name)) is not None:
+            return context_of(configured, field, scaling, positive_int(original, where), where)
+    return context_of(configured, field, scaling, None, "", scaled_already=fields.model_type in SCALES_FULL_ONLY)
+
+
+def _notes(fields: Fields, positions: str) -> tuple[str, ...]:
+    notes = list(fields.remarks)
+    if not fields.known:
+        kind = (
+            f"model type {fields.model_type!r} is unknown here" if fields.model_type else "the config has no model_type"
+        )
+        notes.append(f"{kind}: it was read by the common field names.")
+    if positions == "unknown":
+        notes.append("the config does not say how positions enter, so no RoPE is assumed.")
+    words = fields.stated("layer_types")
+    if isinstance(words, list | tuple) and any("sparse" in str(word) or "indexed" in str(word) for word in words):
+        notes.append("some layers attend to a part of the earlier tokens that an index picks; they are shown as full.")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""How many parameters a model has: from its tensors, its network, or its config."""

@@ -1,0 +1,1 @@
+"""GGUF files: their headers, and what they say of a model."""

@@ -1,0 +1,1 @@
+"""safetensors files: their headers, and what they hold."""

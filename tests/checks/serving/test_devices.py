@@ -1,0 +1,98 @@
+"""Devices: their names, their memory in one unit, and a source and date for every figure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from ropescope.checks.serving.devices import GB, GIB, _plain, _rows, devices, find_device, read_size
+from ropescope.errors import DomainError
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("4090", "RTX 4090"), ("rtx-4090", "RTX 4090"), ("NVIDIA GeForce RTX 4090", "RTX 4090"), ("h100", "H100 SXM"),
+        ("A100-80GB", "A100 80GB"), ("NVIDIA A100-SXM4-40GB", "A100 40GB"), ("m4 max", "Apple M4 Max 128GB"),
+        ("AMD Instinct MI300X", "MI300X"), ("RTX PRO 6000", "RTX PRO 6000 Blackwell"),
+    ],
+)  # fmt: skip
+def test_people_write_names_in_many_ways(text: str, name: str) -> None:
+    assert find_device(text).name == name
+
+
+def test_memory_is_what_the_driver_reports() -> None:
+    # nvidia-smi of each, and the bytes that rocm-smi prints for an MI300X and an MI355X.
+    assert find_device("4090").memory_bytes == 24_564 * 2**20
+    assert find_device("h100").memory_bytes == 81_559 * 2**20
+    assert find_device("h200").memory_bytes == 143_771 * 2**20
+    assert find_device("mi300x").memory_bytes == 206_141_652_992
+    assert find_device("mi355x").memory_bytes == 309_220_868_096
+    # Metal's recommendedMaxWorkingSetSize on an M3 Ultra of 512 GB: 498,216.21 MB.
+    assert find_device("m3-ultra").memory_bytes == pytest.approx(498_216.21e6, rel=1e-7)
+
+
+def test_a_size_is_read_in_the_unit_it_is_written_in() -> None:
+    assert find_device("24GiB").memory_bytes == 24 * 2**30
+    assert find_device("24GB").memory_bytes == 24 * 10**9
+    assert find_device("24").memory_bytes == 24 * 2**30
+    assert "GiB" in find_device("24").note and "22.35 GiB" in find_device("24GB").note
+    assert read_size("--overhead", "800MiB") == 800 * 2**20
+    with pytest.raises(DomainError, match="--overhead"):
+        read_size("--overhead", "much")
+
+
+@pytest.mark.parametrize("text", ["4091", "h1000", "", "24XB", "-24GiB", "0"])
+def test_what_is_no_device_is_refused(text: str) -> None:
+    with pytest.raises(DomainError):
+        find_device(text)
+
+
+def test_the_nearest_names_are_offered() -> None:
+    with pytest.raises(DomainError, match=r"The nearest are RTX 4090"):
+        find_device("rtx 4091")
+
+
+def test_given_figures_take_the_place_of_the_tables() -> None:
+    device = find_device("64GiB", bandwidth_gb_s=80, tflops=3)
+    assert device.bandwidth == 80 * GB and device.peak("fp8") == 3e12
+    for wrong in ({"bandwidth_gb_s": 0.0}, {"tflops": -1.0}):
+        with pytest.raises(DomainError, match="above 0"):
+            find_device("4090", **wrong)
+
+
+def test_every_row_has_its_source_and_date() -> None:
+    for device in devices():
+        assert device.source.startswith("https://"), device.name
+        assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", device.date), device.name
+        assert device.bandwidth is not None and 100e9 <= device.bandwidth <= 20e12, device.name
+
+
+def test_a_name_means_one_device() -> None:
+    meant: dict[str, set[str]] = defaultdict(set)
+    for row in _rows():
+        for name in (row["name"], *row["aliases"].split(";")):
+            meant[_plain(name)].add(row["name"])
+    del meant[""]  # rows without another name
+    assert {name: rows for name, rows in meant.items() if len(rows) > 1} == {}
+
+
+def test_usable_memory_is_a_little_less_than_the_name_says() -> None:
+    # A figure in the wrong unit, or of another card, would stand out. ECC takes up to 6.4 % of GDDR6; the B300's
+    # 288 GB are decimal; Metal gives 75 % and more of a Mac's memory.
+    for device, row in zip(devices(), _rows(), strict=True):
+        share = device.memory_bytes / (float(row["vendor_gb"]) * GIB)
+        assert 0.74 <= share <= 1.0, (device.name, share)
+
+
+def test_peaks_are_dense() -> None:
+    # 8-bit products are at most four times as fast as 16-bit ones (GeForce: fp8 with 16-bit accumulation), and twice
+    # on data-centre parts; a figure "with sparsity" would break these ratios.
+    for device in devices():
+        if "fp8" in device.peaks:
+            ratio = device.peaks["fp8"] / device.peaks["bf16"]
+            assert ratio == pytest.approx(4 if re.match(r"RTX [345]0\d\d", device.name) else 2, rel=0.03), device.name
+        if "fp4" in device.peaks and device.name != "B300":
+            assert device.peaks["fp4"] / device.peaks["fp8"] == pytest.approx(2, rel=0.01), device.name

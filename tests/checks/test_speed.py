@@ -1,0 +1,206 @@
+"""The ceiling: bytes and operations by hand, the knee, and what a token costs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
+from serving_ways import way
+
+from ropescope.checks.serving.engines import ENGINES
+from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
+from ropescope.errors import DomainError
+from ropescope.models.model import Layer
+from ropescope.report.figure import svg
+from ropescope.report.json import to_json
+
+READ = 16_060_522_496 - 2 * 525_336_576
+"""Llama-3.1-8B without its token embedding, of which a step reads one row a sequence."""
+
+
+def test_decoding_one_sequence_reads_the_weights_and_its_cache() -> None:
+    step = decode(way(llama_8b(), "h100", "vllm", 8_192))
+    assert step.weight_bytes == READ and step.cache_bytes == 2**30
+    assert step.seconds == pytest.approx((READ + 2**30) / 3.35e12)
+    assert step.bound == "memory" and step.tokens_per_second == pytest.approx(208.3, abs=0.1)
+    # Two operations a weight, and for each of 32 layers × 32 heads two products of 128 with 8,192 keys and values.
+    assert step.operations == READ + 32 * 32 * 2 * (128 + 128) * 8_192
+
+
+def test_decoding_many_reads_the_weights_once() -> None:
+    step = decode(way(llama_8b(), "h100", "vllm", 8_192, 32))
+    assert step.weight_bytes == READ and step.cache_bytes == 32 * 2**30
+    assert step.tokens_per_second == pytest.approx(32 * 3.35e12 / (READ + 2**35))
+
+
+def test_quantised_weights_are_read_in_their_size() -> None:
+    step = decode(way(llama_8b(), "4090", "llama.cpp", 256, precision="Q4_K_M"))
+    assert step.weight_bytes == pytest.approx((8_030_261_248 - 525_336_576) * 4.8944 / 8, rel=1e-9)
+    cache = decode(way(llama_8b(), "4090", "llama.cpp", 256, cache="q8_0")).cache_bytes
+    assert cache == 256 * 131_072 * 34 / 64
+
+
+def test_experts_are_read_as_they_are_called() -> None:
+    serving = way(qwen_30b_a3b(), "h100", "vllm", 256)
+    assert experts_touched(serving, 1) == pytest.approx(8 / 128)
+    assert experts_touched(serving, 2) == pytest.approx(1 - (120 / 128) ** 2)
+    assert experts_touched(way(llama_8b(), "h100", "vllm", 256), 1) == 1
+    # One token reads what is active, but for the embedding; very many read everything.
+    one, many = decode(serving), decode(serving, 100_000)
+    assert one.weight_bytes == pytest.approx(2 * (3_353_032_704 - 311_164_928))
+    assert many.weight_bytes == pytest.approx(2 * (30_532_122_624 - 311_164_928))
+    assert one.operations == pytest.approx(2 * (3_353_032_704 - 311_164_928) + 48 * 32 * 2 * 256 * 256)
+    # The same when the files tell the counts alone, and not their parts.
+    assert serving.model.parameters is not None
+    bare = replace(serving.model, parameters=replace(serving.model.parameters, parts={}))
+    idle = (
+        decode(replace(serving, model=bare), 100_000).weight_bytes - decode(replace(serving, model=bare)).weight_bytes
+    )
+    assert idle == pytest.approx(2 * (30_532_122_624 - 3_353_032_704), rel=1e-6)
+
+
+def test_latents_are_read_by_every_device_and_multiplied_as_latents() -> None:
+    one, eight = (decode(way(deepseek_v3(), "h200", "vllm", 4_096, count=count)) for count in (1, 8))
+    assert one.cache_bytes == eight.cache_bytes == 4_096 * 70_272
+    assert eight.weight_bytes * 8 == pytest.approx(one.weight_bytes)
+    attention = 61 * 128 * 2 * (512 + 64 + 512) * 4_096
+    assert one.operations == pytest.approx(2 * (37_552_297_472 - 926_679_040) + attention)
+
+
+def test_sliding_layers_read_their_window() -> None:
+    step = decode(way(gemma_27b(), "h100", "transformers", 131_072))
+    assert step.cache_bytes == 8_192 * (10 * 131_072 + 52 * 1_023)
+    assert step.weight_bytes == 2 * 27_009_346_304  # the embedding is the output, and is read as such
+
+
+def test_states_are_read_and_written() -> None:
+    step = decode(way(mamba_3b(), "h100", "transformers", 4_096))
+    assert step.cache_bytes == 2 * 64 * (5_120 * 4 * 2 + 5_120 * 16 * 4)
+
+
+def test_layers_dealt_out_gain_no_speed_and_layers_cut_do() -> None:
+    alone = decode(way(llama_8b(), "4090", "llama.cpp", 4_096)).seconds
+    assert decode(way(llama_8b(), "4090", "llama.cpp", 4_096, count=2)).seconds == alone
+    cut = decode(way(llama_8b(), "4090", "vllm", 4_096, count=2)).seconds
+    assert cut == pytest.approx(decode(way(llama_8b(), "4090", "vllm", 4_096)).seconds / 2)
+
+
+@pytest.mark.parametrize(("kind", "window"), [("full", None), ("sliding", 7), ("chunked", 5), ("sliding", 50)])
+@pytest.mark.parametrize("tokens", [1, 4, 5, 7, 8, 23, 50])
+def test_attention_pairs_are_those_that_the_mask_lets_through(kind: str, window: int | None, tokens: int) -> None:
+    layer = Layer(0, kind, 1, 1, 1, window)  # type: ignore[arg-type]
+    sees = {
+        "full": lambda query, key: True,
+        "sliding": lambda query, key: query - key < (window or 0),
+        "chunked": lambda query, key: query // (window or 1) == key // (window or 1),
+    }[kind]
+    assert _pairs(layer, tokens) == sum(sees(query, key) for query in range(tokens) for key in range(query + 1))
+
+
+def test_prefill_multiplies_every_weight_but_the_outputs_with_every_token() -> None:
+    reading = prefill(way(llama_8b(), "h100", "vllm", 8_192))
+    inner, output = 32 * (41_943_040 + 176_160_768) + 32 * 8_192 + 4_096, 525_336_576
+    attention = 32 * 32 * 2 * 256 * (8_192 * 8_193 // 2)
+    assert reading.operations == 2 * inner * 8_192 + 2 * output + attention
+    assert reading.bound == "compute" and reading.seconds == pytest.approx(reading.operations / 989e12)
+
+
+def test_the_knee_is_where_computing_takes_over() -> None:
+    serving = way(llama_8b(), "h100", "vllm", 128)
+    turn = knee(serving)
+    assert turn is not None
+    assert decode(serving, turn).bound == "compute" and decode(serving, turn - 1).bound == "memory"
+    # With 8,192 tokens each, reading the caches takes longer than computing, however many there are.
+    assert knee(way(llama_8b(), "h100", "vllm", 8_192)) is None
+    assert knee(way(llama_8b(), "m4-max", "llama.cpp", 128)) is None
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.sampled_from([make() for make in MODELS]), st.sampled_from(list(ENGINES.values())), st.integers(1, 100_000),
+    st.integers(1, 500),
+)  # fmt: skip
+def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, batch: int) -> None:  # type: ignore[no-untyped-def]
+    from ropescope.checks.serving.devices import find_device
+
+    serving = Serving(model, find_device("h100"), engine, context, engine.cache_type("auto"))
+    one, other = decode(serving, batch), decode(serving, batch + 1)
+    assert one.tokens_per_second <= other.tokens_per_second * (1 + 1e-12)
+    assert one.tokens_per_second / batch >= other.tokens_per_second / (batch + 1) * (1 - 1e-12)
+
+
+def test_costs_are_the_hours_of_all_devices() -> None:
+    inputs = SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 32, count=2), efficiency=0.5, price=2.5)
+    rate = 0.5 * decode(inputs.serving).tokens_per_second
+    assert cost_per_million(inputs, decode(inputs.serving)) == pytest.approx(2 * 2.5 / 3600 / rate * 1e6)
+    assert cost_per_million(replace(inputs, price=None), decode(inputs.serving)) is None
+
+
+def test_efficiency_scales_every_figure() -> None:
+    whole = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 4))).data
+    part = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 4), efficiency=0.6)).data
+    for name in ("decode", "prefill"):
+        assert part[name]["tokens_per_second"] == pytest.approx(0.6 * whole[name]["tokens_per_second"])
+        assert part[name]["seconds"] == pytest.approx(whole[name]["seconds"] / 0.6)
+    for wrong in (0.0, 1.5):
+        with pytest.raises(DomainError, match="--efficiency"):
+            SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192), efficiency=wrong)
+    with pytest.raises(DomainError, match="--price"):
+        SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192), price=-1)
+
+
+def test_the_report_is_a_ceiling_and_says_so() -> None:
+    report = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 32), price=2.5))
+    assert "decodes at most 2,171 tokens a second (67.9 for each of 32)" in report.verdict
+    assert any("A ceiling, not a forecast" in text for text in report.caveats)
+    data = json.loads(to_json(report))
+    assert data["largest_batch"] == 55 and [row["tokens"] for row in data["by_batch"]] == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        55,
+        64,
+        128,
+        256,
+    ]
+    fits = {row[0]: row[-1] for row in report.tables[0].rows}
+    assert fits[55] is True and fits[64] is False
+
+
+def test_without_a_peak_nothing_is_said_of_prefill() -> None:
+    report = speed_report(SpeedInputs(way(llama_8b(), "m4-max", "llama.cpp", 8_192)))
+    assert report.data["prefill"] is None and "prompt" not in report.verdict
+    assert report.data["decode"]["tokens_per_second"] == pytest.approx(546e9 / (READ + 2**30))
+
+
+def test_what_cannot_be_answered_is_refused() -> None:
+    with pytest.raises(DomainError, match="--bandwidth"):
+        speed_report(SpeedInputs(way(llama_8b(), "24GiB", "llama.cpp", 8_192)))
+    with pytest.raises(DomainError, match="--parameters 8B"):
+        speed_report(SpeedInputs(way(replace(llama_8b(), parameters=None, weights=None), "h100", "vllm", 8_192)))
+    with pytest.raises(DomainError, match="cannot be split"):
+        speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, count=3)))
+
+
+def test_a_way_that_does_not_fit_is_not_passed_over() -> None:
+    report = speed_report(SpeedInputs(way(gemma_27b(), "4090", "vllm", 4_096)))
+    assert "does not fit" in report.verdict
+
+
+def test_the_picture_draws_each_limit() -> None:
+    figure = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192))).figures[0]
+    values = figure.spec["layer"][0]["data"]["values"]
+    at = {entry["line"]: entry["tokens"] for entry in values if entry["batch"] == 64}
+    assert at["reading the weights"] == pytest.approx(64 * 3.35e12 / READ)
+    assert at["reading the caches"] == pytest.approx(3.35e12 / 2**30)
+    assert at["ceiling"] == pytest.approx(1 / (1 / at["reading the weights"] + 1 / at["reading the caches"]))
+    assert at["arithmetic"] > at["ceiling"] and svg(figure).startswith("<svg")

@@ -1,0 +1,35 @@
+"""The page of experiments stays true: it quotes the predictions that are in the code, and its commands and pictures exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ropescope.evidence.experiments.registry import EXPERIMENTS
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "evidence-experiments.md").read_text()
+FLAT = " ".join(PAGE.split())
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_predictions_are_quoted_word_for_word(name: str) -> None:
+    section = FLAT[FLAT.index(f"## {name} ") :]
+    prediction = EXPERIMENTS[name].prediction
+    for side in ("theory", "null", "decides"):
+        assert f"- **{side}**: {getattr(prediction, side)}" in section.split(" ## ")[0]
+
+
+def test_commands_and_prompts_are_those_of_the_code() -> None:
+    commands = re.findall(r"`ropescope experiment ([a-z-]+) smollm2` \((\d+) prompts", FLAT)
+    assert {name for name, _ in commands} == {name for name, item in EXPERIMENTS.items() if item.sources == 1}
+    assert all(EXPERIMENTS[name].prompts == int(prompts) for name, prompts in commands)
+
+
+def test_links_and_pictures_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
+    here = {f"#{name}" for name in EXPERIMENTS}
+    assert len(links) == 20
+    assert [link for link in links if link not in here and not (ROOT / "docs" / link).exists()] == []

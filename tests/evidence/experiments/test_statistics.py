@@ -1,0 +1,64 @@
+"""Slopes, ranks and areas against numpy, scipy and brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_profiles import made_profile
+from scipy.stats import spearmanr
+
+from ropescope.evidence.experiments.heads import area_under_curve, head_gammas, rank_correlation
+from ropescope.evidence.experiments.trends import slope, slope_estimate
+from ropescope.evidence.experiments.wording import spoken
+from ropescope.measure.bootstrap import resample_weights
+from ropescope.measure.estimates import Estimate
+from ropescope.measure.summary import summarise
+
+RNG = np.random.default_rng(3)
+
+
+def test_slope_is_least_squares() -> None:
+    x, y = RNG.normal(size=6), RNG.normal(size=(5, 6))
+    np.testing.assert_allclose(slope(x, y), [np.polyfit(x, row, 1)[0] for row in y])
+
+
+def test_slope_estimate_pairs_the_resamples() -> None:
+    common = RNG.normal(0, 1, 2000)
+    found = slope_estimate([0.0, 1.0, 2.0], [0.5, 0.7, 0.9], [0.5 + common, 0.7 + common, 0.9 + common], 8)
+    assert (
+        found.value == pytest.approx(0.2) and found.ci == pytest.approx((0.2, 0.2)) and found.se == pytest.approx(0.0)
+    )
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    a, b = RNG.normal(size=(4, 30)), RNG.integers(0, 5, size=(4, 30)).astype(float)
+    np.testing.assert_allclose(rank_correlation(a, b), [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True)])
+    a[:, 3] = np.nan  # a head without an exponent is left out
+    expected = spearmanr(np.delete(a[0], 3), np.delete(b[0], 3)).statistic
+    assert rank_correlation(a, b)[0] == pytest.approx(expected)
+
+
+def test_area_under_curve_is_the_share_of_pairs() -> None:
+    score, positive = RNG.integers(0, 6, size=40).astype(float), RNG.random(40) < 0.3
+    pairs = [(a > b) + 0.5 * (a == b) for a in score[positive] for b in score[~positive]]
+    assert float(area_under_curve(score, positive)) == pytest.approx(np.mean(pairs))
+    assert float(area_under_curve(np.array([1.0, 2, 3]), np.array([False, False, True]))) == 1.0
+    assert np.isnan(area_under_curve(score, np.zeros(40, bool)))
+
+
+def test_heads_have_the_exponents_of_a_summary() -> None:
+    profile = made_profile(0.8, heads=(4, 4, 2), windows=(None, 200, None))
+    values, samples = head_gammas(profile, 10, resample_weights(8, 1000, 0))
+    summary = summarise(profile, resamples=1000)
+    expected = [
+        [head.gamma.value for head in layer.heads] + [np.nan] * (4 - len(layer.heads)) for layer in summary.layers
+    ]
+    np.testing.assert_allclose(values.reshape(3, 4), expected, rtol=1e-10)
+    first = summary.layers[0].heads[0].gamma
+    assert Estimate.of(values[0], samples[:, 0], 8).ci == pytest.approx(first.ci)
+
+
+def test_spoken() -> None:
+    assert spoken(Estimate(0.8921, 0.01, (0.8634, 0.9205))) == "0.892 (95 % 0.863 to 0.920)"
+    assert spoken(Estimate(-0.0001, 0.01, (-0.0004, 0.0)), 3) == "0.000 (95 % 0.000 to 0.000)"
+    assert spoken(Estimate(0.5), 1) == "0.5" and spoken(Estimate(None)) == "–"

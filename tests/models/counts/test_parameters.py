@@ -1,0 +1,55 @@
+"""Which way of counting is taken, and what is said where it fails."""
+
+import pytest
+from released_configs import GEMMA_3_27B, LLAMA_31_8B, LLAVA_15_7B
+
+from ropescope.errors import FormatError, MissingExtraError
+from ropescope.models import Source, count_parameters, from_config
+from ropescope.models.counts import parameters as parameter_count
+
+
+def test_the_network_is_built_where_it_can_be(monkeypatch):
+    pytest.importorskip("torch")
+    model = from_config(GEMMA_3_27B)
+    assert count_parameters(model).count == count_parameters(model, build=True).count == "meta"
+    assert count_parameters(model).total == 27_432_406_640
+    rough = count_parameters(model, build=False)
+    assert rough.count == "estimate" and rough.total == pytest.approx(27_432_406_640, rel=0.001)
+    monkeypatch.setattr(parameter_count, "can_build", lambda: False)
+    assert count_parameters(model) == rough
+
+
+def test_a_network_that_cannot_be_built_is_estimated_and_the_reason_said():
+    pytest.importorskip("torch")
+    model = from_config({**LLAMA_31_8B, "model_type": "llama_of_another_house"})
+    found = count_parameters(model)
+    assert found.total == 8_030_261_248 and found.count == "estimate"
+    assert "estimated, since transformers" in found.source and "'llama_of_another_house'" in found.source
+    assert "count by" not in found.source
+    with pytest.raises(FormatError, match="has no model type"):
+        count_parameters(model, build=True)
+    tower = {"model_type": "timm_wrapper", "architecture": "x"}
+    other = count_parameters(from_config({**LLAVA_15_7B, "vision_config": tower}))
+    assert "backbone from another library" in other.source and "tower is not counted" in other.source
+
+
+def test_building_without_torch_names_the_extra(monkeypatch):
+    import builtins
+
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"ropescope\[measure\]"):
+        count_parameters(from_config(LLAMA_31_8B), build=True)
+    assert "not installed" in count_parameters(from_config(LLAMA_31_8B)).source
+
+
+def test_a_gguf_file_is_not_a_config(tmp_path):
+    model = from_config(LLAMA_31_8B, source=Source("gguf", "some", path=tmp_path / "some.gguf"))
+    with pytest.raises(FormatError, match="count the tensors it lists"):
+        count_parameters(model)

@@ -1,0 +1,16 @@
+"""Ways of serving, put together in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.checks.serving.devices import find_device
+from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.serving import Serving
+from ropescope.models.model import Model
+
+
+def way(model: Model, gpu: str, engine: str, context: int, batch: int = 1, cache: str = "auto", **more: Any) -> Serving:
+    """`model` on `gpu` with `engine`; `more` are fields of Serving."""
+    found = find_engine(engine)
+    return Serving(model, find_device(gpu), found, context, found.cache_type(cache), batch, **more)
