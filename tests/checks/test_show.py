@@ -53,7 +53,7 @@ def test_reach_says_who_reads_what():
     assert reach(of(released.LLAMA_31_8B)) == "Every attention layer can read every earlier token."
     assert reach(of(released.GEMMA_3_27B)) == "10 of 62 layers can read every earlier token; 52 the last 1,024 tokens."
     mistral = reach(of(released.MISTRAL_7B_V01))
-    assert mistral.startswith("32 the last 4,096 tokens.") and "131,040 tokens later" in mistral  # 32 × 4,095
+    assert mistral.startswith("Every attention layer reads the last 4,096 tokens.") and "131,040 tokens later" in mistral  # 32 × 4,095
     scout = reach(of(released.LLAMA_4_SCOUT))
     assert scout == "12 of 48 layers can read every earlier token; 36 back to the start of a chunk of 8,192 tokens."
     assert "28 keep a constant state" in reach(of(released.JAMBA_V01))
@@ -99,7 +99,8 @@ def test_contexts_are_told_apart():
     assert (deepseek["context, before scaling"].value, deepseek["context, extended"].value) == (4_096, 163_840)
     # Gemma 3 states the length after its linear scaling.
     gemma = of(released.GEMMA_3_27B)
-    assert gemma.context.longest == 131_072 and gemma.context.rule == "linear"
+    assert gemma.context.longest == 131_072 and gemma.context.rule == "linear" and gemma.context.trained is None
+    assert "linear" not in show_model(gemma).verdict
     # YaRN switched on by hand, with max_position_embeddings left as trained: 4 × 32,768.
     yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}
     qwen = of(released.QWEN25_7B | {"max_position_embeddings": 32_768, "rope_scaling": yarn})

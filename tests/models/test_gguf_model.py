@@ -9,6 +9,7 @@ from ropescope.models.gguf import GGUFArray, GGUFHeader
 from ropescope.models.model import Model
 from ropescope.models.source import Source
 
+STATE = {"ssm__conv_kernel": 4, "ssm__inner_size": 128, "ssm__state_size": 16}
 BASE = {"block_count": 2, "embedding_length": 64, "attention.head_count": 4, "context_length": 256}
 
 
@@ -63,27 +64,30 @@ def test_windows_by_period_by_array_and_throughout():
 
 def test_hybrids_and_models_without_attention():
     kv = GGUFArray("uint32", 2, 0, (0, 4))
-    jamba = model("jamba", attention__head_count_kv=kv, ssm__state_size=16)
+    jamba = model("jamba", attention__head_count_kv=kv, **STATE)
     assert [layer.kind for layer in jamba.layers] == ["state-space", "full"]
     assert jamba.layers[1].rope is None
-    assert {layer.kind for layer in model("mamba", attention__head_count=0).layers} == {"state-space"}
-    assert model("rwkv6", attention__head_count=0).positions == "none"
+    assert {layer.kind for layer in model("mamba", attention__head_count=0, **STATE).layers} == {"state-space"}
+    assert model("rwkv6", attention__head_count=0, wkv__head_size=16).positions == "none"
     assert model("bloom").positions == "alibi" and model("bloom").layers[0].rope is None
 
 
 def test_layouts_that_llama_cpp_keeps_in_its_code():
-    qwen = model("qwen3next", block_count=8, ssm__state_size=128)
+    qwen = model("qwen3next", block_count=8, **STATE)
     assert [layer.index for layer in qwen.attention_layers] == [3, 7] and qwen.layers[0].kind == "linear"
-    llama4 = model("llama4", block_count=4, attention__chunk_size=8192)
+    llama4 = model("llama4", block_count=4)
+    assert "chunks of 8192" in llama4.assumed["window_tokens"]
+    unchunked = model("llama4", block_count=4, attention__sliding_window=0)
+    assert {layer.kind for layer in unchunked.layers} == {"full"} and unchunked.layers[3].rope is not None
     assert [layer.kind for layer in llama4.layers] == ["chunked"] * 3 + ["full"]
     assert llama4.layers[0].window_tokens == 8192 and llama4.layers[3].rope is None
     mla = model("deepseek2", attention__head_count_kv=1, attention__key_length=576, attention__key_length_mla=192,
                 rope__dimension_count=64)  # fmt: skip
     assert (mla.layers[0].n_kv_heads, mla.layers[0].head_dim) == (4, 192)
     assert mla.layers[0].rope.rotary_fraction == pytest.approx(1 / 3)
-    assert model("falcon-h1", ssm__state_size=16).layers[0].beside == ("state-space",)
+    assert model("falcon-h1", **STATE).layers[0].beside == ("state-space",)
     with pytest.raises(FormatError, match="does not say which are which"):
-        model("newhybrid", ssm__state_size=16)
+        model("newhybrid", **STATE)
     with pytest.raises(FormatError, match="encoder-decoder"):
         model("t5")
 

@@ -44,13 +44,19 @@ def test_a_gguf_file_is_known_by_its_magic(tmp_path):
     good.write_bytes(b"GGUF" + bytes(20))
     bad.write_bytes(b"nope")
     other.write_bytes(b"{}")
+    strange = tmp_path / "d.bin"
+    strange.write_bytes(b"{}")
     found = resolve(good)
     assert (found.kind, found.name) == ("gguf", "a")
     assert found.sha256() == hashlib.sha256(b"GGUF" + bytes(20)).hexdigest()
     with pytest.raises(FormatError, match="does not start with 'GGUF'"):
         resolve(bad)
     with pytest.raises(SourceError, match=r"folder that holds config\.json"):
+        resolve(strange)
+    with pytest.raises(SourceError, match=r"put the model's config\.json beside it"):
         resolve(other)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    assert (resolve(other).kind, resolve(other).path, resolve(other).file) == ("folder", tmp_path, "c.safetensors")
 
 
 def test_an_existing_path_wins_over_alias_and_id(tmp_path, monkeypatch):

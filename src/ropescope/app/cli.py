@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from ropescope import __version__
+from ropescope.app.atlas_command import atlas
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
+from ropescope.app.published_command import evidence
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
@@ -50,6 +52,8 @@ app.command("formulas")(formulas)
 app.command("compute")(compute)
 app.command("prove")(prove)
 app.command("plot")(plot)
+app.command("evidence")(evidence)
+app.add_typer(atlas, name="atlas")
 
 
 def main() -> None:

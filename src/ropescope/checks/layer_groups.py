@@ -103,10 +103,11 @@ def reach(model: Model) -> str:
     for kind in ("sliding", "chunked"):
         some = [layer for layer in attending if layer.kind == kind]
         windows = " or ".join(f"{w:,}" for w in sorted({x.window_tokens for x in some if x.window_tokens is not None}))
+        who = "every attention layer reads" if len(some) == len(attending) else str(len(some))
         if some and kind == "sliding":
-            sentences.append(f"{len(some)} the last {windows} tokens")
+            sentences.append(f"{who} the last {windows} tokens")
         elif some:
-            sentences.append(f"{len(some)} back to the start of a chunk of {windows} tokens")
+            sentences.append(f"{who} back to the start of a chunk of {windows} tokens")
     rest = [layer for layer in model.layers if not layer.has_attention and layer.kind not in ("none", "cross")]
     if rest:
         sentences.append(f"{len(rest)} keep a constant state")

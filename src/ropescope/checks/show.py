@@ -51,11 +51,7 @@ def _verdict(model: Model) -> str:
     parts.append(layout(model))
     longest = model.context.longest
     if longest is not None:
-        rule = (
-            f" ({model.context.rule} from {model.context.trained:,})"
-            if model.context.rule and model.context.trained
-            else ""
-        )
+        rule = _rule(model)
         parts.append(
             f"context of {longest:,} tokens{rule}, whose cache takes {binary_size(model.cache_bytes(longest))}"
         )

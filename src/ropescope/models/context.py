@@ -15,9 +15,9 @@ class Context:
     """How many tokens of context, in three meanings that are kept apart.
 
     `configured` is what the files state as the model's length. `trained` is the length before its positions were
-    scaled, where the files tell it, else `configured`. `extended` is what the scaling `rule` gives: factor × trained
-    for linear, dynamic and yarn, `configured` for llama3 and longrope. It is None without a rule. Each comes with the
-    field it was read from ("" where there is none); what was computed says of what.
+    scaled, where the files tell it, else `configured` (None where that is known to be the scaled length). `extended` is
+    what the scaling `rule` gives: factor × trained for linear, dynamic and yarn, `configured` for llama3 and longrope;
+    None without a rule. Each comes with the field it was read from ("" where there is none).
     """
 
     configured: int | None = None
@@ -49,7 +49,9 @@ def context_of(
     trained, trained_field = (original, original_field) if original is not None else (configured, field)
     factor = (scaling or {}).get("factor")
     number = float(factor) if isinstance(factor, int | float) and not isinstance(factor, bool) else None
-    if scaled_already or rule in STATED_AS_EXTENDED or number is None or trained is None:
+    if scaled_already and original is None:
+        return Context(configured, field, None, "", configured, field, rule, number)
+    if rule in STATED_AS_EXTENDED or number is None or trained is None:
         return Context(configured, field, trained, trained_field, configured, field, rule, number)
     return Context(
         configured, field, trained, trained_field, round(trained * number), f"{trained_field} × factor", rule, number

@@ -138,13 +138,17 @@ def parse_header(
         raise FormatError(f"{name}: general.alignment is {alignment!r}, not a multiple of 8.")
     tensors = _tensor_table(cursor, n_tensors, alignment)
     data_offset = -(-cursor.position // alignment) * alignment
-    for tensor in tensors:
-        end = data_offset + tensor.offset + (tensor.n_bytes or 0)
+    last = 0
+    for tensor in sorted(tensors, key=lambda tensor: tensor.offset):
+        start, end = data_offset + tensor.offset, data_offset + tensor.offset + (tensor.n_bytes or 0)
         if end > file_bytes:
             raise FormatError(
                 f"{name} is cut short: tensor {tensor.name!r} ends at byte {end:,} and the file has {file_bytes:,}; "
                 "download it again."
             )
+        if start < last:
+            raise cursor.error(f"tensor {tensor.name!r} begins inside the one before it", start)
+        last = end
     return GGUFHeader(version, byte_order, metadata, tensors, data_offset, file_bytes)
 
 

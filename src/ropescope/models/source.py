@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -30,7 +29,9 @@ class Source:
     """Where a model comes from.
 
     `name` is for people. `path` is set for "folder" and "gguf", `repo_id` and `revision` (a commit hash) for "hub",
-    `config` for "dict". `notes` tell of a detour taken on the way, such as a copy used because the Hub is out of reach.
+    `config` for "dict". `file` is the one file of weights that was asked for, by its name in the folder or repository;
+    None leaves the choice to the reader. `notes` tell of a detour taken on the way, such as a copy used because the Hub
+    is out of reach.
     """
 
     kind: SourceKind
@@ -38,6 +39,7 @@ class Source:
     path: Path | None = None
     repo_id: str | None = None
     revision: str | None = None
+    file: str | None = None
     config: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     notes: tuple[str, ...] = ()
     schema: str = SCHEMA
@@ -55,6 +57,7 @@ class Source:
             "path": None if self.path is None else str(self.path),
             "repo_id": self.repo_id,
             "revision": self.revision,
+            "file": self.file,
             "config": None if self.config is None else dict(self.config),
             "notes": list(self.notes),
         }
@@ -147,8 +150,16 @@ def _folder(path: Path) -> Source:
 
 
 def _file(path: Path) -> Source:
-    if path.name == "config.json":
+    if not path.is_file():  # opening a pipe would wait for a writer, and a device has no end
+        raise SourceError(f"{path} is no regular file: give a folder or a file of weights.")
+    if path.name == "config.json" or path.name.endswith(".safetensors.index.json"):
         return _folder(path.parent)
+    if path.suffix == ".safetensors":
+        if not (path.parent / "config.json").is_file():
+            raise SourceError(
+                f"{path} holds weights alone, which do not say how they are used: put the model's config.json beside it."
+            )
+        return Source("folder", path.parent.resolve().name, path=path.parent, file=path.name)
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -158,7 +169,9 @@ def _file(path: Path) -> Source:
         return Source("gguf", path.stem, path=path)
     if path.suffix.lower() == ".gguf":
         raise FormatError(f"{path} does not start with 'GGUF': it is no GGUF file, or its download was cut short.")
-    raise SourceError(f"{path} is no GGUF file: for other weights give the folder that holds config.json beside them.")
+    raise SourceError(
+        f"{path} is no safetensors or GGUF file: for other weights give the folder that holds config.json beside them."
+    )
 
 
 def _alias(alias: str, revision: str | None, fetch: bool) -> Source:
@@ -205,24 +218,3 @@ def _hub(text: str, revision: str | None) -> Source:
 
 def _is_repo_id(text: str) -> bool:
     return _REPO_ID.fullmatch(text) is not None and "--" not in text and ".." not in text and not text.endswith(".git")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"{path}:{error.lineno} is not valid JSON ({error.msg}): mend that line.") from error
-    except (RecursionError, ValueError) as error:
-        raise FormatError(
-            f"{path} cannot be parsed ({error}): it is nested too deeply or holds a number too long."
-        ) from error
-    if not isinstance(data, dict):
-        raise FormatError(f"{path} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
-    return data

@@ -1,0 +1,1 @@
+"""What was published and what was measured: tables, claims, experiments."""

@@ -1,0 +1,146 @@
+"""Pictures of the atlas: the ranking of a group, and the decay curves of one model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ropescope.evidence.atlas_rank import Group
+from ropescope.evidence.atlas_row import AtlasRow
+from ropescope.report.report import Figure
+from ropescope.report.text import slug
+from ropescope.report.theme import CATEGORY
+
+_MEASURED, _CONTROL, _NULL = CATEGORY[0], "#8a8f98", CATEGORY[1]
+
+
+def ranking_figure(group: Group) -> Figure | None:
+    """γ with its interval for each row of `group`, beside the null and the random-weights control; None without any γ."""
+    rows = [(row, label) for row, label in zip(group.rows, labels(group.rows), strict=True) if row.gamma is not None]
+    if not rows:
+        return None
+    null = rows[0][0].gamma_null
+    measured = [
+        {"model": label, "gamma": row.gamma, "low": row.gamma_low, "high": row.gamma_high, "mark": "measured"}
+        for row, label in rows
+    ]
+    controls = [
+        {"model": label, "gamma": row.control_gamma, "mark": "random weights"}
+        for row, label in rows
+        if row.control_gamma is not None
+    ]
+    x = {"field": "gamma", "type": "quantitative", "title": "exponent γ", "scale": {"zero": False, "nice": True}}
+    y = {
+        "field": "model",
+        "type": "nominal",
+        "sort": [label for _, label in rows],
+        "title": None,
+        "axis": {"labelLimit": 330, "grid": True},
+    }
+    names = ["measured", *(["random weights"] if controls else []), f"uniform attention, γ = {null:.3g}"]
+    colours = [_MEASURED, *([_CONTROL] if controls else []), _NULL]
+    colour = {
+        "field": "mark",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": names, "range": colours},
+        "legend": {"orient": "bottom", "symbolType": "circle", "symbolStrokeWidth": 0},
+    }
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": [{"gamma": null, "mark": names[-1]}]},
+            "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.6},
+            "encoding": {"x": x, "color": colour},
+        },
+        {
+            "data": {"values": [value for value in measured if value["low"] is not None]},
+            "mark": {"type": "rule", "strokeDash": [1, 0], "strokeWidth": 2.4},
+            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
+        },
+    ]
+    layers += [
+        {
+            "data": {"values": values},
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": colour},
+        }
+        for values in (controls, measured)
+        if values
+    ]
+    return Figure(
+        slug(f"{group.protocol}-{group.length}-{group.corpus}"),
+        f"How fast attention falls: {group.label}",
+        {"width": 480, "height": {"step": 30}, "layer": layers},
+        "The slowest decay on top. Bars, where wider than the dots: 95 % interval over prompts."
+        + (" No interval from one prompt." if any(row.gamma_low is None for row, _ in rows) else ""),
+    )
+
+
+def curves_figure(rows: Sequence[AtlasRow]) -> Figure:
+    """The mean decay curve of each of `rows` (fixed length), in log–log."""
+    names = [f"{row.length:,} tokens, {row.corpus}, seed {row.seed}" for row in rows]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({row.profile_sha256[:6]})" for name, row in zip(names, rows, strict=True)]
+    values = [
+        {"d": point.distance, "A": point.weight, "low": point.low or None, "high": point.high, "line": name}
+        for row, name in zip(rows, names, strict=True)
+        for point in row.curve
+        if point.weight > 0
+    ]
+    x = {
+        "field": "d",
+        "type": "quantitative",
+        "scale": {"type": "log", "domain": [1, max(row.length for row in rows)], "nice": False},
+        "title": "distance d (tokens)",
+        "axis": {"format": "~s", "values": [10**k for k in range(7)]},
+    }
+    y = {
+        "field": "A",
+        "type": "quantitative",
+        "scale": {"type": "log", "nice": False},
+        "title": "mean attention weight A(d)",
+        "axis": {"format": "~e", "values": [10.0**-k for k in range(9)]},
+    }
+    colour = {
+        "field": "line",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": names},
+        "legend": {"orient": "bottom", "columns": 2, "labelLimit": 300, "symbolType": "stroke"},
+    }
+    banded = [value for value in values if value["low"] is not None]  # a logarithmic axis has no place for 0
+    return Figure(
+        "curves",
+        f"How attention falls with distance: {rows[0].model}",
+        {
+            "width": 560,
+            "height": 340,
+            "layer": [
+                {
+                    "data": {"values": banded},
+                    "mark": {"type": "area", "opacity": 0.18},
+                    "encoding": {
+                        "x": x,
+                        "y": {**y, "field": "low"},
+                        "y2": {"field": "high"},
+                        "color": colour,
+                    },
+                },
+                {"data": {"values": values}, "mark": {"type": "line"}, "encoding": {"x": x, "y": y, "color": colour}},
+            ],
+        },
+        "Mean weight of one key at distance d, over heads and layers; sinks left out. Bands: 95 % over prompts.",
+    )
+
+
+def labels(rows: Sequence[AtlasRow]) -> list[str]:
+    """A label for each row: its model, and what tells it from another of that name where there is one."""
+    names = [row.model for row in rows]
+    seeds = [f"{row.model}, seed {row.seed}" for row in rows]
+    hashes = [f"{row.model}, {row.profile_sha256[:8]}" for row in rows]
+    seen, seen_seeds = Counter(names), Counter(seeds)
+    return [
+        name if seen[name] == 1 else seed if seen_seeds[seed] == 1 else last
+        for name, seed, last in zip(names, seeds, hashes, strict=True)
+    ]

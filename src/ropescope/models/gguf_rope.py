@@ -1,0 +1,70 @@
+"""How order enters the layers of a GGUF model: rotary bases and their scaling, by the keys and llama.cpp's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ropescope.errors import FormatError
+from ropescope.models.config_fields import short
+from ropescope.models.gguf_keys import Keys
+from ropescope.models.model import Rope
+
+DEFAULT_THETA: Final = 10000.0
+"""llama.cpp's `rope_freq_base` when the file has none."""
+
+LEARNED: Final = frozenset({"gpt2", "starcoder", "bert", "roberta"})
+ALIBI: Final = frozenset({"bloom", "mpt", "refact", "jina-bert-v2"})
+NO_POSITIONS: Final = frozenset({"jamba", "kimi-linear", "nemotron_h", "nemotron_h_moe"})
+# The converter tells by this key whether these turn their heads at all.
+SWITCHED: Final = frozenset({"granite", "granitemoe", "granitehybrid"})
+# llama.cpp's own bases for the sliding layers, which the files of these do not carry.
+LOCAL_THETA: Final[Mapping[str, float]] = {"gemma3": 10000.0, "gemma3n": 10000.0, "gemma-embedding": 10000.0}
+# Scaling stretches the full layers only.
+SCALES_FULL_ONLY: Final = frozenset({*LOCAL_THETA, "olmo2"})
+
+
+def positions_of(keys: Keys) -> str:
+    """How order enters: "rope", "alibi", "learned" or "none"."""
+    # Of Baichuan only the model of 40 layers has ALiBi; llama.cpp knows it by that number, too.
+    if keys.architecture == "baichuan" and keys.get("block_count") == 40:
+        return "alibi"
+    if keys.architecture in ALIBI or keys.get("attention.max_alibi_bias"):
+        return "alibi"
+    if keys.architecture in LEARNED:
+        return "learned"
+    if keys.architecture in SWITCHED and not keys.flag("rope.scaling.finetuned", True):
+        return "none"
+    return "none" if keys.architecture in NO_POSITIONS else "rope"
+
+
+def rope_of(keys: Keys, head_dim: int, slides: bool) -> Rope:
+    """The Rope of a layer with heads of `head_dim`. Raises FormatError naming the key for what cannot be."""
+    theta = keys.number("rope.freq_base_swa") if slides else None
+    if slides and theta is None and (theta := LOCAL_THETA.get(keys.architecture)) is not None:
+        keys.assumed["rope.theta (sliding)"] = f"not in the file; llama.cpp takes {theta:g} for {keys.architecture}"
+    if theta is None and (theta := keys.number("rope.freq_base")) is None:
+        theta = DEFAULT_THETA
+        keys.assumed["rope.theta"] = f"{keys.name('rope.freq_base')} is not in the file; llama.cpp takes {theta:g}"
+    key = "rope.dimension_count_swa" if slides and keys.get("rope.dimension_count_swa") else "rope.dimension_count"
+    turned = keys.integer(key, 1 << 20)
+    if turned is not None and turned > head_dim:
+        raise FormatError(f"{keys.name(key)} is {turned}, more than a head's {head_dim} dimensions: convert it again.")
+    scaling = None if slides and keys.architecture in SCALES_FULL_ONLY else _scaling(keys)
+    return Rope(theta, scaling, 1.0 if turned is None else turned / head_dim)
+
+
+def _scaling(keys: Keys) -> Mapping[str, Any] | None:
+    kind = keys.get("rope.scaling.type")
+    if kind is not None and not isinstance(kind, str):
+        raise FormatError(f"{keys.name('rope.scaling.type')} is {short(kind)}: it must be a word.")
+    factor = keys.number("rope.scaling.factor")
+    if kind in (None, "none") and factor is None:
+        # llama.cpp turns llama3 scaling into a tensor of factors and writes no key for it.
+        return None
+    scaling: dict[str, Any] = {"rope_type": kind or "linear"}
+    if factor is not None:
+        scaling["factor"] = factor
+    if (original := keys.integer("rope.scaling.original_context_length")) is not None:
+        scaling["original_max_position_embeddings"] = original
+    return scaling

@@ -1,0 +1,57 @@
+"""JSON from files nobody vouches for: bounded in bytes and in values before it is parsed, and every fault a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from ropescope.errors import FormatError, SourceError
+
+MOST_BYTES: Final = 32 << 20
+# A list that holds nothing takes 64 bytes and three characters of text, so the text's length alone bounds no memory. The
+# largest real file, the header of 100,000 tensors, has 300,000 brackets and 600,000 commas.
+MOST_CONTAINERS: Final = 1 << 20
+MOST_VALUES: Final = 1 << 21
+
+PairsHook = Callable[[list[tuple[str, Any]]], Any]
+
+
+def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(most_bytes + 1)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+    if len(raw) > most_bytes:
+        raise FormatError(f"{path} is longer than {most_bytes >> 20} MiB: no such file of a model is.")
+    data = parse_json(raw, str(path))
+    if not isinstance(data, dict):
+        raise FormatError(f"{path} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
+    return data
+
+
+def parse_json(raw: bytes, where: str, *, at: int = 0, pairs: PairsHook | None = None) -> Any:
+    """The value that `raw` holds; objects pass through `pairs` where it is given.
+
+    `where` is how errors call the file, `at` the offset of `raw` in it (0: errors give the line). Raises FormatError.
+    """
+    if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS or raw.count(b",") > MOST_VALUES:
+        raise FormatError(f"{where} holds more than {MOST_VALUES:,} JSON values: no such file of a model does.")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{where} is not UTF-8 (byte {at + error.start}): save it as UTF-8.") from error
+    try:
+        return json.loads(text, object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        place = f" (offset {at + len(text[: error.pos].encode())})" if at else f":{error.lineno}"
+        raise FormatError(f"{where}{place} is not valid JSON ({error.msg}): mend that line.") from error
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(
+            f"{where} cannot be parsed ({error}): it is nested too deeply or holds a number too long."
+        ) from error

@@ -1,0 +1,233 @@
+"""Counting parameters by building the network on torch's meta device: every shape, no memory, no weights.
+
+Only classes that ship with transformers are built. What a config says can neither run code of its repository, nor reach
+the network, nor make the build large: widths and counts are bounded before it, modules while it goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ropescope.errors import FormatError, MissingExtraError, RopescopeError
+from ropescope.models.config_fields import Fields, short, text_part
+from ropescope.models.expert_fields import experts_of
+from ropescope.models.layer_kinds import Kinds, layer_kinds
+from ropescope.models.model import ATTENTION_KINDS, Experts
+from ropescope.models.parameters import Parameters
+from ropescope.models.tensor_parts import layer_of, part_of
+
+MOST_LAYERS: Final = 4096
+MOST_OF_A_SIZE: Final = 1 << 24
+MOST_MODULES: Final = 1 << 20
+"""A trillion-parameter model has a few thousand modules, one with each expert a module of its own, a few 100,000."""
+
+_DEPTH: Final = re.compile(r"(?:^|_)(?:layers?|depth|blocks?|stages?)$")
+_NO_SIZE: Final = re.compile(r"theta|base|freq|token_id|_id$|seed|limit|window")
+_TABLES_IN_NUMPY: Final = frozenset({"distilbert", "flaubert", "roformer", "xlm"})
+"""Model types whose code fills a table of positions in memory, whatever the device."""
+
+_NOT_PASSED_ON: Final = re.compile(
+    r"^_?attn_implementation|^_experts_implementation|^auto_map$|^quantization_config$|^_name_or_path$|^(?:torch_)?dtype$"
+    r"|^id2label$|^label2id$|^num_labels$|^custom_pipelines$|^compression_config$|^task_specific_params$"
+)
+"""Fields that change no shape, and could ask for a library, a download or a long list."""
+
+_LEARNED_BUFFER: Final = re.compile(r"(?:bias|biases|layer_scalar)$")
+"""Buffers that training sets and weight files hold: the correction bias of a router."""
+
+
+def count_on_meta(config: Mapping[str, Any]) -> Parameters:
+    """The parameters of the network that transformers builds from `config` (the dict of config.json).
+
+    Tied weights count once. `count` is "meta". Raises MissingExtraError without torch and transformers, FormatError
+    where transformers does not know the model type or refuses the config, or where the config is out of bounds.
+    """
+    refuse_excess(config)
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError(
+            "torch and transformers are not installed: install ropescope[measure] to count by building the network."
+        ) from error
+    version = transformers.__version__
+    try:
+        network = _network(_cleaned(config))
+    except RopescopeError:
+        raise
+    except Exception as error:
+        # Whatever a config class or a network raises is transformers' verdict on the config.
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise FormatError(
+            f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}): count by "
+            "the estimate instead."
+        ) from error
+    experts, kinds = _layout(config)
+    total = active = 0
+    parts: dict[str, int] = {}
+    for name, n in _sizes(network, torch):
+        part = _part(name, kinds)
+        parts[part] = parts.get(part, 0) + n
+        total += n
+        active += _active(name, n, experts) if part == "experts" else n
+    return Parameters(total, active, parts, "meta", f"config; the network as transformers {version} builds it")
+
+
+def refuse_excess(config: Mapping[str, Any]) -> None:
+    """Raise FormatError, naming the field, where a count or a width is beyond any real network."""
+    for path, value in _leaves(config, "", 0):
+        if isinstance(value, bool) or not isinstance(value, int):
+            continue
+        name = path.rsplit(".", 1)[-1]
+        if _NO_SIZE.search(name):
+            continue
+        most = MOST_LAYERS if _DEPTH.search(name) else MOST_OF_A_SIZE
+        if abs(value) > most:
+            raise FormatError(f"{path} is {short(value)}: a network is built with at most {most:,} here.")
+    if config.get("model_type") in _TABLES_IN_NUMPY:
+        positions = Fields(*text_part(config)).integer("max_position_embeddings") or 0
+        if positions > 1 << 16:
+            raise FormatError(f"max_position_embeddings is {positions}: this network fills a table of its positions.")
+
+
+def _leaves(value: Any, path: str, level: int) -> Iterator[tuple[str, Any]]:
+    if level > 8:
+        raise FormatError(f"{path} is nested more than 8 levels deep: no network is built from it.")
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _leaves(entry, f"{path}.{key}" if path else str(key), level + 1)
+    elif isinstance(value, list | tuple):
+        if len(value) > 1 << 16:
+            raise FormatError(f"{path} lists {len(value)} values: a network is built with at most {1 << 16:,}.")
+        for entry in value:
+            yield from _leaves(entry, path, level + 1)
+    else:
+        yield path, value
+
+
+def _cleaned(value: Any) -> Any:
+    """`value` without the fields that change no shape; backbones that could be fetched are refused."""
+    if isinstance(value, Mapping):
+        if value.get("use_pretrained_backbone") or value.get("model_type") in ("timm_backbone", "timm_wrapper"):
+            raise FormatError("the config asks for a backbone from another library: count by the estimate instead.")
+        return {str(key): _cleaned(entry) for key, entry in value.items() if not _NOT_PASSED_ON.search(str(key))}
+    return [_cleaned(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _network(config: dict[str, Any]) -> Any:
+    import torch
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+    from transformers.utils import logging
+
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in CONFIG_MAPPING:
+        import transformers
+
+        raise FormatError(
+            f"transformers {transformers.__version__} has no model type {short(model_type)}: count by the estimate."
+        )
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        built = CONFIG_MAPPING[model_type].from_dict(config)
+        cls = _network_class(built, config.get("architectures"))
+        with torch.device("meta"), _no_initialisation(), _few_modules():
+            network = cls(built)
+        network.tie_weights()
+        return network
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _network_class(config: Any, architectures: Any) -> Any:
+    """The class that the config names, if transformers has it for this config; else the one with a language head."""
+    import transformers
+
+    try:
+        module = vars(importlib.import_module(type(config).__module__.replace(".configuration_", ".modeling_")))
+    except ModuleNotFoundError:  # some config classes share the network of another model type
+        module = {}
+    for name in architectures if isinstance(architectures, list) else ():
+        cls = module.get(name) if isinstance(name, str) else None
+        if isinstance(cls, type) and getattr(cls, "config_class", None) is type(config):
+            return cls
+    composite = bool(getattr(config, "sub_configs", None))
+    order = ["AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForCausalLM"]
+    for auto in (*(order if composite else order[::-1]), "AutoModelForMaskedLM", "AutoModel"):
+        mapping = getattr(getattr(transformers, auto, None), "_model_mapping", {})
+        if type(config) in mapping:
+            cls = mapping[type(config)]
+            return cls[0] if isinstance(cls, tuple) else cls
+    raise FormatError(f"transformers has no network for {type(config).__name__} alone: count by the estimate instead.")
+
+
+@contextmanager
+def _no_initialisation() -> Iterator[None]:
+    try:
+        from transformers.initialization import no_init_weights
+    except ImportError:  # before transformers 5 it lived here
+        from transformers.modeling_utils import no_init_weights
+    with no_init_weights():
+        yield
+
+
+@contextmanager
+def _few_modules() -> Iterator[None]:
+    """Stop a build that grows past MOST_MODULES, whichever field of the config makes it grow."""
+    from torch.nn.modules.module import register_module_module_registration_hook
+
+    seen = 0
+
+    def count(module: Any, name: str, submodule: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > MOST_MODULES:
+            raise FormatError(f"the config describes a network of more than {MOST_MODULES:,} modules: mend it.")
+
+    handle = register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _sizes(network: Any, torch: Any) -> Iterator[tuple[str, int]]:
+    """(name, elements) of each parameter once, and of the buffers that training sets."""
+    for name, parameter in network.named_parameters():
+        yield name, parameter.numel()
+    for prefix, module in network.named_modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if name in module._non_persistent_buffers_set or not _LEARNED_BUFFER.search(name):
+                continue
+            if torch.is_floating_point(buffer):
+                yield f"{prefix}.{name}" if prefix else name, buffer.numel()
+
+
+def _layout(config: Mapping[str, Any]) -> tuple[tuple[Experts | None, ...], Kinds]:
+    """The experts and the kind of each layer of the language model; empty where the config cannot be read for them."""
+    try:
+        fields = Fields(*text_part(config))
+        listed = fields.stated("layer_types") or fields.config.get("hybrid_override_pattern")
+        n_layers = len(listed) if fields.model_type == "nemotron_h" and listed else fields.required("num_hidden_layers")
+        return experts_of(fields, n_layers), layer_kinds(fields, n_layers)
+    except FormatError:
+        return (), ()
+
+
+def _part(name: str, kinds: Kinds) -> str:
+    part = part_of(name)
+    index = layer_of(name)
+    # Some model types call their linear attention self_attn as well.
+    if part == "attention" and index is not None and kinds[index:] and kinds[index] not in ATTENTION_KINDS | {"cross"}:
+        return "mixer"
+    return part
+
+
+def _active(name: str, n: int, experts: tuple[Experts | None, ...]) -> int:
+    index = layer_of(name)
+    here = experts[index] if index is not None and index < len(experts) else None
+    return n if here is None else n * here.active // here.total

@@ -1,0 +1,140 @@
+"""Which safetensors files hold a model's weights, and what their headers list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ropescope.errors import FormatError
+from ropescope.models.config_fields import short
+from ropescope.models.model_files import ModelFiles, is_plain_name
+from ropescope.models.safetensors_header import (
+    LENGTH_BYTES,
+    SafetensorsHeader,
+    StoredTensor,
+    header_length,
+    parse_header,
+)
+
+ENDING: Final = ".safetensors"
+SINGLE: Final = "model.safetensors"
+INDEX: Final = "model.safetensors.index.json"
+FIRST_READ: Final = 64 << 10
+"""Bytes of the first read of a file; most headers are shorter, and then it is the only one."""
+
+_PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """The tensors of a model's files. `source` names the file, or the index and how many files it lists."""
+
+    tensors: tuple[StoredTensor, ...]
+    n_files: int
+    source: str
+
+
+def stored_weights(files: ModelFiles, only: str | None = None) -> tuple[StoredWeights | None, tuple[str, ...]]:
+    """(the weights, notes); (None, why) where the files are incomplete, in another format, or several sets of them.
+
+    `only` names one file to read; where that is part of a set, the set is read. Raises FormatError for a damaged file
+    or an index that names a path, SourceError for a file that cannot be read.
+    """
+    names = files.names()
+    wanted, source, why = _wanted(files, names, only)
+    if not wanted:
+        return None, (why,) if why else ()
+    if missing := [name for name in wanted if name not in names]:
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        return None, (
+            f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown}), so no parameters "
+            f"were counted: download them to {files.where}.",
+        )
+    headers = files.map(lambda name: read_header(files, name), wanted)
+    tensors = tuple(tensor for header in headers for tensor in header.tensors)
+    if len(wanted) > 1 and len({tensor.name for tensor in tensors}) != len(tensors):
+        raise FormatError(
+            f"{files.where}: two of the files of {source} hold a tensor of the same name: download again."
+        )
+    return StoredWeights(tensors, len(wanted), source), ()
+
+
+def read_header(files: ModelFiles, name: str) -> SafetensorsHeader:
+    """The header of one file. Raises SourceError, FormatError."""
+    label = files.label(name)
+    with files.beginning(name) as file:
+        first = file.read(0, FIRST_READ)
+        length = header_length(first, file.size, label)
+        raw = first[LENGTH_BYTES : LENGTH_BYTES + length]
+        while len(raw) < length:
+            more = file.read(LENGTH_BYTES + len(raw), length - len(raw))
+            if not more:
+                raise FormatError(
+                    f"{label} ended inside its header (offset {LENGTH_BYTES + len(raw)}): download it again."
+                )
+            raw += more
+        header = parse_header(raw, file.size, label)
+        file.keep(LENGTH_BYTES + length)
+    return header
+
+
+def _wanted(files: ModelFiles, names: frozenset[str], only: str | None) -> tuple[list[str], str, str]:
+    """(the files to read, what names them, why there are none)."""
+    ours = sorted(name for name in names if name.endswith(ENDING) and "/" not in name)
+    if only is not None:
+        listed = _index(files, INDEX) if INDEX in names else []
+        if only in listed:
+            return listed, f"{INDEX} ({len(listed)} files)", ""
+        return _set_of(only), only, ""
+    if SINGLE in ours:  # before the index, as transformers has it
+        return [SINGLE], SINGLE, ""
+    indices = [INDEX] if INDEX in names else sorted(name for name in names if name.endswith(ENDING + ".index.json"))
+    if len(indices) == 1:
+        listed = _index(files, indices[0])
+        return listed, f"{indices[0]} ({len(listed)} files)", ""
+    sets = {tuple(_set_of(name)) for name in ours if not name.startswith("consolidated")} or {tuple(ours)}
+    if len(sets) == 1 and (found := list(next(iter(sets)))):
+        return found, found[0] if len(found) == 1 else f"{found[0]} … ({len(found)} files)", ""
+    return [], "", _why_none(names, ours)
+
+
+def _set_of(name: str) -> list[str]:
+    """All the parts of the set that `name` belongs to."""
+    match = _PART.fullmatch(name)
+    if match is None or not 0 < int(match[2]) <= int(match[3]):
+        return [name]
+    return [f"{match[1]}-{part:05d}-of-{match[3]}{ENDING}" for part in range(1, int(match[3]) + 1)]
+
+
+def _why_none(names: frozenset[str], ours: list[str]) -> str:
+    if len(ours) > 1:
+        return (
+            f"{len(ours)} safetensors files and no index lie here, so no parameters were counted: give one of them "
+            f"({', '.join(ours[:4])}{', …' if len(ours) > 4 else ''})."
+        )
+    if any(name.endswith(".gguf") for name in names):
+        return "the weights are GGUF files, and none of them was read: give the one you mean."
+    if any(name.endswith((".bin", ".pt", ".pth")) for name in names):
+        return "the weights are pickled (.bin, .pt), which is never read, so no parameters were counted: convert them."
+    return ""
+
+
+def _index(files: ModelFiles, name: str) -> list[str]:
+    """The files that an index lists, each once. Raises FormatError for a name that is none of a file beside it."""
+    label = files.label(name)
+    found: Mapping[str, Any] = files.json(name) or {}
+    listed = found.get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise FormatError(f"{label}: weight_map is {short(listed)}: it must say for each tensor which file holds it.")
+    if set(map(type, listed.values())) != {str}:
+        tensor = next(key for key, value in listed.items() if not isinstance(value, str))
+        raise FormatError(f"{label}: weight_map.{short(tensor)} is {short(listed[tensor])}: it must name a file.")
+    distinct: list[str] = sorted(set(listed.values()))
+    for value in distinct:
+        if not is_plain_name(value) or not value.endswith(ENDING):
+            raise FormatError(
+                f"{label}: weight_map names {short(value)}, which is no {ENDING} file beside it: a path is not followed."
+            )
+    return distinct

@@ -1,0 +1,83 @@
+"""From a list of tensors to Parameters and Weights: totals, parts, and what one token passes through."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ropescope.models.config_fields import Fields, text_part
+from ropescope.models.expert_fields import experts_of
+from ropescope.models.model import ATTENTION_KINDS, Experts, Layer, Model
+from ropescope.models.parameters import Parameters, Weights
+from ropescope.models.safetensors_files import StoredWeights
+from ropescope.models.safetensors_header import StoredTensor
+from ropescope.models.stored_elements import Uncountable, elements
+from ropescope.models.tensor_parts import layer_of, part_of
+
+
+def count_weights(
+    model: Model, stored: StoredWeights, quantised: Mapping[str, Any]
+) -> tuple[Parameters | None, Weights, tuple[str, ...]]:
+    """(the parameters of `model` whose files hold `stored`, their bytes, notes).
+
+    `quantised` is the config's `quantization_config`, {} without one. The parameters are None, and a note says why,
+    where a tensor is packed in a way that is not known.
+    """
+    by_type: Counter[str] = Counter()
+    for tensor in stored.tensors:
+        by_type[tensor.dtype] += tensor.n_bytes
+    weights = Weights(by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source)
+    part, model_type, path = text_part(model.config)
+    try:
+        counts = elements(stored.tensors, quantised)
+    except Uncountable as error:
+        return None, weights, (f"{error} is packed in a way not known here, so no parameters were counted.",)
+    for name in _tied_heads(stored.tensors, model.config, part, model_type):
+        counts.pop(name, None)
+    experts = tuple(layer.experts for layer in model.layers)
+    if not any(experts):
+        experts = experts_of(Fields(part, model_type, path), len(model.layers))
+    return count_parts(counts, model.layers, experts, stored.source), weights, ()
+
+
+def count_parts(
+    counts: Mapping[str, int], layers: Sequence[Layer], experts: Sequence[Experts | None], source: str
+) -> Parameters:
+    """Parameters from the number of each tensor's elements, the layers, and the experts of each layer.
+
+    Of the experts of a layer a token passes through `active` of `total`; it passes through none of the layers for
+    multi-token prediction, which come after the others or have a name of their own.
+    """
+    parts: Counter[str] = Counter()
+    idle: Counter[int] = Counter()
+    for name, count in counts.items():
+        part, index = part_of(name), layer_of(name)
+        if index is not None and part != "vision":
+            if index >= len(layers):
+                part = "prediction"
+            elif part == "attention" and layers[index].kind not in ATTENTION_KINDS | {"cross"}:
+                part = "mixer"
+            elif part == "experts":
+                idle[index] += count
+        parts[part] += count
+    total = parts.total()
+    active = total - parts["prediction"]
+    for index, count in idle.items():
+        if (here := experts[index]) is not None:
+            active -= count * (here.total - here.active) // here.total
+    return Parameters(total, active, {part: n for part, n in parts.most_common() if n}, "exact", source)
+
+
+def _tied_heads(
+    tensors: Sequence[StoredTensor], config: Mapping[str, Any], part: Mapping[str, Any], model_type: str
+) -> list[str]:
+    """Output matrices that the files hold and the network does not have, since it uses its embedding instead."""
+    heads = [tensor for tensor in tensors if tensor.name.endswith(("lm_head.weight", "embed_out.weight"))]
+    if not heads:
+        return []
+    stated = [place["tie_word_embeddings"] for place in (config, part) if place.get("tie_word_embeddings") is not None]
+    if not (stated[0] if stated else Fields(part, model_type).value("tie_word_embeddings")):
+        return []
+    embeddings = {tensor.shape for tensor in tensors if part_of(tensor.name) == "embedding"}
+    return [tensor.name for tensor in heads if tensor.shape in embeddings]
