@@ -21,8 +21,10 @@ def windows_for_budget(gains: Array, windows: Whole, bytes_per_token: Whole, bud
     """[heads] windows in tokens that gain most within `budget_bytes`, each at least one token and at most the last knot.
 
     gains: [heads, knots] at `windows` [knots], which rise from 0. bytes_per_token: [heads]. Where all tokens cost the
-    same, no other whole windows gain more on the hulls; where costs differ, none that spend as much do, and less than
-    the bytes of one token are left over. Raises PlanError if the budget is below one token a head.
+    same, no other whole windows gain more on the hulls; where costs differ, the sum falls short of the best for the bytes
+    spent by less than the gain of one token. What gains nothing is not bought.
+
+    Raises PlanError if the budget is below one token a head.
     """
     chosen = np.ones(len(gains), dtype=np.int64)
     left = int(budget_bytes) - int(bytes_per_token.sum())

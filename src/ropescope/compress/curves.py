@@ -90,7 +90,8 @@ def windows_of_share(curves: Array, windows: NDArray[np.int64], share: float) ->
         part = np.where(after > before, (target - before) / (after - before), 0.0)
     tokens = windows[slot - 1] + np.clip(part, 0.0, 1.0) * (windows[slot] - windows[slot - 1])
     # A hair above a whole number is rounding, and must not cost a token.
-    return np.maximum(1, np.ceil(tokens - 1e-9)).astype(np.int64)[..., 0]
+    found: NDArray[np.int64] = np.maximum(1, np.ceil(tokens - 1e-9)).astype(np.int64)[..., 0]
+    return found
 
 
 def share_inside(curves: Array, windows: NDArray[np.int64], chosen: Sequence[int] | NDArray[np.int64]) -> Array:

@@ -80,7 +80,9 @@ class KVPlan:
             raise PlanError(f"{self.sinks} sinks do not fit a sequence of {self.length:,} tokens: give fewer sinks.")
         for layer in self.layers:
             if layer.windows and len(layer.windows) != layer.n_kv_heads:
-                raise PlanError(f"Layer {layer.index} has {layer.n_kv_heads} KV heads and {len(layer.windows)} windows.")
+                raise PlanError(
+                    f"Layer {layer.index} has {layer.n_kv_heads} KV heads and {len(layer.windows)} windows."
+                )
             for window in layer.windows:
                 if not 1 <= window <= self.length - self.sinks:
                     raise PlanError(

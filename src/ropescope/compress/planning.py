@@ -109,7 +109,9 @@ def plan_from_gamma(
     else:
         window = frame.even_window(target)
     share = window_mass(gamma, length, window)
-    return frame.even(window, share, target, f"closed form D_f(γ = {gamma:.4g}, N = {length:,}), the same in all heads", "formula")
+    return frame.even(
+        window, share, target, f"closed form D_f(γ = {gamma:.4g}, N = {length:,}), the same in all heads", "formula"
+    )
 
 
 def plan_uniform(
