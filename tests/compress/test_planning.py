@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -79,12 +80,14 @@ def test_every_query_head_keeps_the_share_it_was_promised() -> None:
 
 def test_a_budget_is_kept_and_spent() -> None:
     model = llama()
-    for share in (0.1, 0.3, 0.77):
-        plan = plan_from_profile(profile(noise=0.3), model, Target(budget_share=share))
+    for share, allocation in itertools.product((0.1, 0.3, 0.77), ("share", "gain")):
+        plan = plan_from_profile(profile(noise=0.3), model, Target(budget_share=share), allocation=allocation)
         assert plan.bytes_before == model.cache_bytes(1024) == 6 * TOKEN * 1024
-        assert share * plan.bytes_before - TOKEN < plan.bytes_after <= share * plan.bytes_before
+        spare = TOKEN if allocation == "gain" else 6 * TOKEN
+        assert share * plan.bytes_before - spare < plan.bytes_after <= share * plan.bytes_before
         assert plan.bytes_after == sum(TOKEN * (4 + window) for layer in plan.layers for window in layer.windows)
-        same = plan_from_profile(profile(noise=0.3), model, Target(budget_bytes=int(share * plan.bytes_before)))
+        bytes_wanted = Target(budget_bytes=int(share * plan.bytes_before))
+        same = plan_from_profile(profile(noise=0.3), model, bytes_wanted, allocation=allocation)
         assert same.layers == plan.layers
 
 
@@ -102,17 +105,24 @@ def test_a_budget_keeps_more_mass_than_one_window_for_all() -> None:
             for head in range(4)
         )
 
-    ours = plan_from_profile(made, model, Target(budget_share=0.2))
+    ours = plan_from_profile(made, model, Target(budget_share=0.2), allocation="gain")
     even = plan_uniform(model, Target(budget_share=0.2), length=1024)
     assert even.bytes_after <= ours.bytes_after <= 0.2 * ours.bytes_before
     assert kept(ours) > 1.02 * kept(even)
+
+
+def test_a_budget_by_share_is_the_plan_that_keeps_the_share() -> None:
+    made, model = profile(noise=0.5, seed=4), llama()
+    by_share = plan_from_profile(made, model, Target(keep_mass=0.8))
+    by_bytes = plan_from_profile(made, model, Target(budget_bytes=by_share.bytes_after))
+    assert [layer.windows for layer in by_bytes.layers] == [layer.windows for layer in by_share.layers]
 
 
 def test_a_head_that_gives_its_attention_to_the_sinks_gets_less() -> None:
     made = profile(noise=0.0)
     for head in (2, 3):
         made = scaled(made, 1, head, 0.1)
-    plan = plan_from_profile(made, llama(), Target(budget_share=0.3))
+    plan = plan_from_profile(made, llama(), Target(budget_share=0.3), allocation="gain")
     assert plan.layers[1].windows[1] < 0.3 * plan.layers[1].windows[0]
     # A share of its own mass asks for the same window, however little the mass is.
     by_share = plan_from_profile(made, llama(), Target(keep_mass=0.9))

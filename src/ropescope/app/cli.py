@@ -10,6 +10,7 @@ import typer
 
 from ropescope import __version__
 from ropescope.app.atlas_command import atlas
+from ropescope.app.compress_command import compress
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
@@ -54,6 +55,7 @@ app.command("prove")(prove)
 app.command("plot")(plot)
 app.command("evidence")(evidence)
 app.add_typer(atlas, name="atlas")
+app.add_typer(compress, name="compress")
 
 
 def main() -> None:

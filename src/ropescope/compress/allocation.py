@@ -1,16 +1,19 @@
-"""Windows for a budget of bytes: where one more byte gains the same in every head.
+"""Windows for a budget of bytes: an equal share of the mass in every head, or an equal gain of the next byte.
 
-Each head has a curve, its gain by window, given at knots and even between them. Over the upper concave hulls of the
-curves the best windows are found exactly: segments are taken in the order of their gain per byte until the bytes are
-spent (the Lagrangian of a separable concave problem). Only the last segment can be taken in part, so at most one head
-ends inside a stretch where its hull lies above its curve.
+For the equal gain, each head has a curve, its gain by window, given at knots and even between them. Over the upper
+concave hulls of the curves the best windows are found exactly: segments are taken in the order of their gain per byte
+until the bytes are spent (the Lagrangian of a separable concave problem). Only the last segment can be taken in part, so
+at most one head ends inside a stretch where its hull lies above its curve.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ropescope.compress.curves import windows_of_share
 from ropescope.errors import PlanError
 
 Array = NDArray[np.float64]
@@ -42,6 +45,36 @@ def windows_for_budget(gains: Array, windows: Whole, bytes_per_token: Whole, bud
         chosen[head] += tokens
         left -= tokens * cost
     return chosen
+
+
+def share_for_budget(curves: Sequence[Array], windows: Whole, bytes_per_token: Whole, budget_bytes: int) -> Whole:
+    """[KV heads] windows that hold one and the same share of every query head's mass, the largest that fits the budget.
+
+    curves: for each KV head [query heads, knots], rising from 0; its window is the longest that its query heads need.
+    bytes_per_token: [KV heads]. A little more share costs at most one token a head, so less than that is left over where
+    the mass is spread without gaps. Raises PlanError if the budget is below one token a head.
+    """
+    if budget_bytes < bytes_per_token.sum():
+        raise PlanError(
+            f"{budget_bytes:,} bytes do not hold one token for each head ({int(bytes_per_token.sum()):,} bytes)."
+        )
+
+    every = np.concatenate(curves)
+    first = np.concatenate([[0], np.cumsum([len(curve) for curve in curves])[:-1]])
+
+    def chosen(share: float) -> Whole:
+        return np.maximum.reduceat(windows_of_share(every, windows, share), first)
+
+    low, high = 0.0, 1.0
+    if int(bytes_per_token @ chosen(high)) <= budget_bytes:
+        return chosen(high)
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        if int(bytes_per_token @ chosen(middle)) <= budget_bytes:
+            low = middle
+        else:
+            high = middle
+    return chosen(low)
 
 
 def _segments(gains: Array, windows: Whole, bytes_per_token: Whole) -> tuple[Array, Whole, Whole]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ropescope.compress.plan import KVPlan, LayerPlan
 from ropescope.compress.plannable import check_same_model, untouched
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
 
 DEFAULT_SINKS = 4
+
+Allocation = Literal["share", "gain"]
+"""How a budget is divided. share: every head keeps the same share of its own attention; gain: the next byte gains as much
+attention in every head, which starves heads that give most of theirs to the sinks. `benchmarks/compress_quality.py`
+measured which costs less quality: share."""
 
 TYPES: Mapping[str, str] = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 """Cache types by the type a model computes in."""
@@ -48,20 +53,23 @@ class Target:
 
 
 def plan_from_profile(
-    profile: DecayProfile, model: Model, target: Target, *, length: int | None = None, cache_type: str | None = None
-) -> KVPlan:
+    profile: DecayProfile, model: Model, target: Target, *, length: int | None = None,
+    allocation: Allocation = "share", cache_type: str | None = None,
+) -> KVPlan:  # fmt: skip
     """The plan whose windows follow the measured attention of `profile`, for sequences of `length` tokens (default: the
     length it was measured at).
 
     A share of the mass is kept in every query head: a KV head's window is the longest that its query heads need. A
-    budget is spent where the next byte keeps most attention. Raises PlanError for a profile of another model, a length
+    budget is divided as `allocation` says. Raises PlanError for a profile of another model, a length
     beyond the profile's, or a budget that does not hold the sinks and one token a head.
     """
     import numpy as np
 
-    from ropescope.compress.allocation import windows_for_budget
+    from ropescope.compress.allocation import share_for_budget, windows_for_budget
     from ropescope.compress.curves import measured_curves, share_inside, windows_of_share
 
+    if allocation not in get_args(Allocation):
+        raise PlanError(f"--allocation is {allocation!r}: it is share or gain.")
     check_same_model(profile, model)
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
@@ -75,9 +83,14 @@ def plan_from_profile(
             index: windows_of_share(mass, curves.windows, share).max(axis=1).tolist() for index, mass in by_head.items()
         }
     else:
-        gains = np.concatenate([mass.sum(axis=1) for mass in by_head.values()]) if by_head else np.zeros((0, 1))
         costs = np.array([frame.token_bytes(index) for index, mass in by_head.items() for _ in mass], dtype=np.int64)
-        found = iter(windows_for_budget(gains, curves.windows, costs, frame.window_bytes(target)).tolist())
+        budget = frame.window_bytes(target)
+        if allocation == "share":
+            groups = [group for mass in by_head.values() for group in mass]
+            found = iter(share_for_budget(groups, curves.windows, costs, budget).tolist())
+        else:
+            gains = np.concatenate([mass.sum(axis=1) for mass in by_head.values()])
+            found = iter(windows_for_budget(gains, curves.windows, costs, budget).tolist())
         windows = {index: [next(found) for _ in mass] for index, mass in by_head.items()}
     kept = {
         index: share_inside(
@@ -86,7 +99,8 @@ def plan_from_profile(
         for index, mass in by_head.items()
     }  # fmt: skip
     corpus = profile.provenance.get("corpus_about", profile.provenance.get("corpus", "its corpus"))
-    how = "equal share in every head" if target.keep_mass is not None else "equal gain of the next byte in every head"
+    equal_share = target.keep_mass is not None or allocation == "share"
+    how = "equal share in every head" if equal_share else "equal gain of the next byte in every head"
     return frame.plan(
         windows, kept, target, f"measured profile ({profile.n_prompts} prompts of {profile.protocol.length:,} tokens, "
         f"{corpus}); {how}", "measured",
