@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from ropescope.compress.frame import TYPES, Target
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan
-from ropescope.compress.planning import TYPES, Target, plan_uniform
+from ropescope.compress.planning import plan_uniform
 from ropescope.measure.weights import load
 
 

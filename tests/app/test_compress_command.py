@@ -105,9 +105,31 @@ def test_refusals(profile: Path, folder: Path, arguments: tuple[str, ...], sente
         said(profile, "--model", folder, *arguments)
 
 
+def test_a_model_is_measured_where_there_is_no_profile(tiny_folder_with_tokenizer: Path) -> None:
+    printed = json.loads(
+        said(
+            tiny_folder_with_tokenizer,
+            "--budget",
+            "40%",
+            "--length",
+            128,
+            "--prompts",
+            2,
+            "--cache-type",
+            "f32",
+            "--json",
+        )
+    )
+    assert printed["basis"] == "measured"
+    assert "by the error of layer outputs" in printed["windows_from"]
+    assert 0.39 * printed["bytes_before"] < printed["bytes_after"] <= 0.4 * printed["bytes_before"]
+    with pytest.raises(PlanError, match="beyond the trained context of model"):
+        said(tiny_folder_with_tokenizer, "--budget", "40%", "--length", "8k")
+
+
 def test_refusals_of_models(profile: Path, folder: Path) -> None:
-    with pytest.raises(PlanError, match=r"is no profile: measure one with `ropescope measure .*little --out"):
-        said(folder, "--budget", "30%")
+    with pytest.raises(SourceError, match="no safetensors weights"):
+        said(folder, "--budget", "30%")  # its config is all there is
     with pytest.raises(SourceError, match="made-up"):
         said(profile, "--budget", "30%")  # the profile names a model that is nowhere
     with pytest.raises(PlanError, match="not both"):

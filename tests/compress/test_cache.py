@@ -10,7 +10,8 @@ from planned_models import explicit_masks, logits_in_pieces, ragged_plan, see_al
 from tiny_models import build, tokens
 from transformers import DynamicCache
 
-from ropescope.compress.planning import Target, plan_uniform
+from ropescope.compress.frame import Target
+from ropescope.compress.planning import plan_uniform
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model
 

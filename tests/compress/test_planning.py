@@ -12,8 +12,9 @@ import pytest
 from made_profiles import made_profile
 
 from ropescope.compress.curves import measured_curves, share_inside, windows_of_share
+from ropescope.compress.frame import Target
 from ropescope.compress.plan import KVPlan
-from ropescope.compress.planning import Target, plan_from_gamma, plan_from_profile, plan_uniform
+from ropescope.compress.planning import plan_from_gamma, plan_from_profile, plan_uniform
 from ropescope.errors import DomainError, FormatError, PlanError
 from ropescope.measure.profile import DecayProfile
 from ropescope.models.model import Model

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args
 
-from ropescope.compress.plan import KVPlan, LayerPlan
-from ropescope.compress.plannable import check_same_model, untouched
+from ropescope.compress.frame import DEFAULT_SINKS, Frame, Target
+from ropescope.compress.plan import KVPlan
+from ropescope.compress.plannable import check_same_model
 from ropescope.errors import PlanError
-from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Model
 from ropescope.theory.window import compression_window, window_mass
 
 if TYPE_CHECKING:
+    from ropescope.compress.curves import Array, MassCurves
+    from ropescope.compress.output_error import OutputErrors
     from ropescope.measure.profile import DecayProfile
-
-DEFAULT_SINKS = 4
 
 Allocation = Literal["share", "gain"]
 """How a budget is divided. share: every head keeps the same share of its own attention; gain: the next byte gains as much
 attention in every head, which starves heads that give most of theirs to the sinks. `benchmarks/compress_quality.py`
-measured which costs less quality: share."""
-
-TYPES: Mapping[str, str] = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
-"""Cache types by the type a model computes in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a plan is asked for: a share of the attention mass outside the sinks, or a budget for the whole cache in bytes
-    or as a share of the bytes without a plan. Raises PlanError unless exactly one is given, in its range."""
-
-    keep_mass: float | None = None
-    budget_bytes: int | None = None
-    budget_share: float | None = None
-
-    def __post_init__(self) -> None:
-        if sum(value is not None for value in (self.keep_mass, self.budget_bytes, self.budget_share)) != 1:
-            raise PlanError("Give either a share of the mass to keep (--keep-mass) or a budget (--budget).")
-        if self.keep_mass is not None and not 0 < self.keep_mass < 1:
-            raise PlanError(f"--keep-mass is {self.keep_mass}: it lies between 0 and 1, both excluded.")
-        if self.budget_share is not None and not 0 < self.budget_share <= 1:
-            raise PlanError(f"A budget of {self.budget_share:.0%} cannot be had: give more than 0 % and at most 100 %.")
-        if self.budget_bytes is not None and self.budget_bytes < 1:
-            raise PlanError(f"A budget of {self.budget_bytes} bytes holds nothing: give a positive number.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The one wish, by its name."""
-        values = {name: getattr(self, name) for name in ("keep_mass", "budget_bytes", "budget_share")}
-        return {name: value for name, value in values.items() if value is not None}
+measured which costs less quality: share. Better than both is `plan_from_errors`, which needs the weights."""
 
 
 def plan_from_profile(
@@ -63,10 +34,7 @@ def plan_from_profile(
     budget is divided as `allocation` says. Raises PlanError for a profile of another model, a length
     beyond the profile's, or a budget that does not hold the sinks and one token a head.
     """
-    import numpy as np
-
-    from ropescope.compress.allocation import share_for_budget, windows_for_budget
-    from ropescope.compress.curves import measured_curves, share_inside, windows_of_share
+    from ropescope.compress.curves import measured_curves
 
     if allocation not in get_args(Allocation):
         raise PlanError(f"--allocation is {allocation!r}: it is share or gain.")
@@ -74,37 +42,69 @@ def plan_from_profile(
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
     curves = measured_curves(profile, length, sinks)
-    frame = _Frame.of(model, length, sinks, cache_type)
-    rows = [row for row, index in enumerate(curves.layers) if index in frame.planned]
-    by_head = {curves.layers[row]: curves.of_layer(row) for row in rows}
-    if target.keep_mass is not None:
-        share = target.keep_mass
-        windows = {
-            index: windows_of_share(mass, curves.windows, share).max(axis=1).tolist() for index, mass in by_head.items()
-        }
-    else:
-        costs = np.array([frame.token_bytes(index) for index, mass in by_head.items() for _ in mass], dtype=np.int64)
-        budget = frame.window_bytes(target)
-        if allocation == "share":
-            groups = [group for mass in by_head.values() for group in mass]
-            found = iter(share_for_budget(groups, curves.windows, costs, budget).tolist())
-        else:
-            gains = np.concatenate([mass.sum(axis=1) for mass in by_head.values()])
-            found = iter(windows_for_budget(gains, curves.windows, costs, budget).tolist())
-        windows = {index: [next(found) for _ in mass] for index, mass in by_head.items()}
-    kept = {
-        index: share_inside(
-            mass.reshape(-1, mass.shape[-1]), curves.windows, np.repeat(windows[index], mass.shape[1])
-        ).reshape(mass.shape[:2]).mean(axis=1).tolist()
-        for index, mass in by_head.items()
-    }  # fmt: skip
+    frame = Frame.of(model, length, sinks, cache_type)
+    gains = None
+    if target.keep_mass is None and allocation == "gain":
+        gains = {index: mass.sum(axis=1) for index, mass in _by_layer(curves, frame).items()}
     corpus = profile.provenance.get("corpus_about", profile.provenance.get("corpus", "its corpus"))
-    equal_share = target.keep_mass is not None or allocation == "share"
-    how = "equal share in every head" if equal_share else "equal gain of the next byte in every head"
-    return frame.plan(
-        windows, kept, target, f"measured profile ({profile.n_prompts} prompts of {profile.protocol.length:,} tokens, "
-        f"{corpus}); {how}", "measured",
-    )  # fmt: skip
+    how = "equal share in every head" if gains is None else "equal gain of the next byte in every head"
+    basis = f"measured profile ({profile.n_prompts} prompts of {profile.protocol.length:,} tokens, {corpus})"
+    return _measured_plan(frame, curves, gains, target, f"{basis}; {how}")
+
+
+def plan_from_errors(errors: OutputErrors, model: Model, target: Target, *, cache_type: str | None = None) -> KVPlan:
+    """The plan that spends a budget where the next byte takes most from the squared error of the layers' outputs.
+
+    A share of the mass is kept as `plan_from_profile` keeps it. Raises PlanError for errors of another model, or a budget
+    that does not hold the sinks and one token a head.
+    """
+    frame = Frame.of(model, errors.length, errors.sinks, cache_type)
+    if frame.planned != frozenset(errors.curves.layers):
+        raise PlanError(
+            f"The output errors are those of {errors.model}, not of {model.name}: measure them on this model."
+        )
+    gains = None
+    if target.keep_mass is None:
+        gains = dict(zip(errors.curves.layers, errors.gains(), strict=True))
+    how = "equal share in every head" if gains is None else "equal gain of the next byte, by the error of layer outputs"
+    basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.corpus})"
+    return _measured_plan(frame, errors.curves, gains, target, f"{basis}; {how}")
+
+
+def _by_layer(curves: MassCurves, frame: Frame) -> dict[int, Array]:
+    """Planned layer → [KV heads, query heads of each, knots] mass."""
+    return {index: curves.of_layer(row) for row, index in enumerate(curves.layers) if index in frame.planned}
+
+
+def _measured_plan(
+    frame: Frame, curves: MassCurves, gains: Mapping[int, Array] | None, target: Target, how: str
+) -> KVPlan:
+    """The plan by the gains of each layer [KV heads, knots], or by an equal share of the mass where there are none."""
+    import numpy as np
+
+    from ropescope.compress.allocation import share_for_budget, windows_for_budget
+    from ropescope.compress.curves import share_inside, windows_of_share
+
+    masses = _by_layer(curves, frame)
+    groups = [group for mass in masses.values() for group in mass]
+    costs = np.array([frame.token_bytes(index) for index, mass in masses.items() for _ in mass], dtype=np.int64)
+    if target.keep_mass is not None:
+        chosen = np.array([windows_of_share(group, curves.windows, target.keep_mass).max() for group in groups])
+    elif gains is None:
+        chosen = share_for_budget(groups, curves.windows, costs, frame.window_bytes(target))
+    else:
+        every = np.concatenate([gains[index] for index in masses])
+        chosen = windows_for_budget(every, curves.windows, costs, frame.window_bytes(target))
+    found = iter(zip(chosen.tolist(), groups, strict=True))
+    windows: dict[int, list[int]] = {}
+    kept: dict[int, list[float]] = {}
+    for index, mass in masses.items():
+        of_layer = [next(found) for _ in mass]
+        windows[index] = [window for window, _ in of_layer]
+        kept[index] = [
+            float(share_inside(group, curves.windows, [window] * len(group)).mean()) for window, group in of_layer
+        ]
+    return frame.plan(windows, kept, target, how, "measured")
 
 
 def plan_from_gamma(
@@ -117,7 +117,7 @@ def plan_from_gamma(
     `ropescope formulas compression_window`). Raises PlanError as `plan_from_profile` does, DomainError for a γ outside
     the formula's range.
     """
-    frame = _Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type)
     if target.keep_mass is not None:
         window = min(compression_window(gamma, length, target.keep_mass), length - sinks)
     else:
@@ -132,100 +132,7 @@ def plan_uniform(
     model: Model, target: Target, *, length: int, sinks: int = DEFAULT_SINKS, cache_type: str | None = None
 ) -> KVPlan:
     """One window for all heads that spends a budget (StreamingLLM): the null of every other plan. Raises PlanError."""
-    frame = _Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type)
     if target.keep_mass is not None:
         raise PlanError("A uniform window is made for a budget: what share it keeps, only a profile or a γ can tell.")
     return frame.even(frame.even_window(target), None, target, "one window for all heads", "assumed")
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What all plans of a model for one length share: which layers are planned, and what a token costs in each."""
-
-    model: Model
-    length: int
-    sinks: int
-    cache_type: str
-    reasons: Mapping[int, str]
-
-    @classmethod
-    def of(cls, model: Model, length: int, sinks: int, cache_type: str | None) -> _Frame:
-        if length <= sinks:
-            raise PlanError(f"{sinks} sinks leave nothing of {length:,} tokens to plan: plan for a longer sequence.")
-        reasons = untouched(model)
-        if all(reasons.values()):
-            why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
-            raise PlanError(f"No layer of {model.name} has a cache that can be planned: {why}.")
-        return cls(model, length, sinks, cache_type or TYPES.get(model.dtype, "bf16"), reasons)
-
-    @property
-    def planned(self) -> frozenset[int]:
-        return frozenset(index for index, reason in self.reasons.items() if not reason)
-
-    def token_bytes(self, index: int) -> int:
-        """The bytes that one token costs in one KV head of a layer."""
-        layer = self.model.layers[index]
-        return cache_bytes((layer.cache,), 1, key_type=self.cache_type) // layer.n_kv_heads
-
-    def window_bytes(self, target: Target) -> int:
-        """What a budget leaves for windows, once the other layers and the sinks are paid for."""
-        whole = self.model.cache_bytes(self.length, key_type=self.cache_type)
-        budget = target.budget_bytes if target.budget_bytes is not None else int((target.budget_share or 0) * whole)
-        fixed = cache_bytes(
-            (layer.cache for layer in self.model.layers if layer.index not in self.planned), self.length,
-            key_type=self.cache_type,
-        )  # fmt: skip
-        heads = {index: self.model.layers[index].n_kv_heads for index in self.planned}
-        a_token = sum(self.token_bytes(index) * n for index, n in heads.items())
-        least = fixed + (self.sinks + 1) * a_token
-        if budget < least:
-            others = f" and {fixed:,} bytes in layers that stay as they are" if fixed else ""
-            raise PlanError(
-                f"A budget of {budget:,} bytes is below the least that a plan can hold, {least:,} bytes: {self.sinks} "
-                f"sinks and one token in each of {sum(heads.values())} KV heads{others}. Give more bytes, or fewer sinks."
-            )
-        return budget - fixed - self.sinks * a_token
-
-    def even_window(self, target: Target) -> int:
-        """The window that a budget allows if all heads have the same."""
-        a_token = sum(self.token_bytes(index) * self.model.layers[index].n_kv_heads for index in self.planned)
-        return min(self.window_bytes(target) // a_token, self.length - self.sinks)
-
-    def even(self, window: int, share: float | None, target: Target, how: str, basis: str) -> KVPlan:
-        heads = {index: self.model.layers[index].n_kv_heads for index in self.planned}
-        windows = {index: [window] * n for index, n in heads.items()}
-        kept = {} if share is None else {index: [share] * n for index, n in heads.items()}
-        return self.plan(windows, kept, target, how, basis)
-
-    def plan(
-        self,
-        windows: Mapping[int, Sequence[int]],
-        kept: Mapping[int, Sequence[float]],
-        target: Target,
-        how: str,
-        basis: str,
-    ) -> KVPlan:
-        layers = tuple(
-            LayerPlan(
-                index=layer.index,
-                kind=layer.kind,
-                n_kv_heads=layer.n_kv_heads,
-                cache=layer.cache,
-                windows=tuple(windows.get(layer.index, ())),
-                kept_mass=tuple(kept.get(layer.index, ())),
-                untouched=self.reasons[layer.index],
-            )
-            for layer in self.model.layers
-        )
-        return KVPlan(
-            model=self.model.name,
-            model_type=self.model.model_type,
-            length=self.length,
-            sinks=self.sinks,
-            layers=layers,
-            windows_from=how,
-            basis=basis,
-            target=target.to_dict(),
-            key_type=self.cache_type,
-            value_type=self.cache_type,
-        )
