@@ -106,8 +106,15 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
 
 
 def _next_steps(plan: KVPlan, kept_in: str | None) -> tuple[str, ...]:
+    steps = []
     if kept_in is None:
-        return ("Keep the plan with --out plan.json, and use it with KVPlan.load('plan.json').cache(model).",)
-    return (
-        f"model.generate(**inputs, past_key_values=KVPlan.load({kept_in!r}).cache(model)) holds what the plan says.",
-    )
+        steps.append("Keep the plan with --out plan.json, and use it with KVPlan.load('plan.json').cache(model).")
+    else:
+        steps.append(
+            f"model.generate(**inputs, past_key_values=KVPlan.load({kept_in!r}).cache(model)) holds what the plan says."
+        )
+    if "weights" not in plan.windows_from:
+        steps.append(
+            "Below 30 % of the cache, plan from the weights (ropescope compress plan SOURCE): scored at 15 %, that cost least."
+        )
+    return tuple(steps)
