@@ -25,6 +25,10 @@ class MeasurementError(RopescopeError):
     """A measurement cannot start, or cannot go on; what was finished is kept."""
 
 
+class PlanError(RopescopeError, ValueError):
+    """A cache plan cannot be made, or does not fit the model or the sequence it is used on."""
+
+
 class FormatError(RopescopeError, ValueError):
     """A file is not what its name or header promises."""
 

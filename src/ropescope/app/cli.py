@@ -10,6 +10,7 @@ import typer
 
 from ropescope import __version__
 from ropescope.app.atlas_command import atlas
+from ropescope.app.compress_command import compress
 from ropescope.app.evidence_commands import claims, panel
 from ropescope.app.experiment_command import experiment
 from ropescope.app.measure_commands import measure, show_profile
@@ -56,6 +57,8 @@ app.command("launch")(launch)
 app.command("measure")(measure)
 app.command("show-profile")(show_profile)
 app.command("predict")(predict)
+# What to do about it.
+app.add_typer(compress, name="compress")
 # The theory.
 app.command("formulas")(formulas)
 app.command("compute")(compute)

@@ -14,6 +14,7 @@ from ropescope.evidence.experiments.experiment import Expectation, Range, Settin
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.measure.estimates import Estimate
+from ropescope.models import Context
 from ropescope.models.config.reading import from_config
 
 SMOLLM2 = from_config(
@@ -162,7 +163,7 @@ def test_settings_without_an_answer_are_refused(changes: dict[str, object], sent
 def test_own_lengths_stay_within_the_trained_context() -> None:
     experiment = find("offset-sweep")
     assert Setting().for_experiment(experiment, SMOLLM2).length == 2560
-    short = dataclasses.replace(SMOLLM2, context_length=2048)
+    short = dataclasses.replace(SMOLLM2, context=Context(2048, "max_position_embeddings"))
     assert Setting().for_experiment(experiment, short).length == 2048
     # A length that was asked for is not changed in silence.
     assert Setting(length=4096).for_experiment(experiment, short).length == 4096

@@ -1,0 +1,231 @@
+"""`ropescope compress plan`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json, Revision
+from ropescope.errors import MissingExtraError, PlanError
+
+if TYPE_CHECKING:
+    from ropescope.compress.frame import Target
+    from ropescope.compress.plan import KVPlan
+
+compress = typer.Typer(
+    name="compress", help="Plan a smaller KV cache from what a model's heads attend to.", no_args_is_help=True
+)
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+@compress.callback()
+def _compress() -> None:
+    """Plan a smaller KV cache from what a model's heads attend to."""
+
+
+@compress.command("plan")
+def plan(
+    given: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE|SOURCE",
+            help="A profile that `ropescope measure --out` has kept, or a model, whose weights are then measured.",
+        ),
+    ],
+    keep_mass: Annotated[
+        float | None, typer.Option(metavar="F", help="Keep this share of every head's attention outside the sinks.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="B", help="Bytes for the whole cache of a sequence: 30%, 512MiB, 2GB.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="The model of the profile; default: the one it names.")
+    ] = None,
+    length: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Tokens of a sequence, as 8192 or 8k; default: those of the profile."),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option(help="Take one window for all heads from the closed form D_f(γ, N) with this exponent."),
+    ] = None,
+    allocation: Annotated[
+        str, typer.Option(help="How a budget is divided: share (of each head's attention) or gain (of the next byte).")
+    ] = "share",
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="One window for all heads: what every plan must beat.")
+    ] = False,
+    sinks: Annotated[
+        int | None, typer.Option(help="First tokens kept in every head; default: those of the profile, else 4.")
+    ] = None,
+    cache_type: Annotated[
+        str | None, typer.Option(help="Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.")
+    ] = None,
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts to measure on, where weights are measured.")] = 4,
+    text: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Your own text to measure on; may repeat.")
+    ] = None,
+    revision: Revision = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON).")] = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes."""
+    from ropescope.app.show import show_report
+    from ropescope.compress.report import plan_report
+    from ropescope.report.figure import check_suffix
+
+    for path in figure or ():
+        check_suffix(path)
+    wish = _Wish(
+        given=given,
+        target=_target(keep_mass, budget),
+        model=model,
+        length=_tokens(length),
+        allocation=allocation,
+        sinks=sinks,
+        cache_type=cache_type,
+        revision=revision,
+        texts=tuple(text or ()),
+        prompts=prompts,
+    )
+    made = _plan(wish, gamma, uniform)
+    report = plan_report(made, None if out is None else str(made.save(out)))
+    show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """The options as they were given, for the three ways to a plan."""
+
+    given: str
+    target: Target
+    model: str | None
+    length: int | None
+    allocation: str
+    sinks: int | None
+    cache_type: str | None
+    revision: str | None
+    texts: tuple[Path, ...]
+    prompts: int
+
+
+def _plan(wish: _Wish, gamma: float | None, uniform: bool) -> KVPlan:
+    if gamma is not None and uniform:
+        raise PlanError("Give --gamma or --uniform, not both.")
+    path = Path(wish.given)
+    if gamma is None and not uniform and path.is_file() and path.suffix.lower() != ".gguf":
+        return _from_profile(wish, path)
+    if wish.model is not None:
+        raise PlanError("--model goes with a profile: otherwise give the model in its place.")
+    if gamma is None and not uniform:
+        return _from_weights(wish)
+    return _from_facts(wish, gamma)
+
+
+def _from_profile(wish: _Wish, path: Path) -> KVPlan:
+    from ropescope.compress.planning import plan_from_profile
+    from ropescope.models.opening import open as open_model
+
+    with _needs_extra():
+        from ropescope.measure.profile import DecayProfile
+    profile = DecayProfile.load(path)
+    facts = open_model(wish.model or str(profile.provenance.get("model", "")), revision=wish.revision)
+    if wish.sinks is not None and wish.sinks != profile.protocol.sinks:
+        raise PlanError(
+            f"The profile left {profile.protocol.sinks} sinks out of its distances: leave out --sinks, or measure with "
+            f"--sinks {wish.sinks}."
+        )
+    return plan_from_profile(
+        profile,
+        facts,
+        wish.target,
+        length=wish.length,
+        allocation=wish.allocation,  # type: ignore[arg-type]  # checked there, in a sentence that names the choices
+        cache_type=wish.cache_type,
+    )
+
+
+def _from_weights(wish: _Wish) -> KVPlan:
+    """Measure what cutting each head costs its layer's output, and plan by that."""
+    from ropescope.compress.frame import DEFAULT_SINKS
+    from ropescope.compress.planning import plan_from_errors
+    from ropescope.models.opening import open as open_model
+
+    facts = open_model(wish.given, revision=wish.revision)
+    context = facts.context_length
+    length = wish.length or min(2048, context or 2048)
+    if context is not None and length > context:
+        raise PlanError(
+            f"{length:,} tokens is beyond the trained context of {facts.name} ({context:,}): plan for fewer."
+        )
+    with _needs_extra():
+        from ropescope.compress.output_error import PROTOCOL, measure_output_errors
+        from ropescope.measure.instrument import Request, make_corpus
+        from ropescope.measure.weights import load
+    protocol = replace(PROTOCOL, length=length, sinks=DEFAULT_SINKS if wish.sinks is None else wish.sinks)
+    weights = load(wish.given, revision=wish.revision)
+    corpus = make_corpus(Request(wish.given, texts=wish.texts), weights)
+    errors = measure_output_errors(weights, corpus, protocol=protocol, prompts=wish.prompts)
+    return plan_from_errors(errors, weights.model, wish.target, cache_type=wish.cache_type)
+
+
+def _from_facts(wish: _Wish, gamma: float | None) -> KVPlan:
+    from ropescope.compress.frame import DEFAULT_SINKS
+    from ropescope.compress.planning import plan_from_gamma, plan_uniform
+    from ropescope.models.opening import open as open_model
+
+    facts = open_model(wish.given, revision=wish.revision)
+    tokens = wish.length or facts.context_length
+    if tokens is None:
+        raise PlanError(f"{facts.name} states no context length: give --length.")
+    options: dict[str, Any] = {
+        "length": tokens, "sinks": DEFAULT_SINKS if wish.sinks is None else wish.sinks, "cache_type": wish.cache_type
+    }  # fmt: skip
+    if gamma is not None:
+        return plan_from_gamma(gamma, facts, wish.target, **options)
+    return plan_uniform(facts, wish.target, **options)
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"Planning from a profile or from weights needs {error.name}, which is not installed: "
+            "pip install 'ropescope[measure]'."
+        ) from error
+
+
+def _target(keep_mass: float | None, budget: str | None) -> Target:
+    from ropescope.compress.frame import Target
+
+    if budget is None:
+        return Target(keep_mass=keep_mass)
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%|[kmg]?i?b|)\s*", budget.lower())
+    if match is None or (match[2] not in _UNITS and match[2] != "%"):
+        raise PlanError(f"--budget {budget!r} is no budget: write 30%, 500000000, 512MiB or 2GB.")
+    number = float(match[1])
+    if match[2] == "%":
+        return Target(keep_mass=keep_mass, budget_share=number / 100)
+    return Target(keep_mass=keep_mass, budget_bytes=int(number * _UNITS[match[2]]))
+
+
+def _tokens(length: str | None) -> int | None:
+    if length is None:
+        return None
+    from ropescope.checks.compute import read_number
+
+    tokens = read_number("length", length)
+    if not isinstance(tokens, int) or tokens < 1:
+        raise PlanError(f"--length {length} is no number of tokens: give a whole number of at least 1.")
+    return tokens

@@ -1,0 +1,113 @@
+"""The attention function and the mask that transformers calls while a planned cache is in use.
+
+Layers that the plan changes are attended to from what the cache holds; every other layer, and a first pass that is
+`full`, goes to the implementation the model was loaded with (eager, sdpa, flash_attention_2, …), with the mask of that
+implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from ropescope.compress.attend import Scoring
+from ropescope.errors import PlanError
+
+if TYPE_CHECKING:
+    from ropescope.compress.cache import PlannedCache
+
+IMPLEMENTATION = "ropescope_planned"
+"""The name under which both are registered with transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The planned cache of the forward pass that is running, and the attention that the model had before."""
+
+    cache: PlannedCache
+    implementation: str
+
+
+in_use: ContextVar[InUse | None] = ContextVar("ropescope_planned_cache", default=None)
+
+
+class DeferredMask:
+    """A mask that is made only if a layer needs it, as the model's own implementation would make it."""
+
+    def __init__(self, implementation: str, arguments: dict[str, Any]) -> None:
+        self.implementation, self.arguments = implementation, arguments
+        self._made: tuple[Any] | None = None
+
+    def make(self) -> Any:
+        """The mask: a tensor, None where the kernel needs none, or what else the implementation uses."""
+        if self._made is None:
+            make: Callable[..., Any] = ALL_MASK_ATTENTION_FUNCTIONS[self.implementation]
+            self._made = (make(**self.arguments),)
+        return self._made[0]
+
+
+def _deferred_mask(**arguments: Any) -> DeferredMask:
+    running = in_use.get()
+    assert running is not None
+    return DeferredMask(running.implementation, arguments)
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Any,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""
+    running = in_use.get()
+    assert running is not None
+    layer = running.cache.layer_of(module)
+    if layer is not None and not layer.waits_for(key):
+        raise PlanError(
+            f"{type(module).__name__} changes its keys between the cache and the attention, which a planned cache does "
+            "not follow: this model cannot be planned."
+        )
+    if layer is None or (layer.seen == 0 and running.cache.first_pass == "full"):
+        if isinstance(attention_mask, DeferredMask):
+            attention_mask = attention_mask.make()
+        own = _own_attention(module, running.implementation)
+        output, weights = own(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
+        if layer is not None:
+            layer.write_waiting()
+        return output, weights
+    if kwargs.get("position_bias") is not None:
+        raise PlanError(f"{type(module).__name__} adds a position bias, which a planned cache does not carry out.")
+    sinks = kwargs.get("s_aux")
+    scoring = Scoring(
+        scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
+        softcap=kwargs.get("softcap"),
+        sinks=None if sinks is None else sinks.reshape(-1),
+    )
+    return layer.attend(query, scoring).transpose(1, 2).contiguous(), None
+
+
+def _own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
+    """The function that the model would have called: eager code lies in the module's own file."""
+    import sys
+
+    eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", sdpa_attention_forward)
+    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, eager)
+    return found
+
+
+def register() -> None:
+    """Make both known to transformers; doing so again changes nothing."""
+    AttentionInterface.register(IMPLEMENTATION, _attention)
+    AttentionMaskInterface.register(IMPLEMENTATION, _deferred_mask)

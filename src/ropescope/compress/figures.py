@@ -1,0 +1,50 @@
+"""The picture of a plan: the window of every KV head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.compress.plan import KVPlan
+from ropescope.report.report import Figure
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+
+
+def window_map(plan: KVPlan) -> Figure:
+    """Layers across, KV heads down, the window in colour; layers that the plan leaves as they are stay grey."""
+    rows: list[dict[str, Any]] = []
+    for layer in plan.layers:
+        for head in range(max(1, layer.n_kv_heads)):
+            window = layer.windows[head] if layer.planned else None
+            mass = layer.kept_mass[head] if layer.kept_mass else None
+            rows.append({"layer": layer.index, "KV head": head, "window": window, "attention kept": mass})
+    axis = {"labelAngle": 0, "labelOverlap": True, "grid": False, "ticks": False, "domain": False}
+    spec = {
+        "$schema": _SCHEMA,
+        "data": {"values": rows},
+        "width": {"step": 18 if len(plan.layers) <= 48 else 11},
+        "height": {"step": 18},
+        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 0.6},
+        "encoding": {
+            "x": {"field": "layer", "type": "ordinal", "title": "layer", "axis": axis},
+            "y": {"field": "KV head", "type": "ordinal", "title": "KV head", "axis": axis},
+            "color": {
+                "condition": {
+                    "test": "isValid(datum['window'])",
+                    "field": "window",
+                    "type": "quantitative",
+                    "scale": {"scheme": "blues", "domain": [0, plan.length]},
+                    "legend": {"title": "window (tokens)", "orient": "bottom", "gradientLength": 240, "format": ",d"},
+                },
+                "value": "#d9d4c7",
+            },
+            "tooltip": [{"field": name} for name in ("layer", "KV head", "window", "attention kept")],
+        },
+    }
+    grey = "" if len(plan.planned_layers) == len(plan.layers) else " Sand-coloured layers stay as the model has them."
+    return Figure(
+        name="windows",
+        title=f"What every KV head of {plan.model} keeps of {plan.length:,} tokens",
+        spec=spec,
+        caption=f"Dark heads keep nearly everything, pale ones their latest tokens and {plan.sinks} sinks.{grey}",
+    )

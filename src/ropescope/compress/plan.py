@@ -1,0 +1,187 @@
+"""KVPlan: which tokens each layer and KV head keeps of a sequence, and the bytes that takes. Plain data, saved as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ropescope.errors import FormatError, PlanError
+from ropescope.models.cache import LayerCache, cache_bytes
+from ropescope.models.model import plain_data
+from ropescope.report.files import write_whole
+
+if TYPE_CHECKING:
+    from ropescope.compress.cache import PlannedCache
+
+SCHEMA = "ropescope.kvplan/1"
+
+FirstPass = Literal["full", "windowed"]
+"""What the queries of the first forward pass see. full: every earlier token, and the cache is cut afterwards, as
+compression methods do; windowed: no more than later queries will."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """One layer. `windows` has the tokens that each KV head keeps behind the sinks, the newest included; it is empty in a
+    layer that stays as the model has it, and `untouched` says why. `kept_mass` is the share of the attention outside the
+    sinks that is expected inside each window, averaged over the query heads of the KV head (empty if not known).
+    `cache` is what the layer keeps of a sequence without a plan."""
+
+    index: int
+    kind: str
+    n_kv_heads: int
+    cache: LayerCache
+    windows: tuple[int, ...] = ()
+    kept_mass: tuple[float, ...] = ()
+    untouched: str = ""
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plan changes what this layer keeps."""
+        return bool(self.windows)
+
+    def caches(self, sinks: int) -> tuple[LayerCache, ...]:
+        """What the layer keeps under the plan: one LayerCache for each planned KV head, or the model's own."""
+        if not self.windows:
+            return (self.cache,)
+        key, value = self.cache.key_elements // self.n_kv_heads, self.cache.value_elements // self.n_kv_heads
+        return tuple(LayerCache(key, value, tokens_held=sinks + window) for window in self.windows)
+
+
+@dataclass(frozen=True)
+class KVPlan:
+    """What a model's cache keeps of a sequence of up to `length` tokens: in every planned KV head the first `sinks`
+    tokens and the most recent `window`.
+
+    `windows_from` says in words where the windows come from, `basis` what that rests on (measured, formula or assumed),
+    and `target` what was asked for (`{"keep_mass": 0.9}`). `key_type` and `value_type` are those of the bytes.
+    """
+
+    model: str
+    model_type: str
+    length: int
+    sinks: int
+    layers: tuple[LayerPlan, ...]
+    windows_from: str
+    basis: str
+    target: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    key_type: str = "bf16"
+    value_type: str = "bf16"
+    schema: str = SCHEMA
+
+    def __post_init__(self) -> None:
+        """Raises PlanError for windows that no sequence of `length` tokens can have, or if no layer is planned."""
+        if self.length < 1 or self.sinks < 0 or self.sinks >= self.length:
+            raise PlanError(f"{self.sinks} sinks do not fit a sequence of {self.length:,} tokens: give fewer sinks.")
+        for layer in self.layers:
+            if layer.windows and len(layer.windows) != layer.n_kv_heads:
+                raise PlanError(
+                    f"Layer {layer.index} has {layer.n_kv_heads} KV heads and {len(layer.windows)} windows."
+                )
+            for window in layer.windows:
+                if not 1 <= window <= self.length - self.sinks:
+                    raise PlanError(
+                        f"Layer {layer.index} has a window of {window:,} tokens: it lies between 1 and "
+                        f"{self.length - self.sinks:,}, the planned length less the sinks."
+                    )
+        if not any(layer.planned for layer in self.layers):
+            why = sorted({layer.untouched for layer in self.layers if layer.untouched})
+            raise PlanError(f"{self.model} has no layer whose cache can be planned ({'; '.join(why) or 'no layers'}).")
+
+    @property
+    def planned_layers(self) -> tuple[LayerPlan, ...]:
+        """The layers that the plan changes, in order."""
+        return tuple(layer for layer in self.layers if layer.planned)
+
+    @cached_property
+    def bytes_before(self) -> int:
+        """The bytes of cache for one sequence of `length` tokens without the plan."""
+        return self._bytes(tuple(layer.cache for layer in self.layers), self.length)
+
+    @cached_property
+    def bytes_after(self) -> int:
+        """The same with the plan."""
+        return self.bytes_at(self.length)
+
+    def bytes_at(self, tokens: int) -> int:
+        """The bytes of cache with the plan once `tokens` tokens have been seen."""
+        return self._bytes(tuple(cache for layer in self.layers for cache in layer.caches(self.sinks)), tokens)
+
+    def _bytes(self, caches: tuple[LayerCache, ...], tokens: int) -> int:
+        return cache_bytes(caches, tokens, key_type=self.key_type, value_type=self.value_type)
+
+    @property
+    def kept_mass(self) -> float | None:
+        """The expected share of the attention outside the sinks, averaged over the planned KV heads; None if unknown."""
+        shares = [share for layer in self.planned_layers for share in layer.kept_mass]
+        return sum(shares) / len(shares) if shares else None
+
+    def cache(self, model: Any, *, first_pass: FirstPass = "full") -> PlannedCache:
+        """An empty cache for `model` that holds what the plan says: `model.generate(..., past_key_values=cache)`.
+
+        Raises PlanError if the plan is not one for this model.
+        """
+        from ropescope.compress.cache import PlannedCache
+
+        return PlannedCache(self, model, first_pass=first_pass)
+
+    @contextmanager
+    def applied(self, model: Any, *, first_pass: FirstPass = "full") -> Iterator[Any]:
+        """Within the context, `model` fills a planned cache wherever it would have filled an empty one of its own.
+
+        Raises PlanError if the plan is not one for this model.
+        """
+        from ropescope.compress.attachment import replacing_caches
+
+        self.cache(model, first_pass=first_pass)  # what does not fit is said now, and not in the midst of a run
+        with replacing_caches(model, lambda: self.cache(model, first_pass=first_pass)):
+            yield model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, with the bytes and the mass that follow from it; `from_dict` reads it back equal."""
+        plain = {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
+        found = {"bytes_before": self.bytes_before, "bytes_after": self.bytes_after, "kept_mass": self.kept_mass}
+        return plain | found
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> KVPlan:
+        """The plan that `to_dict` wrote. Raises FormatError for another schema or a missing or foreign field."""
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise FormatError(f"Not a cache plan: its schema is {found!r}, and {SCHEMA!r} was expected.")
+        try:
+            given = {name: value for name, value in data.items() if name not in _DERIVED}
+            plan = cls(**{**given, "layers": tuple(_layer(entry) for entry in data["layers"])})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"The plan does not fit {SCHEMA} ({error}): make it again.") from error
+        except PlanError as error:
+            raise FormatError(f"The plan is damaged: {error}") from error
+        if data.get("bytes_after", plan.bytes_after) != plan.bytes_after:
+            raise FormatError("The plan is damaged: its bytes do not follow from its windows; make it again.")
+        return plan
+
+    def save(self, path: Path) -> Path:
+        """Write the plan as JSON; returns the path. Raises ReportError if it cannot be written."""
+        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> KVPlan:
+        """Read what `save` wrote. Raises FormatError for any other file."""
+        try:
+            data = json.loads(Path(path).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{path} is no cache plan: write one with `ropescope compress plan … --out`.") from error
+        return cls.from_dict(data)
+
+
+_DERIVED = frozenset({"bytes_before", "bytes_after", "kept_mass"})
+
+
+def _layer(entry: Mapping[str, Any]) -> LayerPlan:
+    lists = {name: tuple(entry[name]) for name in ("windows", "kept_mass")}
+    return LayerPlan(**{**entry, **lists, "cache": LayerCache(**entry["cache"])})

@@ -1,0 +1,138 @@
+"""`ropescope compress plan`: the answer, the files, and every refusal in one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_profiles import made_profile
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.compress.plan import KVPlan
+from ropescope.errors import PlanError, SourceError
+
+CONFIG = {
+    "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "vocab_size": 100,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 4096,
+    "torch_dtype": "bfloat16",
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model's folder with its config alone: planning reads no weights."""
+    place = tmp_path / "little"
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(CONFIG))
+    return place
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A kept profile of the same shape."""
+    made = made_profile(heads=(4, 4, 4))
+    made = replace(made, layers=tuple(replace(layer, n_kv_heads=2) for layer in made.layers))
+    path = tmp_path / "profile.parquet"
+    made.save(path)
+    return path
+
+
+def said(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["compress", "plan", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_answer_is_in_the_first_line(profile: Path, folder: Path) -> None:
+    lines = " ".join(said(profile, "--model", folder, "--budget", "25%").split())
+    assert lines.startswith("little can hold 1,024 tokens in 96 KiB of cache instead of 384 KiB (75% less), with ")
+    assert "measured profile (8 prompts of 1,024 tokens, random); equal share in every head" in lines
+
+
+def test_the_plan_is_kept_and_printed(profile: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    printed = json.loads(said(profile, "--model", folder, "--keep-mass", 0.8, "--out", out, "--json"))
+    assert KVPlan.from_dict(printed) == KVPlan.load(out)
+    assert printed["target"] == {"keep_mass": 0.8}
+    assert 0.8 <= printed["kept_mass"] < 0.85
+
+
+@pytest.mark.parametrize(("budget", "held"), [("98304", 98304), ("96KiB", 98304), ("0.1 MB", 100_000), ("25 %", 98304)])
+def test_budgets_as_people_write_them(profile: Path, folder: Path, budget: str, held: int) -> None:
+    printed = json.loads(said(profile, "--model", folder, "--budget", budget, "--json"))
+    assert held - 6 * 64 < printed["bytes_after"] <= held
+
+
+def test_the_closed_form_and_the_null_need_no_profile(folder: Path) -> None:
+    closed = json.loads(said(folder, "--gamma", 0.75, "--keep-mass", 0.9, "--length", 2000, "--json"))
+    assert {window for layer in closed["layers"] for window in layer["windows"]} == {1389}
+    even = json.loads(said(folder, "--uniform", "--budget", "25%", "--json"))
+    assert even["length"] == 4096  # the context that the config states
+    assert {window for layer in even["layers"] for window in layer["windows"]} == {1020}
+
+
+def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Path) -> None:
+    said(profile, "--model", folder, "--budget", "25%", "--figure", tmp_path / "plan.json")
+    drawn = json.loads((tmp_path / "plan.json").read_text())
+    printed = json.loads(said(profile, "--model", folder, "--budget", "25%", "--json"))
+    shown = {(row["layer"], row["KV head"]): row["window"] for row in drawn["data"]["values"]}
+    windows = {(layer["index"], head): w for layer in printed["layers"] for head, w in enumerate(layer["windows"])}
+    assert shown == windows
+    assert len(shown) == 6
+    said(profile, "--model", folder, "--budget", "25%", "--figure", tmp_path / "plan.svg")
+    assert "KV head" in (tmp_path / "plan.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Give either a share"),
+        (("--keep-mass", "1.5"), "--keep-mass is 1.5: it lies between 0 and 1"),
+        (("--budget", "lots"), "'lots' is no budget: write 30%"),
+        (("--budget", "130%"), "A budget of 130%"),
+        (("--budget", "1KiB"), "below the least that a plan can hold, 1,920 bytes"),
+        (("--budget", "30%", "--length", "8k"), "measured at 1,024 tokens and does not tell"),
+        (("--budget", "30%", "--length", "2.5"), "no number of tokens"),
+        (("--budget", "30%", "--allocation", "best"), "'best': it is share or gain"),
+        (("--budget", "30%", "--sinks", "8"), "left 4 sinks out of its distances"),
+    ],
+)
+def test_refusals(profile: Path, folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(PlanError, match=sentence):
+        said(profile, "--model", folder, *arguments)
+
+
+def test_a_model_is_measured_where_there_is_no_profile(tiny_folder_with_tokenizer: Path) -> None:
+    printed = json.loads(
+        said(
+            tiny_folder_with_tokenizer,
+            "--budget",
+            "40%",
+            "--length",
+            128,
+            "--prompts",
+            2,
+            "--cache-type",
+            "f32",
+            "--json",
+        )
+    )
+    assert printed["basis"] == "measured"
+    assert "by the error of layer outputs" in printed["windows_from"]
+    assert 0.39 * printed["bytes_before"] < printed["bytes_after"] <= 0.4 * printed["bytes_before"]
+    with pytest.raises(PlanError, match="beyond the trained context of model"):
+        said(tiny_folder_with_tokenizer, "--budget", "40%", "--length", "8k")
+
+
+def test_refusals_of_models(profile: Path, folder: Path) -> None:
+    with pytest.raises(SourceError, match="no safetensors weights"):
+        said(folder, "--budget", "30%")  # its config is all there is
+    with pytest.raises(SourceError, match="made-up"):
+        said(profile, "--budget", "30%")  # the profile names a model that is nowhere
+    with pytest.raises(PlanError, match="not both"):
+        said(folder, "--budget", "30%", "--gamma", "1", "--uniform")
+    with pytest.raises(PlanError, match="--model goes with a profile"):
+        said(folder, "--budget", "30%", "--uniform", "--model", folder)
