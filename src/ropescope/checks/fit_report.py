@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
@@ -196,8 +197,8 @@ def _next_steps(found: Fit) -> tuple[str, ...]:
     serving = found.serving
     engine = serving.engine.name
     return (
-        f"ropescope speed {serving.model.source.name} --gpu …: tokens a second at most, and what they cost",
-        f"ropescope launch {serving.model.source.name} --engine {engine} …: the command for this",
+        f"ropescope speed {shlex.quote(serving.model.source.spelled)} --gpu …: tokens a second at most, and what they cost",
+        f"ropescope launch {shlex.quote(serving.model.source.spelled)} --engine {engine} …: the command for this",
     )
 
 

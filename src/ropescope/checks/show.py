@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
 from ropescope.checks.layer_map import layer_map, memory_by_length
@@ -194,7 +195,7 @@ _DEFAULT = re.compile(r"not in the file; transformers (?P<version>\S+) takes (?P
 
 
 def _next_steps(model: Model) -> tuple[str, ...]:
-    name = model.source.repo_id or (str(model.source.path) if model.source.path is not None else model.name)
+    name = shlex.quote(model.source.spelled)
     steps = [f"ropescope fit {name} --gpu 24GB: whether it fits, and what it costs in context"]
     if model.attention_layers:
         steps.append(f"ropescope measure {name}: how far its attention really reaches")

@@ -42,6 +42,15 @@ class Source:
     notes: tuple[str, ...] = ()
     schema: str = SCHEMA
 
+    @property
+    def spelled(self) -> str:
+        """How a user names this source again: its path, its Hub id (with the file in it), or its name."""
+        if self.repo_id is not None:
+            return f"{self.repo_id}/{self.file}" if self.file is not None else self.repo_id
+        if self.path is not None and self.name not in ALIASES:
+            return str(self.path)
+        return self.name
+
     def sha256(self) -> str | None:
         """The SHA-256 of a source that is a single file, in hex; None for the other kinds. Reads the whole file."""
         return sha256_file(self.path) if self.kind == "gguf" and self.path is not None else None
