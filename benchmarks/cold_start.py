@@ -9,6 +9,7 @@ import argparse
 import json
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,11 +44,15 @@ def main() -> None:
     program = shutil.which("ropescope", path=str(Path(sys.executable).parent)) or "ropescope"
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(CONFIG))
+        # One small tensor: with a header to read, nothing has to be counted from the config.
+        header = json.dumps({"model.embed_tokens.weight": {"dtype": "BF16", "shape": [8, 8], "data_offsets": [0, 128]}})
+        (Path(folder) / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(128))
         lines = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "ropescope --version": [program, "--version"],
             "ropescope --help": [program, "--help"],
             "ropescope predict FOLDER": [program, "predict", folder],
+            "ropescope show FOLDER": [program, "show", folder],
             "ropescope predict FOLDER --json": [program, "predict", folder, "--json"],
         }
         empty = None
