@@ -1,0 +1,46 @@
+"""The page of evidence stays true: its verdicts are those of the ledger, its commands parse, its pictures exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+
+pytest.importorskip("statsmodels")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "evidence.md").read_text()
+
+
+def expanded(cell: str) -> set[str]:
+    """The ids of a cell of the table, with `C17–C23` written out."""
+    ids: set[str] = set()
+    for part in cell.split(", "):
+        first, _, last = part.partition("–")
+        if last:
+            letter = first[0]
+            ids |= {f"{letter}{number}" for number in range(int(first[1:]), int(last[1:]) + 1)}
+        else:
+            ids.add(first)
+    return ids
+
+
+def test_the_verdicts_are_those_of_the_ledger() -> None:
+    from ropescope.evidence import Evidence, claims, recompute
+
+    rows = re.findall(r"^\| (.*?) \| ([CFP].*) \|$", PAGE.split("| verdict |")[1].split("\n\n")[0], re.M)
+    stated = {claim: verdict for verdict, cell in rows for claim in expanded(cell)}
+    entries = recompute(claims().values(), Evidence())
+    assert stated == {entry.claim.id: entry.finding.verdict for entry in entries if entry.finding is not None}
+
+
+def test_commands_and_pictures_exist() -> None:
+    for line in re.findall(r"^ropescope (?:claims|panel).*$", PAGE, re.M):
+        words = shlex.split(line, comments=True)
+        assert CliRunner().invoke(app, [words[1], "--help"]).exit_code == 0
+    for link in re.findall(r"\]\((images/[^)]+)\)", PAGE):
+        assert (ROOT / "docs" / link).exists(), link
