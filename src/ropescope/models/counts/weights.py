@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.counts.parts import layer_of, part_of
 from ropescope.models.model import ATTENTION_KINDS, Experts, Layer, Model
@@ -29,16 +28,14 @@ def count_weights(
     for tensor, times in kinds:
         by_type[tensor.dtype] += times * tensor.n_bytes
     weights = Weights(by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source)
-    part, model_type, path = text_part(model.config)
+    part, model_type, _ = text_part(model.config)
     try:
         counts = elements(kinds, stored.tensors, quantised)
     except Uncountable as error:
         return None, weights, (f"{error} is packed in a way not known here, so no parameters were counted.",)
     for name in _tied_heads([tensor for tensor, _ in kinds], model.config, part, model_type):
         counts.pop(name, None)
-    experts = tuple(layer.experts for layer in model.layers)
-    if not any(experts):
-        experts = experts_of(Fields(part, model_type, path), len(model.layers))
+    experts = [layer.experts for layer in model.layers]
     return count_parts(counts, model.layers, experts, stored.source), weights, ()
 
 
