@@ -91,6 +91,12 @@ OTHER: dict[str, dict[str, Any]] = {
     **{name: {**_HALF_LINEAR, **_EVERY_HEAD} for name in ("kimi_linear", "bailing_hybrid")},
     # convolutions and recurrence
     **dict.fromkeys(("lfm2", "lfm2_moe", "lfm3"), _HALF_CONVOLVED),
+    "inkling_text": {
+        "swa_num_attention_heads": 8,
+        "swa_num_key_value_heads": 4,
+        "swa_head_dim": 16,
+        "layer_types": ["hybrid_sliding", "hybrid"] * 2,
+    },
     "rwkv": {},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
 }

@@ -14,6 +14,8 @@ from ropescope.models.model import Latent, LayerKind
 
 # Sliding layers that keep every token all the same: transformers masks there, and drops nothing.
 KEEPS_ALL: Final = frozenset({"gpt_neo"})
+# Model types with a constant state beside their attention whose size is not known here.
+UNCOUNTED: Final = frozenset({"zaya", "inkling2_text"})
 # Mamba of the first kind: one state for each inner channel.
 MAMBA1: Final = frozenset({"mamba", "falcon_mamba", "jamba", "zamba"})
 
