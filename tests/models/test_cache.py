@@ -10,6 +10,7 @@ from ropescope.models import from_config
 from ropescope.models.cache import LayerCache, cache_bytes
 
 torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
 tiny_networks = pytest.importorskip("tiny_networks")
 
 
@@ -49,6 +50,12 @@ BY_HAND = [
 @pytest.mark.parametrize(("config", "length", "expected"), BY_HAND, ids=[raw["model_type"] for raw, _, _ in BY_HAND])
 def test_bytes_of_released_models_worked_out_by_hand(config, length, expected):
     assert from_config(config).cache_bytes(length) == expected
+
+
+def test_a_state_that_is_not_known_is_said_to_be_left_out():
+    for model_type in ("xlstm", "zaya"):
+        config = json.loads(json.dumps(transformers.AutoConfig.for_model(model_type).to_dict(), default=str))
+        assert any("not in the cache's bytes" in note for note in from_config(config).notes)
 
 
 def test_block_types_are_exact():

@@ -48,6 +48,14 @@ def layer_cache(
         if path in ("state-space", "linear", "recurrent", "convolution"):
             found = _state(fields, path)
             state, recurrent = state + found[0], recurrent + found[1]
+    if fields.model_type == "inkling_text" and heads.n_heads:
+        # Four short convolutions, in float32: over keys, over values, and twice over the hidden state.
+        width = heads.n_kv_heads * heads.head_dim + fields.required("hidden_size")
+        recurrent += 2 * width * (_one_of(fields, "conv_kernel_size") or 4)
+    if fields.model_type in UNCOUNTED:
+        fields.remark(
+            "the small constant state beside its attention is not known here, and is not in the cache's bytes."
+        )
     return LayerCache(
         key, value, _index_elements(fields, index) if key and kind == "full" else 0, held, state, recurrent
     )
