@@ -30,11 +30,11 @@ def expanded(cell: str) -> set[str]:
 
 
 def test_the_verdicts_are_those_of_the_ledger() -> None:
-    from ropescope.evidence import Evidence, claims, recompute
+    from ropescope.evidence import Evidence, all_claims, recompute
 
     rows = re.findall(r"^\| (.*?) \| ([CFP].*) \|$", PAGE.split("| verdict |")[1].split("\n\n")[0], re.M)
     stated = {claim: verdict for verdict, cell in rows for claim in expanded(cell)}
-    entries = recompute(claims().values(), Evidence())
+    entries = recompute(all_claims().values(), Evidence())
     assert stated == {entry.claim.id: entry.finding.verdict for entry in entries if entry.finding is not None}
 
 
@@ -44,3 +44,12 @@ def test_commands_and_pictures_exist() -> None:
         assert CliRunner().invoke(app, [words[1], "--help"]).exit_code == 0
     for link in re.findall(r"\]\((images/[^)]+)\)", PAGE):
         assert (ROOT / "docs" / link).exists(), link
+
+
+def test_no_name_of_the_room_is_also_a_module() -> None:
+    # A submodule, once imported, would take the place of the function of its name.
+    import pkgutil
+
+    import ropescope.evidence as room
+
+    assert not set(room.__all__) & {module.name for module in pkgutil.iter_modules(room.__path__)}

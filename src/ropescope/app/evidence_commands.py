@@ -73,7 +73,7 @@ def claims(
 
         from ropescope.evidence.evidence import Evidence
         from ropescope.evidence.ledger.recompute import recompute
-        from ropescope.evidence.ledger.registry import claims as known
+        from ropescope.evidence.ledger.registry import all_claims as known
         from ropescope.evidence.ledger.registry import find_claim
         from ropescope.evidence.ledger.report import claim_report, ledger_report, list_report
 

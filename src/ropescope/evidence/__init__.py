@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ropescope.evidence.evidence import Evidence
     from ropescope.evidence.ledger.claim import Claim, Finding
     from ropescope.evidence.ledger.recompute import recompute
-    from ropescope.evidence.ledger.registry import claims
+    from ropescope.evidence.ledger.registry import all_claims
     from ropescope.evidence.measurement import Measurement
 
 _HOMES = {
@@ -16,11 +16,11 @@ _HOMES = {
     "Evidence": "evidence",
     "Finding": "ledger.claim",
     "Measurement": "measurement",
-    "claims": "ledger.registry",
+    "all_claims": "ledger.registry",
     "recompute": "ledger.recompute",
 }
 
-__all__ = ["Claim", "Evidence", "Finding", "Measurement", "claims", "recompute"]
+__all__ = ["Claim", "Evidence", "Finding", "Measurement", "all_claims", "recompute"]
 
 # numpy, scipy and statsmodels cost a second to import: only who recomputes pays for them.
 __getattr__ = attributes(__name__, _HOMES)

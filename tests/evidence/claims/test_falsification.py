@@ -5,7 +5,7 @@ import pytest
 
 from ropescope.errors import MissingExtraError
 from ropescope.evidence.claims import falsification_algebra
-from ropescope.evidence.ledger.registry import claims, find_claim
+from ropescope.evidence.ledger.registry import all_claims, find_claim
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def _rivals(found):
 
 
 def test_every_entry_is_there():
-    assert [id for id in claims() if id.startswith("F")] == [f"F{i}" for i in range(1, 24)]
+    assert [id for id in all_claims() if id.startswith("F")] == [f"F{i}" for i in range(1, 24)]
 
 
 def test_verdicts(finding):

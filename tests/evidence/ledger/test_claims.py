@@ -6,7 +6,7 @@ from ropescope.errors import EvidenceError
 from ropescope.evidence.extract import extracts
 from ropescope.evidence.ledger.claim import VERDICTS
 from ropescope.evidence.ledger.recompute import recompute
-from ropescope.evidence.ledger.registry import claims, find_claim
+from ropescope.evidence.ledger.registry import all_claims, find_claim
 from ropescope.evidence.ledger.report import claim_report, ledger_report
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
@@ -15,15 +15,15 @@ from ropescope.report.terminal import to_text
 
 @pytest.fixture(scope="session")
 def ledger(shipped):
-    return {entry.claim.id: entry for entry in recompute(claims().values(), shipped)}
+    return {entry.claim.id: entry for entry in recompute(all_claims().values(), shipped)}
 
 
 def test_ids_are_in_order():
-    ids = [id for id in claims() if id.startswith("C")]
+    ids = [id for id in all_claims() if id.startswith("C")]
     assert ids[:4] == ["C1", "C1b", "C1c", "C2"]
 
 
-@pytest.mark.parametrize("id", claims())
+@pytest.mark.parametrize("id", all_claims())
 def test_a_claim_is_complete_and_answers(id, ledger):
     claim, finding = ledger[id].claim, ledger[id].finding
     assert all(getattr(claim, name) for name in claim.__slots__ if name != "tables")
@@ -34,7 +34,7 @@ def test_a_claim_is_complete_and_answers(id, ledger):
     assert finding.interval or finding.interval_by or finding.value is None
 
 
-@pytest.mark.parametrize("id", claims())
+@pytest.mark.parametrize("id", all_claims())
 def test_a_claim_shows_everywhere(id, ledger, shipped):
     pytest.importorskip("vl_convert")
     report = claim_report(ledger[id], shipped.origin)
@@ -46,8 +46,8 @@ def test_a_claim_shows_everywhere(id, ledger, shipped):
 def test_the_ledger_shows_every_claim_once(ledger, shipped):
     pytest.importorskip("vl_convert")
     report = ledger_report(tuple(ledger.values()), shipped.origin)
-    assert [row[0] for row in report.tables[0].rows] == list(claims())
-    assert sum(report.data["counts"].values()) == len(claims())
+    assert [row[0] for row in report.tables[0].rows] == list(all_claims())
+    assert sum(report.data["counts"].values()) == len(all_claims())
     assert svg(report.figures[0]).count(">C1<") == 1
 
 

@@ -40,7 +40,7 @@ def claim(
 
 
 @cache
-def claims() -> Mapping[str, Claim]:
+def all_claims() -> Mapping[str, Claim]:
     """Every claim by its id: C1, C1b, C2, … C23, then the others."""
     package = import_module("ropescope.evidence.claims")
     for module in pkgutil.iter_modules(package.__path__):
@@ -50,7 +50,7 @@ def claims() -> Mapping[str, Claim]:
 
 def find_claim(name: str) -> Claim:
     """The claim of that id, in upper or lower case. Raises EvidenceError with the nearest id for an unknown one."""
-    known = {key.lower(): entry for key, entry in claims().items()}
+    known = {key.lower(): entry for key, entry in all_claims().items()}
     key = name.strip().lower()
     if key in known:
         return known[key]
