@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from planned_models import explicit_masks, ragged_plan, tiny
-from tiny_models import Tiny, build
+from tiny_models import Tiny, build, carries_states
 
 from ropescope.compress.frame import Target
 from ropescope.compress.output_error import measure_output_errors
@@ -94,9 +94,13 @@ def test_plans_spend_their_budget_where_the_error_is() -> None:
         )
 
 
-def test_hybrids_and_models_without_a_plan() -> None:
+@carries_states
+def test_hybrids() -> None:
     errors = measure_output_errors(weights_of(tiny("lfm2")), corpus(), protocol=PROTOCOL, prompts=1)
     assert errors.curves.layers == (1,)
     assert np.isfinite(errors.error).all()
+
+
+def test_models_without_a_plan() -> None:
     with pytest.raises(PlanError, match="can be planned"):
         measure_output_errors(weights_of(tiny("deepseek_v3")), corpus(), protocol=PROTOCOL, prompts=1)

@@ -11,6 +11,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from ropescope.compress.attachment import attach, left_padding
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import FirstPass, KVPlan
+from ropescope.compress.plannable import check_states_are_cached
 from ropescope.errors import PlanError
 
 
@@ -27,6 +28,7 @@ class PlannedCache(Cache):  # type: ignore[misc]
     def __init__(self, plan: KVPlan, model: Any, *, first_pass: FirstPass = "full") -> None:
         if first_pass not in ("full", "windowed"):
             raise PlanError(f"first_pass is {first_pass!r}: it is 'full' or 'windowed'.")
+        check_states_are_cached(plan.model, plan.layers)
         config = model.config.get_text_config(decoder=True)
         layers = list(DynamicCache(config=config).layers)
         if len(layers) != len(plan.layers):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from ropescope.compress.curves import Array, MassCurves
-from ropescope.compress.plannable import untouched
+from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.measure.capture import capture_rows, decoder_layers
 from ropescope.measure.protocol import FixedLength
@@ -71,6 +71,7 @@ def measure_output_errors(
     planned = [index for index, reason in reasons.items() if not reason]
     if not planned:
         raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned.")
+    check_states_are_cached(weights.model.name, weights.model.layers)
     tally = _Tally(weights, protocol, planned)
     for index in range(prompts):
         tokens = torch.from_numpy(corpus.prompt(index, protocol.length))[None].to(weights.network.device)
