@@ -112,7 +112,9 @@ class KeyDiff(ByScore):
     def score(self, filled: Prefilled, layer: int) -> Tensor:
         """[KV heads, tokens] as `ByScore.score`."""
         keys = filled.keys(layer).float()
-        return -F.cosine_similarity(keys, F.normalize(keys, dim=-1).mean(dim=1, keepdim=True), dim=-1)
+        mean = F.normalize(keys, dim=-1).mean(dim=1, keepdim=True)
+        likeness: Tensor = F.cosine_similarity(keys, mean, dim=-1)
+        return -likeness
 
 
 @dataclass(frozen=True)
