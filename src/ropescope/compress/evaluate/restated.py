@@ -101,7 +101,8 @@ class Knorm(ByScore):
 
     def score(self, filled: Prefilled, layer: int) -> Tensor:
         """[KV heads, tokens] as `ByScore.score`."""
-        return -torch.linalg.vector_norm(filled.keys(layer), dim=-1, dtype=torch.float32)
+        norm: Tensor = torch.linalg.vector_norm(filled.keys(layer), dim=-1, dtype=torch.float32)
+        return -norm
 
 
 class KeyDiff(ByScore):
