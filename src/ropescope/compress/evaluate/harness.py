@@ -17,7 +17,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from ropescope.compress.attend import Scoring
 from ropescope.compress.evaluate.interpose import interposed
-from ropescope.compress.evaluate.masked import MaskedLayer
+from ropescope.compress.evaluate.masked import MaskedLayer, Prefix
 from ropescope.compress.evaluate.methods import QUERIES, Prefilled
 from ropescope.compress.evaluate.visible import Visible
 from ropescope.compress.plannable import untouched
@@ -34,13 +34,23 @@ def prefill(network: Any, model: Model, tokens: Tensor, *, chunk: int = CHUNK, h
 
     Raises EvaluationError for a model without a layer that can be cut, or with attention code of its own.
     """
-    seen = _Seen(network, model, hidden)
+    seen = _Seen(network, _planned(model), hidden)
     cache = DynamicCache(config=network.config.get_text_config(decoder=True))
     with torch.inference_mode(), seen.watching():
         for start in range(0, tokens.shape[1], chunk):
             seen.check(cache)
             network.base_model(input_ids=tokens[:, start : start + chunk], past_key_values=cache, use_cache=True)
     return seen.prefilled(tokens, cache)
+
+
+def extended(filled: Prefilled, tokens: Tensor) -> Prefilled:
+    """The same with `tokens` [1, new] behind, which see everything; `filled` stays as it is."""
+    seen = _Seen(filled.network, filled.planned, bool(filled.hidden))
+    seen.begin_with(filled)
+    cache = Cache(layers=[_copied(layer) for layer in filled.cache.layers])
+    with torch.inference_mode(), seen.watching():
+        filled.network.base_model(input_ids=tokens, past_key_values=cache, use_cache=True)
+    return seen.prefilled(torch.cat([filled.tokens, tokens], dim=1), cache)
 
 
 @contextmanager
@@ -50,36 +60,43 @@ def cut(filled: Prefilled, visible: Visible) -> Iterator[Cache]:
     Within the context, give it to forward passes of `filled.network`, of any number of new tokens each. It may be cropped
     back (by a negative number of tokens) to what it was; the prefilled cache itself never changes.
     """
-    layers: list[Any] = []
-    for index, layer in enumerate(filled.cache.layers):
-        if index in filled.scoring:
-            layers.append(MaskedLayer(index, layer.keys, layer.values, visible))
-        elif type(layer) is DynamicLayer:
-            layers.append(copy.copy(layer))  # it grows by making new tensors, so the old ones may be shared
-        else:
-            layers.append(copy.deepcopy(layer))
+    layers = [
+        MaskedLayer(Prefix(index, layer.keys, layer.values, visible)) if index in filled.scoring else _copied(layer)
+        for index, layer in enumerate(filled.cache.layers)
+    ]
 
     def attend(
         layer: int | None, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, own: Callable[[], Tensor]
     ) -> Tensor:
         if layer is None or layer not in filled.scoring:
             return own()
-        return layers[layer].attend(query, key, scoring).transpose(1, 2)  # type: ignore[no-any-return]
+        return layers[layer].attend(query, key, scoring).transpose(1, 2)
 
     with interposed(filled.network, attend):
         yield Cache(layers=layers)
 
 
+def _planned(model: Model) -> tuple[int, ...]:
+    """The layers that methods may cut. Raises EvaluationError if there are none."""
+    reasons = untouched(model)
+    planned = tuple(index for index, reason in reasons.items() if not reason)
+    if not planned:
+        why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
+        raise EvaluationError(f"No layer of {model.name} has a cache that can be cut: {why}.")
+    return planned
+
+
+def _copied(layer: Any) -> Any:
+    """A layer that may take in new tokens while the old one stays as it is."""
+    # A growing layer makes new tensors, so the old ones may be shared; others write in place.
+    return copy.copy(layer) if type(layer) is DynamicLayer else copy.deepcopy(layer)
+
+
 class _Seen:
     """What passes through the planned layers during a prefill."""
 
-    def __init__(self, network: Any, model: Model, hidden: bool) -> None:
-        reasons = untouched(model)
-        self.network, self.keep_hidden = network, hidden
-        self.planned = tuple(index for index, reason in reasons.items() if not reason)
-        if not self.planned:
-            why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
-            raise EvaluationError(f"No layer of {model.name} has a cache that can be cut: {why}.")
+    def __init__(self, network: Any, planned: tuple[int, ...], hidden: bool) -> None:
+        self.network, self.planned, self.keep_hidden = network, planned, hidden
         self.hidden: dict[int, list[Tensor]] = {index: [] for index in self.planned}
         self.queries: dict[int, Tensor] = {}
         self.positions: list[tuple[Tensor, ...]] = []
@@ -89,6 +106,12 @@ class _Seen:
             for module in network.base_model.modules()
             if "attention" in type(module).__name__.lower() and getattr(module, "layer_idx", None) in self.planned
         }
+
+    def begin_with(self, filled: Prefilled) -> None:
+        """Go on from an earlier prefill."""
+        self.queries, self.scoring = dict(filled.queries), dict(filled.scoring)
+        self.hidden = {index: [filled.hidden[index]] if filled.hidden else [] for index in self.planned}
+        self.positions = [filled.position_embeddings] if filled.position_embeddings and self.keep_hidden else []
 
     def check(self, cache: Any) -> None:
         """Raises EvaluationError where transformers keeps a layer otherwise than the model's facts say."""
@@ -137,6 +160,7 @@ class _Seen:
                 f"Layer {min(missing)} of {type(self.network).__name__} does not ask transformers' AttentionInterface for its "
                 "attention, so its cache cannot be cut."
             )
+        # Without hidden states nobody watches the modules, and nobody asks for what they were given.
         positions = tuple(torch.cat(parts, dim=1) for parts in zip(*self.positions, strict=True))
         return Prefilled(
             network=self.network,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,20 +14,40 @@ from ropescope.compress.evaluate.visible import Visible
 from ropescope.errors import EvaluationError
 
 
-class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
-    """A layer whose `update` takes note of new states, and whose `attend` reads what is visible of all of them.
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """What all caches that are cut from one prefill share in a layer: keys and values [1, KV heads, prefilled tokens,
+    dim], and what of it is visible. A copy of a cut cache shares it too."""
 
-    keys, values: [1, KV heads, prefilled tokens, dim], never changed.
-    """
+    layer: int
+    keys: Tensor
+    values: Tensor
+    visible: Visible
+
+    def __deepcopy__(self, memo: object) -> Prefix:
+        return self
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens were prefilled."""
+        return int(self.keys.shape[2])
+
+    @property
+    def n_kv_heads(self) -> int:
+        """How many heads the keys have."""
+        return int(self.keys.shape[1])
+
+
+class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
+    """A layer whose `update` takes note of new states, and whose `attend` reads what is visible of all of them."""
 
     is_croppable = True
     is_sliding = False
 
-    def __init__(self, index: int, keys: Tensor, values: Tensor, visible: Visible) -> None:
+    def __init__(self, prefix: Prefix) -> None:
         super().__init__()
-        self.index, self.visible = index, visible
-        self.keys, self.values = keys, values
-        self.new_keys, self.new_values = keys[:, :, :0], values[:, :, :0]
+        self.prefix = prefix
+        self.new_keys, self.new_values = prefix.keys[:, :, :0], prefix.values[:, :, :0]
         self.is_initialized = True
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -46,12 +67,12 @@ class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
                 "The model changes its keys between the cache and the attention, so a cut cache cannot be scored."
             )
         _, n_heads, new, dim = query.shape
-        n_kv = self.keys.shape[1]
+        n_kv = self.prefix.n_kv_heads
         grouped = query.view(1, n_kv, -1, new, dim)
         if scoring.sinks is not None:
             scoring = Scoring(scoring.scale, scoring.softcap, scoring.sinks.view(n_kv, -1))
-        n_tokens, first = self.keys.shape[2], self.new_keys.shape[2] - new
-        mask = self.visible.of_layer(self.index, n_tokens, first, new, query.device)
+        n_tokens, first = self.prefix.n_tokens, self.new_keys.shape[2] - new
+        mask = self.prefix.visible.of_layer(self.prefix.layer, n_tokens, first, new, query.device)
         if mask is None:
             output = self._attend_to_all(grouped, n_tokens + first, scoring)
         else:
@@ -62,16 +83,19 @@ class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
     def _attend_to_all(self, grouped: Tensor, before: int, scoring: Scoring) -> Tensor:
         new = grouped.shape[3]
         mask = torch.ones(1, new, before + new, dtype=torch.bool, device=grouped.device).tril(before)
-        key, value = torch.cat([self.keys, self.new_keys], dim=2), torch.cat([self.values, self.new_values], dim=2)
+        key = torch.cat([self.prefix.keys, self.new_keys], dim=2)
+        value = torch.cat([self.prefix.values, self.new_values], dim=2)
         return attend(grouped, key, value, mask, scoring)
 
     def _attend_in_head(self, grouped: Tensor, mask: Tensor, head: int, scoring: Scoring) -> Tensor:
         """[1, 1, group, new, value dim]: the keys that nobody sees are left out, so less kept costs less time."""
-        of_head, n_tokens = mask[head], self.keys.shape[2]
+        of_head, n_tokens = mask[head], self.prefix.n_tokens
         seen = of_head.any(dim=0)
         old, new = torch.nonzero(seen[:n_tokens])[:, 0], torch.nonzero(seen[n_tokens:])[:, 0]
-        key = torch.cat([self.keys[0, head].index_select(0, old), self.new_keys[0, head].index_select(0, new)])
-        value = torch.cat([self.values[0, head].index_select(0, old), self.new_values[0, head].index_select(0, new)])
+        key = torch.cat([self.prefix.keys[0, head].index_select(0, old), self.new_keys[0, head].index_select(0, new)])
+        value = torch.cat(
+            [self.prefix.values[0, head].index_select(0, old), self.new_values[0, head].index_select(0, new)]
+        )
         sinks = None if scoring.sinks is None else scoring.sinks[head : head + 1]
         of_seen = of_head[:, seen][None]
         return attend(
@@ -84,7 +108,7 @@ class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
 
     def get_seq_length(self) -> int:
         """The tokens seen so far, kept or not: the position of the next one."""
-        return int(self.keys.shape[2] + self.new_keys.shape[2])
+        return self.prefix.n_tokens + int(self.new_keys.shape[2])
 
     def get_mask_sizes(self, query_length: int | Tensor) -> tuple[int, int]:
         """(keys, offset) of the mask of a cache that keeps everything, for layers that share it."""

@@ -26,10 +26,12 @@ class Planned:
     """A family of plans, one for each budget. It is scored with windows that slide as those of a PlannedCache do.
 
     make: from a budget, a share of the bytes of the whole cache, to its plan; all plans are for sequences of one length.
+    only: the one budget that there is a plan for; None: any.
     """
 
     name: str
     make: Callable[[float], KVPlan]
+    only: float | None = None
     looks_at_text: ClassVar[bool] = False
     needs_hidden: ClassVar[bool] = False
     _made: dict[float, KVPlan] = field(default_factory=dict, repr=False, compare=False)
@@ -64,6 +66,11 @@ def planned(measured: OutputErrors | DecayProfile, model: Model, *, name: str = 
         return plan_from_errors(measured, model, Target(budget_share=budget))
 
     return Planned(name, make)
+
+
+def one_plan(plan: KVPlan, *, name: str = "the plan") -> Planned:
+    """A plan that was made before, at its own budget."""
+    return Planned(name, lambda _: plan, only=plan.bytes_after / plan.bytes_before)
 
 
 def uniform(model: Model, length: int, *, sinks: int = DEFAULT_SINKS) -> Planned:
