@@ -190,9 +190,8 @@ def _colour(methods: tuple[str, ...]) -> dict[str, Any]:
         "legend": {
             "orient": "bottom",
             "columns": 4,
-            "symbolType": "stroke",
-            "symbolStrokeWidth": 3,
-            "symbolDash": [1, 0],
+            "symbolType": "circle",
+            "symbolOpacity": 1,
             "labelLimit": 200,
         },
-    }  # fmt: skip
+    }

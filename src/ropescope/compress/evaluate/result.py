@@ -56,13 +56,15 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds with the planned cache over seconds with DynamicCache, (lower quartile, median, upper quartile)."""
+    """Seconds with the planned cache over seconds with DynamicCache, (lower quartile, median, upper quartile), of so many
+    prefills and decode steps."""
 
     budget: float
     length: int
     prefill: tuple[float, float, float]
     decode: tuple[float, float, float]
-    repeats: int
+    prefills: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
