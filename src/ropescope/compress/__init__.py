@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
+    from ropescope.compress.blasst_calibration import calibrate_blasst
+    from ropescope.compress.blasst_context import BlasstRun, blasst
     from ropescope.compress.cache import PlannedCache
     from ropescope.compress.frame import Target
     from ropescope.compress.output_error import measure_output_errors
@@ -12,10 +14,13 @@ if TYPE_CHECKING:
     from ropescope.compress.planning import plan_from_errors, plan_from_gamma, plan_from_profile, plan_uniform
 
 _HOMES = {
+    "BlasstRun": "blasst_context",
     "KVPlan": "plan",
     "LayerPlan": "plan",
     "PlannedCache": "cache",
     "Target": "frame",
+    "blasst": "blasst_context",
+    "calibrate_blasst": "blasst_calibration",
     "measure_output_errors": "output_error",
     "plan_from_errors": "planning",
     "plan_from_gamma": "planning",
@@ -24,10 +29,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "BlasstRun",
     "KVPlan",
     "LayerPlan",
     "PlannedCache",
     "Target",
+    "blasst",
+    "calibrate_blasst",
     "measure_output_errors",
     "plan_from_errors",
     "plan_from_gamma",
