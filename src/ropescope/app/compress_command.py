@@ -17,6 +17,7 @@ from ropescope.errors import MissingExtraError, PlanError
 if TYPE_CHECKING:
     from ropescope.compress.frame import Target
     from ropescope.compress.plan import KVPlan
+    from ropescope.models.model import Model
 
 compress = typer.Typer(
     name="compress", help="Plan a smaller KV cache from what a model's heads attend to.", no_args_is_help=True
@@ -56,6 +57,12 @@ def plan(
         float | None,
         typer.Option(help="Take one window for all heads from the closed form D_f(γ, N) with this exponent."),
     ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            help="With --gamma: cut at the horizon θ√2(1−γ)/(1+γ) (hard), or keep a share of what fades towards it (soft)."
+        ),
+    ] = None,
     allocation: Annotated[
         str, typer.Option(help="How a budget is divided: share (of each head's attention) or gain (of the next byte).")
     ] = "share",
@@ -85,19 +92,26 @@ def plan(
 
     for path in figure or ():
         check_suffix(path)
-    wish = _Wish(
-        given=given,
-        target=_target(keep_mass, budget),
-        model=model,
-        length=_tokens(length),
-        allocation=allocation,
-        sinks=sinks,
-        cache_type=cache_type,
-        revision=revision,
-        texts=tuple(text or ()),
-        prompts=prompts,
-    )
-    made = _plan(wish, gamma, uniform)
+    if shape is not None:
+        if gamma is None or budget is not None or uniform:
+            raise PlanError(
+                "--shape goes with --gamma, and without --budget and --uniform: a horizon sets its own windows."
+            )
+        made = _from_horizon(given, gamma, shape, keep_mass, revision, _tokens(length), sinks, cache_type)
+    else:
+        wish = _Wish(
+            given=given,
+            target=_target(keep_mass, budget),
+            model=model,
+            length=_tokens(length),
+            allocation=allocation,
+            sinks=sinks,
+            cache_type=cache_type,
+            revision=revision,
+            texts=tuple(text or ()),
+            prompts=prompts,
+        )
+        made = _plan(wish, gamma, uniform)
     report = plan_report(made, None if out is None else str(made.save(out)))
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
 
@@ -179,20 +193,38 @@ def _from_weights(wish: _Wish) -> KVPlan:
 
 
 def _from_facts(wish: _Wish, gamma: float | None) -> KVPlan:
-    from ropescope.compress.frame import DEFAULT_SINKS
     from ropescope.compress.planning import plan_from_gamma, plan_uniform
-    from ropescope.models.opening import open as open_model
 
-    facts = open_model(wish.given, revision=wish.revision)
-    tokens = wish.length or facts.context_length
-    if tokens is None:
-        raise PlanError(f"{facts.name} states no context length: give --length.")
-    options: dict[str, Any] = {
-        "length": tokens, "sinks": DEFAULT_SINKS if wish.sinks is None else wish.sinks, "cache_type": wish.cache_type
-    }  # fmt: skip
+    facts, options = _facts(wish.given, wish.revision, wish.length, wish.sinks, wish.cache_type)
     if gamma is not None:
         return plan_from_gamma(gamma, facts, wish.target, **options)
     return plan_uniform(facts, wish.target, **options)
+
+
+def _from_horizon(
+    given: str, gamma: float, shape: str, keep_mass: float | None, revision: str | None, length: int | None,
+    sinks: int | None, cache_type: str | None,
+) -> KVPlan:  # fmt: skip
+    from ropescope.compress.closed_forms import plan_from_horizon
+
+    facts, options = _facts(given, revision, length, sinks, cache_type)
+    return plan_from_horizon(gamma, facts, shape=shape, keep_mass=keep_mass, **options)  # type: ignore[arg-type]  # checked there
+
+
+def _facts(
+    given: str, revision: str | None, length: int | None, sinks: int | None, cache_type: str | None
+) -> tuple[Model, dict[str, Any]]:
+    """A model by its files, and what plans from a formula take besides."""
+    from ropescope.compress.frame import DEFAULT_SINKS
+    from ropescope.models.opening import open as open_model
+
+    facts = open_model(given, revision=revision)
+    tokens = length or facts.context_length
+    if tokens is None:
+        raise PlanError(f"{facts.name} states no context length: give --length.")
+    return facts, {
+        "length": tokens, "sinks": DEFAULT_SINKS if sinks is None else sinks, "cache_type": cache_type
+    }  # fmt: skip
 
 
 @contextmanager

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ropescope.compress.blasst_calibration import calibrate_blasst
     from ropescope.compress.blasst_context import BlasstRun, blasst
     from ropescope.compress.cache import PlannedCache
+    from ropescope.compress.closed_forms import plan_from_horizon
     from ropescope.compress.frame import Target
     from ropescope.compress.output_error import measure_output_errors
     from ropescope.compress.plan import KVPlan, LayerPlan
@@ -24,6 +25,7 @@ _HOMES = {
     "measure_output_errors": "output_error",
     "plan_from_errors": "planning",
     "plan_from_gamma": "planning",
+    "plan_from_horizon": "closed_forms",
     "plan_from_profile": "planning",
     "plan_uniform": "planning",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "measure_output_errors",
     "plan_from_errors",
     "plan_from_gamma",
+    "plan_from_horizon",
     "plan_from_profile",
     "plan_uniform",
 ]
