@@ -9,9 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planned_models import logits_in_pieces, tiny
+from planned_models import tiny
 from tiny_models import build, tokens
-from transformers import DynamicCache
 
 from ropescope.compress import blasst, calibrate_blasst
 from ropescope.compress.attend import Scoring
@@ -23,6 +22,17 @@ FAMILIES = (
     "gemma3_text", "gemma2", "gpt_oss", "qwen2", "lfm2", "deepseek_v2",
 )  # fmt: skip
 N = 72
+
+
+def in_pieces(network: Any, ids: torch.Tensor, pieces: list[int]) -> torch.Tensor:
+    """The logits of `ids` [1, N], fed in pieces of these lengths to the cache that the model itself makes."""
+    cache, logits = None, []
+    with torch.no_grad():
+        for piece in ids.split(pieces, dim=1):
+            output = network(piece, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            logits.append(output.logits)
+    return torch.cat(logits, dim=1)
 
 
 def written_out(
@@ -118,9 +128,10 @@ def test_without_a_threshold_nothing_changes_in_whatever_pieces(family: str) -> 
         bound = 1e-5 * max(1.0, float(expected.abs().max()))
         with blasst(network, threshold=0.0, tile_queries=16, block_keys=8) as run:
             whole = network(ids, use_cache=False).logits
-            pieces = logits_in_pieces(network, ids, DynamicCache(config=network.config), [50, 1, 17, *[1] * 4])
+            pieces = in_pieces(network, ids, [50, 1, 17, *[1] * 4])
     assert (whole - expected).abs().max() < bound
-    assert (pieces - expected).abs().max() < bound
+    # Not the whole at once: old versions of transformers lose the state of lfm2's convolutions between pieces.
+    assert (pieces - in_pieces(network, ids, [50, 1, 17, *[1] * 4])).abs().max() < bound
     assert run.skipped() == 0.0 and run.pairs("prefill")[0] > 0 and run.pairs("decode")[0] > 0
     assert (network(ids, use_cache=False).logits - expected).abs().max() == 0, "the model is as before"
 
@@ -152,7 +163,7 @@ def test_thresholds_fall_with_the_number_of_keys() -> None:
         return lambda gaps: None
 
     with blasst(network, a=18, block_keys=8, watch=watch) as run, torch.no_grad():
-        logits_in_pieces(network, ids, DynamicCache(config=network.config), [50, 1, 21])
+        in_pieces(network, ids, [50, 1, 21])
     assert [run.thresholds.at(phase, keys) for phase, keys in seen[::3]] == pytest.approx([0.36, 18 / 51, 0.25])  # type: ignore[arg-type]
     assert run.thresholds.at("prefill", 2) == 1.0
     with blasst(network, threshold=18 / N, tile_queries=2, block_keys=8) as fixed, torch.no_grad():
@@ -196,9 +207,8 @@ def test_calibration_finds_what_skips_the_share_asked_for() -> None:
     assert {phase: one.wanted for phase, one in found.items()} == {"prefill": 0.4, "decode": 0.4}
     shares: dict[str, list[float]] = {"prefill": [], "decode": []}
     for text in texts:
-        cache = DynamicCache(config=network.config)
         with blasst(network, a={phase: one.a for phase, one in found.items()}, **small) as run:
-            logits_in_pieces(network, text, cache, [text.shape[1] - 8, *[1] * 8])
+            in_pieces(network, text, [text.shape[1] - 8, *[1] * 8])
         for phase, values in shares.items():
             values.append(run.skipped(phase))  # type: ignore[arg-type]
     for phase, one in found.items():

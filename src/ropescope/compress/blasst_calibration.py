@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from ropescope.compress.blasst_attention import Watch
 from ropescope.compress.blasst_context import BlasstRun, Phase, blasst
@@ -126,11 +125,10 @@ def _share(runs: list[BlasstRun], phase: Phase) -> float:
 
 
 def _read(model: Any, text: Tensor, decode_tokens: int) -> None:
-    cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     first = text.shape[1] - decode_tokens
     with torch.inference_mode():
         # One token's logits are enough: all of them would be tokens × vocabulary.
-        model(text[:, :first], past_key_values=cache, use_cache=True, logits_to_keep=1)
+        cache = model(text[:, :first], use_cache=True, logits_to_keep=1).past_key_values
         for i in range(first, text.shape[1]):
             model(text[:, i : i + 1], past_key_values=cache, use_cache=True)
 
