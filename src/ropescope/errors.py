@@ -39,3 +39,7 @@ class ReportError(RopescopeError, ValueError):
 
 class EvidenceError(RopescopeError, ValueError):
     """A statistic is asked of too few points, or a claim or a filter of what is not there."""
+
+
+class EvaluationError(RopescopeError, ValueError):
+    """What a change to a model costs cannot be scored as asked: too little text, a budget that nothing fits in."""

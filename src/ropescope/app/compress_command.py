@@ -1,4 +1,4 @@
-"""`ropescope compress plan`."""
+"""`ropescope compress`: `plan` here, `evaluate` beside."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ropescope.app.compress_evaluate_command import evaluate
 from ropescope.app.options import Figures, Html, Json, Revision
 from ropescope.errors import MissingExtraError, PlanError
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from ropescope.models.model import Model
 
 compress = typer.Typer(
-    name="compress", help="Plan a smaller KV cache from what a model's heads attend to.", no_args_is_help=True
+    name="compress",
+    help="Plan a smaller KV cache from what a model's heads attend to, and score it.",
+    no_args_is_help=True,
 )
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
@@ -121,6 +124,9 @@ def plan(
     made = _plan(wish, gamma, uniform)
     report = plan_report(made, None if out is None else str(made.save(out)))
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+compress.command("evaluate")(evaluate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _attention(
     if layer is None or (layer.seen == 0 and not layer.windowed):
         if isinstance(attention_mask, DeferredMask):
             attention_mask = attention_mask.make()
-        own = _own_attention(module, running.implementation)
+        own = own_attention(module, running.implementation)
         output, weights = own(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
         if layer is not None:
             layer.take_waiting(query, scoring)
@@ -97,7 +97,7 @@ def _attention(
     return layer.attend(query, scoring).transpose(1, 2).contiguous(), None
 
 
-def _own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
+def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
     """The function that the model would have called: eager code lies in the module's own file."""
     import sys
 

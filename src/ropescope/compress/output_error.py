@@ -47,8 +47,8 @@ class OutputErrors:
 
     kept: [knots] tokens behind the sinks, rising from 1. error: [layers, KV heads, shares, knots] for the shares of picks
     in `picks.SHARES`, the sum over the query heads of the KV head; NaN for heads that a layer lacks. mass: [layers, query
-    heads, shares, knots] the share of the attention outside the sinks that is on what is kept. layers: decoder layers. about: the prompts, in
-    words.
+    heads, shares, knots] the share of the attention outside the sinks that is on what is kept. layers: decoder layers.
+    about: the prompts, in words.
     """
 
     kept: NDArray[np.int64]
