@@ -61,9 +61,7 @@ def plan_for_loss(
             "more (--max-loss), or keep the whole cache."
         )
     share = min(1.0, round(found.budget, 4))
-    plan = plan_from_errors(
-        errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type
-    )
+    plan = plan_from_errors(errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type)
     bounds = "" if found.low is None or found.high is None else f", 95 % {found.low:.0%} to {found.high:.0%}"
     words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {len(texts)} other texts{bounds}"
     return NamedPlan(
