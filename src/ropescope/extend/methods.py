@@ -20,6 +20,9 @@ from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha
 
 Entry = dict[str, Any]
 
+LONGROPE_ONLY: Final = frozenset({"phi3", "phi4_multimodal"})
+"""Model types whose config class refuses every type of scaling but longrope, which can say all that is static."""
+
 _YARN_FIELDS: Final[tuple[str, ...]] = ("beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate")
 
 
@@ -50,9 +53,8 @@ def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
             "use --method ntk or linear."
         )
     kept = dict(group.kept)
-    if kind == "proportional":
-        kept["rope_type"] = "proportional"
-    return {**kept, "rope_theta": group.rope.theta, **WRITERS[method](group, wish)}
+    written = {"rope_theta": group.rope.theta, **WRITERS[method](group, wish)}
+    return {"rope_type": written["rope_type"], "rope_theta": written["rope_theta"], **written, **kept}
 
 
 def _linear(group: RopeGroup, wish: Wish) -> Entry:

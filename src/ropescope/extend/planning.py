@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ropescope.errors import ExtendError
 from ropescope.extend.choosing import Choice, choose, suggestion
 from ropescope.extend.conflicts import check_agreement
 from ropescope.extend.frequencies import attention_factor, frequencies
 from ropescope.extend.groups import RopeGroup, rope_groups, text_config
-from ropescope.extend.methods import Wish, as_longrope, checked_factors, entry
+from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry
 from ropescope.extend.native import Native, beyond, native_of
 from ropescope.extend.plan import METHODS, LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import families
 from ropescope.models.model import Model
-
-LONGROPE_ONLY: Final = frozenset({"phi3", "phi4_multimodal"})
-"""Model types whose config class refuses every type of scaling but longrope, which can say all that is static."""
 
 Factors = Sequence[float] | Mapping[str, Sequence[float]]
 
@@ -76,7 +73,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         native=native.words,
         reasons=choice.reasons,
         caveats=(*choice.caveats, *_caveats(model, native, choice.method, wish, groups, far)),
-        extras=_extras(model, native, wanted),
+        extras=_extras(model, native, groups, wanted),
     )
 
 
@@ -192,13 +189,20 @@ def _max_positions(model: Model, native: Native, method: Method, target: int) ->
     return max(target, model.context.configured or 0)
 
 
-def _extras(model: Model, native: Native, wanted: Options) -> dict[str, Any]:
+def _slides(model: Model, group: RopeGroup) -> bool:
+    """Whether some layers of a group slide while others see everything."""
+    return any(model.layers[index].kind == "sliding" for index in group.layers)
+
+
+def _extras(model: Model, native: Native, groups: tuple[RopeGroup, ...], wanted: Options) -> dict[str, Any]:
     """What later reports and settings need beside the positions."""
     return {
         "trained_from": native.source,
         "elsewhere": native.elsewhere,
         **({} if wanted.gamma is None else {"gamma": wanted.gamma}),
-        **({} if model.source.kind != "gguf" else {"gguf": True}),
+        "native_method": native.method,
+        "mixed": any(group.window_tokens is None and _slides(model, group) for group in groups),
+        **({"architecture": str(model.config.get("general.architecture"))} if model.source.kind == "gguf" else {}),
     }
 
 
