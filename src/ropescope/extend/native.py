@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.groups import RopeGroup, text_config
-from ropescope.extend.plan import Method
+from ropescope.extend.plan import METHOD_NAMES, Method
 from ropescope.models.model import Model
 
 _KNOWN: Final = frozenset({"linear", "dynamic", "yarn", "llama3", "longrope"})
@@ -106,8 +106,7 @@ def _dual_chunk(chunks: Mapping[str, Any], stated: int) -> Native:
 
 def _words(kind: str, factor: float, original: int | None, reach: int, layer_type: str) -> str:
     where = f" in its {layer_type.replace('_', ' ')} layers" if layer_type else ""
-    named = {"llama3": "Llama 3.1's scaling", "longrope": "LongRoPE", "yarn": "YaRN", "linear": "linear scaling",
-             "dynamic": "dynamic NTK scaling"}[kind]  # fmt: skip
+    named = METHOD_NAMES[kind]  # type: ignore[index]  # one of _KNOWN
     by = "" if kind == "longrope" else f" by {factor:g}"
     start = "" if original is None else f" from {original:,}"
     return f"{named}{by}{where},{start} to {reach:,} tokens"

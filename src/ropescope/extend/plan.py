@@ -24,6 +24,13 @@ as the paper has it; searched: factors found for this model."""
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 
+METHOD_NAMES: Final[Mapping[Method, str]] = {
+    "none": "no scaling", "linear": "linear scaling", "ntk": "NTK-aware scaling", "dynamic": "dynamic NTK scaling",
+    "yarn": "YaRN", "llama3": "Llama 3.1's scaling", "longrope": "LongRoPE", "alpha": "another base",
+    "searched": "searched factors",
+}  # fmt: skip
+"""What people call them."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerTypePlan:
@@ -76,9 +83,9 @@ class RopePlan:
     """How a model's rotary positions are changed so that it reads `target_length` tokens.
 
     `trained_length` is the length before any scaling, `native_length` what the model's own files reach, `factor` the
-    stretch asked for (target over trained, for a model that comes scaled over what it needs). `native` names the scaling
-    that the model came with ("" for none). `max_position_embeddings` is what the config has to state, `config_path` where
-    its text part stands ("text_config." or ""). `reasons` and `caveats` are sentences.
+    stretch asked for (target over trained length, or the factor of the scaling that the model came with). `native` says
+    in words what scaling that is ("" for none) and `native_method` which. `max_position_embeddings` is what the config has
+    to state, `config_path` where its text part stands ("text_config." or ""). `reasons` and `caveats` are sentences.
     """
 
     model: str
@@ -92,6 +99,7 @@ class RopePlan:
     max_position_embeddings: int
     config_path: str = ""
     native: str = ""
+    native_method: Method = "none"
     reasons: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -108,6 +116,16 @@ class RopePlan:
     def changes(self) -> bool:
         """Whether any frequency, or any attention factor, is changed."""
         return any(entry.changed for entry in self.layer_types)
+
+    @property
+    def seen_length(self) -> int:
+        """The longest distance in tokens that training met with the positions before the plan."""
+        return self.trained_length if self.native_method == "none" else self.native_length
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the plan is the scaling the model came with, at a larger factor."""
+        return self.changes and self.native_method == self.method
 
     @property
     def rope_parameters(self) -> dict[str, Any]:

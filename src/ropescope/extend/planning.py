@@ -71,8 +71,9 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         max_position_embeddings=_max_positions(model, native, choice.method, target),
         config_path=path,
         native=native.words,
+        native_method=native.method,
         reasons=choice.reasons,
-        caveats=(*choice.caveats, *_caveats(model, native, choice.method, wish, groups, far)),
+        caveats=(*choice.caveats, *_caveats(model, choice, wish, groups, far)),
         extras=_extras(model, native, groups, wanted),
     )
 
@@ -200,16 +201,29 @@ def _extras(model: Model, native: Native, groups: tuple[RopeGroup, ...], wanted:
         "trained_from": native.source,
         "elsewhere": native.elsewhere,
         **({} if wanted.gamma is None else {"gamma": wanted.gamma}),
-        "native_method": native.method,
         "mixed": any(group.window_tokens is None and _slides(model, group) for group in groups),
         **({"architecture": str(model.config.get("general.architecture"))} if model.source.kind == "gguf" else {}),
     }
 
 
+def _short_of(groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...], wish: Wish) -> list[str]:
+    """What to say of a base that does not stretch the slowest pair as far as the target asks."""
+    group = far[0]
+    alpha = float(entry("alpha", group, wish)["rope_theta"]) / group.rope.theta
+    stretch = alpha ** ((group.rotary_dim - 2) / group.rotary_dim)
+    if stretch >= wish.factor * 0.95:
+        return []
+    return [
+        f"α = {alpha:.4g} stretches the slowest pair {stretch:.3g} times, where {wish.target:,} tokens ask for "
+        f"{wish.factor:.3g}: at the far end it falls short."
+    ]
+
+
 def _caveats(
-    model: Model, native: Native, method: Method, wish: Wish, groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...]
+    model: Model, choice: Choice, wish: Wish, groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...]
 ) -> tuple[str, ...]:
     found: list[str] = []
+    method = choice.method
     if method == "dynamic" and model.model_type in LONGROPE_ONLY:
         raise ExtendError(
             f"The config class of {model.model_type} takes static scaling only: use --method ntk or yarn."
@@ -219,6 +233,14 @@ def _caveats(
             f"transformers keeps the RoPE of {model.model_type or 'this model'} in its code or does not know the type: "
             "that its config's settings are obeyed is not certain."
         )
+    own = next((group.rope.scaling or {} for group in groups if group.rope.scaling), {})
+    if choice.native and own.get("mscale_all_dim"):
+        found.append(
+            f"Its attention takes a scale of its own from the factor, (0.1 × {own['mscale_all_dim']:g} × ln s + 1)² on the "
+            "logits: transformers, vLLM and SGLang take it from the same entry."
+        )
+    if choice.method == "alpha":
+        found += _short_of(groups, far, wish)
     windows = {group.window_tokens for group in groups if group not in far and group.window_tokens is not None}
     if far and windows and method != "none":
         seen = " or ".join(f"{tokens:,}" for tokens in sorted(windows))

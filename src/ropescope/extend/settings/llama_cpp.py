@@ -74,7 +74,7 @@ def _needs_length(plan: RopePlan) -> bool:
 def _cannot(plan: RopePlan) -> str:
     if not plan.changes:
         return ""
-    native = plan.extras.get("native_method", "none")
+    native = plan.native_method
     if plan.method == "dynamic":
         return "llama.cpp has no dynamic scaling: use --method ntk or yarn."
     if plan.method in ("searched", "longrope"):
