@@ -27,7 +27,7 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
 
 
 def _settings(plan: RopePlan, source: str, changes: dict[str, Any], versions: str, read_from: str) -> EngineSettings:
-    remarks = list(_remarks(plan))
+    remarks = list(_remarks(plan, versions))
     if plan.config_path:
         text, language = json.dumps(changes, indent=2, ensure_ascii=False), "json"
         remarks.append(
@@ -49,12 +49,21 @@ def _indented(value: Any) -> str:
     return pprint.pformat(value, width=108, compact=True, sort_dicts=False).replace("\n", "\n    ")
 
 
-def _remarks(plan: RopePlan) -> tuple[str, ...]:
+def _remarks(plan: RopePlan, versions: str) -> tuple[str, ...]:
+    found: list[str] = []
     if plan.method == "dynamic":
-        return (
-            "max_position_embeddings stays at the trained length: transformers counts the growth from there.",
-            "Keys that are in the cache keep the base they were turned with: long answers to short prompts mix bases.",
+        found.append("max_position_embeddings stays at the trained length: transformers counts the growth from there.")
+        found.append(
+            "Keys that are in the cache keep the base they were turned with: long answers to short prompts mix bases."
         )
+        found.append("Before 5.14, the base that a long text has grown stays for the short ones after it.")
     if plan.method == "longrope":
-        return ("Within the original length the short factors are used, beyond it the long ones.",)
-    return ()
+        found.append("Within the original length the short factors are used, beyond it the long ones.")
+    if len(plan.layer_types) > 1 and versions.startswith("5"):
+        if plan.method == "yarn":
+            found.append("Before 5.9, transformers refuses YaRN by type of layer.")
+        if plan.model_type == "olmo3":
+            found.append(
+                "Before 5.14, Olmo 3 has rope_scaling for its full layers alone: --engine transformers@4.57 has that form."
+            )
+    return tuple(found)
