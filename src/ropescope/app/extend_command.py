@@ -64,6 +64,7 @@ def plan(
     from ropescope.extend.saving import save_config as write_config
     from ropescope.extend.settings.engines import all_settings, settings_for
     from ropescope.models.opening import open as open_model
+    from ropescope.models.source import ALIASES
     from ropescope.report.figure import check_suffix
 
     for path in figure or ():
@@ -74,7 +75,7 @@ def plan(
         options["trained"] = _tokens("--trained", trained)
     model = open_model(source, revision=revision, config_only=True)
     made = plan_extension(model, target, method, **options)
-    named = model.source.spelled
+    named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))
     kept_in = None if out is None else str(made.save(out))

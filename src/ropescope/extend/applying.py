@@ -39,6 +39,7 @@ class Undo:
 def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
     """Change the positions of `network` in place; returns what `take_back` needs. Raises ExtendError, with the network as
     it was, if the plan is not one for this network or transformers refuses its settings."""
+    network = _unwrapped(network)
     config = _text_config(network)
     _check_fit(plan, network, config)
     undo = Undo()
@@ -95,6 +96,13 @@ def planned_config(plan: RopePlan, config: Any) -> Any:
         raise ExtendError(f"transformers refuses these positions for {plan.model_type} ({cause}).") from error
 
 
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The network that transformers made, inside what torch.compile or an adapter library put around it."""
+    inner = getattr(network, "_orig_mod", network)
+    base = getattr(inner, "get_base_model", None)
+    return base() if callable(base) else inner
+
+
 def _merged(own: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in (own or {}).items() if name not in SCALING_FIELDS}
     return copy.deepcopy({**kept, **planned})
@@ -115,10 +123,15 @@ def _check_fit(plan: RopePlan, network: nn.Module, config: Any) -> None:
         )
     layers = [layer for entry in plan.layer_types for layer in entry.layers]
     here = getattr(config, "num_hidden_layers", None)
-    if config.model_type != plan.model_type or (isinstance(here, int) and max(layers) >= here):
+    if _plain(config.model_type) != _plain(plan.model_type) or (isinstance(here, int) and max(layers) >= here):
         raise ExtendError(
             f"The plan is for {plan.model} ({plan.model_type}), and this network is a {config.model_type} with {here} layers."
         )
+
+
+def _plain(model_type: str) -> str:
+    """A model type as a config and a GGUF file have it in common: gemma3 and gemma3_text."""
+    return model_type.lower().replace("-", "_").removesuffix("_text")
 
 
 def _text_rotaries(network: nn.Module, config: Any) -> list[tuple[nn.Module, str]]:

@@ -21,11 +21,14 @@ SCALING_FIELDS: Final = frozenset(
 partial_rotary_factor) stays."""
 
 
+_FROM_ORIGINAL: Final = ("yarn", "llama3", "longrope")
+
+
 @dataclass(frozen=True, slots=True)
 class RopeGroup:
     """Layers with the same `rope`. `layer_type` is their key in a `rope_parameters` by type of layer, "" where the model
     has one entry for all; `window_tokens` the farthest that any of them sees (None: everything). `kept` are the fields of
-    their entry that no scaling touches."""
+    their entry that no scaling touches, and `original` the length before scaling where the config states it beside."""
 
     layer_type: str
     layers: tuple[int, ...]
@@ -33,16 +36,25 @@ class RopeGroup:
     rotary_dim: int
     window_tokens: int | None
     kept: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    original: int | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The entry of `rope_parameters` that says what the model does now."""
-        return {**self.kept, **(self.rope.scaling or {"rope_type": "default"}), "rope_theta": self.rope.theta}
+        scaling = dict(self.rope.scaling or {"rope_type": "default"})
+        if self.original is not None and scaling["rope_type"] in _FROM_ORIGINAL:
+            scaling["original_max_position_embeddings"] = self.original
+        return {**self.kept, **scaling, "rope_theta": self.rope.theta}
+
+
+def from_gguf(model: Model) -> bool:
+    """Whether a model was read from a GGUF file, whose metadata stand in the place of a config."""
+    return model.source.kind == "gguf" or "general.architecture" in model.config
 
 
 def text_config(model: Model) -> tuple[Mapping[str, Any], str]:
     """(the part of the config that describes the language model, the path to it: "" or "text_config.")."""
-    if model.source.kind == "gguf":
+    if from_gguf(model):
         return {}, ""
     part, _, path = text_part(model.config)
     return part, path
@@ -66,6 +78,7 @@ def rope_groups(model: Model) -> tuple[RopeGroup, ...]:
             rotary_dim=rotary_dim,
             window_tokens=_farthest(layers),
             kept=_kept(part, layer_type, rope, layers[0]),
+            original=part.get("original_max_position_embeddings"),
         )
         for (layer_type, rope, rotary_dim), layers in by_type.items()
     )

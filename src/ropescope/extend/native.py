@@ -9,9 +9,11 @@ from typing import Any, Final
 from ropescope.errors import ExtendError
 from ropescope.extend.groups import RopeGroup, text_config
 from ropescope.extend.plan import METHOD_NAMES, Method
+from ropescope.models.gguf.header import read_header
 from ropescope.models.model import Model
 
 _KNOWN: Final = frozenset({"linear", "dynamic", "yarn", "llama3", "longrope"})
+_FACTOR_TENSORS: Final = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 _PRETRAINED: Final[Mapping[tuple[str, int], int]] = {
     ("qwen3", 40960): 32768, ("qwen3_moe", 40960): 32768,
 }  # fmt: skip
@@ -79,6 +81,19 @@ def native_of(model: Model, groups: tuple[RopeGroup, ...], trained: int | None =
         words=_words(kind, factor, original, reach, scaled.layer_type),
         source="given" if trained is not None else context.trained_field,
     )
+
+
+def check_tensors(model: Model) -> None:
+    """Raises ExtendError for a GGUF file that holds factors for each pair as a tensor, as those of Llama 3.1 and of Phi do:
+    its metadata do not tell what scaling that is, so a plan would come on top of it."""
+    if model.source.kind != "gguf" or model.source.path is None:
+        return
+    found = sorted({tensor.name for tensor in read_header(model.source.path).tensors} & _FACTOR_TENSORS)
+    if found:
+        raise ExtendError(
+            f"{model.name} holds a scaling for each rotary pair as a tensor ({found[0]}), and its metadata do not say which: "
+            "name the original model, whose config.json does."
+        )
 
 
 def _kind(group: RopeGroup) -> str:

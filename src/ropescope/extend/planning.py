@@ -10,9 +10,9 @@ from ropescope.errors import ExtendError
 from ropescope.extend.choosing import Choice, choose, suggestion
 from ropescope.extend.conflicts import check_agreement
 from ropescope.extend.frequencies import attention_factor, frequencies
-from ropescope.extend.groups import RopeGroup, rope_groups, text_config
+from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
 from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry
-from ropescope.extend.native import Native, beyond, native_of
+from ropescope.extend.native import Native, beyond, check_tensors, native_of
 from ropescope.extend.plan import METHODS, LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import families
 from ropescope.models.model import Model
@@ -51,6 +51,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     check_agreement(part, path)
     groups = rope_groups(model)
     _check_rope(model, groups)
+    check_tensors(model)
     native = native_of(model, groups, wanted.trained)
     far = tuple(group for group in groups if _looks_beyond(group, native))
     choice = choose(model, native, target, method, bool(far))
@@ -115,6 +116,8 @@ def _check_options(method: Method, wanted: Options) -> None:
         raise ExtendError("Searched factors are found on the weights: run `ropescope extend search`.")
     if method != "searched" and (wanted.factors or wanted.attention_factor != 1.0):
         raise ExtendError(f"Factors for each pair go with the method searched, not with {method}.")
+    if not 0 < wanted.attention_factor < 100:
+        raise ExtendError(f"An attention factor of {wanted.attention_factor:g} is none: give a number near 1.")
     if wanted.factor is not None and method in ("none", "alpha", "searched"):
         raise ExtendError(f"A factor goes with a method that has one, and {method} has none.")
 
@@ -184,9 +187,12 @@ def _layer_type(
 
 
 def _max_positions(model: Model, native: Native, method: Method, target: int) -> int:
-    """What `max_position_embeddings` has to be. transformers takes it for the trained length where scaling is dynamic."""
+    """What `max_position_embeddings` has to be. transformers takes it for the trained length where scaling is dynamic, and
+    for a part of the scaling where a config states no factor, so a scaling that stays keeps it."""
     if method == "dynamic":
         return native.trained or native.reach
+    if method == "none" and native.scaled:
+        return model.context.configured or native.reach
     return max(target, model.context.configured or 0)
 
 
@@ -202,7 +208,7 @@ def _extras(model: Model, native: Native, groups: tuple[RopeGroup, ...], wanted:
         "elsewhere": native.elsewhere,
         **({} if wanted.gamma is None else {"gamma": wanted.gamma}),
         "mixed": any(group.window_tokens is None and _slides(model, group) for group in groups),
-        **({"architecture": str(model.config.get("general.architecture"))} if model.source.kind == "gguf" else {}),
+        **({"architecture": str(model.config.get("general.architecture"))} if from_gguf(model) else {}),
     }
 
 
@@ -228,7 +234,11 @@ def _caveats(
         raise ExtendError(
             f"The config class of {model.model_type} takes static scaling only: use --method ntk or yarn."
         )
-    if method not in ("none",) and families()["families"].get(model.model_type, {}).get("rope_parameters") is None:
+    if (
+        method != "none"
+        and model.source.kind != "gguf"
+        and families()["families"].get(model.model_type, {}).get("rope_parameters") is None
+    ):
         found.append(
             f"transformers keeps the RoPE of {model.model_type or 'this model'} in its code or does not know the type: "
             "that its config's settings are obeyed is not certain."

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.conflicts import check_agreement
+from ropescope.extend.groups import from_gguf
 from ropescope.extend.methods import LONGROPE_ONLY
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import Form, legacy_entry, rope_fields
@@ -66,7 +67,7 @@ def save_config(plan: RopePlan, model: Model, folder: Path) -> Path:
     The model's own config.json is never overwritten, nor one of another model. Raises ExtendError for those, for a source
     without a config.json, and for a plan of another model; ReportError if it cannot be written.
     """
-    if model.source.kind == "gguf":
+    if from_gguf(model):
         raise ExtendError(f"{model.name} is a GGUF file, which has no config.json: name the original model instead.")
     if plan.model_type != model.model_type:
         raise ExtendError(

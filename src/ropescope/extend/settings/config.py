@@ -34,7 +34,8 @@ def rope_fields(plan: RopePlan, form: Form) -> dict[str, Any]:
         return {"rope_parameters": plan.rope_parameters, **beside}
     entry = legacy_entry(plan)
     inside = {name: value for name, value in entry.parameters.items() if name not in _BESIDE}
-    scaling = None if inside == {"rope_type": "default"} else inside
+    # Where a model comes scaled, null would bring back what its config class takes for granted.
+    scaling = None if inside == {"rope_type": "default"} and plan.native_method == "none" else inside
     return {"rope_theta": entry.theta, "rope_scaling": scaling, **beside}
 
 

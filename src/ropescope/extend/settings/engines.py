@@ -41,26 +41,32 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
 
     Raises ExtendError for an engine or a version that is not known.
     """
+    name, stated = _named(engine)
+    known = WRITERS[name]
+    if not stated:
+        return known[0][1](plan, source)
+    version = _version(name, stated, known[-1][0])
+    for first, writer in known:
+        if version >= first:
+            return writer(plan, source)
+    oldest = ".".join(map(str, known[-1][0]))
+    raise ExtendError(f"{name} {stated} is older than what is known here: from {oldest} on, settings can be written.")
+
+
+def _named(engine: str) -> tuple[str, str]:
     name, _, stated = engine.strip().lower().replace("llamacpp", "llama.cpp").partition("@")
     name = {"llama-cpp": "llama.cpp", "hf": "transformers"}.get(name, name)
     if name not in WRITERS:
         near = get_close_matches(name, WRITERS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ExtendError(f"No engine is called {engine!r}.{hint} There are {', '.join(ENGINE_NAMES)}.")
-    known = WRITERS[name]
-    if not stated:
-        return known[0][1](plan, source)
-    oldest = known[-1][0]
+    return name, stated
+
+
+def _version(name: str, stated: str, oldest: Version) -> Version:
     if not oldest:
         raise ExtendError(f"Versions of {name} are not told apart: write {name}, without @{stated}.")
-    if re.fullmatch(r"v?\d+(\.\d+)*([a-z.+-].*)?", stated) is None:
+    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)(?:[a-z.+-].*)?", stated)
+    if match is None:
         raise ExtendError(f"{stated!r} is no version of {name}: write it as {name}@{'.'.join(map(str, oldest))}.")
-    digits = re.match(r"v?([\d.]*\d)", stated)
-    assert digits is not None
-    version = tuple(int(part) for part in digits[1].split("."))
-    for first, writer in known:
-        if version >= first:
-            return writer(plan, source)
-    raise ExtendError(
-        f"{name} {stated} is older than what is known here: from {'.'.join(map(str, oldest))} on, settings can be written."
-    )
+    return tuple(int(part) for part in match[1].split("."))

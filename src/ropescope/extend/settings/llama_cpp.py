@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ropescope.extend.plan import LayerTypePlan, RopePlan
-from ropescope.extend.settings.setting import EngineSettings, command, number
+from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, number
 
 READ_FROM: Final = (
     "common/arg.cpp, src/llama-context.cpp and conversion/ of llama.cpp commit 0c1e57098 (llama-cpp-python 0.3.36)"
@@ -25,7 +25,7 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
     if cannot:
         return EngineSettings("llama.cpp", VERSIONS, READ_FROM, "shell", "", (cannot,))
     scaled = next((entry for entry in plan.layer_types if entry.changed), plan.layer_types[0])
-    file = source if source.lower().endswith(".gguf") else "MODEL.gguf"
+    file = source if is_gguf(source) else "MODEL.gguf"
     flags: list[tuple[str, object]] = [("-m", file), ("-c", plan.target_length), *_flags(plan, scaled)]
     remarks: list[str] = []
     if file == "MODEL.gguf":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ropescope.extend.plan import RopePlan
-from ropescope.extend.settings.setting import EngineSettings, printable
+from ropescope.extend.settings.setting import EngineSettings, is_gguf, printable
 
 READ_FROM: Final = "docs/modelfile.mdx of ollama/ollama (commit 8852220)"
 _CONVERTED: Final = ("linear", "yarn", "llama3", "ntk", "alpha")
@@ -14,7 +14,7 @@ _CONVERTED: Final = ("linear", "yarn", "llama3", "ntk", "alpha")
 
 def settings(plan: RopePlan, source: str) -> EngineSettings:
     """The Modelfile, and what it cannot say."""
-    file = source if source.lower().endswith(".gguf") and not plan.changes else "./MODEL.gguf"
+    file = source if is_gguf(source) and not plan.changes else "./MODEL.gguf"
     text = f"FROM {printable(file)}\nPARAMETER num_ctx {plan.target_length}"
     remarks: tuple[str, ...] = ()
     if plan.changes and plan.method in _CONVERTED:

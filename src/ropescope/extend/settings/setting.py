@@ -36,6 +36,19 @@ def command(*head: str, flags: Iterable[tuple[str, object]]) -> str:
     return " \\\n  ".join((first, *rest))
 
 
+def is_gguf(source: str) -> bool:
+    """Whether a model is named by its GGUF file."""
+    return source.lower().endswith(".gguf")
+
+
+def not_from_gguf(engine: str, versions: str, read_from: str) -> EngineSettings:
+    """For an engine that is not told of positions beside a GGUF file."""
+    remark = (
+        "A GGUF file is served with llama.cpp here: name the original model, a folder or a Hub id, for this engine."
+    )
+    return EngineSettings(engine, versions, read_from, "shell", "", (remark,))
+
+
 def printable(text: str) -> str:
     """`text`, if it can stand in a command. Raises ExtendError if it holds a line break or a control character."""
     if "\n" in text or "\t" in text or lines(text) != text:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import Form, nested, rope_fields
-from ropescope.extend.settings.setting import EngineSettings, command, one_line
+from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = (
     "sglang/srt/utils/hf_transformers and rotary_embedding of sglang 0.5.23; on transformers 5 since sglang 0.5.10"
@@ -32,6 +32,8 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
 
 
 def _settings(plan: RopePlan, source: str, form: Form, versions: str, read_from: str) -> EngineSettings:
+    if is_gguf(source):
+        return not_from_gguf("sglang", versions, read_from)
     if plan.method == "dynamic":
         remark = (
             "SGLang takes the base of dynamic scaling from trained length × factor, whatever the prompt: use --method ntk, "

@@ -8,7 +8,7 @@ from typing import Any
 
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import config_changes
-from ropescope.extend.settings.setting import EngineSettings
+from ropescope.extend.settings.setting import EngineSettings, is_gguf
 
 NEW_FROM = "modeling_rope_utils.py of transformers 5.2.0 and 5.23.0, run by the tests"
 OLD_FROM = "modeling_rope_utils.py of transformers 4.57.3"
@@ -35,9 +35,13 @@ def _settings(plan: RopePlan, source: str, changes: dict[str, Any], versions: st
         )
     else:
         words = "".join(f"    {name}={_indented(value)},\n" for name, value in changes.items())
+        where = f"    {source!r},\n"
+        if is_gguf(source):
+            folder, _, file = source.rpartition("/")
+            where = f"    {folder or '.'!r},\n    gguf_file={file!r},\n"
         text = (
             "from transformers import AutoModelForCausalLM\n\n"
-            f"model = AutoModelForCausalLM.from_pretrained(\n    {source!r},\n{words})"
+            f"model = AutoModelForCausalLM.from_pretrained(\n{where}{words})"
         )
         language = "python"
     return EngineSettings(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import nested, rope_fields
-from ropescope.extend.settings.setting import EngineSettings, command, one_line
+from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = "vllm/config/model.py and rotary_embedding of vllm 0.33.0; rope_parameters since vllm 0.12.0"
 MIDDLE_FROM = "vllm/engine/arg_utils.py of vllm 0.11.2"
@@ -15,12 +15,16 @@ OLD_FROM = "vllm/engine/arg_utils.py of vllm 0.11.0"
 
 def with_rope_parameters(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM 0.12 and newer: --hf-overrides with rope_parameters."""
+    if is_gguf(source):
+        return not_from_gguf("vllm", "0.12 and newer", NEW_FROM)
     fields, remarks = _adapted(plan, rope_fields(plan, "rope_parameters"))
     return _overridden(plan, source, fields, remarks, "0.12 and newer", NEW_FROM)
 
 
 def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM 0.11.1 and 0.11.2: --hf-overrides with rope_scaling and rope_theta."""
+    if is_gguf(source):
+        return not_from_gguf("vllm", "0.11.1 and 0.11.2", MIDDLE_FROM)
     if plan.method == "dynamic":
         return _no_dynamic("0.11.1 and 0.11.2", MIDDLE_FROM)
     fields, remarks = _adapted(plan, rope_fields(plan, "rope_scaling"))
@@ -30,6 +34,8 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
 def with_flags(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM up to 0.11.0: --rope-scaling and --rope-theta, which later releases have removed."""
     versions = "0.8 to 0.11.0"
+    if is_gguf(source):
+        return not_from_gguf("vllm", versions, OLD_FROM)
     if plan.method == "dynamic":
         return _no_dynamic(versions, OLD_FROM)
     fields, remarks = _adapted(plan, rope_fields(plan, "rope_scaling"))
