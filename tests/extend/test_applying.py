@@ -34,9 +34,8 @@ FAMILIES = (
     *(
         _OF_TABLE[name]
         for name in ("llama", "gemma", "granite", "cohere", "starcoder2", "smollm3", "mixtral", "qwen3_moe", "qwen2", "gemma2",
-                     "gemma3_text", "qwen3", "olmo2", "phi", "phi3", "glm4", "deepseek_v2", "deepseek_v3", "diffllama", "falcon",
-                     "falcon-sdpa", "lfm2")
-        if name in _OF_TABLE
+                     "gemma3_text", "qwen3", "olmo2", "phi", "phi3", "glm4", "deepseek_v2", "deepseek_v3", "diffllama",
+                     "falcon-alibi=False", "falcon-alibi=False-sdpa", "lfm2")
     ),
     *((Tiny("olmo3", _MIXED),) if Version("5.14") <= VERSION else ()),  # by type of layer since then
     Tiny("gpt_neox", {"hidden_size": 64, "head_dim": 16}),
