@@ -214,9 +214,10 @@ def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str |
     steps = []
     if best is not None and best.method in ("planned", REFERENCE):
         uniform = " --uniform" if best.method == REFERENCE else ""
+        share, source = _percent(best.budget, space=""), result.provenance.get("source", "SOURCE")
         steps.append(
-            f"Make that plan: ropescope compress plan {result.provenance.get('source', 'SOURCE')}{uniform} --budget {_percent(best.budget, space='')} --length "
-            f"{result.length} --out plan.json."
+            f"Make that plan: ropescope compress plan {source}{uniform} --budget {share} --length {result.length} --out "
+            "plan.json."
         )
     elif best is not None and best.method != "the plan":
         steps.append(f"{best.method.removesuffix(' (restated)')} looks at every text as it comes: run it with kvpress.")
