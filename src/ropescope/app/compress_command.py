@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +65,10 @@ def plan(
     uniform: Annotated[
         bool, typer.Option("--uniform", help="One window for all heads: what every plan must beat.")
     ] = False,
+    windows_only: Annotated[
+        bool,
+        typer.Option("--windows-only", help="Keep sinks and latest tokens only, and pick none by their content."),
+    ] = False,
     sinks: Annotated[
         int | None, typer.Option(help="First tokens kept in every head; default: those of the profile, else 4.")
     ] = None,
@@ -99,6 +103,7 @@ def plan(
         revision=revision,
         texts=tuple(text or ()),
         prompts=prompts,
+        windows_only=windows_only,
     )
     made = _plan(wish, gamma, uniform)
     report = plan_report(made, None if out is None else str(made.save(out)))
@@ -122,6 +127,7 @@ class _Wish:
     revision: str | None
     texts: tuple[Path, ...]
     prompts: int
+    windows_only: bool
 
 
 def _plan(wish: _Wish, gamma: float | None, uniform: bool) -> KVPlan:
@@ -174,14 +180,15 @@ def _from_weights(wish: _Wish) -> KVPlan:
             f"{length:,} tokens is beyond the trained context of {facts.name} ({context:,}): plan for fewer."
         )
     with _needs_extra():
-        from ropescope.compress.output_error import PROTOCOL, measure_output_errors
+        from ropescope.compress.output_error import measure_output_errors
         from ropescope.measure.instrument import Request, make_corpus
         from ropescope.measure.weights import load
-    protocol = replace(PROTOCOL, length=length, sinks=DEFAULT_SINKS if wish.sinks is None else wish.sinks)
+    sinks = DEFAULT_SINKS if wish.sinks is None else wish.sinks
     weights = load(wish.given, revision=wish.revision)
     corpus = make_corpus(Request(wish.given, texts=wish.texts), weights)
-    errors = measure_output_errors(weights, corpus, protocol=protocol, prompts=wish.prompts)
-    return plan_from_errors(errors, weights.model, wish.target, cache_type=wish.cache_type)
+    prompts = [corpus.prompt(index, length).tolist() for index in range(wish.prompts)]
+    errors = measure_output_errors(weights, prompts, sinks=sinks, about=corpus.about)
+    return plan_from_errors(errors, weights.model, wish.target, picks=not wish.windows_only, cache_type=wish.cache_type)
 
 
 def _from_facts(wish: _Wish, gamma: float | None) -> KVPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ropescope.compress.plan import KVPlan, LayerPlan
@@ -112,8 +113,9 @@ class Frame:
         target: Target,
         how: str,
         basis: str,
+        picks: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> KVPlan:
-        """The plan with these windows and shares by layer; `how` they were found, and on what `basis`."""
+        """The plan with these windows, shares and picks by layer; `how` they were found, and on what `basis`."""
         layers = tuple(
             LayerPlan(
                 index=layer.index,
@@ -121,6 +123,7 @@ class Frame:
                 n_kv_heads=layer.n_kv_heads,
                 cache=layer.cache,
                 windows=tuple(windows.get(layer.index, ())),
+                picks=tuple(picks.get(layer.index, ())),
                 kept_mass=tuple(kept.get(layer.index, ())),
                 untouched=self.reasons[layer.index],
             )

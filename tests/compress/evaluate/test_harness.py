@@ -10,8 +10,9 @@ from transformers import DynamicCache
 
 from ropescope.compress.evaluate.harness import cut, prefill
 from ropescope.compress.evaluate.methods import Prefilled
+from ropescope.compress.evaluate.planned import picked
 from ropescope.compress.evaluate.restated import RandomTokens
-from ropescope.compress.evaluate.visible import Kept, Visible, Windows, whole
+from ropescope.compress.evaluate.visible import Kept, PlanView, Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.models.opening import open as open_model
 
@@ -36,17 +37,18 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
     assert (found - expected).abs().max() < 1e-5 * max(1.0, float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("most_picks", [0, 12, 60])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_plan_under_masks_is_a_planned_cache_token_by_token(family: str) -> None:
+def test_a_plan_under_masks_is_a_planned_cache_token_by_token(family: str, most_picks: int) -> None:
     filled, ids = filled_with(family)
-    plan = ragged_plan(filled.network, length=N + NEW)
+    plan = ragged_plan(filled.network, length=N + NEW, most_picks=most_picks)
     real = plan.cache(filled.network)
     with torch.no_grad():
         filled.network(ids[:, :N], past_key_values=real, use_cache=True)
         steps = [filled.network(one, past_key_values=real, use_cache=True).logits for one in ids[:, N:].split(1, 1)]
-    close(logits(filled, Windows(plan), ids[:, N:], [1] * NEW), torch.cat(steps, dim=1))
+    close(logits(filled, PlanView(plan, picked(plan, filled)), ids[:, N:], [1] * NEW), torch.cat(steps, dim=1))
     if family not in ("jamba", "qwen3_next", "lfm2"):  # transformers' own states go on in one piece or token by token
-        close(logits(filled, Windows(plan), ids[:, N:], [NEW]), torch.cat(steps, dim=1))
+        close(logits(filled, PlanView(plan, picked(plan, filled)), ids[:, N:], [NEW]), torch.cat(steps, dim=1))
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3", "phi3"])

@@ -13,8 +13,8 @@ from functools import cached_property
 from torch import Tensor
 
 from ropescope.compress.evaluate.methods import Method, Prefilled
-from ropescope.compress.evaluate.planned import Planned
-from ropescope.compress.evaluate.visible import Kept, Visible, Windows
+from ropescope.compress.evaluate.planned import Planned, picked
+from ropescope.compress.evaluate.visible import Kept, PlanView, Visible
 from ropescope.compress.frame import Frame, Target
 from ropescope.errors import EvaluationError
 from ropescope.models.cache import cache_bytes
@@ -79,7 +79,7 @@ class Split:
                 raise EvaluationError(
                     f"{method.name} is planned for {plan.length:,} tokens, and the sequence has {self.length:,}: plan for more."
                 )
-            return Windows(plan), plan.bytes_at(self.length) / plan.bytes_before
+            return PlanView(plan, picked(plan, filled)), plan.bytes_at(self.length) / plan.bytes_before
         kept = method.keep(filled, self.kept_share(budget))
         return Kept(kept), self._held(kept)
 

@@ -18,8 +18,9 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from ropescope.compress.attend import Scoring
 from ropescope.compress.evaluate.interpose import interposed
 from ropescope.compress.evaluate.masked import MaskedLayer, Prefix
-from ropescope.compress.evaluate.methods import QUERIES, Prefilled
+from ropescope.compress.evaluate.methods import Prefilled
 from ropescope.compress.evaluate.visible import Visible
+from ropescope.compress.picks import OBSERVED
 from ropescope.compress.plannable import untouched
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
@@ -148,7 +149,7 @@ class _Seen:
         if layer in self.hidden:
             before = self.queries.get(layer)
             last = query[0] if before is None else torch.cat([before, query[0]], dim=1)
-            self.queries[layer] = last[:, -QUERIES:].clone()
+            self.queries[layer] = last[:, -OBSERVED:].clone()
             self.scoring[layer] = scoring
         return own()
 

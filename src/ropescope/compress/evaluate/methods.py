@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from ropescope.compress.attend import Scoring
-
-QUERIES = 64
-"""How many of the last queries a prefill remembers: the observation window of SnapKV."""
+from ropescope.compress.picks import OBSERVED, attention_received
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Prefilled:
 
     tokens: [1, tokens]. cache: layers[i].keys and .values are [1, KV heads, tokens, dim], keys rotated. planned: the
     layers that a method may cut; every other layer (sliding, without keys, shared) stays whole. Of each of these:
-    hidden [1, tokens, hidden], the input of its attention module, behind the norm; queries [heads, last 64 tokens or
+    hidden [1, tokens, hidden], the input of its attention module, behind the norm; queries [heads, last 256 tokens or
     fewer, dim], rotated; scoring, how its products of queries and keys become weights; modules, the attention module.
     position_embeddings: the (cos, sin), each [1, tokens, dim], that these modules got; None where there are none.
     hidden is empty if no method asks for it.
@@ -36,6 +35,23 @@ class Prefilled:
     planned: tuple[int, ...]
     scoring: Mapping[int, Scoring]
     modules: Mapping[int, Any]
+
+    def __post_init__(self) -> None:
+        """Methods may ask for the same at every budget."""
+        object.__setattr__(self, "_received", {})
+
+    def attention_received(self, layer: int) -> Tensor:
+        """[KV heads, tokens] the attention of the last queries that a planned cache picks tokens by (`picks`)."""
+        received: dict[int, Tensor] = self.__dict__["_received"]
+        if layer not in received:
+            query, key, scoring = self.queries[layer][:, -OBSERVED:], self.keys(layer), self.scoring[layer]
+            n_queries, position = query.shape[1], torch.arange(self.n_tokens, device=key.device)
+            mask = position <= position[-n_queries:, None]
+            sinks = None if scoring.sinks is None else scoring.sinks.view(len(key), -1)
+            grouped = query.reshape(1, len(key), -1, *query.shape[1:])
+            own = Scoring(scoring.scale, scoring.softcap, sinks)
+            received[layer] = attention_received(grouped, key[None], mask[None], own)[0]
+        return received[layer]
 
     @property
     def n_tokens(self) -> int:

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ropescope.compress.evaluate.methods import QUERIES, Prefilled
+from ropescope.compress.evaluate.methods import Prefilled
 from ropescope.errors import EvaluationError
 
-KERNEL, BETA = 5, 20
+QUERIES, KERNEL, BETA = 64, 5, 20
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -38,10 +38,12 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Windows:
-    """The windows of a plan, which slide on with every token as those of a PlannedCache do."""
+class PlanView:
+    """The sinks and windows of a plan, which slide on with every token as those of a PlannedCache do, and its picks, which
+    stay: bool [KV heads, prefilled tokens] for each layer that has some."""
 
     plan: KVPlan
+    picks: Mapping[int, Tensor] = field(default_factory=dict)
 
     def of_layer(self, layer: int, n_tokens: int, first: int, new: int, device: torch.device) -> Tensor | None:
         """As `Visible.of_layer`."""
@@ -50,7 +52,20 @@ class Windows:
             return None
         key = torch.arange(n_tokens + first + new, device=device)
         query = key[n_tokens + first :, None]
-        return torch.stack([within(query, key, self.plan.sinks, window) for window in of_plan.windows])
+        seen = torch.stack(
+            [
+                within(query, key, self._never_leaving(kept, window, n_tokens), window)
+                for kept, window in zip(of_plan.kept, of_plan.windows, strict=True)
+            ]
+        )
+        if layer in self.picks:
+            seen[:, :, :n_tokens] |= self.picks[layer][:, None]
+        return seen
+
+    def _never_leaving(self, kept: int, window: int, n_tokens: int) -> int:
+        """How many first tokens stay: the sinks, and those that leave the window while there is room for picks."""
+        sinks = self.plan.sinks
+        return sinks + kept - window if n_tokens <= sinks + kept else sinks
 
 
 def whole(n_layers: int) -> Kept:
