@@ -10,12 +10,13 @@ import torch
 from ropescope.compress.evaluate.harness import extended, prefill
 from ropescope.compress.evaluate.planned import one_plan, uniform
 from ropescope.compress.evaluate.restated import SnapKV
-from ropescope.compress.evaluate.retrieval import ask, contexts
+from ropescope.compress.evaluate.retrieval import ask, summed
+from ropescope.compress.evaluate.retrieval import questions as asked_for
 from ropescope.compress.frame import Target
 from ropescope.compress.planning import plan_uniform
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.loss import prefill as filled_by_model
-from ropescope.quality.retrieval import score, trials
+from ropescope.quality.retrieval import Trial, score, trials
 
 LENGTH = 400
 
@@ -25,22 +26,20 @@ def weights(tiny_folder_with_tokenizer: Path) -> Weights:
     return load(str(tiny_folder_with_tokenizer), dtype="float32", device="cpu")
 
 
-def questions(weights: Weights, **given: object) -> list[list]:  # type: ignore[type-arg]
-    found = trials(
-        weights.tokenizer, "key-value", LENGTH, depths=(0.2, 0.8), per_depth=2, keys_per_context=4, **given  # type: ignore[arg-type]
+def questions(weights: Weights, seed: int = 0) -> list[Trial]:
+    return trials(
+        weights.tokenizer, "key-value", LENGTH, depths=(0.2, 0.8), per_depth=2, keys_per_context=4, seed=seed
     )  # fmt: skip
-    return contexts(found)
 
 
-def test_trials_of_one_context_stand_together(weights: Weights) -> None:
-    found = trials(weights.tokenizer, "key-value", LENGTH, depths=(0.2, 0.8), per_depth=4, keys_per_context=4)
-    groups = contexts(found)
-    assert [len(group) for group in groups] == [4, 4]
+def test_questions_of_one_context_stand_together(weights: Weights) -> None:
+    groups = asked_for(weights.tokenizer, 1600, 4)
+    assert [(group[0].task, len(group)) for group in groups] == [("passkey", 10)] * 2 + [("key-value", 10)] * 2
     assert all(trial.context == group[0].context for group in groups for trial in group)
 
 
 def test_everybody_is_asked_everything(weights: Weights) -> None:
-    group = questions(weights)[0]
+    group = questions(weights)
     half = one_plan(plan_uniform(weights.model, Target(budget_share=0.5), length=LENGTH), name="half")
     assert half.only is not None
     cells = ask(weights, group, [uniform(weights.model, LENGTH), SnapKV(), half], (0.3, half.only), LENGTH)
@@ -59,7 +58,7 @@ def test_everybody_is_asked_everything(weights: Weights) -> None:
 
 
 def test_the_whole_cache_answers_as_the_model_does(weights: Weights) -> None:
-    group = questions(weights, seed=3)[0]
+    group = questions(weights, seed=3)
     cells = ask(weights, group, [SnapKV()], (0.9,), LENGTH)
     own = filled_by_model(weights.network, torch.tensor(group[0].context))
     right = sum(score(weights.network, own, trial).right for trial in group)
@@ -67,7 +66,7 @@ def test_the_whole_cache_answers_as_the_model_does(weights: Weights) -> None:
 
 
 def test_a_question_behind_a_prefill_is_a_prefill_of_both(weights: Weights) -> None:
-    trial = questions(weights)[0][0]
+    trial = questions(weights)[0]
     context, question = torch.tensor([trial.context]), torch.tensor([trial.question])
     at_once = prefill(weights.network, weights.model, torch.cat([context, question], dim=1))
     before = prefill(weights.network, weights.model, context)
@@ -82,3 +81,10 @@ def test_a_question_behind_a_prefill_is_a_prefill_of_both(weights: Weights) -> N
         ):
             assert torch.allclose(one, other, atol=1e-5)
     assert torch.equal(later.position_embeddings[1], at_once.position_embeddings[1])
+
+
+def test_cells_of_two_contexts_are_added_up(weights: Weights) -> None:
+    first, second = (ask(weights, questions(weights, seed=seed), [SnapKV()], (0.5,), LENGTH) for seed in (0, 1))
+    together = summed([*first, *second])
+    assert len(together) == len(first) and {cell.trials for cell in together} == {4}
+    assert sum(cell.right for cell in together) == sum(cell.right for cell in (*first, *second))
