@@ -6,7 +6,7 @@ import gc
 
 import pytest
 import torch
-from planned_models import explicit_masks, logits_in_pieces, ragged_plan, see_all, tiny
+from planned_models import explicit_masks, logits_in_pieces, ragged_plan, tiny
 from tiny_models import build, carries_states, tokens
 from transformers import DynamicCache
 
@@ -30,15 +30,27 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_full_first_pass_then_windows(family: str, attention: str) -> None:
+def test_full_prefill_then_windows(family: str, attention: str) -> None:
     if attention == "sdpa" and family in ("gemma2", "gpt_oss"):
         attention = "eager"  # transformers has no SDPA for soft-caps and sink logits
     network = build(tiny(family), attention=attention)
     plan, ids = ragged_plan(network, length=N), tokens(N)
-    with explicit_masks(network, plan, see_all(40)), torch.no_grad():
+    for pieces in ([40, *[1] * (N - 40)], [40, 1, 1, 25, 1, 4]):
+        with explicit_masks(network, plan, pieces), torch.no_grad():
+            expected = network(ids, use_cache=False).logits
+        close(logits_in_pieces(network, ids, plan.cache(network), pieces), expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "pieces", [[40, *[1] * (N - 40)], [40, 1, 1, 25, 1, 4], [3, *[1] * (N - 3)], [5, 60, 7]], ids=str
+)
+def test_picks_are_what_the_last_queries_attend_to(family: str, pieces: list[int]) -> None:
+    network = build(tiny(family))
+    plan, ids = ragged_plan(network, length=N, seed=4, most_picks=12), tokens(N)
+    with explicit_masks(network, plan, pieces), torch.no_grad():
         expected = network(ids, use_cache=False).logits
-    close(logits_in_pieces(network, ids, plan.cache(network), [40, *[1] * (N - 40)]), expected)
-    close(logits_in_pieces(network, ids, plan.cache(network), [40, 1, 1, 25, 1, 4]), expected)
+    close(logits_in_pieces(network, ids, plan.cache(network), pieces), expected)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -50,7 +62,7 @@ def test_windows_hold_in_whatever_pieces_a_sequence_comes(family: str, pieces: l
     plan, ids = ragged_plan(network, length=N, seed=1), tokens(N)
     with explicit_masks(network, plan), torch.no_grad():
         expected = network(ids, use_cache=False).logits
-    close(logits_in_pieces(network, ids, plan.cache(network, first_pass="windowed"), pieces), expected)
+    close(logits_in_pieces(network, ids, plan.cache(network, prefill="windowed"), pieces), expected)
 
 
 @carries_states
@@ -60,7 +72,7 @@ def test_hybrids_are_planned_around(family: str) -> None:
     plan, ids = ragged_plan(network, length=N), tokens(N)
     attending = tiny(family).layers
     assert tuple(layer.index for layer in plan.planned_layers) == attending
-    with explicit_masks(network, plan, see_all(40)), torch.no_grad():
+    with explicit_masks(network, plan, [40]), torch.no_grad():
         cache, found = DynamicCache(config=network.config), []
         found.append(network(ids[:, :40], past_key_values=cache, use_cache=True).logits)
     planned = plan.cache(network)
@@ -99,18 +111,18 @@ def test_bytes_of_windows_and_states_together() -> None:
     assert sliding + cache.layers[2].held_bytes() == plan.bytes_after
 
 
-@pytest.mark.parametrize("first_pass", ["full", "windowed"])
+@pytest.mark.parametrize("prefill", ["full", "windowed"])
 @pytest.mark.parametrize("family", ["llama", "gpt_oss", "gemma3_text"])
-def test_rows_padded_on_the_left_are_as_if_alone(family: str, first_pass: str) -> None:
+def test_rows_padded_on_the_left_are_as_if_alone(family: str, prefill: str) -> None:
     network = build(tiny(family))
-    plan = ragged_plan(network, length=N, seed=5)
+    plan = ragged_plan(network, length=N, seed=5, most_picks=9 if prefill == "full" else 0)
     ids, padding = tokens(3 * N).view(3, N), (0, 7, 33)
     mask = torch.ones(3, N, dtype=torch.long)
     for row, pads in enumerate(padding):
         mask[row, :pads] = 0
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     for pieces in ([40, *[1] * (N - 40)], [40, 12, 1, 19]):
-        cache, found, start = plan.cache(network, first_pass=first_pass), [], 0
+        cache, found, start = plan.cache(network, prefill=prefill), [], 0
         with torch.no_grad():
             for size in pieces:
                 stop = start + size
@@ -123,7 +135,7 @@ def test_rows_padded_on_the_left_are_as_if_alone(family: str, first_pass: str) -
                 start = stop
         together = torch.cat(found, dim=1)
         for row, pads in enumerate(padding):
-            alone = plan.cache(network, first_pass=first_pass)
+            alone = plan.cache(network, prefill=prefill)
             first = [pieces[0] - pads, *pieces[1:]]
             close(together[row, pads:], logits_in_pieces(network, ids[row : row + 1, pads:], alone, first)[0])
 
@@ -171,7 +183,7 @@ def test_generate_is_what_explicit_masks_generate() -> None:
     plan, ids = ragged_plan(network, length=N, seed=9), tokens(40)
     expected = ids
     for _ in range(12):
-        with explicit_masks(network, plan, see_all(40)), torch.no_grad():
+        with explicit_masks(network, plan, [40, *[1] * 12]), torch.no_grad():
             expected = torch.cat([expected, network(expected, use_cache=False).logits[:, -1:].argmax(-1)], dim=1)
     assert generated(network, ids, max_new_tokens=12, past_key_values=plan.cache(network)) == expected.tolist()
     with plan.applied(network):
