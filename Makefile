@@ -30,7 +30,7 @@ $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.torch
-	$(PIP) install -c constraints.txt -e '.[measure,figures]'
+	$(PIP) install -c constraints.txt -e '.[measure,evidence,figures]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.torch

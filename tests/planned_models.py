@@ -14,7 +14,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
 from ropescope.compress.frame import Target
-from ropescope.compress.plan import KVPlan
+from ropescope.compress.picks import OBSERVED
+from ropescope.compress.plan import KVPlan, LayerPlan
 from ropescope.compress.planning import plan_uniform
 from ropescope.models.opening import open as open_model
 
@@ -28,8 +29,11 @@ def tiny(model_type: str) -> Tiny:
     return replace(found, settings={**found.settings, "num_key_value_heads": 4}) if model_type in EVERY_HEAD else found
 
 
-def ragged_plan(network: Any, *, length: int, sinks: int = 3, seed: int = 0, even: int | None = None) -> KVPlan:
-    """A plan for a network: in every planned head a window of its own, from one token to all (or `even` for all)."""
+def ragged_plan(
+    network: Any, *, length: int, sinks: int = 3, seed: int = 0, even: int | None = None, most_picks: int = 0
+) -> KVPlan:
+    """A plan for a network: in every planned head a window of its own, from one token to all (or `even` for all), and up to
+    `most_picks` tokens picked by content."""
     model = open_model(network.config.to_dict())
     plan = plan_uniform(model, Target(budget_share=1.0), length=length, sinks=sinks, cache_type="f32")
     rng = random.Random(seed)
@@ -38,35 +42,39 @@ def ragged_plan(network: Any, *, length: int, sinks: int = 3, seed: int = 0, eve
         # The first heads of a layer take the extremes: one token, and everything.
         return even or (rng.choice((1, 2, length - sinks)) if head == 0 else rng.randint(1, length // 2))
 
-    layers = (
-        replace(layer, windows=tuple(window(head) for head in range(layer.n_kv_heads))) if layer.planned else layer
-        for layer in plan.layers
-    )
-    return replace(plan, layers=tuple(layers))
+    def ragged(layer: LayerPlan) -> LayerPlan:
+        windows = tuple(window(head) for head in range(layer.n_kv_heads))
+        picks = tuple(min(rng.randint(0, most_picks), length - sinks - size) for size in windows) if most_picks else ()
+        return replace(layer, windows=windows, picks=picks)
 
-
-def see_all(prompt: int) -> Callable[[int], bool]:
-    """Queries of a first pass over `prompt` tokens see everything."""
-    return lambda position: position < prompt
+    return replace(plan, layers=tuple(ragged(layer) if layer.planned else layer for layer in plan.layers))
 
 
 @contextmanager
-def explicit_masks(network: Any, plan: KVPlan, sees_all: Callable[[int], bool] = lambda _: False) -> Iterator[None]:
-    """Within the context, planned layers attend in full (queries × keys) under the mask of each head, written out."""
+def explicit_masks(network: Any, plan: KVPlan, pieces: Sequence[int] | None = None) -> Iterator[None]:
+    """Within the context, planned layers attend in full (queries × keys) under the mask of each head, written out.
+
+    pieces: the passes in which the tokens come; None: one by one.
+    """
     import sys
 
     def attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> Any:
         eager = sys.modules[type(module).__module__].eager_attention_forward
         layer = plan.layers[module.layer_idx]
         if layer.planned:
-            heads, n = query.shape[1], key.shape[2]
-            group = heads // layer.n_kv_heads
-            q, k = torch.arange(n)[:, None], torch.arange(n)
-            free = torch.tensor([sees_all(position) for position in range(n)])[:, None]
-            allowed = torch.stack(
-                [(k <= q) & (free | (k < plan.sinks) | (k > q - layer.windows[head // group])) for head in range(heads)]
-            )
-            mask = torch.where(allowed, 0.0, torch.finfo(query.dtype).min)[None]
+            n = key.shape[2]
+            group = query.shape[1] // layer.n_kv_heads
+
+            def mask_of(allowed: torch.Tensor) -> torch.Tensor:
+                return torch.where(allowed.repeat_interleave(group, 0), 0.0, torch.finfo(query.dtype).min)[None]
+
+            def received(allowed: torch.Tensor, rows: slice) -> torch.Tensor:
+                weights = eager(module, query, key, value, mask_of(allowed), **kwargs)[1]
+                # A query counts half as much as one that comes 32 tokens later.
+                counts = torch.tensor([2 ** ((row - rows.stop) / 32) for row in range(rows.start, rows.stop)])
+                return (weights[0, :, rows] * counts[:, None]).sum(1).view(layer.n_kv_heads, group, n).sum(1)
+
+            mask = mask_of(_replayed(layer, plan.sinks, n, pieces or [1] * n, received))
         return eager(module, query, key, value, mask, **kwargs)
 
     AttentionInterface.register("explicit_masks", attention)
@@ -80,6 +88,50 @@ def explicit_masks(network: Any, plan: KVPlan, sees_all: Callable[[int], bool] =
     finally:
         for key, config in configs.items():
             config._attn_implementation_internal = before[key]
+
+
+def _replayed(
+    layer: LayerPlan, sinks: int, n: int, pieces: Sequence[int], received: Callable[[torch.Tensor, slice], torch.Tensor]
+) -> torch.Tensor:
+    """[KV heads, n, n] what each token sees, by keeping a set of tokens for every KV head and going through the passes.
+
+    received(allowed, rows): the attention [KV heads, n] that the rows give under a mask.
+    """
+    picks = layer.picks or (0,) * layer.n_kv_heads
+    allowed = torch.ones(n, n, dtype=torch.bool).tril().repeat(layer.n_kv_heads, 1, 1)
+    held: list[set[int]] = [set() for _ in layer.windows]
+    start = 0
+    for size in pieces:
+        stop = min(n, start + size)
+        for head, window in enumerate(layer.windows):
+            if stop - start == 1:
+                _cut(held[head], start, sinks, window, picks[head], None)
+            for row in range(start, stop):
+                seen = [key in held[head] or start <= key <= row for key in range(n)]
+                allowed[head, row] = torch.tensor(seen)
+        if stop - start > 1:
+            last = slice(max(start, stop - OBSERVED), stop)
+            scores = received(allowed, last) if any(picks) else torch.zeros(layer.n_kv_heads, n)
+            for head, window in enumerate(layer.windows):
+                held[head] |= set(range(start, stop))
+                _cut(held[head], stop - 1, sinks, window, picks[head], scores[head].tolist())
+        else:
+            for head in range(layer.n_kv_heads):
+                held[head].add(start)
+        start = stop
+    return allowed
+
+
+def _cut(held: set[int], newest: int, sinks: int, window: int, picks: int, scores: list[float] | None) -> None:
+    """Drop from `held` what a head no longer keeps once `newest` has come: without scores, what left the window last."""
+    outside = [token for token in held if sinks <= token <= newest - window]
+    if len(outside) <= picks:
+        return
+    if scores is None:
+        held.discard(max(outside))
+        return
+    kept = sorted(outside, key=lambda token: -scores[token])[:picks]
+    held -= set(outside) - set(kept)
 
 
 def logits_in_pieces(network: Any, ids: torch.Tensor, cache: Any, pieces: Sequence[int]) -> torch.Tensor:

@@ -41,5 +41,9 @@ class EvidenceError(RopescopeError, ValueError):
     """A statistic is asked of too few points, or a claim or a filter of what is not there."""
 
 
+class EvaluationError(RopescopeError, ValueError):
+    """What a change to a model costs cannot be scored as asked: too little text, a budget that nothing fits in."""
+
+
 class ExtendError(RopescopeError, ValueError):
     """A context cannot be extended as asked: the model, the length, the method or the engine does not allow it."""

@@ -38,15 +38,21 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scori
 
 
 def _by_the_sum(rows: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scoring: Scoring, group: int) -> Tensor:
+    return attention_weights(rows, key, mask, scoring, group).to(value.dtype) @ value
+
+
+def attention_weights(rows: Tensor, key: Tensor, mask: Tensor | None, scoring: Scoring, group: int) -> Tensor:
+    """[batch, KV heads, rows, keys] float32 softmax weights; with learned sink logits they sum to less than one.
+
+    rows: [batch, KV heads, group × queries, dim]; mask: [1 or batch, 1, rows, keys] bool or None. A row that sees nothing
+    has equal weights.
+    """
     logits = (rows @ key.transpose(2, 3)).float() * scoring.scale
     if scoring.softcap is not None:
         logits = torch.tanh(logits / scoring.softcap) * scoring.softcap
     if mask is not None:
-        logits = logits.masked_fill(~mask, float("-inf"))
-    if scoring.sinks is not None:
-        sinks = scoring.sinks.float().repeat_interleave(rows.shape[2] // group, dim=1)[None, :, :, None]
-        logits = torch.cat([logits, sinks.expand(rows.shape[0], -1, -1, 1)], dim=-1)
-    weights = logits.softmax(dim=-1)
-    if scoring.sinks is not None:
-        weights = weights[..., :-1]
-    return weights.to(value.dtype) @ value
+        logits = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
+    if scoring.sinks is None:
+        return logits.softmax(dim=-1)
+    sinks = scoring.sinks.float().repeat_interleave(rows.shape[2] // group, dim=1)[None, :, :, None]
+    return torch.cat([logits, sinks.expand(rows.shape[0], -1, -1, 1)], dim=-1).softmax(dim=-1)[..., :-1]

@@ -79,26 +79,25 @@ def _attention(
             f"{type(module).__name__} changes its keys between the cache and the attention, which a planned cache does "
             "not follow: this model cannot be planned."
         )
-    if layer is None or (layer.seen == 0 and running.cache.first_pass == "full"):
-        if isinstance(attention_mask, DeferredMask):
-            attention_mask = attention_mask.make()
-        own = _own_attention(module, running.implementation)
-        output, weights = own(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
-        if layer is not None:
-            layer.write_waiting()
-        return output, weights
-    if kwargs.get("position_bias") is not None:
-        raise PlanError(f"{type(module).__name__} adds a position bias, which a planned cache does not carry out.")
-    sinks = kwargs.get("s_aux")
     scoring = Scoring(
         scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
         softcap=kwargs.get("softcap"),
-        sinks=None if sinks is None else sinks.reshape(-1),
+        sinks=None if kwargs.get("s_aux") is None else kwargs["s_aux"].reshape(-1),
     )
+    if layer is None or (layer.seen == 0 and not layer.windowed):
+        if isinstance(attention_mask, DeferredMask):
+            attention_mask = attention_mask.make()
+        own = own_attention(module, running.implementation)
+        output, weights = own(module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
+        if layer is not None:
+            layer.take_waiting(query, scoring)
+        return output, weights
+    if kwargs.get("position_bias") is not None:
+        raise PlanError(f"{type(module).__name__} adds a position bias, which a planned cache does not carry out.")
     return layer.attend(query, scoring).transpose(1, 2).contiguous(), None
 
 
-def _own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
+def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
     """The function that the model would have called: eager code lies in the module's own file."""
     import sys
 

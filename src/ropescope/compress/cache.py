@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,23 +10,27 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from ropescope.compress.attachment import attach, left_padding
 from ropescope.compress.layer import PlannedLayer
-from ropescope.compress.plan import FirstPass, KVPlan
+from ropescope.compress.plan import KVPlan, Prefill
+from ropescope.compress.plannable import check_states_are_cached
 from ropescope.errors import PlanError
 
 
 class PlannedCache(Cache):  # type: ignore[misc]
     """The cache of one batch of sequences on `model`, as `plan` says: `model.generate(..., past_key_values=cache)`.
 
-    first_pass: what the queries of the first forward pass see, every earlier token (`full`, after which the cache is
-    cut) or their windows only (`windowed`). Later passes, of one token or of many, see their windows. Rows may be padded
-    on the left; each keeps its own first tokens and its own latest ones.
+    prefill: what the queries of a pass of several tokens see, all that is held and all of their own pass (`full`: the
+    cache is cut behind the pass) or their windows only (`windowed`). Rows may be padded on the left; each keeps its own
+    first tokens, its own latest ones, and its own picks.
 
     Raises PlanError for a plan of another model, and for a model that plans cannot reach.
     """
 
-    def __init__(self, plan: KVPlan, model: Any, *, first_pass: FirstPass = "full") -> None:
-        if first_pass not in ("full", "windowed"):
-            raise PlanError(f"first_pass is {first_pass!r}: it is 'full' or 'windowed'.")
+    def __init__(self, plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> None:
+        if prefill not in get_args(Prefill):
+            raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")
+        if prefill == "windowed" and plan.looks_at_text:
+            raise PlanError("A plan that picks tokens by their content needs prefill='full': windows cannot see them.")
+        check_states_are_cached(plan.model, plan.layers)
         config = model.config.get_text_config(decoder=True)
         layers = list(DynamicCache(config=config).layers)
         if len(layers) != len(plan.layers):
@@ -42,9 +46,9 @@ class PlannedCache(Cache):  # type: ignore[misc]
                     f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
                     f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
                 )
-            layers[index] = PlannedLayer(layer, plan.sinks, plan.length)
+            layers[index] = PlannedLayer(layer, plan.sinks, plan.length, windowed=prefill == "windowed")
         super().__init__(layers=layers)
-        self.plan, self.first_pass = plan, first_pass
+        self.plan, self.prefill = plan, prefill
         self._decoder_id = id(attach(self, model))
         self._planned = tuple(layer for layer in layers if isinstance(layer, PlannedLayer))
         self._ready = False

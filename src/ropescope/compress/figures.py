@@ -1,4 +1,4 @@
-"""The picture of a plan: the window of every KV head."""
+"""The picture of a plan: what every KV head keeps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
 
 def window_map(plan: KVPlan) -> Figure:
-    """Layers across, KV heads down, the window in colour; layers that the plan leaves as they are stay grey."""
+    """Layers across, KV heads down, the tokens kept in colour; layers that the plan leaves as they are stay grey."""
     rows: list[dict[str, Any]] = []
     for layer in plan.layers:
         for head in range(max(1, layer.n_kv_heads)):
+            kept = plan.sinks + layer.kept[head] if layer.planned else None
             window = layer.windows[head] if layer.planned else None
+            picks = layer.picks[head] if layer.picks else None
             mass = layer.kept_mass[head] if layer.kept_mass else None
-            rows.append({"layer": layer.index, "KV head": head, "window": window, "attention kept": mass})
+            rows.append(
+                {
+                    "layer": layer.index, "KV head": head, "tokens kept": kept, "window": window, "picks": picks,
+                    "attention kept": mass,
+                }
+            )  # fmt: skip
     axis = {"labelAngle": 0, "labelOverlap": True, "grid": False, "ticks": False, "domain": False}
     spec = {
         "$schema": _SCHEMA,
@@ -30,15 +37,17 @@ def window_map(plan: KVPlan) -> Figure:
             "y": {"field": "KV head", "type": "ordinal", "title": "KV head", "axis": axis},
             "color": {
                 "condition": {
-                    "test": "isValid(datum['window'])",
-                    "field": "window",
+                    "test": "isValid(datum['tokens kept'])",
+                    "field": "tokens kept",
                     "type": "quantitative",
                     "scale": {"scheme": "blues", "domain": [0, plan.length]},
-                    "legend": {"title": "window (tokens)", "orient": "bottom", "gradientLength": 240, "format": ",d"},
+                    "legend": {"title": "tokens kept", "orient": "bottom", "gradientLength": 240, "format": ",d"},
                 },
                 "value": "#d9d4c7",
             },
-            "tooltip": [{"field": name} for name in ("layer", "KV head", "window", "attention kept")],
+            "tooltip": [
+                {"field": name} for name in ("layer", "KV head", "tokens kept", "window", "picks", "attention kept")
+            ],
         },
     }
     grey = "" if len(plan.planned_layers) == len(plan.layers) else " Sand-coloured layers stay as the model has them."

@@ -1,10 +1,11 @@
-"""The keys and values of some KV heads that keep windows of the same length: the store that really holds fewer bytes."""
+"""The keys and values of some KV heads that keep equally many tokens: the store that really holds fewer bytes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from ropescope.compress.picks import best
 from ropescope.compress.slots import slot_of, tokens_in_slots
 
 SLACK = 64
@@ -12,14 +13,15 @@ SLACK = 64
 
 
 class HeadStore:
-    """Keys and values of `heads` (KV heads of a layer), `sinks` + `window` tokens at most of each sequence.
+    """Keys and values of `heads` (KV heads of a layer), `sinks` + `window` + `picks` tokens at most of each sequence.
 
-    keys, values: [batch, heads, slots, dim]. `padding` [batch] counts the tokens that pad each row on the left (None:
-    none); a row's own tokens are numbered from 0 behind its padding.
+    keys, values: [batch, heads, slots, dim]; the slots of picks lie behind the ring of the window. As long as they are not
+    full they take what leaves the window, so that a row with c tokens fills its first c slots. `padding` [batch] counts the
+    tokens that pad each row on the left (None: none); a row's own tokens are numbered from 0 behind its padding.
     """
 
-    def __init__(self, heads: tuple[int, ...], sinks: int, window: int) -> None:
-        self.heads, self.sinks, self.window = heads, sinks, window
+    def __init__(self, heads: tuple[int, ...], sinks: int, window: int, picks: int = 0) -> None:
+        self.heads, self.sinks, self.window, self.picks = heads, sinks, window, picks
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
         self._index: Tensor | None = None
@@ -27,7 +29,7 @@ class HeadStore:
     @property
     def full_slots(self) -> int:
         """How many tokens the store holds once it is full."""
-        return self.sinks + self.window
+        return self.sinks + self.window + self.picks
 
     def held(self) -> tuple[Tensor, Tensor]:
         """Keys and values of all slots. Only to be asked for once tokens were written."""
@@ -44,16 +46,79 @@ class HeadStore:
             self._index = torch.tensor(self.heads, device=states.device)
         return states.index_select(1, self._index)
 
-    def write(self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None) -> None:
-        """Take in the states of new tokens [batch, KV heads, new, dim], after `seen` tokens; what they push out is gone."""
+    def with_held(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What is held and, behind it, the new states of the heads of this store: [batch, heads, held + new, dim] each."""
+        keys, values = self.of(keys), self.of(values)
+        if self.keys is None or self.values is None:
+            return keys, values
+        return torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2)
+
+    def write(
+        self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None, scores: Tensor | None = None
+    ) -> None:
+        """Take in the states of new tokens [batch, KV heads, new, dim], after `seen` tokens; what they push out is gone.
+
+        scores: [batch, heads of this store, held + new] by which tokens that leave the window are picked; not needed as
+        long as all of them find a place.
+        """
         new = keys.shape[2]
         keys, values = self.of(keys), self.of(values)
+        if new == 1:
+            self._grow(keys, values, seen, new)
+            self._write_one(keys, values, seen, padding)
+            return
+        picked = self._picked(keys, values, seen, padding, scores) if self.picks else None
+        self._grow(keys, values, seen, new)
+        self._write_many(keys, values, seen, padding)
+        if picked is not None:
+            base = self.sinks + self.window
+            for held, states in zip(self.held(), picked, strict=True):
+                held[:, :, base : base + states.shape[2]] = states
+
+    def _picked(
+        self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None, scores: Tensor | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """The states that the slots of picks will hold, None if nothing has left the window."""
+        new = keys.shape[2]
+        count = min(self.picks, seen + new - self.sinks - self.window)
+        if count <= 0:
+            return None
+        leaving = self._leaving(seen, new, padding, keys.device)
+        if scores is None:
+            scores = keys.new_zeros(keys.shape[0], keys.shape[1], leaving.shape[1], dtype=torch.float32)
+        index = best(scores, leaving, count)[..., None]
+        n_held = leaving.shape[1] - new
+        found = []
+        for held, states in ((self.keys, keys), (self.values, values)):
+            fresh = states.gather(2, (index - n_held).clamp(min=0).expand(-1, -1, -1, states.shape[3]))
+            if held is not None:
+                old = held.gather(2, index.clamp(max=n_held - 1).expand(-1, -1, -1, states.shape[3]))
+                fresh = torch.where(index < n_held, old, fresh)
+            found.append(fresh)
+        return found[0], found[1]
+
+    def _leaving(self, seen: int, new: int, padding: Tensor | None, device: torch.device) -> Tensor:
+        """[1 or batch, held + new] which of the tokens held and new are neither sinks nor in the window after the pass."""
+        pads = torch.zeros(1, dtype=torch.long, device=device) if padding is None else padding
+        base, n_held = self.sinks + self.window, 0 if self.keys is None else self.keys.shape[2]
+        own = seen - pads
+        token = torch.cat(
+            [
+                tokens_in_slots(own, min(n_held, base), self.sinks, self.window),
+                own[:, None] + torch.arange(new, device=device),
+            ],
+            dim=1,
+        )
+        left = (token >= self.sinks) & (token < (own + new - self.window)[:, None])
+        if n_held > base:
+            # A pick has left the window before; its slot is filled if the row has had as many tokens as lie before it.
+            filled = torch.arange(base, n_held, device=device) < own[:, None]
+            left = torch.cat([left[:, :base], filled, left[:, base:]], dim=1)
+        return left
+
+    def _grow(self, keys: Tensor, values: Tensor, seen: int, new: int) -> None:
         self.keys = self._grown(self.keys, keys, seen, new)
         self.values = self._grown(self.values, values, seen, new)
-        if new == 1:
-            self._write_one(keys, values, seen, padding)
-        else:
-            self._write_many(keys, values, seen, padding)
 
     def _grown(self, held: Tensor | None, states: Tensor, seen: int, new: int) -> Tensor:
         needed = min(seen + new, self.full_slots)
@@ -69,18 +134,24 @@ class HeadStore:
 
     def _write_one(self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None) -> None:
         held_keys, held_values = self.held()
+        base = self.sinks + self.window
         if padding is None:
             slot = slot_of(seen, self.sinks, self.window)
-            held_keys[:, :, slot] = keys[:, :, 0]
-            held_values[:, :, slot] = values[:, :, 0]
+            for held, states in ((held_keys, keys), (held_values, values)):
+                if base <= seen < self.full_slots:
+                    held[:, :, seen] = held[:, :, slot]
+                held[:, :, slot] = states[:, :, 0]
             return
-        slots = slot_of(seen - padding, self.sinks, self.window)
+        own = seen - padding
+        slots = torch.as_tensor(slot_of(own, self.sinks, self.window))
         rows = torch.arange(len(padding), device=keys.device)
-        held_keys[rows, :, slots] = keys[:, :, 0]
-        held_values[rows, :, slots] = values[:, :, 0]
+        to_free = rows[(own >= base) & (own < self.full_slots)] if self.picks else rows[:0]
+        for held, states in ((held_keys, keys), (held_values, values)):
+            held[to_free, :, own[to_free]] = held[to_free, :, slots[to_free]]
+            held[rows, :, slots] = states[:, :, 0]
 
     def _write_many(self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None) -> None:
-        held_keys, held_values = self.held()
+        held_keys, held_values = (held[:, :, : self.sinks + self.window] for held in self.held())
         new, n_slots = keys.shape[2], held_keys.shape[2]
         if padding is None:
             total = torch.tensor(seen + new, device=keys.device)

@@ -1,4 +1,4 @@
-"""One layer of a planned cache: KV heads with windows of different length, those of equal length stored together."""
+"""One layer of a planned cache: KV heads that keep different numbers of tokens, those that keep as many stored together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from transformers.cache_utils import CacheLayerMixin
 
 from ropescope.compress.attend import Scoring, attend
 from ropescope.compress.heads import HeadStore
+from ropescope.compress.picks import OBSERVED, attention_received
 from ropescope.compress.plan import LayerPlan
 from ropescope.compress.slots import tokens_in_slots, visible
 from ropescope.errors import PlanError
@@ -20,22 +21,25 @@ PIECE = 512
 
 
 class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
-    """What transformers' caches hold of a layer, with the windows of a LayerPlan.
+    """What transformers' caches hold of a layer, with the windows and picks of a LayerPlan.
 
     `update` takes note of the new states and returns them; `attend`, which the attention function calls, computes the
-    attention to what is held and to them, and writes them. Token t sees token s ≤ t if s is a sink or t − s < window, in
-    whatever pieces they come. The one exception is a first pass that is `full`: its queries see every earlier token.
+    attention to what is held and to them, and writes them. A single token sees the sinks, the picks and its window. So do
+    the tokens of a longer pass where the layer is `windowed`, in whatever pieces they come (it has no picks then);
+    otherwise they see all that is held and each other, and the layer is cut behind the pass.
     """
 
     is_croppable = False
 
-    def __init__(self, plan: LayerPlan, sinks: int, length: int) -> None:
+    def __init__(self, plan: LayerPlan, sinks: int, length: int, *, windowed: bool = False) -> None:
         super().__init__()
-        by_window: dict[int, list[int]] = defaultdict(list)
-        for head, window in enumerate(plan.windows):
-            by_window[window].append(head)
-        self.plan, self.sinks, self.length = plan, sinks, length
-        self.stores = tuple(HeadStore(tuple(heads), sinks, window) for window, heads in sorted(by_window.items()))
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for head, (window, kept) in enumerate(zip(plan.windows, plan.kept, strict=True)):
+            alike[window, kept - window].append(head)
+        self.plan, self.sinks, self.length, self.windowed = plan, sinks, length, windowed
+        self.stores = tuple(
+            HeadStore(tuple(heads), sinks, window, picks) for (window, picks), heads in sorted(alike.items())
+        )
         self.seen = 0
         self.padding: Tensor | None = None
         self._waiting: tuple[Tensor, Tensor] | None = None
@@ -66,12 +70,12 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Whether `key` is what the last `update` returned and nobody has attended to yet."""
         return self._waiting is not None and self._waiting[0] is key
 
-    def write_waiting(self) -> None:
-        """Take in the waiting states: what has no place in its window is gone."""
+    def take_waiting(self, query: Tensor, scoring: Scoring) -> None:
+        """Take in the waiting states of a pass whose attention was computed elsewhere; `query` as in `attend`."""
         assert self._waiting is not None
         keys, values = self._waiting
-        self._write(keys, values)
         self._waiting = None
+        self._write(keys, values, self._grouped(query), scoring)
 
     def attend(self, query: Tensor, scoring: Scoring) -> Tensor:
         """[batch, query heads, new, value dim]: attention of the waiting tokens to what they may see; then takes them in.
@@ -81,17 +85,27 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         assert self._waiting is not None
         keys, values = self._waiting
         self._waiting = None
-        pieces = []
-        for start in range(0, query.shape[2], PIECE):
-            piece = slice(start, start + PIECE)
-            pieces.append(self._attend_piece(query[:, :, piece], keys[:, :, piece], values[:, :, piece], scoring))
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+        grouped = self._grouped(query)
+        if self.windowed:
+            pieces = [
+                self._attend(grouped[:, :, :, start : start + PIECE], scoring, *(
+                    states[:, :, start : start + PIECE] for states in (keys, values)
+                ))
+                for start in range(0, query.shape[2], PIECE)
+            ]  # fmt: skip
+            output = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=3)
+        else:
+            output = self._attend(grouped, scoring, keys, values)
+        return output.reshape(*query.shape[:3], values.shape[3])
 
-    def _attend_piece(self, query: Tensor, keys: Tensor, values: Tensor, scoring: Scoring) -> Tensor:
-        batch, n_heads, new, dim = query.shape
-        grouped = query.view(batch, self.plan.n_kv_heads, -1, new, dim)
-        output = query.new_empty(*grouped.shape[:4], values.shape[3])
-        sinks = None if scoring.sinks is None else scoring.sinks.view(self.plan.n_kv_heads, -1)
+    def _grouped(self, query: Tensor) -> Tensor:
+        """[batch, KV heads, group, new, dim]."""
+        return query.reshape(query.shape[0], self.plan.n_kv_heads, -1, *query.shape[2:])
+
+    def _attend(self, query: Tensor, scoring: Scoring, keys: Tensor, values: Tensor) -> Tensor:
+        """The attention output of some new tokens, which are taken in; query: [batch, KV heads, group, new, dim]."""
+        new = query.shape[3]
+        output = query.new_empty(*query.shape[:4], values.shape[3])
         if new == 1:
             # One token sees all that is held once it is written itself: what it pushes out is out of its window.
             self._write(keys, values)
@@ -99,18 +113,34 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
             if new == 1:
                 key, value = store.held()
                 mask, filled = self._mask_of_one(store, key.shape[2])
-                key, value = key[:, :, :filled], value[:, :, :filled]
+                found = attend(
+                    store.of(query), key[:, :, :filled], value[:, :, :filled], mask, self._of_store(scoring, store)
+                )
             else:
-                key, value, mask = self._held_and_new(store, keys, values)
-            of_store = Scoring(scoring.scale, scoring.softcap, None if sinks is None else sinks[list(store.heads)])
-            found = attend(store.of(grouped), key, value, mask, of_store)
+                found = self._attend_many(store, store.of(query), scoring, keys, values)
             if len(self.stores) == 1:
                 output = found
             else:
                 output[:, list(store.heads)] = found
         if new > 1:
-            self._write(keys, values)
-        return output.reshape(batch, n_heads, new, values.shape[3])
+            self._write(keys, values, query, scoring)
+        return output
+
+    def _attend_many(self, store: HeadStore, query: Tensor, scoring: Scoring, keys: Tensor, values: Tensor) -> Tensor:
+        key, value = store.with_held(keys, values)
+        rows, pieces = torch.arange(query.shape[3], device=query.device), []
+        for piece in torch.split(rows, PIECE):
+            mask = self._mask_of_many(store, piece, key.shape[2], len(rows))
+            first, last = int(piece[0]), int(piece[-1]) + 1
+            pieces.append(attend(query[:, :, :, first:last], key, value, mask, self._of_store(scoring, store)))
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=3)
+
+    def _of_store(self, scoring: Scoring, store: HeadStore) -> Scoring:
+        """The scoring of the KV heads of a store; its sink logits are [KV heads, group]."""
+        if scoring.sinks is None:
+            return scoring
+        by_head = scoring.sinks.view(self.plan.n_kv_heads, -1)
+        return Scoring(scoring.scale, scoring.softcap, by_head[list(store.heads)])
 
     def _mask_of_one(self, store: HeadStore, n_slots: int) -> tuple[Tensor | None, int]:
         """What the newest token, already written, sees of a store: a mask if rows differ, and how many slots are filled."""
@@ -120,26 +150,44 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         own = self.seen - self.padding
         return (torch.arange(filled, device=own.device) < own[:, None])[:, None], filled
 
-    def _held_and_new(self, store: HeadStore, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and values that are held and new, and the mask [1 or batch, new, held + new] of the new queries."""
-        padding = torch.zeros(1, dtype=torch.long, device=keys.device) if self.padding is None else self.padding
-        query = self.seen + torch.arange(keys.shape[2], device=keys.device) - padding[:, None]
-        key, value, token = store.of(keys), store.of(values), query
-        if self.seen:
-            held_keys, held_values = store.held()
-            held = tokens_in_slots(self.seen - padding, held_keys.shape[2], store.sinks, store.window)
-            token = torch.cat([held, query], dim=1)
-            key, value = torch.cat([held_keys, key], dim=2), torch.cat([held_values, value], dim=2)
-        mask = visible(query[:, :, None], token[:, None, :], store.sinks, store.window)
+    def _mask_of_many(self, store: HeadStore, rows: Tensor, n_keys: int, new: int) -> Tensor:
+        """[1 or batch, rows, held + new] what these of the new tokens see of what a store holds and of the new ones."""
+        padding = torch.zeros(1, dtype=torch.long, device=rows.device) if self.padding is None else self.padding
+        own, n_held = self.seen - padding, n_keys - new
+        query = own[:, None] + rows
+        fresh = own[:, None] + torch.arange(new, device=rows.device)
+        if self.windowed:
+            held = tokens_in_slots(own, n_held, store.sinks, store.window)
+            token = torch.cat([held, fresh], dim=1)
+            mask = visible(query[:, :, None], token[:, None, :], store.sinks, store.window)
+        else:
+            held = torch.arange(n_held, device=rows.device) < own[:, None]
+            earlier = (fresh[:, None, :] <= query[:, :, None]) & (fresh >= 0)[:, None, :]
+            mask = torch.cat([held[:, None].expand(-1, len(rows), -1), earlier], dim=2)
         if self.padding is not None:
             # A padding token sees nothing; its row must have some key all the same, or its softmax is no number.
-            mask = mask | ((query < 0)[:, :, None] & (token == query.amax(dim=1, keepdim=True))[:, None, :])
-        return key, value, mask
+            mask[:, :, -1] |= query < 0
+        return mask
 
-    def _write(self, keys: Tensor, values: Tensor) -> None:
+    def _write(self, keys: Tensor, values: Tensor, query: Tensor | None = None, scoring: Scoring | None = None) -> None:
+        """Take in new states; a pass of several tokens gives its queries, by whose attention tokens are picked."""
+        longest = self.seen + keys.shape[2]
         for store in self.stores:
-            store.write(keys, values, self.seen, self.padding)
-        self.seen += keys.shape[2]
+            scores = None
+            if store.picks and longest > store.full_slots and query is not None and scoring is not None:
+                scores = self._scores(store, store.of(keys), store.of(query), scoring)
+            store.write(keys, values, self.seen, self.padding, scores)
+        self.seen = longest
+
+    def _scores(self, store: HeadStore, keys: Tensor, query: Tensor, scoring: Scoring) -> Tensor:
+        """[batch, heads of the store, held + new] the attention that the last queries of a pass give to each token."""
+        new = keys.shape[2]
+        key = keys if store.keys is None else torch.cat([store.keys, keys], dim=2)
+        last = torch.arange(max(0, new - OBSERVED), new, device=keys.device)
+        mask = self._mask_of_many(store, last, key.shape[2], new)
+        if self.padding is not None:
+            mask = mask & (self.seen + last >= self.padding[:, None])[:, :, None]
+        return attention_received(query[:, :, :, -len(last) :], key, mask, self._of_store(scoring, store))
 
     @property
     def _shortest(self) -> int:
@@ -156,13 +204,18 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """The tokens seen so far, kept or not: the position of the next one."""
         return self.seen
 
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows."""
-        return self.seen + query_length, 0
+    def get_mask_sizes(self, queries: int | Tensor) -> tuple[int, int]:
+        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows.
+
+        queries: how many there are, or (up to transformers 5.3) their positions.
+        """
+        return self.seen + (queries if isinstance(queries, int) else len(queries)), 0
 
     def get_max_length(self) -> int:
         """The length of the plan."""
         return self.length
+
+    get_max_cache_shape = get_max_length  # its name before transformers 5.14
 
     def reset(self) -> None:
         """Forget everything."""

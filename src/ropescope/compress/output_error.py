@@ -1,14 +1,18 @@
-"""What cutting a head's cache does to the output of its layer, measured on prompts: E‖W_O Δo‖² by window.
+"""What cutting a head's cache does to the output of its layer, measured on prompts: E‖W_O Δo‖² by tokens kept.
 
-For a query row with weights a and values v, a window w turns the head's output o into that of the keys it keeps, with
-their weights made to sum to one again; W_O Δo is what that changes in the residual stream. Of the measures tried in
-`benchmarks/compress_quality.py`, dividing a budget by this one costs least quality at 15 % of the cache; from 30 % on no
-measure can be told from one window for all heads (docs/compressing.md).
+A prompt is cut as a planned cache cuts it: at the end of its context each KV head keeps the sinks, a window of the latest
+tokens and some picks, and the tokens that follow see those and a window that moves on with them. For a row with weights a
+and values v, that turns the head's output o into the one of the keys it still sees, with their weights made to sum to one
+again; W_O Δo is what that changes in the residual stream.
+
+Of the measures tried in `benchmarks/compress_quality.py`, dividing a budget by this one costs least quality at 15 % of the
+cache (docs/compressing.md). Which part of what a head keeps should be picks is measured in the same way: from windows
+alone to picks alone, by quarters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,86 +23,128 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from ropescope.compress.curves import Array, MassCurves
-from ropescope.compress.plannable import untouched
+from ropescope.compress.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
+from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.measure.capture import capture_rows, decoder_layers
-from ropescope.measure.protocol import FixedLength
 from ropescope.measure.rows import AttentionRows
 
 if TYPE_CHECKING:
-    from ropescope.measure.prompts import Corpus
     from ropescope.measure.weights import Weights
 
-PROMPTS = 4
-PROTOCOL = FixedLength(rows=24)
+NEW = 64
+"""Tokens behind the cut, in which errors are read."""
+ROWS = 11
+"""Rows read of them in each prompt."""
+KNOTS_PER_OCTAVE = 2
 PROJECTIONS = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo"})
 """Names that transformers gives to the output projection of an attention module."""
 
 
 @dataclass(frozen=True, eq=False)
 class OutputErrors:
-    """The mean squared error at the output of each planned layer, by KV head and window.
+    """The mean squared error at the output of each planned layer, by KV head, share of picks, and tokens kept.
 
-    error: [layers, KV heads, knots] at `curves.windows`, the sum over the query heads of the KV head; NaN for heads that
-    a layer lacks. curves: the attention mass of the same rows. corpus: in words.
+    kept: [knots] tokens behind the sinks, rising from 1. error: [layers, KV heads, shares, knots] for the shares of picks
+    in `picks.SHARES`, the sum over the query heads of the KV head; NaN for heads that a layer lacks. mass: [layers, query
+    heads, shares, knots] the share of the attention outside the sinks that is on what is kept. layers: decoder layers.
+    about: the prompts, in words.
     """
 
-    curves: MassCurves
+    kept: NDArray[np.int64]
     error: Array
+    mass: Array
+    layers: tuple[int, ...]
+    n_heads: tuple[int, ...]
+    n_kv_heads: tuple[int, ...]
     length: int
     sinks: int
     n_prompts: int
     model: str
-    corpus: str
+    about: str
 
-    def gains(self) -> list[Array]:
-        """For each layer [KV heads, knots]: how much error a window takes away, against a window of one token."""
-        first = int(np.searchsorted(self.curves.windows, 1))
+    def curves(self) -> MassCurves:
+        """The attention of each query head by window, without picks."""
+        windows = np.concatenate([[0], self.kept])
+        mass = np.concatenate([np.zeros((*self.mass.shape[:2], 1)), self.mass[:, :, 0]], axis=-1)
+        return MassCurves(windows, mass, self.layers, self.n_heads, self.n_kv_heads)
+
+    def least(self, *, picks: bool) -> Array:
+        """[KV heads of all layers, knots] the error with the best share of picks, or without picks."""
+        by_head = self._by_head(self.error, self.n_kv_heads)
+        return by_head.min(axis=1) if picks else by_head[:, 0]
+
+    def best_share(self, kept: Sequence[int]) -> list[float]:
+        """For each KV head of all layers, the share of picks whose error is least for so many tokens kept."""
         found = []
-        for row, n_kv in enumerate(self.curves.n_kv_heads):
-            error = self.error[row, :n_kv]
-            found.append(np.where(self.curves.windows < 1, 0.0, error[:, first : first + 1] - error))
+        for curves, tokens in zip(self._by_head(self.error, self.n_kv_heads), kept, strict=True):
+            errors = [np.interp(tokens, self.kept, curve) for curve in curves]
+            # Where nothing is gained (all is kept, or the head writes nothing) windows need no look at the text.
+            found.append(SHARES[int(np.argmin(errors))] if min(errors) < errors[0] else SHARES[0])
         return found
+
+    def kept_mass(self, kept: Sequence[int], shares: Sequence[float]) -> list[float]:
+        """For each KV head of all layers, the share of its attention outside the sinks on what is kept."""
+        found, heads = [], iter(zip(kept, shares, strict=True))
+        for row, (n_heads, n_kv) in enumerate(zip(self.n_heads, self.n_kv_heads, strict=True)):
+            groups = self.mass[row, :n_heads].reshape(n_kv, n_heads // n_kv, len(SHARES), len(self.kept))
+            for group in groups:
+                tokens, share = next(heads)
+                found.append(
+                    float(np.mean([np.interp(tokens, self.kept, head[SHARES.index(share)]) for head in group]))
+                )
+        return found
+
+    def _by_head(self, values: Array, counts: tuple[int, ...]) -> Array:
+        return np.concatenate([values[row, :n] for row, n in enumerate(counts)])
 
 
 def measure_output_errors(
-    weights: Weights, corpus: Corpus, *, protocol: FixedLength = PROTOCOL, prompts: int = PROMPTS,
+    weights: Weights, prompts: Sequence[Sequence[int]], *, sinks: int, about: str,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> OutputErrors:  # fmt: skip
-    """Run `prompts` prompts and read the rows that `protocol` chooses. Raises PlanError for a model whose layers cannot be
-    planned or whose output projections cannot be found, MeasurementError if the corpus is too short."""
+    """Run `prompts`, token ids of equal length, and read rows behind the cut of each. Raises PlanError for a model whose
+    layers cannot be planned or whose output projections cannot be found, and for prompts that are too short."""
     reasons = untouched(weights.model)
     planned = [index for index, reason in reasons.items() if not reason]
     if not planned:
         raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned.")
-    tally = _Tally(weights, protocol, planned)
-    for index in range(prompts):
-        tokens = torch.from_numpy(corpus.prompt(index, protocol.length))[None].to(weights.network.device)
-        tally.run(tokens, protocol.positions(np.random.default_rng([corpus.seed, index, 2])))
+    if not prompts or len({len(prompt) for prompt in prompts}) != 1:
+        raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
+    check_states_are_cached(weights.model.name, weights.model.layers)
+    tally = _Tally(weights, len(prompts[0]), sinks, planned)
+    for index, prompt in enumerate(prompts):
+        tally.run(torch.tensor([list(prompt)], device=weights.network.device))
         if progress is not None:
-            progress(index + 1, prompts, weights.model.name)
-    return tally.finished(prompts, corpus.about)
+            progress(index + 1, len(prompts), weights.model.name)
+    return tally.finished(len(prompts), about)
 
 
 class _Tally:
     """Sums over rows, layer by layer."""
 
-    def __init__(self, weights: Weights, protocol: FixedLength, planned: list[int]) -> None:
-        self.weights, self.protocol, self.planned = weights, protocol, planned
-        reach = protocol.length - protocol.sinks
-        self.knots: NDArray[np.int64] = np.unique(np.minimum(protocol.edges, reach))
+    def __init__(self, weights: Weights, length: int, sinks: int, planned: list[int]) -> None:
+        new = min(NEW, length // 4)
+        self.cut, self.length, self.sinks = length - new, length, sinks
+        if self.cut - sinks < MIN_WINDOW:
+            raise PlanError(f"{length:,} tokens are too few to measure a plan on: give a longer sequence.")
+        self.observed = range(max(0, self.cut - OBSERVED), self.cut)
+        self.rows = [self.cut + int(row) for row in np.linspace(0, new - 1, min(ROWS, new))]
+        self.kept = _knots(self.cut - sinks)
+        self.weights, self.planned = weights, planned
         layers = weights.model.layers
         self.grams = {index: self._gram(index) for index in planned}
-        self.mass = {index: np.zeros((layers[index].n_heads, len(self.knots))) for index in planned}
-        self.error = {index: np.zeros((layers[index].n_heads, len(self.knots))) for index in planned}
-        self.rows = dict.fromkeys(planned, 0)
+        shape = (len(SHARES), len(self.kept))
+        self.error = {index: np.zeros((layers[index].n_kv_heads, *shape)) for index in planned}
+        self.mass = {index: np.zeros((layers[index].n_heads, *shape)) for index in planned}
         self.cache: Any = None
+        self.early: dict[tuple[int, int], Tensor] = {}
 
-    def run(self, tokens: Tensor, positions: NDArray[np.int64]) -> None:
-        """One prompt [1, tokens], read at `positions`."""
+    def run(self, tokens: Tensor) -> None:
+        """One prompt [1, tokens]."""
         network = self.weights.network
         self.cache = DynamicCache(config=network.config.get_text_config(decoder=True))
-        with torch.inference_mode(), capture_rows(network, positions.tolist(), self.read):
+        with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], self.read):
             network.base_model(input_ids=tokens, past_key_values=self.cache, use_cache=True)
         self.cache = None
 
@@ -108,34 +154,57 @@ class _Tally:
             return
         layer = self.weights.model.layers[rows.layer]
         group = layer.n_heads // layer.n_kv_heads
-        heads = range(layer.n_heads)[rows.heads]
-        n_keys = rows.weights.shape[2]
-        values = self.cache.layers[rows.layer].values[0, :, :n_keys].float()
-        values = values[[head // group for head in heads]]
-        gram = self.grams[rows.layer][rows.heads]
-        for place, position in enumerate(rows.positions.tolist()):
-            mass, error = self._row(rows.weights[:, place, : position + 1], values[:, : position + 1], gram)
-            self.mass[rows.layer][rows.heads] += mass
-            self.error[rows.layer][rows.heads] += error
-        if heads[0] == 0:
-            self.rows[rows.layer] += len(rows.positions)
+        values = self.cache.layers[rows.layer].values[0]
+        missing = self.length - rows.weights.shape[2]
+        first = range(layer.n_heads)[rows.heads][0] // group
+        for head, weights in enumerate(rows.weights.view(-1, group, *rows.weights.shape[1:]), first):
+            if missing:
+                # The capture hands early rows over apart, without the keys that none of them sees.
+                self.early[rows.layer, head] = nn.functional.pad(weights, (0, missing))
+                continue
+            if (early := self.early.pop((rows.layer, head), None)) is not None:
+                weights = torch.cat([early, weights], dim=1)
+            heads = slice(head * group, (head + 1) * group)
+            mass, error = self._of_head(weights, values[head].float(), self.grams[rows.layer][heads])
+            self.mass[rows.layer][heads] += mass
+            self.error[rows.layer][head] += error
 
-    def _row(self, weights: Tensor, values: Tensor, gram: Tensor) -> tuple[Array, Array]:
-        """[heads, knots] mass inside each window, and squared error of the output, of one row [heads, keys]."""
-        sinks = self.protocol.sinks
-        at = torch.as_tensor(np.minimum(self.knots, weights.shape[1] - sinks), device=weights.device)
+    def _of_head(self, weights: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Array]:
+        """[group, shares, knots] mass, and [shares, knots] error, means over the rows of a prompt.
 
-        def inside(per_key: Tensor) -> Tensor:
-            summed = per_key[:, sinks:].flip(1).cumsum(1)
-            return torch.cat([torch.zeros_like(summed[:, :1]), summed], 1)[:, at]
+        weights: [group, observed and other rows, keys]; values: [keys, dim]; grams: [group, dim, dim].
+        """
+        n = len(self.observed)
+        importance = torch.einsum("gqk,q->k", weights[:, :n, : self.cut], query_weights(n, weights.device))
+        rows = weights[:, n:]
+        output = rows @ values
+        at_logits = 1 - rows.sum(-1, keepdim=True)  # what learned sink logits take (gpt-oss); they are always kept
+        outside = rows[..., self.sinks :].sum((-2, -1))[:, None].clamp(min=1e-9)
+        mass, error = [], []
+        for share in SHARES:
+            seen = self._seen(importance, share)
+            inside = rows[:, None] * seen
+            total = inside.sum(-1, keepdim=True)
+            change = (inside @ values) / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
+            error.append(torch.einsum("gkrd,gde,gkre->k", change, grams, change) / len(self.rows))
+            mass.append(inside[..., self.sinks :].sum((-2, -1)) / outside)
+        return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error).double().cpu().numpy()
 
-        weighted = weights[..., None] * values
-        mass, near = inside(weights), inside(weighted)
-        output = weighted.sum(1, keepdim=True)
-        left = (1 - (mass[:, -1:] - mass)).clamp(min=1e-9)[..., None]
-        change = (weighted[:, :sinks].sum(1, keepdim=True) + near) / left - output
-        error = torch.einsum("hkd,hde,hke->hk", change, gram, change)
-        return mass.double().cpu().numpy(), error.double().cpu().numpy()
+    def _seen(self, importance: Tensor, share: float) -> Tensor:
+        """[knots, rows, keys] which keys each row sees, 1.0 or 0.0."""
+        device = importance.device
+        key = torch.arange(self.length, device=device)
+        row = torch.tensor(self.rows, device=device)[:, None]
+        seen = torch.zeros(len(self.kept), len(self.rows), self.length, device=device)
+        for knot, kept in enumerate(self.kept.tolist()):
+            window, picks = split(kept, share)
+            visible = (key <= row) & ((key < self.sinks) | (row - key < window))
+            if picks:
+                candidates = importance[self.sinks : self.cut - window]
+                chosen = candidates.topk(min(picks, len(candidates))).indices + self.sinks
+                visible[:, chosen] = True
+            seen[knot] = visible
+        return seen
 
     def _gram(self, index: int) -> Tensor:
         """[heads, dim, dim] W_Oᵀ W_O of each query head: the squared norm of W_O x is xᵀ (W_Oᵀ W_O) x."""
@@ -154,24 +223,36 @@ class _Tally:
             "cannot be measured: plan from a profile instead."
         )
 
-    def finished(self, prompts: int, corpus: str) -> OutputErrors:
-        """The means over all rows."""
+    def finished(self, prompts: int, about: str) -> OutputErrors:
+        """The means over all prompts."""
         layers = [self.weights.model.layers[index] for index in self.planned]
-        mass = np.full((len(layers), max(layer.n_heads for layer in layers), len(self.knots)), np.nan)
-        error = np.full((len(layers), max(layer.n_kv_heads for layer in layers), len(self.knots)), np.nan)
+        shape = (len(SHARES), len(self.kept))
+        mass = np.full((len(layers), max(layer.n_heads for layer in layers), *shape), np.nan)
+        error = np.full((len(layers), max(layer.n_kv_heads for layer in layers), *shape), np.nan)
         for row, layer in enumerate(layers):
-            mass[row, : layer.n_heads] = self.mass[layer.index] / self.rows[layer.index]
-            by_head = self.error[layer.index] / self.rows[layer.index]
-            error[row, : layer.n_kv_heads] = by_head.reshape(layer.n_kv_heads, -1, len(self.knots)).sum(axis=1)
-        curves = MassCurves(
-            windows=self.knots,
+            mass[row, : layer.n_heads] = self.mass[layer.index] / prompts
+            error[row, : layer.n_kv_heads] = self.error[layer.index] / prompts
+        return OutputErrors(
+            kept=self.kept,
+            error=error,
             mass=mass,
             layers=tuple(self.planned),
             n_heads=tuple(layer.n_heads for layer in layers),
             n_kv_heads=tuple(layer.n_kv_heads for layer in layers),
+            length=self.length,
+            sinks=self.sinks,
+            n_prompts=prompts,
+            model=self.weights.model.name,
+            about=about,
         )
-        name = self.weights.model.name
-        return OutputErrors(curves, error, self.protocol.length, self.protocol.sinks, prompts, name, corpus)
+
+
+def _knots(reach: int) -> NDArray[np.int64]:
+    """Tokens kept at which errors are measured: 1, 2, 4, 8, then KNOTS_PER_OCTAVE to each octave, and all."""
+    octaves = np.arange(np.log2(MIN_WINDOW), np.log2(reach), 1 / KNOTS_PER_OCTAVE)
+    return np.unique(
+        np.concatenate([2.0 ** np.arange(0, np.log2(MIN_WINDOW)), np.round(2.0**octaves), [reach]])
+    ).astype(np.int64)
 
 
 def _weight(module: nn.Module, width: int) -> Tensor | None:

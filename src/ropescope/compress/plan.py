@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 
 SCHEMA = "ropescope.kvplan/1"
 
-FirstPass = Literal["full", "windowed"]
-"""What the queries of the first forward pass see. full: every earlier token, and the cache is cut afterwards, as
-compression methods do; windowed: no more than later queries will."""
+Prefill = Literal["full", "windowed"]
+"""What the queries of a pass of several tokens see. full: all that is held and all tokens of their own pass before them,
+and the cache is cut behind the pass, as compression methods do; windowed: no more than single tokens will."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """One layer. `windows` has the tokens that each KV head keeps behind the sinks, the newest included; it is empty in a
-    layer that stays as the model has it, and `untouched` says why. `kept_mass` is the share of the attention outside the
-    sinks that is expected inside each window, averaged over the query heads of the KV head (empty if not known).
-    `cache` is what the layer keeps of a sequence without a plan."""
+    """One layer. `windows` has the latest tokens that each KV head keeps behind the sinks, the newest included; it is
+    empty in a layer that stays as the model has it, and `untouched` says why. `picks` has the tokens that each KV head
+    keeps besides, chosen by the attention of the last queries of a prompt (empty: none). `kept_mass` is the share of the
+    attention outside the sinks that is expected on what is kept, averaged over the query heads of the KV head (empty if
+    not known). `cache` is what the layer keeps of a sequence without a plan."""
 
     index: int
     kind: str
     n_kv_heads: int
     cache: LayerCache
     windows: tuple[int, ...] = ()
+    picks: tuple[int, ...] = ()
     kept_mass: tuple[float, ...] = ()
     untouched: str = ""
 
@@ -45,18 +47,24 @@ class LayerPlan:
         """Whether the plan changes what this layer keeps."""
         return bool(self.windows)
 
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The tokens that each planned KV head keeps behind the sinks: its window and its picks."""
+        picks = self.picks or (0,) * len(self.windows)
+        return tuple(window + picked for window, picked in zip(self.windows, picks, strict=True))
+
     def caches(self, sinks: int) -> tuple[LayerCache, ...]:
         """What the layer keeps under the plan: one LayerCache for each planned KV head, or the model's own."""
         if not self.windows:
             return (self.cache,)
         key, value = self.cache.key_elements // self.n_kv_heads, self.cache.value_elements // self.n_kv_heads
-        return tuple(LayerCache(key, value, tokens_held=sinks + window) for window in self.windows)
+        return tuple(LayerCache(key, value, tokens_held=sinks + kept) for kept in self.kept)
 
 
 @dataclass(frozen=True)
 class KVPlan:
     """What a model's cache keeps of a sequence of up to `length` tokens: in every planned KV head the first `sinks`
-    tokens and the most recent `window`.
+    tokens, the most recent `window`, and `picks` that the end of the prompt attended to most.
 
     `windows_from` says in words where the windows come from, `basis` what that rests on (measured, formula or assumed),
     and `target` what was asked for (`{"keep_mass": 0.9}`). `key_type` and `value_type` are those of the bytes.
@@ -83,11 +91,14 @@ class KVPlan:
                 raise PlanError(
                     f"Layer {layer.index} has {layer.n_kv_heads} KV heads and {len(layer.windows)} windows."
                 )
-            for window in layer.windows:
-                if not 1 <= window <= self.length - self.sinks:
+            if layer.picks and len(layer.picks) != len(layer.windows):
+                raise PlanError(f"Layer {layer.index} has {len(layer.windows)} windows and {len(layer.picks)} picks.")
+            for window, kept in zip(layer.windows, layer.kept, strict=True):
+                if not 1 <= window <= kept <= self.length - self.sinks:
                     raise PlanError(
-                        f"Layer {layer.index} has a window of {window:,} tokens: it lies between 1 and "
-                        f"{self.length - self.sinks:,}, the planned length less the sinks."
+                        f"Layer {layer.index} has a window of {window:,} tokens and {kept - window:,} picks: a window has "
+                        f"at least one, and both together at most {self.length - self.sinks:,}, the planned length less "
+                        "the sinks."
                     )
         if not any(layer.planned for layer in self.layers):
             why = sorted({layer.untouched for layer in self.layers if layer.untouched})
@@ -116,30 +127,35 @@ class KVPlan:
         return cache_bytes(caches, tokens, key_type=self.key_type, value_type=self.value_type)
 
     @property
+    def looks_at_text(self) -> bool:
+        """Whether some KV head picks tokens by their content."""
+        return any(any(layer.picks) for layer in self.layers)
+
+    @property
     def kept_mass(self) -> float | None:
         """The expected share of the attention outside the sinks, averaged over the planned KV heads; None if unknown."""
         shares = [share for layer in self.planned_layers for share in layer.kept_mass]
         return sum(shares) / len(shares) if shares else None
 
-    def cache(self, model: Any, *, first_pass: FirstPass = "full") -> PlannedCache:
+    def cache(self, model: Any, *, prefill: Prefill = "full") -> PlannedCache:
         """An empty cache for `model` that holds what the plan says: `model.generate(..., past_key_values=cache)`.
 
         Raises PlanError if the plan is not one for this model.
         """
         from ropescope.compress.cache import PlannedCache
 
-        return PlannedCache(self, model, first_pass=first_pass)
+        return PlannedCache(self, model, prefill=prefill)
 
     @contextmanager
-    def applied(self, model: Any, *, first_pass: FirstPass = "full") -> Iterator[Any]:
+    def applied(self, model: Any, *, prefill: Prefill = "full") -> Iterator[Any]:
         """Within the context, `model` fills a planned cache wherever it would have filled an empty one of its own.
 
         Raises PlanError if the plan is not one for this model.
         """
         from ropescope.compress.attachment import replacing_caches
 
-        self.cache(model, first_pass=first_pass)  # what does not fit is said now, and not in the midst of a run
-        with replacing_caches(model, lambda: self.cache(model, first_pass=first_pass)):
+        self.cache(model, prefill=prefill)  # what does not fit is said now, and not in the midst of a run
+        with replacing_caches(model, lambda: self.cache(model, prefill=prefill)):
             yield model
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,5 +199,5 @@ _DERIVED = frozenset({"bytes_before", "bytes_after", "kept_mass"})
 
 
 def _layer(entry: Mapping[str, Any]) -> LayerPlan:
-    lists = {name: tuple(entry[name]) for name in ("windows", "kept_mass")}
+    lists = {name: tuple(entry[name]) for name in ("windows", "picks", "kept_mass")}
     return LayerPlan(**{**entry, **lists, "cache": LayerCache(**entry["cache"])})

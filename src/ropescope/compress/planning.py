@@ -52,23 +52,49 @@ def plan_from_profile(
     return _measured_plan(frame, curves, gains, target, f"{basis}; {how}")
 
 
-def plan_from_errors(errors: OutputErrors, model: Model, target: Target, *, cache_type: str | None = None) -> KVPlan:
+def plan_from_errors(
+    errors: OutputErrors, model: Model, target: Target, *, picks: bool = True, cache_type: str | None = None
+) -> KVPlan:
     """The plan that spends a budget where the next byte takes most from the squared error of the layers' outputs.
 
-    A share of the mass is kept as `plan_from_profile` keeps it. Raises PlanError for errors of another model, or a budget
-    that does not hold the sinks and one token a head.
+    Each KV head keeps the mix of latest tokens and picks whose error is least, or the latest alone (`picks=False`). A
+    share of the mass is kept by windows alone, as `plan_from_profile` keeps it. Raises PlanError for errors of another
+    model, or a budget that does not hold the sinks and one token a head.
     """
+    import numpy as np
+
+    from ropescope.compress.allocation import windows_for_budget
+    from ropescope.compress.picks import split
+
     frame = Frame.of(model, errors.length, errors.sinks, cache_type)
-    if frame.planned != frozenset(errors.curves.layers):
+    if frame.planned != frozenset(errors.layers):
         raise PlanError(
             f"The output errors are those of {errors.model}, not of {model.name}: measure them on this model."
         )
-    gains = None
-    if target.keep_mass is None:
-        gains = dict(zip(errors.curves.layers, errors.gains(), strict=True))
-    how = "equal share in every head" if gains is None else "equal gain of the next byte, by the error of layer outputs"
-    basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.corpus})"
-    return _measured_plan(frame, errors.curves, gains, target, f"{basis}; {how}")
+    basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.about})"
+    if target.keep_mass is not None:
+        return _measured_plan(frame, errors.curves(), None, target, f"{basis}; equal share in every head")
+    heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
+    costs = np.array([frame.token_bytes(index) for index in heads], dtype=np.int64)
+    least = errors.least(picks=picks)
+    gains = np.concatenate([np.zeros((len(heads), 1)), least[:, :1] - least], axis=1)
+    knots = np.concatenate([[0], errors.kept])
+    kept = windows_for_budget(gains, knots, costs, frame.window_bytes(target)).tolist()
+    shares = errors.best_share(kept) if picks else [0.0] * len(kept)
+    of_layer: dict[int, list[int]] = {}
+    for place, index in enumerate(heads):
+        of_layer.setdefault(index, []).append(place)
+    parts, mass = [split(n, share) for n, share in zip(kept, shares, strict=True)], errors.kept_mass(kept, shares)
+    return frame.plan(
+        {index: [parts[place][0] for place in places] for index, places in of_layer.items()},
+        {index: [mass[place] for place in places] for index, places in of_layer.items()},
+        target,
+        f"{basis}; equal gain of the next byte, by the error of layer outputs",
+        "measured",
+        picks={index: [parts[place][1] for place in places] for index, places in of_layer.items()}
+        if any(shares)
+        else {},
+    )
 
 
 def _by_layer(curves: MassCurves, frame: Frame) -> dict[int, Array]:

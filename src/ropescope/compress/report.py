@@ -43,9 +43,20 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
         Fact("part of the cache kept", round(plan.bytes_after / plan.bytes_before, 4), basis=basis, source=_wish(plan)),
         *mass,
         Fact("windows", f"{windows[0]:,} … {windows[-1]:,}", "tokens", basis, plan.windows_from),
+        *_picks(plan),
         Fact("sinks", plan.sinks, "tokens", "assumed", "first tokens, kept in every planned head"),
         Fact("layers planned", f"{len(plan.planned_layers)} of {len(plan.layers)}", basis="config", source=_left(plan)),
     )
+
+
+def _picks(plan: KVPlan) -> tuple[Fact, ...]:
+    if not plan.looks_at_text:
+        return ()
+    picks = [
+        kept - window for layer in plan.planned_layers for kept, window in zip(layer.kept, layer.windows, strict=True)
+    ]
+    how = "those that the end of a prompt attends to most, chosen when it has been read"
+    return (Fact("picks", f"{min(picks):,} … {max(picks):,}", "tokens", _BASIS[plan.basis], how),)
 
 
 def _wish(plan: KVPlan) -> str:
@@ -53,6 +64,8 @@ def _wish(plan: KVPlan) -> str:
         "keep_mass": "share of the attention to keep: {:.4g}",
         "budget_bytes": "budget: {:,} bytes",
         "budget_share": "budget: {:.4g} of the cache",
+        "max_loss": "added loss to allow: {:.4g} of the loss",
+        "shape": "horizon, {}",
     }
     return "; ".join(words[name].format(value) for name, value in plan.target.items() if name in words)
 
@@ -68,27 +81,28 @@ def _left(plan: KVPlan) -> str:
 def _table(plan: KVPlan) -> Table:
     columns = (
         Column("layer"), Column("kind"), Column("windows", "tokens"), Column("mean window", "tokens", ",.0f"),
-        Column("part kept", "", ".1%"), Column("attention kept", "", ".1%"),
+        Column("mean picks", "tokens", ",.0f"), Column("part kept", "", ".1%"), Column("attention kept", "", ".1%"),
     )  # fmt: skip
     return Table(
         title="Windows by layer",
         columns=columns,
         rows=tuple(_row(plan, layer) for layer in plan.layers),
-        note="windows: of the KV heads, behind the sinks. part kept: of the layer's tokens. attention kept: outside the sinks.",
+        note="windows, picks: of the KV heads. part kept: of the layer's tokens. attention kept: outside the sinks.",
         limit=12,
     )
 
 
 def _row(plan: KVPlan, layer: LayerPlan) -> tuple[Scalar, ...]:
     if not layer.planned:
-        return (layer.index, layer.kind, f"as it is: {layer.untouched}", None, None, None)
+        return (layer.index, layer.kind, f"as it is: {layer.untouched}", None, None, None, None)
     shown = ", ".join(f"{window:,}" for window in layer.windows)
     if len(layer.windows) > 4:
         shown = f"{min(layer.windows):,} … {max(layer.windows):,}"
     mean = sum(layer.windows) / len(layer.windows)
     mass = sum(layer.kept_mass) / len(layer.kept_mass) if layer.kept_mass else None
-    part = (plan.sinks + mean) / plan.length
-    return (layer.index, layer.kind, shown, mean, part, mass)
+    kept = sum(layer.kept) / len(layer.kept)
+    part = (plan.sinks + kept) / plan.length
+    return (layer.index, layer.kind, shown, mean, kept - mean, part, mass)
 
 
 def _caveats(plan: KVPlan) -> tuple[str, ...]:
@@ -99,6 +113,16 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
         caveats.append(
             "The closed form knows one power law for all heads, and no sinks: on published data its windows do not predict "
             "the operating points that sweeps find."
+        )
+    if "shape" in plan.target:
+        caveats.append(
+            "The horizon is the length at which γ_Padé equals γ, a rescaling that no measurement speaks for; an error of 0.05 in "
+            "a γ near 1 moves it by a factor of three. In three published runs at twice the trained length, fading "
+            "towards it was ahead of cutting there in two, in one of them behind no cut at all (ropescope claims C16)."
+        )
+    if plan.target.get("shape") == "soft":
+        caveats.append(
+            "Keys inside the window keep their full weight: the plan cuts the cache and does not apply the fade."
         )
     if plan.basis == "measured":
         caveats.append("Windows were measured on one corpus: other text may look farther back.")

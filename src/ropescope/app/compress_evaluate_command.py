@@ -1,0 +1,143 @@
+"""`ropescope compress evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json, Revision, Source, read_share
+from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+from ropescope.errors import EvaluationError, ReportError
+
+if TYPE_CHECKING:
+    from ropescope.compress.evaluate.request import Outcome
+
+
+def evaluate(
+    source: Source,
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,…",
+            help="planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random.",
+        ),
+    ] = "planned,uniform,snapkv",
+    budgets: Annotated[
+        str, typer.Option(metavar="B,B,…", help="Shares of the cache to hold, as 15% or 0.15.")
+    ] = "15%,30%,45%,60%",
+    max_loss: Annotated[
+        str, typer.Option(metavar="S", help="How much loss may be added, as a share of the loss with the whole cache.")
+    ] = "1%",
+    length: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Tokens of a text, as 8192 or 8k; default: those of the plan, else 2048."),
+    ] = None,
+    texts: Annotated[int, typer.Option(min=1, help="Texts of each kind (prose, code, tables).")] = 4,
+    text: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Your own text: its first half is planned on, its second scored; may repeat."
+        ),
+    ] = None,
+    scored: Annotated[int, typer.Option(min=2, help="Tokens of each text that come behind the cut.")] = 64,
+    needle: Annotated[
+        bool, typer.Option("--needle", help="Ask for planted facts too, before the cut and after it.")
+    ] = False,
+    questions: Annotated[int, typer.Option(min=1, help="Questions at each of five depths, with --needle.")] = 4,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A plan made before: scored too, at its own budget.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Plan from this profile; default: measure the weights.")
+    ] = None,
+    time: Annotated[bool, typer.Option("--time", help="Time prefill and decoding beside DynamicCache.")] = False,
+    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; losses are always fp32.")] = "bfloat16",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    revision: Revision = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted evaluation of the same settings.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the numbers (JSON).")] = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Score what smaller caches cost: added loss on held-out text for each method and budget, and which budget is enough.
+
+    Example: ropescope compress evaluate smollm2 --budgets 15%,30%,60% --needle --figure tradeoff.svg
+    """
+    from ropescope.report.figure import check_suffix
+
+    figures = tuple(figure or ())
+    for path in figures:
+        check_suffix(path)
+    swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
+    with needs_extra():
+        from ropescope.compress.evaluate.request import Request, run
+        from ropescope.measure.instrument import require_writable
+    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
+    request = Request(
+        source=source,
+        methods=tuple(methods.split(",")),
+        budgets=swept,
+        length=_tokens(length),
+        new=scored,
+        texts=texts,
+        files=tuple(text or ()),
+        questions=questions if needle else 0,
+        plan=plan,
+        profile=profile,
+        time=time,
+        dtype=dtype,
+        device=device,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        resume=resume,
+    )
+    with terminate_as_interrupt(), progress_bar() as (progress, say):
+        outcome = run(request, progress=progress, say=say)
+    _show(outcome, limit, out, html, figures, as_json)
+
+
+def _show(
+    outcome: Outcome, limit: float, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool
+) -> None:
+    from ropescope.app.show import show_report
+    from ropescope.compress.evaluate.report import tradeoff_report
+
+    failure: ReportError | None = None
+    if out is not None:
+        try:
+            print(f"evaluation: {outcome.result.save(out)}", file=sys.stderr)
+        except ReportError as error:
+            failure = error  # the answer is shown all the same; the file is all that is missing
+    kept = None if out is None or failure is not None else str(out)
+    report = tradeoff_report(outcome.result, limit=limit, kept_in=kept)
+    show_report(report, json=as_json, html=html, figures=figures)
+    if failure is not None:
+        raise ReportError(f"{failure} Nothing is lost: with --resume no text is scored again.") from failure
+    outcome.discard_journal()
+
+
+def _shares(option: str, given: str) -> tuple[float, ...]:
+    found = sorted({read_share(option, part) for part in given.split(",")})
+    if found[-1] >= 1:
+        raise EvaluationError(f"{option} {given!r}: a budget of the whole cache is what all others are compared with.")
+    return tuple(found)
+
+
+def _tokens(length: str | None) -> int | None:
+    if length is None:
+        return None
+    from ropescope.checks.compute import read_number
+
+    tokens = read_number("length", length)
+    if not isinstance(tokens, int) or tokens < 1:
+        raise EvaluationError(f"--length {length} is no number of tokens: give a whole number of at least 1.")
+    return tokens

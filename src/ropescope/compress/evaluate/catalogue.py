@@ -1,0 +1,57 @@
+"""The methods by the names that users write, native ones and those of kvpress where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ropescope.compress.evaluate.methods import Method
+from ropescope.compress.evaluate.planned import planned, uniform
+from ropescope.compress.evaluate.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
+from ropescope.errors import EvaluationError
+from ropescope.models.model import Model
+
+if TYPE_CHECKING:
+    from ropescope.compress.output_error import OutputErrors
+    from ropescope.measure.profile import DecayProfile
+
+RESTATED: dict[str, Callable[[], Method]] = {
+    "snapkv": SnapKV,
+    "pyramidkv": PyramidKV,
+    "tova": TOVA,
+    "knorm": Knorm,
+    "keydiff": KeyDiff,
+    "random": RandomTokens,
+}
+"""Methods that choose tokens by a score, by the name a user writes."""
+
+DEFAULT = ("planned", "uniform", "snapkv")
+PLANNED = ("planned", "windows", "uniform")
+"""Methods that are plans: of windows and picks, of windows alone, of one window for all heads."""
+
+
+def methods_named(
+    names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
+) -> list[Method]:
+    """The methods of these names for sequences of `length` tokens. `measured` gives what plans are made from; it is called
+    if one is to be made. Raises EvaluationError for an unknown name, or one given twice."""
+    known = (*PLANNED, *RESTATED)
+    found: list[Method] = []
+    for name in (entry.strip().lower() for entry in names):
+        if name == "planned":
+            found.append(planned(measured(), model))
+        elif name == "windows":
+            found.append(planned(measured(), model, name="planned windows", picks=False))
+        elif name == "uniform":
+            found.append(uniform(model, length))
+        elif name in RESTATED:
+            found.append(RESTATED[name]())
+        else:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
+    twice = sorted({method.name for method in found if [other.name for other in found].count(method.name) > 1})
+    if twice:
+        raise EvaluationError(f"The method {twice[0]!r} was given twice: name each once.")
+    return found

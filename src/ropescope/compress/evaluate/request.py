@@ -1,0 +1,167 @@
+"""From a source and a few wishes to a finished evaluation of smaller caches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ropescope.compress.evaluate.budgets import Split
+from ropescope.compress.evaluate.calibration import measured_for
+from ropescope.compress.evaluate.catalogue import DEFAULT, methods_named
+from ropescope.compress.evaluate.journal import Journal
+from ropescope.compress.evaluate.methods import Method
+from ropescope.compress.evaluate.planned import Planned, one_plan
+from ropescope.compress.evaluate.result import Named, TradeoffResult
+from ropescope.compress.evaluate.retrieval import questions
+from ropescope.compress.evaluate.session import Progress, Sweep
+from ropescope.compress.evaluate.timing import times
+from ropescope.compress.output_error import OutputErrors
+from ropescope.compress.plan import KVPlan
+from ropescope.errors import EvaluationError, SourceError
+from ropescope.measure.profile import DecayProfile
+from ropescope.measure.weights import load
+from ropescope.models.model import Model
+from ropescope.quality.texts import held_out_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to evaluate. `texts` is how many of each kind; `files` replace them by the user's own text. `plan` is one that
+    was made before, `profile` one to plan from; without it plans are measured on the weights. `questions` is how many at
+    each of five depths are asked, 0: none."""
+
+    source: str
+    methods: tuple[str, ...] = DEFAULT
+    budgets: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6)
+    length: int | None = None
+    new: int = 64
+    texts: int = 4
+    files: tuple[Path, ...] = ()
+    questions: int = 0
+    plan: Path | None = None
+    profile: Path | None = None
+    time: bool = False
+    dtype: str = "bfloat16"
+    device: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished or interrupted evaluation, and where its pieces are kept."""
+
+    result: TradeoffResult
+    journal: Journal
+
+    def discard_journal(self) -> None:
+        """Remove the finished pieces, now that the result is safe; after an interruption they stay."""
+        if not self.result.partial:
+            self.journal.discard()
+
+
+def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
+    """Load, plan, sweep, ask and time. `say` hears what is going on, a line at a time.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
+    """
+    tell = say or (lambda _: None)
+    tell("Loading the weights")
+    weights = load(
+        request.source, revision=request.revision, dtype=request.dtype, device=request.device,
+        trust_remote_code=request.trust_remote_code,
+    )  # fmt: skip
+    if weights.tokenizer is None:
+        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
+    plan = None if request.plan is None else _fitting_plan(request.plan, weights.model)
+    profile = None if request.profile is None else DecayProfile.load(request.profile)
+    length = _length(request, plan, profile, weights.model)
+    texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files)
+
+    @functools.cache
+    def measured() -> OutputErrors | DecayProfile:
+        if profile is not None:
+            return profile
+        tell("Measuring on other text what plans are made from")
+        return measured_for(weights, length, files=request.files, progress=progress)
+
+    split, budgets = Split(weights.model, length, request.new), request.budgets
+    for budget in budgets:
+        split.kept_share(budget)  # what cannot be held is said before anything is measured
+    methods = methods_named(request.methods, model=weights.model, length=length, measured=measured)
+    named = None
+    if plan is not None:
+        alone = one_plan(plan)
+        assert alone.only is not None
+        methods = [alone, *methods]
+        named = Named(alone.only, plan.target.get("max_loss"))
+        # A plan for 30 % holds a few bytes less: one point serves for both.
+        budgets = tuple(sorted({*(b for b in budgets if abs(b - alone.only) > 0.005), alone.only}))
+    timed = _timed_plan(methods, budgets) if request.time else None
+    about = {"source": request.source, "files": [path.name for path in request.files]}
+    asked = questions(weights.tokenizer, length, request.questions) if request.questions else ()
+    sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
+    journal = Journal(sweep.identity)
+    if not request.resume:
+        journal.discard()
+    tell(f"Scoring {weights.model.name}")
+    return _carry_out(sweep, journal, timed, progress)
+
+
+def _carry_out(sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress | None) -> Outcome:
+    seconds, interrupted = None, False
+    try:
+        sweep.run(journal, progress=progress)
+        if timed is not None:
+            tokens = torch.tensor(sweep.texts[0].tokens, device=sweep.weights.network.device)[None]
+            seconds = times(sweep.weights, timed, tokens)
+    except KeyboardInterrupt:
+        interrupted = True
+        if not sweep.finished(journal):
+            raise
+    result = sweep.result(journal)
+    return Outcome(replace(result, times=seconds, partial=interrupted or result.partial), journal)
+
+
+def _timed_plan(methods: Sequence[Method], budgets: tuple[float, ...]) -> KVPlan:
+    """The plan of the first planned method, at its own budget or the middle one. Raises EvaluationError without any."""
+    for method in methods:
+        if isinstance(method, Planned):
+            return method.plan(method.only or budgets[len(budgets) // 2])
+    raise EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give --plan.")
+
+
+def _fitting_plan(path: Path, model: Model) -> KVPlan:
+    plan = KVPlan.load(path)
+    theirs = [(layer.index, layer.kind, layer.n_kv_heads) for layer in plan.layers]
+    if theirs != [(layer.index, layer.kind, layer.n_kv_heads) for layer in model.layers]:
+        raise EvaluationError(
+            f"{path} is a plan of {plan.model}, with other layers or KV heads than {model.name}: plan for this model."
+        )
+    return plan
+
+
+def _length(request: Request, plan: KVPlan | None, profile: DecayProfile | None, model: Model) -> int:
+    given = {
+        "--length": request.length,
+        f"the plan ({request.plan})": None if plan is None else plan.length,
+        f"the profile ({request.profile})": None if profile is None else profile.protocol.length,
+    }
+    said = {name: length for name, length in given.items() if length is not None}
+    if len(set(said.values())) > 1:
+        first, second = list(said.items())[:2]
+        raise EvaluationError(
+            f"{first[0]} has {first[1]:,} tokens and {second[0]} {second[1]:,}: plans are scored at the length they are for."
+        )
+    context = model.context_length
+    length = next(iter(said.values()), min(2048, context or 2048))
+    if context is not None and length > context:
+        raise EvaluationError(
+            f"{length:,} tokens is beyond the trained context of {model.name} ({context:,}): evaluate at fewer."
+        )
+    return length
