@@ -19,11 +19,11 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from ropescope.quality.loss import prefill, token_losses
-from ropescope.quality.texts import calibration_texts, held_out_texts
 
 from ropescope.compress import blasst, calibrate_blasst
 from ropescope.measure.weights import load
+from ropescope.quality.loss import prefill, token_losses
+from ropescope.quality.texts import calibration_texts, held_out_texts
 
 
 def timed(run: Any) -> tuple[float, torch.Tensor]:

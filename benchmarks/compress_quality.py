@@ -3,8 +3,8 @@
     python benchmarks/compress_quality.py [SOURCE] [--texts 8] [--calibration 6] [--budgets 0.15,0.3,0.45,0.6] [--keep FILE]
 
 Each text has 2,048 tokens of context, prefilled in full; then the cache is cut to the budget (the first 4 tokens are always
-kept) and the 64 next tokens are scored. Added loss is paired with the uncut cache. Windows come from other text than is
-scored (the other half of the language reference). A calibration row is a query in the last quarter of its text; for each
+kept) and the 64 next tokens are scored. Added loss is paired with the uncut cache. Windows come from other prose than is
+scored. A calibration row is a query in the last quarter of its text; for each
 KV head and window it gives the cost of cutting there, by these measures, which are then allocated alike (equal gain of the
 next byte over the concave hulls):
 
@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from compress_texts import language_reference, scored_texts, windows
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 
 from ropescope.compress.allocation import share_for_budget, windows_for_budget
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.weights import load
+from ropescope.quality.texts import calibration_texts, held_out_texts
 
 CONTEXT, NEW, SINKS, ROWS, LAST = 2048, 64, 4, 24, 64
 MEASURES = ("mass", "value norm", "projection", "output error", "first order", "Fisher")
@@ -248,15 +248,16 @@ def main() -> None:
     for parameter in weights.network.parameters():
         parameter.requires_grad_(False)
     bench, started = Bench(weights.network), time.perf_counter()
-    texts = windows(weights.tokenizer, language_reference(0), CONTEXT, given.calibration)
-    parts = [costs_of_text(bench, ids, seed) for seed, ids in enumerate(texts)]
+    texts = calibration_texts(weights.tokenizer, CONTEXT, 3 * given.calibration)
+    texts = [text for text in texts if text.kind == "prose"]
+    parts = [costs_of_text(bench, list(text.tokens), seed) for seed, text in enumerate(texts)]
     costs = {name: np.mean([part[0][name] for part in parts], axis=0) for name in MEASURES}
     fixed = plans(bench, costs, np.mean([part[1] for part in parts], axis=0), budgets)
     print(f"calibrated on {len(texts)} texts in {time.perf_counter() - started:.0f} s", flush=True)
     results = []
-    for index, (kind, ids) in enumerate(scored_texts(weights.tokenizer, CONTEXT + NEW, given.texts)):
-        results.append((kind, score(bench, ids, fixed, budgets, index)))
-        print(f"{index + 1}: {kind}, {time.perf_counter() - started:.0f} s", flush=True)
+    for index, text in enumerate(held_out_texts(weights.tokenizer, CONTEXT + NEW, given.texts)):
+        results.append((text.kind, score(bench, list(text.tokens), fixed, budgets, index)))
+        print(f"{index + 1}: {text.kind}, {time.perf_counter() - started:.0f} s", flush=True)
         if given.keep:
             given.keep.write_bytes(pickle.dumps((costs, results)))
     show(results, budgets)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ropescope.compress.cache import PlannedCache
     from ropescope.compress.closed_forms import plan_from_horizon
     from ropescope.compress.frame import Target
+    from ropescope.compress.from_weights import plan_from_weights
     from ropescope.compress.output_error import measure_output_errors
     from ropescope.compress.plan import KVPlan, LayerPlan
     from ropescope.compress.planning import plan_from_errors, plan_from_gamma, plan_from_profile, plan_uniform
@@ -43,6 +44,7 @@ __all__ = [
     "plan_from_gamma",
     "plan_from_horizon",
     "plan_from_profile",
+    "plan_from_weights",
     "plan_uniform",
 ]
 

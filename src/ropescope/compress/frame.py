@@ -19,18 +19,28 @@ TYPES: Mapping[str, str] = {"float32": "f32", "float16": "f16", "bfloat16": "bf1
 """Cache types by the type a model computes in."""
 
 
+_WISHES = ("keep_mass", "budget_bytes", "budget_share", "max_loss")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a plan is asked for: a share of the attention mass outside the sinks, or a budget for the whole cache in bytes
-    or as a share of the bytes without a plan. Raises PlanError unless exactly one is given, in its range."""
+    """What a plan is asked for: a share of the attention mass outside the sinks, a budget for the whole cache in bytes or
+    as a share of the bytes without a plan, or the greatest added loss as a share of the loss (which only scoring can
+    tell: `naming.plan_for_loss`). Raises PlanError unless exactly one is given, in its range."""
 
     keep_mass: float | None = None
     budget_bytes: int | None = None
     budget_share: float | None = None
+    max_loss: float | None = None
 
     def __post_init__(self) -> None:
-        if sum(value is not None for value in (self.keep_mass, self.budget_bytes, self.budget_share)) != 1:
-            raise PlanError("Give either a share of the mass to keep (--keep-mass) or a budget (--budget).")
+        if sum(getattr(self, name) is not None for name in _WISHES) != 1:
+            raise PlanError(
+                "Give one of: a share of the mass to keep (--keep-mass), a budget (--budget), or the added loss to allow "
+                "(--max-loss)."
+            )
+        if self.max_loss is not None and not 0 < self.max_loss < 1:
+            raise PlanError(f"--max-loss is {self.max_loss:.4g}: it is a share of the loss between 0 and 100 %, as 1%.")
         if self.keep_mass is not None and not 0 < self.keep_mass < 1:
             raise PlanError(f"--keep-mass is {self.keep_mass}: it lies between 0 and 1, both excluded.")
         if self.budget_share is not None and not 0 < self.budget_share <= 1:
@@ -40,7 +50,7 @@ class Target:
 
     def to_dict(self) -> dict[str, Any]:
         """The one wish, by its name."""
-        values = {name: getattr(self, name) for name in ("keep_mass", "budget_bytes", "budget_share")}
+        values = {name: getattr(self, name) for name in _WISHES}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -77,6 +87,11 @@ class Frame:
 
     def window_bytes(self, target: Target) -> int:
         """What a budget leaves for windows, once the other layers and the sinks are paid for."""
+        if target.max_loss is not None:
+            raise PlanError(
+                "What budget adds so little loss is found by scoring the model: plan from its weights (ropescope compress "
+                "plan SOURCE --max-loss 1%)."
+            )
         whole = self.model.cache_bytes(self.length, key_type=self.cache_type)
         budget = target.budget_bytes if target.budget_bytes is not None else int((target.budget_share or 0) * whole)
         fixed = cache_bytes(

@@ -76,6 +76,7 @@ def _wish(plan: KVPlan) -> str:
         "keep_mass": "share of the attention to keep: {:.4g}",
         "budget_bytes": "budget: {:,} bytes",
         "budget_share": "budget: {:.4g} of the cache",
+        "max_loss": "added loss to allow: {:.4g} of the loss",
         "shape": "horizon, {}",
     }
     return "; ".join(words[name].format(value) for name, value in plan.target.items() if name in words)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from ropescope.quality.intervals import wilson
+
 LENGTHS: Final = (4, 8, 16, 32, 64, 128)
 """Lengths of the benchmark in Ki tokens (4 stands for 4,096)."""
 
@@ -32,8 +34,6 @@ SAMPLES: Final = 6500
 BASE_LENGTHS: Final = (4, 8)
 DROP_FORMULA: Final = "S(L) / mean(S(4K), S(8K)) − 1"
 """The relative drop; its mean over 16K to 128K is the published tool's LongScore."""
-
-_NORMAL_95: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,9 @@ def score_interval(score: float, samples: int) -> tuple[float, float]:
     A sample scores between 0 and 1 and each task has equally many, so the true sampling error is at most this. It does
     not cover what changes between runs: the template, the engine, the precision.
     """
-    p, z2 = score / 100, _NORMAL_95**2
-    centre = (p + z2 / (2 * samples)) / (1 + z2 / samples)
-    half = _NORMAL_95 * (p * (1 - p) / samples + z2 / (4 * samples**2)) ** 0.5 / (1 + z2 / samples)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+    found = wilson(score / 100 * samples, samples)
+    assert found.low is not None and found.high is not None
+    return 100 * found.low, 100 * found.high
 
 
 def effective_length(row: RulerRow) -> str:

@@ -1,0 +1,73 @@
+"""Intervals of a share and of a paired difference. Pure Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist, fmean, stdev
+
+from ropescope.errors import DomainError
+
+NORMAL_95 = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean or a share with its 95 % interval; the bounds are None where there are too few observations for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def wilson(right: float, n: int) -> Interval:
+    """The share `right` / n with Wilson's score interval, which stays within [0, 1] and is right for few trials.
+
+    Raises DomainError for no trials or a count outside 0 … n. (Wilson 1927, J. Am. Stat. Assoc. 22.)
+    """
+    if n < 1 or not 0 <= right <= n:
+        raise DomainError(f"{right!r} of {n!r} is no share: give a count from 0 to n, and n of at least 1.")
+    share, z2 = right / n, NORMAL_95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = NORMAL_95 * sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def paired(differences: Sequence[float]) -> Interval:
+    """The mean of paired differences with Student's t interval: what one text gains or loses is compared with itself.
+
+    One observation has no bounds. Raises DomainError for none.
+    """
+    n = len(differences)
+    if n == 0:
+        raise DomainError("No differences were given: an interval needs at least one pair.")
+    mean = fmean(differences)
+    if n == 1:
+        return Interval(mean, None, None, 1)
+    half = t_95(n - 1) * stdev(differences) / sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+_T_95 = (12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139)
+
+
+def t_95(freedom: int) -> float:
+    """The 97.5 % point of Student's t, to 10⁻⁵ or better.
+
+    Up to ten degrees of freedom it is tabled; beyond, the expansion of Abramowitz and Stegun 26.7.5 is used. Raises
+    DomainError below one.
+    """
+    if freedom < 1:
+        raise DomainError(f"{freedom!r} degrees of freedom: Student's t needs at least 1.")
+    if freedom <= len(_T_95):
+        return _T_95[freedom - 1]
+    x, v = NORMAL_95, float(freedom)
+    terms = (
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+    )
+    return x + sum(term / v ** (power + 1) for power, term in enumerate(terms))

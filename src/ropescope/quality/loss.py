@@ -1,0 +1,149 @@
+"""The loss of a causal language model on given tokens, in memory that does not grow with tokens × vocabulary.
+
+The prompt goes through the decoder in chunks that share a cache; the output layer is applied to a block of positions at a
+time, by the model's own code, so that whatever it does to its logits (a soft-cap, a scale) is done here too.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ropescope.errors import MeasurementError
+from ropescope.measure.capture import uses_interface
+
+CHUNK = 2048
+"""Tokens that go through the decoder at once."""
+_OWN_ATTENTION_CHUNK = 512
+"""… of a model whose own attention code makes (queries × keys) weights for every head."""
+_BLOCK_NUMBERS = 1 << 23
+"""Logits that are held at once: 170 positions of a vocabulary of 49,152, in fp32 32 MiB."""
+
+
+def prefill(network: Any, tokens: Tensor, *, chunk: int | None = None) -> Any:
+    """The cache that transformers fills when `tokens` ([N] or [1, N]) go through the decoder. No logits are computed."""
+    filled = None
+    with torch.inference_mode():
+        for _, _, cache in _hidden_states(network, _batched(network, tokens), None, chunk):
+            filled = cache
+    return filled
+
+
+def token_losses(network: Any, tokens: Tensor, *, cache: Any = None, skip: int = 0, chunk: int | None = None) -> Tensor:
+    """float32 [N − 1 − skip] nats of tokens[skip + 1:], each given all tokens before it.
+
+    tokens: [N] or [1, N] ids. cache: what was before, filled by `prefill`; the tokens are added to it, and its own last
+    token is not scored. skip: the first tokens that are not scored. chunk: tokens through the decoder at once.
+    Raises MeasurementError where no token is left to score.
+    """
+    ids = _batched(network, tokens)
+    length = ids.shape[1]
+    if not 0 <= skip < length - 1:
+        raise MeasurementError(f"{length} tokens of which {skip} are skipped leave none to score: give more tokens.")
+    losses = []
+    with torch.inference_mode():
+        for start, output, _ in _hidden_states(network, ids, cache, chunk):
+            hidden = output.last_hidden_state
+            first, last = max(skip - start, 0), min(hidden.shape[1], length - 1 - start)
+            if first < last:
+                targets = ids[0, start + first + 1 : start + last + 1]
+                losses.append(_losses_of_states(network, output, hidden[:, first:last], targets))
+        return torch.cat(losses)
+
+
+def losses_by_band(losses: Tensor, bands: Sequence[tuple[int, int]], *, first: int = 1) -> list[float]:
+    """The mean loss in each band of positions [start, end); `first` is the position of losses[0]. Sums are in fp64.
+
+    Raises MeasurementError for a band that the losses do not cover.
+    """
+    means = []
+    for start, end in bands:
+        # Position 0 has nothing before it, so no loss: a band from 0 starts at the first token that has one.
+        low = max(start, 1) - first
+        if low < 0 or end <= max(start, 1) or end - first > len(losses):
+            raise MeasurementError(
+                f"The losses cover positions {first} to {first + len(losses) - 1}, not the band {start} to {end - 1}."
+            )
+        means.append(float(losses[low : end - first].double().mean()))
+    return means
+
+
+def bands_of(length: int, width: int) -> list[tuple[int, int]]:
+    """[start, end) of the bands of `width` positions up to `length`; the last one may be shorter."""
+    return [(start, min(start + width, length)) for start in range(0, length, width)]
+
+
+def _batched(network: Any, tokens: Tensor) -> Tensor:
+    ids = tokens if tokens.dim() == 2 else tokens[None]
+    if ids.dim() != 2 or ids.shape[0] != 1 or ids.shape[1] == 0:
+        raise MeasurementError(f"Tokens of shape {list(tokens.shape)} are no single sequence: give [N] or [1, N] ids.")
+    return ids.to(network.device)
+
+
+def _hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> Iterator[tuple[int, Any, Any]]:
+    """(first position, the decoder's output, the cache) of each chunk."""
+    step = chunk or (CHUNK if uses_interface(network) else _OWN_ATTENTION_CHUNK)
+    decoder = decoder_of(network)
+    for start in range(0, ids.shape[1], step):
+        given = {} if cache is None else {"past_key_values": cache}
+        output = decoder(input_ids=ids[:, start : start + step], use_cache=True, **given)
+        cache = output.get("past_key_values")
+        if cache is None and start + step < ids.shape[1]:
+            raise MeasurementError(
+                f"{type(network).__name__} keeps no cache from one part of a text to the next: let it through whole "
+                f"(chunk={ids.shape[1]})."
+            )
+        yield start, output, cache
+
+
+def decoder_of(network: Any) -> Any:
+    """The module that turns ids into final hidden states; the model's own names for it differ."""
+    for found in (network.get_decoder(), network.base_model, getattr(network, "model", None)):
+        if found is not None and found is not network and "input_ids" in inspect.signature(found.forward).parameters:
+            return found
+    raise MeasurementError(f"{type(network).__name__} has no decoder that takes token ids: its loss cannot be taken.")
+
+
+def _losses_of_states(network: Any, output: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+    """float32 [positions] nats, from the final hidden states [1, positions, hidden]."""
+    block = max(1, _BLOCK_NUMBERS // network.config.get_text_config().vocab_size)
+    losses = []
+    for start in range(0, hidden.shape[1], block):
+        logits = output_layer(network, output, hidden[:, start : start + block])
+        losses.append(F.cross_entropy(logits[0].float(), targets[start : start + block], reduction="none"))
+    return torch.cat(losses)
+
+
+def output_layer(network: Any, output: Any, hidden: Tensor) -> Tensor:
+    """Logits [1, positions, vocabulary] that the model makes of final hidden states, by its own code.
+
+    `network` is run with a decoder that answers `hidden` in place of computing anything. output: some output of that
+    decoder, for its type.
+    """
+    answer = copy.copy(output)
+    answer["last_hidden_state"] = hidden
+    decoder = decoder_of(network)
+    own, asked = vars(decoder).get("forward"), []
+
+    def forward(*_: Any, **__: Any) -> Any:
+        asked.append(True)
+        return answer
+
+    decoder.forward = forward
+    try:
+        placeholder = torch.zeros(hidden.shape[:2], dtype=torch.long, device=hidden.device)
+        logits: Tensor = network(input_ids=placeholder, use_cache=False).logits
+    finally:
+        if own is None:
+            del decoder.forward
+        else:
+            decoder.forward = own
+    if not asked:
+        raise MeasurementError(f"{type(network).__name__} makes its logits in a way that ropescope does not know.")
+    return logits

@@ -1,0 +1,43 @@
+"""Intervals, against scipy and statsmodels."""
+
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from ropescope.errors import DomainError
+from ropescope.quality.intervals import paired, t_95, wilson
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (7, 50), (1, 3), (412, 500)])
+def test_wilson_is_statsmodels(right: int, n: int) -> None:
+    found = wilson(right, n)
+    assert (found.low, found.high) == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-12)
+    assert found.value == right / n
+
+
+@pytest.mark.parametrize("freedom", [*range(1, 13), 15, 47, 1000])
+def test_student_is_scipys(freedom: int) -> None:
+    assert t_95(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-5)
+
+
+def test_paired_is_scipys_t_interval() -> None:
+    differences = [0.3, -0.1, 0.25, 0.4, 0.05, 0.2]
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    found = paired(differences)
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-5)
+
+
+def test_one_pair_has_no_interval() -> None:
+    found = paired([0.5])
+    assert (found.value, found.low, found.high) == (0.5, None, None)
+
+
+def test_no_trials_are_refused() -> None:
+    with pytest.raises(DomainError):
+        wilson(0, 0)
+    with pytest.raises(DomainError):
+        wilson(3, 2)
+    with pytest.raises(DomainError):
+        paired([])
