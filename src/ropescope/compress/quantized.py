@@ -32,7 +32,7 @@ class QuantizedStore(HeadStore):
         self._quantizers: dict[int, Any] = {}
         super().__init__(heads, sinks, window, picks)
 
-    @property  # type: ignore[override]
+    @property
     def keys(self) -> Tensor | None:
         """[batch, heads, slots, dim] in the model's type, None before the first token."""
         return self._states(0)
