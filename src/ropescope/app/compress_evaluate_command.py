@@ -22,7 +22,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="A,B,…",
-            help="planned, uniform, snapkv, pyramidkv, tova, knorm, keydiff, random.",
+            help="planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random.",
         ),
     ] = "planned,uniform,snapkv",
     budgets: Annotated[

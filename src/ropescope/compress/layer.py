@@ -211,13 +211,18 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """The tokens seen so far, kept or not: the position of the next one."""
         return self.seen
 
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows."""
-        return self.seen + query_length, 0
+    def get_mask_sizes(self, queries: int | Tensor) -> tuple[int, int]:
+        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows.
+
+        queries: how many there are, or (up to transformers 5.3) their positions.
+        """
+        return self.seen + (queries if isinstance(queries, int) else len(queries)), 0
 
     def get_max_length(self) -> int:
         """The length of the plan."""
         return self.length
+
+    get_max_cache_shape = get_max_length  # its name before transformers 5.14
 
     def reset(self) -> None:
         """Forget everything."""

@@ -24,7 +24,7 @@ from transformers import DynamicCache
 
 from ropescope.compress.curves import Array, MassCurves
 from ropescope.compress.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
-from ropescope.compress.plannable import untouched
+from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.measure.capture import capture_rows, decoder_layers
 from ropescope.measure.rows import AttentionRows
@@ -111,6 +111,7 @@ def measure_output_errors(
         raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned.")
     if not prompts or len({len(prompt) for prompt in prompts}) != 1:
         raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
+    check_states_are_cached(weights.model.name, weights.model.layers)
     tally = _Tally(weights, len(prompts[0]), sinks, planned)
     for index, prompt in enumerate(prompts):
         tally.run(torch.tensor([list(prompt)], device=weights.network.device))

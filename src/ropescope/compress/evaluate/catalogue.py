@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from ropescope.compress.evaluate.methods import Method
-from ropescope.compress.evaluate.planned import Planned, uniform
+from ropescope.compress.evaluate.planned import planned, uniform
 from ropescope.compress.evaluate.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
+
+if TYPE_CHECKING:
+    from ropescope.compress.output_error import OutputErrors
+    from ropescope.measure.profile import DecayProfile
 
 RESTATED: dict[str, Callable[[], Method]] = {
     "snapkv": SnapKV,
@@ -22,16 +27,22 @@ RESTATED: dict[str, Callable[[], Method]] = {
 """Methods that choose tokens by a score, by the name a user writes."""
 
 DEFAULT = ("planned", "uniform", "snapkv")
+PLANNED = ("planned", "windows", "uniform")
+"""Methods that are plans: of windows and picks, of windows alone, of one window for all heads."""
 
 
-def methods_named(names: Sequence[str], *, model: Model, length: int, planned: Callable[[], Planned]) -> list[Method]:
-    """The methods of these names for sequences of `length` tokens. `planned` is called if that one is among them: it may
-    have to measure first. Raises EvaluationError for an unknown name, or one given twice."""
-    known = ("planned", "uniform", *RESTATED)
+def methods_named(
+    names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
+) -> list[Method]:
+    """The methods of these names for sequences of `length` tokens. `measured` gives what plans are made from; it is called
+    if one is to be made. Raises EvaluationError for an unknown name, or one given twice."""
+    known = (*PLANNED, *RESTATED)
     found: list[Method] = []
     for name in (entry.strip().lower() for entry in names):
         if name == "planned":
-            found.append(planned())
+            found.append(planned(measured(), model))
+        elif name == "windows":
+            found.append(planned(measured(), model, name="planned windows", picks=False))
         elif name == "uniform":
             found.append(uniform(model, length))
         elif name in RESTATED:

@@ -12,6 +12,8 @@ from ropescope.report.report import Column, Fact, Report, Scalar, Table
 
 REFERENCE = "uniform window"
 """The null of every other method; without it the first method is the reference."""
+_PLANS = {"planned": "", "planned windows": " --windows-only", REFERENCE: " --uniform"}
+"""Methods that `compress plan` makes, with the option that it needs."""
 
 
 def tradeoff_report(result: TradeoffResult, *, limit: float = 0.01, kept_in: str | None = None) -> Report:
@@ -212,11 +214,11 @@ def _caveats(result: TradeoffResult) -> tuple[str, ...]:
 
 def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str | None) -> tuple[str, ...]:
     steps = []
-    if best is not None and best.method in ("planned", REFERENCE):
-        uniform = " --uniform" if best.method == REFERENCE else ""
+    if best is not None and best.method in _PLANS:
+        share, source = _percent(best.budget, space=""), result.provenance.get("source", "SOURCE")
         steps.append(
-            f"Make that plan: ropescope compress plan {result.provenance.get('source', 'SOURCE')}{uniform} --budget {_percent(best.budget, space='')} --length "
-            f"{result.length} --out plan.json."
+            f"Make that plan: ropescope compress plan {source}{_PLANS[best.method]} --budget {share} --length {result.length} "
+            "--out plan.json."
         )
     elif best is not None and best.method != "the plan":
         steps.append(f"{best.method.removesuffix(' (restated)')} looks at every text as it comes: run it with kvpress.")
