@@ -38,7 +38,11 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
     return (
         Fact("cache without a plan", plan.bytes_before, "bytes", "config", f"{plan.key_type}, one sequence"),
         Fact(
-            "cache with the plan", plan.bytes_after, "bytes", "config", "sinks and windows, and layers left as they are"
+            "cache with the plan",
+            plan.bytes_after,
+            "bytes",
+            "config",
+            "sinks and windows, and layers left as they are" + _quantised(plan),
         ),
         Fact("part of the cache kept", round(plan.bytes_after / plan.bytes_before, 4), basis=basis, source=_wish(plan)),
         *mass,
@@ -46,6 +50,14 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
         *_picks(plan),
         Fact("sinks", plan.sinks, "tokens", "assumed", "first tokens, kept in every planned head"),
         Fact("layers planned", f"{len(plan.planned_layers)} of {len(plan.layers)}", basis="config", source=_left(plan)),
+    )
+
+
+def _quantised(plan: KVPlan) -> str:
+    if plan.storage is None:
+        return ""
+    return (
+        f"; quantised to {plan.storage.bits} bits but for up to {plan.storage.newest:,} of the newest tokens of a head"
     )
 
 
