@@ -15,7 +15,15 @@ from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.frame import Target
 from ropescope.compress.peers.library import missing
 from ropescope.compress.planning import plan_uniform
-from ropescope.errors import EvaluationError, FormatError, MeasurementError, PlanError, ReportError, SourceError
+from ropescope.errors import (
+    DomainError,
+    EvaluationError,
+    FormatError,
+    MeasurementError,
+    PlanError,
+    ReportError,
+    SourceError,
+)
 from ropescope.models.opening import open as open_model
 
 SNAPKV = "SnapKV (restated)" if missing() else "SnapKV"
@@ -135,15 +143,15 @@ def test_an_interruption_before_anything_ends_as_one(
     [
         (("--methods", "snapkw"), EvaluationError, r"No method is called 'snapkw'\. Did you mean snapkv\?"),
         (("--methods", "uniform,uniform"), EvaluationError, "'uniform window' was given twice"),
-        (("--budgets", "30%,abc"), EvaluationError, "--budgets 'abc' is no share: write 15% or 0.15"),
-        (("--budgets", "0%"), EvaluationError, "--budgets '0%' is no share"),
+        (("--budgets", "30%,abc"), DomainError, "--budgets 'abc' is no share: write 15% or 0.15"),
+        (("--budgets", "0%"), DomainError, "--budgets '0%' is no share"),
         (
             ("--budgets", "50%,100%"),
             EvaluationError,
             "a budget of the whole cache is what all others are compared with",
         ),
         (("--budgets", "2%"), (EvaluationError, PlanError), "budget"),
-        (("--max-loss", "-1%"), EvaluationError, "--max-loss '-1%' is no share"),
+        (("--max-loss", "-1%"), DomainError, "--max-loss '-1%' is no share"),
         (("--length", "300"), EvaluationError, r"300 tokens is beyond the trained context of model \(256\)"),
         (("--length", "0.5"), EvaluationError, "--length 0.5 is no number of tokens"),
         (("--length", "20"), EvaluationError, "leave no context to compress"),

@@ -216,7 +216,7 @@ def test_calibration_finds_what_skips_the_share_asked_for() -> None:
         assert sum(shares[phase]) / 3 == pytest.approx(one.skipped) == pytest.approx(0.4, abs=0.02)
         first, last = one.texts[0], one.texts[-1]
         assert [text.length for text in one.texts] == [90, 130, 200]
-        assert one.slope is not None
+        assert one.slope is not None and first.threshold is not None and last.threshold is not None
         # The middle text pulls the least-squares line, so that the ends need not lie on it; they bound it all the same.
         rise = math.log(last.threshold / first.threshold) / math.log(last.length / first.length)
         assert abs(one.slope - rise) < 0.3
@@ -225,11 +225,20 @@ def test_calibration_finds_what_skips_the_share_asked_for() -> None:
 def test_calibration_of_one_text_is_its_own_quantile() -> None:
     network, text = build(tiny("qwen3")), tokens(120)
     found = calibrate_blasst(network, [text], 0.3, decode_tokens=4, tile_queries=4, block_keys=4)["prefill"]
-    assert found.slope is None
+    assert found.slope is None and found.texts[0].threshold is not None
     with blasst(network, threshold=found.texts[0].threshold, tile_queries=4, block_keys=4) as run, torch.no_grad():
         network(text[:, :116], use_cache=False)
     # The quantile of the counts at the threshold that is found is that threshold again, to a hundredth of a nat or two.
     assert run.skipped("prefill") == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_text_too_short_for_the_share_has_no_threshold_of_its_own() -> None:
+    network = build(tiny("llama"))
+    texts = [tokens(12), *(tokens(150, seed=seed) for seed in (1, 2, 3))]
+    # Eight tokens in two tiles see three blocks, two of them first ones, which are never skipped.
+    found = calibrate_blasst(network, texts, 0.35, decode_tokens=4, tile_queries=4, block_keys=4)["prefill"]
+    assert found.texts[0].threshold is None and found.texts[1].threshold is not None
+    assert found.slope is None and found.skipped == pytest.approx(0.35, abs=0.03)
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,11 @@ CLOSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class TextThreshold:
-    """One text of `length` tokens: the λ that skips the wanted share of it, and the share that the common a skips."""
+    """One text of `length` tokens: the λ that skips the wanted share of it (None if not even λ = 1 does), and the share that
+    the common a skips."""
 
     length: int
-    threshold: float
+    threshold: float | None
     skipped: float
 
 
@@ -41,7 +42,7 @@ class TextThreshold:
 class Calibration:
     """The a of one phase for a wanted share of skipped pairs, and the share it skips over all texts.
 
-    slope: of ln λ over ln L, from text to text; the rule λ = a / L supposes −1. None where all texts are equally long.
+    slope: of ln λ over ln L, from text to text; the rule λ = a / L supposes −1. None with texts of one length.
     """
 
     phase: Phase
@@ -93,31 +94,40 @@ def calibrate_blasst(
         for phase in found:
             # Every text counts alike, however many pairs it has.
             together = sum((_shares(counted[phase]) for counted in counts), torch.zeros(BINS, dtype=torch.float64))
-            found[phase] = math.exp(_quantile(together / len(counts), skip, phase))
+            log, most = _quantile(together / len(counts), skip)
+            if log is None:
+                raise PlanError(
+                    f"No threshold skips {skip:.0%} of the blocks in {phase} of these texts: at λ = 1 it is {most:.0%}. Give a "
+                    "lower share, longer texts, or smaller blocks."
+                )
+            found[phase] = math.exp(log)
     lengths = [text.shape[1] for text in ids]
-    return {phase: _calibration(phase, skip, found[phase], lengths, counts, runs) for phase in found}
+    return {phase: _calibration(phase, skip, found[phase], lengths, decode_tokens, counts, runs) for phase in found}
 
 
 def _calibration(
-    phase: Phase, skip: float, a: float, lengths: list[int], counts: list[dict[Phase, Tensor]], runs: list[BlasstRun]
-) -> Calibration:
-    logs = [
-        _quantile(_shares(counted[phase]), skip, phase) - math.log(n)
-        for counted, n in zip(counts, lengths, strict=True)
-    ]
-    texts = tuple(
-        TextThreshold(n, math.exp(log), run.skipped(phase)) for n, log, run in zip(lengths, logs, runs, strict=True)
-    )
-    return Calibration(phase, skip, a, _share(runs, phase), _slope([math.log(n) for n in lengths], logs), texts)
+    phase: Phase, skip: float, a: float, lengths: list[int], decode_tokens: int, counts: list[dict[Phase, Tensor]],
+    runs: list[BlasstRun],
+) -> Calibration:  # fmt: skip
+    texts, points = [], []
+    for counted, n, run in zip(counts, lengths, runs, strict=True):
+        log, _ = _quantile(_shares(counted[phase]), skip)
+        keys = n - decode_tokens if phase == "prefill" else n
+        if log is not None:
+            points.append((math.log(keys), log - math.log(keys)))
+        texts.append(TextThreshold(n, None if log is None else math.exp(log) / keys, run.skipped(phase)))
+    return Calibration(phase, skip, a, _share(runs, phase), _slope(points), tuple(texts))
 
 
-def _slope(x: list[float], y: list[float]) -> float | None:
+def _slope(points: list[tuple[float, float]]) -> float | None:
     """The least-squares slope of y over x; None if all x are alike."""
-    middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
-    spread = sum((one - middle_x) ** 2 for one in x)
+    if not points:
+        return None
+    middle_x, middle_y = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
     if spread < 1e-12:
         return None
-    return sum((one - middle_x) * (other - middle_y) for one, other in zip(x, y, strict=True)) / spread
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread
 
 
 def _share(runs: list[BlasstRun], phase: Phase) -> float:
@@ -156,12 +166,8 @@ def _shares(counts: Tensor) -> Tensor:
     return counts.double() / counts.sum()
 
 
-def _quantile(shares: Tensor, share: float, phase: Phase) -> float:
-    """ln a at which `share` of the pairs is skipped, whose shares by bin are given. Raises PlanError where none does."""
+def _quantile(shares: Tensor, share: float) -> tuple[float | None, float]:
+    """ln a at which `share` of the pairs is skipped, whose shares by bin are given, and the most that any a skips."""
     below = shares[:-1].cumsum(0)
-    if below[-1] < share:
-        raise PlanError(
-            f"No threshold skips {share:.0%} of the blocks in {phase} of these texts: at λ = 1 it is {float(below[-1]):.0%}. "
-            "Give a lower share, longer texts, or smaller blocks."
-        )
-    return LOWEST + STEP * (int(torch.searchsorted(below, share)) + 1)
+    most = float(below[-1])
+    return (None if most < share else LOWEST + STEP * (int(torch.searchsorted(below, share)) + 1)), most

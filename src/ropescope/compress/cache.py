@@ -46,7 +46,9 @@ class PlannedCache(Cache):  # type: ignore[misc]
                     f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
                     f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
                 )
-            layers[index] = PlannedLayer(layer, plan.sinks, plan.length, windowed=prefill == "windowed")
+            layers[index] = PlannedLayer(
+                layer, plan.sinks, plan.length, windowed=prefill == "windowed", storage=plan.storage
+            )
         super().__init__(layers=layers)
         self.plan, self.prefill = plan, prefill
         self._decoder_id = id(attach(self, model))

@@ -43,7 +43,7 @@ def choose(model: Model, native: Native, target: int, asked: str, looks_far: boo
     if native.scaled and asked in ("auto", native.method):
         return _native(native, target)
     method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
-    reasons = _for_yarn(model) if asked == "auto" else (f"{method} was asked for.",)
+    reasons = (_WHY_YARN if asked == "auto" else f"{method} was asked for.",)
     if asked == "auto" and _is_proportional(model):
         method = "ntk"
         reasons = ("A larger base is the one form of scaling by frequency that proportional RoPE has.",)
@@ -69,13 +69,6 @@ def _native(native: Native, target: int) -> Choice:
         "or score it first."
     )
     return Choice(native.method, True, (reason,), (caveat,))
-
-
-def _for_yarn(model: Model) -> tuple[str, ...]:
-    return (
-        "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of "
-        "the methods that need no training it lost least on SmolLM2, inside the trained length and beyond.",
-    )
 
 
 def _against(native: Native, target: int, method: Method) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[d
         "field": "added",
         "title": "added loss (nats a token)",
         # Logarithmic away from zero and even around it, where intervals reach below.
-        "scale": {"type": "symlog", "constant": 0.01},
+        "scale": {"type": "symlog", "constant": 0.01, "nice": False},
         "axis": {"values": _TICKS, "format": "~g"},
     }
     layers = _lines(colour, y=y)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from ropescope.compress.attend import Scoring
 from ropescope.compress.evaluate.interpose import interposed
@@ -89,8 +89,8 @@ def _planned(model: Model) -> tuple[int, ...]:
 
 def _copied(layer: Any) -> Any:
     """A layer that may take in new tokens while the old one stays as it is."""
-    # A growing layer makes new tensors, so the old ones may be shared; others write in place.
-    return copy.copy(layer) if type(layer) is DynamicLayer else copy.deepcopy(layer)
+    # Growing and sliding layers make new tensors, so the old ones may be shared; others write in place.
+    return copy.copy(layer) if type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) else copy.deepcopy(layer)
 
 
 class _Seen:
