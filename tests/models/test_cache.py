@@ -4,6 +4,7 @@ import json
 
 import pytest
 import released_configs as released
+from newest import of_newest_transformers
 
 from ropescope.errors import DomainError
 from ropescope.models import from_config
@@ -14,6 +15,7 @@ transformers = pytest.importorskip("transformers")
 tiny_networks = pytest.importorskip("tiny_networks")
 
 
+@of_newest_transformers
 @pytest.mark.parametrize("model_type", tiny_networks.TYPES)
 def test_bytes_equal_those_of_the_cache_that_a_forward_pass_leaves(model_type):
     network = tiny_networks.network_of(model_type)
@@ -52,6 +54,7 @@ def test_bytes_of_released_models_worked_out_by_hand(config, length, expected):
     assert from_config(config).cache_bytes(length) == expected
 
 
+@of_newest_transformers
 def test_a_state_that_is_not_known_is_said_to_be_left_out():
     for model_type in ("xlstm", "zaya"):
         config = json.loads(json.dumps(transformers.AutoConfig.for_model(model_type).to_dict(), default=str))

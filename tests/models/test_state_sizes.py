@@ -1,6 +1,7 @@
 """State sizes against the states that transformers holds after a forward pass."""
 
 import pytest
+from newest import of_newest_transformers
 
 from ropescope.models.state_sizes import (
     gated_delta_state,
@@ -25,6 +26,7 @@ SHORT = {
 }  # fmt: skip
 
 
+@of_newest_transformers
 @pytest.mark.parametrize(
     ("model_type", "settings", "expected"),
     [

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from newest import of_newest_transformers
 
 from ropescope.errors import FormatError
 from ropescope.models.config.experts import experts_of
@@ -183,6 +184,7 @@ def built_experts(model_type, settings):
     return json.loads(json.dumps(config.to_dict(), default=str)), total, shared
 
 
+@of_newest_transformers
 @pytest.mark.parametrize(
     ("model_type", "settings"),
     [*((name, NEEDED.get(name, {})) for name in WITH_EXPERTS if name not in UNBUILT),

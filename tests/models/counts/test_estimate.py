@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from newest import of_newest_transformers
 from released_configs import DEEPSEEK_V3, GEMMA_3_27B, LLAMA_31_8B, LLAVA_15_7B, QWEN3_30B_A3B, RELEASED
 from tiny_configs import TINY_CONFIGS, name, settings
 
@@ -53,6 +54,7 @@ def saved(model_type):
     return json.loads(json.dumps(CONFIG_MAPPING[model_type]().to_dict(), default=str))
 
 
+@of_newest_transformers
 @pytest.mark.parametrize("entry", [entry for entry in TINY_CONFIGS if entry[0] not in UNFIT], ids=name)
 def test_it_is_exact_part_by_part_for_tiny_networks(entry):
     pytest.importorskip("torch")
