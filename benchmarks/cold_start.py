@@ -54,6 +54,7 @@ def main() -> None:
             "ropescope predict FOLDER": [program, "predict", folder],
             "ropescope show FOLDER": [program, "show", folder],
             "ropescope predict FOLDER --json": [program, "predict", folder, "--json"],
+            "ropescope extend plan FOLDER --to 16Ki": [program, "extend", "plan", folder, "--to", "16Ki"],
         }
         empty = None
         for name, line in lines.items():

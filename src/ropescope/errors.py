@@ -43,3 +43,7 @@ class EvidenceError(RopescopeError, ValueError):
 
 class EvaluationError(RopescopeError, ValueError):
     """What a change to a model costs cannot be scored as asked: too little text, a budget that nothing fits in."""
+
+
+class ExtendError(RopescopeError, ValueError):
+    """A context cannot be extended as asked: the model, the length, the method or the engine does not allow it."""

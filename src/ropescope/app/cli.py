@@ -13,6 +13,7 @@ from ropescope.app.atlas_command import atlas
 from ropescope.app.compress_command import compress
 from ropescope.app.evidence_commands import claims, panel
 from ropescope.app.experiment_command import experiment
+from ropescope.app.extend_command import extend
 from ropescope.app.measure_commands import measure, show_profile
 from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
@@ -59,6 +60,7 @@ app.command("show-profile")(show_profile)
 app.command("predict")(predict)
 # What to do about it.
 app.add_typer(compress, name="compress")
+app.add_typer(extend, name="extend")
 # The theory.
 app.command("formulas")(formulas)
 app.command("compute")(compute)

@@ -29,7 +29,7 @@ def at_rope_base(weights: Weights, theta: float) -> Iterator[Weights]:
     if len(model.rope_thetas) != 1:
         found = ", ".join(f"{base:g}" for base in model.rope_thetas) or f"none ({model.positions} positions)"
         raise MeasurementError(f"{model.name} has the RoPE bases {found}: another base is set for a model with one.")
-    places = _rotary_modules(weights.network)
+    places = rotary_modules(weights.network)
     if not places:
         raise MeasurementError(
             f"{model.name} ({model.model_type}) does not take its rotary positions from its config in transformers, so "
@@ -56,7 +56,7 @@ def at_rope_base(weights: Weights, theta: float) -> Iterator[Weights]:
             setattr(parent, name, old)
 
 
-def _rotary_modules(network: nn.Module) -> list[tuple[nn.Module, str]]:
+def rotary_modules(network: nn.Module) -> list[tuple[nn.Module, str]]:
     """The parent and the name of each module that keeps inverse frequencies computed from a config."""
     return [
         (parent, name)

@@ -1,0 +1,92 @@
+"""`ropescope extend plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.errors import ExtendError
+
+extend = typer.Typer(
+    name="extend", help="Plan a longer context: choose a RoPE scaling, and write its settings.", no_args_is_help=True
+)
+
+
+@extend.callback()
+def _extend() -> None:
+    """Plan a longer context: choose a RoPE scaling, and write its settings."""
+
+
+@extend.command("plan")
+def plan(
+    source: Source,
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to reach, as 32768, 32k or 32Ki.")],
+    method: Annotated[
+        str,
+        typer.Option(help="auto, none, linear, ntk, dynamic, yarn, llama3 or alpha."),
+    ] = "auto",
+    factor: Annotated[
+        float | None, typer.Option(metavar="S", help="Another stretch than target / trained length.")
+    ] = None,
+    gamma: Annotated[
+        float | None, typer.Option(help="With --method alpha: the γ that the base is designed for (α_opt).")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="With --method alpha: the multiplier of the base itself.")] = None,
+    trained: Annotated[
+        str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[@VERSION]",
+            help="transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older one; may repeat.",
+        ),
+    ] = None,
+    revision: Revision = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON).")] = None,
+    save_config: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the model's config.json with the new positions there.")
+    ] = None,
+    html: Html = None,
+    figure: Figures = None,
+    as_json: Json = False,
+) -> None:
+    """Plan how a model reads N tokens: which scaling, what it does to each frequency, and the settings of each engine.
+
+    Example: ropescope extend plan HuggingFaceTB/SmolLM2-135M-Instruct --to 16Ki --engine vllm
+    """
+    from ropescope.app.show import show_report
+    from ropescope.extend.planning import plan_extension
+    from ropescope.extend.report import plan_report
+    from ropescope.extend.saving import save_config as write_config
+    from ropescope.extend.settings.engines import all_settings, settings_for
+    from ropescope.models.opening import open as open_model
+    from ropescope.models.source import ALIASES
+    from ropescope.report.figure import check_suffix
+
+    for path in figure or ():
+        check_suffix(path)
+    target = _tokens("--to", to)
+    options: dict[str, Any] = {"factor": factor, "gamma": gamma, "alpha": alpha}
+    if trained is not None:
+        options["trained"] = _tokens("--trained", trained)
+    model = open_model(source, revision=revision, config_only=True)
+    made = plan_extension(model, target, method, **options)
+    named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
+    settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
+    config_in = None if save_config is None else str(write_config(made, model, save_config))
+    kept_in = None if out is None else str(made.save(out))
+    report = plan_report(made, settings, kept_in=kept_in, config_in=config_in)
+    show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+def _tokens(option: str, text: str) -> int:
+    from ropescope.checks.compute import read_number
+
+    tokens = read_number(option, text)
+    if not isinstance(tokens, int) or tokens < 2:
+        raise ExtendError(f"{option} {text} is no number of tokens: give a whole number of at least 2.")
+    return tokens

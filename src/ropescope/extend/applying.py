@@ -1,0 +1,172 @@
+"""A RopePlan on a loaded transformers network, and the network as it was before.
+
+The network gets what it would have, had transformers loaded the emitted config: its own config object says the new
+positions, its rotary modules are built anew from it, and every number that a module took from the config when it was built
+(the softmax scale of DeepSeek's attention grows with YaRN's factor) becomes what a network built from the new config has.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ropescope.errors import ExtendError
+from ropescope.extend.groups import SCALING_FIELDS
+from ropescope.extend.plan import RopePlan
+from ropescope.measure.rope_base import rotary_modules
+from ropescope.measure.weights import quiet_transformers
+
+_CONFIG_FIELDS = ("rope_parameters", "max_position_embeddings", "original_max_position_embeddings")
+
+
+@dataclass(slots=True)
+class Undo:
+    """What stood where: (owner, name, value), in the order of the changes."""
+
+    before: list[tuple[Any, str, Any]] = field(default_factory=list)
+
+    def change(self, owner: Any, name: str, value: Any) -> None:
+        """Set an attribute, and remember what it was."""
+        self.before.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+
+def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
+    """Change the positions of `network` in place; returns what `take_back` needs. Raises ExtendError, with the network as
+    it was, if the plan is not one for this network or transformers refuses its settings."""
+    network = _unwrapped(network)
+    config = _text_config(network)
+    _check_fit(plan, network, config)
+    undo = Undo()
+    try:
+        with quiet_transformers():
+            planned = planned_config(plan, config)
+            numbers = list(_changed_numbers(network, config, planned))
+            for name in _CONFIG_FIELDS:
+                if hasattr(planned, name) and hasattr(config, name):
+                    undo.change(config, name, getattr(planned, name))
+            for parent, name in _text_rotaries(network, config):
+                old = getattr(parent, name)
+                device = next(old.buffers()).device
+                undo.change(parent, name, type(old)(old.config).to(device).train(old.training))
+        for module, name, value in numbers:
+            undo.change(module, name, value)
+    except BaseException:
+        take_back(undo)
+        raise
+    return undo
+
+
+def take_back(undo: Undo) -> None:
+    """Put back every object that was replaced: the same modules, not copies of them."""
+    while undo.before:
+        owner, name, value = undo.before.pop()
+        setattr(owner, name, value)
+
+
+def planned_config(plan: RopePlan, config: Any) -> Any:
+    """A copy of a text config as transformers makes it of a config.json with the emitted settings. Raises ExtendError."""
+    stated = config.to_dict()
+    own = getattr(config, "rope_parameters", None) or {}
+    by_type = [entry for entry in plan.layer_types if entry.layer_type]
+    if by_type and not any(isinstance(own.get(entry.layer_type), Mapping) for entry in by_type):
+        raise ExtendError(
+            f"The plan has positions by type of layer, and {plan.model_type} has one set for all of them."
+        )
+    if not plan.changes:
+        parameters = copy.deepcopy(own)
+    elif by_type:
+        found = {entry.layer_type: _merged(own.get(entry.layer_type), entry.parameters) for entry in by_type}
+        parameters = {**copy.deepcopy(own), **found}
+    else:
+        parameters = _merged(own, plan.layer_types[0].parameters)
+    stated |= {"rope_parameters": parameters, "max_position_embeddings": plan.max_position_embeddings}
+    original = plan.rope_parameters.get("original_max_position_embeddings")
+    if original is not None and hasattr(config, "original_max_position_embeddings"):
+        stated["original_max_position_embeddings"] = original
+    try:
+        return type(config).from_dict(stated)
+    except (ValueError, KeyError, TypeError) as error:
+        cause = " ".join(str(error).split())
+        raise ExtendError(f"transformers refuses these positions for {plan.model_type} ({cause}).") from error
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
+    """The network that transformers made, inside what torch.compile or an adapter library put around it."""
+    inner = getattr(network, "_orig_mod", network)
+    base = getattr(inner, "get_base_model", None)
+    return base() if callable(base) else inner
+
+
+def _merged(own: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in (own or {}).items() if name not in SCALING_FIELDS}
+    return copy.deepcopy({**kept, **planned})
+
+
+def _text_config(network: nn.Module) -> Any:
+    config = getattr(network, "config", None)
+    if config is None or not hasattr(config, "get_text_config"):
+        raise ExtendError("A plan is applied to a model as transformers loads it: this object has no config.")
+    return config.get_text_config(decoder=True)
+
+
+def _check_fit(plan: RopePlan, network: nn.Module, config: Any) -> None:
+    if not _text_rotaries(network, config):
+        raise ExtendError(
+            f"{plan.model} ({config.model_type}) does not take its rotary positions from its config in transformers, so no "
+            "plan changes them."
+        )
+    layers = [layer for entry in plan.layer_types for layer in entry.layers]
+    here = getattr(config, "num_hidden_layers", None)
+    if _plain(config.model_type) != _plain(plan.model_type) or (isinstance(here, int) and max(layers) >= here):
+        raise ExtendError(
+            f"The plan is for {plan.model} ({plan.model_type}), and this network is a {config.model_type} with {here} layers."
+        )
+
+
+def _plain(model_type: str) -> str:
+    """A model type as a config and a GGUF file have it in common: gemma3 and gemma3_text."""
+    return model_type.lower().replace("-", "_").removesuffix("_text")
+
+
+def _text_rotaries(network: nn.Module, config: Any) -> list[tuple[nn.Module, str]]:
+    return [
+        (parent, name)
+        for parent, name in rotary_modules(network)
+        if type(getattr(getattr(parent, name), "config", None)) is type(config)
+    ]
+
+
+def _changed_numbers(network: nn.Module, config: Any, planned: Any) -> Iterator[tuple[nn.Module, str, Any]]:
+    """(module, attribute, value) for the plain numbers that a network built from `planned` has otherwise than one built
+    from `config`. Both are built without memory for their weights."""
+    old, new = _empty(network, config), _empty(network, planned)
+    modules = dict(network.named_modules())
+    rotary = {id(getattr(parent, name)) for parent, name in rotary_modules(network)}
+    for (path, was), (_, will) in zip(old.named_modules(), new.named_modules(), strict=True):
+        module = modules.get(path)
+        if module is None or id(module) in rotary:
+            continue
+        for name, value in vars(will).items():
+            if type(value) in (int, float) and vars(was).get(name) != value and name in vars(module):
+                yield module, name, value
+
+
+def _empty(network: nn.Module, text_config: Any) -> nn.Module:
+    config: Any = network.config
+    if config.get_text_config(decoder=True) is config:
+        config = copy.deepcopy(text_config)
+    else:
+        config = copy.deepcopy(config)
+        name = next(name for name, part in vars(config).items() if type(part) is type(text_config))
+        setattr(config, name, copy.deepcopy(text_config))
+    config._attn_implementation = "eager"
+    build: Any = type(network)
+    with torch.device("meta"):
+        built: nn.Module = build(config)
+    return built

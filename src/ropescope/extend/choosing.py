@@ -1,0 +1,110 @@
+"""Which method to take, and why: what the model came with where that reaches, YaRN where nothing did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from ropescope.errors import ExtendError
+from ropescope.extend.native import Native
+from ropescope.extend.plan import METHODS, Method
+from ropescope.models.model import Model
+
+ZERO_SHOT_FACTOR: Final = 4.0
+"""Up to here scaling is used without training: Qwen2.5 and Qwen3 publish YaRN 4 for weights that were not tuned for it."""
+
+TUNED_FACTORS: Final = (
+    "YaRN's authors train 400 steps for factors of 16 and 32, position interpolation's 1,000 for 2 to 16"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The method, whether it is the one the model came with at a larger factor, and sentences for and against."""
+
+    method: Method
+    native: bool = False
+    reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+def choose(model: Model, native: Native, target: int, asked: str, looks_far: bool) -> Choice:
+    """The choice for `target` tokens. Raises ExtendError where a method is asked for and none is needed."""
+    needless = _needless(model, native, target, looks_far)
+    if needless:
+        if asked not in ("auto", "none"):
+            raise ExtendError(f"{needless} Leave out --method, or give a longer --to.")
+        return Choice("none", reasons=(needless,))
+    if asked == "none":
+        return Choice(
+            "none", caveats=(f"Beyond {native.reach:,} tokens an unscaled model falls apart: a baseline only.",)
+        )
+    if native.scaled and asked in ("auto", native.method):
+        return _native(native, target)
+    method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
+    reasons = _for_yarn(model) if asked == "auto" else (f"{method} was asked for.",)
+    if asked == "auto" and _is_proportional(model):
+        method = "ntk"
+        reasons = ("A larger base is the one form of scaling by frequency that proportional RoPE has.",)
+    return Choice(method, reasons=reasons, caveats=_against(native, target, method))
+
+
+def _needless(model: Model, native: Native, target: int, looks_far: bool) -> str:
+    if target <= native.reach:
+        by = f", by {native.words.split(',')[0]}" if native.scaled else ""
+        return f"{target:,} tokens are within the {native.reach:,} that {model.name} reaches{by}: nothing is needed."
+    if not looks_far:
+        return (
+            f"No layer of {model.name} with RoPE sees farther than its window, and training saw every distance inside it: "
+            "nothing in its RoPE needs scaling."
+        )
+    return ""
+
+
+def _native(native: Native, target: int) -> Choice:
+    reason = f"The model came with {native.words}; the same scaling goes on, from its own start, at a larger factor."
+    caveat = (
+        f"Beyond {native.reach:,} tokens the scaling the model came with is used farther than it was trained for: fine-tune, "
+        "or score it first."
+    )
+    return Choice(native.method, True, (reason,), (caveat,))
+
+
+def _for_yarn(model: Model) -> tuple[str, ...]:
+    return (
+        "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of "
+        "the methods that need no training it lost least on SmolLM2, inside the trained length and beyond.",
+    )
+
+
+def _against(native: Native, target: int, method: Method) -> tuple[str, ...]:
+    found: list[str] = []
+    if native.scaled:
+        found.append(
+            f"The model came with {native.words}, and was trained with it. {method} replaces it, from the positions before: "
+            "nothing is stacked, but what training made of the old positions is given up."
+        )
+    factor = target / (native.trained or native.reach)
+    if factor > ZERO_SHOT_FACTOR:
+        found.append(
+            f"A factor of {factor:.3g} is beyond what is used without training ({ZERO_SHOT_FACTOR:g}): fine-tune with it. "
+            f"{TUNED_FACTORS}."
+        )
+    if method == "linear":
+        found.append("Linear scaling squeezes neighbouring tokens together, too: without fine-tuning it costs most.")
+    return tuple(found)
+
+
+def _is_proportional(model: Model) -> bool:
+    return any(
+        layer.rope is not None and (layer.rope.scaling or {}).get("rope_type") == "proportional"
+        for layer in model.layers
+    )
+
+
+def suggestion(name: str) -> str:
+    """What to say after an unknown method: the nearest, and all there are."""
+    near = get_close_matches(name, METHODS, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{hint} There are auto, {', '.join(METHODS)}."

@@ -1,0 +1,46 @@
+"""A config that says two different things of its RoPE: which one counts would depend on who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ropescope.errors import ExtendError
+from ropescope.models.config.ropes import THETA_NAMES
+
+
+def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
+    """Raises ExtendError where `rope_scaling` and `rope_parameters` of a text config, or the base beside them and the one
+    inside, contradict each other. transformers before 5 reads the first of each pair, newer ones either."""
+    old, new = config.get("rope_scaling"), config.get("rope_parameters")
+    for name, value in (("rope_scaling", old), ("rope_parameters", new)):
+        if value is not None and not isinstance(value, Mapping):
+            raise ExtendError(f"{path}{name} is not an object: mend the config first.")
+    if not isinstance(new, Mapping):
+        return
+    flat = not any(isinstance(value, Mapping) for value in new.values())
+    if isinstance(old, Mapping) and old and new:
+        ours = _plain(new if flat else new.get("full_attention") or {})
+        theirs = _plain(old)
+        wrong = sorted(
+            name for name in (ours.keys() | theirs.keys()) - {"rope_theta", "partial_rotary_factor"}
+            if ours.get(name) != theirs.get(name)
+        )  # fmt: skip
+        if wrong:
+            raise ExtendError(
+                f"The config says {path}rope_scaling and {path}rope_parameters, and they differ in {', '.join(wrong)}: which "
+                "one counts depends on the program that reads it. Remove one of the two."
+            )
+    if flat and new.get("rope_theta") is not None:
+        for name in THETA_NAMES:
+            if config.get(name) is not None and config[name] != new["rope_theta"]:
+                raise ExtendError(
+                    f"The config says {path}{name} {config[name]} and {path}rope_parameters.rope_theta {new['rope_theta']}: "
+                    "which one counts depends on the program that reads it. Remove one of the two."
+                )
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in entry.items() if name != "type" and value is not None}
+    found.setdefault("rope_type", entry.get("type") or "default")
+    return found

@@ -1,0 +1,113 @@
+"""The picture of a plan: how long each rotary pair takes for a turn, before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, RopePlan
+from ropescope.report.report import Figure
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_BEFORE, _AFTER = "before", "after"
+
+
+def wavelength_figure(plan: RopePlan) -> Figure:
+    """Pairs across, fastest first; the tokens of a full turn up, on a logarithmic scale; the trained and the target length
+    as lines. One panel for every type of layer that the plan changes (or has, where it changes none)."""
+    shown = [entry for entry in plan.layer_types if entry.changed] or list(plan.layer_types)
+    panels = [_panel(plan, entry, len(shown)) for entry in shown]
+    spec: dict[str, Any] = {"$schema": _SCHEMA, **(panels[0] if len(panels) == 1 else {"hconcat": panels})}
+    return Figure(
+        name="wavelengths",
+        title=f"What {METHOD_NAMES[plan.method]} does to the rotary pairs of {plan.model}"
+        if plan.changes
+        else f"The rotary pairs of {plan.model}",
+        spec=spec,
+        caption=_caption(plan, shown[0]),
+    )
+
+
+def _panel(plan: RopePlan, entry: LayerTypePlan, panels: int) -> dict[str, Any]:
+    curves = [(_BEFORE, entry.wavelengths(after=False))]
+    if entry.changed:
+        curves.append((_AFTER, entry.wavelengths()))
+    rows = [
+        {"pair": pair, "wavelength": length, "positions": name}
+        for name, lengths in curves
+        for pair, length in enumerate(lengths)
+        if length is not None
+    ]
+    named = {plan.target_length: "target", plan.native_length: "as it came", plan.trained_length: "trained"}
+    lines = [{"length": length, "what": f"{what}: {length:,}"} for length, what in named.items()]
+    lines.sort(key=lambda row: row["length"])  # type: ignore[arg-type,return-value]
+    y = {
+        "field": "wavelength",
+        "type": "quantitative",
+        "title": "tokens for a full turn",
+        "scale": {"type": "log", "nice": False, "padding": 8},
+        "axis": {"format": "~s", "values": [10**power for power in range(1, 10)]},
+    }
+    x = {
+        "field": "pair",
+        "type": "quantitative",
+        "title": "rotary pair, fastest first",
+        "scale": {"domain": [0, len(entry.after) - 1], "nice": False},
+        "axis": {"format": "d", "grid": False},
+    }
+    names = [name for name, _ in curves]
+    colours = ["#8c959f", "#0072B2"][: len(names)]
+    legend = {"title": None, "orient": "top"} if entry.changed else None
+    panel: dict[str, Any] = {
+        "width": 520 if panels == 1 else 340,
+        "height": 320,
+        "layer": [
+            {
+                "data": {"values": lines},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": "#D55E00"},
+                "encoding": {"y": {**y, "field": "length"}},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "line", "strokeWidth": 2.2, "point": {"size": 22, "filled": True}},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": {
+                        "field": "positions",
+                        "type": "nominal",
+                        "scale": {"domain": names, "range": colours},
+                        "legend": legend,
+                    },
+                    "tooltip": [{"field": "pair"}, {"field": "positions"}, {"field": "wavelength", "format": ",.0f"}],
+                },
+            },
+            *(_label(row, above=index == len(lines) - 1, y=y) for index, row in enumerate(lines)),
+        ],
+    }
+    if panels > 1:
+        panel["title"] = entry.layer_type.replace("_", " ")
+    return panel
+
+
+def _label(row: dict[str, Any], *, above: bool, y: dict[str, Any]) -> dict[str, Any]:
+    """The name of a line at its left end: over the topmost, under the others, so that two close lines keep theirs."""
+    return {
+        "data": {"values": [row]},
+        "mark": {
+            "type": "text", "align": "left", "dx": 6, "dy": -8 if above else 12, "fontSize": 12, "color": "#a34700",
+        },
+        "encoding": {"x": {"value": 0}, "y": {**y, "field": "length"}, "text": {"field": "what"}},
+    }  # fmt: skip
+
+
+def _caption(plan: RopePlan, entry: LayerTypePlan) -> str:
+    seen = plan.seen_length
+    slow = [pair for pair, length in enumerate(entry.wavelengths(after=False)) if (length or 0) > seen]
+    start = f"{len(slow)} of {len(entry.after)} pairs take longer for a turn than the {seen:,} tokens of training"
+    if not plan.changes:
+        return f"{start}."
+    left = sum(entry.after[pair] * plan.target_length > entry.before[pair] * seen * 1.000001 for pair in slow)
+    return (
+        f"{start}: unchanged, at {plan.target_length:,} tokens they reach angles that training never had. After it, "
+        f"{left or 'none'} of them still {'does' if left == 1 else 'do'}."
+    )

@@ -1,0 +1,158 @@
+"""The methods: each makes, from the positions a group of layers has and a factor, the entry that scales them.
+
+A method is one short function. It starts from the model's own base, unscaled, so that nothing is stacked upon a scaling
+that came with the model; what its entry means is read by `frequencies`, in one place for all. A new method is a function,
+a line in `WRITERS` and a word in `plan.Method`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any, Final
+
+from ropescope.errors import ExtendError
+from ropescope.extend.groups import RopeGroup
+from ropescope.extend.plan import Method
+from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha
+
+Entry = dict[str, Any]
+
+LONGROPE_ONLY: Final = frozenset({"phi3", "phi4_multimodal"})
+"""Model types whose config class refuses every type of scaling but longrope, which can say all that is static."""
+
+_YARN_FIELDS: Final[tuple[str, ...]] = ("beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a method is asked for: `trained` tokens stretched by `factor` to `target`. `native` says that the group keeps
+    the scaling it came with, at a larger factor. `gamma` and `alpha` are for `alpha`; `factors` (divisors, one a pair,
+    fastest first) and `attention_factor` for `searched`."""
+
+    trained: int
+    target: int
+    factor: float
+    native: bool = False
+    gamma: float | None = None
+    alpha: float | None = None
+    factors: tuple[float, ...] = ()
+    attention_factor: float = 1.0
+
+
+def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
+    """The entry of `rope_parameters` with which `method` scales `group`. Raises ExtendError for what cannot be."""
+    kind = str((group.rope.scaling or {}).get("rope_type", "default"))
+    if method == "none":
+        return group.parameters
+    if kind == "proportional" and method not in ("linear", "ntk", "alpha"):
+        raise ExtendError(
+            f"This model turns a share of its pairs only (proportional RoPE), which {method} has no form for: "
+            "use --method ntk or linear."
+        )
+    kept = dict(group.kept)
+    written = {"rope_theta": group.rope.theta, **WRITERS[method](group, wish)}
+    return {"rope_type": written["rope_type"], "rope_theta": written["rope_theta"], **written, **kept}
+
+
+def _linear(group: RopeGroup, wish: Wish) -> Entry:
+    """Position interpolation (Chen et al., 2306.15595): every angle divided by the factor."""
+    kind = "proportional" if (group.rope.scaling or {}).get("rope_type") == "proportional" else "linear"
+    return {"rope_type": kind, "factor": wish.factor}
+
+
+def _ntk(group: RopeGroup, wish: Wish) -> Entry:
+    """NTK-aware (bloc97, 2023): the base at which the slowest pair turns `factor` times slower, the fastest as before."""
+    if group.rotary_dim < 4:
+        raise ExtendError("A single rotary pair turns at the same speed at every base: use --method linear.")
+    return _at_base(group, group.rope.theta * ntk_aware_alpha(wish.factor, group.rotary_dim))
+
+
+def _dynamic(group: RopeGroup, wish: Wish) -> Entry:
+    """Dynamic NTK (emozilla, 2023): the base grows with the sequence, from the trained length on."""
+    return {"rope_type": "dynamic", "factor": wish.factor}
+
+
+def _yarn(group: RopeGroup, wish: Wish) -> Entry:
+    """YaRN (Peng et al., 2309.00071): pairs that turn 32 times in the trained length stay, those below one are divided."""
+    own = (group.rope.scaling or {}) if wish.native else {}
+    ramp = {name: own[name] for name in _YARN_FIELDS if name in own}
+    return {**ramp, "rope_type": "yarn", "factor": wish.factor, "original_max_position_embeddings": wish.trained}
+
+
+def _llama3(group: RopeGroup, wish: Wish) -> Entry:
+    """Llama 3.1's ramp, between four turns and one in the trained length."""
+    own = dict(group.rope.scaling or {}) if wish.native else {}
+    return {
+        "rope_type": "llama3",
+        "factor": wish.factor,
+        "low_freq_factor": own.get("low_freq_factor", 1.0),
+        "high_freq_factor": own.get("high_freq_factor", 4.0),
+        "original_max_position_embeddings": wish.trained,
+    }
+
+
+def _longrope(group: RopeGroup, wish: Wish) -> Entry:
+    """LongRoPE (Ding et al., 2402.13753): its factors were searched for one model and one length; there is no formula."""
+    raise ExtendError(
+        "LongRoPE's factors are searched for one model and one length, and no formula gives them: find some with "
+        "`ropescope extend search`, or choose another method."
+    )
+
+
+def _alpha(group: RopeGroup, wish: Wish) -> Entry:
+    """The paper: base × α. With a target γ, α_opt = θ_design(γ, T)/θ; without one, the α that keeps γ, which is T/T_0."""
+    if wish.alpha is not None:
+        alpha = wish.alpha
+    elif wish.gamma is not None:
+        alpha = alpha_opt(group.rope.theta, wish.gamma, wish.target)
+    else:
+        alpha = wish.factor
+    if not (isfinite(alpha) and alpha > 0 and alpha * group.rope.theta > 1.5):
+        raise ExtendError(f"α = {alpha:g} makes no RoPE base of {group.rope.theta:g}: give a larger one.")
+    return _at_base(group, group.rope.theta * alpha)
+
+
+def _searched(group: RopeGroup, wish: Wish) -> Entry:
+    """Divisors found for this model; LongRoPE's form, the same within the trained length and beyond, says them exactly."""
+    return as_longrope(wish.factors, wish.factor, wish.attention_factor, wish.trained)
+
+
+def _at_base(group: RopeGroup, theta: float) -> Entry:
+    kind = "proportional" if (group.rope.scaling or {}).get("rope_type") == "proportional" else "default"
+    return {"rope_type": kind, "rope_theta": theta}
+
+
+WRITERS: Final[Mapping[Method, Callable[[RopeGroup, Wish], Entry]]] = {
+    "linear": _linear, "ntk": _ntk, "dynamic": _dynamic, "yarn": _yarn, "llama3": _llama3, "longrope": _longrope,
+    "alpha": _alpha, "searched": _searched,
+}  # fmt: skip
+
+
+def as_longrope(divisors: Sequence[float], factor: float, attention_factor: float, trained: int) -> Entry:
+    """Any divisors, one a pair, as an entry that transformers loads: type longrope, with both its lists alike."""
+    return {
+        "rope_type": "longrope",
+        "factor": factor,
+        "attention_factor": float(attention_factor),
+        "short_factor": list(divisors),
+        "long_factor": list(divisors),
+        "original_max_position_embeddings": trained,
+    }
+
+
+def checked_factors(factors: Sequence[float], pairs: int) -> tuple[float, ...]:
+    """`factors` as floats. Raises ExtendError unless there is a positive one for each pair, none smaller than the one of
+    a faster pair: a slower pair that were stretched less would turn faster than its neighbour."""
+    found = tuple(float(value) for value in factors)
+    if len(found) != pairs:
+        raise ExtendError(
+            f"{len(found)} factors do not fit {pairs} pairs of rotary dimensions: give one for each pair."
+        )
+    if not all(isfinite(value) and value > 0 for value in found):
+        raise ExtendError("A factor divides a frequency: each has to be a number above 0.")
+    if any(later < earlier for earlier, later in pairwise(found)):
+        raise ExtendError("The factors have to rise (or stay) from the fastest pair to the slowest.")
+    return found

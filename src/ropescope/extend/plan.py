@@ -1,0 +1,194 @@
+"""RopePlan: what the rotary positions of a model become so that it reaches a longer context. Plain data, saved as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from math import pi
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from ropescope.errors import ExtendError, FormatError
+from ropescope.models.model import plain_data
+from ropescope.report.files import write_whole
+
+SCHEMA = "ropescope.ropeplan/1"
+
+Method = Literal["none", "linear", "ntk", "dynamic", "yarn", "llama3", "longrope", "alpha", "searched"]
+"""How the frequencies are changed. none: not at all; linear: all divided by the factor; ntk: a larger base that stretches
+the slowest wavelength by the factor; dynamic: the same, growing with the sequence; yarn: fast pairs kept, slow ones
+divided; llama3: as yarn, by Llama 3.1's ramp; longrope: the factors that came with the model; alpha: the base multiplied
+as the paper has it; searched: factors found for this model."""
+
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+
+METHOD_NAMES: Final[Mapping[Method, str]] = {
+    "none": "no scaling", "linear": "linear scaling", "ntk": "NTK-aware scaling", "dynamic": "dynamic NTK scaling",
+    "yarn": "YaRN", "llama3": "Llama 3.1's scaling", "longrope": "LongRoPE", "alpha": "another base",
+    "searched": "searched factors",
+}  # fmt: skip
+"""What people call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTypePlan:
+    """The rotary positions that some layers share. `layer_type` is the name that transformers gives these layers
+    ("full_attention"), or "" where one set of positions serves the whole model.
+
+    `before` and `after` are the inverse frequencies in rad/token, fastest first, at the target length (they depend on the
+    length for dynamic and longrope only); the attention factors multiply cosines and sines, so logits get their square.
+    `parameters` is the entry of transformers' `rope_parameters`. `window_tokens` is the farthest that these layers see
+    (None: everything); where they stay as they are, `method` is "none" and `untouched` says why.
+    """
+
+    layer_type: str
+    layers: tuple[int, ...]
+    method: Method
+    factor: float
+    rotary_dim: int
+    theta_before: float
+    theta: float
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    attention_factor_before: float
+    attention_factor: float
+    parameters: Mapping[str, Any] = field(hash=False)
+    window_tokens: int | None = None
+    untouched: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ExtendError for frequencies that are not one a pair, or are no angles."""
+        if len(self.before) != len(self.after) or len(self.after) != self.rotary_dim // 2:
+            raise ExtendError(
+                f"{len(self.before)} frequencies before and {len(self.after)} after do not fit {self.rotary_dim} rotary "
+                "dimensions: there is one for every two."
+            )
+        if not all(0.0 <= frequency < 1e9 for frequency in (*self.before, *self.after)):
+            raise ExtendError("An inverse frequency is an angle a token of at least 0.")
+
+    @property
+    def changed(self) -> bool:
+        """Whether these layers are changed at all."""
+        return self.method != "none"
+
+    def wavelengths(self, *, after: bool = True) -> tuple[float | None, ...]:
+        """Tokens for a full turn of each pair, fastest first; None for a pair that does not turn."""
+        return tuple(2.0 * pi / w if w else None for w in (self.after if after else self.before))
+
+
+@dataclass(frozen=True)
+class RopePlan:
+    """How a model's rotary positions are changed so that it reads `target_length` tokens.
+
+    `trained_length` is the length before any scaling, `native_length` what the model's own files reach, `factor` the
+    stretch asked for (target over trained length, or the factor of the scaling that the model came with). `native` says
+    in words what scaling that is ("" for none) and `native_method` which. `max_position_embeddings` is what the config has
+    to state, `config_path` where its text part stands ("text_config." or ""). `reasons` and `caveats` are sentences.
+    """
+
+    model: str
+    model_type: str
+    method: Method
+    trained_length: int
+    native_length: int
+    target_length: int
+    factor: float
+    layer_types: tuple[LayerTypePlan, ...]
+    max_position_embeddings: int
+    config_path: str = ""
+    native: str = ""
+    native_method: Method = "none"
+    reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    extras: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    schema: str = SCHEMA
+
+    def __post_init__(self) -> None:
+        """Raises ExtendError for lengths or a method that cannot be."""
+        if min(self.trained_length, self.native_length, self.target_length, self.max_position_embeddings) < 1:
+            raise ExtendError("A length is a whole number of tokens of at least 1.")
+        if self.method not in METHODS or not self.layer_types:
+            raise ExtendError(f"{self.method!r} is no method, or no layer has rotary positions.")
+
+    @property
+    def changes(self) -> bool:
+        """Whether any frequency, or any attention factor, is changed."""
+        return any(entry.changed for entry in self.layer_types)
+
+    @property
+    def seen_length(self) -> int:
+        """The longest distance in tokens that training met with the positions before the plan."""
+        return self.trained_length if self.native_method == "none" else self.native_length
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the plan is the scaling the model came with, at a larger factor."""
+        return self.changes and self.native_method == self.method
+
+    @property
+    def rope_parameters(self) -> dict[str, Any]:
+        """The `rope_parameters` that transformers (5 and newer) reads: one entry, or one for each type of layer."""
+        if len(self.layer_types) == 1 and not self.layer_types[0].layer_type:
+            return dict(self.layer_types[0].parameters)
+        return {entry.layer_type: dict(entry.parameters) for entry in self.layer_types}
+
+    def apply(self, model: Any) -> Any:
+        """Change the rotary positions of a loaded transformers `model` for good; returns it.
+
+        It then computes what transformers computes for a config with the emitted settings. Raises ExtendError if the plan
+        is not one for this model.
+        """
+        from ropescope.extend.applying import apply_plan
+
+        apply_plan(self, model)
+        return model
+
+    @contextmanager
+    def applied(self, model: Any) -> Iterator[Any]:
+        """The same within the context; on leaving it, also by an exception, the model is as it was, to the bit."""
+        from ropescope.extend.applying import apply_plan, take_back
+
+        undo = apply_plan(self, model)
+        try:
+            yield model
+        finally:
+            take_back(undo)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back equal."""
+        return {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RopePlan:
+        """The plan that `to_dict` wrote. Raises FormatError for another schema or a missing or foreign field."""
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise FormatError(f"Not a RoPE plan: its schema is {found!r}, and {SCHEMA!r} was expected.")
+        try:
+            lists = {name: tuple(data[name]) for name in ("reasons", "caveats")}
+            layer_types = tuple(_layer_type(entry) for entry in data["layer_types"])
+            return cls(**{**data, **lists, "layer_types": layer_types})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"The plan does not fit {SCHEMA} ({error}): make it again.") from error
+        except ExtendError as error:
+            raise FormatError(f"The plan is damaged: {error}") from error
+
+    def save(self, path: Path) -> Path:
+        """Write the plan as JSON; returns the path. Raises ReportError if it cannot be written."""
+        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> RopePlan:
+        """Read what `save` wrote. Raises FormatError for any other file."""
+        try:
+            data = json.loads(Path(path).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{path} is no RoPE plan: write one with `ropescope extend plan … --out`.") from error
+        return cls.from_dict(data)
+
+
+def _layer_type(entry: Mapping[str, Any]) -> LayerTypePlan:
+    lists = {name: tuple(entry[name]) for name in ("layers", "before", "after")}
+    return LayerTypePlan(**{**entry, **lists})

@@ -1,0 +1,267 @@
+"""A RopePlan as a Report: the answer, what it rests on, what happens to each pair, and the settings to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isclose
+
+from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
+from ropescope.extend.figures import wavelength_figure
+from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
+from ropescope.extend.settings.setting import EngineSettings
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
+from ropescope.theory.base_bound import base_lower_bound_fit
+
+SHORT_PROMPTS: dict[Method, str] = {
+    "linear": "read with it, too: on SmolLM2 a factor of 2 cost 0.96 nats a token in the first 2,048",
+    "ntk": "read with it, too: on SmolLM2 a factor of 2 cost 0.04 nats a token in the first 2,048",
+    "alpha": "read with it, too: on SmolLM2 α = 2 cost 0.04 nats a token in the first 2,048, α = 4 cost 0.09",
+    "yarn": "read with it, too: on SmolLM2 a factor of 2 cost 0.02 nats a token in the first 2,048",
+    "dynamic": "nothing, within the trained length",
+}
+"""What prompts within the trained length pay: SmolLM2-135M-Instruct, two English texts of 16,384 tokens, mean loss of the
+first 2,048 against 2.51 nats unchanged."""
+
+
+def plan_report(
+    plan: RopePlan, settings: Sequence[EngineSettings], *, kept_in: str | None = None, config_in: str | None = None
+) -> Report:
+    """The report of a plan with the settings of some engines; `kept_in` is the file the plan was saved in, `config_in` the
+    config.json that was written."""
+    return Report(
+        title=_title(plan),
+        verdict=_verdict(plan),
+        facts=_facts(plan),
+        tables=(*_pairs(plan), *(_snippet(entry) for entry in settings)),
+        figures=(wavelength_figure(plan),),
+        caveats=plan.caveats,
+        next_steps=_next_steps(plan, kept_in, config_in),
+        data={**plan.to_dict(), "settings": [_plain(entry) for entry in settings]},
+    )
+
+
+def _title(plan: RopePlan) -> str:
+    if plan.target_length <= plan.native_length:
+        return f"{plan.target_length:,} tokens of context: {plan.model}"
+    return f"From {plan.native_length:,} to {plan.target_length:,} tokens: {plan.model}"
+
+
+def _verdict(plan: RopePlan) -> str:
+    if not plan.changes:
+        return plan.reasons[0] if plan.reasons else f"{plan.model} stays as it is at {plan.target_length:,} tokens."
+    name = METHOD_NAMES[plan.method]
+    entry = _scaled(plan)
+    if plan.method == "alpha":
+        alpha = entry.theta / entry.theta_before
+        name = f"A base of {entry.theta:,.0f} (α = {alpha:.4g})"
+        stretch = entry.before[-1] / entry.after[-1] if entry.after[-1] else 1.0
+        if stretch < plan.factor * 0.95:
+            return (
+                f"{name} stretches the slowest pair of {plan.model} {stretch:.3g} times, short of the {plan.factor:.3g} that "
+                f"{plan.target_length:,} tokens ask for."
+            )
+    elif plan.method != "searched":
+        name = f"{name} by {plan.factor:.4g}"
+    reach = f"takes {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
+    if plan.goes_on:
+        return f"{_capital(name)}, the scaling it came with at a larger factor, {reach}: score it, or fine-tune."
+    if plan.target_length / plan.trained_length > ZERO_SHOT_FACTOR:
+        return f"{_capital(name)} {reach}, but so far fine-tuning is usual: without it, expect losses."
+    return f"{_capital(name)} {reach}, without training."
+
+
+def _scaled(plan: RopePlan) -> LayerTypePlan:
+    return next((entry for entry in plan.layer_types if entry.changed), plan.layer_types[0])
+
+
+def _facts(plan: RopePlan) -> tuple[Fact, ...]:
+    entry = _scaled(plan)
+    pairs = len(entry.after)
+    never = sum((length or 0) > plan.seen_length for length in entry.wavelengths(after=False))
+    facts = [
+        Fact("method", METHOD_NAMES[plan.method], "", "assumed", " ".join(plan.reasons)),
+        Fact("trained length", plan.trained_length, "tokens", *_trained(plan)),
+        Fact("reached as it is", plan.native_length, "tokens", "config", plan.native or "no scaling in the files"),
+        Fact("target", plan.target_length, "tokens", "assumed", "asked for"),
+    ]
+    if plan.extras.get("elsewhere"):
+        facts.append(Fact("with its own attention", int(plan.extras["elsewhere"]), "tokens", "config", plan.native))
+    if plan.changes:
+        facts.append(Fact("factor", plan.factor, "", "formula", _factor_source(plan)))
+    facts.append(Fact("base θ", entry.theta_before, "", "config", "rope_theta"))
+    if not isclose(entry.theta, entry.theta_before):
+        facts.append(Fact("base θ after", entry.theta, "", "formula", _theta_source(plan)))
+    facts += _bound(plan, entry)
+    facts.append(
+        Fact(
+            "pairs that never came round",
+            f"{never} of {pairs}",
+            "",
+            "formula",
+            f"wavelength beyond the {plan.seen_length:,} tokens of training",
+        )
+    )
+    if plan.changes:
+        kept = sum(isclose(was, now, rel_tol=1e-6) for was, now in zip(entry.before, entry.after, strict=True))
+        facts.append(Fact("pairs left as they are", f"{kept} of {pairs}", "", "formula", f"by {plan.method}"))
+        logits = f"on queries and keys; logits × {entry.attention_factor**2:.4g}"
+        source = "0.1 ln s + 1, a fit of YaRN's authors" if plan.method == "yarn" else "the method has none"
+        source = "mscale and mscale_all_dim of the config" if entry.parameters.get("mscale_all_dim") else source
+        source = "found with the factors" if plan.method == "searched" else source
+        shown = "" if entry.attention_factor == 1.0 else logits
+        facts.append(Fact("attention factor", round(entry.attention_factor, 4), "", "formula", source, note=shown))
+        facts.append(_short(plan))
+        facts.append(_tuning(plan))
+    return tuple(facts)
+
+
+def _trained(plan: RopePlan) -> tuple[Basis, str]:
+    source = str(plan.extras.get("trained_from") or "")
+    if source == "given":
+        return "assumed", "--trained"
+    if source.startswith("the makers"):
+        return "published", source
+    return "config", source or "the length it reaches: what came before its scaling is not told"
+
+
+def _factor_source(plan: RopePlan) -> str:
+    if plan.goes_on and not isclose(plan.factor, plan.target_length / plan.trained_length):
+        return "the model's own, grown by the same share as the length: it is no ratio of lengths"
+    return "target / trained length"
+
+
+def _theta_source(plan: RopePlan) -> str:
+    if plan.method == "ntk":
+        return "θ · s^(d/(d−2)): the slowest pair s times slower"
+    if plan.extras.get("gamma") is not None:
+        return f"θ_design at γ = {plan.extras['gamma']:g} (heuristic: never tested against YaRN)"
+    return "θ · α; α = s keeps γ_Padé, and is NTK-aware scaling with a large head"
+
+
+def _bound(plan: RopePlan, entry: LayerTypePlan) -> list[Fact]:
+    bound = base_lower_bound_fit(plan.target_length)
+    stretched = plan.native_method != "none" or plan.method in ("yarn", "llama3", "linear", "searched")
+    if entry.theta >= bound:
+        note = "the base is above it"
+    elif stretched:
+        note = "the base is below it, but scaling stretches the slow pairs instead of the base"
+    else:
+        note = "the base is below it, where they found low loss without retrieval"
+    return [
+        Fact(
+            "base lower bound at target", float(f"{bound:.3g}"), "", "formula", "Men et al. 2024, their fit", note=note
+        )
+    ]
+
+
+def _short(plan: RopePlan) -> Fact:
+    words = SHORT_PROMPTS.get(plan.method)
+    if words is None or plan.goes_on:
+        return Fact("short prompts", "read with it, too", "", "formula", "the scaling is static")
+    if plan.method == "dynamic":
+        return Fact("short prompts", words, "", "formula", "the base grows beyond the trained length only")
+    return Fact(
+        "short prompts", words, "", "measured", "two English texts of 16,384 tokens; 2.51 nats unchanged; no interval"
+    )
+
+
+def _tuning(plan: RopePlan) -> Fact:
+    ratio = plan.target_length / plan.trained_length
+    if plan.goes_on:
+        return Fact("fine-tuning", "not known beyond what it was trained for", "", "assumed", plan.native)
+    if ratio > ZERO_SHOT_FACTOR:
+        return Fact("fine-tuning", f"usual at {ratio:.3g} times the trained length", "", "published", TUNED_FACTORS)
+    if plan.method in ("linear", "llama3"):
+        source = {
+            "linear": "position interpolation was published with 1,000 steps of it",
+            "llama3": "its makers trained at the long length",
+        }[plan.method]
+        return Fact("fine-tuning", "usual at any factor", "", "published", source)
+    source = f"Qwen publish YaRN {ZERO_SHOT_FACTOR:g} for weights that were not tuned for it"
+    if plan.method != "yarn":
+        source = f"NTK-aware scaling was published for use without it; {source}"
+    return Fact("fine-tuning", f"not usual at {ratio:.3g} times the trained length", "", "published", source)
+
+
+def _pairs(plan: RopePlan) -> tuple[Table, ...]:
+    columns = (
+        Column("pair"), Column("wavelength", "", ",.0f"), Column("after", "", ",.0f"),
+        Column("turns trained", "", ",.3g"), Column("in target", "", ",.3g"), Column("what is done"),
+    )  # fmt: skip
+    tables = []
+    for entry in plan.layer_types:
+        if plan.changes and not entry.changed:
+            continue
+        where = f", {entry.layer_type.replace('_', ' ')}" if entry.layer_type else ""
+        tables.append(
+            Table(
+                title=f"Rotary pairs, fastest first{where}",
+                columns=columns,
+                rows=tuple(_row(plan, entry, pair) for pair in _shown(len(entry.after))),
+                note=_WAVELENGTH + (f" {len(entry.after)} pairs; --json has all." if len(entry.after) > _FEW else ""),
+            )
+        )
+    return tuple(tables)
+
+
+_FEW = 16
+_WAVELENGTH = (
+    "wavelength: tokens for a full turn; turns: how many there are in the length of training and in the target."
+)
+
+
+def _shown(pairs: int) -> list[int]:
+    """All pairs of a small head, else sixteen that span it, the first and the last among them."""
+    if pairs <= _FEW:
+        return list(range(pairs))
+    return sorted({round(step * (pairs - 1) / (_FEW - 1)) for step in range(_FEW)})
+
+
+def _row(plan: RopePlan, entry: LayerTypePlan, pair: int) -> tuple[Scalar, ...]:
+    before, after = entry.wavelengths(after=False)[pair], entry.wavelengths()[pair]
+    if before is None or after is None:
+        return (pair, before, after, None, None, "does not turn")
+    stretch = after / before
+    if isclose(stretch, 1.0, rel_tol=1e-6):
+        done = "left as it is"
+    else:
+        done = f"{stretch:.4g} times slower" if stretch > 1 else f"{1 / stretch:.4g} times faster"
+    return (pair, before, after, plan.seen_length / before, plan.target_length / after, done)
+
+
+def _snippet(entry: EngineSettings) -> Table:
+    lines = entry.text.splitlines() or ["cannot be told; see the note"]
+    return Table(
+        title=f"{entry.engine} ({entry.versions})",
+        columns=(Column(entry.language if entry.text else "settings"),),
+        rows=tuple((line,) for line in lines),
+        note=" ".join((*entry.remarks, f"Read in {entry.read_from}.")),
+    )
+
+
+def _next_steps(plan: RopePlan, kept_in: str | None, config_in: str | None) -> tuple[str, ...]:
+    if not plan.changes:
+        return ()
+    steps = [f"Score it before you serve it: ropescope extend evaluate … --to {plan.target_length}"]
+    if kept_in is None:
+        steps.append(
+            "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
+        )
+    else:
+        steps.append(f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model.")
+    if config_in is None:
+        steps.append("--save-config FOLDER writes the model's config.json with these positions, and all else as it is.")
+    else:
+        steps.append(f"{config_in} has these positions: put the weights and the tokenizer beside it.")
+    return tuple(steps)
+
+
+def _plain(entry: EngineSettings) -> dict[str, object]:
+    return {
+        "engine": entry.engine, "versions": entry.versions, "read_from": entry.read_from, "language": entry.language,
+        "text": entry.text, "remarks": list(entry.remarks), "overrides": dict(entry.overrides),
+    }  # fmt: skip
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,72 @@
+"""The engines and their versions: which writer makes the settings of which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Final
+
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, vllm
+from ropescope.extend.settings.setting import EngineSettings
+
+Writer = Callable[[RopePlan, str], EngineSettings]
+Version = tuple[int, ...]
+
+WRITERS: Final[Mapping[str, tuple[tuple[Version, Writer], ...]]] = {
+    "transformers": (((5,), transformers.with_rope_parameters), ((4, 43), transformers.with_rope_scaling)),
+    "vllm": (((0, 12), vllm.with_rope_parameters), ((0, 11, 1), vllm.with_rope_scaling), ((0, 8), vllm.with_flags)),
+    "sglang": (((0, 5, 10), sglang.with_rope_parameters), ((0, 4), sglang.with_rope_scaling)),
+    "llama.cpp": (((), llama_cpp.settings),),
+    "ollama": (((), ollama.settings),),
+}
+"""Engine → (first version, writer), newest first; () where versions are not told apart."""
+
+ENGINE_NAMES: Final = tuple(WRITERS)
+
+
+def all_settings(plan: RopePlan, source: str) -> tuple[EngineSettings, ...]:
+    """The settings for the newest version of every engine, and for transformers before 5 where it has words for them."""
+    found = [settings_for(plan, source, name) for name in ENGINE_NAMES]
+    with suppress(ExtendError):  # the newer form says more; who asks for the older one by its version is told
+        found.insert(1, transformers.with_rope_scaling(plan, source))
+    return tuple(found)
+
+
+def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
+    """The settings for `engine`: a name ("vllm"), or a name and a version ("vllm@0.10.2"); `source` names the model.
+
+    Raises ExtendError for an engine or a version that is not known.
+    """
+    name, stated = _named(engine)
+    known = WRITERS[name]
+    if not stated:
+        return known[0][1](plan, source)
+    version = _version(name, stated, known[-1][0])
+    for first, writer in known:
+        if version >= first:
+            return writer(plan, source)
+    oldest = ".".join(map(str, known[-1][0]))
+    raise ExtendError(f"{name} {stated} is older than what is known here: from {oldest} on, settings can be written.")
+
+
+def _named(engine: str) -> tuple[str, str]:
+    name, _, stated = engine.strip().lower().replace("llamacpp", "llama.cpp").partition("@")
+    name = {"llama-cpp": "llama.cpp", "hf": "transformers"}.get(name, name)
+    if name not in WRITERS:
+        near = get_close_matches(name, WRITERS, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ExtendError(f"No engine is called {engine!r}.{hint} There are {', '.join(ENGINE_NAMES)}.")
+    return name, stated
+
+
+def _version(name: str, stated: str, oldest: Version) -> Version:
+    if not oldest:
+        raise ExtendError(f"Versions of {name} are not told apart: write {name}, without @{stated}.")
+    match = re.fullmatch(r"v?(\d+(?:\.\d+)*)(?:[a-z.+-].*)?", stated)
+    if match is None:
+        raise ExtendError(f"{stated!r} is no version of {name}: write it as {name}@{'.'.join(map(str, oldest))}.")
+    return tuple(int(part) for part in match[1].split("."))

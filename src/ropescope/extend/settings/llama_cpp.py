@@ -1,0 +1,89 @@
+"""llama.cpp: flags for what it can be told, a converted config for the rest of what it can do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.extend.plan import LayerTypePlan, RopePlan
+from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, number
+
+READ_FROM: Final = (
+    "common/arg.cpp, src/llama-context.cpp and conversion/ of llama.cpp commit 0c1e57098 (llama-cpp-python 0.3.36)"
+)
+VERSIONS: Final = "commit 0c1e57098"
+_CONVERT: Final = (
+    "write the config with --save-config FOLDER, put the weights and the tokenizer beside it, and convert that folder with "
+    "convert_hf_to_gguf.py"
+)
+_IN_TENSORS: Final = ("llama3", "longrope")
+"""Scalings that a GGUF file holds as a tensor of factors: flags would come on top of it."""
+
+
+def settings(plan: RopePlan, source: str) -> EngineSettings:
+    """The flags of llama-server, or what has to be done where there are none."""
+    cannot = _cannot(plan)
+    if cannot:
+        return EngineSettings("llama.cpp", VERSIONS, READ_FROM, "shell", "", (cannot,))
+    scaled = next((entry for entry in plan.layer_types if entry.changed), plan.layer_types[0])
+    file = source if is_gguf(source) else "MODEL.gguf"
+    flags: list[tuple[str, object]] = [("-m", file), ("-c", plan.target_length), *_flags(plan, scaled)]
+    remarks: list[str] = []
+    if file == "MODEL.gguf":
+        remarks.append("MODEL.gguf stands for the converted model.")
+    if _needs_length(plan):
+        name = plan.extras.get("architecture") or "ARCH"
+        flags.append(("--override-kv", f"{name}.context_length=int:{plan.target_length}"))
+        remarks.append(
+            "--override-kv is needed because llama-server cuts every slot to the trained length unless the scaling is YaRN"
+            + ("; ARCH is general.architecture of the file, often the model type." if name == "ARCH" else ".")
+        )
+    if scaled.changed and plan.extras.get("mixed"):
+        remarks.append(
+            "llama.cpp leaves sliding layers at the file's own base and scale, where transformers scales all."
+        )
+    if scaled.changed and scaled.parameters.get("truncate") is False:
+        remarks.append("llama.cpp rounds the ends of YaRN's ramp to whole pairs; this model's config does not.")
+    return EngineSettings(
+        "llama.cpp", VERSIONS, READ_FROM, "shell", command("llama-server", flags=flags), tuple(remarks)
+    )
+
+
+def _flags(plan: RopePlan, entry: LayerTypePlan) -> list[tuple[str, object]]:
+    parameters = entry.parameters
+    if not entry.changed:
+        return []
+    if plan.method == "linear":
+        return [("--rope-scaling", "linear"), ("--rope-scale", number(parameters["factor"]))]
+    if plan.method in ("ntk", "alpha"):
+        return [("--rope-freq-base", number(entry.theta))]
+    ramp = [
+        (f"--yarn-{name.replace('_', '-')}", number(float(parameters[name])))
+        for name, usual in (("beta_fast", 32.0), ("beta_slow", 1.0))
+        if float(parameters.get(name) or usual) != usual
+    ]
+    return [
+        ("--rope-scaling", "yarn"), ("--rope-scale", number(entry.factor)),
+        ("--yarn-orig-ctx", plan.trained_length), *ramp,
+    ]  # fmt: skip
+
+
+def _needs_length(plan: RopePlan) -> bool:
+    return plan.target_length > plan.native_length and plan.method != "yarn"
+
+
+def _cannot(plan: RopePlan) -> str:
+    if not plan.changes:
+        return ""
+    native = plan.native_method
+    if plan.method == "dynamic":
+        return "llama.cpp has no dynamic scaling: use --method ntk or yarn."
+    if plan.method in ("searched", "longrope"):
+        return (
+            "llama.cpp takes no factors for each pair: no flag gives them, and the converter writes such factors for Phi "
+            "models only. Use --method yarn there."
+        )
+    if plan.method == "llama3":
+        return f"llama.cpp has no flag for Llama 3.1's ramp; the file holds it as factors: {_CONVERT}."
+    if native in _IN_TENSORS:
+        return f"A GGUF file of this model holds {native} factors, on top of which flags would scale: {_CONVERT}."
+    return ""

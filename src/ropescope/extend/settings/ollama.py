@@ -1,0 +1,30 @@
+"""Ollama: the length is a parameter, RoPE is what the file says."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.settings.setting import EngineSettings, is_gguf, printable
+
+READ_FROM: Final = "docs/modelfile.mdx of ollama/ollama (commit 8852220)"
+_CONVERTED: Final = ("linear", "yarn", "llama3", "ntk", "alpha")
+"""What llama.cpp's converter writes into a file from the config."""
+
+
+def settings(plan: RopePlan, source: str) -> EngineSettings:
+    """The Modelfile, and what it cannot say."""
+    file = source if is_gguf(source) and not plan.changes else "./MODEL.gguf"
+    text = f"FROM {printable(file)}\nPARAMETER num_ctx {plan.target_length}"
+    remarks: tuple[str, ...] = ()
+    if plan.changes and plan.method in _CONVERTED:
+        remarks = (
+            "A Modelfile has no parameter for RoPE: MODEL.gguf has to hold the scaling. Write the config with --save-config "
+            "FOLDER, put weights and tokenizer beside it, and convert that folder with llama.cpp's convert_hf_to_gguf.py.",
+        )
+    elif plan.changes:
+        text = ""
+        remarks = (
+            f"A Modelfile has no parameter for RoPE, and a GGUF file has no room for {plan.method}: use --method yarn.",
+        )
+    return EngineSettings("ollama", "documentation of 2026", READ_FROM, "text", text, remarks)

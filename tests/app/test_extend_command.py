@@ -1,0 +1,63 @@
+"""`ropescope extend plan` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.errors import RopescopeError
+from ropescope.extend import RopePlan
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, ["extend", "plan", *words])
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def test_plan_keeps_what_it_was_asked_for(tiny_folder: Path, tmp_path: Path) -> None:
+    text = run(
+        str(tiny_folder), "--to", "1k", "--engine", "vllm@0.10.2", "--out", str(tmp_path / "plan.json"),
+        "--save-config", str(tmp_path / "new"), "--figure", str(tmp_path / "f.svg"), "--html", str(tmp_path / "p.html"),
+    )  # fmt: skip
+    assert text.startswith("YaRN by 3.906 takes")
+    assert "--rope-scaling" in text
+    assert "sglang" not in text
+    assert RopePlan.load(tmp_path / "plan.json").target_length == 1000
+    assert json.loads((tmp_path / "new" / "config.json").read_text())["max_position_embeddings"] == 1000
+    assert "target: 1,000" in (tmp_path / "f.svg").read_text()
+    assert "rope_parameters" not in json.loads((tmp_path / "plan.json").read_text())
+
+
+def test_json_is_the_plan_and_its_settings(tiny_folder: Path) -> None:
+    data = json.loads(run(str(tiny_folder), "--to", "1Ki", "--json"))
+    assert data["factor"] == 4.0
+    assert {entry["engine"] for entry in data["settings"]} == {"transformers", "vllm", "sglang", "llama.cpp", "ollama"}
+    assert len(data["layer_types"][0]["after"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--to", "far"), "is not a number"),
+        (("--to", "1.5"), "is no number of tokens"),
+        (("--to", "100", "--method", "yarn"), "nothing is needed"),
+        (("--to", "1k", "--engine", "vlm"), "Did you mean vllm"),
+        (("--to", "1k", "--method", "yran"), "Did you mean yarn"),
+        (("--to", "1k", "--figure", "f.gif"), r"\.gif"),
+    ],
+)
+def test_bad_input_is_one_sentence(tiny_folder: Path, words: tuple[str, ...], why: str) -> None:
+    with pytest.raises(RopescopeError, match=why):
+        run(str(tiny_folder), *words)
+
+
+def test_nothing_is_written_where_an_engine_is_unknown(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RopescopeError):
+        run(str(tiny_folder), "--to", "1k", "--engine", "vlm", "--out", str(tmp_path / "plan.json"))
+    assert not (tmp_path / "plan.json").exists()

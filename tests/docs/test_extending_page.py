@@ -1,0 +1,61 @@
+"""The page on extending a context stays true: its commands are understood, its Python runs, what it tells of models holds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import released_configs as released
+import torch
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.errors import ExtendError
+from ropescope.extend import plan_extension
+from ropescope.extend.settings.engines import WRITERS
+from ropescope.models.config.reading import from_config
+
+PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
+COMMANDS = re.findall(r"^ropescope extend .*?(?=\s*#|$)", PAGE, re.M)
+PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line)[1:]
+    words[2] = str(tiny_folder)
+    result = CliRunner().invoke(app, words)
+    assert result.exception is None, result.output
+    assert result.output.startswith(("YaRN by", "NTK-aware scaling by"))
+
+
+def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    names: dict[str, Any] = {"model": network, "inputs": {"input_ids": torch.arange(3, 9)[None], "max_new_tokens": 2}}
+    (text,) = PYTHON
+    exec(text.replace('"smollm2"', repr(str(tiny_folder))), names)
+    assert network.config.rope_parameters["rope_type"] == "yarn"
+
+
+def test_what_the_page_says_of_released_models() -> None:
+    def reach(config: dict[str, Any]) -> int:
+        return plan_extension(from_config(config), 2).native_length
+
+    assert {reach(config) for config in (released.LLAMA_31_8B, released.LLAMA_32_1B, released.GEMMA_3_27B)} == {131072}
+    yarned = (released.DEEPSEEK_V2_LITE, released.DEEPSEEK_V3, released.KIMI_K2, released.GPT_OSS_20B)
+    assert {reach(config) for config in yarned} == {131072, 163840}
+    with pytest.raises(ExtendError, match="give --trained N"):
+        plan_extension(from_config(released.GEMMA_3_27B), 262144, "yarn")
+
+
+def test_every_version_that_is_written_for_is_on_the_page() -> None:
+    for engine, writers in WRITERS.items():
+        assert engine in PAGE.lower()
+        for first, _ in writers:
+            assert not first or ".".join(map(str, first)) in PAGE
