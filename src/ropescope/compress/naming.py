@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ropescope.compress.evaluate.budgets import Split
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.planned import planned
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.evaluate.summary import Knee, knee
@@ -20,6 +19,7 @@ from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_from_errors
 from ropescope.errors import EvaluationError, PlanError
+from ropescope.quality.journal import Journal
 
 if TYPE_CHECKING:
     from ropescope.measure.weights import Weights
@@ -61,9 +61,7 @@ def plan_for_loss(
             "more (--max-loss), or keep the whole cache."
         )
     share = min(1.0, round(found.budget, 4))
-    plan = plan_from_errors(
-        errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type
-    )
+    plan = plan_from_errors(errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type)
     bounds = "" if found.low is None or found.high is None else f", 95 % {found.low:.0%} to {found.high:.0%}"
     words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {len(texts)} other texts{bounds}"
     return NamedPlan(

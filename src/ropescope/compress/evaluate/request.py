@@ -12,7 +12,6 @@ import torch
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import DEFAULT, methods_named
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.planned import Planned, one_plan, planned
 from ropescope.compress.evaluate.result import Named, Retrieval, TradeoffResult
 from ropescope.compress.evaluate.retrieval import ask, contexts
@@ -23,6 +22,7 @@ from ropescope.errors import EvaluationError, SourceError
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.weights import Weights, load
 from ropescope.models.model import Model
+from ropescope.quality.journal import Journal
 from ropescope.quality.retrieval import Task, Trial, trials
 from ropescope.quality.texts import held_out_texts
 
