@@ -192,9 +192,7 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
             "The evaluation is not finished: only what all methods were scored on is shown. Go on with --resume."
         )
     if 0 < len(result.texts) < 8:
-        found.append(
-            f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4)."
-        )
+        found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4).")
     for method in result.methods:
         found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ()) if method != "none"]
     if any(_dynamic(result, method) for method in result.methods):
