@@ -1,4 +1,4 @@
-"""`ropescope extend`: `plan` here, `evaluate` and `search` beside."""
+"""`ropescope extend`: `plan` here, `evaluate`, `search` and `lm-eval` beside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ropescope.app.extend_evaluate_command import evaluate
+from ropescope.app.extend_lm_eval_command import lm_eval
 from ropescope.app.extend_search_command import search
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 from ropescope.errors import ExtendError
@@ -97,3 +98,4 @@ def tokens(option: str, text: str) -> int:
 
 extend.command("evaluate")(evaluate)
 extend.command("search")(search)
+extend.command("lm-eval")(lm_eval)
