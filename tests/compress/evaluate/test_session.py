@@ -15,7 +15,7 @@ from transformers import DynamicCache
 
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.journal import Journal
+from ropescope.quality.journal import Journal
 from ropescope.compress.evaluate.planned import one_plan, planned, uniform
 from ropescope.compress.evaluate.restated import Knorm, RandomTokens, SnapKV
 from ropescope.compress.evaluate.session import Sweep
