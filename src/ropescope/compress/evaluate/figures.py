@@ -122,8 +122,8 @@ def _points(result: TradeoffResult, kind: str | None = None) -> list[dict[str, A
 
 def _beside(result: TradeoffResult, method: str) -> float:
     """How far a method is drawn from its place, so that the bars of one budget stand side by side."""
-    width = (result.budgets[-1] - result.budgets[0] or 0.1) / 25
-    return width * (result.methods.index(method) / max(1, len(result.methods) - 1) - 0.5)
+    step = (result.budgets[-1] - result.budgets[0] or 0.1) / 150
+    return step * (result.methods.index(method) - (len(result.methods) - 1) / 2)
 
 
 def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[d
         "title": "added loss (nats a token)",
         # Logarithmic away from zero and even around it, where intervals reach below.
         "scale": {"type": "symlog", "constant": 0.01, "nice": False},
-        "axis": {"values": _TICKS, "format": "~g"},
+        "axis": {"values": _TICKS, "tickCount": 2 * len(_TICKS), "format": "~g", "labelOverlap": False},
     }
     layers = _lines(colour, y=y)
     return layers if rows is None else [{"data": {"values": rows}, **layer} for layer in layers]
@@ -195,6 +195,7 @@ def _colour(methods: tuple[str, ...]) -> dict[str, Any]:
             "columns": 4,
             "symbolType": "circle",
             "symbolOpacity": 1,
+            "symbolStrokeWidth": 0,
             "labelLimit": 200,
         },
     }

@@ -208,7 +208,7 @@ def _retrieval(result: TradeoffResult) -> Table:
 def _caveats(result: TradeoffResult) -> tuple[str, ...]:
     caveats = []
     if result.partial:
-        caveats.append("Not all texts were finished: the same command with --resume goes on.")
+        caveats.append("Not everything was finished: the same command with --resume goes on.")
     if any("(restated)" in name for name in result.methods):
         caveats.append(
             "Methods marked (restated) were written anew from their papers; their authors' code is in kvpress."
