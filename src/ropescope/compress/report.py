@@ -18,7 +18,7 @@ def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
         title=f"A cache plan for {plan.model} at {plan.length:,} tokens",
         verdict=(
             f"{plan.model} can hold {plan.length:,} tokens in {binary_size(plan.bytes_after)} of cache instead of "
-            f"{binary_size(plan.bytes_before)} ({saved:.0%} less){mass}."
+            f"{binary_size(plan.bytes_before)} ({saved:.0%} less){_promise(plan) or mass}."
         ),
         facts=_facts(plan),
         tables=(_table(plan),),
@@ -27,6 +27,11 @@ def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
         next_steps=_next_steps(plan, kept_in),
         data=plan.to_dict(),
     )
+
+
+def _promise(plan: KVPlan) -> str:
+    limit = plan.target.get("max_loss")
+    return "" if limit is None else f", which on calibration text adds {100 * limit:.3g} % to the loss"
 
 
 def _facts(plan: KVPlan) -> tuple[Fact, ...]:
@@ -42,7 +47,7 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
             plan.bytes_after,
             "bytes",
             "config",
-            "sinks and windows, and layers left as they are" + _quantised(plan),
+            "sinks, windows and picks, and layers left as they are" + _quantised(plan),
         ),
         Fact("part of the cache kept", round(plan.bytes_after / plan.bytes_before, 4), basis=basis, source=_wish(plan)),
         *mass,
