@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.compress.evaluate import summary
+from ropescope.compress.evaluate.depth_map import depth_map
 from ropescope.compress.evaluate.result import TradeoffResult
 from ropescope.compress.evaluate.retrieved import found_by_budget
 from ropescope.report.report import Figure
@@ -24,7 +25,7 @@ def figures(result: TradeoffResult, limit: float) -> tuple[Figure, ...]:
     if len(summary.kinds(result)) > 1:
         made.append(by_kind(result))
     if result.retrieval:
-        made.append(retrieval(result))
+        made += [retrieval(result), depth_map(result)]
     return tuple(made)
 
 
@@ -122,8 +123,9 @@ def _points(result: TradeoffResult, kind: str | None = None) -> list[dict[str, A
 
 def _beside(result: TradeoffResult, method: str) -> float:
     """How far a method is drawn from its place, so that the bars of one budget stand side by side."""
-    step = (result.budgets[-1] - result.budgets[0] or 0.1) / 150
-    return step * (result.methods.index(method) - (len(result.methods) - 1) / 2)
+    width, others = result.budgets[-1] - result.budgets[0] or 0.1, len(result.methods) - 1
+    step = min(width / 150, width / 40 / max(1, others))
+    return step * (result.methods.index(method) - others / 2)
 
 
 def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[dict[str, Any]]:
