@@ -22,12 +22,12 @@ from pathlib import Path
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import PLANNED, RESTATED, methods_named
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.report import tradeoff_report
 from ropescope.compress.evaluate.retrieval import questions
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.output_error import OutputErrors
 from ropescope.measure.weights import load
+from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.report.markdown import to_markdown
 

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ropescope.measure.states import KEPT_IN_CACHES
 
 carries_states = pytest.mark.skipif(
-    not KEPT_IN_CACHES, reason="transformers carries the states of hybrids in its caches since 5.5"
+    not KEPT_IN_CACHES, reason="transformers carries the states of hybrids from call to call since 5.18"
 )
 
 

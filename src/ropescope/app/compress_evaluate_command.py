@@ -22,7 +22,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="A,B,…",
-            help="planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random.",
+            help="planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random; from "
+            "their authors' code where kvpress is installed, and then adakv, expected-attention and streamingllm too.",
         ),
     ] = "planned,uniform,snapkv",
     budgets: Annotated[

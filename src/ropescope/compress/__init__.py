@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ropescope.compress.frame import Target
     from ropescope.compress.from_weights import plan_from_weights
     from ropescope.compress.output_error import measure_output_errors
+    from ropescope.compress.peers.press import PlannedPress
     from ropescope.compress.plan import KVPlan, LayerPlan
     from ropescope.compress.planning import plan_from_errors, plan_from_gamma, plan_from_profile, plan_uniform
 
@@ -20,6 +21,7 @@ _HOMES = {
     "KVPlan": "plan",
     "LayerPlan": "plan",
     "PlannedCache": "cache",
+    "PlannedPress": "peers.press",
     "Target": "frame",
     "blasst": "blasst_context",
     "calibrate_blasst": "blasst_calibration",
@@ -28,6 +30,7 @@ _HOMES = {
     "plan_from_gamma": "planning",
     "plan_from_horizon": "closed_forms",
     "plan_from_profile": "planning",
+    "plan_from_weights": "from_weights",
     "plan_uniform": "planning",
 }
 
@@ -36,6 +39,7 @@ __all__ = [
     "KVPlan",
     "LayerPlan",
     "PlannedCache",
+    "PlannedPress",
     "Target",
     "blasst",
     "calibrate_blasst",

@@ -102,7 +102,7 @@ def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
     import sys
 
     eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", sdpa_attention_forward)
-    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, eager)
+    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get(implementation, eager)
     return found
 
 

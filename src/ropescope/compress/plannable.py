@@ -38,14 +38,14 @@ def _reason(layer: Layer, is_shared: bool) -> str:
 
 
 def check_states_are_cached(model: str, layers: Iterable[Layer | LayerPlan]) -> None:
-    """Raises PlanError if some layer keeps a state that the installed transformers does not hold in a DynamicCache."""
+    """Raises PlanError if some layer keeps a state that the installed transformers does not carry in its caches."""
     from ropescope.measure import states
 
     with_state = [layer for layer in layers if layer.kind in states.KINDS]
     if with_state and not states.KEPT_IN_CACHES:
         raise PlanError(
-            f"Layer {with_state[0].index} of {model} keeps a state ({with_state[0].kind}), which transformers holds in a "
-            f"cache of that family alone: {states.INSTALL}"
+            f"Layer {with_state[0].index} of {model} keeps a state ({with_state[0].kind}), which goes lost between the calls "
+            f"of a planned cache: {states.INSTALL}"
         )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ropescope.compress.evaluate.methods import Method
 from ropescope.compress.evaluate.planned import planned, uniform
 from ropescope.compress.evaluate.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
+from ropescope.compress.peers.library import kvpress, missing
+from ropescope.compress.peers.methods import PEERS
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
 
@@ -24,7 +26,7 @@ RESTATED: dict[str, Callable[[], Method]] = {
     "keydiff": KeyDiff,
     "random": RandomTokens,
 }
-"""Methods that choose tokens by a score, by the name a user writes."""
+"""Published methods as this package restates them, by the name a user writes; used where kvpress is not installed."""
 
 DEFAULT = ("planned", "uniform", "snapkv")
 PLANNED = ("planned", "windows", "uniform")
@@ -35,8 +37,11 @@ def methods_named(
     names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
 ) -> list[Method]:
     """The methods of these names for sequences of `length` tokens. `measured` gives what plans are made from; it is called
-    if one is to be made. Raises EvaluationError for an unknown name, or one given twice."""
-    known = (*PLANNED, *RESTATED)
+    if one is to be made. Published methods are those of kvpress where it is installed, and else restated ones.
+
+    Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has.
+    """
+    known = (*PLANNED, *PEERS)
     found: list[Method] = []
     for name in (entry.strip().lower() for entry in names):
         if name == "planned":
@@ -45,8 +50,8 @@ def methods_named(
             found.append(planned(measured(), model, name="planned windows", picks=False))
         elif name == "uniform":
             found.append(uniform(model, length))
-        elif name in RESTATED:
-            found.append(RESTATED[name]())
+        elif name in PEERS:
+            found.append(_published(name))
         else:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -55,3 +60,10 @@ def methods_named(
     if twice:
         raise EvaluationError(f"The method {twice[0]!r} was given twice: name each once.")
     return found
+
+
+def _published(name: str) -> Method:
+    if missing() and name in RESTATED:
+        return RESTATED[name]()
+    kvpress()
+    return PEERS[name]
