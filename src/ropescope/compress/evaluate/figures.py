@@ -13,7 +13,7 @@ from ropescope.report.report import Figure
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {
     "planned": "#1f5fa8", "planned windows": "#7fb2e5", "the plan": "#0b2f5c", "uniform window": "#5b6270",
-    "random tokens": "#b9bcc2",
+    "random tokens": "#b9bcc2", "random": "#b9bcc2",
 }  # fmt: skip
 _OTHERS = ("#d1495b", "#edae49", "#2a9d8f", "#8e5ea2", "#7a9e3b", "#c77b3b", "#3aa6c9", "#b05c8a", "#666f2f", "#a23b3b")
 _TICKS = [-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1, 3]

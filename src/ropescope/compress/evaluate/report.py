@@ -228,7 +228,9 @@ def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str |
             "--out plan.json."
         )
     elif best is not None and best.method != "the plan":
-        steps.append(f"{best.method.removesuffix(' (restated)')} looks at every text as it comes: run it with kvpress.")
+        steps.append(
+            f"{best.method.removesuffix(' (restated)')} is carried out by kvpress: pip install 'ropescope[peers]'."
+        )
     if kept_in is None:
         steps.append("Keep the numbers with --out results.json.")
     return tuple(steps)
