@@ -66,8 +66,8 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Any,
-    scaling: float | None = None,
     dropout: float = 0.0,
+    scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""

@@ -162,8 +162,8 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    scaling: float | None = None,
     dropout: float = 0.0,
+    scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """The attention function. Shapes as transformers': query [batch, heads, new, dim]; returns [batch, new, heads, dim]."""
