@@ -1,10 +1,12 @@
 """What a planned cache holds and how fast it decodes, beside transformers' DynamicCache on the same model.
 
     python benchmarks/planned_cache.py [SOURCE] [--length 8192] [--budgets 0.15,0.3,0.6,1.0] [--steps 24] [--batch 1]
+        [--quantized 4]
 
 Both caches are filled with the same random keys and values (the time of a step does not depend on them), and decode steps
 alternate between them in one process: a drift of the machine's speed falls on both alike. `ragged` gives every KV head a
-window of its own, the most calls a layer can need; `even` gives all heads the same.
+window of its own, the most calls a layer can need; `even` gives all heads the same. With --quantized, the planned cache
+stores what it keeps in so many bits.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from ropescope.compress.attend import Scoring
 from ropescope.compress.frame import TYPES, Target
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan
@@ -47,7 +50,7 @@ def fill(cache: Any, network: Any, tokens: int, batch: int) -> None:
         states = torch.randn(batch, config.num_key_value_heads, tokens, dim).to(network.device, network.dtype)
         layer.update(states, states.clone())
         if isinstance(layer, PlannedLayer):
-            layer.write_waiting()
+            layer.take_waiting(states, Scoring(scale=1.0))  # queries matter to picks only, and here are none
 
 
 def step(network: Any, cache: Any, token: torch.Tensor) -> float:
@@ -92,12 +95,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--device")
+    parser.add_argument("--quantized", type=int)
     given = parser.parse_args()
     weights = load(given.source, dtype=given.dtype, device=given.device)
     for share in map(float, given.budgets.split(",")):
         target = Target(budget_share=share)
         even = plan_uniform(weights.model, target, length=given.length, cache_type=TYPES[given.dtype])
         for name, plan in (("even", even), ("ragged", ragged(even))):
+            plan = plan if given.quantized is None else plan.quantized(given.quantized)
             if name == "even" or share < 1:
                 compare(weights.network, plan, given.steps, given.batch, f"{name} {share:.0%}")
 

@@ -74,6 +74,16 @@ def test_the_closed_form_and_the_null_need_no_profile(folder: Path) -> None:
     assert {window for layer in even["layers"] for window in layer["windows"]} == {1020}
 
 
+def test_a_horizon_sets_its_own_windows(folder: Path) -> None:
+    hard = json.loads(said(folder, "--gamma", 0.75, "--shape", "hard", "--length", 2000, "--json"))
+    assert {window for layer in hard["layers"] for window in layer["windows"]} == {1996}
+    soft = json.loads(said(folder, "--gamma", 0.9, "--shape", "soft", "--keep-mass", 0.9, "--length", 2000, "--json"))
+    assert soft["target"] == {"shape": "soft", "keep_mass": 0.9} and soft["kept_mass"] < 0.9
+    for arguments in (("--shape", "hard"), ("--gamma", 0.75, "--shape", "hard", "--budget", "30%")):
+        with pytest.raises(PlanError, match="--shape goes with --gamma, and without --budget"):
+            said(folder, *arguments)
+
+
 def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Path) -> None:
     said(profile, "--model", folder, "--budget", "25%", "--figure", tmp_path / "plan.json")
     drawn = json.loads((tmp_path / "plan.json").read_text())
@@ -89,7 +99,7 @@ def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "Give either a share"),
+        ((), "Give one of: a share of the mass"),
         (("--keep-mass", "1.5"), "--keep-mass is 1.5: it lies between 0 and 1"),
         (("--budget", "lots"), "'lots' is no budget: write 30%"),
         (("--budget", "130%"), "A budget of 130%"),

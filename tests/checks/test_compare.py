@@ -41,5 +41,5 @@ def test_a_model_against_itself():
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_refuses_too_few_and_too_many(count):
-    with pytest.raises(DomainError, match="2 to 8"):
+    with pytest.raises(DomainError, match=rf"2 to 8 models, and {count} were given"):
         compare_models([LLAMA] * count)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from planned_models import explicit_masks, ragged_plan, tiny
-from tiny_models import Tiny, build
+from tiny_models import Tiny, build, carries_states
 
 from ropescope.compress.frame import Target
 from ropescope.compress.output_error import OutputErrors, measure_output_errors
@@ -120,9 +120,13 @@ def left_over(errors: OutputErrors, plan: KVPlan) -> float:
     return sum(float(np.interp(tokens, errors.kept, curve)) for tokens, curve in zip(kept, curves, strict=True))
 
 
+@carries_states
 def test_hybrids_and_models_without_a_plan() -> None:
     errors = measured(weights_of(tiny("lfm2")), 1)
     assert errors.layers == (1,)
     assert np.isfinite(errors.error).all()
+
+
+def test_models_without_a_plan() -> None:
     with pytest.raises(PlanError, match="can be planned"):
         measured(weights_of(tiny("deepseek_v3")), 1)

@@ -15,6 +15,7 @@ import transformers
 from packaging.version import Version
 from tiny_models import Tiny
 from transformers import AutoModelForCausalLM
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
@@ -197,6 +198,24 @@ def test_deepseek_gets_the_softmax_scale_of_a_larger_factor(tmp_path: Path) -> N
         other = from_saved_config(loaded, plan, tmp_path / "extended")
     assert inside == {module.scaling for module in other.modules() if hasattr(module, "scaling")} != scales
     assert torch.equal(found, logits(other, 300))
+
+
+def test_a_rotary_module_with_a_config_of_its_own_follows(tmp_path: Path) -> None:
+    """Granite's sliding models keep a copy of the config, with a base of its own, for every base that a layer has."""
+    if "granite_swa" not in CONFIG_MAPPING:
+        pytest.skip("this transformers does not know the type")
+    windows = {"sliding_window": 24, "layer_types": ["sliding_attention", "full_attention", "full_attention"]}
+    with quiet_transformers():
+        loaded = Loaded(Tiny("granite_swa", {**windows, "layer_rope_theta": [0, 10000.0, 10000.0]}), tmp_path / "model")
+        plan = plan_extension(loaded.model, TARGET)
+        before = logits(loaded.network, 300)
+        with plan.applied(loaded.network):
+            inside = logits(loaded.network, 300)
+        other = from_saved_config(loaded, plan, tmp_path / "extended")
+    assert torch.equal(inside, logits(other, 300))
+    assert not torch.equal(inside, before)
+    with pytest.raises(ExtendError, match="a base for every layer"):
+        plan_extension(loaded.model, TARGET, "ntk")
 
 
 def test_apply_stays_and_reaches_what_is_saved_of_the_network(tiny_folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_models import TINY, Tiny, build, eager_weights, tokens
+from tiny_models import TINY, Tiny, build, carries_states, eager_weights, tokens
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
@@ -106,7 +106,10 @@ def test_rows_equal_the_fused_call_of_own_attention(tiny: Tiny) -> None:
         torch.testing.assert_close(rows.weights[call], weights[:, POSITIONS], rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("tiny", [tiny for tiny in TINY if tiny.chunks], ids=lambda tiny: tiny.id)
+@pytest.mark.parametrize(
+    "tiny",
+    [pytest.param(tiny, marks=carries_states if tiny.layers else (), id=tiny.id) for tiny in TINY if tiny.chunks],
+)
 def test_chunks_give_the_same_rows(tiny: Tiny) -> None:
     model, ids = build(tiny), tokens(LENGTH)
     whole, parts = read(model, ids), read(model, ids, chunk=20)

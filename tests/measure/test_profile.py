@@ -29,6 +29,35 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["p.parquet"]
 
 
+def test_a_file_that_was_cut_into_pieces_or_put_in_another_order_loads_equal(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    path = tmp_path / "p.parquet"
+    PROFILE.save(path)
+    table = pyarrow.parquet.read_table(path)
+    backwards = table.take(list(range(table.num_rows - 1, -1, -1)))
+    pyarrow.parquet.write_table(backwards.replace_schema_metadata(table.schema.metadata), path, row_group_size=100)
+    assert pyarrow.parquet.ParquetFile(path).num_row_groups > 5
+    assert DecayProfile.load(path) == PROFILE
+
+
+def test_a_file_with_a_column_or_a_number_missing_is_refused(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "p.parquet"
+    PROFILE.save(path)
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.drop_columns(["mass"]), path)
+    with pytest.raises(FormatError, match=r"damaged.*mass"):
+        DecayProfile.load(path)
+    holed = pyarrow.array([None, *table["mass"].to_pylist()[1:]], pyarrow.float32())
+    place = table.column_names.index("mass")
+    pyarrow.parquet.write_table(table.set_column(place, table.schema.field("mass"), holed), path)
+    with pytest.raises(FormatError, match="numbers are missing"):
+        DecayProfile.load(path)
+
+
 def test_equality_sees_every_number() -> None:
     other = made_profile(n_prompts=3, heads=(4, 3, 1), windows=(None, 128, None))
     assert other == PROFILE

@@ -295,6 +295,19 @@ def test_a_model_without_attention_says_so(tmp_path: Path) -> None:
         run(request(tmp_path / "mamba"))
 
 
+@pytest.mark.parametrize("model_type", ["jamba", "lfm2"])
+def test_chunks_are_refused_where_a_state_would_be_lost(model_type: str, tmp_path: Path) -> None:
+    from tiny_models import KEPT_IN_CACHES, TINY, build
+
+    build(next(tiny for tiny in TINY if tiny.model_type == model_type)).save_pretrained(tmp_path / model_type)
+    in_chunks = dataclasses.replace(request(tmp_path / model_type), plan=dataclasses.replace(PLAN, chunk_tokens=32))
+    if model_type == "lfm2" and KEPT_IN_CACHES:
+        assert run(in_chunks).profile.n_prompts == PLAN.prompts
+        return
+    with pytest.raises(MeasurementError, match=r"state-space|convolution.*leave --chunk out"):
+        run(in_chunks)
+
+
 def test_layers_that_reach_nothing_are_no_error(tmp_path: Path) -> None:
     from tiny_models import TINY, build
 

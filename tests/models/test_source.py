@@ -70,9 +70,9 @@ def test_an_existing_path_wins_over_alias_and_id(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("smollm3", ("did you mean smollm2", "org/name", "must exist")),
+        ("smollm3", ("did you mean smollm2? Otherwise give a Hub id", "org/name", "a folder that exists")),
         ("SmolLM2", ("did you mean smollm2",)),
-        ("xyzzy", ("no alias (smollm2)", "org/name")),
+        ("xyzzy", ("no alias (smollm2)", "exists: give a Hub id, as org/name")),
         ("a/b/c", ("does not exist", "cannot be a Hub id")),
         ("../up", ("does not exist",)),
         ("model.gguf", ("does not exist", "check the path")),

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ropescope.app.compress_evaluate_command import evaluate
-from ropescope.app.options import Figures, Html, Json, Revision
+from ropescope.app.options import Figures, Html, Json, Revision, read_share
 from ropescope.errors import MissingExtraError, PlanError
 
 if TYPE_CHECKING:
     from ropescope.compress.frame import Target
     from ropescope.compress.plan import KVPlan
+    from ropescope.models.model import Model
 
 compress = typer.Typer(
     name="compress",
@@ -45,6 +46,12 @@ def plan(
     keep_mass: Annotated[
         float | None, typer.Option(metavar="F", help="Keep this share of every head's attention outside the sinks.")
     ] = None,
+    max_loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P", help="The smallest cache that adds no more than this to the loss, as 1%; by scoring."
+        ),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="B", help="Bytes for the whole cache of a sequence: 30%, 512MiB, 2GB.")
     ] = None,
@@ -58,6 +65,12 @@ def plan(
     gamma: Annotated[
         float | None,
         typer.Option(help="Take one window for all heads from the closed form D_f(γ, N) with this exponent."),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            help="With --gamma: cut at the horizon θ√2(1−γ)/(1+γ) (hard), or keep a share of what fades towards it (soft)."
+        ),
     ] = None,
     allocation: Annotated[
         str, typer.Option(help="How a budget is divided: share (of each head's attention) or gain (of the next byte).")
@@ -75,7 +88,7 @@ def plan(
     cache_type: Annotated[
         str | None, typer.Option(help="Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.")
     ] = None,
-    prompts: Annotated[int, typer.Option(min=1, help="Prompts to measure on, where weights are measured.")] = 4,
+    prompts: Annotated[int, typer.Option(min=1, help="Texts to measure on, where weights are measured.")] = 6,
     text: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Your own text to measure on; may repeat.")
     ] = None,
@@ -92,9 +105,18 @@ def plan(
 
     for path in figure or ():
         check_suffix(path)
+    if shape is not None:
+        if gamma is None or budget is not None or uniform:
+            raise PlanError(
+                "--shape goes with --gamma, and without --budget and --uniform: a horizon sets its own windows."
+            )
+        cut = _from_horizon(given, gamma, shape, keep_mass, revision, _tokens(length), sinks, cache_type)
+        report = plan_report(cut, None if out is None else str(cut.save(out)))
+        show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+        return
     wish = _Wish(
         given=given,
-        target=_target(keep_mass, budget),
+        target=_target(keep_mass, budget, max_loss),
         model=model,
         length=_tokens(length),
         allocation=allocation,
@@ -168,44 +190,60 @@ def _from_profile(wish: _Wish, path: Path) -> KVPlan:
 
 def _from_weights(wish: _Wish) -> KVPlan:
     """Measure what cutting each head costs its layer's output, and plan by that."""
+    from ropescope.app.working import progress_bar, terminate_as_interrupt
     from ropescope.compress.frame import DEFAULT_SINKS
-    from ropescope.compress.planning import plan_from_errors
-    from ropescope.models.opening import open as open_model
 
-    facts = open_model(wish.given, revision=wish.revision)
-    context = facts.context_length
-    length = wish.length or min(2048, context or 2048)
-    if context is not None and length > context:
-        raise PlanError(
-            f"{length:,} tokens is beyond the trained context of {facts.name} ({context:,}): plan for fewer."
-        )
     with _needs_extra():
-        from ropescope.compress.output_error import measure_output_errors
-        from ropescope.measure.instrument import Request, make_corpus
+        from ropescope.compress.from_weights import plan_from_weights
         from ropescope.measure.weights import load
-    sinks = DEFAULT_SINKS if wish.sinks is None else wish.sinks
     weights = load(wish.given, revision=wish.revision)
-    corpus = make_corpus(Request(wish.given, texts=wish.texts), weights)
-    prompts = [corpus.prompt(index, length).tolist() for index in range(wish.prompts)]
-    errors = measure_output_errors(weights, prompts, sinks=sinks, about=corpus.about)
-    return plan_from_errors(errors, weights.model, wish.target, picks=not wish.windows_only, cache_type=wish.cache_type)
+    with terminate_as_interrupt(), progress_bar() as (progress, _):
+        return plan_from_weights(
+            weights,
+            wish.target,
+            length=wish.length,
+            sinks=DEFAULT_SINKS if wish.sinks is None else wish.sinks,
+            picks=not wish.windows_only,
+            prompts=wish.prompts,
+            files=wish.texts,
+            cache_type=wish.cache_type,
+            progress=progress,
+        )
 
 
 def _from_facts(wish: _Wish, gamma: float | None) -> KVPlan:
-    from ropescope.compress.frame import DEFAULT_SINKS
     from ropescope.compress.planning import plan_from_gamma, plan_uniform
-    from ropescope.models.opening import open as open_model
 
-    facts = open_model(wish.given, revision=wish.revision)
-    tokens = wish.length or facts.context_length
-    if tokens is None:
-        raise PlanError(f"{facts.name} states no context length: give --length.")
-    options: dict[str, Any] = {
-        "length": tokens, "sinks": DEFAULT_SINKS if wish.sinks is None else wish.sinks, "cache_type": wish.cache_type
-    }  # fmt: skip
+    facts, options = _facts(wish.given, wish.revision, wish.length, wish.sinks, wish.cache_type)
     if gamma is not None:
         return plan_from_gamma(gamma, facts, wish.target, **options)
     return plan_uniform(facts, wish.target, **options)
+
+
+def _from_horizon(
+    given: str, gamma: float, shape: str, keep_mass: float | None, revision: str | None, length: int | None,
+    sinks: int | None, cache_type: str | None,
+) -> KVPlan:  # fmt: skip
+    from ropescope.compress.closed_forms import plan_from_horizon
+
+    facts, options = _facts(given, revision, length, sinks, cache_type)
+    return plan_from_horizon(gamma, facts, shape=shape, keep_mass=keep_mass, **options)  # type: ignore[arg-type]  # checked there
+
+
+def _facts(
+    given: str, revision: str | None, length: int | None, sinks: int | None, cache_type: str | None
+) -> tuple[Model, dict[str, Any]]:
+    """A model by its files, and what plans from a formula take besides."""
+    from ropescope.compress.frame import DEFAULT_SINKS
+    from ropescope.models.opening import open as open_model
+
+    facts = open_model(given, revision=revision)
+    tokens = length or facts.context_length
+    if tokens is None:
+        raise PlanError(f"{facts.name} states no context length: give --length.")
+    return facts, {
+        "length": tokens, "sinks": DEFAULT_SINKS if sinks is None else sinks, "cache_type": cache_type
+    }  # fmt: skip
 
 
 @contextmanager
@@ -219,18 +257,19 @@ def _needs_extra() -> Iterator[None]:
         ) from error
 
 
-def _target(keep_mass: float | None, budget: str | None) -> Target:
+def _target(keep_mass: float | None, budget: str | None, max_loss: str | None) -> Target:
     from ropescope.compress.frame import Target
 
+    allowed = None if max_loss is None else read_share("--max-loss", max_loss)
     if budget is None:
-        return Target(keep_mass=keep_mass)
+        return Target(keep_mass=keep_mass, max_loss=allowed)
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%|[kmg]?i?b|)\s*", budget.lower())
     if match is None or (match[2] not in _UNITS and match[2] != "%"):
         raise PlanError(f"--budget {budget!r} is no budget: write 30%, 500000000, 512MiB or 2GB.")
     number = float(match[1])
     if match[2] == "%":
-        return Target(keep_mass=keep_mass, budget_share=number / 100)
-    return Target(keep_mass=keep_mass, budget_bytes=int(number * _UNITS[match[2]]))
+        return Target(keep_mass=keep_mass, max_loss=allowed, budget_share=number / 100)
+    return Target(keep_mass=keep_mass, max_loss=allowed, budget_bytes=int(number * _UNITS[match[2]]))
 
 
 def _tokens(length: str | None) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Figures, Html, Json, Revision, Source, read_share
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import EvaluationError, ReportError
 
@@ -22,7 +22,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="A,B,…",
-            help="planned, uniform, snapkv, pyramidkv, tova, knorm, keydiff, random.",
+            help="planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random; from "
+            "their authors' code where kvpress is installed, and then adakv, expected-attention and streamingllm too.",
         ),
     ] = "planned,uniform,snapkv",
     budgets: Annotated[
@@ -77,7 +78,7 @@ def evaluate(
     figures = tuple(figure or ())
     for path in figures:
         check_suffix(path)
-    swept, limit = _shares("--budgets", budgets), _share("--max-loss", max_loss)
+    swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
     with needs_extra():
         from ropescope.compress.evaluate.request import Request, run
         from ropescope.measure.instrument import require_writable
@@ -126,23 +127,10 @@ def _show(
 
 
 def _shares(option: str, given: str) -> tuple[float, ...]:
-    found = sorted({_share(option, part) for part in given.split(",")})
+    found = sorted({read_share(option, part) for part in given.split(",")})
     if found[-1] >= 1:
         raise EvaluationError(f"{option} {given!r}: a budget of the whole cache is what all others are compared with.")
     return tuple(found)
-
-
-def _share(option: str, given: str) -> float:
-    text = given.strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = float("nan")
-    if not 0 < share <= 1:
-        raise EvaluationError(
-            f"{option} {given.strip()!r} is no share: write 15% or 0.15, more than 0 and at most 100%."
-        )
-    return share
 
 
 def _tokens(length: str | None) -> int | None:

@@ -17,3 +17,17 @@ Figures = Annotated[
     list[Path] | None,
     typer.Option("--figure", metavar="FILE", help="Write the figures: .svg, .png or .html (several: F-NAME.svg)."),
 ]
+
+
+def read_share(option: str, given: str) -> float:
+    """The share that a user wrote, as 15% or 0.15. Raises DomainError for what is none, or not above 0 and at most 1."""
+    from ropescope.errors import DomainError
+
+    text = given.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = float("nan")
+    if not 0 < share <= 1:
+        raise DomainError(f"{option} {text!r} is no share: write 15% or 0.15, more than 0 and at most 100%.")
+    return share

@@ -146,7 +146,7 @@ def _facts(found: Fit) -> tuple[Fact, ...]:
         Fact("may be used", found.budget.n_bytes / GIB, "GiB", found.budget.basis, found.budget.source),
         memory,
         _limit("longest context", found.longest_context, "tokens", f"at batch {serving.batch:,}"),
-        _limit("largest batch", found.largest_batch, "sequences", f"at {serving.context_tokens:,} tokens each"),
+        _limit("largest batch", found.largest_batch, "", f"sequences of {serving.context_tokens:,} tokens each"),
         Fact(
             "cache a further token",
             per_token,

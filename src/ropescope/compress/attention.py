@@ -66,8 +66,8 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Any,
-    scaling: float | None = None,
     dropout: float = 0.0,
+    scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""
@@ -102,7 +102,7 @@ def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
     import sys
 
     eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", sdpa_attention_forward)
-    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, eager)
+    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get(implementation, eager)
     return found
 
 

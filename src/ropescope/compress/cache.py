@@ -11,6 +11,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from ropescope.compress.attachment import attach, left_padding
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan, Prefill
+from ropescope.compress.plannable import check_states_are_cached
 from ropescope.errors import PlanError
 
 
@@ -29,6 +30,7 @@ class PlannedCache(Cache):  # type: ignore[misc]
             raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")
         if prefill == "windowed" and plan.looks_at_text:
             raise PlanError("A plan that picks tokens by their content needs prefill='full': windows cannot see them.")
+        check_states_are_cached(plan.model, plan.layers)
         config = model.config.get_text_config(decoder=True)
         layers = list(DynamicCache(config=config).layers)
         if len(layers) != len(plan.layers):
@@ -44,7 +46,9 @@ class PlannedCache(Cache):  # type: ignore[misc]
                     f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
                     f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
                 )
-            layers[index] = PlannedLayer(layer, plan.sinks, plan.length, windowed=prefill == "windowed")
+            layers[index] = PlannedLayer(
+                layer, plan.sinks, plan.length, windowed=prefill == "windowed", storage=plan.storage
+            )
         super().__init__(layers=layers)
         self.plan, self.prefill = plan, prefill
         self._decoder_id = id(attach(self, model))

@@ -13,7 +13,9 @@ from ropescope.compress.attend import Scoring, attend
 from ropescope.compress.heads import HeadStore
 from ropescope.compress.picks import OBSERVED, attention_received
 from ropescope.compress.plan import LayerPlan
+from ropescope.compress.quantized import QuantizedStore
 from ropescope.compress.slots import tokens_in_slots, visible
+from ropescope.compress.storage import Storage
 from ropescope.errors import PlanError
 
 PIECE = 512
@@ -31,14 +33,19 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
 
     is_croppable = False
 
-    def __init__(self, plan: LayerPlan, sinks: int, length: int, *, windowed: bool = False) -> None:
+    def __init__(
+        self, plan: LayerPlan, sinks: int, length: int, *, windowed: bool = False, storage: Storage | None = None
+    ) -> None:
         super().__init__()
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for head, (window, kept) in enumerate(zip(plan.windows, plan.kept, strict=True)):
             alike[window, kept - window].append(head)
         self.plan, self.sinks, self.length, self.windowed = plan, sinks, length, windowed
         self.stores = tuple(
-            HeadStore(tuple(heads), sinks, window, picks) for (window, picks), heads in sorted(alike.items())
+            HeadStore(tuple(heads), sinks, window, picks)
+            if storage is None
+            else QuantizedStore(tuple(heads), sinks, window, picks, storage)
+            for (window, picks), heads in sorted(alike.items())
         )
         self.seen = 0
         self.padding: Tensor | None = None
@@ -204,13 +211,18 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """The tokens seen so far, kept or not: the position of the next one."""
         return self.seen
 
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows."""
-        return self.seen + query_length, 0
+    def get_mask_sizes(self, queries: int | Tensor) -> tuple[int, int]:
+        """(keys, offset) of the mask of a cache that keeps everything; ours comes from the windows.
+
+        queries: how many there are, or (up to transformers 5.3) their positions.
+        """
+        return self.seen + (queries if isinstance(queries, int) else len(queries)), 0
 
     def get_max_length(self) -> int:
         """The length of the plan."""
         return self.length
+
+    get_max_cache_shape = get_max_length  # its name before transformers 5.14
 
     def reset(self) -> None:
         """Forget everything."""

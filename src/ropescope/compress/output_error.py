@@ -5,9 +5,8 @@ tokens and some picks, and the tokens that follow see those and a window that mo
 and values v, that turns the head's output o into the one of the keys it still sees, with their weights made to sum to one
 again; W_O Δo is what that changes in the residual stream.
 
-Of the measures tried in `benchmarks/compress_quality.py`, dividing a budget by this one costs least quality at 15 % of the
-cache (docs/compressing.md). Which part of what a head keeps should be picks is measured in the same way: from windows
-alone to picks alone, by quarters.
+Of the measures tried, dividing a budget by this one costs least quality at 15 % of the cache (docs/compressing.md). Which
+part of what a head keeps should be picks is measured in the same way: from windows alone to picks alone, by quarters.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from transformers import DynamicCache
 
 from ropescope.compress.curves import Array, MassCurves
 from ropescope.compress.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
-from ropescope.compress.plannable import untouched
+from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.measure.capture import capture_rows, decoder_layers
 from ropescope.measure.rows import AttentionRows
@@ -111,6 +110,7 @@ def measure_output_errors(
         raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned.")
     if not prompts or len({len(prompt) for prompt in prompts}) != 1:
         raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
+    check_states_are_cached(weights.model.name, weights.model.layers)
     tally = _Tally(weights, len(prompts[0]), sinks, planned)
     for index, prompt in enumerate(prompts):
         tally.run(torch.tensor([list(prompt)], device=weights.network.device))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ropescope.compress.storage import Storage
 from ropescope.errors import FormatError, PlanError
 from ropescope.models.cache import LayerCache, cache_bytes
 from ropescope.models.model import plain_data
@@ -67,7 +68,8 @@ class KVPlan:
     tokens, the most recent `window`, and `picks` that the end of the prompt attended to most.
 
     `windows_from` says in words where the windows come from, `basis` what that rests on (measured, formula or assumed),
-    and `target` what was asked for (`{"keep_mass": 0.9}`). `key_type` and `value_type` are those of the bytes.
+    and `target` what was asked for (`{"keep_mass": 0.9}`). `key_type` and `value_type` are those of the bytes; in planned
+    layers `storage` quantises them (None: they stay in that type).
     """
 
     model: str
@@ -80,6 +82,7 @@ class KVPlan:
     target: Mapping[str, Any] = field(default_factory=dict, hash=False)
     key_type: str = "bf16"
     value_type: str = "bf16"
+    storage: Storage | None = None
     schema: str = SCHEMA
 
     def __post_init__(self) -> None:
@@ -100,6 +103,9 @@ class KVPlan:
                         f"at least one, and both together at most {self.length - self.sinks:,}, the planned length less "
                         "the sinks."
                     )
+        if self.storage is not None:
+            for layer in self.planned_layers:
+                self._quantised_bytes(self.storage, layer, 1)  # raises what cannot be quantised
         if not any(layer.planned for layer in self.layers):
             why = sorted({layer.untouched for layer in self.layers if layer.untouched})
             raise PlanError(f"{self.model} has no layer whose cache can be planned ({'; '.join(why) or 'no layers'}).")
@@ -121,7 +127,21 @@ class KVPlan:
 
     def bytes_at(self, tokens: int) -> int:
         """The bytes of cache with the plan once `tokens` tokens have been seen."""
-        return self._bytes(tuple(cache for layer in self.layers for cache in layer.caches(self.sinks)), tokens)
+        if self.storage is None:
+            return self._bytes(tuple(cache for layer in self.layers for cache in layer.caches(self.sinks)), tokens)
+        others = self._bytes(tuple(layer.cache for layer in self.layers if not layer.planned), tokens)
+        return others + sum(self._quantised_bytes(self.storage, layer, tokens) for layer in self.planned_layers)
+
+    def _quantised_bytes(self, storage: Storage, layer: LayerPlan, tokens: int) -> int:
+        total = 0
+        for elements, kind in (
+            (layer.cache.key_elements, self.key_type),
+            (layer.cache.value_elements, self.value_type),
+        ):
+            for window, kept in zip(layer.windows, layer.kept, strict=True):
+                held = min(tokens, self.sinks + kept)
+                total += storage.head_bytes(held, window, elements // layer.n_kv_heads, kind)
+        return total
 
     def _bytes(self, caches: tuple[LayerCache, ...], tokens: int) -> int:
         return cache_bytes(caches, tokens, key_type=self.key_type, value_type=self.value_type)
@@ -137,14 +157,22 @@ class KVPlan:
         shares = [share for layer in self.planned_layers for share in layer.kept_mass]
         return sum(shares) / len(shares) if shares else None
 
-    def cache(self, model: Any, *, prefill: Prefill = "full") -> PlannedCache:
+    def quantized(self, bits: int, *, newest: int = 64) -> KVPlan:
+        """The same tokens with keys and values in 4 or 2 bits, up to the `newest` of a head in the model's type. It saves
+        bytes and costs time: all of a head is brought back to the model's type for every token.
+
+        Raises PlanError for bits, heads or a cache type that cannot be quantised.
+        """
+        return replace(self, storage=Storage(bits, newest))
+
+    def cache(self, model: Any, *, prefill: Prefill = "full", quantized: int | None = None) -> PlannedCache:
         """An empty cache for `model` that holds what the plan says: `model.generate(..., past_key_values=cache)`.
 
-        Raises PlanError if the plan is not one for this model.
+        quantized: as `plan.quantized(bits).cache(model)`. Raises PlanError if the plan is not one for this model.
         """
         from ropescope.compress.cache import PlannedCache
 
-        return PlannedCache(self, model, prefill=prefill)
+        return PlannedCache(self if quantized is None else self.quantized(quantized), model, prefill=prefill)
 
     @contextmanager
     def applied(self, model: Any, *, prefill: Prefill = "full") -> Iterator[Any]:
@@ -172,7 +200,8 @@ class KVPlan:
             raise FormatError(f"Not a cache plan: its schema is {found!r}, and {SCHEMA!r} was expected.")
         try:
             given = {name: value for name, value in data.items() if name not in _DERIVED}
-            plan = cls(**{**given, "layers": tuple(_layer(entry) for entry in data["layers"])})
+            storage = None if data.get("storage") is None else Storage(**data["storage"])
+            plan = cls(**{**given, "layers": tuple(_layer(entry) for entry in data["layers"]), "storage": storage})
         except (KeyError, TypeError, AttributeError) as error:
             raise FormatError(f"The plan does not fit {SCHEMA} ({error}): make it again.") from error
         except PlanError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ropescope.errors import PlanError
 from ropescope.models.model import Layer, Model
 
 if TYPE_CHECKING:
+    from ropescope.compress.plan import LayerPlan
     from ropescope.measure.profile import DecayProfile
 
 
@@ -33,6 +35,18 @@ def _reason(layer: Layer, is_shared: bool) -> str:
     if layer.beside:
         return f"has {' and '.join(layer.beside)} beside its attention"
     return ""
+
+
+def check_states_are_cached(model: str, layers: Iterable[Layer | LayerPlan]) -> None:
+    """Raises PlanError if some layer keeps a state that the installed transformers does not carry in its caches."""
+    from ropescope.measure import states
+
+    with_state = [layer for layer in layers if layer.kind in states.KINDS]
+    if with_state and not states.KEPT_IN_CACHES:
+        raise PlanError(
+            f"Layer {with_state[0].index} of {model} keeps a state ({with_state[0].kind}), which goes lost between the calls "
+            f"of a planned cache: {states.INSTALL}"
+        )
 
 
 def check_same_model(profile: DecayProfile, model: Model) -> None:

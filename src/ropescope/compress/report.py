@@ -18,7 +18,7 @@ def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
         title=f"A cache plan for {plan.model} at {plan.length:,} tokens",
         verdict=(
             f"{plan.model} can hold {plan.length:,} tokens in {binary_size(plan.bytes_after)} of cache instead of "
-            f"{binary_size(plan.bytes_before)} ({saved:.0%} less){mass}."
+            f"{binary_size(plan.bytes_before)} ({saved:.0%} less){_promise(plan) or mass}."
         ),
         facts=_facts(plan),
         tables=(_table(plan),),
@@ -27,6 +27,11 @@ def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
         next_steps=_next_steps(plan, kept_in),
         data=plan.to_dict(),
     )
+
+
+def _promise(plan: KVPlan) -> str:
+    limit = plan.target.get("max_loss")
+    return "" if limit is None else f", which on calibration text adds {100 * limit:.3g} % to the loss"
 
 
 def _facts(plan: KVPlan) -> tuple[Fact, ...]:
@@ -38,7 +43,11 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
     return (
         Fact("cache without a plan", plan.bytes_before, "bytes", "config", f"{plan.key_type}, one sequence"),
         Fact(
-            "cache with the plan", plan.bytes_after, "bytes", "config", "sinks and windows, and layers left as they are"
+            "cache with the plan",
+            plan.bytes_after,
+            "bytes",
+            "config",
+            "sinks, windows and picks, and layers left as they are" + _quantised(plan),
         ),
         Fact("part of the cache kept", round(plan.bytes_after / plan.bytes_before, 4), basis=basis, source=_wish(plan)),
         *mass,
@@ -46,6 +55,14 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
         *_picks(plan),
         Fact("sinks", plan.sinks, "tokens", "assumed", "first tokens, kept in every planned head"),
         Fact("layers planned", f"{len(plan.planned_layers)} of {len(plan.layers)}", basis="config", source=_left(plan)),
+    )
+
+
+def _quantised(plan: KVPlan) -> str:
+    if plan.storage is None:
+        return ""
+    return (
+        f"; quantised to {plan.storage.bits} bits but for up to {plan.storage.newest:,} of the newest tokens of a head"
     )
 
 
@@ -65,6 +82,7 @@ def _wish(plan: KVPlan) -> str:
         "budget_bytes": "budget: {:,} bytes",
         "budget_share": "budget: {:.4g} of the cache",
         "max_loss": "added loss to allow: {:.4g} of the loss",
+        "shape": "horizon, {}",
     }
     return "; ".join(words[name].format(value) for name, value in plan.target.items() if name in words)
 
@@ -112,6 +130,16 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
         caveats.append(
             "The closed form knows one power law for all heads, and no sinks: on published data its windows do not predict "
             "the operating points that sweeps find."
+        )
+    if "shape" in plan.target:
+        caveats.append(
+            "The horizon is the length at which γ_Padé equals γ, a rescaling that no measurement speaks for; an error of 0.05 in "
+            "a γ near 1 moves it by a factor of three. In three published runs at twice the trained length, fading "
+            "towards it was ahead of cutting there in two, in one of them behind no cut at all (ropescope claims C16)."
+        )
+    if plan.target.get("shape") == "soft":
+        caveats.append(
+            "Keys inside the window keep their full weight: the plan cuts the cache and does not apply the fade."
         )
     if plan.basis == "measured":
         caveats.append("Windows were measured on one corpus: other text may look farther back.")

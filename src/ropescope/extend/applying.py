@@ -46,20 +46,45 @@ def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
     try:
         with quiet_transformers():
             planned = planned_config(plan, config)
-            numbers = list(_changed_numbers(network, config, planned))
+            old, new = _empty(network, config), _empty(network, planned)
+            numbers = list(_changed_numbers(network, old, new))
             for name in _CONFIG_FIELDS:
                 if hasattr(planned, name) and hasattr(config, name):
                     undo.change(config, name, getattr(planned, name))
-            for parent, name in _text_rotaries(network, config):
-                old = getattr(parent, name)
-                device = next(old.buffers()).device
-                undo.change(parent, name, type(old)(old.config).to(device).train(old.training))
+            changed = [_replace(rotary, network, config, new, undo) for rotary in _text_rotaries(network, config)]
         for module, name, value in numbers:
             undo.change(module, name, value)
+        if plan.changes and not any(changed) and any(entry.before != entry.after for entry in plan.layer_types):
+            raise ExtendError(
+                f"The rotary positions of {plan.model_type} do not follow its config: no plan changes them."
+            )
     except BaseException:
         take_back(undo)
         raise
     return undo
+
+
+def _replace(rotary: tuple[nn.Module, str], network: nn.Module, config: Any, new: nn.Module, undo: Undo) -> bool:
+    """Put a rotary module of the planned config in the place of the old one; returns whether it differs."""
+    parent, name = rotary
+    was: Any = getattr(parent, name)
+    path = next(path for path, module in network.named_modules() if module is parent)
+    # Most share the network's config, which says the new positions by now; some keep a copy with a base of their own.
+    source = config if was.config is config else getattr(new.get_submodule(path), name).config
+    device = next(was.buffers()).device
+    now = type(was)(source).to(device).train(was.training)
+    undo.change(parent, name, now)
+    theirs = dict(now.named_buffers())
+    same = all(torch.equal(value, theirs[key]) for key, value in was.named_buffers() if key in theirs)
+    plain = [
+        {key: value for key, value in vars(module).items() if isinstance(value, str | float | dict)}
+        for module in (was, now)
+    ]
+    return not same or any(
+        value != plain[1].get(key)
+        for key, value in plain[0].items()
+        if key.endswith(("rope_type", "attention_scaling"))
+    )
 
 
 def take_back(undo: Undo) -> None:
@@ -142,10 +167,9 @@ def _text_rotaries(network: nn.Module, config: Any) -> list[tuple[nn.Module, str
     ]
 
 
-def _changed_numbers(network: nn.Module, config: Any, planned: Any) -> Iterator[tuple[nn.Module, str, Any]]:
-    """(module, attribute, value) for the plain numbers that a network built from `planned` has otherwise than one built
-    from `config`. Both are built without memory for their weights."""
-    old, new = _empty(network, config), _empty(network, planned)
+def _changed_numbers(network: nn.Module, old: nn.Module, new: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:
+    """(module, attribute, value) for the plain numbers that `new` has otherwise than `old`: two networks without weights,
+    built from the planned config and from the present one."""
     modules = dict(network.named_modules())
     rotary = {id(getattr(parent, name)) for parent, name in rotary_modules(network)}
     for (path, was), (_, will) in zip(old.named_modules(), new.named_modules(), strict=True):
@@ -158,6 +182,7 @@ def _changed_numbers(network: nn.Module, config: Any, planned: Any) -> Iterator[
 
 
 def _empty(network: nn.Module, text_config: Any) -> nn.Module:
+    """A network of the same class with that text config, without memory for its weights."""
     config: Any = network.config
     if config.get_text_config(decoder=True) is config:
         config = copy.deepcopy(text_config)
@@ -166,6 +191,7 @@ def _empty(network: nn.Module, text_config: Any) -> nn.Module:
         name = next(name for name, part in vars(config).items() if type(part) is type(text_config))
         setattr(config, name, copy.deepcopy(text_config))
     config._attn_implementation = "eager"
+    config.get_text_config(decoder=True).dtype = network.dtype  # a word in some configs, which not every module takes
     build: Any = type(network)
     with torch.device("meta"):
         built: nn.Module = build(config)

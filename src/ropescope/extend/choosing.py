@@ -15,7 +15,12 @@ ZERO_SHOT_FACTOR: Final = 4.0
 """Up to here scaling is used without training: Qwen2.5 and Qwen3 publish YaRN 4 for weights that were not tuned for it."""
 
 TUNED_FACTORS: Final = (
-    "YaRN's authors train 400 steps for factors of 16 and 32, position interpolation's 1,000 for 2 to 16"
+    "YaRN's authors train 400 steps for a factor of 16 and 200 more for 32, position interpolation's 1,000 for up to 16"
+)
+
+_WHY_YARN: Final = (
+    "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of the "
+    "methods that need no training it lost least on SmolLM2, inside the trained length and beyond."
 )
 
 
@@ -43,7 +48,7 @@ def choose(model: Model, native: Native, target: int, asked: str, looks_far: boo
     if native.scaled and asked in ("auto", native.method):
         return _native(native, target)
     method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
-    reasons = _for_yarn(model) if asked == "auto" else (f"{method} was asked for.",)
+    reasons = (_WHY_YARN if asked == "auto" else f"{method} was asked for.",)
     if asked == "auto" and _is_proportional(model):
         method = "ntk"
         reasons = ("A larger base is the one form of scaling by frequency that proportional RoPE has.",)
@@ -69,13 +74,6 @@ def _native(native: Native, target: int) -> Choice:
         "or score it first."
     )
     return Choice(native.method, True, (reason,), (caveat,))
-
-
-def _for_yarn(model: Model) -> tuple[str, ...]:
-    return (
-        "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of "
-        "the methods that need no training it lost least on SmolLM2, inside the trained length and beyond.",
-    )
 
 
 def _against(native: Native, target: int, method: Method) -> tuple[str, ...]:

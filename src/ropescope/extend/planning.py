@@ -56,6 +56,10 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     far = tuple(group for group in groups if _looks_beyond(group, native))
     choice = choose(model, native, target, method, bool(far))
     _check_options(choice.method, wanted)
+    if choice.method in ("ntk", "alpha") and part.get("layer_rope_theta"):
+        raise ExtendError(
+            f"{model.name} states a base for every layer, which {choice.method} would not reach: use --method yarn."
+        )
     wish = _wish(native, target, choice, wanted)
     layer_types = tuple(
         _layer_type(model, group, native, choice.method if group in far else "none", wish, wanted) for group in groups

@@ -109,8 +109,8 @@ def _attention(
     key: Tensor,
     value: Tensor,
     attention_mask: RowMask | Tensor | None,
-    scaling: float | None = None,
     dropout: float = 0.0,
+    scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """The attention function: output as SDPA's, rows to the active capture. Shapes as transformers': [1, H, N, d]."""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.errors import FormatError, MeasurementError, MissingExtraError
+from ropescope.measure.profile_table import long_table, numbers, places
 from ropescope.measure.protocol import FixedLength, legacy_distances
-from ropescope.measure.tally import LayerTally
+
+if TYPE_CHECKING:
+    from ropescope.measure.tally import LayerTally
 
 SCHEMA = "ropescope.profile/1"
+
+_PER_HEAD = ("sink_mass", "sink_logit_mass", "entropy_nats")
+_READ = ("prompt", "call", "head", "bin", "cells", "weight", "mass", *_PER_HEAD)
+"""The columns that `load` needs; the others are for those who read the table by other means."""
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -126,10 +133,8 @@ class DecayProfile:
         pyarrow, parquet = _pyarrow()
         header = {
             "schema": self.schema,
-            "protocol": {item.name: getattr(self.protocol, item.name) for item in fields(FixedLength)},
-            "layers": [
-                {item.name: getattr(layer, item.name) for item in fields(ProfileLayer)} for layer in self.layers
-            ],
+            "protocol": asdict(self.protocol),
+            "layers": [asdict(layer) for layer in self.layers],
             "legacy_distances": list(self.legacy_distances),
             "n_prompts": self.n_prompts,
             "provenance": self.provenance,
@@ -154,7 +159,9 @@ class DecayProfile:
         pyarrow, parquet = _pyarrow()
         path = Path(path)
         try:
-            table = parquet.read_table(path)
+            # Not `read_table`: it brings in pyarrow.dataset, and with that pandas, for half a second.
+            with parquet.ParquetFile(path, read_dictionary=["protocol"]) as file:
+                table = file.read(columns=[*_READ, "protocol"])
             header = json.loads(table.schema.metadata[b"ropescope"])
         except FileNotFoundError as error:
             raise FormatError(
@@ -176,16 +183,18 @@ class DecayProfile:
         distances = tuple(header["legacy_distances"])
         heads, bins = max(layer.n_heads for layer in layers), len(protocol.edges) - 1
         shape = (int(header["n_prompts"]), len(layers), heads)
-        columns = {name: table[name].to_numpy() for name in table.column_names}
-        fixed = np.asarray(table["protocol"]) == "fixed"
+        table = table.combine_chunks()
+        columns = {name: numbers(table[name].chunk(0)) for name in _READ}
+        protocols = table["protocol"].chunk(0)
+        fixed = numbers(protocols.indices) == protocols.dictionary.to_pylist().index("fixed")
 
         def grid(name: str, rows: NDArray[np.bool_], depth: int) -> Floats:
             full = np.full((*shape, depth), np.nan, dtype=np.float32)
-            full[_indices(columns, rows, depth)] = columns[name][rows]
+            full[places(columns, rows, depth)] = columns[name][rows]
             return full
 
         cells = np.zeros((*shape[:2], bins), dtype=np.int64)
-        prompt, layer, _, slot = _indices(columns, fixed, bins)
+        prompt, layer, _, slot = places(columns, fixed, bins)
         cells[prompt, layer, slot] = columns["cells"][fixed]
         return cls(
             protocol=protocol,
@@ -206,8 +215,9 @@ class DecayProfile:
         with np.errstate(divide="ignore", invalid="ignore"):
             weight = self.mass * np.float32(self.protocol.rows) / self.cells[:, :, None, :]
         shape = self.mass.shape
-        return self._table(
+        return long_table(
             pyarrow,
+            self.layers,
             "fixed",
             shape,
             low=edges[:-1],
@@ -215,16 +225,15 @@ class DecayProfile:
             cells=np.broadcast_to(self.cells[:, :, None, :], shape),
             weight=np.where(self.cells[:, :, None, :] > 0, weight, np.nan),
             mass=self.mass,
-            per_head={
-                name: getattr(self, name)[..., None] for name in ("sink_mass", "sink_logit_mass", "entropy_nats")
-            },
+            per_head={name: getattr(self, name)[..., None] for name in _PER_HEAD},
         )
 
     def _legacy_table(self, pyarrow: Any) -> Any:
         shape, distances = self.legacy.shape, np.array(self.legacy_distances, dtype=np.int64)
         nothing = np.full((*shape[:3], 1), np.nan, dtype=np.float32)
-        return self._table(
+        return long_table(
             pyarrow,
+            self.layers,
             "legacy",
             shape,
             low=distances,
@@ -232,56 +241,8 @@ class DecayProfile:
             cells=np.ones(shape, dtype=np.int64),
             weight=self.legacy,
             mass=np.full(shape, np.nan, dtype=np.float32),
-            per_head=dict.fromkeys(("sink_mass", "sink_logit_mass", "entropy_nats"), nothing),
+            per_head=dict.fromkeys(_PER_HEAD, nothing),
         )
-
-    def _table(
-        self,
-        pyarrow: Any,
-        protocol: str,
-        shape: tuple[int, ...],
-        *,
-        low: Integers,
-        high: Integers,
-        cells: Integers,
-        weight: Floats,
-        mass: Floats,
-        per_head: Mapping[str, Floats],
-    ) -> Any:
-        prompt, layer, head, slot = (index.ravel() for index in np.indices(shape))
-        there = head < np.array([item.n_heads for item in self.layers])[layer]
-        prompt, layer, head, slot = prompt[there], layer[there], head[there], slot[there]
-
-        def column(values: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(np.broadcast_to(values, shape).ravel()[there])
-
-        return pyarrow.table(
-            {
-                "protocol": pyarrow.array([protocol], pyarrow.string()).take(
-                    pyarrow.array(np.zeros(len(slot), dtype=int))
-                ),
-                "prompt": prompt.astype(np.int32),
-                "call": layer.astype(np.int32),
-                "layer": np.array([item.index for item in self.layers], dtype=np.int32)[layer],
-                "kind": pyarrow.array([item.kind for item in self.layers], pyarrow.string()).take(pyarrow.array(layer)),
-                "head": head.astype(np.int32),
-                "bin": slot.astype(np.int32),
-                "distance_from": low[slot],
-                "distance_to": high[slot],
-                "cells": column(cells),
-                "weight": column(weight).astype(np.float32),
-                "mass": column(mass).astype(np.float32),
-                **{name: column(values).astype(np.float32) for name, values in per_head.items()},
-            }
-        )
-
-
-def _indices(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.bool_], depth: int) -> tuple[Integers, ...]:
-    """Where each row of the table belongs in [prompt, call, head, bin]; refuses indices outside of it."""
-    found = tuple(columns[name][rows].astype(np.int64) for name in ("prompt", "call", "head", "bin"))
-    if any(index.size and index.min() < 0 for index in found) or (found[3].size and found[3].max() >= depth):
-        raise ValueError("an index lies outside of the profile")
-    return found
 
 
 def _pyarrow() -> tuple[Any, Any]:

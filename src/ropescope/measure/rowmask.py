@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.masking_utils import causal_mask_function, sdpa_mask
+
+_BY_POSITIONS = "cache_position" in signature(sdpa_mask).parameters
+"""Up to transformers 5.3 masks are told the positions of their queries, since 5.4 their number and the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +50,29 @@ class RowMask:
         return self.rows(torch.arange(start, stop, device=self.device) + self.q_offset)
 
     def _block(self, first: int, count: int) -> Tensor:
+        queries: dict[str, Any] = {"q_length": count, "q_offset": first, "device": self.device}
+        if _BY_POSITIONS:
+            queries = {"cache_position": torch.arange(first, first + count, device=self.device)}
         mask: Tensor = sdpa_mask(
             batch_size=1,
-            q_length=count,
             kv_length=self.kv_length,
-            q_offset=first,
             kv_offset=self.kv_offset,
             mask_function=self.mask_function,
             attention_mask=self.padding,
             allow_is_causal_skip=False,
             use_vmap=True,
-            device=self.device,
+            **queries,
         )
         return mask[0, 0]
 
 
 def row_mask(
+    *,
     batch_size: int,
-    q_length: int,
     kv_length: int,
+    q_length: int = 0,
     q_offset: int | Tensor = 0,
+    cache_position: Tensor | None = None,
     kv_offset: int = 0,
     mask_function: Callable[..., Any] = causal_mask_function,
     attention_mask: Tensor | None = None,
@@ -75,7 +82,12 @@ def row_mask(
     device: torch.device | str = "cpu",
     **_: Any,
 ) -> RowMask:
-    """The mask function registered with transformers' AttentionMaskInterface; the arguments are its own."""
+    """The mask function registered with transformers' AttentionMaskInterface; the arguments are its own.
+
+    The queries are q_length positions from q_offset on, or those of cache_position, which stand in a row as well.
+    """
+    if cache_position is not None:
+        q_length, q_offset, device = len(cache_position), cache_position[0], cache_position.device
     padded = attention_mask is not None and not bool(attention_mask.all())
     within_window = local_size is None or kv_length < local_size
     aligned = kv_length == q_length or q_length == 1

@@ -14,6 +14,7 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
+from ropescope.measure import states
 from ropescope.measure.allocator import keep_freed_memory
 from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
@@ -192,12 +193,11 @@ def _one_prompt(
 def _refuse_chunks_with_states(weights: Weights, chunked: bool) -> None:
     if not chunked or not uses_interface(weights.network):
         return
-    states = {"state-space", "recurrent"} & {
-        kind for layer in weights.model.layers for kind in (layer.kind, *layer.beside)
-    }
-    if states:
+    inexact = {"state-space", "recurrent"} if states.KEPT_IN_CACHES else states.KINDS
+    found = inexact & {kind for layer in weights.model.layers for kind in (layer.kind, *layer.beside)}
+    if found:
         raise MeasurementError(
-            f"{weights.model.name} has {' and '.join(sorted(states))} layers, whose state transformers does not carry exactly "
+            f"{weights.model.name} has {' and '.join(sorted(found))} layers, whose state transformers does not carry exactly "
             "from chunk to chunk: leave --chunk out."
         )
 

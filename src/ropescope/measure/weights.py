@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ropescope.errors import FormatError, MeasurementError, SourceError
+from ropescope.measure import old_gguf
 from ropescope.models.context import Context
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -145,27 +146,33 @@ def _device(name: str | None) -> torch.device:
 
 
 def _arguments(source: Source) -> tuple[str, dict[str, Any]]:
-    from transformers import GgufConfig
-
     if source.kind == "gguf":
         assert source.path is not None
-        return str(source.path.parent), {
-            "gguf_file": source.path.name,
-            "quantization_config": GgufConfig(dequantize=True),
-        }
+        return str(source.path.parent), _from_gguf(source.path.name)
     if source.kind == "folder":
         return str(source.path), {}
     assert source.repo_id is not None
-    in_gguf = {"gguf_file": source.file, "quantization_config": GgufConfig(dequantize=True)} if source.file else {}
-    return source.repo_id, {"revision": source.revision, **in_gguf}
+    return source.repo_id, {"revision": source.revision, **(_from_gguf(source.file) if source.file else {})}
+
+
+def _from_gguf(file: str) -> dict[str, Any]:
+    import transformers
+
+    if old_gguf.NEEDED:  # before there was a choice, weights were dequantised always
+        return {"gguf_file": file}
+    return {"gguf_file": file, "quantization_config": transformers.GgufConfig(dequantize=True)}
 
 
 def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
     from transformers import AutoTokenizer
 
     passed = {name: value for name, value in arguments.items() if name != "quantization_config"}
+    file = passed.pop("gguf_file", None) if old_gguf.NEEDED else None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
+        if file is not None:
+            tokenizer = old_gguf.tokenizer_from_gguf(where, file, **passed)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
     except Exception:  # absent, broken or of an unknown kind: random tokens still work without it
         return None
     # Without tokenizer files transformers may build an empty one, which knows its special tokens only.

@@ -215,10 +215,10 @@ def _hub(text: str, revision: str | None) -> Source:
         import difflib
 
         close = difflib.get_close_matches(text.lower(), ALIASES, n=1, cutoff=0.5)
-        suggestion = f"did you mean {close[0]}? " if close else ""
+        suggestion = f"did you mean {close[0]}? Otherwise give" if close else "give"
         raise SourceError(
-            f"{text!r} is no alias ({', '.join(ALIASES)}) and no folder of that name exists: {suggestion}"
-            "A Hub id looks like org/name, and a folder must exist."
+            f"{text!r} is no alias ({', '.join(ALIASES)}) and no folder of that name exists: {suggestion} "
+            "a Hub id, as org/name, or a folder that exists."
         )
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise SourceError(f"{revision!r} is no revision: give a branch, a tag or a commit hash.")

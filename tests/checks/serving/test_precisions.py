@@ -81,6 +81,9 @@ def test_names_are_read_in_any_case(text: str, name: str) -> None:
 
 
 def test_an_unknown_precision_is_refused_with_the_nearest() -> None:
+    with pytest.raises(DomainError) as nothing_near:
+        read_precision("Q9")
+    assert "nearest" not in str(nothing_near.value)
     with pytest.raises(DomainError, match="Q4_K_M"):
         read_precision("Q4KM")
     assert len(precision_names()) == len(set(precision_names()))

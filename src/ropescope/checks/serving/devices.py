@@ -115,7 +115,7 @@ def _sized(text: str) -> Device:
     note = "" if unit else "A bare number is read as GiB: a card sold as 24 GB carries 24 GiB."
     if unit in ("g", "gb"):
         note = f"{text} is {n_bytes / GIB:.4g} GiB. A card sold as {amount:g} GB carries about {amount:g} GiB."
-    return Device(f"a device of {text.strip()}", n_bytes, "assumed", "given", note=note)
+    return Device(f"device of {text.strip()}", n_bytes, "assumed", "given", note=note)
 
 
 def _device(row: Mapping[str, str]) -> Device:

@@ -100,7 +100,7 @@ def read_precision(text: str) -> str:
     wanted = _ALIASES.get(wanted, wanted)
     names = {name.lower(): name for name in precision_names()}
     if wanted not in names:
-        near = get_close_matches(wanted, names, n=3, cutoff=0.4)
+        near = get_close_matches(wanted, names, n=3, cutoff=0.5)
         hint = f" The nearest are {', '.join(names[name] for name in near)}." if near else ""
         raise DomainError(f"No precision is called {text!r}.{hint} There are {', '.join(precision_names())}.")
     return names[wanted]

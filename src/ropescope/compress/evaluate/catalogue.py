@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from ropescope.compress.evaluate.methods import Method
-from ropescope.compress.evaluate.planned import Planned, uniform
+from ropescope.compress.evaluate.planned import planned, uniform
 from ropescope.compress.evaluate.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
+from ropescope.compress.peers.library import kvpress, missing
+from ropescope.compress.peers.methods import PEERS
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
+
+if TYPE_CHECKING:
+    from ropescope.compress.output_error import OutputErrors
+    from ropescope.measure.profile import DecayProfile
 
 RESTATED: dict[str, Callable[[], Method]] = {
     "snapkv": SnapKV,
@@ -19,28 +26,50 @@ RESTATED: dict[str, Callable[[], Method]] = {
     "keydiff": KeyDiff,
     "random": RandomTokens,
 }
-"""Methods that choose tokens by a score, by the name a user writes."""
+"""Published methods as this package restates them, by the name a user writes; used where kvpress is not installed."""
 
 DEFAULT = ("planned", "uniform", "snapkv")
+PLANNED = ("planned", "windows", "uniform")
+"""Methods that are plans: of windows and picks, of windows alone, of one window for all heads."""
 
 
-def methods_named(names: Sequence[str], *, model: Model, length: int, planned: Callable[[], Planned]) -> list[Method]:
-    """The methods of these names for sequences of `length` tokens. `planned` is called if that one is among them: it may
-    have to measure first. Raises EvaluationError for an unknown name, or one given twice."""
-    known = ("planned", "uniform", *RESTATED)
-    found: list[Method] = []
-    for name in (entry.strip().lower() for entry in names):
-        if name == "planned":
-            found.append(planned())
-        elif name == "uniform":
-            found.append(uniform(model, length))
-        elif name in RESTATED:
-            found.append(RESTATED[name]())
-        else:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
-    twice = sorted({method.name for method in found if [other.name for other in found].count(method.name) > 1})
-    if twice:
-        raise EvaluationError(f"The method {twice[0]!r} was given twice: name each once.")
-    return found
+def methods_named(
+    names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
+) -> list[Method]:
+    """The methods of these names for sequences of `length` tokens. `measured` gives what plans are made from; it is called
+    if one is to be made. Published methods are those of kvpress where it is installed, and else restated ones.
+
+    Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has.
+    """
+    names = [name.strip().lower() for name in names]
+    for name in names:
+        _check(name)  # before anything is measured
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise EvaluationError(f"The method {twice} was given twice: name each once.")
+    return [_made(name, model, length, measured) for name in names]
+
+
+def all_names() -> tuple[str, ...]:
+    """The names of all methods that can be had here."""
+    return (*PLANNED, *(RESTATED if missing() else PEERS))
+
+
+def _check(name: str) -> None:
+    known = (*PLANNED, *PEERS)
+    if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
+    if name in PEERS and name not in RESTATED:
+        kvpress()
+
+
+def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]) -> Method:
+    if name == "planned":
+        return planned(measured(), model)
+    if name == "windows":
+        return planned(measured(), model, name="planned windows", picks=False)
+    if name == "uniform":
+        return uniform(model, length)
+    return RESTATED[name]() if missing() else PEERS[name]

@@ -8,10 +8,12 @@ from ropescope.compress.evaluate.result import Times, TradeoffResult
 from ropescope.compress.evaluate.retrieved import WHOLE, grouped, shares
 from ropescope.compress.evaluate.summary import Knee, Recommended
 from ropescope.quality.intervals import Interval
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
 
 REFERENCE = "uniform window"
 """The null of every other method; without it the first method is the reference."""
+_PLANS = {"planned": "", "planned windows": " --windows-only", REFERENCE: " --uniform"}
+"""Methods that `compress plan` makes, with the option that it needs."""
 
 
 def tradeoff_report(result: TradeoffResult, *, limit: float = 0.01, kept_in: str | None = None) -> Report:
@@ -86,8 +88,14 @@ def _facts(result: TradeoffResult, best: Recommended | None) -> tuple[Fact, ...]
             )
         )  # fmt: skip
     if result.named is not None:
-        wish = "" if result.named.max_loss is None else f"made for an added loss of {_percent(result.named.max_loss)}"
-        facts.append(Fact("budget the plan names", round(result.named.budget, 4), "of the cache", "formula", wish))
+        limit = result.named.max_loss
+        wish = (
+            "as it was asked for"
+            if limit is None
+            else f"named for an added loss of {_percent(limit)}, on calibration text"
+        )
+        basis: Basis = "assumed" if limit is None else "measured"
+        facts.append(Fact("budget the plan names", round(result.named.budget, 4), "of the cache", basis, wish))
     if result.times is not None:
         facts += _time_facts(result.times)
     facts.append(Fact("type", str(result.provenance.get("dtype", "")), basis="config", source="loss in float32"))
@@ -137,23 +145,24 @@ def _tables(result: TradeoffResult, limit: float) -> tuple[Table, ...]:
 
 def _knees(result: TradeoffResult, limit: float) -> Table:
     rows: list[tuple[Scalar, ...]] = []
+    named = result.named
     for name in result.methods:
         found = summary.knee(result, name, limit)
         held = [share for share in summary.held(result, name) if share is not None]
         looks = "no" if name in result.blind else "yes"
         shown = f"{_percent(min(held))} – {_percent(max(held))}" if held else ""
-        rows.append((name, looks, shown, *_knee(found)))
+        off = () if named is None else ("" if found is None or found.edge else _points(named.budget - found.budget),)
+        rows.append((name, looks, shown, *_knee(found), *off))
+    columns = ("method", "looks at the text", "really held", "knee", "95 % interval")
     return Table(
         title=f"Where the sweep comes down to {_percent(limit)} of the loss",
-        columns=(
-            Column("method"), Column("looks at the text"), Column("really held"), Column("knee"), Column("95 % interval"),
-        ),
+        columns=tuple(map(Column, columns if named is None else (*columns, "named less knee"))),
         rows=tuple(rows),
         note=(
             "By straight lines between budgets, after the means over texts were made monotone; the interval by resampling "
             "texts. really held: bytes of the whole cache, in the mean over the scored tokens, sinks included."
         ),
-    )  # fmt: skip
+    )
 
 
 def _knee(found: Knee | None) -> tuple[str, str]:
@@ -199,7 +208,7 @@ def _retrieval(result: TradeoffResult) -> Table:
 def _caveats(result: TradeoffResult) -> tuple[str, ...]:
     caveats = []
     if result.partial:
-        caveats.append("Not all texts were finished: the same command with --resume goes on.")
+        caveats.append("Not everything was finished: the same command with --resume goes on.")
     if any("(restated)" in name for name in result.methods):
         caveats.append(
             "Methods marked (restated) were written anew from their papers; their authors' code is in kvpress."
@@ -212,14 +221,16 @@ def _caveats(result: TradeoffResult) -> tuple[str, ...]:
 
 def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str | None) -> tuple[str, ...]:
     steps = []
-    if best is not None and best.method in ("planned", REFERENCE):
-        uniform = " --uniform" if best.method == REFERENCE else ""
+    if best is not None and best.method in _PLANS:
+        share, source = _percent(best.budget, space=""), result.provenance.get("source", "SOURCE")
         steps.append(
-            f"Make that plan: ropescope compress plan {result.provenance.get('source', 'SOURCE')}{uniform} --budget {_percent(best.budget, space='')} --length "
-            f"{result.length} --out plan.json."
+            f"Make that plan: ropescope compress plan {source}{_PLANS[best.method]} --budget {share} --length {result.length} "
+            "--out plan.json."
         )
     elif best is not None and best.method != "the plan":
-        steps.append(f"{best.method.removesuffix(' (restated)')} looks at every text as it comes: run it with kvpress.")
+        steps.append(
+            f"{best.method.removesuffix(' (restated)')} is carried out by kvpress: pip install 'ropescope[peers]'."
+        )
     if kept_in is None:
         steps.append("Keep the numbers with --out results.json.")
     return tuple(steps)
@@ -253,6 +264,10 @@ def _bounds(interval: Interval) -> tuple[float, float] | None:
     if interval.low is None or interval.high is None:
         return None
     return round(interval.low, 5), round(interval.high, 5)
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f} points".replace("-", "−")
 
 
 def _percent(share: float, *, space: str = " ") -> str:

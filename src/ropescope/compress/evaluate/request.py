@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import DEFAULT, methods_named
-from ropescope.compress.evaluate.planned import Planned, one_plan, planned
-from ropescope.compress.evaluate.result import Named, Retrieval, TradeoffResult
-from ropescope.compress.evaluate.retrieval import ask, contexts
+from ropescope.compress.evaluate.methods import Method
+from ropescope.compress.evaluate.planned import Planned, one_plan
+from ropescope.compress.evaluate.result import Named, TradeoffResult
+from ropescope.compress.evaluate.retrieval import questions
 from ropescope.compress.evaluate.session import Progress, Sweep
 from ropescope.compress.evaluate.timing import times
+from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
 from ropescope.errors import EvaluationError, SourceError
 from ropescope.measure.profile import DecayProfile
-from ropescope.measure.weights import Weights, load
+from ropescope.measure.weights import load
 from ropescope.models.model import Model
 from ropescope.quality.journal import Journal
-from ropescope.quality.retrieval import Task, Trial, trials
 from ropescope.quality.texts import held_out_texts
-
-TASKS: tuple[Task, ...] = ("passkey", "key-value")
-KEYS_PER_CONTEXT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +83,17 @@ def run(request: Request, *, progress: Progress | None = None, say: Callable[[st
     length = _length(request, plan, profile, weights.model)
     texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files)
 
-    def make_planned() -> Planned:
+    @functools.cache
+    def measured() -> OutputErrors | DecayProfile:
         if profile is not None:
-            return planned(profile, weights.model)
-        tell("Measuring the plans on other text")
-        return planned(measured_for(weights, length, files=request.files, progress=progress), weights.model)
+            return profile
+        tell("Measuring on other text what plans are made from")
+        return measured_for(weights, length, files=request.files, progress=progress)
 
     split, budgets = Split(weights.model, length, request.new), request.budgets
     for budget in budgets:
         split.kept_share(budget)  # what cannot be held is said before anything is measured
-    methods = methods_named(request.methods, model=weights.model, length=length, planned=make_planned)
+    methods = methods_named(request.methods, model=weights.model, length=length, measured=measured)
     named = None
     if plan is not None:
         alone = one_plan(plan)
@@ -103,88 +102,37 @@ def run(request: Request, *, progress: Progress | None = None, say: Callable[[st
         named = Named(alone.only, plan.target.get("max_loss"))
         # A plan for 30 % holds a few bytes less: one point serves for both.
         budgets = tuple(sorted({*(b for b in budgets if abs(b - alone.only) > 0.005), alone.only}))
+    timed = _timed_plan(methods, budgets) if request.time else None
     about = {"source": request.source, "files": [path.name for path in request.files]}
-    sweep = Sweep(weights, split, methods, budgets, texts, named=named, about=about)
-    groups = _questions(request, weights, length)
-    journal = Journal({**sweep.identity, "questions": request.questions})
+    asked = questions(weights.tokenizer, length, request.questions) if request.questions else ()
+    sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
+    journal = Journal(sweep.identity)
     if not request.resume:
         journal.discard()
     tell(f"Scoring {weights.model.name}")
-    return _carry_out(sweep, groups, journal, request, plan, progress)
+    return _carry_out(sweep, journal, timed, progress)
 
 
-def _carry_out(
-    sweep: Sweep, groups: list[list[Trial]], journal: Journal, request: Request, plan: KVPlan | None,
-    progress: Progress | None,
-) -> Outcome:  # fmt: skip
-    n_texts, total = len(sweep.texts), len(sweep.texts) + len(groups)
-
-    def told(done: int, _: int, what: str) -> None:
-        if progress is not None:
-            progress(done, total, what)
-
-    found, timed, interrupted = [], None, False
+def _carry_out(sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress | None) -> Outcome:
+    seconds, interrupted = None, False
     try:
-        sweep.run(journal, progress=told)
-        for index, group in enumerate(groups):
-            told(n_texts + index, total, f"{sweep.weights.model.name}: {group[0].task}")
-            found += _asked(sweep, group, journal, index)
-        if request.time:
-            of = plan or _timed_plan(sweep)
+        sweep.run(journal, progress=progress)
+        if timed is not None:
             tokens = torch.tensor(sweep.texts[0].tokens, device=sweep.weights.network.device)[None]
-            timed = times(sweep.weights, of, tokens)
+            seconds = times(sweep.weights, timed, tokens)
     except KeyboardInterrupt:
         interrupted = True
-        if journal.finished("text-0000") is None:
+        if not sweep.finished(journal):
             raise
     result = sweep.result(journal)
-    result = replace(result, retrieval=_summed(found), times=timed, partial=interrupted or result.partial)
-    return Outcome(result, journal)
+    return Outcome(replace(result, times=seconds, partial=interrupted or result.partial), journal)
 
 
-def _asked(sweep: Sweep, group: list[Trial], journal: Journal, index: int) -> list[Retrieval]:
-    piece = f"questions-{index:04d}"
-    kept: list[dict[str, Any]] | None = journal.finished(piece)
-    if kept is None:
-        cells = ask(sweep.weights, group, sweep.methods, sweep.budgets, sweep.split.length)
-        journal.keep(piece, [asdict(cell) for cell in cells])
-        return cells
-    return [Retrieval(**cell) for cell in kept]
-
-
-def _summed(cells: list[Retrieval]) -> tuple[Retrieval, ...]:
-    """Cells of different contexts that tell of the same, added up."""
-    found: dict[tuple[Any, ...], Retrieval] = {}
-    for cell in cells:
-        key = (cell.task, cell.method, cell.budget, cell.length, cell.depth, cell.asked)
-        if key in found:
-            before = found[key]
-            cell = replace(
-                cell, trials=before.trials + cell.trials, right=before.right + cell.right, exact=before.exact + cell.exact
-            )  # fmt: skip
-        found[key] = cell
-    return tuple(found.values())
-
-
-def _questions(request: Request, weights: Weights, length: int) -> list[list[Trial]]:
-    if not request.questions:
-        return []
-    return [
-        group
-        for task in TASKS
-        for group in contexts(
-            trials(
-                weights.tokenizer, task, length, per_depth=request.questions, keys_per_context=KEYS_PER_CONTEXT
-            )
-        )
-    ]  # fmt: skip
-
-
-def _timed_plan(sweep: Sweep) -> KVPlan:
-    """The plan of the first planned method at the middle budget."""
-    for method in sweep.methods:
+def _timed_plan(methods: Sequence[Method], budgets: tuple[float, ...]) -> KVPlan:
+    """The plan of the first planned method, at its own budget or the middle one. Raises EvaluationError without any."""
+    for method in methods:
         if isinstance(method, Planned):
-            return method.plan(method.only or sweep.budgets[len(sweep.budgets) // 2])
+            return method.plan(method.only or budgets[len(budgets) // 2])
     raise EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give --plan.")
 
 

@@ -7,9 +7,10 @@ of the prefill, and a method that looks at the text sees it, as it does when a u
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import torch
 
@@ -20,33 +21,37 @@ from ropescope.compress.evaluate.planned import Planned
 from ropescope.compress.evaluate.result import Retrieval
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.measure.weights import Weights
-from ropescope.quality.retrieval import Score, Trial, score
+from ropescope.quality.retrieval import Score, Task, Trial, score, trials
 
 ASKED = ("before", "after")
+TASKS: tuple[Task, ...] = ("passkey", "key-value")
+KEYS_PER_CONTEXT = 10
 
 
-def contexts(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """The trials that share a context, together."""
-    return [list(group) for _, group in groupby(trials, key=lambda trial: trial.context)]
+def questions(tokenizer: Any, length: int, per_depth: int) -> list[list[Trial]]:
+    """`per_depth` questions at each of five depths, of each task, in contexts for sequences of `length` tokens; those of one
+    context together. Raises MeasurementError for a length that cannot hold them."""
+    found = (trials(tokenizer, task, length, per_depth=per_depth, keys_per_context=KEYS_PER_CONTEXT) for task in TASKS)
+    return [list(group) for of_task in found for _, group in groupby(of_task, key=lambda trial: trial.context)]
 
 
 def ask(
-    weights: Weights, trials: Sequence[Trial], methods: Sequence[Method], budgets: Sequence[float], length: int
+    weights: Weights, group: Sequence[Trial], methods: Sequence[Method], budgets: Sequence[float], length: int
 ) -> list[Retrieval]:
     """Ask the questions of one context, cut for sequences of `length` tokens; the answers are summed by depth."""
     network, model = weights.network, weights.model
     wants_hidden = any(getattr(method, "needs_hidden", True) for method in methods)
-    context = torch.tensor([trials[0].context], device=network.device)
+    context = torch.tensor([group[0].context], device=network.device)
     filled = prefill(network, model, context, hidden=wants_hidden)
-    answers = _Answers(trials[0].task, length)
-    for trial in trials:
+    answers = _Answers(group[0].task, length)
+    for trial in group:
         answers.add(None, 1.0, trial, ASKED, _answer(filled, whole(filled.n_layers), trial))
     split = Split(model, length, length - filled.n_tokens)
     for method, budget in _pairs(methods, budgets):
         visible, _ = split.cut(method, filled, budget)
-        for trial in trials:
+        for trial in group:
             answers.add(method.name, budget, trial, ("after",), _answer(filled, visible, trial))
-    for trial in trials:
+    for trial in group:
         # The last token of the question is left to the cut cache: it is what the answer is read from.
         heard, rest = trial.question[:-1], replace(trial, question=trial.question[-1:])
         with_question = extended(filled, torch.tensor([heard], device=network.device)) if heard else filled
@@ -55,6 +60,19 @@ def ask(
             visible, _ = split.cut(method, with_question, budget)
             answers.add(method.name, budget, rest, ("before",), _answer(with_question, visible, rest))
     return answers.cells()
+
+
+def summed(cells: Iterable[Retrieval]) -> tuple[Retrieval, ...]:
+    """Cells of different contexts that tell of the same, added up."""
+    found: dict[tuple[Any, ...], Retrieval] = {}
+    for cell in cells:
+        key = (cell.task, cell.method, cell.budget, cell.length, cell.depth, cell.asked)
+        before = found.get(key)
+        if before is not None:
+            right, exact = before.right + cell.right, before.exact + cell.exact
+            cell = replace(cell, trials=before.trials + cell.trials, right=right, exact=exact)
+        found[key] = cell
+    return tuple(found.values())
 
 
 def _pairs(methods: Sequence[Method], budgets: Sequence[float]) -> list[tuple[Method, float]]:

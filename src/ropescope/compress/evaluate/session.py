@@ -17,12 +17,14 @@ from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.harness import cut, prefill
 from ropescope.compress.evaluate.methods import Method, Prefilled
 from ropescope.compress.evaluate.planned import Planned
-from ropescope.compress.evaluate.result import Named, TextScore, TradeoffResult
+from ropescope.compress.evaluate.result import Named, Retrieval, TextScore, TradeoffResult
+from ropescope.compress.evaluate.retrieval import ask, summed
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
+from ropescope.quality.retrieval import Trial
 from ropescope.quality.texts import Text
 
 Progress = Callable[[int, int, str], None]
@@ -31,13 +33,17 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Which methods are scored at which budgets, on which texts. Raises EvaluationError for what cannot be swept."""
+    """Which methods are scored at which budgets, on which texts, and asked which questions, those of one context together.
+
+    Raises EvaluationError for what cannot be swept.
+    """
 
     weights: Weights
     split: Split
     methods: Sequence[Method]
     budgets: tuple[float, ...]
     texts: Sequence[Text]
+    questions: Sequence[Sequence[Trial]] = ()
     named: Named | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -76,22 +82,38 @@ class Sweep:
             "methods": [method.name for method in self.methods],
             "plans": _hash(plans),
             "texts": _hash([text.tokens for text in self.texts]),
+            "questions": _hash([[asdict(trial) for trial in group] for group in self.questions]),
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }
 
-    def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
-        """Score the texts that `journal` lacks and keep them there; of n shards, the i-th does every n-th text.
+    @property
+    def pieces(self) -> list[str]:
+        """The names under which texts, and then contexts, are kept."""
+        texts = [f"text-{index:04d}" for index in range(len(self.texts))]
+        return texts + [f"questions-{index:04d}" for index in range(len(self.questions))]
 
-        Raises KeyboardInterrupt when interrupted: what is finished stays in the journal.
-        """
-        mine = range(shard[0], len(self.texts), shard[1])
-        for done, index in enumerate(mine):
+    def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
+        """Score the texts and ask the questions that `journal` lacks, and keep them there; of n shards, the i-th does every
+        n-th piece. Raises KeyboardInterrupt when interrupted: what is finished stays in the journal."""
+        mine = [(index, piece) for index, piece in enumerate(self.pieces) if index % shard[1] == shard[0]]
+        for done, (index, piece) in enumerate(mine):
             if progress is not None:
                 progress(done, len(mine), self.weights.model.name)
-            if journal.finished(f"text-{index:04d}") is None:
-                journal.keep(f"text-{index:04d}", asdict(self.score(self.texts[index])))
+            if journal.finished(piece) is None:
+                journal.keep(piece, self._carry_out(index))
         if progress is not None:
             progress(len(mine), len(mine), self.weights.model.name)
+
+    def _carry_out(self, index: int) -> Any:
+        """The piece of that number as plain data."""
+        if index < len(self.texts):
+            return asdict(self.score(self.texts[index]))
+        group = self.questions[index - len(self.texts)]
+        return [asdict(cell) for cell in ask(self.weights, group, self.methods, self.budgets, self.split.length)]
+
+    def finished(self, journal: Journal) -> bool:
+        """Whether any text is finished."""
+        return any(journal.finished(piece) is not None for piece in self.pieces[: len(self.texts)])
 
     def score(self, text: Text) -> TextScore:
         """The loss of one text under every method and budget."""
@@ -116,8 +138,10 @@ class Sweep:
 
     def result(self, journal: Journal) -> TradeoffResult:
         """What the journal holds so far. Raises EvaluationError if that is nothing."""
-        found = [journal.finished(f"text-{index:04d}") for index in range(len(self.texts))]
-        scores = tuple(TextScore.from_dict(data) for data in found if data is not None)
+        found = [journal.finished(piece) for piece in self.pieces]
+        n_texts = len(self.texts)
+        scores = tuple(TextScore.from_dict(data) for data in found[:n_texts] if data is not None)
+        cells = (Retrieval(**cell) for data in found[n_texts:] if data is not None for cell in data)
         if not scores:
             raise EvaluationError("No text was finished: there is nothing to show.")
         return TradeoffResult(
@@ -129,13 +153,14 @@ class Sweep:
             blind=tuple(method.name for method in self.methods if not method.looks_at_text),
             texts=scores,
             named=self.named,
+            retrieval=summed(cells),
             provenance={
                 **self.identity,
                 **self.about,
                 "machine": platform.machine(),
                 "python": platform.python_version(),
             },
-            partial=len(scores) < len(self.texts),
+            partial=any(data is None for data in found),
         )
 
 

@@ -1,0 +1,49 @@
+"""From a model's weights to a plan: measure what cuts cost, and where asked, score which budget is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ropescope.compress.evaluate.calibration import PROMPTS, measured_for
+from ropescope.compress.frame import DEFAULT_SINKS, Target
+from ropescope.compress.naming import NAMING_TEXTS, plan_for_loss
+from ropescope.compress.plan import KVPlan
+from ropescope.compress.planning import plan_from_errors
+from ropescope.errors import PlanError
+from ropescope.measure.weights import Weights
+from ropescope.quality.texts import calibration_texts
+
+Progress = Callable[[int, int, str], None]
+
+
+def plan_from_weights(
+    weights: Weights, target: Target, *, length: int | None = None, sinks: int = DEFAULT_SINKS, picks: bool = True,
+    prompts: int = PROMPTS, files: Sequence[Path] = (), cache_type: str | None = None, progress: Progress | None = None,
+) -> KVPlan:  # fmt: skip
+    """The plan for sequences of `length` tokens (default 2,048, or the trained context if that is shorter), measured on
+    `prompts` calibration texts, or on the first half of your own `files`.
+
+    A target of `max_loss` is met by scoring plans of several budgets on further calibration texts. Raises PlanError for a
+    length beyond the trained context, and as `measure_output_errors` and `plan_for_loss` do.
+    """
+    context = weights.model.context_length
+    length = length or min(2048, context or 2048)
+    if context is not None and length > context:
+        raise PlanError(
+            f"{length:,} tokens is beyond the trained context of {weights.model.name} ({context:,}): plan for fewer."
+        )
+    errors = measured_for(weights, length, prompts=prompts, files=files, sinks=sinks, progress=progress)
+    if target.max_loss is None:
+        return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)
+    # None of the texts that measured the plans says what they cost.
+    others = calibration_texts(weights.tokenizer, length, prompts + NAMING_TEXTS, files=files)[errors.n_prompts :]
+    if not others:
+        raise PlanError(
+            f"The calibration text holds {errors.n_prompts} passages of {length:,} tokens, and all were needed to measure the "
+            "plans: give longer text, or fewer --prompts."
+        )
+    named = plan_for_loss(
+        weights, errors, others, target.max_loss, picks=picks, cache_type=cache_type, progress=progress
+    )
+    return named.plan
