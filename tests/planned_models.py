@@ -58,7 +58,7 @@ def explicit_masks(network: Any, plan: KVPlan, pieces: Sequence[int] | None = No
     """
     import sys
 
-    def attention(module: Any, query: Any, key: Any, value: Any, mask: Any, **kwargs: Any) -> Any:
+    def attention(module: Any, query: Any, key: Any, value: Any, mask: Any, dropout: float = 0.0, **kwargs: Any) -> Any:
         eager = sys.modules[type(module).__module__].eager_attention_forward
         layer = plan.layers[module.layer_idx]
         if layer.planned:

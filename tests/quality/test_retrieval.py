@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 import torch
 from conftest import byte_tokenizer
+from tiny_models import carries_states
 from tiny_networks import network_of
 
 from ropescope.errors import MeasurementError
@@ -76,7 +77,7 @@ def log_probability(network: Any, trial: Trial, answer: tuple[int, ...]) -> tupl
     return float(rows.gather(1, right[:, None]).sum()), bool((rows.argmax(1) == right).all())
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "falcon_h1"])
+@pytest.mark.parametrize("family", ["llama", "mistral", pytest.param("falcon_h1", marks=carries_states)])
 def test_scores_are_those_of_the_whole_sequence(family: str) -> None:
     network = network_of(family, torch.float32)
     generator = torch.Generator().manual_seed(5)
@@ -115,7 +116,9 @@ def test_greedy_answer_is_exact_and_right() -> None:
     assert not score(network, cache, replace(trial, answer=(*answer[:2], (answer[2] + 1) % 96))).exact
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "falcon_h1", "qwen3_next"])
+@pytest.mark.parametrize(
+    "family", ["llama", "mistral", *(pytest.param(name, marks=carries_states) for name in ("falcon_h1", "qwen3_next"))]
+)
 def test_a_cache_is_put_back(family: str) -> None:
     network, ids = network_of(family, torch.float32), torch.arange(3, 63)[None]
     cache = prefill(network, ids[:, :40])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import transformers
 from packaging.version import Version
 
@@ -14,3 +16,10 @@ KINDS = frozenset({"linear", "state-space", "convolution", "recurrent"})
 
 INSTALL = f"this is transformers {transformers.__version__}; install 5.18 or newer."
 """The end of a sentence about what cannot be done without that."""
+
+
+def goes_on(cache: Any) -> bool:
+    """Whether a cache that a model returned has all that further tokens need."""
+    if not hasattr(cache, "layers"):
+        return False
+    return KEPT_IN_CACHES or not any(hasattr(layer, "conv_states") for layer in cache.layers)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ropescope.errors import MeasurementError
 from ropescope.measure.capture import uses_interface
+from ropescope.measure.states import INSTALL, goes_on
 
 CHUNK = 2048
 """Tokens that go through the decoder at once."""
@@ -27,11 +28,16 @@ _BLOCK_NUMBERS = 1 << 23
 
 
 def prefill(network: Any, tokens: Tensor, *, chunk: int | None = None) -> Any:
-    """The cache that transformers fills when `tokens` ([N] or [1, N]) go through the decoder. No logits are computed."""
+    """The cache that transformers fills when `tokens` ([N] or [1, N]) go through the decoder. No logits are computed.
+
+    Raises MeasurementError for a model with states that the installed transformers does not carry in its caches.
+    """
     filled = None
     with torch.inference_mode():
         for _, _, cache in _hidden_states(network, _batched(network, tokens), None, chunk):
             filled = cache
+    if filled is not None and not goes_on(filled):
+        raise MeasurementError(f"{type(network).__name__} keeps states that later tokens cannot go on from: {INSTALL}")
     return filled
 
 
@@ -111,7 +117,7 @@ def _hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> 
         given = {} if cache is None else {"past_key_values": cache}
         output = decoder(input_ids=ids[:, start : start + step], use_cache=True, **given)
         cache = output.get("past_key_values")
-        if cache is None and start + step < ids.shape[1]:
+        if start + step < ids.shape[1] and not goes_on(cache):
             raise MeasurementError(
                 f"{type(network).__name__} keeps no cache from one part of a text to the next: let it through whole "
                 f"(chunk={ids.shape[1]})."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from importlib import import_module, metadata
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -67,3 +68,12 @@ def test_without_it_methods_are_restated_where_they_can_be(installed: dict[str, 
 def test_with_it_methods_are_their_authors() -> None:
     pytest.importorskip("kvpress", reason="kvpress is not installed: pip install 'ropescope[peers]'")
     assert named("snapkv", "adakv", "uniform") == ["SnapKV", "AdaKV (SnapKV)", "uniform window"]
+
+
+@pytest.mark.parametrize(
+    "module", ["measure.capture", "compress.attention", "compress.blasst_context", "compress.evaluate.interpose"]
+)
+def test_our_attention_functions_take_dropout_in_the_place_where_kvpress_puts_it(module: str) -> None:
+    """Once it is imported it calls every function that is registered with six arguments by their place."""
+    parameters = signature(import_module(f"ropescope.{module}")._attention).parameters
+    assert list(parameters)[:6] == ["module", "query", "key", "value", "attention_mask", "dropout"]

@@ -13,12 +13,15 @@ transformers = pytest.importorskip("transformers")
 
 from released_configs import DEEPSEEK_V3, GEMMA_3_27B, GPT_OSS_20B, KIMI_K2, LLAMA_31_8B, RELEASED  # noqa: E402
 from tiny_configs import TINY_CONFIGS, name, settings  # noqa: E402
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # noqa: E402
 
 from ropescope.models.counts import meta as meta_count  # noqa: E402
 
 
 def really_built(entry):
     """The network with its weights in memory, by transformers' own way of making one."""
+    if entry[0] not in CONFIG_MAPPING:
+        pytest.skip(f"transformers {transformers.__version__} has no {entry[0]}")
     config = transformers.AutoConfig.for_model(entry[0], **settings(entry))
     return transformers.AutoModelForCausalLM.from_config(config)
 
@@ -39,8 +42,9 @@ def test_there_are_enough_kinds_of_networks():
 
 @pytest.mark.parametrize("entry", TINY_CONFIGS, ids=name)
 def test_the_count_is_that_of_the_network_in_memory(entry):
+    network = really_built(entry)
     counted = count_on_meta({"model_type": entry[0], **settings(entry)})
-    assert counted.total == unique_elements(really_built(entry))
+    assert counted.total == unique_elements(network)
     assert counted.count == "meta" and sum(counted.parts.values()) == counted.total
 
 
@@ -63,6 +67,8 @@ def test_the_count_is_what_a_saved_file_holds(entry, tmp_path):
 @pytest.mark.parametrize("model", RELEASED)
 def test_released_models_have_their_published_parameters(model):
     released = RELEASED[model]
+    if released.config["model_type"] == "nemotron_h" and "nemotron_h" not in CONFIG_MAPPING:
+        pytest.skip(f"transformers {transformers.__version__} has no nemotron_h")
     counted = count_on_meta(released.config)
     if isinstance(released.total, int):
         assert counted.total == released.total
