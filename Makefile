@@ -3,15 +3,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The published methods that plans are compared with run in an environment of their own: kvpress holds transformers back.
+PEERS := .venv-peers
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint peers clean
 
 demo: $(VENV)/.demo
 	@mkdir -p demo
 	$(BIN)/ropescope measure smollm2 --control random-init --out demo/smollm2.parquet --html demo/smollm2.html
 
-test: lint
+test: lint peers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+peers: $(PEERS)/.installed
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -37,5 +42,12 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.torch
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+$(PEERS)/.installed: pyproject.toml constraints-peers.txt | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-peers.txt torch
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-peers.txt -e '.[measure,peers]' \
+		hypothesis mpmath pytest pytest-xdist
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

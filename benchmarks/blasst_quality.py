@@ -1,6 +1,6 @@
 """What skipping key blocks as BLASST does costs in loss, how much it skips, and how far its rule λ = a / L holds.
 
-    python benchmarks/blasst_quality.py [SOURCE] [--length 2048] [--skip 0.2,0.4,0.6] [--texts 4] [--calibration 6]
+    python benchmarks/blasst_quality.py [SOURCE] [--length 2048] [--skip 0.1] [--texts 4] [--calibration 3]
 
 The a of each phase is found on calibration texts of a quarter, half and all of the length, and scored on held-out ones: the
 first half of each text is context, the loss of the second is compared with that of full attention, text by text. Prefill:
@@ -81,15 +81,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", default="smollm2")
     parser.add_argument("--length", type=int, default=2048)
-    parser.add_argument("--skip", type=numbers, default=[0.2, 0.4, 0.6])
+    parser.add_argument("--skip", type=numbers, default=[0.1])
     parser.add_argument("--texts", type=int, default=4, help="of each kind")
     parser.add_argument("--calibration", type=int, default=3, help="of each length")
+    parser.add_argument("--calibrate-at", help="lengths, as 512,2048; default: a quarter, half and all of the length")
     parser.add_argument("--decode-tokens", type=int, default=32)
     parser.add_argument("--dtype", default="float32")
     given = parser.parse_args()
     weights = load(given.source, dtype=given.dtype)
     network, tokenizer = weights.network, weights.tokenizer
     lengths = [given.length // 4, given.length // 2, given.length]
+    if given.calibrate_at is not None:
+        lengths = [int(length) for length in given.calibrate_at.split(",")]
     tuning = [text for n in lengths for text in calibration_texts(tokenizer, n, given.calibration)]
     texts = [torch.tensor(text.tokens) for text in held_out_texts(tokenizer, given.length, given.texts)]
     print(f"{given.source}: {len(tuning)} texts to calibrate, of {lengths} tokens, {len(texts)} to score")

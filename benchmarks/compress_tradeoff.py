@@ -21,17 +21,15 @@ from pathlib import Path
 
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.catalogue import PLANNED, RESTATED, methods_named
-from ropescope.compress.evaluate.journal import Journal
+from ropescope.compress.evaluate.catalogue import all_names, methods_named
 from ropescope.compress.evaluate.report import tradeoff_report
 from ropescope.compress.evaluate.retrieval import questions
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.output_error import OutputErrors
 from ropescope.measure.weights import load
+from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.report.markdown import to_markdown
-
-ALL = (*PLANNED, *RESTATED)
 
 
 def shard_of(text: str) -> tuple[int, int]:
@@ -48,7 +46,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=2112, help="tokens of a text, the 64 scored ones included")
     parser.add_argument("--texts", type=int, default=16, help="texts of each of three kinds")
     parser.add_argument("--budgets", default="0.15,0.2,0.3,0.45,0.6")
-    parser.add_argument("--methods", default=",".join(ALL))
+    parser.add_argument("--methods", default=",".join(all_names()))
     parser.add_argument("--questions", type=int, default=0, help="questions at each of five depths, for two tasks")
     parser.add_argument("--folder", type=Path, default=Path("tradeoff"), help="finished pieces, plans and the result")
     parser.add_argument("--shard", type=shard_of, default=(0, 1), metavar="I/N")

@@ -99,7 +99,7 @@ def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "Give either a share"),
+        ((), "Give one of: a share of the mass"),
         (("--keep-mass", "1.5"), "--keep-mass is 1.5: it lies between 0 and 1"),
         (("--budget", "lots"), "'lots' is no budget: write 30%"),
         (("--budget", "130%"), "A budget of 130%"),

@@ -142,7 +142,7 @@ def test_an_interruption_before_anything_ends_as_one(
     ("options", "error", "sentence"),
     [
         (("--methods", "snapkw"), EvaluationError, r"No method is called 'snapkw'\. Did you mean snapkv\?"),
-        (("--methods", "uniform,uniform"), EvaluationError, "'uniform window' was given twice"),
+        (("--methods", "uniform,uniform"), EvaluationError, "The method uniform was given twice"),
         (("--budgets", "30%,abc"), DomainError, "--budgets 'abc' is no share: write 15% or 0.15"),
         (("--budgets", "0%"), DomainError, "--budgets '0%' is no share"),
         (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropescope.compress.closed_forms import plan_from_horizon
@@ -40,6 +40,7 @@ def test_a_hard_cut_off_keeps_what_is_nearer_than_the_horizon() -> None:
     assert KVPlan.from_dict(plan.to_dict()) == plan
 
 
+@settings(deadline=None)
 @given(gamma=st.floats(0.05, 0.99), share=st.floats(0.05, 0.99), length=st.integers(64, 3000))
 def test_soft_decay_holds_its_share_of_what_fades(gamma: float, share: float, length: int) -> None:
     plan = plan_from_horizon(gamma, llama(), shape="soft", keep_mass=share, length=length, sinks=0)

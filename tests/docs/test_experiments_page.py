@@ -31,5 +31,5 @@ def test_commands_and_prompts_are_those_of_the_code() -> None:
 def test_links_and_pictures_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
     here = {f"#{name}" for name in EXPERIMENTS}
-    assert len(links) == 20
+    assert len(links) == 21
     assert [link for link in links if link not in here and not (ROOT / "docs" / link).exists()] == []

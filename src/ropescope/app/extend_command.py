@@ -1,4 +1,4 @@
-"""`ropescope extend plan`."""
+"""`ropescope extend`: `plan` here, `evaluate`, `search` and `lm-eval` beside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ropescope.app.extend_evaluate_command import evaluate
+from ropescope.app.extend_lm_eval_command import lm_eval
+from ropescope.app.extend_search_command import search
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 from ropescope.errors import ExtendError
 
@@ -69,10 +72,10 @@ def plan(
 
     for path in figure or ():
         check_suffix(path)
-    target = _tokens("--to", to)
+    target = tokens("--to", to)
     options: dict[str, Any] = {"factor": factor, "gamma": gamma, "alpha": alpha}
     if trained is not None:
-        options["trained"] = _tokens("--trained", trained)
+        options["trained"] = tokens("--trained", trained)
     model = open_model(source, revision=revision, config_only=True)
     made = plan_extension(model, target, method, **options)
     named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
@@ -83,10 +86,16 @@ def plan(
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
 
 
-def _tokens(option: str, text: str) -> int:
+def tokens(option: str, text: str) -> int:
+    """The number of tokens that an option says, as 32768, 32k or 32Ki. Raises ExtendError for anything else."""
     from ropescope.checks.compute import read_number
 
     tokens = read_number(option, text)
     if not isinstance(tokens, int) or tokens < 2:
         raise ExtendError(f"{option} {text} is no number of tokens: give a whole number of at least 2.")
     return tokens
+
+
+extend.command("evaluate")(evaluate)
+extend.command("search")(search)
+extend.command("lm-eval")(lm_eval)

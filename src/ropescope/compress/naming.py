@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ropescope.compress.evaluate.budgets import Split
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.planned import planned
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.evaluate.summary import Knee, knee
@@ -20,6 +19,7 @@ from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_from_errors
 from ropescope.errors import EvaluationError, PlanError
+from ropescope.quality.journal import Journal
 
 if TYPE_CHECKING:
     from ropescope.measure.weights import Weights

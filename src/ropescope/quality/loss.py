@@ -48,19 +48,36 @@ def token_losses(network: Any, tokens: Tensor, *, cache: Any = None, skip: int =
     token is not scored. skip: the first tokens that are not scored. chunk: tokens through the decoder at once.
     Raises MeasurementError where no token is left to score.
     """
-    ids = _batched(network, tokens)
-    length = ids.shape[1]
+    length = _batched(network, tokens).shape[1]
     if not 0 <= skip < length - 1:
         raise MeasurementError(f"{length} tokens of which {skip} are skipped leave none to score: give more tokens.")
-    losses = []
+    return span_losses(network, tokens, [(skip + 1, length)], cache=cache, chunk=chunk)[0]
+
+
+def span_losses(
+    network: Any, tokens: Tensor, spans: Sequence[tuple[int, int]], *, cache: Any = None, chunk: int | None = None
+) -> list[Tensor]:
+    """float32 nats of the tokens [start, end) of each span, in one pass; the output layer runs for these alone.
+
+    tokens, cache, chunk: as in `token_losses`; positions count from the first of `tokens`, which has no loss. Raises
+    MeasurementError for a span that is empty or outside of 1 … N.
+    """
+    ids = _batched(network, tokens)
+    if not spans or any(not 1 <= start < end <= ids.shape[1] for start, end in spans):
+        raise MeasurementError(
+            f"Spans {list(spans)} do not lie within the positions 1 to {ids.shape[1] - 1} that have a loss."
+        )
+    found: list[list[Tensor]] = [[] for _ in spans]
     with torch.inference_mode():
-        for start, output, _ in _hidden_states(network, ids, cache, chunk):
+        for at, output, _ in _hidden_states(network, ids, cache, chunk):
             hidden = output.last_hidden_state
-            first, last = max(skip - start, 0), min(hidden.shape[1], length - 1 - start)
-            if first < last:
-                targets = ids[0, start + first + 1 : start + last + 1]
-                losses.append(_losses_of_states(network, output, hidden[:, first:last], targets))
-        return torch.cat(losses)
+            for (start, end), losses in zip(spans, found, strict=True):
+                # Token t is told by the hidden state of token t − 1.
+                first, last = max(start - 1 - at, 0), min(end - 1 - at, hidden.shape[1])
+                if first < last:
+                    targets = ids[0, at + first + 1 : at + last + 1]
+                    losses.append(_losses_of_states(network, output, hidden[:, first:last], targets))
+        return [torch.cat(losses) for losses in found]
 
 
 def losses_by_band(losses: Tensor, bands: Sequence[tuple[int, int]], *, first: int = 1) -> list[float]:

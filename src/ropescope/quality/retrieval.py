@@ -9,10 +9,8 @@ The question is the beginning of the sentence that told the fact, so that base m
 from __future__ import annotations
 
 import random
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -23,6 +21,7 @@ from ropescope.errors import MeasurementError
 from ropescope.quality.cache_state import unchanged
 from ropescope.quality.keys import COUNTRIES, PLACES, THINGS
 from ropescope.quality.loss import decoder_of, output_layer
+from ropescope.quality.planting import plant
 from ropescope.quality.texts import Text, beginning, held_out_texts
 
 Task = Literal["passkey", "multi-key", "key-value"]
@@ -137,20 +136,12 @@ def _planted(
         )
     # Keys that are not asked for stand anywhere: their numbers are there to be decoys.
     at = [_near(depth, depths, rng) for depth in wanted] + [rng.random() for _ in keys[len(wanted) :]]
-    stops = _sentence_ends(tokenizer, text.tokens[:body])
-    context: list[int] = []
-    taken = 0
-    for place, fact in sorted(zip(at, planted, strict=True)):
-        after = bisect_left(stops, place * body)
-        stop = max(taken, min(stops[max(after - 1, 0) : after + 1], key=partial(_distance, place * body)))
-        context += [*text.tokens[taken:stop], *fact]
-        taken = stop
-    context += text.tokens[taken:body]
+    context = plant(tokenizer, text.tokens[:body], list(zip(at, planted, strict=True)))
     spare = [encode(f" {number}") for number in numbers[len(keys) :]]
     others = [answer for _, answer in facts]
     return [
         _trial(
-            task, tuple(context), questions[i], facts[i][1],
+            task, context, questions[i], facts[i][1],
             spare if task == "passkey" else rng.sample(others[:i] + others[i + 1 :], N_DECOYS), wanted[i], length,
         )
         for i in range(len(wanted))
@@ -259,16 +250,3 @@ def _near(depth: float, depths: Sequence[float], rng: random.Random) -> float:
     sorted_depths = sorted(depths)
     gap = min((b - a for a, b in pairwise(sorted_depths)), default=0.1)
     return min(1.0, max(0.0, depth + rng.uniform(-gap / 2, gap / 2)))
-
-
-def _distance(a: float, b: float) -> float:
-    return abs(a - b)
-
-
-def _sentence_ends(tokenizer: Any, tokens: Sequence[int]) -> list[int]:
-    """Where a sentence may be put in: after a token that ends one; anywhere in a text without full stops."""
-    names = tokenizer.convert_ids_to_tokens(list(tokens))
-    ends = [
-        i + 1 for i, name in enumerate(names) if isinstance(name, str) and name.endswith((".", "Ċ", "\n", "<0x0A>"))
-    ]
-    return [*ends, len(tokens)] if len(ends) >= len(tokens) // 200 else list(range(1, len(tokens) + 1))

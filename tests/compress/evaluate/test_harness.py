@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from planned_models import ragged_plan, tiny
-from tiny_models import TINY, build, tokens
+from tiny_models import TINY, build, carries_states, tokens
 from transformers import DynamicCache
 
 from ropescope.compress.evaluate.harness import cut, prefill
@@ -17,7 +17,10 @@ from ropescope.errors import EvaluationError
 from ropescope.models.opening import open as open_model
 
 N, NEW = 60, 12
-FAMILIES = ("llama", "qwen3", "gpt2", "opt", "gemma3_text", "gemma2", "gpt_oss", "qwen2", "lfm2", "qwen3_next", "jamba")
+FAMILIES = (
+    "llama", "qwen3", "gpt2", "opt", "gemma3_text", "gemma2", "gpt_oss", "qwen2",
+    *(pytest.param(family, marks=carries_states) for family in ("lfm2", "qwen3_next", "jamba")),
+)  # fmt: skip
 
 
 def filled_with(family: str, *, chunk: int = 8192) -> tuple[Prefilled, torch.Tensor]:

@@ -15,7 +15,6 @@ from transformers import DynamicCache
 
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.planned import one_plan, planned, uniform
 from ropescope.compress.evaluate.restated import Knorm, RandomTokens, SnapKV
 from ropescope.compress.evaluate.session import Sweep
@@ -23,6 +22,7 @@ from ropescope.compress.frame import Target
 from ropescope.compress.planning import plan_uniform
 from ropescope.errors import EvaluationError, PlanError
 from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts, held_out_texts
 
 LENGTH, NEW = 160, 16

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 from scipy.stats import ttest_1samp, ttest_rel
 
 from ropescope.compress.evaluate import summary
+from ropescope.compress.evaluate.figures import figures
 from ropescope.compress.evaluate.result import Named, Retrieval, TextScore, Times, TradeoffResult
 from ropescope.errors import FormatError
 
@@ -133,3 +136,27 @@ def test_a_result_reads_back_equal() -> None:
         TradeoffResult.from_dict({**full.to_dict(), "schema": "other"})
     with pytest.raises(FormatError, match="does not fit"):
         TradeoffResult.from_dict({**full.to_dict(), "texts": [{"kind": "prose"}]})
+
+
+def test_every_picture_has_its_numbers_and_draws() -> None:
+    vl_convert = pytest.importorskip("vl_convert")
+    cells = tuple(
+        Retrieval("passkey", method, budget, 100, depth, asked, 4, right, 0)
+        for method, budget, right in ((None, 1.0, 4), ("a", 0.2, 1), ("b", 0.2, 3))
+        for depth in (0.1, 0.9)
+        for asked in ("before", "after")
+    )
+    result = replace(
+        made({"a": noisy([0.3, 0.1, 0.0]), "b": noisy([0.2, 0.15, 0.0], seed=1)}),
+        named=Named(0.4, 0.01),
+        retrieval=cells,
+    )
+    drawn = {figure.name: figure for figure in figures(result, 0.01)}
+    assert list(drawn) == ["tradeoff", "kinds", "retrieval", "depths"]
+    for figure in drawn.values():
+        assert "<svg" in vl_convert.vegalite_to_svg(dict(figure.spec))
+    points = [row for layer in drawn["tradeoff"].spec["layer"] for row in layer["data"]["values"] if "added" in row]
+    assert {(row["method"], row["budget"]) for row in points} == {(m, b) for m in "ab" for b in BUDGETS}
+    assert all(row["low"] <= row["added"] <= row["high"] for row in points)
+    depths = {(row["method"], row["depth"]): row["found"] for row in drawn["depths"].spec["data"]["values"]}
+    assert depths["b", "10%"] == 0.75 and depths["whole cache", "90%"] == 1.0

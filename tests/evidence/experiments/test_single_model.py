@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
@@ -90,6 +91,43 @@ def test_base_sweep_measures_what_a_reloaded_model_gives(sharp_folder: Path, tmp
     slope = np.polyfit(list(result.findings.data["gamma_pade"].values()), gammas, 1)[0]
     assert len(result.findings.data["working"]) == 7  # no base hurts random weights
     assert result.findings.measured["dγ/dγ_Padé as θ changes"].value == pytest.approx(slope)
+
+
+def test_base_scaling_scores_what_extend_evaluate_scores(sharp_folder: Path) -> None:
+    """γ against base-sweep's way of taking it, losses against transformers' own at the scaled base."""
+    from transformers import AutoModelForCausalLM
+
+    from ropescope.quality.texts import held_out_texts
+
+    result = run("base-scaling", sharp_folder, corpus="text")
+    data = result.findings.data
+    scores = data["result"]
+    assert scores["methods"] == [
+        "none", "alpha@alpha=1.5", "alpha@alpha=2", "alpha@alpha=3", "alpha@alpha=4", "alpha@alpha=8", "ntk", "dynamic", "yarn"
+    ]  # fmt: skip
+    assert (scores["trained_length"], scores["target_length"], len(scores["texts"])) == (1024, 2048, 4)
+    network = AutoModelForCausalLM.from_pretrained(
+        sharp_folder, rope_parameters={"rope_type": "default", "rope_theta": 2e4}
+    )
+    from conftest import byte_tokenizer
+
+    text = held_out_texts(byte_tokenizer(), 2048, 2)[0]
+    ids = torch.tensor([text.tokens])
+    with torch.inference_mode():
+        losses = torch.nn.functional.cross_entropy(network(ids).logits[0, :-1], ids[0, 1:], reduction="none")
+    expected = [float(losses[max(a, 1) - 1 : b - 1].mean()) for a, b in scores["bands"]]
+    assert scores["texts"][0]["losses"]["alpha@alpha=2"] == pytest.approx(expected, abs=1e-4)
+    sweep = run("base-sweep", sharp_folder, corpus="text").findings.data["gamma"]
+    assert data["gamma"]["1"]["value"] == pytest.approx(sweep["10000"]["value"])
+    inside = result.findings.measured["Δloss inside the trained length, α_opt less unscaled"]
+    rows = [text["losses"] for text in scores["texts"]]
+    by_hand = np.mean([_inside(row["alpha@alpha=2"]) - _inside(row["none"]) for row in rows])
+    assert inside.value == pytest.approx(by_hand)
+
+
+def _inside(row: list[float]) -> float:
+    """Four bands of 256 within 1,024; the first has 255 tokens with a loss."""
+    return (255 * row[0] + 256 * sum(row[1:4])) / 1023
 
 
 def test_corpus_measures_five_corpora(sharp_folder: Path) -> None:

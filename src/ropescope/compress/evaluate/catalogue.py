@@ -41,29 +41,35 @@ def methods_named(
 
     Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has.
     """
+    names = [name.strip().lower() for name in names]
+    for name in names:
+        _check(name)  # before anything is measured
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise EvaluationError(f"The method {twice} was given twice: name each once.")
+    return [_made(name, model, length, measured) for name in names]
+
+
+def all_names() -> tuple[str, ...]:
+    """The names of all methods that can be had here."""
+    return (*PLANNED, *(RESTATED if missing() else PEERS))
+
+
+def _check(name: str) -> None:
     known = (*PLANNED, *PEERS)
-    found: list[Method] = []
-    for name in (entry.strip().lower() for entry in names):
-        if name == "planned":
-            found.append(planned(measured(), model))
-        elif name == "windows":
-            found.append(planned(measured(), model, name="planned windows", picks=False))
-        elif name == "uniform":
-            found.append(uniform(model, length))
-        elif name in PEERS:
-            found.append(_published(name))
-        else:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
-    twice = sorted({method.name for method in found if [other.name for other in found].count(method.name) > 1})
-    if twice:
-        raise EvaluationError(f"The method {twice[0]!r} was given twice: name each once.")
-    return found
+    if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
+    if name in PEERS and name not in RESTATED:
+        kvpress()
 
 
-def _published(name: str) -> Method:
-    if missing() and name in RESTATED:
-        return RESTATED[name]()
-    kvpress()
-    return PEERS[name]
+def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]) -> Method:
+    if name == "planned":
+        return planned(measured(), model)
+    if name == "windows":
+        return planned(measured(), model, name="planned windows", picks=False)
+    if name == "uniform":
+        return uniform(model, length)
+    return RESTATED[name]() if missing() else PEERS[name]

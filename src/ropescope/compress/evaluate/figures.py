@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.compress.evaluate import summary
+from ropescope.compress.evaluate.depth_map import depth_map
 from ropescope.compress.evaluate.result import TradeoffResult
 from ropescope.compress.evaluate.retrieved import found_by_budget
 from ropescope.report.report import Figure
@@ -12,7 +13,7 @@ from ropescope.report.report import Figure
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {
     "planned": "#1f5fa8", "planned windows": "#7fb2e5", "the plan": "#0b2f5c", "uniform window": "#5b6270",
-    "random tokens": "#b9bcc2",
+    "random tokens": "#b9bcc2", "random": "#b9bcc2",
 }  # fmt: skip
 _OTHERS = ("#d1495b", "#edae49", "#2a9d8f", "#8e5ea2", "#7a9e3b", "#c77b3b", "#3aa6c9", "#b05c8a", "#666f2f", "#a23b3b")
 _TICKS = [-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1, 3]
@@ -24,7 +25,7 @@ def figures(result: TradeoffResult, limit: float) -> tuple[Figure, ...]:
     if len(summary.kinds(result)) > 1:
         made.append(by_kind(result))
     if result.retrieval:
-        made.append(retrieval(result))
+        made += [retrieval(result), depth_map(result)]
     return tuple(made)
 
 
@@ -122,8 +123,9 @@ def _points(result: TradeoffResult, kind: str | None = None) -> list[dict[str, A
 
 def _beside(result: TradeoffResult, method: str) -> float:
     """How far a method is drawn from its place, so that the bars of one budget stand side by side."""
-    width = (result.budgets[-1] - result.budgets[0] or 0.1) / 25
-    return width * (result.methods.index(method) / max(1, len(result.methods) - 1) - 0.5)
+    width, others = result.budgets[-1] - result.budgets[0] or 0.1, len(result.methods) - 1
+    step = min(width / 150, width / 40 / max(1, others))
+    return step * (result.methods.index(method) - others / 2)
 
 
 def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[dict[str, Any]]:
@@ -132,7 +134,7 @@ def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[d
         "title": "added loss (nats a token)",
         # Logarithmic away from zero and even around it, where intervals reach below.
         "scale": {"type": "symlog", "constant": 0.01, "nice": False},
-        "axis": {"values": _TICKS, "format": "~g"},
+        "axis": {"values": _TICKS, "tickCount": 2 * len(_TICKS), "format": "~g", "labelOverlap": False},
     }
     layers = _lines(colour, y=y)
     return layers if rows is None else [{"data": {"values": rows}, **layer} for layer in layers]
@@ -195,6 +197,7 @@ def _colour(methods: tuple[str, ...]) -> dict[str, Any]:
             "columns": 4,
             "symbolType": "circle",
             "symbolOpacity": 1,
+            "symbolStrokeWidth": 0,
             "labelLimit": 200,
         },
     }

@@ -21,7 +21,7 @@ from ropescope.compress.evaluate.masked import MaskedLayer, Prefix
 from ropescope.compress.evaluate.methods import Prefilled
 from ropescope.compress.evaluate.visible import Visible
 from ropescope.compress.picks import OBSERVED
-from ropescope.compress.plannable import untouched
+from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
 
@@ -78,12 +78,14 @@ def cut(filled: Prefilled, visible: Visible) -> Iterator[Cache]:
 
 
 def _planned(model: Model) -> tuple[int, ...]:
-    """The layers that methods may cut. Raises EvaluationError if there are none."""
+    """The layers that methods may cut. Raises EvaluationError if there are none, PlanError for a state that the installed
+    transformers keeps elsewhere."""
     reasons = untouched(model)
     planned = tuple(index for index, reason in reasons.items() if not reason)
     if not planned:
         why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
         raise EvaluationError(f"No layer of {model.name} has a cache that can be cut: {why}.")
+    check_states_are_cached(model.name, model.layers)
     return planned
 
 

@@ -208,7 +208,7 @@ def _retrieval(result: TradeoffResult) -> Table:
 def _caveats(result: TradeoffResult) -> tuple[str, ...]:
     caveats = []
     if result.partial:
-        caveats.append("Not all texts were finished: the same command with --resume goes on.")
+        caveats.append("Not everything was finished: the same command with --resume goes on.")
     if any("(restated)" in name for name in result.methods):
         caveats.append(
             "Methods marked (restated) were written anew from their papers; their authors' code is in kvpress."
@@ -228,7 +228,9 @@ def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str |
             "--out plan.json."
         )
     elif best is not None and best.method != "the plan":
-        steps.append(f"{best.method.removesuffix(' (restated)')} looks at every text as it comes: run it with kvpress.")
+        steps.append(
+            f"{best.method.removesuffix(' (restated)')} is carried out by kvpress: pip install 'ropescope[peers]'."
+        )
     if kept_in is None:
         steps.append("Keep the numbers with --out results.json.")
     return tuple(steps)

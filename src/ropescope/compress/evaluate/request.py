@@ -12,7 +12,6 @@ import torch
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import DEFAULT, methods_named
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.methods import Method
 from ropescope.compress.evaluate.planned import Planned, one_plan
 from ropescope.compress.evaluate.result import Named, TradeoffResult
@@ -25,6 +24,7 @@ from ropescope.errors import EvaluationError, SourceError
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.weights import load
 from ropescope.models.model import Model
+from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 
 

@@ -28,13 +28,13 @@ def found_by_budget(result: TradeoffResult) -> list[dict[str, Any]]:
     """Rows for a picture: task, asked, method, held (the budget), share with its bounds."""
     rows = []
     methods = [None, *result.methods]
-    width = (result.budgets[-1] - result.budgets[0] or 0.1) / 25
+    step = (result.budgets[-1] - result.budgets[0] or 0.1) / 80
     for (task, asked, method, budget), cells in grouped(result, "task", "asked", "method", "budget").items():
         share = shares(cells)
         rows.append(
             {
                 "task": task, "asked": f"asked {asked} the cut", "method": method or WHOLE, "held": budget,
-                "at": budget + width * (methods.index(method) / len(methods) - 0.5),
+                "at": budget + step * (methods.index(method) - len(methods) / 2),
                 "share": share.value, "low": share.low, "high": share.high,
             }
         )  # fmt: skip

@@ -15,7 +15,6 @@ import torch
 
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.harness import cut, prefill
-from ropescope.compress.evaluate.journal import Journal
 from ropescope.compress.evaluate.methods import Method, Prefilled
 from ropescope.compress.evaluate.planned import Planned
 from ropescope.compress.evaluate.result import Named, Retrieval, TextScore, TradeoffResult
@@ -23,6 +22,7 @@ from ropescope.compress.evaluate.retrieval import ask, summed
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.measure.weights import Weights
+from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
 from ropescope.quality.retrieval import Trial
 from ropescope.quality.texts import Text

@@ -92,13 +92,13 @@ def knee(result: TradeoffResult, method: str, limit: float = 0.01) -> Knee | Non
 
 def recommended(result: TradeoffResult, limit: float = 0.01) -> Recommended | None:
     """The smallest budget whose added loss has the upper end of its interval at or under `limit` times the loss with the
-    whole cache; of two methods at one budget the one that adds less. None if there is none, or only one text."""
+    whole cache; of two methods at one budget the one whose upper end is lower. None if there is none, or only one text."""
     loss = full_loss(result)
-    found: list[tuple[float, float, str, Interval]] = []
+    found: list[tuple[float, float, str, Interval]] = []  # budget, upper end, method, added loss
     for method in result.methods:
         for budget, interval in zip(result.budgets, added(result, method), strict=True):
             if interval is not None and interval.high is not None and interval.high <= limit * loss:
-                found.append((budget, interval.value, method, interval))
+                found.append((budget, interval.high, method, interval))
     if not found:
         return None
     budget, _, method, interval = min(found, key=lambda entry: entry[:2])

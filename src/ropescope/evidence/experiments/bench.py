@@ -46,6 +46,7 @@ class Bench:
     say: Callable[[str], None] = lambda _: None
     _part: int = 0
     _measured: list[DecayProfile] = field(default_factory=list)
+    _discards: list[Callable[[], None]] = field(default_factory=list)
 
     @cached_property
     def weights(self) -> Weights:
@@ -161,6 +162,18 @@ class Bench:
         self._part += 1
         return readers
 
+    def each(self, label: str, make: Callable[[int], None]) -> None:
+        """Do something for each of the setting's prompts, with progress: one part of the experiment."""
+        self._begin(label)
+        for index in range(self.setting.prompts):
+            make(index)
+            self._step(label, index + 1)
+        self._part += 1
+
+    def clear_also(self, discard: Callable[[], None]) -> None:
+        """Call `discard` too, once the result is safe."""
+        self._discards.append(discard)
+
     def provenance(self, corpus: Corpus) -> dict[str, Any]:
         """What and where was measured, for readings that leave no profile."""
         return {
@@ -180,6 +193,8 @@ class Bench:
         """Remove what is kept on disk for resuming, once the result is safe."""
         for profile in self._measured:
             discard_journal(profile)
+        for discard in self._discards:
+            discard()
 
     def _plan(self, length: int, sinks: int) -> Plan:
         return Plan(

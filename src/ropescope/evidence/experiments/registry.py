@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from ropescope.errors import DomainError
 from ropescope.evidence.experiments import (
+    base_scaling,
     base_sweep,
     corpora,
     induction,
@@ -27,6 +28,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         length_sweep.EXPERIMENT,
         offset_sweep.EXPERIMENT,
         base_sweep.EXPERIMENT,
+        base_scaling.EXPERIMENT,
         corpora.EXPERIMENT,
         shape.EXPERIMENT,
         sinks.EXPERIMENT,

@@ -1,6 +1,6 @@
-"""Finished texts on disk, so that an interrupted evaluation goes on where it stopped, and several processes can share one.
+"""Finished pieces on disk, so that an interrupted evaluation goes on where it stopped, and several processes can share one.
 
-One small file a text, written whole or not at all, in a folder named by everything that decides the numbers.
+One small file a piece, written whole or not at all, in a folder named by everything that decides the numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ropescope.models.embedded import cache_folder
 
 
 class Journal:
-    """The finished pieces of one evaluation: scored texts, and answered questions."""
+    """The finished pieces of one evaluation (scored texts, answered questions), named by all that decides their numbers."""
 
     def __init__(self, identity: Mapping[str, Any], folder: Path | None = None) -> None:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
@@ -46,7 +46,7 @@ class Journal:
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise EvaluationError(
-                f"Finished texts cannot be kept in {self.folder} ({error.strerror or error}): free some space, or set "
+                f"Finished pieces cannot be kept in {self.folder} ({error.strerror or error}): free some space, or set "
                 "ROPESCOPE_HOME to a folder that has room."
             ) from error
 

@@ -1,0 +1,84 @@
+"""`ropescope extend lm-eval`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ropescope.app.options import Html, Json, Revision, Source
+from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+
+
+def lm_eval(
+    source: Source,
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384, 16k or 16Ki.")],
+    tasks: Annotated[str, typer.Option(metavar="A,B,…", help="lm-eval's names: niah_single_1, longbench_qasper, …")],
+    methods: Annotated[
+        str, typer.Option(metavar="A,B,…", help="As for extend evaluate: none, yarn, plan.json, …")
+    ] = "none,yarn",
+    limit: Annotated[int | None, typer.Option(min=1, help="Samples of each task; default: all.")] = None,
+    lengths: Annotated[
+        str | None, typer.Option(metavar="N,N,…", help="Lengths of the tasks that lm-eval generates (ruler).")
+    ] = None,
+    include: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Further task files (YAML).")] = None,
+    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32.")] = "bfloat16",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    revision: Revision = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
+    ] = False,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """Run lm-eval's tasks on a model whose context is extended. lm-eval downloads the data that its tasks ask for.
+
+    Example: ropescope extend lm-eval smollm2 --to 16Ki --tasks niah_single_1 --lengths 16384 --limit 20
+    """
+    from ropescope.app.extend_command import tokens
+    from ropescope.app.show import show_report
+    from ropescope.report.report import Column, Report, Table
+
+    with needs_extra():
+        from ropescope.extend.evaluate.candidates import candidates
+        from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
+        from ropescope.measure.weights import load
+    target = tokens("--to", to)
+    with terminate_as_interrupt(), progress_bar() as (_, say):
+        if say is not None:
+            say("Loading the weights")
+        weights = load(
+            source, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
+        )  # fmt: skip
+        made = candidates(weights.model, target, methods.split(","))
+        if say is not None:
+            say("lm-eval")
+        found = run_tasks(
+            weights, made, tasks.split(","), limit=limit, folder=include,
+            lengths=tuple(tokens("--lengths", part) for part in lengths.split(",")) if lengths else (),
+        )  # fmt: skip
+    first = found[0] if found else None
+    verdict = (
+        "lm-eval reported no numbers for these tasks."
+        if first is None
+        else f"{weights.model.name} at {target:,} tokens: {first.task} {first.name} is {first.value:.4g} under {first.method}."
+    )
+    rows = tuple((metric.task, metric.name, metric.method, metric.value, metric.standard_error) for metric in found)
+    table = Table(
+        title="lm-eval's tasks",
+        columns=(
+            Column("task"), Column("metric"), Column("method"), Column("value", format=".4g"),
+            Column("standard error", format=".2g"),
+        ),
+        rows=rows,
+        note="As lm-eval computes them; its limit, if one was given, is a part of each task's data.",
+    )  # fmt: skip
+    report = Report(
+        title=f"lm-eval on {weights.model.name} at {target:,} tokens",
+        verdict=verdict,
+        tables=(table,) if rows else (),
+        data={"schema": "ropescope.extend.lm-eval/1", "metrics": [asdict(metric) for metric in found]},
+    )
+    show_report(report, json=as_json, html=html)

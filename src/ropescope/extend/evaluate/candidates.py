@@ -1,0 +1,76 @@
+"""The ways of scaling that are compared: names with options, or plans that were saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.planning import plan_extension
+from ropescope.models.model import Model
+
+_OPTIONS = ("alpha", "factor", "gamma")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plan under the name that tables and pictures give it."""
+
+    name: str
+    plan: RopePlan
+
+    def chunk(self, n_tokens: int) -> int | None:
+        """How many tokens go through at once: all of them where the positions depend on how many there are (a chunk
+        would turn its keys for a shorter text), else as many as is usual (None)."""
+        return n_tokens if any(_grows(entry.parameters) for entry in self.plan.layer_types) else None
+
+
+def candidates(model: Model, target: int, named: Sequence[str], *, trained: int | None = None) -> list[Candidate]:
+    """A candidate for each name: a method ("yarn"), one with options ("alpha@alpha=4", "yarn@factor=4"), "auto", or the
+    file of a saved plan. Raises ExtendError for what is no method, given twice, or a plan for another model or length."""
+    found = [
+        _saved(model, target, name) if name.endswith(".json") else _made(model, target, name, trained)
+        for name in (part.strip() for part in named)
+    ]
+    names = [candidate.name for candidate in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not found or twice is not None:
+        raise ExtendError("Name at least one method." if not found else f"{twice} is named twice among the methods.")
+    return found
+
+
+def _made(model: Model, target: int, name: str, trained: int | None) -> Candidate:
+    method, _, given = name.partition("@")
+    options: dict[str, Any] = {} if trained is None else {"trained": trained}
+    for part in given.split("+") if given else ():
+        key, _, value = part.partition("=")
+        try:
+            options[key] = float(value)
+        except ValueError:
+            options[key] = None
+        if key not in _OPTIONS or options[key] is None:
+            raise ExtendError(
+                f"{name!r} is no method with options: write METHOD@OPTION=NUMBER, the options {', '.join(_OPTIONS)}."
+            )
+    plan = plan_extension(model, target, method, **options)
+    return Candidate(f"auto ({plan.method})" if method == "auto" else name, plan)
+
+
+def _saved(model: Model, target: int, name: str) -> Candidate:
+    plan = RopePlan.load(Path(name))
+    if plan.model_type != model.model_type or plan.target_length < target:
+        raise ExtendError(
+            f"{name} is a plan of {plan.model} ({plan.model_type}) for {plan.target_length:,} tokens: it does not fit "
+            f"{model.name} at {target:,}."
+        )
+    return Candidate(Path(name).stem, plan)
+
+
+def _grows(parameters: Mapping[str, Any]) -> bool:
+    kind = parameters.get("rope_type")
+    if kind == "longrope":
+        return list(parameters.get("short_factor", ())) != list(parameters.get("long_factor", ()))
+    return kind == "dynamic"

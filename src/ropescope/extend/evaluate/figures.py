@@ -1,0 +1,197 @@
+"""Pictures of an ExtensionResult: loss by position, and what was found by length and depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.report.report import Figure
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_COLOURS = {"none": "#8c959f", "yarn": "#0072B2", "ntk": "#D55E00", "searched": "#14171c"}
+_OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#a05d2b", "#3b8ea5", "#b0413e")
+
+
+def figures(result: ExtensionResult) -> tuple[Figure, ...]:
+    """All pictures that the result has numbers for."""
+    made = [bands(result)] if result.texts else []
+    if result.found:
+        made.append(heat_map(result))
+    if result.recalls:
+        made.append(tasks(result))
+    return tuple(made)
+
+
+def bands(result: ExtensionResult) -> Figure:
+    """The mean loss in each band of positions, a line a method; the trained length as a line across."""
+    rows = [
+        {
+            "method": method,
+            "position": (start + end) / 2,
+            "band": f"{start:,} – {end:,}",
+            "loss": summary.loss(result, method, index),
+        }
+        for method in result.methods
+        for index, (start, end) in enumerate(result.bands)
+    ]
+    x = {
+        "field": "position", "type": "quantitative", "title": "position (tokens)", "axis": {"format": "~s", "grid": False},
+        "scale": {"domain": [0, result.target_length], "nice": False},
+    }  # fmt: skip
+    y = {
+        "field": "loss", "type": "quantitative", "title": "loss (nats a token)",
+        # An unscaled model may lose several times as much: a logarithm keeps the others apart.
+        "scale": {"type": "log", "nice": False, "zero": False, "padding": 12}, "axis": {"format": ".3~f", "tickCount": 8},
+    }  # fmt: skip
+    trained = {"data": {"values": [{"position": result.trained_length, "text": "trained length"}]}}
+    spec = {
+        "$schema": _SCHEMA,
+        "width": 620,
+        "height": 360,
+        "layer": [
+            {**trained, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"}, "encoding": {"x": x}},
+            {
+                **trained,
+                "mark": {"type": "text", "align": "right", "dx": -6, "dy": 10, "color": "#3b3f46"},
+                "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text"}},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 36, "filled": True}},
+                "encoding": {
+                    "x": x, "y": y, "color": _colour(result.methods),
+                    "tooltip": [{"field": "method"}, {"field": "band"}, {"field": "loss", "format": ".4f"}],
+                },
+            },
+        ],
+    }  # fmt: skip
+    return Figure(
+        name="bands",
+        title=f"Loss of {result.model} by position, up to {result.target_length:,} tokens",
+        spec=spec,
+        caption=f"Mean over {len(result.texts)} texts; lower is better. Each point is a band of positions, at its middle.",
+    )
+
+
+def heat_map(result: ExtensionResult) -> Figure:
+    """The share of facts found by length and depth: a panel for each method, a row of panels for each task."""
+    rows = [
+        {
+            "method": cell.method, "task": cell.task, "length": f"{cell.length:,}", "depth": f"{100 * cell.depth:.0f} %",
+            "share": cell.right / cell.trials, "text": f"{100 * cell.right / cell.trials:.0f}", "trials": cell.trials,
+            "exact": cell.exact / cell.trials,
+        }
+        for cell in result.found
+    ]  # fmt: skip
+    lengths = [f"{length:,}" for length in sorted({cell.length for cell in result.found})]
+    depths = [f"{100 * depth:.0f} %" for depth in sorted({cell.depth for cell in result.found})]
+    tasks_there = list(dict.fromkeys(cell.task for cell in result.found))
+    x = {
+        "field": "length", "type": "ordinal", "sort": lengths, "title": "length (tokens)", "axis": {"labelAngle": -40},
+    }  # fmt: skip
+    y = {"field": "depth", "type": "ordinal", "sort": depths, "title": "depth of the fact"}
+    spec = {
+        "$schema": _SCHEMA,
+        "data": {"values": rows},
+        "facet": {
+            "column": {"field": "method", "type": "nominal", "sort": list(result.methods), "title": None},
+            "row": {
+                "field": "task", "type": "nominal", "sort": tasks_there, "title": None,
+                "header": {"labelOrient": "left", "labelAngle": -90},
+            },
+        },
+        "spec": {
+            "width": 48 * len(lengths),
+            "height": 30 * len(depths),
+            "layer": [
+                {
+                    "mark": {"type": "rect", "stroke": "#ffffff"},
+                    "encoding": {
+                        "x": x,
+                        "y": y,
+                        "color": {
+                            "field": "share", "type": "quantitative", "title": "found",
+                            "scale": {"scheme": "viridis", "domain": [0, 1]}, "legend": {"format": "%"},
+                        },
+                        "tooltip": [
+                            {"field": "method"}, {"field": "length"}, {"field": "depth"}, {"field": "trials"},
+                            {"field": "share", "format": ".0%", "title": "right"}, {"field": "exact", "format": ".0%"},
+                        ],
+                    },
+                },
+                {
+                    "mark": {"type": "text", "fontSize": 11},
+                    "encoding": {
+                        "x": x, "y": y, "text": {"field": "text"},
+                        "color": {
+                            "condition": {"test": "datum.share > 0.6", "value": "#14171c"}, "value": "#ffffff"
+                        },
+                    },
+                },
+            ],
+        },
+    }  # fmt: skip
+    trials = sorted({cell.trials for cell in result.found})
+    each = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
+    return Figure(
+        name="found",
+        title=f"What {result.model} finds in a long context",
+        spec=spec,
+        caption=(
+            f"Percent of the facts whose answer was likelier than nine decoys ({each} a cell; guessing gives 10); trained at "
+            f"{result.trained_length:,} tokens."
+        ),
+    )
+
+
+def tasks(result: ExtensionResult) -> Figure:
+    """The recall of each generated task by length, a line a method."""
+    rows = [
+        {
+            "method": cell.method,
+            "task": cell.task,
+            "length": cell.length,
+            "recall": sum(cell.samples) / len(cell.samples),
+        }
+        for cell in result.recalls
+    ]
+    names = list(dict.fromkeys(cell.task for cell in result.recalls))
+    lengths = sorted({cell.length for cell in result.recalls})
+    spec = {
+        "$schema": _SCHEMA,
+        "data": {"values": rows},
+        "facet": {"field": "task", "type": "nominal", "sort": names, "title": None},
+        "columns": 3,
+        "spec": {
+            "width": 210,
+            "height": 150,
+            "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}},
+            "encoding": {
+                "x": {
+                    "field": "length", "type": "quantitative", "title": "length (tokens)",
+                    "axis": {"format": "~s", "values": lengths, "grid": False}, "scale": {"nice": False, "padding": 10},
+                },
+                "y": {
+                    "field": "recall", "type": "quantitative", "title": "strings said",
+                    "axis": {"format": "%"}, "scale": {"domain": [0, 1]},
+                },
+                "color": _colour(result.methods),
+            },
+        },
+    }  # fmt: skip
+    return Figure(
+        "tasks",
+        "Generated tasks, in the manner of RULER",
+        spec,
+        f"{max(len(cell.samples) for cell in result.recalls)} samples a point at the most; too few to tell close methods apart.",
+    )
+
+
+def _colour(methods: tuple[str, ...]) -> dict[str, Any]:
+    others = iter(_OTHERS * (1 + len(methods) // len(_OTHERS)))
+    return {
+        "field": "method", "type": "nominal", "title": None,
+        "scale": {"domain": list(methods), "range": [_COLOURS.get(method) or next(others) for method in methods]},
+        "legend": {"orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "labelLimit": 160},
+    }  # fmt: skip

@@ -1,0 +1,256 @@
+"""An evaluation as a Report: which scaling reads the target best, what it costs inside the trained length, what is found."""
+
+from __future__ import annotations
+
+from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.figures import figures
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.quality.intervals import Interval
+from ropescope.report.report import Column, Fact, Report, Scalar, Table
+
+
+def evaluation_report(result: ExtensionResult, *, kept_in: str | None = None) -> Report:
+    """The report of an evaluation; `kept_in` is the file the result was saved in."""
+    return Report(
+        title=f"{result.model} at {result.target_length:,} tokens",
+        verdict=_verdict(result),
+        facts=_facts(result),
+        tables=_tables(result),
+        figures=figures(result),
+        caveats=_caveats(result),
+        next_steps=_next_steps(result, kept_in),
+        data=result.to_dict(),
+    )
+
+
+def _verdict(result: ExtensionResult) -> str:
+    best, plain = summary.best(result), summary.unscaled(result)
+    if best is None:
+        return _found_best(result)
+    start, end = result.bands[-1]
+    at = summary.loss(result, best, "target")
+    words = f"{best} reads {result.target_length:,} tokens best: {at:.3f} nats a token at {start:,} – {end:,}"
+    if plain is not None and plain != best:
+        words += f", where the unscaled model has {summary.loss(result, plain, 'target'):.3f}"
+        inside = summary.against(result, best, plain, "inside")
+        if inside is not None:
+            base = summary.loss(result, plain, "inside") or 1.0
+            words += f"; inside the trained {result.trained_length:,} it changes the loss by {_percent(inside, base)}"
+    nearest = _nearest(result, best)
+    return words + (f". {nearest}" if nearest else ".")
+
+
+def _nearest(result: ExtensionResult, best: str) -> str:
+    others = [method for method in result.methods if method != best]
+    if not others or len(result.texts) < 2:
+        return "One text has no interval." if len(result.texts) < 2 else ""
+    second = min(others, key=lambda method: summary.loss(result, method, "target") or 0.0)
+    gap = summary.against(result, second, best, "target")
+    if gap is None or gap.low is None:
+        return ""
+    if gap.low > 0:
+        return f"The next, {second}, loses {_interval(gap)} more."
+    return f"{second} is not surely worse ({_interval(gap)})."
+
+
+def _found_best(result: ExtensionResult) -> str:
+    if result.found:
+        shares = {
+            m: summary.right([cell for cell in result.found if cell.method == m and cell.length == _longest(result)])
+            for m in result.methods
+        }
+        best = max(shares, key=lambda m: share.value if (share := shares[m]) else 0.0)
+        share = shares[best]
+        assert share is not None
+        return f"{best} finds most at {_longest(result):,} tokens: {_share(share)} of {share.n} facts (guessing finds 10 %)."
+    cells = [cell for cell in result.recalls if cell.length == max(cell.length for cell in result.recalls)]
+    means = {m: [value for cell in cells if cell.method == m for value in cell.samples] for m in result.methods}
+    best = max(means, key=lambda m: sum(means[m]) / len(means[m]))
+    return (
+        f"{best} says most of what the generated tasks ask for at {cells[0].length:,} tokens: "
+        f"{100 * sum(means[best]) / len(means[best]):.0f} %."
+    )
+
+
+def _longest(result: ExtensionResult) -> int:
+    return max(cell.length for cell in result.found)
+
+
+def _facts(result: ExtensionResult) -> tuple[Fact, ...]:
+    kinds = list(dict.fromkeys(text.kind for text in result.texts))
+    told = ", ".join(f"{sum(text.kind == kind for text in result.texts)} {kind}" for kind in kinds)
+    facts = [
+        Fact("trained length", result.trained_length, "tokens", "config"),
+        Fact(
+            "target", result.target_length, "tokens", "config", f"{result.target_length / result.trained_length:.3g} ×"
+        ),
+    ]
+    if result.texts:
+        facts.append(Fact("texts", len(result.texts), basis="measured", source=told))
+    if result.found:
+        facts.append(
+            Fact("questions", sum(cell.trials for cell in result.found), basis="measured", source="nine decoys each")
+        )
+    facts.append(Fact("type", str(result.provenance.get("dtype", "")), basis="config", source="loss in float32"))
+    return tuple(facts)
+
+
+def _tables(result: ExtensionResult) -> tuple[Table, ...]:
+    tables: list[Table] = []
+    if result.texts:
+        tables += [_losses(result), _compared(result)]
+    if result.found:
+        tables.append(_found(result))
+    if result.recalls:
+        tables.append(_recalls(result))
+    return tuple(tables)
+
+
+def _losses(result: ExtensionResult) -> Table:
+    headings = tuple(Column(f"{_short(start)}–{_short(end)}") for start, end in result.bands)
+    rows = tuple(
+        (method, *(_number(summary.loss(result, method, band)) for band in range(len(result.bands))))
+        for method in result.methods
+    )
+    return Table(
+        title="Loss by position, nats a token",
+        columns=(Column("method"), *headings),
+        rows=rows,
+        note=f"Mean over {len(result.texts)} texts.",
+    )
+
+
+def _compared(result: ExtensionResult) -> Table:
+    plain, best = summary.unscaled(result), summary.best(result)
+    assert best is not None
+    rows: list[tuple[Scalar, ...]] = []
+    for method in result.methods:
+        cells: list[Scalar] = [method]
+        if plain is not None:
+            inside = summary.against(result, method, plain, "inside") if method != plain else None
+            base = summary.loss(result, plain, "inside") or 1.0
+            cells.append("" if inside is None else _percent(inside, base))
+        for where in ("beyond", "target"):
+            gap = summary.against(result, method, best, where) if method != best else None
+            cells.append("" if gap is None else _interval(gap))
+        rows.append(tuple(cells))
+    inside_column = () if plain is None else (Column("inside, against unscaled"),)
+    return Table(
+        title=f"What each costs inside the trained length, and beyond it against {best}",
+        columns=(Column("method"), *inside_column, Column("beyond"), Column("last band")),
+        rows=tuple(rows),
+        note="Paired over texts, ± half of the 95 % interval (Student's t). inside: percent of the loss; the others: nats a token.",
+    )
+
+
+def _found(result: ExtensionResult) -> Table:
+    lengths = sorted({cell.length for cell in result.found})
+    rows: list[tuple[Scalar, ...]] = []
+    for task in dict.fromkeys(cell.task for cell in result.found):
+        for method in result.methods:
+            cells = [cell for cell in result.found if (cell.task, cell.method) == (task, method)]
+            shares = [summary.right([cell for cell in cells if cell.length == length]) for length in lengths]
+            exact = sum(cell.exact for cell in cells if cell.length == lengths[-1])
+            at_last = sum(cell.trials for cell in cells if cell.length == lengths[-1])
+            last = f"{100 * exact / at_last:.0f} %" if at_last else ""
+            rows.append((task, method, *("" if share is None else _share(share) for share in shares), last))
+    return Table(
+        title="Facts found, by length",
+        columns=(
+            Column("task"), Column("method"), *(Column(f"{length:,}") for length in lengths),
+            Column(f"said at {lengths[-1]:,}"),
+        ),
+        rows=tuple(rows),
+        note=(
+            "All depths together. Found: the answer is likelier than nine decoys (guessing gives 10 %), with Wilson's 95 % "
+            "interval. said: greedy decoding gives it exactly."
+        ),
+    )  # fmt: skip
+
+
+def _recalls(result: ExtensionResult) -> Table:
+    lengths = sorted({cell.length for cell in result.recalls})
+    by_key = {(cell.task, cell.method, cell.length): cell.samples for cell in result.recalls}
+    rows = []
+    for task in dict.fromkeys(cell.task for cell in result.recalls):
+        for method in result.methods:
+            shown = [by_key.get((task, method, length)) for length in lengths]
+            rows.append((task, method, *("" if not row else f"{100 * sum(row) / len(row):.0f} %" for row in shown)))
+    most = max(len(cell.samples) for cell in result.recalls)
+    return Table(
+        title="Generated tasks: strings said, by length",
+        columns=(Column("task"), Column("method"), *(Column(f"{length:,}") for length in lengths)),
+        rows=tuple(rows),
+        note=f"In the manner of RULER, with other haystacks and words; {most} samples each at the most.",
+    )
+
+
+def _caveats(result: ExtensionResult) -> tuple[str, ...]:
+    found = []
+    if result.partial:
+        found.append(
+            "The evaluation is not finished: only what all methods were scored on is shown. Go on with --resume."
+        )
+    if 0 < len(result.texts) < 8:
+        found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4).")
+    for method in result.methods:
+        found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ()) if method != "none"]
+    if any(_dynamic(result, method) for method in result.methods):
+        found.append(
+            "Methods that grow with the sequence were given each text whole, so that all its keys are turned alike; a server "
+            "that goes on from a shorter prompt keeps keys of a smaller base."
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _dynamic(result: ExtensionResult, method: str) -> bool:
+    return bool(result.plans[method]["method"] == "dynamic")
+
+
+def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]:
+    source = result.provenance.get("source", "SOURCE")
+    best = summary.best(result)
+    steps = []
+    if kept_in is None:
+        steps.append("Keep the numbers: add --out FILE.")
+    if (
+        best is not None
+        and not best.startswith("auto")
+        and "@" not in best
+        and result.plans[best]["method"] not in ("searched", "none")
+    ):
+        steps.append(
+            f"The settings for your engine: ropescope extend plan {source} --to {result.target_length} --method {best}"
+        )
+    if not result.found:
+        steps.append("Loss is not retrieval: add --questions 10 to ask for planted facts.")
+    if not any(plan["method"] == "searched" for plan in result.plans.values()):
+        steps.append(
+            f"Look for better factors: ropescope extend search {source} --to {result.target_length} --out plan.json"
+        )
+    return tuple(steps)
+
+
+def _short(tokens: int) -> str:
+    return f"{tokens / 1024:g}Ki" if tokens % 512 == 0 and tokens else f"{tokens}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:+.4f}"
+    return f"{interval.value:+.4f} ± {(interval.high - interval.low) / 2:.4f}"
+
+
+def _percent(interval: Interval, base: float) -> str:
+    if interval.low is None or interval.high is None:
+        return f"{100 * interval.value / base:+.2f} %"
+    return f"{100 * interval.value / base:+.2f} % ± {50 * (interval.high - interval.low) / base:.2f}"
+
+
+def _share(share: Interval) -> str:
+    assert share.low is not None and share.high is not None
+    return f"{100 * share.value:.0f} % ({100 * share.low:.0f}–{100 * share.high:.0f})"

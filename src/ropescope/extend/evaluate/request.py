@@ -1,0 +1,148 @@
+"""From a source and a few wishes to a finished evaluation of longer contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from ropescope.errors import ExtendError, SourceError
+from ropescope.extend.evaluate.candidates import candidates
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.session import Evaluation, Progress
+from ropescope.extend.evaluate.tasks import TASKS as GENERATED
+from ropescope.extend.evaluate.tasks import Sample, samples
+from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
+from ropescope.quality.retrieval import Task, Trial, trials
+from ropescope.quality.texts import held_out_texts
+
+RETRIEVAL: tuple[Task, ...] = get_args(Task)
+DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to evaluate. texts: how many of each kind, `files` replace them by the user's own. questions: at each of five
+    depths and each length, of each task in `retrieval`; 0: none. samples: of each task in `tasks` at each length.
+    lengths: where facts are asked for (default: half the trained length, the trained one, halfway to the target, the target).
+    """
+
+    source: str
+    target: int
+    methods: tuple[str, ...] = ("none", "ntk", "yarn")
+    trained: int | None = None
+    texts: int = 2
+    files: tuple[Path, ...] = ()
+    band: int = 2048
+    questions: int = 0
+    retrieval: tuple[Task, ...] = ("passkey",)
+    lengths: tuple[int, ...] = ()
+    tasks: tuple[str, ...] = ()
+    samples: int = 5
+    dtype: str = "bfloat16"
+    device: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished or interrupted evaluation, and where its pieces are kept."""
+
+    result: ExtensionResult
+    journal: Journal
+
+    def discard_journal(self) -> None:
+        """Remove the finished pieces, now that the result is safe; after an interruption they stay."""
+        if not self.result.partial:
+            self.journal.discard()
+
+
+def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
+    """Load, plan and score. `say` hears what is going on, a line at a time.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished under all methods.
+    """
+    tell = say or (lambda _: None)
+    tell("Loading the weights")
+    weights = load(
+        request.source, revision=request.revision, dtype=request.dtype, device=request.device,
+        trust_remote_code=request.trust_remote_code,
+    )  # fmt: skip
+    evaluation = prepare(request, weights)
+    journal = journal_of(evaluation, request)
+    if not request.resume:
+        journal.discard()
+    tell(f"Scoring {weights.model.name}")
+    interrupted: KeyboardInterrupt | None = None
+    try:
+        evaluation.run(journal, progress=progress)
+    except KeyboardInterrupt as stop:
+        interrupted = stop
+    try:
+        return Outcome(evaluation.result(journal), journal)
+    except ExtendError:
+        if interrupted is None:
+            raise
+        raise interrupted from None
+
+
+def prepare(request: Request, weights: Weights) -> Evaluation:
+    """The evaluation that a request describes, on weights that are loaded."""
+    if weights.tokenizer is None:
+        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
+    made = candidates(weights.model, request.target, request.methods, trained=request.trained)
+    texts = (
+        held_out_texts(weights.tokenizer, request.target, request.texts, files=request.files) if request.texts else []
+    )
+    lengths = request.lengths or default_lengths(made[0].plan.seen_length, request.target)
+    if max(lengths) > request.target:
+        raise ExtendError(
+            f"Facts are asked for at up to {request.target:,} tokens, the target; {max(lengths):,} is more."
+        )
+    return Evaluation(
+        weights, made, request.target, texts, request.band,
+        trials=_trials(request, weights, lengths),
+        samples=_samples(request, weights, lengths),
+        about={"source": request.source, "files": [path.name for path in request.files]},
+    )  # fmt: skip
+
+
+def journal_of(evaluation: Evaluation, request: Request) -> Journal:
+    """Where the pieces of an evaluation are kept: in one folder for one request, whatever shard makes them."""
+    wishes = {
+        name: str(getattr(request, name)) for name in ("target", "methods", "texts", "files", "questions", "tasks")
+    }
+    return Journal({**evaluation.identity, **wishes})
+
+
+def default_lengths(trained: int, target: int) -> tuple[int, ...]:
+    """Half the trained length, all of it, halfway from there to the target, the target; in multiples of 64."""
+    wanted = (trained // 2, trained, (trained + target) // 2)
+    return tuple(sorted({*(length // 64 * 64 for length in wanted if 64 <= length < target), target}))
+
+
+def _trials(request: Request, weights: Weights, lengths: tuple[int, ...]) -> list[Trial]:
+    if not request.questions:
+        return []
+    return [
+        trial
+        for length in lengths
+        for task in request.retrieval
+        for trial in trials(weights.tokenizer, task, length, depths=DEPTHS, per_depth=request.questions)
+    ]
+
+
+def _samples(request: Request, weights: Weights, lengths: tuple[int, ...]) -> list[Sample]:
+    unknown = [task for task in request.tasks if task not in GENERATED]
+    if unknown:
+        raise ExtendError(f"{unknown[0]!r} is no generated task: take some of {', '.join(GENERATED)}.")
+    made: list[Sample] = []
+    for length in lengths if request.tasks else ():
+        prose = [text for text in held_out_texts(weights.tokenizer, length, request.samples) if text.kind == "prose"]
+        for task in request.tasks:
+            made += samples(weights.tokenizer, task, length, request.samples, haystack=prose)
+    return made

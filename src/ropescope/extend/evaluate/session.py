@@ -1,0 +1,172 @@
+"""An evaluation from beginning to end, in pieces that are kept: one text, one context or one sample under one method."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from ropescope.errors import ExtendError
+from ropescope.extend.evaluate.answering import recall
+from ropescope.extend.evaluate.candidates import Candidate
+from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, TextLosses
+from ropescope.extend.evaluate.tasks import Sample
+from ropescope.measure.weights import Weights
+from ropescope.quality.journal import Journal
+from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses
+from ropescope.quality.retrieval import Trial, score
+from ropescope.quality.texts import Text
+
+Progress = Callable[[int, int, str], None]
+"""Called with what is finished, what there is, and a name."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Which ways of scaling are scored, and on what. Raises ExtendError where there is nothing to score, or texts are not
+    of the target length."""
+
+    weights: Weights
+    candidates: Sequence[Candidate]
+    target: int
+    texts: Sequence[Text]
+    band: int = 2048
+    trials: Sequence[Trial] = ()
+    samples: Sequence[Sample] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.candidates or not (self.texts or self.trials or self.samples):
+            raise ExtendError("An evaluation needs at least one method, and a text, question or task.")
+        if self.band < 2 or any(len(text.tokens) != self.target for text in self.texts):
+            raise ExtendError(f"Texts of {self.target:,} tokens, in bands of at least 2, are what is scored.")
+
+    @cached_property
+    def contexts(self) -> list[list[Trial]]:
+        """The trials that share a context, together."""
+        return [list(group) for _, group in groupby(self.trials, key=lambda trial: (trial.task, trial.context))]
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the number of any piece but its method and its text, which its name says."""
+        return {
+            "weights": self.weights.fingerprint,
+            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "device": self.weights.network.device.type,
+            "band": self.band,
+            "versions": {name: version(name) for name in ("torch", "transformers")},
+        }
+
+    def pieces(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """(name, how to make it) of every piece; the methods in turn, so that what is finished can be compared.
+
+        A name is a hash of what the piece is of, so that other texts or methods find what was already scored.
+        """
+        for text in self.texts:
+            for candidate in self.candidates:
+                yield self._name("text", text.tokens, candidate), lambda t=text, c=candidate: self._text(t, c)  # type: ignore[misc]
+        for group in self.contexts:
+            key = [asdict(trial) for trial in group]
+            for candidate in self.candidates:
+                yield self._name("context", key, candidate), lambda g=group, c=candidate: self._asked(g, c)  # type: ignore[misc]
+        for sample in self.samples:
+            for candidate in self.candidates:
+                yield self._name("sample", asdict(sample), candidate), lambda s=sample, c=candidate: self._recall(s, c)  # type: ignore[misc]
+
+    def _name(self, kind: str, of: Any, candidate: Candidate) -> str:
+        made = json.dumps([of, candidate.plan.rope_parameters], sort_keys=True)
+        return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
+
+    def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
+        """Make the pieces that `journal` lacks and keep them there; of n shards, the i-th makes every n-th.
+
+        Raises KeyboardInterrupt when interrupted: what is finished stays in the journal.
+        """
+        mine = list(self.pieces())[shard[0] :: shard[1]]
+        for done, (name, make) in enumerate(mine):
+            if progress is not None:
+                progress(done, len(mine), self.weights.model.name)
+            if journal.finished(name) is None:
+                journal.keep(name, make())
+        if progress is not None:
+            progress(len(mine), len(mine), self.weights.model.name)
+
+    def _text(self, text: Text, candidate: Candidate) -> list[float]:
+        with candidate.plan.applied(self.weights.network) as network:
+            losses = token_losses(network, torch.tensor(text.tokens), chunk=candidate.chunk(len(text.tokens)))
+        return losses_by_band(losses.cpu(), bands_of(self.target, self.band))
+
+    def _asked(self, group: Sequence[Trial], candidate: Candidate) -> list[list[bool]]:
+        """[right, exact] of every trial of a context."""
+        with candidate.plan.applied(self.weights.network) as network:
+            context = torch.tensor(group[0].context)
+            cache = prefill(network, context, chunk=candidate.chunk(len(context)))
+            scores = [score(network, cache, trial) for trial in group]
+        return [[found.right, found.exact] for found in scores]
+
+    def _recall(self, sample: Sample, candidate: Candidate) -> float:
+        with candidate.plan.applied(self.weights.network) as network:
+            return recall(network, self.weights.tokenizer, sample, chunk=candidate.chunk(len(sample.prompt)))
+
+    def result(self, journal: Journal) -> ExtensionResult:
+        """What the journal holds so far, of each text, context and sample that all methods were scored on. Raises
+        ExtendError if that is nothing."""
+        names = iter([name for name, _ in self.pieces()])
+
+        def made() -> list[Any] | None:
+            each = [journal.finished(next(names)) for _ in self.candidates]
+            return None if any(value is None for value in each) else each
+
+        methods = [candidate.name for candidate in self.candidates]
+        texts = [
+            TextLosses(text.kind, text.name, {m: tuple(row) for m, row in zip(methods, rows, strict=True)})
+            for text in self.texts if (rows := made()) is not None
+        ]  # fmt: skip
+        answered = [(group, rows) for group in self.contexts if (rows := made()) is not None]
+        recalled = [(sample, rows) for sample in self.samples if (rows := made()) is not None]
+        whole = len(texts) + len(answered) + len(recalled)
+        if not whole:
+            raise ExtendError("Nothing was finished under all methods: there is nothing to show.")
+        plan = self.candidates[0].plan
+        return ExtensionResult(
+            model=self.weights.model.name,
+            trained_length=plan.seen_length,
+            target_length=self.target,
+            bands=tuple(bands_of(self.target, self.band)),
+            methods=tuple(methods),
+            plans={candidate.name: candidate.plan.to_dict() for candidate in self.candidates},
+            texts=tuple(texts),
+            found=_cells(methods, answered),
+            recalls=_recalls(methods, recalled),
+            provenance={
+                **self.identity, **self.about, "machine": platform.machine(), "python": platform.python_version()
+            },
+            partial=whole < len(self.texts) + len(self.contexts) + len(self.samples),
+        )  # fmt: skip
+
+
+def _cells(methods: Sequence[str], answered: Sequence[tuple[Sequence[Trial], list[Any]]]) -> tuple[Found, ...]:
+    counts: dict[tuple[str, str, int, float], list[int]] = {}
+    for group, by_method in answered:
+        for method, rows in zip(methods, by_method, strict=True):
+            for trial, (right, exact) in zip(group, rows, strict=True):
+                cell = counts.setdefault((trial.task, method, trial.length, trial.depth), [0, 0, 0])
+                for place, value in enumerate((1, right, exact)):
+                    cell[place] += value
+    return tuple(Found(*key, *values) for key, values in counts.items())
+
+
+def _recalls(methods: Sequence[str], recalled: Sequence[tuple[Sample, list[Any]]]) -> tuple[Recall, ...]:
+    shares: dict[tuple[str, str, int], list[float]] = {}
+    for sample, by_method in recalled:
+        for method, share in zip(methods, by_method, strict=True):
+            shares.setdefault((sample.task, method, sample.length), []).append(share)
+    return tuple(Recall(*key, tuple(values)) for key, values in shares.items())

@@ -1,0 +1,65 @@
+"""What an ExtensionResult says: loss by band, paired differences inside the trained length and at the target, and the best.
+
+Texts are what is independent: each is compared with itself under another method, with Student's t interval.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Literal
+
+from ropescope.extend.evaluate.result import ExtensionResult, Found, TextLosses
+from ropescope.quality.intervals import Interval, paired, wilson
+
+Where = Literal["inside", "beyond", "target"]
+"""The bands within the trained length, all those beyond it, or the last one."""
+
+
+def bands_where(result: ExtensionResult, where: Where) -> list[int]:
+    """The numbers of the bands; a band that the trained length cuts is neither inside nor beyond."""
+    if where == "target":
+        return [len(result.bands) - 1]
+    if where == "inside":
+        return [i for i, (_, end) in enumerate(result.bands) if end <= result.trained_length]
+    return [i for i, (start, _) in enumerate(result.bands) if start >= result.trained_length]
+
+
+def loss(result: ExtensionResult, method: str, where: Where | int) -> float | None:
+    """The mean over texts of the loss (nats a token) in one band or several; None without any."""
+    bands = [where] if isinstance(where, int) else bands_where(result, where)
+    if not bands or not result.texts:
+        return None
+    return fmean(_mean(result, text, method, bands) for text in result.texts)
+
+
+def against(result: ExtensionResult, method: str, reference: str, where: Where) -> Interval | None:
+    """The mean of a method's loss less that of `reference` on the same text: below zero, the method is better."""
+    bands = bands_where(result, where)
+    if not bands or not result.texts:
+        return None
+    return paired([_mean(result, text, method, bands) - _mean(result, text, reference, bands) for text in result.texts])
+
+
+def best(result: ExtensionResult) -> str | None:
+    """The method with the least mean loss in the last band; None without texts."""
+    if not result.texts:
+        return None
+    return min(result.methods, key=lambda method: loss(result, method, "target") or 0.0)
+
+
+def unscaled(result: ExtensionResult) -> str | None:
+    """The method that changes nothing, if it was scored."""
+    plans = result.plans
+    return next((method for method in result.methods if plans[method]["method"] == "none"), None)
+
+
+def right(cells: list[Found]) -> Interval | None:
+    """The share answered rightly, with Wilson's interval."""
+    trials = sum(cell.trials for cell in cells)
+    return wilson(sum(cell.right for cell in cells), trials) if trials else None
+
+
+def _mean(result: ExtensionResult, text: TextLosses, method: str, bands: list[int]) -> float:
+    sizes = [result.bands[band][1] - max(result.bands[band][0], 1) for band in bands]
+    row = text.losses[method]
+    return sum(row[band] * size for band, size in zip(bands, sizes, strict=True)) / sum(sizes)

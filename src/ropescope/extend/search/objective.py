@@ -1,0 +1,117 @@
+"""What the search makes small: the loss at the target, without a worse loss than the start's there, or inside.
+
+Every plan is scored on the same few hundred tokens of the same texts: at the end of the target length, and at two places
+inside the trained one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.search.turning import Layout, layout_of, turned
+from ropescope.quality.loss import span_losses
+
+SCORED = 384
+"""Tokens at the end of the target length; half as many at each place inside."""
+ALLOWED = 0.005
+"""How much worse than unchanged the loss inside may be, as a share of it; half of the 1 % that is promised, so that text
+that was not searched on stays within it."""
+_PENALTY = 3.0
+_INSIDE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Mean nats a token at the end of the target length (`target`) and within the trained length (`inside`)."""
+
+    target: float
+    inside: float
+
+    def cost(self, start: Losses, unchanged: float) -> float:
+        """What is made small. start: the losses that the search starts from; unchanged: inside, without any scaling."""
+        worse_inside = max(0.0, self.inside - (1 + ALLOWED) * unchanged)
+        worse_at_target = max(0.0, self.target - start.target)
+        return self.target + _INSIDE * self.inside + _PENALTY * (worse_inside + worse_at_target)
+
+
+def spans(trained: int, target: int) -> list[tuple[int, int]]:
+    """[start, end) of the tokens that are scored: two places inside the trained length, and the end of the target.
+
+    Raises ExtendError for lengths too short to score.
+    """
+    scored = min(SCORED, trained // 8)
+    if scored < 8 or target <= trained:
+        raise ExtendError(
+            f"Between {trained:,} and {target:,} tokens there is nothing to search for: give a longer --to."
+        )
+    half = scored // 2
+    return [(trained // 3 - half, trained // 3), (trained - half, trained), (target - scored, target)]
+
+
+def whole(
+    network: Any, plan: RopePlan, tokens: Tensor, places: Sequence[tuple[int, int]], cache: Any = None
+) -> list[float]:
+    """The mean loss in each span, by a whole pass of the text under a plan; `cache` is filled where one is given."""
+    with plan.applied(network):
+        found = span_losses(network, tokens[: places[-1][1]], places, cache=cache)
+    return [float(losses.double().mean()) for losses in found]
+
+
+class Calibration:
+    """The texts, each read once under the start, and how another plan is scored on them."""
+
+    def __init__(
+        self, network: Any, start: RopePlan, texts: Sequence[Tensor], places: Sequence[tuple[int, int]]
+    ) -> None:
+        self.network, self.start, self.texts, self.places = network, start, list(texts), list(places)
+        self.layout: Layout | None = None
+        self.caches: list[Any] = []
+        self.read: list[list[float]] = []
+
+    def find_layout(self, other: RopePlan) -> None:
+        """Learn whether the keys of this network can be turned; without, every plan costs a whole pass of every text."""
+        self.layout = layout_of(self.network, self.texts[0], self.start, other)
+
+    def read_next(self) -> None:
+        """Read one more text under the start."""
+        from transformers import DynamicCache
+
+        cache = None if self.layout is None else DynamicCache()
+        self.read.append(whole(self.network, self.start, self.texts[len(self.read)], self.places, cache))
+        self.caches.append(cache)
+
+    @property
+    def starting(self) -> Losses:
+        """The losses of the start, by whole passes."""
+        return losses_of(self.read)
+
+    def losses(self, plan: RopePlan) -> Losses:
+        """The losses of a plan, from the caches of the start with their keys turned."""
+        if self.layout is None:
+            return losses_of([whole(self.network, plan, tokens, self.places) for tokens in self.texts])
+        return losses_of(
+            [self._turned(plan, tokens, cache) for tokens, cache in zip(self.texts, self.caches, strict=True)]
+        )
+
+    def _turned(self, plan: RopePlan, tokens: Tensor, cache: Any) -> list[float]:
+        assert self.layout is not None
+        found = []
+        with plan.applied(self.network), torch.inference_mode():
+            for start, end in self.places:
+                before = turned(cache, self.start, plan, self.layout, start - 1)
+                losses = span_losses(self.network, tokens[start - 1 : end], [(1, end - start + 1)], cache=before)[0]
+                found.append(float(losses.double().mean()))
+        return found
+
+
+def losses_of(rows: Sequence[Sequence[float]]) -> Losses:
+    """The mean over texts; the last span is the target's, the others are inside."""
+    return Losses(fmean(row[-1] for row in rows), fmean(fmean(row[:-1]) for row in rows))

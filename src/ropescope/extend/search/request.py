@@ -1,0 +1,56 @@
+"""From a source and a few wishes to a finished search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ropescope.errors import SourceError
+from ropescope.extend.search.result import SearchResult
+from ropescope.extend.search.session import Progress, Search
+from ropescope.measure.weights import load
+from ropescope.quality.journal import Journal
+from ropescope.quality.texts import calibration_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to search for. texts: how many to search on, the kinds in turn; `files` replace them by the user's own."""
+
+    source: str
+    target: int
+    minutes: float = 10.0
+    texts: int = 3
+    files: tuple[Path, ...] = ()
+    trained: int | None = None
+    seed: int = 0
+    dtype: str = "bfloat16"
+    device: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    resume: bool = False
+
+
+def run(
+    request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
+) -> tuple[SearchResult, Journal]:
+    """Load and search; the journal holds what was tried, to be discarded once the plan is safe.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only before the texts were read.
+    """
+    tell = say or (lambda _: None)
+    tell("Loading the weights")
+    weights = load(
+        request.source, revision=request.revision, dtype=request.dtype, device=request.device,
+        trust_remote_code=request.trust_remote_code,
+    )  # fmt: skip
+    if weights.tokenizer is None:
+        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
+    texts = calibration_texts(weights.tokenizer, request.target, request.texts, files=request.files)
+    search = Search(weights, request.target, texts, request.minutes, trained=request.trained, seed=request.seed)
+    journal = Journal(search.identity)
+    if not request.resume:
+        journal.discard()
+    found = search.run(journal, progress=progress, say=say)
+    return replace(found, provenance={**found.provenance, "source": request.source}), journal

@@ -1,0 +1,42 @@
+"""SearchResult: the plan that was found, what it started from, and every plan that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.search.objective import Losses
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One plan of the search: its six numbers and its losses, with the keys of the start turned."""
+
+    numbers: tuple[float, ...]
+    losses: Losses
+    cost: float
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The best plan and the start, both scored by whole passes of the calibration texts.
+
+    unchanged: the loss inside without any scaling. better: whether the search found anything; if not, `plan` is `start`.
+    checked: whether `found` was scored by whole passes (an interrupted search returns the start, or what was checked).
+    """
+
+    model: str
+    start: RopePlan
+    plan: RopePlan
+    started: Losses
+    found: Losses
+    unchanged: float
+    tried: tuple[Tried, ...]
+    texts: tuple[str, ...]
+    seconds: float
+    better: bool
+    exact: bool
+    partial: bool = False
+    provenance: Mapping[str, Any] = field(default_factory=dict)

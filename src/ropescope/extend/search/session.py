@@ -1,0 +1,199 @@
+"""The search: read the texts once under YaRN, try plans by CMA-ES on the turned keys, check the best by whole passes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from ropescope.errors import ExtendError, SourceError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.planning import plan_extension
+from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
+from ropescope.extend.search.result import SearchResult, Tried
+from ropescope.extend.search.shape import START, STEPS, Shape
+from ropescope.measure.weights import Weights
+from ropescope.quality.journal import Journal
+from ropescope.quality.texts import Text
+
+Progress = Callable[[int, int, str], None]
+POPULATION = 8
+_PROBE = tuple(0.5 * step for step in STEPS)
+_CHECKED = 3
+"""Plans that are scored by whole passes at the most: the best, and if it disappoints, half of the way to it, and a quarter."""
+
+
+@dataclass
+class Search:
+    """A search for `minutes` on `texts` (each of the target length). Raises ExtendError for what cannot be searched."""
+
+    weights: Weights
+    target: int
+    texts: Sequence[Text]
+    minutes: float
+    trained: int | None = None
+    most: int = 400
+    seed: int = 0
+    _began: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.weights.tokenizer is None:
+            raise SourceError(f"{self.weights.source.name} comes without a tokenizer, so no text can be read with it.")
+        if not self.minutes > 0 or not self.texts:
+            raise ExtendError("A search needs at least one text, and more than no minutes.")
+        spans(self.start.trained_length, self.target)
+
+    @cached_property
+    def start(self) -> RopePlan:
+        """YaRN at the target: what the search starts from, and never ends behind."""
+        given = {} if self.trained is None else {"trained": self.trained}
+        return plan_extension(self.weights.model, self.target, "yarn", **given)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides what a plan scores."""
+        texts = json.dumps([text.tokens for text in self.texts])
+        return {
+            "search": 1,
+            "weights": self.weights.fingerprint,
+            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "start": self.start.rope_parameters,
+            "texts": hashlib.sha256(texts.encode()).hexdigest(),
+            "seed": self.seed,
+            "versions": {name: version(name) for name in ("torch", "transformers", "cma")},
+        }
+
+    def run(
+        self, journal: Journal, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
+    ) -> SearchResult:
+        """Search until the time is over; interrupted, it ends with the best that was found and says so.
+
+        The plans that `journal` holds are not scored again. Raises KeyboardInterrupt only before the texts were read.
+        """
+        self._began = time.monotonic()
+        tell = say or (lambda _: None)
+        network = self.weights.network
+        tokens = [torch.tensor(text.tokens, device=network.device) for text in self.texts]
+        places = spans(self.start.trained_length, self.target)
+        shape = Shape(self.weights.model, self.start)
+        calibration = Calibration(network, self.start, tokens, places)
+        tell("Finding out how the keys turn")
+        calibration.find_layout(shape.plan(_PROBE))
+        unchanged = self._unchanged(tokens, places, journal)
+        for index in range(len(tokens)):
+            tell(f"Reading text {index + 1} of {len(tokens)} under YaRN")
+            calibration.read_next()
+        reading = time.monotonic() - self._began
+        started = calibration.starting
+        tried: list[Tried] = []
+        interrupted = False
+        try:
+            self._try(shape, calibration, unchanged, journal, tried, reading, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+        tell("Checking the best by whole passes")
+        plan, found = self.start, started
+        try:
+            if tried:
+                plan, found = self._checked(shape, tried, tokens, places, started, unchanged, calibration)
+        except KeyboardInterrupt:
+            interrupted = True
+        return SearchResult(
+            model=self.weights.model.name,
+            start=self.start,
+            plan=plan,
+            started=started,
+            found=found,
+            unchanged=unchanged,
+            tried=tuple(tried),
+            texts=tuple(f"{text.kind}: {text.name}" for text in self.texts),
+            seconds=time.monotonic() - self._began,
+            better=plan is not self.start,
+            exact=calibration.layout is None,
+            partial=interrupted,
+            provenance=self.identity,
+        )
+
+    def _unchanged(self, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]], journal: Journal) -> float:
+        """The loss inside without any scaling."""
+        kept = journal.finished("unchanged")
+        if kept is None:
+            plain = plan_extension(self.weights.model, self.start.seen_length, "none")
+            rows = [whole(self.weights.network, plain, text, places[:-1]) for text in tokens]
+            kept = fmean(fmean(row) for row in rows)
+            journal.keep("unchanged", kept)
+        return float(kept)
+
+    def _try(
+        self, shape: Shape, calibration: Calibration, unchanged: float, journal: Journal, tried: list[Tried],
+        reading: float, progress: Progress | None,
+    ) -> None:  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cma says that it cannot plot
+            import cma
+
+        start = self._losses(shape, calibration, journal, START)
+        tried.append(Tried(START, start, start.cost(start, unchanged)))
+        strategy = cma.CMAEvolutionStrategy(
+            list(START), 1.0, {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9}
+        )
+        # The check at the end reads the texts once more.
+        until = self._began + 60 * self.minutes - reading
+        while len(tried) < self.most and not strategy.stop():
+            asked = strategy.ask()
+            costs = []
+            for numbers in asked:
+                if progress is not None:
+                    left = (time.monotonic() - self._began) / (60 * self.minutes)
+                    progress(min(len(tried), self.most), self._planned(left, len(tried)), self._told(tried))
+                losses = self._losses(shape, calibration, journal, tuple(map(float, numbers)))
+                tried.append(Tried(tuple(map(float, numbers)), losses, losses.cost(start, unchanged)))
+                costs.append(tried[-1].cost)
+                if time.monotonic() > until and len(tried) > POPULATION // 2:
+                    return
+            strategy.tell(asked, costs)
+
+    def _planned(self, share: float, done: int) -> int:
+        return min(self.most, max(done + 1, round(done / max(share, 0.01))))
+
+    def _told(self, tried: Sequence[Tried]) -> str:
+        best = min(tried, key=lambda entry: entry.cost).losses.target - tried[0].losses.target
+        return f"{self.weights.model.name}: {best:+.4f} nats at the target"
+
+    def _losses(self, shape: Shape, calibration: Calibration, journal: Journal, numbers: tuple[float, ...]) -> Losses:
+        name = f"plan-{hashlib.sha256(json.dumps(numbers).encode()).hexdigest()[:24]}"
+        kept = journal.finished(name)
+        if kept is None:
+            found = calibration.losses(shape.plan(numbers))
+            journal.keep(name, asdict(found))
+            return found
+        return Losses(**kept)
+
+    def _checked(
+        self, shape: Shape, tried: Sequence[Tried], tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
+        started: Losses, unchanged: float, calibration: Calibration,
+    ) -> tuple[RopePlan, Losses]:  # fmt: skip
+        """The best plan that whole passes find better than the start, else the start."""
+        best = min(tried, key=lambda entry: entry.cost)
+        if best.numbers == START:
+            return self.start, started
+        for share in (1.0, 0.5, 0.25)[:_CHECKED]:
+            plan = shape.plan([share * number for number in best.numbers])
+            found = (
+                best.losses if calibration.layout is None and share == 1.0
+                else losses_of([whole(self.weights.network, plan, text, places) for text in tokens])
+            )  # fmt: skip
+            if found.cost(started, unchanged) < started.cost(started, unchanged):
+                return plan, found
+            if time.monotonic() > self._began + 60 * self.minutes:
+                break
+        return self.start, started

@@ -1,0 +1,136 @@
+"""What is said of made-up numbers, worked by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.errors import FormatError
+from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.report import evaluation_report
+from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, TextLosses
+
+# Unscaled 2.0 inside and 6.0 at the end; YaRN 1 % worse inside; NTK as good as YaRN at the end, on the mean.
+ROWS = {
+    "none": [(2.0, 2.0, 4.0, 6.0), (2.0, 2.0, 4.0, 6.0), (2.0, 2.0, 4.0, 6.0)],
+    "yarn": [(2.02, 2.02, 2.2, 2.2), (2.03, 2.03, 2.2, 2.3), (2.01, 2.01, 2.2, 2.1)],
+    "ntk": [(2.05, 2.05, 2.3, 2.3), (2.05, 2.05, 2.3, 2.2), (2.05, 2.05, 2.3, 2.2)],
+}
+
+
+def made(**changes: Any) -> ExtensionResult:
+    methods = tuple(ROWS)
+    texts = tuple(TextLosses("prose", f"text {i}", {method: ROWS[method][i] for method in methods}) for i in range(3))
+    found = tuple(
+        Found("passkey", method, length, depth, 10, right, right // 2)
+        for method, right in (("none", 1), ("yarn", 9), ("ntk", 5))
+        for length in (200, 400)
+        for depth in (0.25, 0.75)
+    )
+    result = ExtensionResult(
+        model="made",
+        trained_length=200,
+        target_length=400,
+        bands=((0, 100), (100, 200), (200, 300), (300, 400)),
+        methods=methods,
+        plans={method: {"method": method, "caveats": []} for method in methods},
+        texts=texts,
+        found=found,
+        recalls=(Recall("niah-single", "yarn", 400, (1.0, 0.5)),),
+        provenance={"source": "made", "dtype": "float32"},
+    )
+    return replace(result, **changes)
+
+
+def test_where_the_bands_lie() -> None:
+    result = made()
+    assert summary.bands_where(result, "inside") == [0, 1]
+    assert summary.bands_where(result, "beyond") == [2, 3]
+    assert summary.bands_where(result, "target") == [3]
+    # A band that the trained length cuts is neither.
+    assert summary.bands_where(replace(result, trained_length=150), "inside") == [0]
+    assert summary.bands_where(replace(result, trained_length=150), "beyond") == [2, 3]
+
+
+def test_differences_are_paired_and_weighted_by_positions() -> None:
+    result = made()
+    inside = summary.against(result, "yarn", "none", "inside")
+    assert inside is not None and inside.low is not None and inside.high is not None
+    assert inside.value == pytest.approx(0.02)
+    assert (inside.high - inside.low) / 2 == pytest.approx(4.302653 * 0.01 / 3**0.5, rel=1e-6)
+    # The first band has 99 positions with a loss, the second 100.
+    uneven = made(
+        texts=(TextLosses("prose", "one", {"none": (1.0, 3.0, 0.0, 0.0), "yarn": (1.0,) * 4, "ntk": (1.0,) * 4}),)
+    )
+    assert summary.loss(uneven, "none", "inside") == pytest.approx((99 * 1 + 100 * 3) / 199)
+
+
+def test_the_first_line_answers() -> None:
+    verdict = evaluation_report(made()).verdict
+    assert verdict.startswith(
+        "yarn reads 400 tokens best: 2.200 nats a token at 300 – 400, where the unscaled model has 6.000; inside the trained "
+        "200 it changes the loss by +1.00 %"
+    )
+    assert "ntk is not surely worse" in verdict
+
+
+def test_without_texts_it_is_what_is_found() -> None:
+    assert evaluation_report(made(texts=())).verdict == (
+        "yarn finds most at 400 tokens: 90 % (70–97) of 20 facts (guessing finds 10 %)."
+    )
+
+
+def test_tables_say_what_the_numbers_are() -> None:
+    tables = {table.title: table for table in evaluation_report(made()).tables}
+    assert tables["Loss by position, nats a token"].rows[1] == ("yarn", "2.020", "2.020", "2.200", "2.200")
+    found = tables["Facts found, by length"].rows
+    assert found[0] == ("passkey", "none", "10 % (3–30)", "10 % (3–30)", "0 %")
+    assert found[1][-1] == "40 %"
+    compared = tables["What each costs inside the trained length, and beyond it against yarn"].rows
+    assert compared[0][2].startswith("+2.8000 ± ")
+    assert [figure.name for figure in evaluation_report(made()).figures] == ["bands", "found", "tasks"]
+
+
+def test_a_result_reads_back_and_a_foreign_one_does_not() -> None:
+    result = made()
+    assert ExtensionResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    with pytest.raises(FormatError, match="schema is 'other'"):
+        ExtensionResult.from_dict({**result.to_dict(), "schema": "other"})
+    with pytest.raises(FormatError, match="does not fit"):
+        ExtensionResult.from_dict({**result.to_dict(), "texts": [{}]})
+
+
+def test_the_command(tiny_folder_with_tokenizer: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
+    out = tmp_path / "scores.json"
+    arguments = ["extend", "evaluate", str(tiny_folder_with_tokenizer), "--to", "400", "--texts", "1", "--band", "100"]
+    result = CliRunner().invoke(app, [*arguments, "--methods", "none,yarn", "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    kept = ExtensionResult.load(out)
+    assert kept.methods == ("none", "yarn") and len(kept.texts) == 3 and not kept.partial
+    assert not list((tmp_path / "home").rglob("text-*.json"))  # the pieces are gone, the result is safe
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "100"], "nothing is needed"),
+        (["--to", "400", "--methods", "yran"], "Did you mean yarn"),
+        (["--to", "400", "--retrieval", "passkeys", "--questions", "1"], "take some of passkey"),
+        (["--to", "400", "--tasks", "niah", "--texts", "0"], "no generated task"),
+        (["--to", "400", "--questions", "1", "--lengths", "800"], "800 is more"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    tiny_folder_with_tokenizer: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    from ropescope.errors import RopescopeError
+
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path))
+    result = CliRunner().invoke(app, ["extend", "evaluate", str(tiny_folder_with_tokenizer), *arguments])
+    assert isinstance(result.exception, RopescopeError) and message in str(result.exception)

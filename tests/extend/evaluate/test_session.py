@@ -1,0 +1,140 @@
+"""An evaluation in pieces: numbers against transformers' own loss, resumed, shared between processes, interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers import AutoModelForCausalLM
+
+from ropescope.errors import ExtendError
+from ropescope.extend.evaluate.candidates import candidates
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.session import Evaluation
+from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
+from ropescope.quality.retrieval import trials
+from ropescope.quality.texts import held_out_texts
+
+TARGET, BAND = 512, 128
+METHODS = ("none", "yarn", "dynamic")
+
+
+@pytest.fixture(scope="module")
+def weights(tiny_folder_with_tokenizer: Path) -> Weights:
+    return load(tiny_folder_with_tokenizer, dtype="float32")
+
+
+def made(weights: Weights, **given: Any) -> Evaluation:
+    settings = {
+        "candidates": candidates(weights.model, TARGET, METHODS),
+        "target": TARGET,
+        "texts": held_out_texts(weights.tokenizer, TARGET, 1),
+        "band": BAND,
+    }
+    return Evaluation(weights, **{**settings, **given})
+
+
+@pytest.fixture(scope="module")
+def finished(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Evaluation, Journal, ExtensionResult]:
+    evaluation = made(weights)
+    journal = Journal(evaluation.identity, tmp_path_factory.mktemp("runs"))
+    evaluation.run(journal)
+    return evaluation, journal, evaluation.result(journal)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_losses_are_those_of_a_network_loaded_with_the_settings(
+    finished: tuple[Evaluation, Journal, ExtensionResult], weights: Weights, method: str
+) -> None:
+    """The whole text at once, through a network that transformers built from the emitted rope_parameters."""
+    evaluation, _, result = finished
+    plan = next(candidate.plan for candidate in evaluation.candidates if candidate.name == method)
+    network = AutoModelForCausalLM.from_pretrained(
+        weights.source.path,
+        dtype=torch.float32,
+        rope_parameters=plan.rope_parameters,
+        max_position_embeddings=plan.max_position_embeddings,
+    ).eval()
+    for text, scored in zip(evaluation.texts, result.texts, strict=True):
+        ids = torch.tensor([text.tokens])
+        with torch.inference_mode():
+            losses = F.cross_entropy(network(ids).logits[0, :-1], ids[0, 1:], reduction="none")
+        expected = [float(losses[max(start, 1) - 1 : end - 1].mean()) for start, end in result.bands]
+        assert scored.losses[method] == pytest.approx(expected, abs=2e-5)
+
+
+def test_methods_differ_beyond_the_trained_length(finished: tuple[Evaluation, Journal, ExtensionResult]) -> None:
+    _, _, result = finished
+    for text in result.texts:
+        assert abs(text.losses["none"][-1] - text.losses["yarn"][-1]) > 1e-3
+    # Dynamic scaling given a text whole turns all of it alike, so even the first band is not the unscaled one.
+    assert result.texts[0].losses["dynamic"][1] != pytest.approx(result.texts[0].losses["none"][1], abs=1e-5)
+
+
+def test_the_network_is_left_as_it_was(weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]) -> None:
+    fresh = load(weights.source.spelled, dtype="float32").network
+    ids = torch.arange(3, 60)[None]
+    assert torch.equal(fresh(ids).logits, weights.network(ids).logits)
+
+
+def test_what_is_kept_is_not_scored_again(
+    weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation, journal, result = finished
+    monkeypatch.setattr(Evaluation, "_text", lambda *_: pytest.fail("scored again"))
+    evaluation.run(journal)
+    assert evaluation.result(journal) == result
+    assert ExtensionResult.from_dict(result.to_dict()) == result
+
+
+def test_shards_share_the_pieces(weights: Weights, tmp_path: Path) -> None:
+    evaluation = made(weights)
+    journal = Journal(evaluation.identity, tmp_path)
+    counts = []
+    for shard in range(4):
+        before = len(list(journal.folder.glob("*.json")))
+        evaluation.run(journal, shard=(shard, 4))
+        counts.append(len(list(journal.folder.glob("*.json"))) - before)
+    assert counts == [3, 2, 2, 2]
+    assert not evaluation.result(journal).partial
+
+
+def test_interrupted_it_shows_what_all_methods_have(weights: Weights, tmp_path: Path) -> None:
+    evaluation = made(weights)
+    journal = Journal(evaluation.identity, tmp_path)
+
+    def stop(done: int, *_: Any) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        evaluation.run(journal, progress=stop)
+    result = evaluation.result(journal)
+    assert result.partial and len(result.texts) == 1 and set(result.texts[0].losses) == set(METHODS)
+    empty = Journal(evaluation.identity, tmp_path / "none")
+    with pytest.raises(ExtendError, match="Nothing was finished"):
+        evaluation.result(empty)
+
+
+def test_answers_are_counted_by_length_and_depth(weights: Weights, tmp_path: Path) -> None:
+    asked = trials(weights.tokenizer, "key-value", TARGET, depths=(0.25, 0.75), per_depth=3, keys_per_context=4)
+    evaluation = made(weights, texts=[], trials=asked)
+    journal = Journal(evaluation.identity, tmp_path)
+    evaluation.run(journal)
+    result = evaluation.result(journal)
+    assert {(cell.method, cell.depth): cell.trials for cell in result.found} == {
+        (method, depth): 3 for method in METHODS for depth in (0.25, 0.75)
+    }
+    assert all(0 <= cell.exact <= cell.trials and 0 <= cell.right <= cell.trials for cell in result.found)
+
+
+def test_what_cannot_be_scored_is_said(weights: Weights) -> None:
+    with pytest.raises(ExtendError, match="at least one method"):
+        made(weights, candidates=[])
+    with pytest.raises(ExtendError, match="Texts of 512 tokens"):
+        made(weights, texts=held_out_texts(weights.tokenizer, 400, 1))

@@ -1,0 +1,151 @@
+"""The search on a tiny network: what it returns is never behind YaRN, and it can be stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
+from ropescope.extend.search.report import search_report
+from ropescope.extend.search.session import Search
+from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
+from ropescope.quality.loss import token_losses
+from ropescope.quality.texts import calibration_texts
+
+TARGET = 512
+
+
+@pytest.fixture(scope="module")
+def weights(tiny_folder_with_tokenizer: Path) -> Weights:
+    return load(tiny_folder_with_tokenizer, dtype="float32")
+
+
+def search(weights: Weights, **given: Any) -> Search:
+    texts = calibration_texts(weights.tokenizer, TARGET, 2)
+    return Search(weights, TARGET, texts, **{"minutes": 5.0, "most": 20, **given})
+
+
+@pytest.fixture(scope="module")
+def found(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    one = search(weights)
+    return one.run(Journal(one.identity, tmp_path_factory.mktemp("runs")))
+
+
+def exact(weights: Weights, plan: RopePlan) -> Losses:
+    """By whole passes over all tokens, the long way."""
+    rows = []
+    for text in calibration_texts(weights.tokenizer, TARGET, 2):
+        with plan.applied(weights.network):
+            losses = token_losses(weights.network, torch.tensor(text.tokens))
+        rows.append([float(losses[a - 1 : b - 1].double().mean()) for a, b in spans(256, TARGET)])
+    return losses_of(rows)
+
+
+def test_it_never_ends_behind_yarn(weights: Weights, found: Any) -> None:
+    start, best = exact(weights, found.start), exact(weights, found.plan)
+    for told, is_so in ((found.started, start), (found.found, best)):
+        assert (told.target, told.inside) == pytest.approx((is_so.target, is_so.inside), abs=2e-5)
+    assert best.cost(start, found.unchanged) <= start.cost(start, found.unchanged)
+    assert found.better == (found.plan is not found.start)
+    assert 20 <= len(found.tried) <= 20 + 8 and found.tried[0].numbers == (0.0,) * 6
+
+
+def test_turned_keys_score_the_start_itself_as_a_whole_pass_does(weights: Weights, found: Any) -> None:
+    first = found.tried[0].losses
+    assert (first.target, first.inside) == pytest.approx((found.started.target, found.started.inside), abs=2e-5)
+    assert not found.exact
+
+
+def test_turned_keys_are_near_whole_passes(weights: Weights, found: Any) -> None:
+    one = search(weights)
+    tokens = [torch.tensor(text.tokens) for text in one.texts]
+    places = spans(256, TARGET)
+    moved = found.tried[1]
+    from ropescope.extend.search.shape import Shape
+
+    plan = Shape(weights.model, one.start).plan(moved.numbers)
+    rows = losses_of([whole(weights.network, plan, text, places) for text in tokens])
+    start = found.started.target
+    assert abs(moved.losses.target - rows.target) < 0.5 * max(abs(rows.target - start), 0.01)
+
+
+def test_it_goes_on_with_what_was_tried(weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = search(weights)
+    journal = Journal(one.identity, tmp_path)
+
+    def stop(done: int, *_: Any) -> None:
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    first = one.run(journal, progress=stop)
+    assert first.partial and 5 <= len(first.tried) <= 8
+    scored: list[int] = []
+    honest = Calibration.losses
+
+    def counted(self: Calibration, plan: RopePlan) -> Losses:
+        scored.append(1)
+        return honest(self, plan)
+
+    monkeypatch.setattr(Calibration, "losses", counted)
+    second = search(weights).run(journal)
+    assert second.tried[: len(first.tried)] == first.tried
+    assert len(scored) == len(second.tried) - len(first.tried)
+
+
+def test_costs_hold_both_ends() -> None:
+    start = Losses(2.3, 2.0)
+    better = Losses(2.29, 2.0).cost(start, 1.999)
+    assert better < start.cost(start, 1.999)
+    # What is won at the target is not worth as much inside, beyond half a percent.
+    assert Losses(2.28, 2.05).cost(start, 1.999) > start.cost(start, 1.999)
+    assert Losses(2.31, 1.99).cost(start, 1.999) > start.cost(start, 1.999)
+
+
+def test_where_is_scored() -> None:
+    assert spans(8192, 16384) == [(2538, 2730), (8000, 8192), (16000, 16384)]
+    with pytest.raises(ExtendError, match="nothing to search for"):
+        spans(8192, 8192)
+    with pytest.raises(ExtendError, match="nothing to search for"):
+        spans(40, 100)
+
+
+def test_the_report_and_the_command(
+    weights: Weights, found: Any, tiny_folder_with_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = search_report(found)
+    assert ("loses" in report.verdict) == found.better
+    assert [figure.name for figure in report.figures] == ["factors", "course"]
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
+    out = tmp_path / "plan.json"
+    arguments = [
+        "extend",
+        "search",
+        str(tiny_folder_with_tokenizer),
+        "--to",
+        "512",
+        "--minutes",
+        "0.02",
+        "--texts",
+        "1",
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--dtype", "float32", "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert RopePlan.from_dict(printed["plan"]) == RopePlan.load(out)
+    assert RopePlan.load(out).target_length == 512
+
+
+def test_what_cannot_be_searched_is_said(weights: Weights) -> None:
+    with pytest.raises(ExtendError, match="nothing is needed"):
+        Search(weights, 200, calibration_texts(weights.tokenizer, 200, 1), 1.0)
+    with pytest.raises(ExtendError, match="at least one text"):
+        search(weights, minutes=0.0)

@@ -1,0 +1,52 @@
+"""Six numbers in, factors out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import exp, pi
+
+import pytest
+
+from ropescope.errors import ExtendError
+from ropescope.extend.planning import plan_extension
+from ropescope.extend.search.shape import KNOTS, START, Shape, correction, factors_of
+from ropescope.models.opening import open as open_model
+
+CONFIG = {
+    "model_type": "llama", "hidden_size": 256, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 300,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "max_position_embeddings": 8192,
+    "rope_theta": 100000.0,
+}  # fmt: skip
+MODEL = open_model(CONFIG)
+YARN = plan_extension(MODEL, 16384, "yarn")
+SHAPE = Shape(MODEL, YARN)
+
+
+def test_zeros_are_the_start() -> None:
+    plan = SHAPE.plan(START)
+    assert plan.method == "searched"
+    assert plan.layer_types[0].after == pytest.approx(YARN.layer_types[0].after, rel=1e-12)
+    assert plan.layer_types[0].attention_factor == pytest.approx(YARN.layer_types[0].attention_factor)
+
+
+def test_a_correction_is_given_at_its_knot_and_joined_by_lines() -> None:
+    given = (0.1, -0.2, 0.3, 0.4, 0.5)
+    assert [correction(turns, given) for turns in KNOTS] == pytest.approx(given)
+    assert correction(64.0, given) == pytest.approx((0.1 - 0.2) / 2)  # halfway between 128 and 32 on the logarithm
+    assert correction(256.0, given) == pytest.approx(0.05)
+    assert (correction(512.0, given), correction(4000.0, given), correction(0.01, given)) == (0.0, 0.0, 0.5)
+
+
+def test_factors_follow_and_never_fall() -> None:
+    plan = SHAPE.plan((0.0, 0.3, -2.0, 0.2, 0.4, 0.05))
+    factors, base = factors_of(plan), factors_of(YARN)
+    assert all(later >= earlier * (1 - 1e-12) for earlier, later in pairwise(factors))
+    assert factors[-1] == pytest.approx(base[-1] * exp(0.4))
+    turns = [8192 * w / (2 * pi) for w in YARN.layer_types[0].before]
+    assert all(f == pytest.approx(1.0) for f, t in zip(factors, turns, strict=True) if t > 512)
+    assert plan.layer_types[0].attention_factor == pytest.approx(YARN.layer_types[0].attention_factor * exp(0.05))
+
+
+def test_other_counts_are_refused() -> None:
+    with pytest.raises(ExtendError, match="6 numbers"):
+        SHAPE.plan((0.0, 1.0))

@@ -1,0 +1,49 @@
+"""Keys that are turned are the keys that another plan would have cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+from tiny_models import Tiny
+
+from ropescope.extend.planning import plan_extension
+from ropescope.extend.search.turning import layout_of, turned
+from ropescope.models.opening import open as open_model
+from ropescope.quality.loss import prefill
+
+TABLE = {tiny.id: tiny for tiny in tiny_models.TINY}
+FAMILIES = [
+    (TABLE["llama"], "halves"), (TABLE["qwen3"], "halves"), (TABLE["phi"], "halves"), (TABLE["cohere"], "pairs"),
+    (TABLE["glm4"], "pairs"), (Tiny("gpt_neox", {"hidden_size": 64, "head_dim": 16}), "halves"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tiny", "layout"), FAMILIES, ids=[tiny.id for tiny, _ in FAMILIES])
+def test_the_first_layers_keys_are_exact(tiny: Tiny, layout: str, tmp_path: Any) -> None:
+    network = tiny_models.build(tiny).float()
+    network.save_pretrained(tmp_path)
+    model = open_model(tmp_path, config_only=True)
+    target = 4 * (model.context_length or 128)
+    before, after = plan_extension(model, target, "yarn"), plan_extension(model, target, "linear")
+    tokens = torch.randint(3, 60, (96,), generator=torch.Generator().manual_seed(1))
+    assert layout_of(network, tokens, before, after) == layout
+    with before.applied(network):
+        first = prefill(network, tokens)
+    with after.applied(network):
+        second = prefill(network, tokens[:70])
+    moved = turned(first, before, after, layout, 70)  # type: ignore[arg-type]
+    torch.testing.assert_close(moved.layers[0].keys, second.layers[0].keys, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(moved.layers[0].values, second.layers[0].values)
+    assert moved.get_seq_length() == 70 and first.get_seq_length() == 96
+
+
+def test_keys_that_cannot_be_turned_are_known(tmp_path: Any) -> None:
+    tiny = Tiny("mistral", {"sliding_window": 24})
+    network = tiny_models.build(tiny).float()
+    network.save_pretrained(tmp_path)
+    model = open_model(tmp_path, config_only=True)
+    plans = [plan_extension(model, 600, "none"), plan_extension(model, 600, "none")]
+    assert layout_of(network, torch.arange(3, 60), *plans) is None
