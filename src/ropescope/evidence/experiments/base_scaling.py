@@ -197,7 +197,7 @@ def _by_alpha(
 
 EXPERIMENT = Experiment(
     name="base-scaling",
-    question="Is a scaled base better than the unscaled one everywhere, as α_opt is said to be?",
+    question="Is a base scaled by α_opt better everywhere than the unscaled one?",
     prediction=Prediction(
         theory="At α_opt the loss is nowhere higher than unscaled, and lower beyond the trained length (Pareto-dominant).",
         null=f"Scaling is a trade: at least {TRADE:g} nats a token are lost inside the trained length for what is won beyond.",

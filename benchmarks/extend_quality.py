@@ -1,0 +1,111 @@
+"""Every way of scaling at 12k, 16k and 32k: loss by position on unseen text, and what is found; resumable and shardable.
+
+    python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--questions 0]
+                                        [--plans plan16.json,plan32.json] [--shard 0/2] [--folder DIR] [--show]
+
+--texts is how many of each kind (prose, code, tables), length by length. --plans are plans that `ropescope extend search`
+kept; each is scored at its own target length. --questions asks so many planted facts at each of five depths at the
+target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in --folder: any number of processes
+share them (--shard i/n, one thread each), and what is there is not scored again. --show scores nothing and prints the tables
+of what is there, which a run without it does at the end. Texts are held-out ones: none is what the search was tuned on.
+
+`chosen` is what the planner takes by itself; the line under each table says how far its loss is from the least.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ropescope.errors import ExtendError
+from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.report import evaluation_report
+from ropescope.extend.evaluate.request import Request, prepare
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.session import Evaluation
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.planning import plan_extension
+from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
+from ropescope.report.markdown import to_markdown
+
+METHODS = ("none", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
+
+
+def evaluation_of(
+    weights: Weights, source: str, length: int, texts: int, questions: int, plans: list[Path]
+) -> Evaluation:
+    """What is scored at one length: all methods, and the searched plans for that length."""
+    mine = [str(path) for path in plans if RopePlan.load(path).target_length == length]
+    trained = plan_extension(weights.model, length, "yarn").trained_length
+    request = Request(
+        source, length, methods=(*METHODS, *mine), texts=texts, questions=questions,
+        retrieval=("passkey", "multi-key"), lengths=tuple(sorted({trained, length})),
+    )  # fmt: skip
+    return prepare(request, weights)
+
+
+def show(weights: Weights, result: ExtensionResult) -> None:
+    """The tables of one length, and how far the planner's own choice is from the best."""
+    report = evaluation_report(result)
+    print(f"\n## {result.target_length:,} tokens, {len(result.texts)} texts\n")
+    print(to_markdown(report))
+    best = summary.best(result)
+    chosen = plan_extension(weights.model, result.target_length).method
+    if best is None:
+        return
+    ours, least = summary.loss(result, chosen, "target"), summary.loss(result, best, "target")
+    assert ours is not None and least is not None
+    print(f"\nchosen: {chosen}, {100 * (ours / least - 1):.2f} % above the least loss in the last band ({best}).")
+    for name in result.methods:
+        if result.plans[name]["method"] == "searched":
+            for where in ("target", "beyond"):
+                gap = summary.against(result, name, "yarn", where)  # type: ignore[arg-type]
+                print(f"{name} less yarn, {where}: {gap}")
+            print(f"{name} less none, inside: {summary.against(result, name, 'none', 'inside')}")
+
+
+def main() -> None:
+    """Score what is missing, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source")
+    parser.add_argument("--lengths", default="12288,16384,32768")
+    parser.add_argument("--texts", default="3,3,1", help="of each kind, length by length")
+    parser.add_argument("--questions", type=int, default=0)
+    parser.add_argument("--plans", default="")
+    parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--folder", type=Path, default=Path("extend-quality"))
+    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--show", action="store_true")
+    given = parser.parse_args()
+    index, count = map(int, given.shard.split("/"))
+    if count > 1:
+        torch.set_num_threads(1)
+    weights = load(given.source, dtype=given.dtype)
+    plans = [Path(part) for part in given.plans.split(",") if part]
+    lengths, texts = ([int(part) for part in row.split(",")] for row in (given.lengths, given.texts))
+    evaluations = [
+        evaluation_of(weights, given.source, length, of_kind, given.questions, plans)
+        for length, of_kind in zip(lengths, texts, strict=True)
+    ]
+    for evaluation in evaluations:
+        journal = Journal(evaluation.identity, given.folder)
+        if not given.show:
+            evaluation.run(
+                journal, shard=(index, count),
+                progress=lambda done, total, _, e=evaluation: print(f"{e.target:,}: {done} of {total}", flush=True),  # type: ignore[misc]
+            )  # fmt: skip
+    for evaluation in evaluations:
+        try:
+            result = evaluation.result(Journal(evaluation.identity, given.folder))
+        except ExtendError as error:
+            print(f"{evaluation.target:,}: {error}")
+            continue
+        result.save(given.folder / f"result-{evaluation.target}.json")
+        show(weights, result)
+
+
+if __name__ == "__main__":
+    main()
