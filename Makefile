@@ -12,8 +12,9 @@ demo: $(VENV)/.demo
 	@mkdir -p demo
 	$(BIN)/ropescope measure smollm2 --control random-init --out demo/smollm2.parquet --html demo/smollm2.html
 
-test: lint peers
+test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(MAKE) --no-print-directory peers
 
 peers: $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure

@@ -23,7 +23,9 @@ COMMANDS = re.findall(r"^ropescope \S.*$", "\n".join(re.findall(r"```\n(.*?)```"
 def test_links_lead_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(links) >= 4
-    headings = {"#" + line.strip("# ").lower().replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
+    headings = {
+        "#" + line.strip("# ").lower().replace(" ", "-") for line in README.splitlines() if line.startswith("#")
+    }
     assert [link for link in links if link not in headings and not (ROOT / link).exists()] == []
 
 
