@@ -46,8 +46,8 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.torch
 $(PEERS)/.installed: pyproject.toml constraints-peers.txt | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-peers.txt torch
-	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-peers.txt -e '.[measure,peers]' \
-		hypothesis mpmath pytest pytest-xdist
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints-peers.txt -e '.[measure,peers,figures,quantized]' \
+		duckdb hypothesis mpmath pandas polars pytest pytest-xdist
 	@touch $@
 
 clean:
