@@ -16,7 +16,7 @@ test: lint peers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 peers: $(PEERS)/.installed
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 tests/compress tests/measure tests/quality
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
