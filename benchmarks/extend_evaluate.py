@@ -6,8 +6,7 @@ The plain work is a chunked prefill through the decoder with transformers' Dynam
 for every position, a block at a time, thrown away. The scored pass is `token_losses`, in bfloat16 with the loss in float32.
 Chunks of the two alternate, each on its own cache, so that a drift of the machine's speed falls on both alike. The ratio is
 that of the sums of processor time (all threads); wall time stands beside it. Memory is how far the process's peak
-resident size lies over what it is with the weights loaded and warm, in a process of its own that runs the scored pass
-alone (Linux).
+resident size lies over what it is with the weights loaded and warm, in a process of its own that scores alone (Linux).
 """
 
 from __future__ import annotations

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 import released_configs as released
 import torch
+import typer
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend import plan_extension
+from ropescope.extend.plan import METHODS
 from ropescope.extend.settings.engines import WRITERS
 from ropescope.models.config.reading import from_config
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
-COMMANDS = re.findall(r"^ropescope extend .*?(?=\s*#|$)", PAGE, re.M)
+COMMANDS = re.findall(r"^ropescope extend plan .*?(?=\s*#|$)", PAGE, re.M)
+LONG_COMMANDS = re.findall(r"^ropescope extend (?:evaluate|search) .*?(?=\s*#|$)", PAGE, re.M)
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 
 
@@ -32,6 +35,20 @@ def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, m
     result = CliRunner().invoke(app, words)
     assert result.exception is None, result.output
     assert result.output.startswith(("YaRN by", "NTK-aware scaling by"))
+
+
+@pytest.mark.parametrize("line", LONG_COMMANDS)
+def test_commands_that_take_long_are_understood(line: str) -> None:
+    """Parsed as the command line would, without loading weights; what they do is held in tests/extend."""
+    words = shlex.split(line)[1:]
+    group: Any = typer.main.get_command(app)
+    for name in words[:2]:
+        group = group.commands[name]
+    given = group.make_context(words[1], words[2:]).params
+    assert given["source"] == "smollm2" and given["to"] == "16Ki"
+    for method in (given.get("methods") or "yarn").split(","):
+        assert method.endswith(".json") or method.partition("@")[0] in METHODS
+    assert given.get("tasks") in (None, "", "all")
 
 
 def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,11 +66,12 @@ def bands(result: ExtensionResult) -> Figure:
             },
         ],
     }  # fmt: skip
+    number = "1 text" if len(result.texts) == 1 else f"{len(result.texts)} texts"
     return Figure(
         name="bands",
         title=f"Loss of {result.model} by position, up to {result.target_length:,} tokens",
         spec=spec,
-        caption=f"Mean over {len(result.texts)} texts; lower is better. Each point is a band of positions, at its middle.",
+        caption=f"Mean over {number}; lower is better. Each point is a band of positions, at its middle.",
     )
 
 
