@@ -92,5 +92,5 @@ def test_numbers_that_cannot_be_are_refused_by_name(tmp_path: Path, change: dict
 
 
 def test_compare_wants_two(tmp_path: Path) -> None:
-    with pytest.raises(RopescopeError, match="give 2 to 8"):
+    with pytest.raises(RopescopeError, match="2 to 8"):
         invoke("compare", folder_of(tmp_path / "m", released.LLAMA_31_8B))
