@@ -1,9 +1,9 @@
 """Every way of scaling at 12k, 16k and 32k: loss by position on unseen text, and what is found; resumable and shardable.
 
-    python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--questions 0]
-                                        [--plans plan16.json,plan32.json] [--shard 0/2] [--folder DIR] [--show]
+    python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--methods none,yarn,…]
+                                        [--plans plan16.json,plan32.json] [--questions 0] [--shard 0/2] [--folder DIR] [--show]
 
---texts is how many of each kind (prose, code, tables), length by length. --plans are plans that `ropescope extend search`
+--texts is how many of each kind (prose, code, tables), length by length. --methods are scored in place of all. --plans are plans that `ropescope extend search`
 kept; each is scored at its own target length. --questions asks so many planted facts at each of five depths at the
 target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in --folder: any number of processes
 share them (--shard i/n, one thread each), and what is there is not scored again. --show scores nothing and prints the tables
@@ -35,13 +35,13 @@ METHODS = ("none", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha
 
 
 def evaluation_of(
-    weights: Weights, source: str, length: int, texts: int, questions: int, plans: list[Path]
+    weights: Weights, source: str, length: int, methods: list[str], texts: int, questions: int, plans: list[Path]
 ) -> Evaluation:
-    """What is scored at one length: all methods, and the searched plans for that length."""
+    """What is scored at one length: the methods, and the searched plans for that length."""
     mine = [str(path) for path in plans if RopePlan.load(path).target_length == length]
     trained = plan_extension(weights.model, length, "yarn").trained_length
     request = Request(
-        source, length, methods=(*METHODS, *mine), texts=texts, questions=questions,
+        source, length, methods=(*methods, *mine), texts=texts, questions=questions,
         retrieval=("passkey", "multi-key"), lengths=tuple(sorted({trained, length})),
     )  # fmt: skip
     return prepare(request, weights)
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("source")
     parser.add_argument("--lengths", default="12288,16384,32768")
     parser.add_argument("--texts", default="3,3,1", help="of each kind, length by length")
+    parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--questions", type=int, default=0)
     parser.add_argument("--plans", default="")
     parser.add_argument("--shard", default="0/1")
@@ -87,7 +88,7 @@ def main() -> None:
     plans = [Path(part) for part in given.plans.split(",") if part]
     lengths, texts = ([int(part) for part in row.split(",")] for row in (given.lengths, given.texts))
     evaluations = [
-        evaluation_of(weights, given.source, length, of_kind, given.questions, plans)
+        evaluation_of(weights, given.source, length, given.methods.split(","), of_kind, given.questions, plans)
         for length, of_kind in zip(lengths, texts, strict=True)
     ]
     for evaluation in evaluations:

@@ -20,7 +20,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.result import SearchResult, Tried
-from ropescope.extend.search.shape import START, STEPS, Shape
+from ropescope.extend.search.shape import GUESS, START, STEPS, Shape
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
@@ -144,7 +144,7 @@ class Search:
         start = self._losses(shape, calibration, journal, START)
         tried.append(Tried(START, start, start.cost(start, unchanged)))
         strategy = cma.CMAEvolutionStrategy(
-            list(START), 1.0, {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9}
+            list(GUESS), 1.0, {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9}
         )
         # The check at the end reads the texts once more.
         until = self._began + 60 * self.minutes - reading

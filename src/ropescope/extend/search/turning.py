@@ -7,6 +7,7 @@ others: they come from text that was read under the first plan. What is found th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -25,16 +26,34 @@ _CLOSE = 0.02
 def turned(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_tokens: int) -> Any:
     """A new cache with the first `n_tokens` of one filled under `before`, its keys as `after` turns them.
 
-    The values are shared with the old one, not copied.
+    The values are shared with the old one, not copied, and so are keys that stay as they are.
     """
-    made = DynamicCache()
+    turns = {}
+    for was, now in zip(before.layer_types, after.layer_types, strict=True):
+        if (was.after, was.attention_factor) != (now.after, now.attention_factor):
+            delta = torch.tensor(now.after, dtype=torch.float64) - torch.tensor(was.after, dtype=torch.float64)
+            angles = (torch.arange(n_tokens, dtype=torch.float64)[:, None] * delta).to(cache.layers[0].keys.device)
+            scale = now.attention_factor / was.attention_factor
+            turns |= dict.fromkeys(was.layers, ((scale * angles.cos()).float(), (scale * angles.sin()).float()))
+    made = []
     for index, layer in enumerate(cache.layers):
-        keys, values = layer.keys[:, :, :n_tokens], layer.values[:, :, :n_tokens]
-        for was, now in zip(before.layer_types, after.layer_types, strict=True):
-            if index in was.layers and (was.after, was.attention_factor) != (now.after, now.attention_factor):
-                delta = torch.tensor(now.after, dtype=torch.float64) - torch.tensor(was.after, dtype=torch.float64)
-                keys = _turn(keys, delta, now.attention_factor / was.attention_factor, layout)
-        made.update(keys, values, index)
+        keys = layer.keys[:, :, :n_tokens]
+        made.append((_turn(keys, *turns[index], layout) if index in turns else keys, layer.values[:, :, :n_tokens]))
+    return _cache_of(made)
+
+
+def beginning(cache: Any, n_tokens: int) -> Any:
+    """A cache with the first `n_tokens` of another, sharing its tensors: what is added to it goes into new ones."""
+    return _cache_of([(layer.keys[:, :, :n_tokens], layer.values[:, :, :n_tokens]) for layer in cache.layers])
+
+
+def _cache_of(layers: Sequence[tuple[Tensor, Tensor]]) -> DynamicCache:
+    made = DynamicCache()
+    for keys, values in layers:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values  # `update` would copy them
+        made.layers.append(layer)
     return made
 
 
@@ -65,15 +84,16 @@ def _apart(a: Tensor, b: Tensor) -> float:
     return float((a.float() - b.float()).norm() / b.float().norm())
 
 
-def _turn(keys: Tensor, delta: Tensor, scale: float, layout: Layout) -> Tensor:
-    """Keys [1, heads, tokens, dim] turned by position × delta [rotary pairs], in float32."""
-    angles = (torch.arange(keys.shape[2], dtype=torch.float64)[:, None] * delta).to(keys.device)
-    cos, sin = (scale * angles.cos()).float(), (scale * angles.sin()).float()
-    rotary = keys[..., : 2 * len(delta)].float()
+def _turn(keys: Tensor, cos: Tensor, sin: Tensor, layout: Layout) -> Tensor:
+    """Keys [1, heads, tokens, dim] turned by angles whose cosines and sines, scaled, are given [tokens, rotary pairs]."""
+    rotary = keys[..., : 2 * cos.shape[1]]
+    # In float32: the products take their type from the cosines.
     if layout == "halves":
         left, right = rotary.chunk(2, dim=-1)
-        moved = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
     else:
         left, right = rotary[..., 0::2], rotary[..., 1::2]
-        moved = torch.stack([left * cos - right * sin, right * cos + left * sin], dim=-1).flatten(-2)
-    return torch.cat([moved.to(keys.dtype), keys[..., 2 * len(delta) :]], dim=-1)
+    moved = [(left * cos).sub_(right * sin), (right * cos).add_(left * sin)]
+    if layout == "pairs":
+        moved = [torch.stack(moved, dim=-1).flatten(-2)]
+    rest = keys[..., 2 * cos.shape[1] :]
+    return torch.cat([*(part.to(keys.dtype) for part in moved), rest], dim=-1)
