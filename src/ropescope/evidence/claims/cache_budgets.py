@@ -30,6 +30,7 @@ NULLS = ("random tokens",)
     formula="mean |D_0.9(γ, N)/N − knee| over methods and lengths; γ measured, the knee where a sweep adds 1 % to the loss",
     verdict_rule="reproduced if the error's interval lies below 10 % of the cache",
     tables=(),
+    measured_by="benchmarks/cache_sweeps.py",
 )
 def window_names_budget(evidence: Evidence) -> Finding:
     """How far D_f lies from the knee of every method, beside the budget that a plan names by scoring other text."""

@@ -54,7 +54,8 @@ class Finding:
 class Claim:
     """A published statement and how it is recomputed: which data, which of them, and what is done with them.
 
-    `verdict_rule` says beforehand what counts as reproduced. `tables` are the extracts that `function` reads.
+    `verdict_rule` says beforehand what counts as reproduced. `tables` are the extracts that `function` reads. `measured_by`
+    is the benchmark that measured its numbers, where they are ropescope's own and not published ones.
     """
 
     id: str
@@ -67,3 +68,4 @@ class Claim:
     verdict_rule: str
     tables: tuple[str, ...]
     function: Callable[[Evidence], Finding]
+    measured_by: str = ""

@@ -27,13 +27,16 @@ def claim(
     formula: str,
     verdict_rule: str,
     tables: tuple[str, ...] = ("panel",),
+    measured_by: str = "",
 ) -> Callable[[Callable[[Evidence], Finding]], Callable[[Evidence], Finding]]:
     """Register a function as the recomputation of a claim. Raises EvidenceError for an id that is taken."""
 
     def register(function: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
         if id in _CLAIMS and _CLAIMS[id].function.__qualname__ != function.__qualname__:
             raise EvidenceError(f"Two functions recompute the claim {id}.")
-        _CLAIMS[id] = Claim(id, subject, statement, published_in, data, filter, formula, verdict_rule, tables, function)
+        _CLAIMS[id] = Claim(
+            id, subject, statement, published_in, data, filter, formula, verdict_rule, tables, function, measured_by
+        )
         return function
 
     return register

@@ -12,7 +12,7 @@ from ropescope.evidence.ledger.recompute import Entry
 from ropescope.evidence.ledger.tiles import ledger_figure
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
 
 
 def claim_report(entry: Entry, origin: str) -> Report:
@@ -120,8 +120,7 @@ def _facts(claim: Claim, finding: Finding, origin: str) -> tuple[Fact, ...]:
             f"{finding.quantity}, recomputed",
             finding.value,
             finding.unit,
-            # A claim that reads no table is recomputed from formulas alone.
-            basis="published" if claim.tables else "formula",
+            basis=_basis(claim),
             source=f"from {finding.n}",
             interval=finding.interval,
             note=finding.interval_by,
@@ -131,9 +130,18 @@ def _facts(claim: Claim, finding: Finding, origin: str) -> tuple[Fact, ...]:
         facts.insert(
             0, Fact("as published", finding.published, finding.unit, basis="published", source=claim.published_in)
         )
+    if claim.measured_by:
+        return (*facts, *finding.facts, Fact("data", "measured for ropescope", "", "measured", claim.measured_by))
     # Whatever a claim counts or fits, it does so on published measurements.
     facts += [replace(fact, basis="published") if fact.basis == "measured" else fact for fact in finding.facts]
     return (*facts, Fact("data", origin, basis="published"))
+
+
+def _basis(claim: Claim) -> Basis:
+    """A claim that reads no table is recomputed from formulas alone, unless its numbers are our own."""
+    if claim.measured_by:
+        return "measured"
+    return "published" if claim.tables else "formula"
 
 
 def _baselines(finding: Finding) -> tuple[Table, ...]:
