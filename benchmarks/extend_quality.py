@@ -3,11 +3,12 @@
     python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--methods none,yarn,…]
                                         [--plans plan16.json,plan32.json] [--questions 0] [--shard 0/2] [--folder DIR] [--show]
 
---texts is how many of each kind (prose, code, tables), length by length. --methods are scored in place of all. --plans are plans that `ropescope extend search`
-kept; each is scored at its own target length. --questions asks so many planted facts at each of five depths at the
-target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in --folder: any number of processes
-share them (--shard i/n, one thread each), and what is there is not scored again. --show scores nothing and prints the tables
-of what is there, which a run without it does at the end. Texts are held-out ones: none is what the search was tuned on.
+--texts is how many of each kind (prose, code, tables), length by length. --methods are scored in place of all. --plans are
+plans that `ropescope extend search` kept; each is scored at its own target length. --questions asks so many planted facts
+at each of five depths at the target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in
+--folder: any number of processes share them (--shard i/n, one thread each), and what is there is not scored again. --show
+scores nothing and prints the tables of what is there, which a run without it does at the end. Texts are held-out ones:
+none is what the search was tuned on.
 
 `chosen` is what the planner takes by itself; the line under each table says how far its loss is from the least.
 """

@@ -28,17 +28,20 @@ def turned(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_toke
 
     The values are shared with the old one, not copied, and so are keys that stay as they are.
     """
-    turns = {}
+    turns: dict[int, tuple[Tensor, Tensor]] = {}
     for was, now in zip(before.layer_types, after.layer_types, strict=True):
         if (was.after, was.attention_factor) != (now.after, now.attention_factor):
             delta = torch.tensor(now.after, dtype=torch.float64) - torch.tensor(was.after, dtype=torch.float64)
-            angles = (torch.arange(n_tokens, dtype=torch.float64)[:, None] * delta).to(cache.layers[0].keys.device)
+            angles = torch.arange(n_tokens, dtype=torch.float64)[:, None] * delta
             scale = now.attention_factor / was.attention_factor
             turns |= dict.fromkeys(was.layers, ((scale * angles.cos()).float(), (scale * angles.sin()).float()))
     made = []
     for index, layer in enumerate(cache.layers):
         keys = layer.keys[:, :, :n_tokens]
-        made.append((_turn(keys, *turns[index], layout) if index in turns else keys, layer.values[:, :, :n_tokens]))
+        if index in turns:
+            cos, sin = (table.to(keys.device) for table in turns[index])
+            keys = _turn(keys, cos, sin, layout)
+        made.append((keys, layer.values[:, :, :n_tokens]))
     return _cache_of(made)
 
 

@@ -1,0 +1,85 @@
+"""Write what `extend_quality.py` and the experiment base-scaling found as the tables behind the claim C8c.
+
+    python benchmarks/extension_tables.py --results extend-quality/result-*.json --experiment base-scaling.json
+
+--experiment is what `ropescope experiment base-scaling smollm2 --json` printed: γ at each base comes from it, and its losses
+at 16,384 tokens under six bases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ropescope.evidence.cells import write_csv
+from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS
+from ropescope.extend.evaluate.result import ExtensionResult, TextLosses
+from ropescope.extend.evaluate.summary import bands_where
+
+HERE = Path(__file__).parents[1] / "src/ropescope/evidence/data"
+MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+SAYS = (
+    "Measured for ropescope (not published figures). Written by `python benchmarks/extension_tables.py`: change that, not "
+    "this file."
+)
+
+
+def alpha_of(plan: dict[str, Any]) -> float | None:
+    """What a plan multiplies the base by, if that is all it does."""
+    layer = plan["layer_types"][0]
+    if plan["method"] not in ("none", "ntk", "alpha"):
+        return None
+    return float(layer["theta"] / layer["theta_before"])
+
+
+def over(result: ExtensionResult, text: TextLosses, method: str, bands: list[int]) -> float:
+    """The loss of a text over some bands, weighted by their tokens."""
+    sizes = [result.bands[band][1] - max(result.bands[band][0], 1) for band in bands]
+    return sum(text.losses[method][band] * size for band, size in zip(bands, sizes, strict=True)) / sum(sizes)
+
+
+def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
+    """One row a method and text. A searched plan goes by that name, not by that of its file."""
+    places = {
+        "inside": bands_where(result, "inside"),
+        "beyond": bands_where(result, "beyond"),
+        "last": bands_where(result, "target"),
+    }
+    return [
+        {
+            "model": MODEL, "trained": result.trained_length, "target": result.target_length, "kind": text.kind,
+            "text": text.name, "method": "searched" if result.plans[method]["method"] == "searched" else method,
+            "alpha": alpha_of(result.plans[method]),
+            **{where: round(over(result, text, method, bands), 6) for where, bands in places.items()},
+        }
+        for method in result.methods for text in result.texts
+    ]  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", nargs="+", type=Path, required=True)
+    parser.add_argument("--experiment", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    rows = [row for path in given.results for row in rows_of(ExtensionResult.load(path))]
+    gammas = json.loads(given.experiment.read_text(encoding="utf-8"))["data"]["gamma"]
+    exponents = [
+        {
+            "model": MODEL, "alpha": float(alpha), "gamma": found["value"], "low": found["ci"][0], "high": found["ci"][1],
+        }
+        for alpha, found in gammas.items()
+    ]  # fmt: skip
+    about = (
+        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band."
+    )
+    (HERE / "extended_losses.csv").write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
+    about = "γ at a fixed length of 2,048 tokens, with the base multiplied by α at inference."
+    written = write_csv(EXPONENT_COLUMNS, exponents, f"{about}\n{SAYS}")
+    (HERE / "extended_exponents.csv").write_text(written, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
