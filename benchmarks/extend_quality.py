@@ -2,13 +2,14 @@
 
     python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--methods none,yarn,…]
                                         [--plans plan16.json,plan32.json] [--questions 0] [--shard 0/2] [--folder DIR] [--show]
+                                        [--figure FOLDER]
 
 --texts is how many of each kind (prose, code, tables), length by length. --methods are scored in place of all. --plans are
 plans that `ropescope extend search` kept; each is scored at its own target length. --questions asks so many planted facts
 at each of five depths at the target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in
 --folder: any number of processes share them (--shard i/n, one thread each), and what is there is not scored again. --show
 scores nothing and prints the tables of what is there, which a run without it does at the end. Texts are held-out ones:
-none is what the search was tuned on.
+none is what the search was tuned on. --figure writes the pictures of each length into a folder.
 
 `chosen` is what the planner takes by itself; the line under each table says how far its loss is from the least.
 """
@@ -22,6 +23,7 @@ import torch
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.report import evaluation_report
 from ropescope.extend.evaluate.request import Request, prepare
 from ropescope.extend.evaluate.result import ExtensionResult
@@ -30,6 +32,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
+from ropescope.report.figure import write_figure
 from ropescope.report.markdown import to_markdown
 
 METHODS = ("none", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("extend-quality"))
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
     index, count = map(int, given.shard.split("/"))
     if count > 1:
@@ -106,6 +110,8 @@ def main() -> None:
             print(f"{evaluation.target:,}: {error}")
             continue
         result.save(given.folder / f"result-{evaluation.target}.json")
+        for picture in figures(result) if given.figure is not None else ():
+            write_figure(picture, given.figure / f"extend-{evaluation.target}-{picture.name}.svg")
         show(weights, result)
 
 

@@ -19,8 +19,8 @@ TUNED_FACTORS: Final = (
 )
 
 _WHY_YARN: Final = (
-    "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of the "
-    "methods that need no training it lost least on SmolLM2, inside the trained length and beyond."
+    "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of seven "
+    "methods that need no training it lost least at the end of twice the trained length (SmolLM2, nine texts)."
 )
 
 

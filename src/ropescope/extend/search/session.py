@@ -26,8 +26,9 @@ from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
 
 Progress = Callable[[int, int, str], None]
-POPULATION = 8
-_PROBE = tuple(0.5 * step for step in STEPS)
+POPULATION = 6
+_PROBE = (0.3,) * 5 + (0.03,)
+"""A plan far enough from the start that a wrong layout shows within a hundred tokens."""
 _CHECKED = 3
 """Plans that are scored by whole passes at the most: the best, and if it disappoints, half of the way to it, and a quarter."""
 
