@@ -55,6 +55,12 @@ def test_numbers_have_a_basis_and_are_right() -> None:
     assert facts["fine-tuning"].basis == "published"
 
 
+def test_the_next_step_can_be_run_as_it_stands() -> None:
+    made = plan_report(plan_extension(SMOLLM2, 16384), [], source="my model", kept_in="plan.json")
+    assert made.next_steps[0].endswith("ropescope extend evaluate 'my model' --to 16384 --methods none,plan.json")
+    assert "--methods none,yarn" in plan_report(plan_extension(SMOLLM2, 16384), []).next_steps[0]
+
+
 def test_the_table_shows_turns_and_what_is_done() -> None:
     table = report(plan_extension(SMOLLM2, 16384)).tables[0]
     first, last = table.rows[0], table.rows[-1]

@@ -82,7 +82,7 @@ def plan(
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))
     kept_in = None if out is None else str(made.save(out))
-    report = plan_report(made, settings, kept_in=kept_in, config_in=config_in)
+    report = plan_report(made, settings, source=source, kept_in=kept_in, config_in=config_in)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
 
 

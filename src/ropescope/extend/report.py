@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isclose
+from shlex import quote
 
 from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
 from ropescope.extend.figures import wavelength_figure
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
-from ropescope.extend.settings.setting import EngineSettings
+from ropescope.extend.settings.setting import EngineSettings, printable
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
 from ropescope.theory.base_bound import base_lower_bound_fit
 
@@ -25,10 +26,15 @@ SHORT_PROMPTS: dict[Method, str] = {
 
 
 def plan_report(
-    plan: RopePlan, settings: Sequence[EngineSettings], *, kept_in: str | None = None, config_in: str | None = None
+    plan: RopePlan,
+    settings: Sequence[EngineSettings],
+    *,
+    source: str = "SOURCE",
+    kept_in: str | None = None,
+    config_in: str | None = None,
 ) -> Report:
-    """The report of a plan with the settings of some engines; `kept_in` is the file the plan was saved in, `config_in` the
-    config.json that was written."""
+    """The report of a plan with the settings of some engines; `source` is how the user named the model, `kept_in` the file
+    the plan was saved in, `config_in` the config.json that was written."""
     return Report(
         title=_title(plan),
         verdict=_verdict(plan),
@@ -36,7 +42,7 @@ def plan_report(
         tables=(*_pairs(plan), *(_snippet(entry) for entry in settings)),
         figures=(wavelength_figure(plan),),
         caveats=plan.caveats,
-        next_steps=_next_steps(plan, kept_in, config_in),
+        next_steps=_next_steps(plan, source, kept_in, config_in),
         data={**plan.to_dict(), "settings": [_plain(entry) for entry in settings]},
     )
 
@@ -240,10 +246,12 @@ def _snippet(entry: EngineSettings) -> Table:
     )
 
 
-def _next_steps(plan: RopePlan, kept_in: str | None, config_in: str | None) -> tuple[str, ...]:
+def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str | None) -> tuple[str, ...]:
     if not plan.changes:
         return ()
-    steps = [f"Score it before you serve it: ropescope extend evaluate … --to {plan.target_length}"]
+    methods = "none" if plan.method == "none" else f"none,{kept_in or plan.method}"
+    command = f"{quote(printable(source))} --to {plan.target_length} --methods {quote(printable(methods))}"
+    steps = [f"Score it before you serve it: ropescope extend evaluate {command}"]
     if kept_in is None:
         steps.append(
             "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
