@@ -16,6 +16,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.report import search_report
 from ropescope.extend.search.session import Search
+from ropescope.extend.search.shape import GUESS, Shape
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
@@ -59,23 +60,33 @@ def test_it_never_ends_behind_yarn(weights: Weights, found: Any) -> None:
     assert 20 <= len(found.tried) <= 20 + 8 and found.tried[0].numbers == (0.0,) * 6
 
 
-def test_turned_keys_score_the_start_itself_as_a_whole_pass_does(weights: Weights, found: Any) -> None:
-    first = found.tried[0].losses
-    assert (first.target, first.inside) == pytest.approx((found.started.target, found.started.inside), abs=2e-5)
+def test_turned_keys_score_the_plan_they_were_read_under_as_a_whole_pass_does(weights: Weights, found: Any) -> None:
+    calibration = calibrated(weights)
+    again = calibration.losses(calibration.plan)
+    assert (again.target, again.inside) == pytest.approx(
+        (calibration.reading.target, calibration.reading.inside), abs=2e-5
+    )
+    assert found.tried[1].numbers == GUESS and found.tried[1].losses == calibration.reading
     assert not found.exact
 
 
 def test_turned_keys_are_near_whole_passes(weights: Weights, found: Any) -> None:
+    calibration, moved = calibrated(weights), found.tried[2]
+    plan = Shape(weights.model, search(weights).start).plan(moved.numbers)
+    rows = losses_of([whole(weights.network, plan, text, calibration.places) for text in calibration.texts])
+    read = calibration.reading.target
+    assert abs(moved.losses.target - rows.target) < 0.5 * max(abs(rows.target - read), 0.01)
+
+
+def calibrated(weights: Weights) -> Calibration:
     one = search(weights)
     tokens = [torch.tensor(text.tokens) for text in one.texts]
-    places = spans(256, TARGET)
-    moved = found.tried[1]
-    from ropescope.extend.search.shape import Shape
-
-    plan = Shape(weights.model, one.start).plan(moved.numbers)
-    rows = losses_of([whole(weights.network, plan, text, places) for text in tokens])
-    start = found.started.target
-    assert abs(moved.losses.target - rows.target) < 0.5 * max(abs(rows.target - start), 0.01)
+    shape = Shape(weights.model, one.start)
+    made = Calibration(weights.network, shape.plan(GUESS), tokens, spans(256, TARGET))
+    made.find_layout(shape.plan((0.3,) * 5 + (0.03,)))
+    for _ in tokens:
+        made.read_next()
+    return made
 
 
 def test_it_goes_on_with_what_was_tried(weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,35 +67,35 @@ def whole(
 
 
 class Calibration:
-    """The texts, each read once under the start, and how another plan is scored on them."""
+    """The texts, each read once under a plan, and how another plan is scored on them."""
 
     def __init__(
-        self, network: Any, start: RopePlan, texts: Sequence[Tensor], places: Sequence[tuple[int, int]]
+        self, network: Any, plan: RopePlan, texts: Sequence[Tensor], places: Sequence[tuple[int, int]]
     ) -> None:
-        self.network, self.start, self.texts, self.places = network, start, list(texts), list(places)
+        self.network, self.plan, self.texts, self.places = network, plan, list(texts), list(places)
         self.layout: Layout | None = None
         self.caches: list[Any] = []
         self.read: list[list[float]] = []
 
     def find_layout(self, other: RopePlan) -> None:
         """Learn whether the keys of this network can be turned; without, every plan costs a whole pass of every text."""
-        self.layout = layout_of(self.network, self.texts[0], self.start, other)
+        self.layout = layout_of(self.network, self.texts[0], self.plan, other)
 
     def read_next(self) -> None:
-        """Read one more text under the start."""
+        """Read one more text under the plan."""
         from transformers import DynamicCache
 
         cache = None if self.layout is None else DynamicCache()
-        self.read.append(whole(self.network, self.start, self.texts[len(self.read)], self.places, cache))
+        self.read.append(whole(self.network, self.plan, self.texts[len(self.read)], self.places, cache))
         self.caches.append(cache)
 
     @property
-    def starting(self) -> Losses:
-        """The losses of the start, by whole passes."""
+    def reading(self) -> Losses:
+        """The losses of the plan that the texts were read under, by whole passes."""
         return losses_of(self.read)
 
     def losses(self, plan: RopePlan) -> Losses:
-        """The losses of a plan, from the caches of the start with their keys turned."""
+        """The losses of another plan, from the caches with their keys turned."""
         if self.layout is None:
             return losses_of([whole(self.network, plan, tokens, self.places) for tokens in self.texts])
         return losses_of(
@@ -106,7 +106,7 @@ class Calibration:
         assert self.layout is not None
         found = []
         with plan.applied(self.network), torch.inference_mode():
-            moved = turned(cache, self.start, plan, self.layout, self.places[-1][0] - 1)
+            moved = turned(cache, self.plan, plan, self.layout, self.places[-1][0] - 1)
             for start, end in self.places:
                 before = beginning(moved, start - 1)
                 losses = span_losses(self.network, tokens[start - 1 : end], [(1, end - start + 1)], cache=before)[0]

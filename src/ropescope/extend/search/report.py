@@ -62,11 +62,7 @@ def _verdict(result: SearchResult) -> str:
 
 
 def _facts(result: SearchResult) -> tuple[Fact, ...]:
-    how = (
-        "whole passes of every text"
-        if result.exact
-        else "keys of one pass under YaRN, turned; the best by whole passes"
-    )
+    how = "whole passes of every text" if result.exact else "keys of one pass, turned; the best by whole passes"
     return (
         Fact("plans tried", len(result.tried), basis="measured", source=how),
         Fact("texts", len(result.texts), basis="measured", source="; ".join(result.texts)),

@@ -1,4 +1,4 @@
-"""The search: read the texts once under YaRN, try plans by CMA-ES on the turned keys, check the best by whole passes."""
+"""The search: read the texts once under a first guess, try plans by CMA-ES on the turned keys, check the best by whole passes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ Progress = Callable[[int, int, str], None]
 POPULATION = 6
 _PROBE = (0.3,) * 5 + (0.03,)
 """A plan far enough from the start that a wrong layout shows within a hundred tokens."""
-_CHECKED = 3
-"""Plans that are scored by whole passes at the most: the best, and if it disappoints, half of the way to it, and a quarter."""
 
 
 @dataclass
@@ -64,7 +62,8 @@ class Search:
         """All that decides what a plan scores."""
         texts = json.dumps([text.tokens for text in self.texts])
         return {
-            "search": 1,
+            "search": 2,
+            "guess": GUESS,
             "weights": self.weights.fingerprint,
             "dtype": str(self.weights.network.dtype).removeprefix("torch."),
             "start": self.start.rope_parameters,
@@ -86,26 +85,27 @@ class Search:
         tokens = [torch.tensor(text.tokens, device=network.device) for text in self.texts]
         places = spans(self.start.trained_length, self.target)
         shape = Shape(self.weights.model, self.start)
-        calibration = Calibration(network, self.start, tokens, places)
+        calibration = Calibration(network, shape.plan(GUESS), tokens, places)
         tell("Finding out how the keys turn")
         calibration.find_layout(shape.plan(_PROBE))
         unchanged = self._unchanged(tokens, places, journal)
+        started = self._started(tokens, places, journal, tell)
+        began = time.monotonic()
         for index in range(len(tokens)):
-            tell(f"Reading text {index + 1} of {len(tokens)} under YaRN")
+            tell(f"Reading text {index + 1} of {len(tokens)}")
             calibration.read_next()
-        reading = time.monotonic() - self._began
-        started = calibration.starting
+        reading = time.monotonic() - began
         tried: list[Tried] = []
         interrupted = False
         try:
-            self._try(shape, calibration, unchanged, journal, tried, reading, progress)
+            self._try(shape, calibration, started, unchanged, journal, tried, reading, progress)
         except KeyboardInterrupt:
             interrupted = True
         tell("Checking the best by whole passes")
         plan, found = self.start, started
         try:
             if tried:
-                plan, found = self._checked(shape, tried, tokens, places, started, unchanged, calibration)
+                plan, found = self._checked(shape, tried, tokens, places, unchanged, calibration)
         except KeyboardInterrupt:
             interrupted = True
         return SearchResult(
@@ -134,16 +134,34 @@ class Search:
             journal.keep("unchanged", kept)
         return float(kept)
 
+    def _started(
+        self,
+        tokens: Sequence[torch.Tensor],
+        places: Sequence[tuple[int, int]],
+        journal: Journal,
+        tell: Callable[[str], None],
+    ) -> Losses:
+        """The losses of the start, by whole passes."""
+        rows = []
+        for index, text in enumerate(tokens):
+            kept = journal.finished(f"start-{index}")
+            if kept is None:
+                tell(f"Scoring text {index + 1} of {len(tokens)} under YaRN")
+                kept = whole(self.weights.network, self.start, text, places)
+                journal.keep(f"start-{index}", kept)
+            rows.append(kept)
+        return losses_of(rows)
+
     def _try(
-        self, shape: Shape, calibration: Calibration, unchanged: float, journal: Journal, tried: list[Tried],
-        reading: float, progress: Progress | None,
+        self, shape: Shape, calibration: Calibration, start: Losses, unchanged: float, journal: Journal,
+        tried: list[Tried], reading: float, progress: Progress | None,
     ) -> None:  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cma says that it cannot plot
             import cma
 
-        start = self._losses(shape, calibration, journal, START)
-        tried.append(Tried(START, start, start.cost(start, unchanged)))
+        for numbers, losses in ((START, start), (GUESS, calibration.reading)):
+            tried.append(Tried(numbers, losses, losses.cost(start, unchanged)))
         strategy = cma.CMAEvolutionStrategy(
             list(GUESS), 1.0, {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9}
         )
@@ -181,20 +199,21 @@ class Search:
 
     def _checked(
         self, shape: Shape, tried: Sequence[Tried], tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
-        started: Losses, unchanged: float, calibration: Calibration,
+        unchanged: float, calibration: Calibration,
     ) -> tuple[RopePlan, Losses]:  # fmt: skip
-        """The best plan that whole passes find better than the start, else the start."""
+        """The best of what was scored by whole passes: the start, the guess, and the best plan of all, or half of the way to it."""
+        start = tried[0].losses
+        known = [(self.start, start), (calibration.plan, tried[1].losses)]
         best = min(tried, key=lambda entry: entry.cost)
-        if best.numbers == START:
-            return self.start, started
-        for share in (1.0, 0.5, 0.25)[:_CHECKED]:
-            plan = shape.plan([share * number for number in best.numbers])
+        for share in () if best in tried[:2] else (1.0, 0.5):
+            numbers = [guess + share * (number - guess) for guess, number in zip(GUESS, best.numbers, strict=True)]
+            plan = shape.plan(numbers)
             found = (
                 best.losses if calibration.layout is None and share == 1.0
                 else losses_of([whole(self.weights.network, plan, text, places) for text in tokens])
             )  # fmt: skip
-            if found.cost(started, unchanged) < started.cost(started, unchanged):
-                return plan, found
-            if time.monotonic() > self._began + 60 * self.minutes:
+            known.append((plan, found))
+            better = found.cost(start, unchanged) < min(entry.cost for entry in tried[:2])
+            if better or time.monotonic() > self._began + 60 * self.minutes:
                 break
-        return self.start, started
+        return min(known, key=lambda entry: entry[1].cost(start, unchanged))
