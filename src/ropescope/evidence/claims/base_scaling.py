@@ -59,8 +59,8 @@ def dominates_measured(evidence: Evidence) -> Finding:
         verdict="reproduced" if len(dominant) == len(by_target) else "not reproduced",
         reason=(
             f"At {main:,} tokens α_opt wins {-beyond.value:.2f} nats a token beyond the trained length and pays "
-            f"{inside.value:.3f} within it, on every count of texts surely more than nothing: a trade that its peers offer "
-            f"too. YaRN's last band is {yarn.value:+.3f} nats ({_words(yarn)}) from it, and γ does not name the best α."
+            f"{_words(inside)} within it: a trade that its peers offer, too. YaRN loses {_words(yarn)} less in the last band. "
+            f"The α that keeps the measured γ is {asked:.2f}; of {len(bases)} tried α = {best:g} loses least there."
         ),
         facts=(
             Fact("least loss in the last band", f"α = {best:g}", "", "measured", f"of {', '.join(f'{a:g}' for a in bases)}"),
@@ -111,7 +111,7 @@ def _bounds(interval: Interval) -> tuple[float, float] | None:
 
 def _words(interval: Interval) -> str:
     bounds = _bounds(interval)
-    return "one text" if bounds is None else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
+    return f"{interval.value:.3f}" + ("" if bounds is None else f" ({bounds[0]:.3f} to {bounds[1]:.3f})")
 
 
 def _table(target: int, methods: dict[str, Extension], changes: dict[str, Changes]) -> Table:

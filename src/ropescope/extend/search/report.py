@@ -55,7 +55,8 @@ def _verdict(result: SearchResult) -> str:
     gain = result.started.target - result.found.target
     inside = result.found.inside / result.unchanged - 1
     return (
-        f"On the text it was searched on, the plan found loses {gain:.4f} nats a token less than YaRN at the end of "
+        f"On the text it was searched on, the plan found loses {abs(gain):.4f} nats a token {'less' if gain >= 0 else 'more'} "
+        "than YaRN at the end of "
         f"{length:,} tokens ({result.found.target:.4f} against {result.started.target:.4f}), and is {100 * inside:+.2f} % from "
         f"the unchanged model inside the trained {result.start.trained_length:,}."
     )
