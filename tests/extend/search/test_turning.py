@@ -10,7 +10,7 @@ import torch
 from tiny_models import Tiny
 
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.search.turning import beginning, layout_of, turned
+from ropescope.extend.search.turning import layout_of, turned
 from ropescope.models.opening import open as open_model
 from ropescope.quality.loss import prefill
 
@@ -49,15 +49,17 @@ def test_keys_that_cannot_be_turned_are_known(tmp_path: Any) -> None:
     assert layout_of(network, torch.arange(3, 60), *plans) is None
 
 
-def test_a_beginning_shares_its_tensors_and_is_not_added_to(tmp_path: Any) -> None:
+def test_a_turned_cache_shares_its_values_and_is_added_to_alone(tmp_path: Any) -> None:
     network = tiny_models.build(TABLE["llama"]).float()
+    network.save_pretrained(tmp_path)
+    plan = plan_extension(open_model(tmp_path, config_only=True), 600, "yarn")
     tokens = torch.randint(3, 60, (40,), generator=torch.Generator().manual_seed(2))
-    cache = prefill(network, tokens)
-    first = beginning(cache, 30)
-    assert first.layers[1].values.data_ptr() == cache.layers[1].values.data_ptr()
-    with torch.inference_mode():
+    with plan.applied(network), torch.inference_mode():
+        cache = prefill(network, tokens)
+        first = turned(cache, plan, plan, "halves", 30)
+        assert first.layers[1].values.data_ptr() == cache.layers[1].values.data_ptr()
         states = network.model(input_ids=tokens[None, 30:], past_key_values=first).last_hidden_state
         whole = network.model(input_ids=tokens[None]).last_hidden_state
-    torch.testing.assert_close(states, whole[:, 30:])
-    assert first.get_seq_length() == 40 and cache.get_seq_length() == 40
-    torch.testing.assert_close(cache.layers[1].keys, prefill(network, tokens).layers[1].keys)
+        torch.testing.assert_close(states, whole[:, 30:])
+        assert first.get_seq_length() == 40 and cache.get_seq_length() == 40
+        torch.testing.assert_close(cache.layers[1].keys, prefill(network, tokens).layers[1].keys)

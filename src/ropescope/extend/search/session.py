@@ -62,7 +62,8 @@ class Search:
         """All that decides what a plan scores."""
         texts = json.dumps([text.tokens for text in self.texts])
         return {
-            "search": 2,
+            "search": 3,
+            "scored": spans(self.start.trained_length, self.target),
             "guess": GUESS,
             "weights": self.weights.fingerprint,
             "dtype": str(self.weights.network.dtype).removeprefix("torch."),

@@ -45,11 +45,6 @@ def turned(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_toke
     return _cache_of(made)
 
 
-def beginning(cache: Any, n_tokens: int) -> Any:
-    """A cache with the first `n_tokens` of another, sharing its tensors: what is added to it goes into new ones."""
-    return _cache_of([(layer.keys[:, :, :n_tokens], layer.values[:, :, :n_tokens]) for layer in cache.layers])
-
-
 def _cache_of(layers: Sequence[tuple[Tensor, Tensor]]) -> DynamicCache:
     made = DynamicCache()
     for keys, values in layers:
