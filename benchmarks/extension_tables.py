@@ -2,8 +2,8 @@
 
     python benchmarks/extension_tables.py --results extend-quality/result-*.json --experiment base-scaling.json
 
---experiment is what `ropescope experiment base-scaling smollm2 --json` printed: γ at each base comes from it, and its losses
-at 16,384 tokens under six bases.
+--experiment is what `ropescope experiment base-scaling smollm2 --prompts 9 --out FILE` kept: γ at each base and the losses at
+16,384 tokens under six bases come from it. Of methods that stand in several results the first counts.
 """
 
 from __future__ import annotations
@@ -59,18 +59,30 @@ def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def key_of(row: dict[str, Any]) -> tuple[int, str, str | float]:
+    """What a row is of: the target, the text, and the method, by its α where that is all there is to it."""
+    return row["target"], row["text"], row["method"] if row["alpha"] is None else row["alpha"]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", nargs="+", type=Path, required=True)
+    parser.add_argument("--results", nargs="*", type=Path, default=[])
     parser.add_argument("--experiment", type=Path, required=True)
     given = parser.parse_args(arguments)
-    rows = [row for path in given.results for row in rows_of(ExtensionResult.load(path))]
-    gammas = json.loads(given.experiment.read_text(encoding="utf-8"))["data"]["gamma"]
+    measured = json.loads(given.experiment.read_text(encoding="utf-8"))["data"]["results"]
+    results = [ExtensionResult.from_dict(measured["result"]), *map(ExtensionResult.load, given.results)]
+    rows: list[dict[str, Any]] = []
+    there: set[tuple[int, str, str | float]] = set()
+    for result in results:
+        # α = 2 by its number and the α that keeps γ at twice the length are one: what is there is not written twice.
+        fresh = [row for row in rows_of(result) if key_of(row) not in there]
+        there |= {key_of(row) for row in fresh}
+        rows += fresh
     exponents = [
         {
             "model": MODEL, "alpha": float(alpha), "gamma": found["value"], "low": found["ci"][0], "high": found["ci"][1],
         }
-        for alpha, found in gammas.items()
+        for alpha, found in measured["gamma"].items()
     ]  # fmt: skip
     about = (
         "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band."

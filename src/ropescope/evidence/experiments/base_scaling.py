@@ -115,14 +115,14 @@ def observe(bench: Bench) -> Findings:
             sweep_figure(
                 "base-scaling",
                 "What a multiplied base costs, and gains",
-                f"Loss less that of the unscaled base, by position; {len(texts)} texts, 95 % intervals.",
+                f"Against the unscaled base within the trained length, YaRN at the target; {len(texts)} texts, 95 %.",
                 Axis("multiplier α of the base", log=True, values=ALPHAS[1:]),
                 {
-                    "inside the trained length": _series(result, arms, "inside"),
-                    "last band of the target": _series(result, arms, "target"),
+                    "inside the trained length, less unscaled": _series(result, arms, "inside", "none"),
+                    "last band of the target, less YaRN": _series(result, arms, "target", "yarn"),
                 },
-                {"no change": [(alpha, 0.0) for alpha in ALPHAS[1:]]},
-                y_title="change of the loss (nats a token)",
+                {"no difference": [(alpha, 0.0) for alpha in ALPHAS[1:]]},
+                y_title="difference of the loss (nats a token)",
             ),
         ),
         caveats=(
@@ -148,10 +148,12 @@ def _estimate(interval: Any) -> Estimate:
     return Estimate(interval.value, (interval.high - interval.low) / 4, (interval.low, interval.high))
 
 
-def _series(result: ExtensionResult, arms: dict[float, str], where: Any) -> list[tuple[float, Estimate]]:
+def _series(
+    result: ExtensionResult, arms: dict[float, str], where: Any, reference: str
+) -> list[tuple[float, Estimate]]:
     from ropescope.extend.evaluate.summary import against
 
-    return [(alpha, _estimate(against(result, name, "none", where))) for alpha, name in arms.items() if alpha != 1.0]
+    return [(alpha, _estimate(against(result, name, reference, where))) for alpha, name in arms.items() if alpha != 1.0]
 
 
 def _arms(result: ExtensionResult, names: list[str]) -> Table:
