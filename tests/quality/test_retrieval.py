@@ -15,7 +15,8 @@ from tiny_networks import network_of
 from ropescope.errors import MeasurementError
 from ropescope.quality.cache_state import unchanged
 from ropescope.quality.loss import prefill
-from ropescope.quality.retrieval import Score, Task, Trial, score, trials
+from ropescope.quality.packing import packable
+from ropescope.quality.retrieval import Score, Task, Trial, score, scores, trials
 from ropescope.quality.texts import Text
 
 TOKENIZER = byte_tokenizer()
@@ -102,14 +103,58 @@ def test_scores_are_those_of_the_whole_sequence(family: str) -> None:
     assert seen[False]
 
 
+def said_greedily(network: Any, before: tuple[int, ...], n: int) -> tuple[int, ...]:
+    answer: tuple[int, ...] = ()
+    for _ in range(n):
+        with torch.inference_mode():
+            answer += (int(network(torch.tensor([[*before, *answer]])).logits[0, -1].argmax()),)
+    return answer
+
+
+TOGETHER = ("llama", "qwen3", "glm4", "gpt_neox", "granite", "phi", "olmo2", "deepseek_v3", "cohere")
+APART = ("mistral", "gemma3_text", "gpt_oss", pytest.param("falcon_h1", marks=carries_states))
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", TOGETHER)
+def test_trials_asked_together_score_as_each_by_itself(family: str, implementation: str) -> None:
+    network = network_of(family, torch.float32)
+    network.set_attn_implementation(implementation)
+    scores_agree(network, together=True)
+
+
+@pytest.mark.parametrize("family", APART)
+def test_windows_and_states_are_asked_one_by_one(family: str) -> None:
+    scores_agree(network_of(family, torch.float32), together=False)
+
+
+def scores_agree(network: Any, *, together: bool) -> None:
+    generator = torch.Generator().manual_seed(7)
+
+    def ids(n: int) -> tuple[int, ...]:
+        return tuple(torch.randint(3, 96, (n,), generator=generator).tolist())
+
+    context, group = ids(50), list[Trial]()
+    for n in range(12):
+        question, length = ids(3 + n % 3), 1 + n % 3
+        answer = said_greedily(network, context + question, length) if n % 2 else ids(length)
+        group.append(Trial("made", context, question, answer, tuple(ids(length) for _ in range(9)), 0.5, 57))
+    cache = prefill(network, torch.tensor(context), chunk=20)
+    assert packable(network, cache) is together
+    found, each = scores(network, cache, group), [score(network, cache, trial) for trial in group]
+    assert cache.get_seq_length() == 50
+    for one, alone in zip(found, each, strict=True):
+        assert (one.right, one.exact) == (alone.right, alone.exact)
+        assert one.answer == pytest.approx(alone.answer, abs=1e-4)
+        assert one.best_decoy == pytest.approx(alone.best_decoy, abs=1e-4)
+    assert {one.right for one in found} == {True, False}
+
+
 def test_greedy_answer_is_exact_and_right() -> None:
     network = network_of("llama", torch.float32)
     context, question = tuple(range(3, 43)), (50, 51, 52)
     cache = prefill(network, torch.tensor(context))
-    answer: tuple[int, ...] = ()
-    for _ in range(3):
-        with torch.inference_mode():
-            answer += (int(network(torch.tensor([[*context, *question, *answer]])).logits[0, -1].argmax()),)
+    answer = said_greedily(network, context + question, 3)
     trial = Trial("made", context, question, answer, tuple((index, index, index) for index in range(60, 69)), 0.5, 46)
     found = score(network, cache, trial)
     assert found.exact and found.right

@@ -7,7 +7,7 @@ from ropescope.lazy import attributes
 if TYPE_CHECKING:
     from ropescope.quality.intervals import Interval, paired, wilson
     from ropescope.quality.loss import losses_by_band, prefill, token_losses
-    from ropescope.quality.retrieval import Score, Trial, score, trials
+    from ropescope.quality.retrieval import Score, Trial, score, scores, trials
     from ropescope.quality.texts import Text, calibration_texts, held_out_texts
 
 _HOMES = {
@@ -21,6 +21,7 @@ _HOMES = {
     "paired": "intervals",
     "prefill": "loss",
     "score": "retrieval",
+    "scores": "retrieval",
     "token_losses": "loss",
     "trials": "retrieval",
     "wilson": "intervals",
@@ -37,6 +38,7 @@ __all__ = [
     "paired",
     "prefill",
     "score",
+    "scores",
     "token_losses",
     "trials",
     "wilson",

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor
 
 from ropescope.errors import MeasurementError
-from ropescope.quality.cache_state import unchanged
 from ropescope.quality.keys import COUNTRIES, PLACES, THINGS
-from ropescope.quality.loss import decoder_of, output_layer
+from ropescope.quality.packing import continuation, continuations, packable
 from ropescope.quality.planting import plant
 from ropescope.quality.texts import Text, beginning, held_out_texts
 
@@ -201,9 +200,8 @@ def _trial(
 def score(network: Any, cache: Any, trial: Trial) -> Score:
     """The score of a trial on a cache that holds its context and nothing else; the cache is as before when this returns."""
     with torch.inference_mode():
-        said = _continuation(network, cache, trial.question, trial.answer)
-        answer = float(said.gather(1, torch.tensor(trial.answer)[:, None]).sum())
-        exact = said.argmax(1).tolist() == list(trial.answer)
+        said = continuation(network, cache, (trial.question, trial.answer))
+        answer = _log_probability(said, trial.answer)
         bounds = sorted(((_bound(said, trial.answer, decoy), decoy) for decoy in trial.decoys), reverse=True)
         best, highest = float("-inf"), answer
         for bound, decoy in bounds:
@@ -211,19 +209,42 @@ def score(network: Any, cache: Any, trial: Trial) -> Score:
             if bound < highest:
                 best = max(best, bound if highest == answer else best)
                 break
-            rows = _continuation(network, cache, trial.question, decoy)
-            found = float(rows.gather(1, torch.tensor(decoy)[:, None]).sum())
+            found = _log_probability(continuation(network, cache, (trial.question, decoy)), decoy)
             best, highest = max(best, found), max(highest, found)
-    return Score(answer, best, answer > best, exact)
+    return Score(answer, best, answer > best, _greedy(said, trial.answer))
 
 
-def _continuation(network: Any, cache: Any, question: tuple[int, ...], answer: tuple[int, ...]) -> Tensor:
-    """float32 [len(answer), vocabulary] log-probabilities of each token of the answer, given all before it; on the CPU."""
-    ids = torch.tensor([[*question, *answer[:-1]]], device=network.device)
-    with unchanged(cache):
-        output = decoder_of(network)(input_ids=ids, past_key_values=cache, use_cache=True)
-        logits = output_layer(network, output, output.last_hidden_state[:, -len(answer) :])
-    return logits[0].float().log_softmax(-1).cpu()
+def scores(network: Any, cache: Any, group: Sequence[Trial]) -> list[Score]:
+    """The scores of trials that share the context that `cache` holds, as `score` gives them; in two passes for all of them
+    where a mask can keep them apart, the answers in one and in another the decoys that could be likelier."""
+    if not packable(network, cache):
+        return [score(network, cache, trial) for trial in group]
+    with torch.inference_mode():
+        told = continuations(network, cache, [(trial.question, trial.answer) for trial in group])
+        said = [(_log_probability(rows, trial.answer), _greedy(rows, trial.answer), [
+            (_bound(rows, trial.answer, decoy), decoy) for decoy in trial.decoys
+        ]) for trial, rows in zip(group, told, strict=True)]  # fmt: skip
+        open_ = [[decoy for bound, decoy in bounds if bound >= answer] for answer, _, bounds in said]
+        asked = [(trial.question, decoy) for trial, left in zip(group, open_, strict=True) for decoy in left]
+        run = (
+            _log_probability(rows, decoy)
+            for (_, decoy), rows in zip(asked, continuations(network, cache, asked), strict=True)
+        )
+        found: list[Score] = []
+        for (answer, greedy, bounds), left in zip(said, open_, strict=True):
+            likeliest = max([next(run) for _ in left], default=float("-inf"))
+            ruled_out = max((bound for bound, _ in bounds if bound < answer), default=float("-inf"))
+            best = likeliest if likeliest >= answer else max(likeliest, ruled_out)
+            found.append(Score(answer, best, answer > best, greedy))
+    return found
+
+
+def _log_probability(rows: Tensor, answer: tuple[int, ...]) -> float:
+    return float(rows.gather(1, torch.tensor(answer)[:, None]).sum())
+
+
+def _greedy(rows: Tensor, answer: tuple[int, ...]) -> bool:
+    return rows.argmax(1).tolist() == list(answer)
 
 
 def _bound(said: Tensor, answer: tuple[int, ...], decoy: tuple[int, ...]) -> float:

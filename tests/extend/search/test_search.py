@@ -16,7 +16,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.report import search_report
 from ropescope.extend.search.session import Search
-from ropescope.extend.search.shape import GUESS, Shape
+from ropescope.extend.search.shape import Shape, guess
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
@@ -66,7 +66,7 @@ def test_turned_keys_score_the_plan_they_were_read_under_as_a_whole_pass_does(we
     assert (again.target, again.inside) == pytest.approx(
         (calibration.reading.target, calibration.reading.inside), abs=2e-5
     )
-    assert found.tried[1].numbers == GUESS and found.tried[1].losses == calibration.reading
+    assert found.tried[1].numbers == guess(found.start.factor) and found.tried[1].losses == calibration.reading
     assert not found.exact
 
 
@@ -82,7 +82,7 @@ def calibrated(weights: Weights) -> Calibration:
     one = search(weights)
     tokens = [torch.tensor(text.tokens) for text in one.texts]
     shape = Shape(weights.model, one.start)
-    made = Calibration(weights.network, shape.plan(GUESS), tokens, spans(256, TARGET))
+    made = Calibration(weights.network, shape.plan(one.guess), tokens, spans(256, TARGET))
     made.find_layout(shape.plan((0.3,) * 5 + (0.03,)))
     for _ in tokens:
         made.read_next()

@@ -22,7 +22,7 @@ from ropescope.extend.evaluate.tasks import Sample
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses
-from ropescope.quality.retrieval import Trial, score
+from ropescope.quality.retrieval import Trial, scores
 from ropescope.quality.texts import Text
 
 Progress = Callable[[int, int, str], None]
@@ -109,8 +109,7 @@ class Evaluation:
         with candidate.plan.applied(self.weights.network) as network:
             context = torch.tensor(group[0].context)
             cache = prefill(network, context, chunk=candidate.chunk(len(context)))
-            scores = [score(network, cache, trial) for trial in group]
-        return [[found.right, found.exact] for found in scores]
+            return [[found.right, found.exact] for found in scores(network, cache, group)]
 
     def _recall(self, sample: Sample, candidate: Candidate) -> float:
         with candidate.plan.applied(self.weights.network) as network:

@@ -20,7 +20,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.result import SearchResult, Tried
-from ropescope.extend.search.shape import GUESS, START, STEPS, Shape
+from ropescope.extend.search.shape import START, STEPS, Shape, guess
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
@@ -57,6 +57,11 @@ class Search:
         given = {} if self.trained is None else {"trained": self.trained}
         return plan_extension(self.weights.model, self.target, "yarn", **given)
 
+    @cached_property
+    def guess(self) -> tuple[float, ...]:
+        """The six numbers that the texts are read under, and that CMA-ES starts from."""
+        return guess(self.start.factor)
+
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides what a plan scores."""
@@ -64,7 +69,7 @@ class Search:
         return {
             "search": 3,
             "scored": spans(self.start.trained_length, self.target),
-            "guess": GUESS,
+            "guess": self.guess,
             "weights": self.weights.fingerprint,
             "dtype": str(self.weights.network.dtype).removeprefix("torch."),
             "start": self.start.rope_parameters,
@@ -86,7 +91,7 @@ class Search:
         tokens = [torch.tensor(text.tokens, device=network.device) for text in self.texts]
         places = spans(self.start.trained_length, self.target)
         shape = Shape(self.weights.model, self.start)
-        calibration = Calibration(network, shape.plan(GUESS), tokens, places)
+        calibration = Calibration(network, shape.plan(self.guess), tokens, places)
         tell("Finding out how the keys turn")
         calibration.find_layout(shape.plan(_PROBE))
         unchanged = self._unchanged(tokens, places, journal)
@@ -161,10 +166,12 @@ class Search:
             warnings.simplefilter("ignore")  # cma says that it cannot plot
             import cma
 
-        for numbers, losses in ((START, start), (GUESS, calibration.reading)):
+        for numbers, losses in ((START, start), (self.guess, calibration.reading)):
             tried.append(Tried(numbers, losses, losses.cost(start, unchanged)))
         strategy = cma.CMAEvolutionStrategy(
-            list(GUESS), 1.0, {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9}
+            list(self.guess),
+            1.0,
+            {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9},
         )
         # The check at the end reads the texts once more.
         until = self._began + 60 * self.minutes - reading
@@ -207,7 +214,7 @@ class Search:
         known = [(self.start, start), (calibration.plan, tried[1].losses)]
         best = min(tried, key=lambda entry: entry.cost)
         for share in () if best in tried[:2] else (1.0, 0.5):
-            numbers = [guess + share * (number - guess) for guess, number in zip(GUESS, best.numbers, strict=True)]
+            numbers = [near + share * (far - near) for near, far in zip(self.guess, best.numbers, strict=True)]
             plan = shape.plan(numbers)
             found = (
                 best.losses if calibration.layout is None and share == 1.0
