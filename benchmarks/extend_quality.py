@@ -1,12 +1,13 @@
 """Every way of scaling at 12k, 16k and 32k: loss by position on unseen text, and what is found; resumable and shardable.
 
     python benchmarks/extend_quality.py SOURCE [--lengths 12288,16384,32768] [--texts 3,3,1] [--methods none,yarn,…]
-                                        [--plans plan16.json,plan32.json] [--questions 0] [--shard 0/2] [--folder DIR] [--show]
-                                        [--figure FOLDER]
+                                        [--plans plan16.json,plan32.json] [--questions 0] [--keys 50] [--shard 0/2]
+                                        [--folder DIR] [--show] [--figure FOLDER]
 
 --texts is how many of each kind (prose, code, tables), length by length. --methods are scored in place of all. --plans are
 plans that `ropescope extend search` kept; each is scored at its own target length. --questions asks so many planted facts
-at each of five depths at the target and at the trained length (10 of them: 50 trials a length). Finished pieces stay in
+at each of five depths of the target, among the numbers of other keys (multi-key; 10 of them: 50 trials a length), with --keys
+facts in a context. --texts 0 asks alone. Finished pieces stay in
 --folder: any number of processes share them (--shard i/n, one thread each), and what is there is not scored again. --show
 scores nothing and prints the tables of what is there, which a run without it does at the end. Texts are held-out ones:
 none is what the search was tuned on. --figure writes the pictures of each length into a folder.
@@ -38,15 +39,12 @@ from ropescope.report.markdown import to_markdown
 METHODS = ("none", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
 
 
-def evaluation_of(
-    weights: Weights, source: str, length: int, methods: list[str], texts: int, questions: int, plans: list[Path]
-) -> Evaluation:
+def evaluation_of(weights: Weights, given: argparse.Namespace, length: int, texts: int) -> Evaluation:
     """What is scored at one length: the methods, and the searched plans for that length."""
-    mine = [str(path) for path in plans if RopePlan.load(path).target_length == length]
-    trained = plan_extension(weights.model, length, "yarn").trained_length
+    plans = [path for path in given.plans.split(",") if path and RopePlan.load(Path(path)).target_length == length]
     request = Request(
-        source, length, methods=(*methods, *mine), texts=texts, questions=questions,
-        retrieval=("passkey", "multi-key"), lengths=tuple(sorted({trained, length})),
+        given.source, length, methods=(*given.methods.split(","), *plans), texts=texts, questions=given.questions,
+        retrieval=("multi-key",), lengths=(length,), keys_per_context=given.keys,
     )  # fmt: skip
     return prepare(request, weights)
 
@@ -79,6 +77,7 @@ def main() -> None:
     parser.add_argument("--texts", default="3,3,1", help="of each kind, length by length")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--questions", type=int, default=0)
+    parser.add_argument("--keys", type=int, default=50, help="facts in a context")
     parser.add_argument("--plans", default="")
     parser.add_argument("--shard", default="0/1")
     parser.add_argument("--folder", type=Path, default=Path("extend-quality"))
@@ -90,11 +89,9 @@ def main() -> None:
     if count > 1:
         torch.set_num_threads(1)
     weights = load(given.source, dtype=given.dtype)
-    plans = [Path(part) for part in given.plans.split(",") if part]
     lengths, texts = ([int(part) for part in row.split(",")] for row in (given.lengths, given.texts))
     evaluations = [
-        evaluation_of(weights, given.source, length, given.methods.split(","), of_kind, given.questions, plans)
-        for length, of_kind in zip(lengths, texts, strict=True)
+        evaluation_of(weights, given, length, of_kind) for length, of_kind in zip(lengths, texts, strict=True)
     ]
     for evaluation in evaluations:
         journal = Journal(evaluation.identity, given.folder)
@@ -109,7 +106,7 @@ def main() -> None:
         except ExtendError as error:
             print(f"{evaluation.target:,}: {error}")
             continue
-        result.save(given.folder / f"result-{evaluation.target}.json")
+        result.save(given.folder / f"result-{evaluation.target}{'' if result.texts else '-found'}.json")
         for picture in figures(result) if given.figure is not None else ():
             write_figure(picture, given.figure / f"extend-{evaluation.target}-{picture.name}.svg")
         show(weights, result)

@@ -15,7 +15,7 @@ from ropescope.extend.evaluate.tasks import TASKS as GENERATED
 from ropescope.extend.evaluate.tasks import Sample, samples
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
-from ropescope.quality.retrieval import Task, Trial, trials
+from ropescope.quality.retrieval import KEYS_PER_CONTEXT, Task, Trial, trials
 from ropescope.quality.texts import held_out_texts
 
 RETRIEVAL: tuple[Task, ...] = get_args(Task)
@@ -27,6 +27,7 @@ class Request:
     """What to evaluate. texts: how many of each kind, `files` replace them by the user's own. questions: at each of five
     depths and each length, of each task in `retrieval`; 0: none. samples: of each task in `tasks` at each length.
     lengths: where facts are asked for (default: half the trained length, the trained one, halfway to the target, the target).
+    keys_per_context: facts that share a text; more of them cost less, and have more to be confused with.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Request:
     questions: int = 0
     retrieval: tuple[Task, ...] = ("passkey",)
     lengths: tuple[int, ...] = ()
+    keys_per_context: int = KEYS_PER_CONTEXT
     tasks: tuple[str, ...] = ()
     samples: int = 5
     dtype: str = "bfloat16"
@@ -114,7 +116,8 @@ def prepare(request: Request, weights: Weights) -> Evaluation:
 def journal_of(evaluation: Evaluation, request: Request) -> Journal:
     """Where the pieces of an evaluation are kept: in one folder for one request, whatever shard makes them."""
     wishes = {
-        name: str(getattr(request, name)) for name in ("target", "methods", "texts", "files", "questions", "tasks")
+        name: str(getattr(request, name))
+        for name in ("target", "methods", "texts", "files", "questions", "tasks", "keys_per_context")
     }
     return Journal({**evaluation.identity, **wishes})
 
@@ -132,7 +135,14 @@ def _trials(request: Request, weights: Weights, lengths: tuple[int, ...]) -> lis
         trial
         for length in lengths
         for task in request.retrieval
-        for trial in trials(weights.tokenizer, task, length, depths=DEPTHS, per_depth=request.questions)
+        for trial in trials(
+            weights.tokenizer,
+            task,
+            length,
+            depths=DEPTHS,
+            per_depth=request.questions,
+            keys_per_context=request.keys_per_context,
+        )
     ]
 
 
