@@ -93,7 +93,22 @@ def test_tables_say_what_the_numbers_are() -> None:
     assert found[1][-1] == "40 %"
     compared = tables["What each costs inside the trained length, and beyond it against yarn"].rows
     assert compared[0][2].startswith("+2.8000 ± ")
-    assert [figure.name for figure in evaluation_report(made()).figures] == ["bands", "found", "tasks"]
+    assert [figure.name for figure in evaluation_report(made()).figures] == ["bands", "price", "found", "tasks"]
+
+
+def test_the_price_is_paired_with_the_unscaled_model_and_the_best() -> None:
+    picture = next(figure for figure in evaluation_report(made()).figures if figure.name == "price")
+    points = {row["method"]: row for row in picture.spec["data"]["values"]}
+    assert set(points) == {"yarn", "ntk"}
+    inside = summary.against(made(), "yarn", "none", "inside")
+    assert inside is not None and inside.low is not None
+    assert points["yarn"]["inside"] == pytest.approx(0.01) and points["yarn"]["target"] == 0.0
+    assert points["yarn"]["inside_low"] == pytest.approx(inside.low / 2.0)
+    assert points["ntk"]["target"] == pytest.approx(
+        (summary.loss(made(), "ntk", "target") or 0) - (summary.loss(made(), "yarn", "target") or 0)
+    )
+    without = made(plans={method: {"method": "yarn", "caveats": []} for method in ROWS})
+    assert "price" not in [figure.name for figure in evaluation_report(without).figures]
 
 
 def test_a_result_reads_back_and_a_foreign_one_does_not() -> None:

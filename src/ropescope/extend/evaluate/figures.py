@@ -1,21 +1,27 @@
-"""Pictures of an ExtensionResult: loss by position, and what was found by length and depth."""
+"""Pictures of an ExtensionResult: loss by position, its price, and what was found by length and depth."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.quality.intervals import Interval
 from ropescope.report.report import Figure
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {"none": "#8c959f", "yarn": "#0072B2", "ntk": "#D55E00", "searched": "#14171c"}
 _OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#a05d2b", "#3b8ea5", "#b0413e")
+_FAR = 0.1
+"""How much more than the best a method may lose and still be drawn beside it."""
 
 
 def figures(result: ExtensionResult) -> tuple[Figure, ...]:
     """All pictures that the result has numbers for."""
     made = [bands(result)] if result.texts else []
+    if len(_close(result)) > 1:
+        made.append(price(result))
     if result.found:
         made.append(heat_map(result))
     if result.recalls:
@@ -73,6 +79,87 @@ def bands(result: ExtensionResult) -> Figure:
         spec=spec,
         caption=f"Mean over {number}; lower is better. Each point is a band of positions, at its middle.",
     )
+
+
+def price(result: ExtensionResult) -> Figure:
+    """What each close method pays inside the trained length, and what it loses at the target more than the best one does."""
+    close, least, plain = _close(result), summary.best(result), summary.unscaled(result)
+    assert least is not None and plain is not None
+    base = summary.loss(result, plain, "inside")
+    rows = []
+    for method in close:
+        inside = summary.against(result, method, plain, "inside")
+        target = summary.against(result, method, least, "target")
+        assert base and inside is not None and target is not None
+        rows.append(
+            {
+                "method": method,
+                **_with_bounds("inside", inside, 1 / base),
+                **_with_bounds("target", target, 1.0),
+            }
+        )
+    x = {
+        "field": "inside", "type": "quantitative", "title": "loss inside the trained length, against unscaled",
+        "axis": {"format": "+.1%", "tickCount": 6}, "scale": {"nice": False, "padding": 18, "zero": True},
+    }  # fmt: skip
+    y = {
+        "field": "target", "type": "quantitative", "title": f"loss in the last band less {least}'s (nats)",
+        "axis": {"format": "+.3~f", "tickCount": 6}, "scale": {"nice": False, "padding": 18, "zero": True},
+    }  # fmt: skip
+    colour = _colour(result.methods, close)
+    spec = {
+        "$schema": _SCHEMA,
+        "width": 520,
+        "height": 340,
+        "data": {"values": rows},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.4, "strokeDash": [1, 0], "opacity": 0.6},
+                "encoding": {"x": {**x, "field": "inside_low"}, "x2": {"field": "inside_high"}, "y": y, "color": colour},
+            },
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.4, "strokeDash": [1, 0], "opacity": 0.6},
+                "encoding": {"x": x, "y": {**y, "field": "target_low"}, "y2": {"field": "target_high"}, "color": colour},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+                "encoding": {
+                    "x": x, "y": y, "color": colour,
+                    "tooltip": [{"field": "method"}, {"field": "inside", "format": "+.2%"}, {"field": "target", "format": "+.4f"}],
+                },
+            },
+        ],
+    }  # fmt: skip
+    left_out = [method for method in result.methods if method not in (*close, plain)]
+    return Figure(
+        name="price",
+        title=f"What a longer context of {result.model} costs and reaches",
+        spec=spec,
+        caption=(
+            f"Lower left is better; bars are 95 % intervals over {len(result.texts)} texts, paired with {plain} across and with "
+            f"{least} upwards."
+            + (f" Left out, as they lose over {100 * _FAR:g} % more: {', '.join(left_out)}." if left_out else "")
+        ),
+    )
+
+
+def _close(result: ExtensionResult) -> list[str]:
+    """The methods that can be told apart on one picture; none without an unscaled model to measure the price from."""
+    least, plain = summary.best(result), summary.unscaled(result)
+    if least is None or plain is None or not summary.bands_where(result, "inside") or len(result.texts) < 2:
+        return []
+    limit = (1 + _FAR) * (summary.loss(result, least, "target") or 0.0)
+    return [
+        method
+        for method in result.methods
+        if method != plain and (summary.loss(result, method, "target") or 0.0) < limit
+    ]
+
+
+def _with_bounds(name: str, interval: Interval, scale: float) -> dict[str, float]:
+    low = interval.value if interval.low is None else interval.low
+    high = interval.value if interval.high is None else interval.high
+    return {name: scale * interval.value, f"{name}_low": scale * low, f"{name}_high": scale * high}
 
 
 def heat_map(result: ExtensionResult) -> Figure:
@@ -189,10 +276,15 @@ def tasks(result: ExtensionResult) -> Figure:
     )
 
 
-def _colour(methods: tuple[str, ...]) -> dict[str, Any]:
+def _colour(methods: Sequence[str], shown: Sequence[str] | None = None) -> dict[str, Any]:
+    """A colour for each method, the same whichever of them are `shown`."""
     others = iter(_OTHERS * (1 + len(methods) // len(_OTHERS)))
+    colours = {method: _COLOURS.get(method) or next(others) for method in methods}
+    there = list(methods if shown is None else shown)
     return {
         "field": "method", "type": "nominal", "title": None,
-        "scale": {"domain": list(methods), "range": [_COLOURS.get(method) or next(others) for method in methods]},
-        "legend": {"orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "labelLimit": 160},
+        "scale": {"domain": there, "range": [colours[method] for method in there]},
+        "legend": {
+            "orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "symbolDash": [1, 0], "labelLimit": 160,
+        },
     }  # fmt: skip
