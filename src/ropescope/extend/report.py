@@ -252,6 +252,9 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     methods = "none" if plan.method == "none" else f"none,{kept_in or plan.method}"
     command = f"{quote(printable(source))} --to {plan.target_length} --methods {quote(printable(methods))}"
     steps = [f"Score it before you serve it: ropescope extend evaluate {command}"]
+    if plan.method == "yarn" and not plan.goes_on:
+        search = f"ropescope extend search {quote(printable(source))} --to {plan.target_length} --out searched.json"
+        steps.append(f"Look for factors that fit these weights better: {search}")
     if kept_in is None:
         steps.append(
             "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
