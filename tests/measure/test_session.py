@@ -15,7 +15,7 @@ import ropescope.measure.journal as journal_module
 import ropescope.measure.memory as memory
 import ropescope.measure.session as session
 from ropescope.errors import CaptureError, FormatError, MeasurementError
-from ropescope.measure.instrument import Request, make_corpus, require_writable, run
+from ropescope.measure.instrument import Request, make_corpus, run
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.summary import summarise
@@ -246,13 +246,6 @@ def test_damaged_sources_are_named(tiny_folder: Path, tmp_path: Path, damage: st
     with pytest.raises(Exception, match=sentence) as caught:
         load(folder)
     assert type(caught.value).__module__ == "ropescope.errors"
-
-
-def test_unwritable_places_are_refused_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(MeasurementError, match=r"absent is no folder"):
-        require_writable((tmp_path / "absent" / "p.parquet",))
-    with pytest.raises(MeasurementError, match="is a folder"):
-        require_writable((tmp_path,))
 
 
 @pytest.mark.parametrize(

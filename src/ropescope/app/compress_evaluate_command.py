@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source, read_share
+from ropescope.app.options import (
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Resume,
+    Revision,
+    Source,
+    TrustRemoteCode,
+    read_share,
+)
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
-from ropescope.errors import EvaluationError, ReportError
-
-if TYPE_CHECKING:
-    from ropescope.compress.evaluate.request import Outcome
+from ropescope.errors import EvaluationError
 
 
 def evaluate(
@@ -55,15 +62,11 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Plan from this profile; default: measure the weights.")
     ] = None,
     time: Annotated[bool, typer.Option("--time", help="Time prefill and decoding beside DynamicCache.")] = False,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; losses are always fp32.")] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     revision: Revision = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted evaluation of the same settings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    resume: Resume = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the numbers (JSON).")] = None,
     html: Html = None,
     figure: Figures = None,
@@ -73,16 +76,13 @@ def evaluate(
 
     Example: ropescope compress evaluate smollm2 --budgets 15%,30%,60% --needle --figure tradeoff.svg
     """
-    from ropescope.report.figure import check_suffix
+    from ropescope.app.show import Files, keep_and_show
 
-    figures = tuple(figure or ())
-    for path in figures:
-        check_suffix(path)
+    files = Files.checked(out, html, figure)
     swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
     with needs_extra():
+        from ropescope.compress.evaluate.report import tradeoff_report
         from ropescope.compress.evaluate.request import Request, run
-        from ropescope.measure.instrument import require_writable
-    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
     request = Request(
         source=source,
         methods=tuple(methods.split(",")),
@@ -103,26 +103,14 @@ def evaluate(
     )
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say)
-    _show(outcome, limit, out, html, figures, as_json)
-
-
-def _show(
-    outcome: Outcome, limit: float, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool
-) -> None:
-    from ropescope.app.show import show_report
-    from ropescope.compress.evaluate.report import tradeoff_report
-
-    failure: ReportError | None = None
-    if out is not None:
-        try:
-            print(f"evaluation: {outcome.result.save(out)}", file=sys.stderr)
-        except ReportError as error:
-            failure = error  # the answer is shown all the same; the file is all that is missing
-    kept = None if out is None or failure is not None else str(out)
-    report = tradeoff_report(outcome.result, limit=limit, kept_in=kept)
-    show_report(report, json=as_json, html=html, figures=figures)
-    if failure is not None:
-        raise ReportError(f"{failure} Nothing is lost: with --resume no text is scored again.") from failure
+    keep_and_show(
+        files,
+        lambda path: (outcome.result.save(path),),
+        lambda kept: tradeoff_report(outcome.result, limit=limit, kept_in=kept),
+        what="evaluation",
+        again="no text is scored again",
+        json=as_json,
+    )
     outcome.discard_journal()
 
 

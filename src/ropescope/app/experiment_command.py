@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision
+from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 
 
@@ -34,16 +34,14 @@ def experiment(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
     ] = None,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32.")] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     revision: Revision = None,
     beyond_trained: Annotated[
         bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")
     ] = False,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of the same settings.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    resume: Resume = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the result (the report as JSON).")] = None,
     html: Html = None,
     figure: Figures = None,
@@ -53,7 +51,7 @@ def experiment(
 
     Examples: ropescope experiment · ropescope experiment length-sweep · ropescope experiment length-sweep smollm2
     """
-    from ropescope.app.show import show_report
+    from ropescope.app.show import Files, show_report
     from ropescope.evidence.experiments.registry import find
     from ropescope.evidence.experiments.report import description_report, list_report
 
@@ -67,14 +65,10 @@ def experiment(
         from ropescope.evidence.experiments.experiment import Setting
         from ropescope.evidence.experiments.report import experiment_report
         from ropescope.evidence.experiments.running import run_experiment
-        from ropescope.measure.instrument import require_writable
-        from ropescope.report.figure import check_suffix
         from ropescope.report.files import write_whole
         from ropescope.report.json import to_json
 
-    for path in figures:
-        check_suffix(path)
-    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
+    Files.checked(out, html, figures)
     setting = Setting(
         prompts=prompts or 0,
         length=length or 0,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
-from ropescope.errors import ExtendError, ReportError
-
-if TYPE_CHECKING:
-    from ropescope.extend.evaluate.request import Outcome
+from ropescope.errors import ExtendError
 
 
 def evaluate(
@@ -55,15 +51,11 @@ def evaluate(
     trained: Annotated[
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; losses are always fp32.")] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     revision: Revision = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted evaluation of the same settings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    resume: Resume = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the numbers (JSON).")] = None,
     html: Html = None,
     figure: Figures = None,
@@ -74,16 +66,13 @@ def evaluate(
     Example: ropescope extend evaluate smollm2 --to 16Ki --methods none,ntk,yarn --questions 4 --figure bands.svg
     """
     from ropescope.app.extend_command import tokens
-    from ropescope.report.figure import check_suffix
+    from ropescope.app.show import Files, keep_and_show
 
-    figures = tuple(figure or ())
-    for path in figures:
-        check_suffix(path)
+    files = Files.checked(out, html, figure)
     with needs_extra():
+        from ropescope.extend.evaluate.report import evaluation_report
         from ropescope.extend.evaluate.request import RETRIEVAL, Request, run
         from ropescope.extend.evaluate.tasks import TASKS
-        from ropescope.measure.instrument import require_writable
-    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
     asked = tuple(task for task in RETRIEVAL if task in retrieval.split(","))
     unknown = [name for name in retrieval.split(",") if name not in RETRIEVAL]
     if unknown:
@@ -109,22 +98,12 @@ def evaluate(
     )
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say)
-    _show(outcome, out, html, figures, as_json)
-
-
-def _show(outcome: Outcome, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool) -> None:
-    from ropescope.app.show import show_report
-    from ropescope.extend.evaluate.report import evaluation_report
-
-    failure: ReportError | None = None
-    if out is not None:
-        try:
-            print(f"evaluation: {outcome.result.save(out)}", file=sys.stderr)
-        except ReportError as error:
-            failure = error  # the answer is shown all the same; the file is all that is missing
-    kept = None if out is None or failure is not None else str(out)
-    report = evaluation_report(outcome.result, kept_in=kept)
-    show_report(report, json=as_json, html=html, figures=figures)
-    if failure is not None:
-        raise ReportError(f"{failure} Nothing is lost: with --resume nothing is scored again.") from failure
+    keep_and_show(
+        files,
+        lambda path: (outcome.result.save(path),),
+        lambda kept: evaluation_report(outcome.result, kept_in=kept),
+        what="evaluation",
+        again="nothing is scored again",
+        json=as_json,
+    )
     outcome.discard_journal()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Html, Json, Revision, Source
+from ropescope.app.options import Device, Dtype, Html, Json, Revision, Source, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 
 
@@ -24,12 +24,10 @@ def lm_eval(
         str | None, typer.Option(metavar="N,N,…", help="Lengths of the tasks that lm-eval generates (ruler).")
     ] = None,
     include: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Further task files (YAML).")] = None,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32.")] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     revision: Revision = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
     html: Html = None,
     as_json: Json = False,
 ) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
-from ropescope.errors import ReportError
 
 
 def search(
@@ -29,13 +27,11 @@ def search(
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the plans that are tried.")] = 0,
-    dtype: Annotated[str, typer.Option(help="bfloat16, float16 or float32; losses are always fp32.")] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     revision: Revision = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier search has tried.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    resume: Resume = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON), for `extend evaluate`.")
     ] = None,
@@ -48,19 +44,14 @@ def search(
     Example: ropescope extend search smollm2 --to 16Ki --minutes 10 --out plan.json
     """
     from ropescope.app.extend_command import tokens
-    from ropescope.app.show import show_report
-    from ropescope.report.figure import check_suffix
+    from ropescope.app.show import Files, keep_and_show
 
-    figures = tuple(figure or ())
-    for path in figures:
-        check_suffix(path)
+    files = Files.checked(out, html, figure)
     with needs_extra():
         if find_spec("cma") is None:  # said before the weights are loaded
             raise ModuleNotFoundError("No module named 'cma'", name="cma")
         from ropescope.extend.search.report import search_report
         from ropescope.extend.search.request import Request, run
-        from ropescope.measure.instrument import require_writable
-    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
     request = Request(
         source=source,
         target=tokens("--to", to),
@@ -77,15 +68,13 @@ def search(
     )
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         result, journal = run(request, progress=progress, say=say)
-    failure: ReportError | None = None
-    if out is not None:
-        try:
-            print(f"plan: {result.plan.save(out)}", file=sys.stderr)
-        except ReportError as error:
-            failure = error  # the answer is shown all the same; the file is all that is missing
-    kept = None if out is None or failure is not None else str(out)
-    show_report(search_report(result, kept_in=kept), json=as_json, html=html, figures=figures)
-    if failure is not None:
-        raise ReportError(f"{failure} Nothing is lost: with --resume no plan is tried again.") from failure
-    if kept is not None and not result.partial:
+    kept = keep_and_show(
+        files,
+        lambda path: (result.plan.save(path),),
+        lambda kept: search_report(result, kept_in=kept),
+        what="plan",
+        again="no plan is tried again",
+        json=as_json,
+    )
+    if kept and not result.partial:
         journal.discard()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from ropescope.measure.instrument import Outcome
+    pass
 
 DMin = Annotated[int, typer.Option("--d-min", min=1, help="Shortest distance in the fit, in tokens.")]
 Protocol = Annotated[
@@ -45,10 +44,8 @@ def measure(
     sinks: Annotated[int, typer.Option(help="First tokens counted as sinks, left out of the decay.")] = 4,
     d_min: DMin = 10,
     seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
-    dtype: Annotated[
-        str, typer.Option(help="bfloat16, float16 or float32; attention rows are always fp32.")
-    ] = "bfloat16",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")] = None,
+    dtype: Dtype = "bfloat16",
+    device: Device = None,
     chunk: Annotated[int | None, typer.Option(help="Run prompts through in chunks of this many tokens.")] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
     max_prompts: Annotated[int, typer.Option(help="Stop adding prompts for --precision here.")] = 512,
@@ -56,29 +53,22 @@ def measure(
     beyond_trained: Annotated[
         bool, typer.Option("--beyond-trained", help="Allow a length beyond the trained context.")
     ] = False,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted measurement of the same settings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
+    resume: Resume = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the profile (Parquet).")] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,
 ) -> None:
     """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
-    from ropescope.report.figure import check_suffix
+    from ropescope.app.show import Files, keep_and_show
 
     with needs_extra():
-        from ropescope.measure.instrument import Request, require_writable, run
+        from ropescope.measure.instrument import Request, run
         from ropescope.measure.protocol import FixedLength
         from ropescope.measure.session import Plan
 
-    figures = tuple(figure or ())
-    for path in figures:
-        check_suffix(path)
-    require_writable(tuple(path for path in (out, html, *figures) if path is not None))
+    files = Files.checked(out, html, figure)
     legacy = _is_legacy(protocol)
     request = Request(
         source=source,
@@ -108,7 +98,10 @@ def measure(
     )
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say, keep_journal=True)
-    _show(outcome, out, html, figures, as_json)
+    keep_and_show(
+        files, outcome.save, outcome.report, what="profile", again="no prompt is measured again", json=as_json
+    )
+    outcome.discard_journal()
 
 
 def show_profile(
@@ -127,23 +120,6 @@ def show_profile(
 
     outcome = show(profile, d_min=d_min, legacy_first=_is_legacy(protocol))
     show_report(outcome.report(kept_in=""), json=as_json, html=html, figures=tuple(figure or ()))
-
-
-def _show(outcome: Outcome, out: Path | None, html: Path | None, figures: tuple[Path, ...], as_json: bool) -> None:
-    from ropescope.app.show import show_report
-
-    failure: MeasurementError | None = None
-    if out is not None:
-        try:
-            for path in outcome.save(out):
-                print(f"profile: {path}", file=sys.stderr)
-        except MeasurementError as error:
-            failure = error  # the answer is shown all the same; the file is all that is missing
-    kept = None if out is None or failure is not None else str(out)
-    show_report(outcome.report(kept), json=as_json, html=html, figures=figures)
-    if failure is not None:
-        raise MeasurementError(f"{failure} Nothing is lost: with --resume no prompt is measured again.") from failure
-    outcome.discard_journal()
 
 
 def _is_legacy(protocol: str) -> bool:

@@ -3,10 +3,62 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ropescope.errors import RopescopeError
 from ropescope.report.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the user wants written at the end of long work: the result, a page, figures."""
+
+    out: Path | None
+    html: Path | None
+    figures: tuple[Path, ...]
+
+    @classmethod
+    def checked(cls, out: Path | None, html: Path | None, figures: Sequence[Path] | None) -> Files:
+        """Raises ReportError now for a file that could not be written then."""
+        from ropescope.report.figure import check_suffix
+        from ropescope.report.files import require_writable
+
+        found = cls(out, html, tuple(figures or ()))
+        for path in found.figures:
+            check_suffix(path)
+        require_writable(path for path in (out, html, *found.figures) if path is not None)
+        return found
+
+
+def keep_and_show(
+    files: Files,
+    save: Callable[[Path], Sequence[Path]],
+    report: Callable[[str | None], Report],
+    *,
+    what: str,
+    again: str,
+    json: bool,
+) -> bool:
+    """Keep a result and show it; whether it was kept.
+
+    save: writes the result and returns its files. report: makes the report, given the name of the kept file. what: the word
+    for the result. again: what --resume will not do again. A result that cannot be written is shown all the same; then the
+    error of `save` is raised, with that nothing is lost.
+    """
+    failure: RopescopeError | None = None
+    if files.out is not None:
+        try:
+            for path in save(files.out):
+                print(f"{what}: {path}", file=sys.stderr)
+        except RopescopeError as error:
+            failure = error
+    kept = files.out is not None and failure is None
+    show_report(report(str(files.out) if kept else None), json=json, html=files.html, figures=files.figures)
+    if failure is not None:
+        raise type(failure)(f"{failure} Nothing is lost: with --resume {again}.") from failure
+    return kept
 
 
 def show_report(report: Report, *, json: bool = False, html: Path | None = None, figures: Sequence[Path] = ()) -> None:

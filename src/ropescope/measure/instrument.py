@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,18 +169,6 @@ def make_corpus(request: Request, weights: Weights) -> Corpus:
     return text_corpus(
         f"shuffled {name}" if shuffled else name, about, text, weights.tokenizer, request.seed, shuffled=shuffled
     )
-
-
-def require_writable(paths: tuple[Path, ...]) -> None:
-    """Raise MeasurementError now for a path that could not be written at the end of a long measurement."""
-    for path in paths:
-        folder = path.parent
-        if not folder.is_dir():
-            raise MeasurementError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
-        if path.is_dir():
-            raise MeasurementError(f"{path} is a folder: give a file name in it.")
-        if not os.access(folder, os.W_OK):
-            raise MeasurementError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose another folder.")
 
 
 def _measure_control(

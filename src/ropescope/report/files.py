@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from ropescope.errors import ReportError
@@ -34,6 +36,18 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
     return path
+
+
+def require_writable(paths: Iterable[Path]) -> None:
+    """Raise ReportError now for a path that could not be written at the end of long work."""
+    for path in paths:
+        folder = path.parent
+        if not folder.is_dir():
+            raise ReportError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
+        if path.is_dir():
+            raise ReportError(f"{path} is a folder: give a file name in it.")
+        if not os.access(folder, os.W_OK):
+            raise ReportError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose another folder.")
 
 
 def _sentence(path: Path, error: OSError) -> str:

@@ -25,6 +25,7 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.measure.weights import load
 from ropescope.models.model import Model
 from ropescope.quality.journal import Journal
+from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
 
 
@@ -52,20 +53,9 @@ class Request:
     resume: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished or interrupted evaluation, and where its pieces are kept."""
-
-    result: TradeoffResult
-    journal: Journal
-
-    def discard_journal(self) -> None:
-        """Remove the finished pieces, now that the result is safe; after an interruption they stay."""
-        if not self.result.partial:
-            self.journal.discard()
-
-
-def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
+def run(
+    request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
+) -> Outcome[TradeoffResult]:
     """Load, plan, sweep, ask and time. `say` hears what is going on, a line at a time.
 
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
@@ -113,7 +103,9 @@ def run(request: Request, *, progress: Progress | None = None, say: Callable[[st
     return _carry_out(sweep, journal, timed, progress)
 
 
-def _carry_out(sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress | None) -> Outcome:
+def _carry_out(
+    sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress | None
+) -> Outcome[TradeoffResult]:
     seconds, interrupted = None, False
     try:
         sweep.run(journal, progress=progress)

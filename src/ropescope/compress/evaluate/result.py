@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from ropescope.errors import FormatError
-from ropescope.models.model import plain_data
-from ropescope.report.files import write_whole
+from ropescope.quality.saved import Saved
 
 SCHEMA = "ropescope.compress.tradeoff/1"
 Values = tuple[float | None, ...]
@@ -76,7 +72,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class TradeoffResult:
+class TradeoffResult(Saved):
     """What methods cost on `model`: sequences of `length` tokens, the last `new` scored behind a cut to each budget, which
     is a share of the bytes of the whole cache. `blind` are the methods that do not look at the text."""
 
@@ -94,42 +90,19 @@ class TradeoffResult:
     partial: bool = False
     schema: str = SCHEMA
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `from_dict` reads it back equal."""
-        return {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
+    expected_schema = SCHEMA
+    what = "evaluation of caches"
+    command = "ropescope compress evaluate"
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TradeoffResult:
-        """What `to_dict` wrote. Raises FormatError for another schema, or a missing or foreign field."""
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not an evaluation of caches: its schema is {found!r}, and {SCHEMA!r} was expected.")
-        try:
-            lists = {name: tuple(data[name]) for name in ("budgets", "methods", "blind")}
-            found = {
-                "texts": tuple(TextScore.from_dict(text) for text in data["texts"]),
-                "retrieval": tuple(Retrieval(**cell) for cell in data["retrieval"]),
-                "named": None if data["named"] is None else Named(**data["named"]),
-                "times": None if data["times"] is None else _times(data["times"]),
-            }
-            return cls(**{**data, **lists, **found})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"The evaluation does not fit {SCHEMA} ({error}): make it again.") from error
-
-    def save(self, path: Path) -> Path:
-        """Write it as JSON; returns the path. Raises ReportError if it cannot be written."""
-        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> TradeoffResult:
-        """Read what `save` wrote. Raises FormatError for any other file."""
-        try:
-            data = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise FormatError(
-                f"{path} is no evaluation of caches: write one with `ropescope compress evaluate … --out`."
-            ) from error
-        return cls.from_dict(data)
+    def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **{name: tuple(data[name]) for name in ("budgets", "methods", "blind")},
+            "texts": tuple(TextScore.from_dict(text) for text in data["texts"]),
+            "retrieval": tuple(Retrieval(**cell) for cell in data["retrieval"]),
+            "named": None if data["named"] is None else Named(**data["named"]),
+            "times": None if data["times"] is None else _times(data["times"]),
+        }
 
 
 def _times(data: Mapping[str, Any]) -> Times:

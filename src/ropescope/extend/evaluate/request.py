@@ -16,6 +16,7 @@ from ropescope.extend.evaluate.tasks import Sample, samples
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.retrieval import KEYS_PER_CONTEXT, Task, Trial, trials
+from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
 
 RETRIEVAL: tuple[Task, ...] = get_args(Task)
@@ -50,20 +51,9 @@ class Request:
     resume: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished or interrupted evaluation, and where its pieces are kept."""
-
-    result: ExtensionResult
-    journal: Journal
-
-    def discard_journal(self) -> None:
-        """Remove the finished pieces, now that the result is safe; after an interruption they stay."""
-        if not self.result.partial:
-            self.journal.discard()
-
-
-def run(request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Outcome:
+def run(
+    request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
+) -> Outcome[ExtensionResult]:
     """Load, plan and score. `say` hears what is going on, a line at a time.
 
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished under all methods.

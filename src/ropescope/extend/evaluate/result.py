@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from ropescope.errors import FormatError
-from ropescope.models.model import plain_data
-from ropescope.report.files import write_whole
+from ropescope.quality.saved import Saved
 
 SCHEMA = "ropescope.extend.evaluation/1"
 
@@ -49,7 +45,7 @@ class Recall:
 
 
 @dataclass(frozen=True)
-class ExtensionResult:
+class ExtensionResult(Saved):
     """What each of `methods` makes of `model`, trained at `trained_length`, at `target_length` tokens.
 
     bands: [start, end) of positions. plans: by method, the RopePlan as plain data. partial: some piece was not finished.
@@ -68,42 +64,19 @@ class ExtensionResult:
     partial: bool = False
     schema: str = SCHEMA
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `from_dict` reads it back equal."""
-        return {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
+    expected_schema = SCHEMA
+    what = "evaluation of longer contexts"
+    command = "ropescope extend evaluate"
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ExtensionResult:
-        """What `to_dict` wrote. Raises FormatError for another schema, or a missing or foreign field."""
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not an evaluation of longer contexts: its schema is {found!r}, not {SCHEMA!r}.")
-        try:
-            read = {
-                "bands": tuple((int(start), int(end)) for start, end in data["bands"]),
-                "methods": tuple(data["methods"]),
-                "texts": tuple(text_losses(text) for text in data["texts"]),
-                "found": tuple(Found(**cell) for cell in data["found"]),
-                "recalls": tuple(Recall(**{**cell, "samples": tuple(cell["samples"])}) for cell in data["recalls"]),
-            }
-            return cls(**{**data, **read})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"The evaluation does not fit {SCHEMA} ({error}): make it again.") from error
-
-    def save(self, path: Path) -> Path:
-        """Write it as JSON; returns the path. Raises ReportError if it cannot be written."""
-        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> ExtensionResult:
-        """Read what `save` wrote. Raises FormatError for any other file."""
-        try:
-            data = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise FormatError(
-                f"{path} is no evaluation of longer contexts: write one with `ropescope extend evaluate … --out`."
-            ) from error
-        return cls.from_dict(data)
+    def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "bands": tuple((int(start), int(end)) for start, end in data["bands"]),
+            "methods": tuple(data["methods"]),
+            "texts": tuple(text_losses(text) for text in data["texts"]),
+            "found": tuple(Found(**cell) for cell in data["found"]),
+            "recalls": tuple(Recall(**{**cell, "samples": tuple(cell["samples"])}) for cell in data["recalls"]),
+        }
 
 
 def text_losses(data: Mapping[str, Any]) -> TextLosses:
