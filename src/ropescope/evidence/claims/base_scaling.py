@@ -35,7 +35,7 @@ def dominates_measured(evidence: Evidence) -> Finding:
     changes = {target: _against_unscaled(methods) for target, methods in by_target.items()}
     kept = {target: _named(methods, target) for target, methods in by_target.items()}
     dominant = [target for target in by_target if _dominates(changes[target][kept[target]])]
-    main = max(by_target, key=lambda target: (len(by_target[target]["none"].texts), -target))
+    main = max(by_target, key=lambda target: (len(by_target[target]["none"].texts), _n_bases(by_target[target])))
     inside, beyond, _ = changes[main][kept[main]]
     rows = exponents()
     measured = {row["alpha"]: row for row in rows}
@@ -98,6 +98,10 @@ def _kept(methods: dict[str, Extension], target: int) -> str | None:
         if method.alpha is not None and name != "ntk" and isclose(method.alpha, target / method.trained):
             return name
     return None
+
+
+def _n_bases(methods: dict[str, Extension]) -> int:
+    return sum(method.alpha is not None for method in methods.values())
 
 
 def _dominates(changes: Changes) -> bool:
