@@ -1,5 +1,7 @@
 """The claims: every one answers, its number is that of an independent recomputation, and its verdict follows its rule."""
 
+from pathlib import Path
+
 import pytest
 
 from ropescope.errors import EvidenceError
@@ -26,8 +28,10 @@ def test_ids_are_in_order():
 @pytest.mark.parametrize("id", all_claims())
 def test_a_claim_is_complete_and_answers(id, ledger):
     claim, finding = ledger[id].claim, ledger[id].finding
-    assert all(getattr(claim, name) for name in claim.__slots__ if name != "tables")
+    assert all(getattr(claim, name) for name in claim.__slots__ if name not in ("tables", "measured_by"))
     assert set(claim.tables) <= set(extracts())
+    # What was measured for ropescope names the script that wrote it, which is there.
+    assert not claim.measured_by or (Path(__file__).parents[3] / claim.measured_by).is_file()
     assert finding is not None and finding.verdict in VERDICTS
     assert finding.reason.endswith(".") and finding.reason.count(". ") == 0, "one sentence"
     # A number without an interval says why there is none, or how it was had.

@@ -59,8 +59,8 @@ def dominates_measured(evidence: Evidence) -> Finding:
         verdict="reproduced" if len(dominant) == len(by_target) else "not reproduced",
         reason=(
             f"At {main:,} tokens α_opt wins {-beyond.value:.2f} nats a token beyond the trained length and pays "
-            f"{_words(inside)} within it: a trade that its peers offer, too. YaRN loses {_words(yarn)} less in the last band. "
-            f"The α that keeps the measured γ is {asked:.2f}; of {len(bases)} tried α = {best:g} loses least there."
+            f"{_words(inside)} within it, a trade that its peers offer, too; YaRN loses {_words(yarn)} less in the last band, and "
+            f"the α that keeps the measured γ is {asked:.2f}, where of {len(bases)} tried α = {best:g} loses least."
         ),
         facts=(
             Fact("least loss in the last band", f"α = {best:g}", "", "measured", f"of {', '.join(f'{a:g}' for a in bases)}"),
