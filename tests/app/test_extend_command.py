@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ropescope import models
 from ropescope.app.cli import app
-from ropescope.errors import RopescopeError
-from ropescope.extend import RopePlan
+from ropescope.errors import ExtendError, RopescopeError
+from ropescope.extend import RopePlan, plan_extension
 
 
 def run(*words: str) -> str:
@@ -32,6 +33,24 @@ def test_plan_keeps_what_it_was_asked_for(tiny_folder: Path, tmp_path: Path) -> 
     assert json.loads((tmp_path / "new" / "config.json").read_text())["max_position_embeddings"] == 1000
     assert "target: 1,000" in (tmp_path / "f.svg").read_text()
     assert "rope_parameters" not in json.loads((tmp_path / "plan.json").read_text())
+
+
+def test_a_saved_plan_is_shown_with_its_settings(tiny_folder: Path, tmp_path: Path) -> None:
+    model = models.open(tiny_folder)
+    factors = [1.0, 1.2, 2.0, 2.5]
+    saved = plan_extension(model, 512, "searched", factors=factors, attention_factor=1.05)
+    path, again, folder = tmp_path / "plan.json", tmp_path / "again.json", tmp_path / "longer"
+    saved.save(path)
+    words = [str(tiny_folder), "--to", "512", "--method", str(path)]
+    text = run(*words, "--save-config", str(folder), "--out", str(again))
+    assert text.startswith("Searched factors take") and '"rope_type": "longrope"' in text
+    assert RopePlan.load(again) == saved
+    written = json.loads((folder / "config.json").read_text())["rope_parameters"]
+    assert written["long_factor"] == pytest.approx(factors) and written["attention_factor"] == 1.05
+    with pytest.raises(ExtendError, match="--factor cannot change it"):
+        run(*words, "--factor", "3")
+    with pytest.raises(ExtendError, match="does not fit"):
+        run(*words[:2], "1024", *words[3:])
 
 
 def test_json_is_the_plan_and_its_settings(tiny_folder: Path) -> None:

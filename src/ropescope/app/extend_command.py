@@ -29,7 +29,7 @@ def plan(
     to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to reach, as 32768, 32k or 32Ki.")],
     method: Annotated[
         str,
-        typer.Option(help="auto, none, linear, ntk, dynamic, yarn, llama3 or alpha."),
+        typer.Option(help="auto, none, linear, ntk, dynamic, yarn, llama3 or alpha; or a saved plan (plan.json)."),
     ] = "auto",
     factor: Annotated[
         float | None, typer.Option(metavar="S", help="Another stretch than target / trained length.")
@@ -64,6 +64,7 @@ def plan(
     from ropescope.app.show import show_report
     from ropescope.extend.planning import plan_extension
     from ropescope.extend.report import plan_report
+    from ropescope.extend.saving import fitting_plan
     from ropescope.extend.saving import save_config as write_config
     from ropescope.extend.settings.engines import all_settings, settings_for
     from ropescope.models.opening import open as open_model
@@ -77,7 +78,15 @@ def plan(
     if trained is not None:
         options["trained"] = tokens("--trained", trained)
     model = open_model(source, revision=revision, config_only=True)
-    made = plan_extension(model, target, method, **options)
+    if method.endswith(".json"):
+        given = [f"--{name}" for name, value in options.items() if value is not None]
+        if given:
+            raise ExtendError(
+                f"{method} is a finished plan: {given[0]} cannot change it. Leave it out, or name a method."
+            )
+        made = fitting_plan(Path(method), model, target)
+    else:
+        made = plan_extension(model, target, method, **options)
     named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))

@@ -69,7 +69,8 @@ def _verdict(plan: RopePlan) -> str:
             )
     elif plan.method != "searched":
         name = f"{name} by {plan.factor:.4g}"
-    reach = f"takes {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
+    takes = "take" if plan.method == "searched" else "takes"
+    reach = f"{takes} {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
     if plan.goes_on:
         return f"{_capital(name)}, the scaling it came with at a larger factor, {reach}: score it, or fine-tune."
     if plan.target_length / plan.trained_length > ZERO_SHOT_FACTOR:

@@ -10,6 +10,7 @@ from typing import Any
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
+from ropescope.extend.saving import fitting_plan
 from ropescope.models.model import Model
 
 _OPTIONS = ("alpha", "factor", "gamma")
@@ -60,13 +61,7 @@ def _made(model: Model, target: int, name: str, trained: int | None) -> Candidat
 
 
 def _saved(model: Model, target: int, name: str) -> Candidate:
-    plan = RopePlan.load(Path(name))
-    if plan.model_type != model.model_type or plan.target_length < target:
-        raise ExtendError(
-            f"{name} is a plan of {plan.model} ({plan.model_type}) for {plan.target_length:,} tokens: it does not fit "
-            f"{model.name} at {target:,}."
-        )
-    return Candidate(Path(name).stem, plan)
+    return Candidate(Path(name).stem, fitting_plan(Path(name), model, target))
 
 
 def _grows(parameters: Mapping[str, Any]) -> bool:

@@ -205,9 +205,9 @@ def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[str, ...]:
         return ()
     if kept_in is None:
         return ("Keep the plan: add --out plan.json (with --resume nothing is searched again).",)
-    source = result.provenance.get("source", "SOURCE")
+    of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
     return (
-        f"Score it on text it has not seen: ropescope extend evaluate {source} --to {result.start.target_length} "
-        f"--methods none,yarn,{kept_in} --texts 4",
-        f'Use it: RopePlan.load(Path("{kept_in}")).apply(model), and for an engine: ropescope.extend.settings.engines.all_settings',
+        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods none,yarn,{kept_in} --texts 4",
+        f"Its settings for engines, or a config.json: ropescope extend plan {of} --method {kept_in}",
+        f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
     )
