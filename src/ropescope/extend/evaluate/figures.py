@@ -190,7 +190,7 @@ def heat_map(result: ExtensionResult) -> Figure:
             },
         },
         "spec": {
-            "width": 48 * len(lengths),
+            "width": max(120, 48 * len(lengths)),  # the title of the axis stands below each panel
             "height": 30 * len(depths),
             "layer": [
                 {
