@@ -56,7 +56,7 @@ def show(weights: Weights, result: ExtensionResult) -> None:
     print(to_markdown(report))
     best = summary.best(result)
     chosen = plan_extension(weights.model, result.target_length).method
-    if best is None:
+    if best is None or chosen not in result.methods:
         return
     ours, least = summary.loss(result, chosen, "target"), summary.loss(result, best, "target")
     assert ours is not None and least is not None
