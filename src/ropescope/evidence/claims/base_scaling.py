@@ -109,6 +109,14 @@ def _dominates(changes: Changes) -> bool:
     return (inside.low or 0.0) <= 0.0 and beyond.high is not None and beyond.high < 0.0
 
 
+def _dominance(changes: Changes) -> str:
+    inside = changes[0]
+    if not _dominates(changes):
+        return "no"
+    # Too few texts to tell a price from none are no dominance.
+    return "yes" if inside.value <= 0.0 else "not to be told"
+
+
 def _bounds(interval: Interval) -> tuple[float, float] | None:
     return None if interval.low is None or interval.high is None else (interval.low, interval.high)
 
@@ -129,7 +137,7 @@ def _table(target: int, methods: dict[str, Extension], changes: dict[str, Change
         tuple(
             (
                 name, method.alpha, *(cell for found in changes[name] for cell in (found.value, found.low, found.high)),
-                "yes" if _dominates(changes[name]) else "no",
+                _dominance(changes[name]),
             )
             for name, method in methods.items() if name != "none"
         ),
