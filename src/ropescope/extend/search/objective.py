@@ -22,8 +22,8 @@ SCORED = 1024
 """Tokens at the end of the target length. Fewer are noise: of two plans that differ by 0.003 nats on the last 2,048 tokens of a
 text, the last 384 told the opposite."""
 INSIDE = 2048
-"""Tokens at the beginning of a text, all scored: what a scaling costs within the trained length differs little from band to
-band there, and a short pass is exact and cheap."""
+"""Tokens at the beginning of a text, all scored: a short pass is exact and cheap. At twice the trained length a scaling costs
+the same in every band inside it; at four times it costs more further in, which this does not see."""
 ALLOWED = 0.005
 """How much worse than unchanged the loss inside may be, as a share of it; half of the 1 % that is promised, so that text
 that was not searched on stays within it."""
