@@ -122,7 +122,7 @@ def test_costs_hold_both_ends() -> None:
 
 
 def test_where_is_scored() -> None:
-    assert spans(8192, 16384) == [(1, 2048), (15360, 16384)]
+    assert spans(8192, 16384) == [(1, 2048), (7168, 8192), (15360, 16384)]
     with pytest.raises(ExtendError, match="nothing to search for"):
         spans(8192, 8192)
     with pytest.raises(ExtendError, match="nothing to search for"):

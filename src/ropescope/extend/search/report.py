@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.extend.search.objective import ALLOWED, Losses, spans
+from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.shape import factors_of
 from ropescope.report.report import Column, Fact, Figure, Report, Table
@@ -41,10 +41,6 @@ def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report
     )
 
 
-def _inside(result: SearchResult) -> int:
-    return spans(result.start.trained_length, result.start.target_length)[0][1]
-
-
 def _plain(losses: Losses) -> dict[str, float]:
     return {"target": losses.target, "inside": losses.inside}
 
@@ -62,7 +58,7 @@ def _verdict(result: SearchResult) -> str:
         f"On the text it was searched on, the plan found loses {abs(gain):.4f} nats a token {'less' if gain >= 0 else 'more'} "
         "than YaRN at the end of "
         f"{length:,} tokens ({result.found.target:.4f} against {result.started.target:.4f}), and is {100 * inside:+.2f} % from "
-        f"the unchanged model over the first {_inside(result):,}."
+        f"the unchanged model inside the trained {result.start.trained_length:,}."
     )
 
 

@@ -67,7 +67,7 @@ class Search:
         """All that decides what a plan scores."""
         texts = json.dumps([text.tokens for text in self.texts])
         return {
-            "search": 3,
+            "search": 4,
             "scored": spans(self.start.trained_length, self.target),
             "guess": self.guess,
             "weights": self.weights.fingerprint,
