@@ -80,8 +80,19 @@ def test_the_first_line_answers() -> None:
 
 
 def test_without_texts_it_is_what_is_found() -> None:
-    assert evaluation_report(made(texts=())).verdict == (
+    clear = tuple(replace(cell, right=3) if cell.method == "ntk" else cell for cell in made().found)
+    assert evaluation_report(made(texts=(), found=clear)).verdict == (
         "yarn finds most at 400 tokens: 90 % (70–97) of 20 facts (guessing finds 10 %)."
+    )
+    equal = tuple(replace(cell, right=8) for cell in made().found)
+    assert evaluation_report(made(texts=(), found=equal)).verdict.startswith(
+        "none, yarn and ntk find most at 400 tokens"
+    )
+    close = tuple(replace(cell, right=8) if cell.method == "ntk" else cell for cell in made().found)
+    assert evaluation_report(made(texts=(), found=close)).verdict.endswith("ntk is not surely behind (80 % (58–92)).")
+    hardly = tuple(replace(cell, right=2 if cell.method == "yarn" else 1) for cell in made().found)
+    assert evaluation_report(made(texts=(), found=hardly)).verdict == (
+        "Nothing surely finds more than guessing (10 %) at 400 tokens: yarn 20 % (8–42) of 20 facts."
     )
 
 

@@ -53,16 +53,27 @@ def _nearest(result: ExtensionResult, best: str) -> str:
     return f"{second} is not surely worse ({_interval(gap)})."
 
 
+_GUESSING = 0.1
+"""The answer and nine decoys."""
+
+
 def _found_best(result: ExtensionResult) -> str:
     if result.found:
         shares = {
             m: summary.right([cell for cell in result.found if cell.method == m and cell.length == _longest(result)])
             for m in result.methods
         }
-        best = max(shares, key=lambda m: share.value if (share := shares[m]) else 0.0)
-        share = shares[best]
-        assert share is not None
-        return f"{best} finds most at {_longest(result):,} tokens: {_share(share)} of {share.n} facts (guessing finds 10 %)."
+        share = max((share for share in shares.values() if share), key=lambda share: share.value)
+        tied = [m for m in result.methods if (other := shares[m]) and other.value == share.value]
+        names, at = ", ".join(tied[:-1]) + (" and " if tied[1:] else "") + tied[-1], f"at {_longest(result):,} tokens"
+        told = f"{_share(share)} of {share.n} facts"
+        if share.low is not None and share.low <= _GUESSING:
+            return f"Nothing surely finds more than guessing (10 %) {at}: {names} {told}."
+        rest = {m: other for m in result.methods if (other := shares[m]) and m not in tied}
+        second = max(rest, key=lambda m: rest[m].value, default=None)
+        close = second is not None and (rest[second].high or 0.0) >= (share.low or 0.0)
+        behind = f" {second} is not surely behind ({_share(rest[second])})." if second is not None and close else ""
+        return f"{names} {'finds' if len(tied) == 1 else 'find'} most {at}: {told} (guessing finds 10 %).{behind}"
     cells = [cell for cell in result.recalls if cell.length == max(cell.length for cell in result.recalls)]
     means = {m: [value for cell in cells if cell.method == m for value in cell.samples] for m in result.methods}
     best = max(means, key=lambda m: sum(means[m]) / len(means[m]))
