@@ -73,6 +73,13 @@ class LayerTypePlan:
         """Whether these layers are changed at all."""
         return self.method != "none"
 
+    @property
+    def by_length(self) -> bool:
+        """Whether the frequencies depend on how long a sequence is: dynamic, and longrope with two lists."""
+        if self.parameters.get("rope_type") == "longrope":
+            return list(self.parameters.get("short_factor", ())) != list(self.parameters.get("long_factor", ()))
+        return self.parameters.get("rope_type") == "dynamic"
+
     def wavelengths(self, *, after: bool = True) -> tuple[float | None, ...]:
         """Tokens for a full turn of each pair, fastest first; None for a pair that does not turn."""
         return tuple(2.0 * pi / w if w else None for w in (self.after if after else self.before))
@@ -116,6 +123,12 @@ class RopePlan:
     def changes(self) -> bool:
         """Whether any frequency, or any attention factor, is changed."""
         return any(entry.changed for entry in self.layer_types)
+
+    @property
+    def by_length(self) -> bool:
+        """Whether a sequence within the trained length has other frequencies than a longer one. Keys that are cached keep
+        those that they were turned with, so a sequence that grows across that length has to be read again."""
+        return any(entry.by_length for entry in self.layer_types)
 
     @property
     def seen_length(self) -> int:

@@ -70,6 +70,21 @@ def test_differences_are_paired_and_weighted_by_positions() -> None:
     assert summary.loss(uneven, "none", "inside") == pytest.approx((99 * 1 + 100 * 3) / 199)
 
 
+def test_what_depends_on_the_length_is_shown_alone_too() -> None:
+    result = made()
+    texts = tuple(replace(text, short={"ntk": (2.0, 2.01)}) for text in result.texts)
+    grows = replace(result, texts=texts)
+    price = summary.against(grows, "ntk", "none", "short")
+    assert price is not None and price.value == pytest.approx(0.01 * 100 / 199)
+    assert summary.against(grows, "yarn", "none", "short") == summary.against(grows, "yarn", "none", "inside")
+    report = evaluation_report(grows)
+    table = next(table for table in report.tables if "costs inside" in table.title)
+    assert [column.name for column in table.columns][1:3] == ["inside, against unscaled", "the same alone"]
+    assert [str(row[2])[:6] for row in table.rows] == ["", "+1.00 ", "+0.25 "]
+    assert any("ntk: frequencies depend on the length" in caveat for caveat in report.caveats)
+    assert ExtensionResult.from_dict(json.loads(json.dumps(grows.to_dict()))) == grows
+
+
 def test_the_first_line_answers() -> None:
     verdict = evaluation_report(made()).verdict
     assert verdict.startswith(

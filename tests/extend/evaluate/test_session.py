@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
 from ropescope.errors import ExtendError
+from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
@@ -76,6 +77,21 @@ def test_methods_differ_beyond_the_trained_length(finished: tuple[Evaluation, Jo
     assert result.texts[0].losses["dynamic"][1] != pytest.approx(result.texts[0].losses["none"][1], abs=1e-5)
 
 
+def test_what_depends_on_the_length_is_scored_on_short_texts_too(
+    finished: tuple[Evaluation, Journal, ExtensionResult],
+) -> None:
+    """Within the trained length `dynamic` is the unscaled model, whose first bands do not see what comes after them."""
+    _, _, result = finished
+    inside = [i for i, (_, end) in enumerate(result.bands) if end <= result.trained_length]
+    assert len(inside) == 2
+    for text in result.texts:
+        assert set(text.short) == {"dynamic"}
+        assert text.short["dynamic"] == pytest.approx([text.losses["none"][i] for i in inside], abs=2e-5)
+    price = summary.against(result, "dynamic", "none", "short")
+    assert price is not None and price.value == pytest.approx(0.0, abs=2e-5)
+    assert summary.loss(result, "yarn", "short") == summary.loss(result, "yarn", "inside")
+
+
 def test_the_network_is_left_as_it_was(weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]) -> None:
     fresh = load(weights.source.spelled, dtype="float32").network
     ids = torch.arange(3, 60)[None]
@@ -100,7 +116,7 @@ def test_shards_share_the_pieces(weights: Weights, tmp_path: Path) -> None:
         before = len(list(journal.folder.glob("*.json")))
         evaluation.run(journal, shard=(shard, 4))
         counts.append(len(list(journal.folder.glob("*.json"))) - before)
-    assert counts == [3, 2, 2, 2]
+    assert counts == [3, 3, 3, 3]  # three texts under three methods, and the short ones under dynamic
     assert not evaluation.result(journal).partial
 
 

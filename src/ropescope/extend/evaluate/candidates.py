@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class Candidate:
     def chunk(self, n_tokens: int) -> int | None:
         """How many tokens go through at once: all of them where the positions depend on how many there are (a chunk
         would turn its keys for a shorter text), else as many as is usual (None)."""
-        return n_tokens if any(_grows(entry.parameters) for entry in self.plan.layer_types) else None
+        return n_tokens if self.plan.by_length else None
 
 
 def candidates(model: Model, target: int, named: Sequence[str], *, trained: int | None = None) -> list[Candidate]:
@@ -62,10 +62,3 @@ def _made(model: Model, target: int, name: str, trained: int | None) -> Candidat
 
 def _saved(model: Model, target: int, name: str) -> Candidate:
     return Candidate(Path(name).stem, fitting_plan(Path(name), model, target))
-
-
-def _grows(parameters: Mapping[str, Any]) -> bool:
-    kind = parameters.get("rope_type")
-    if kind == "longrope":
-        return list(parameters.get("short_factor", ())) != list(parameters.get("long_factor", ()))
-    return kind == "dynamic"

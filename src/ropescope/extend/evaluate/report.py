@@ -135,22 +135,27 @@ def _compared(result: ExtensionResult) -> Table:
     plain, best = summary.unscaled(result), summary.best(result)
     assert best is not None
     rows: list[tuple[Scalar, ...]] = []
+    within: tuple[summary.Where, ...] = ("inside", "short") if _by_length(result) else ("inside",)
     for method in result.methods:
         cells: list[Scalar] = [method]
         if plain is not None:
-            inside = summary.against(result, method, plain, "inside") if method != plain else None
             base = summary.loss(result, plain, "inside") or 1.0
-            cells.append("" if inside is None else _percent(inside, base))
-        for where in ("beyond", "target"):
+            for where in within:
+                gap = summary.against(result, method, plain, where) if method != plain else None
+                cells.append("" if gap is None else _percent(gap, base))
+        beyond: tuple[summary.Where, ...] = ("beyond", "target")
+        for where in beyond:
             gap = summary.against(result, method, best, where) if method != best else None
             cells.append("" if gap is None else _interval(gap))
         rows.append(tuple(cells))
-    inside_column = () if plain is None else (Column("inside, against unscaled"),)
+    titles = ("inside, against unscaled", "the same alone")[: len(within)]
+    inside_column = () if plain is None else tuple(map(Column, titles))
     return Table(
         title=f"What each costs inside the trained length, and beyond it against {best}",
         columns=(Column("method"), *inside_column, Column("beyond"), Column("last band")),
         rows=tuple(rows),
-        note="Paired over texts, ± half of the 95 % interval (Student's t). inside: percent of the loss; the others: nats a token.",
+        note="Paired over texts, ± half of the 95 % interval (Student's t). inside: percent of the loss; the others: nats a token."
+        + (f" alone: the text ends at {result.trained_length:,} tokens." if len(within) > 1 else ""),
     )
 
 
@@ -206,16 +211,17 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
         found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4).")
     for method in result.methods:
         found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ()) if method != "none"]
-    if any(_dynamic(result, method) for method in result.methods):
+    if _by_length(result):
         found.append(
-            "Methods that grow with the sequence were given each text whole, so that all its keys are turned alike; a server "
-            "that goes on from a shorter prompt keeps keys of a smaller base."
+            f"{' and '.join(_by_length(result))}: frequencies depend on the length, so each text was read whole and all its keys "
+            "are turned alike; who goes on from a shorter prompt keeps keys that are turned for that."
         )
     return tuple(dict.fromkeys(found))
 
 
-def _dynamic(result: ExtensionResult, method: str) -> bool:
-    return bool(result.plans[method]["method"] == "dynamic")
+def _by_length(result: ExtensionResult) -> list[str]:
+    scored = {method for text in result.texts for method in text.short}
+    return [method for method in result.methods if method in scored or result.plans[method]["method"] == "dynamic"]
 
 
 def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]:

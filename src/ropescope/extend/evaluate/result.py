@@ -13,11 +13,16 @@ SCHEMA = "ropescope.extend.evaluation/1"
 
 @dataclass(frozen=True, slots=True)
 class TextLosses:
-    """One text: by method, the mean loss (nats a token) in each band of positions."""
+    """One text: by method, the mean loss (nats a token) in each band of positions.
+
+    short: the bands within the trained length, of the text cut off there, by the methods that read it otherwise then (their
+    frequencies depend on the length).
+    """
 
     kind: str
     name: str
     losses: Mapping[str, tuple[float, ...]]
+    short: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +86,8 @@ class ExtensionResult(Saved):
 
 def text_losses(data: Mapping[str, Any]) -> TextLosses:
     """What `plain_data` made of a TextLosses. Raises KeyError, TypeError or ValueError for anything else."""
-    losses = {name: tuple(float(value) for value in row) for name, row in data["losses"].items()}
-    return TextLosses(data["kind"], data["name"], losses)
+    losses, short = (
+        {name: tuple(float(value) for value in row) for name, row in rows.items()}
+        for rows in (data["losses"], data.get("short", {}))
+    )
+    return TextLosses(data["kind"], data["name"], losses, short)

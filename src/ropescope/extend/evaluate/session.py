@@ -65,6 +65,17 @@ class Evaluation:
             "versions": {name: version(name) for name in ("torch", "transformers")},
         }
 
+    @property
+    def trained(self) -> int:
+        """The length that training met."""
+        return self.candidates[0].plan.seen_length
+
+    @property
+    def by_length(self) -> list[Candidate]:
+        """The methods under which a text within the trained length is read otherwise than the same tokens of a longer one."""
+        beyond = self.band <= self.trained < self.target
+        return [candidate for candidate in self.candidates if candidate.plan.by_length] if beyond else []
+
     def pieces(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """(name, how to make it) of every piece; the methods in turn, so that what is finished can be compared.
 
@@ -72,7 +83,10 @@ class Evaluation:
         """
         for text in self.texts:
             for candidate in self.candidates:
-                yield self._name("text", text.tokens, candidate), lambda t=text, c=candidate: self._text(t, c)  # type: ignore[misc]
+                yield self._name("text", text.tokens, candidate), lambda t=text, c=candidate: self._text(t.tokens, c)  # type: ignore[misc]
+            short = text.tokens[: self.trained]
+            for candidate in self.by_length:
+                yield self._name("text", short, candidate), lambda s=short, c=candidate: self._text(s, c)  # type: ignore[misc]
         for group in self.contexts:
             key = [asdict(trial) for trial in group]
             for candidate in self.candidates:
@@ -99,10 +113,10 @@ class Evaluation:
         if progress is not None:
             progress(len(mine), len(mine), self.weights.model.name)
 
-    def _text(self, text: Text, candidate: Candidate) -> list[float]:
+    def _text(self, tokens: Sequence[int], candidate: Candidate) -> list[float]:
         with candidate.plan.applied(self.weights.network) as network:
-            losses = token_losses(network, torch.tensor(text.tokens), chunk=candidate.chunk(len(text.tokens)))
-        return losses_by_band(losses.cpu(), bands_of(self.target, self.band))
+            losses = token_losses(network, torch.tensor(tokens), chunk=candidate.chunk(len(tokens)))
+        return losses_by_band(losses.cpu(), bands_of(len(tokens), self.band))
 
     def _asked(self, group: Sequence[Trial], candidate: Candidate) -> list[list[bool]]:
         """[right, exact] of every trial of a context."""
@@ -120,24 +134,27 @@ class Evaluation:
         ExtendError if that is nothing."""
         names = iter([name for name, _ in self.pieces()])
 
-        def made() -> list[Any] | None:
-            each = [journal.finished(next(names)) for _ in self.candidates]
+        def made(of: Sequence[Candidate] = self.candidates) -> list[Any] | None:
+            each = [journal.finished(next(names)) for _ in of]
             return None if any(value is None for value in each) else each
 
         methods = [candidate.name for candidate in self.candidates]
-        texts = [
-            TextLosses(text.kind, text.name, {m: tuple(row) for m, row in zip(methods, rows, strict=True)})
-            for text in self.texts if (rows := made()) is not None
-        ]  # fmt: skip
+        by_length = [candidate.name for candidate in self.by_length]
+        texts = []
+        for text in self.texts:
+            rows, short = made(), made(self.by_length)
+            if rows is not None and short is not None:
+                losses = {name: tuple(row) for name, row in zip(methods, rows, strict=True)}
+                within = {name: tuple(row) for name, row in zip(by_length, short, strict=True)}
+                texts.append(TextLosses(text.kind, text.name, losses, within))
         answered = [(group, rows) for group in self.contexts if (rows := made()) is not None]
         recalled = [(sample, rows) for sample in self.samples if (rows := made()) is not None]
         whole = len(texts) + len(answered) + len(recalled)
         if not whole:
             raise ExtendError("Nothing was finished under all methods: there is nothing to show.")
-        plan = self.candidates[0].plan
         return ExtensionResult(
             model=self.weights.model.name,
-            trained_length=plan.seen_length,
+            trained_length=self.trained,
             target_length=self.target,
             bands=tuple(bands_of(self.target, self.band)),
             methods=tuple(methods),

@@ -11,15 +11,16 @@ from typing import Literal
 from ropescope.extend.evaluate.result import ExtensionResult, Found, TextLosses
 from ropescope.quality.intervals import Interval, paired, wilson
 
-Where = Literal["inside", "beyond", "target"]
-"""The bands within the trained length, all those beyond it, or the last one."""
+Where = Literal["inside", "short", "beyond", "target"]
+"""The bands within the trained length, the same of a text that ends there (another thing only for methods whose frequencies
+depend on the length), all bands beyond it, or the last one."""
 
 
 def bands_where(result: ExtensionResult, where: Where) -> list[int]:
     """The numbers of the bands; a band that the trained length cuts is neither inside nor beyond."""
     if where == "target":
         return [len(result.bands) - 1]
-    if where == "inside":
+    if where in ("inside", "short"):
         return [i for i, (_, end) in enumerate(result.bands) if end <= result.trained_length]
     return [i for i, (start, _) in enumerate(result.bands) if start >= result.trained_length]
 
@@ -29,7 +30,7 @@ def loss(result: ExtensionResult, method: str, where: Where | int) -> float | No
     bands = [where] if isinstance(where, int) else bands_where(result, where)
     if not bands or not result.texts:
         return None
-    return fmean(_mean(result, text, method, bands) for text in result.texts)
+    return fmean(_mean(result, _rows(text, where)[method], bands) for text in result.texts)
 
 
 def against(result: ExtensionResult, method: str, reference: str, where: Where) -> Interval | None:
@@ -37,7 +38,8 @@ def against(result: ExtensionResult, method: str, reference: str, where: Where) 
     bands = bands_where(result, where)
     if not bands or not result.texts:
         return None
-    return paired([_mean(result, text, method, bands) - _mean(result, text, reference, bands) for text in result.texts])
+    rows = [_rows(text, where) for text in result.texts]
+    return paired([_mean(result, row[method], bands) - _mean(result, row[reference], bands) for row in rows])
 
 
 def best(result: ExtensionResult) -> str | None:
@@ -59,7 +61,11 @@ def right(cells: list[Found]) -> Interval | None:
     return wilson(sum(cell.right for cell in cells), trials) if trials else None
 
 
-def _mean(result: ExtensionResult, text: TextLosses, method: str, bands: list[int]) -> float:
+def _rows(text: TextLosses, where: Where | int) -> dict[str, tuple[float, ...]]:
+    return {**text.losses, **text.short} if where == "short" else dict(text.losses)
+
+
+def _mean(result: ExtensionResult, losses: tuple[float, ...], bands: list[int]) -> float:
+    """Weighted by tokens: the first of a text has no loss."""
     sizes = [result.bands[band][1] - max(result.bands[band][0], 1) for band in bands]
-    row = text.losses[method]
-    return sum(row[band] * size for band, size in zip(bands, sizes, strict=True)) / sum(sizes)
+    return sum(losses[band] * size for band, size in zip(bands, sizes, strict=True)) / sum(sizes)
