@@ -181,6 +181,15 @@ def test_dynamic_follows_the_length_as_transformers_does(loaded: Loaded, tmp_pat
         assert torch.equal(start, back)
 
 
+def test_a_short_text_is_left_alone(loaded: Loaded) -> None:
+    plan = loaded.plan("searched")
+    for n_tokens, same in ((plan.seen_length, True), (plan.seen_length + 1, False)):
+        before = logits(loaded.network, 40)
+        with plan.applied(loaded.network, n_tokens=n_tokens) as network:
+            assert torch.equal(logits(network, 40), before) == same
+        assert torch.equal(logits(loaded.network, 40), before)
+
+
 def test_deepseek_gets_the_softmax_scale_of_a_larger_factor(tmp_path: Path) -> None:
     """Its attention takes a scale from YaRN's factor when it is built; a new rotary module alone would miss that."""
     yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64,

@@ -159,10 +159,18 @@ class RopePlan:
         return model
 
     @contextmanager
-    def applied(self, model: Any) -> Iterator[Any]:
-        """The same within the context; on leaving it, also by an exception, the model is as it was, to the bit."""
+    def applied(self, model: Any, *, n_tokens: int | None = None) -> Iterator[Any]:
+        """The same within the context; on leaving it, also by an exception, the model is as it was, to the bit.
+
+        n_tokens: how many will be read and written. Where training met as many, the model is left alone: a short text then
+        pays nothing for what long ones need. Count what is to be generated, too: keys that are cached keep their turn, so a
+        text is read under the plan from its first token or not at all.
+        """
         from ropescope.extend.applying import apply_plan, take_back
 
+        if n_tokens is not None and n_tokens <= self.seen_length:
+            yield model
+            return
         undo = apply_plan(self, model)
         try:
             yield model

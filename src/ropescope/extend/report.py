@@ -32,9 +32,10 @@ def plan_report(
     source: str = "SOURCE",
     kept_in: str | None = None,
     config_in: str | None = None,
+    gguf_in: str | None = None,
 ) -> Report:
     """The report of a plan with the settings of some engines; `source` is how the user named the model, `kept_in` the file
-    the plan was saved in, `config_in` the config.json that was written."""
+    the plan was saved in, `config_in` and `gguf_in` the config.json and the GGUF file that were written."""
     return Report(
         title=_title(plan),
         verdict=_verdict(plan),
@@ -42,7 +43,7 @@ def plan_report(
         tables=(*_pairs(plan), *(_snippet(entry) for entry in settings)),
         figures=(wavelength_figure(plan),),
         caveats=plan.caveats,
-        next_steps=_next_steps(plan, source, kept_in, config_in),
+        next_steps=(*_next_steps(plan, source, kept_in, config_in), *_served(plan, gguf_in)),
         data={**plan.to_dict(), "settings": [_plain(entry) for entry in settings]},
     )
 
@@ -259,12 +260,25 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
             "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
         )
     else:
-        steps.append(f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model.")
+        steps.append(
+            f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model; `with plan.applied(model, "
+            "n_tokens=N)` does for texts longer than trained, and leaves shorter ones alone."
+        )
     if config_in is None:
         steps.append("--save-config FOLDER writes the model's config.json with these positions, and all else as it is.")
     else:
         steps.append(f"{config_in} has these positions: put the weights and the tokenizer beside it.")
     return tuple(steps)
+
+
+def _served(plan: RopePlan, gguf_in: str | None) -> tuple[str, ...]:
+    if gguf_in is None:
+        return ()
+    name = quote(printable(gguf_in))
+    return (
+        f"{gguf_in} holds these positions: llama-server -m {name} -c {plan.target_length}; for Ollama a Modelfile of "
+        f"FROM {gguf_in} and PARAMETER num_ctx {plan.target_length}.",
+    )
 
 
 def _plain(entry: EngineSettings) -> dict[str, object]:
