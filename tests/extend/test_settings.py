@@ -97,7 +97,11 @@ def test_llama_server_is_told_the_length_unless_the_scaling_is_yarn() -> None:
 
 @pytest.mark.parametrize(
     ("method", "why"),
-    [("dynamic", "no dynamic scaling"), ("searched", "no factors for each pair"), ("llama3", "no flag for Llama 3.1")],
+    [
+        ("dynamic", "no dynamic scaling"),
+        ("searched", "no flag for a factor of each pair"),
+        ("llama3", "no flag for Llama 3.1"),
+    ],
 )
 def test_what_llama_cpp_cannot_be_told(method: str, why: str) -> None:
     found = settings_for(plan(method), "m", "llama.cpp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ from ropescope.app.extend_lm_eval_command import lm_eval
 from ropescope.app.extend_search_command import search
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 from ropescope.errors import ExtendError
+
+if TYPE_CHECKING:
+    from ropescope.extend.plan import RopePlan
+    from ropescope.models.model import Model
 
 extend = typer.Typer(
     name="extend", help="Plan a longer context: choose a RoPE scaling, and write its settings.", no_args_is_help=True
@@ -53,6 +57,12 @@ def plan(
     save_config: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write the model's config.json with the new positions there.")
     ] = None,
+    save_gguf: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Of a GGUF file: write a copy with the new positions in it, for llama.cpp and Ollama."
+        ),
+    ] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,
@@ -90,9 +100,20 @@ def plan(
     named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))
+    gguf_in = None if save_gguf is None else str(_write_gguf(made, model, save_gguf))
     kept_in = None if out is None else str(made.save(out))
-    report = plan_report(made, settings, source=source, kept_in=kept_in, config_in=config_in)
+    report = plan_report(made, settings, source=source, kept_in=kept_in, config_in=config_in, gguf_in=gguf_in)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+
+
+def _write_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
+    from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+    from ropescope.extend.saving_gguf import save_gguf
+
+    with terminate_as_interrupt(), needs_extra(), progress_bar() as (_, say):
+        if say is not None:
+            say(f"Writing {path.name}")
+        return save_gguf(plan, model, path)
 
 
 def tokens(option: str, text: str) -> int:

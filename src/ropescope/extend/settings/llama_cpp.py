@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ropescope.extend.plan import LayerTypePlan, RopePlan
+from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, number
 
 READ_FROM: Final = (
@@ -15,6 +16,7 @@ _CONVERT: Final = (
     "write the config with --save-config FOLDER, put the weights and the tokenizer beside it, and convert that folder with "
     "convert_hf_to_gguf.py"
 )
+WRITTEN: Final = "--save-gguf FILE writes a copy of the file that holds it."
 _IN_TENSORS: Final = ("llama3", "longrope")
 """Scalings that a GGUF file holds as a tensor of factors: flags would come on top of it."""
 
@@ -22,6 +24,10 @@ _IN_TENSORS: Final = ("llama3", "longrope")
 def settings(plan: RopePlan, source: str) -> EngineSettings:
     """The flags of llama-server, or what has to be done where there are none."""
     cannot = _cannot(plan)
+    architecture = str(plan.extras.get("architecture") or "")
+    in_file = architecture != "" and not why_not(plan, architecture)
+    if cannot and in_file:
+        cannot += f" {WRITTEN}"
     if cannot:
         return EngineSettings("llama.cpp", VERSIONS, READ_FROM, "shell", "", (cannot,))
     scaled = next((entry for entry in plan.layer_types if entry.changed), plan.layer_types[0])
@@ -37,6 +43,8 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
             "--override-kv is needed because llama-server cuts every slot to the trained length unless the scaling is YaRN"
             + ("; ARCH is general.architecture of the file, often the model type." if name == "ARCH" else ".")
         )
+    if in_file:
+        remarks.append("--save-gguf FILE writes a copy of the file that needs none of these flags but -c.")
     if scaled.changed and plan.extras.get("mixed"):
         remarks.append(
             "llama.cpp leaves sliding layers at the file's own base and scale, where transformers scales all."
@@ -77,11 +85,10 @@ def _cannot(plan: RopePlan) -> str:
     native = plan.native_method
     if plan.method == "dynamic":
         return "llama.cpp has no dynamic scaling: use --method ntk or yarn."
-    if plan.method in ("searched", "longrope"):
-        return (
-            "llama.cpp takes no factors for each pair: no flag gives them, and the converter writes such factors for Phi "
-            "models only. Use --method yarn there."
-        )
+    if plan.method == "longrope":
+        return "llama.cpp has no flag for LongRoPE's factors: the converter writes them for Phi models only."
+    if plan.method == "searched":
+        return "llama.cpp has no flag for a factor of each pair; a GGUF file of the model can hold them: name it as the source."
     if plan.method == "llama3":
         return f"llama.cpp has no flag for Llama 3.1's ramp; the file holds it as factors: {_CONVERT}."
     if native in _IN_TENSORS:

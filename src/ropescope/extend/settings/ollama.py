@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ropescope.extend.plan import RopePlan
+from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings.setting import EngineSettings, is_gguf, printable
 
 READ_FROM: Final = "docs/modelfile.mdx of ollama/ollama (commit 8852220)"
@@ -17,10 +18,20 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
     file = source if is_gguf(source) and not plan.changes else "./MODEL.gguf"
     text = f"FROM {printable(file)}\nPARAMETER num_ctx {plan.target_length}"
     remarks: tuple[str, ...] = ()
-    if plan.changes and plan.method in _CONVERTED:
+    architecture = str(plan.extras.get("architecture") or "")
+    if plan.changes and architecture and not why_not(plan, architecture):
         remarks = (
-            "A Modelfile has no parameter for RoPE: MODEL.gguf has to hold the scaling. Write the config with --save-config "
-            "FOLDER, put weights and tokenizer beside it, and convert that folder with llama.cpp's convert_hf_to_gguf.py.",
+            "A Modelfile has no parameter for RoPE: --save-gguf MODEL.gguf writes a copy of the file that holds it.",
+        )
+    elif plan.changes and plan.method in _CONVERTED:
+        remarks = (
+            "A Modelfile has no parameter for RoPE: MODEL.gguf has to hold the scaling. Plan for a GGUF file of the model with "
+            "--save-gguf MODEL.gguf; or write the config with --save-config FOLDER, put weights and tokenizer beside it, and "
+            "convert that folder with llama.cpp's convert_hf_to_gguf.py.",
+        )
+    elif plan.method == "searched" and not plan.by_length:
+        remarks = (
+            "A Modelfile has no parameter for RoPE: plan for a GGUF file of the model with --save-gguf MODEL.gguf.",
         )
     elif plan.changes:
         text = ""

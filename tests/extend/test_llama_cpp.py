@@ -1,0 +1,122 @@
+"""llama.cpp's own server, run on what is emitted for it: the flags, and GGUF files that hold a plan.
+
+It has to say what transformers says of the network under the plan. llama.cpp keeps parts of its sums in 16 bits, so its
+log-probabilities are some thousandths off; the plans are more than a tenth off from one another and from no scaling.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_gguf
+import torch
+
+from ropescope.extend import RopePlan, plan_extension
+from ropescope.extend.saving_gguf import save_gguf
+from ropescope.extend.settings import settings_for
+from ropescope.models.model import Model
+from ropescope.models.opening import open as open_model
+
+xllamacpp = pytest.importorskip("xllamacpp", reason="llama.cpp is not installed: pip install xllamacpp")
+
+TARGET = 512
+WITHIN, BEYOND = (50, 127), (200, 300, 400)
+CLOSE, APART = 0.01, 0.1
+FACTORS = [1.0 + 0.3 * pair for pair in range(tiny_gguf.HEAD_DIM // 2)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Model, Path]:
+    network = tiny_gguf.network()
+    path = tiny_gguf.write(network, tmp_path_factory.mktemp("gguf") / "tiny.gguf")
+    return network, open_model(path), path
+
+
+def planned(model: Model, method: str) -> RopePlan:
+    options = {"factors": FACTORS, "attention_factor": 1.1} if method == "searched" else {}
+    return plan_extension(model, TARGET, method, **options)
+
+
+def prompt(length: int) -> list[int]:
+    return torch.randint(3, tiny_gguf.VOCABULARY, (length,), generator=torch.Generator().manual_seed(length)).tolist()
+
+
+def ours(network: Any, plan: RopePlan, length: int) -> torch.Tensor:
+    """Log-probabilities of what follows the prompt, under the plan."""
+    with plan.applied(network), torch.no_grad():
+        return torch.log_softmax(network(torch.tensor([prompt(length)])).logits[0, -1].double(), -1)
+
+
+def theirs(path: Path, lengths: tuple[int, ...], **flags: Any) -> list[dict[int, float]]:
+    """The same of the likeliest tokens, by a server that was started with `flags`."""
+    given = xllamacpp.CommonParams()
+    given.model.path, given.n_parallel, given.n_gpu_layers, given.warmup = str(path), 1, 0, False
+    given.cache_type_k = given.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    for name, value in flags.items():
+        setattr(given, name, value)
+    server, found = xllamacpp.Server(given), []
+    for length in lengths:
+        answer = server.handle_completions(
+            {"prompt": prompt(length), "n_predict": 1, "n_probs": 40, "temperature": 0.0, "cache_prompt": False}
+        )
+        if "error" in answer:
+            raise ValueError(answer["error"]["message"])
+        likeliest = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        found.append({entry["id"]: entry["logprob"] for entry in likeliest})
+    return found
+
+
+def apart(one: torch.Tensor, other: dict[int, float]) -> float:
+    return max(abs(float(one[token]) - value) for token, value in other.items())
+
+
+def as_parameters(text: str) -> dict[str, Any]:
+    """What llama-server's flags set, read from the command that is shown."""
+    words = shlex.split(text.replace("\\\n", " "))
+    flags = dict(zip(words[1::2], words[2::2], strict=True))
+    kinds = {
+        "linear": xllamacpp.llama_rope_scaling_type.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+        "yarn": xllamacpp.llama_rope_scaling_type.LLAMA_ROPE_SCALING_TYPE_YARN,
+    }
+    read = {
+        "-c": ("n_ctx", int), "--rope-scaling": ("rope_scaling_type", kinds.__getitem__),
+        "--rope-scale": ("rope_freq_scale", lambda word: 1 / float(word)),
+        "--rope-freq-base": ("rope_freq_base", float), "--yarn-orig-ctx": ("yarn_orig_ctx", int),
+    }  # fmt: skip
+    return {read[flag][0]: read[flag][1](word) for flag, word in flags.items() if flag in read}
+
+
+@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "alpha"])
+def test_the_flags_do_what_the_plan_does(tiny: tuple[Any, Model, Path], method: str) -> None:
+    network, model, path = tiny
+    plan = planned(model, method)
+    text = settings_for(plan, str(path), "llama.cpp").text
+    # --override-kv, which the bindings cannot set, lifts the limit for all but YaRN: see the next test, and the files below.
+    lengths = WITHIN + BEYOND if method == "yarn" else WITHIN
+    plain = plan_extension(model, TARGET, "none")
+    assert ("--override-kv" in text) == (method != "yarn")
+    for length, found in zip(lengths, theirs(path, lengths, **as_parameters(text)), strict=True):
+        assert apart(ours(network, plan, length), found) < CLOSE
+        assert apart(ours(network, plain, length), found) > APART
+
+
+def test_a_slot_is_cut_to_the_trained_length_unless_the_scaling_is_yarn(tiny: tuple[Any, Model, Path]) -> None:
+    _, model, path = tiny
+    linear = as_parameters(settings_for(planned(model, "linear"), str(path), "llama.cpp").text)
+    with pytest.raises(ValueError, match=r"exceeds the available context size \(128 tokens\)"):
+        theirs(path, (200,), **linear)
+
+
+@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "alpha", "llama3", "searched"])
+def test_a_file_that_holds_the_plan_needs_no_flag(tiny: tuple[Any, Model, Path], method: str, tmp_path: Path) -> None:
+    network, model, _ = tiny
+    plan = planned(model, method)
+    held = save_gguf(plan, model, tmp_path / "held.gguf")
+    plain = plan_extension(model, TARGET, "none")
+    lengths = WITHIN + BEYOND
+    for length, found in zip(lengths, theirs(held, lengths, n_ctx=TARGET), strict=True):
+        assert apart(ours(network, plan, length), found) < CLOSE
+        assert apart(ours(network, plain, length), found) > APART

@@ -1,0 +1,130 @@
+"""A GGUF file with a plan in it: the same file but for the positions, and refused where it could not say them."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import tiny_gguf
+from typer.testing import CliRunner
+
+from ropescope.app.cli import app
+from ropescope.errors import ExtendError, ReportError
+from ropescope.extend import plan_extension
+from ropescope.extend.saving_gguf import FACTORS, save_gguf
+from ropescope.extend.settings import settings_for
+from ropescope.models.opening import open as open_model
+
+PAIRS = tiny_gguf.HEAD_DIM // 2
+SEARCHED = {"factors": [1.0 + 0.3 * pair for pair in range(PAIRS)], "attention_factor": 1.1}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_gguf.write(tiny_gguf.network(), tmp_path_factory.mktemp("gguf") / "tiny.gguf")
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    reader = gguf.GGUFReader(path)
+    keys = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    return keys, {tensor.name: np.array(tensor.data) for tensor in reader.tensors}
+
+
+@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "llama3", "searched"])
+def test_all_but_the_positions_stays(path: Path, tmp_path: Path, method: str) -> None:
+    model = open_model(path)
+    plan = plan_extension(model, 512, method, **(SEARCHED if method == "searched" else {}))
+    (before, tensors), (after, copied) = read(path), read(save_gguf(plan, model, tmp_path / "held.gguf"))
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert (
+        changed
+        == {"llama.context_length"}
+        | {
+            "yarn": {
+                "llama.rope.scaling.type",
+                "llama.rope.scaling.factor",
+                "llama.rope.scaling.original_context_length",
+            },
+            "linear": {"llama.rope.scaling.type", "llama.rope.scaling.factor"},
+            "ntk": {"llama.rope.freq_base"},
+            "llama3": set(),
+            "searched": {"llama.rope.scaling.attn_factor"},
+        }[method]
+    )
+    assert after["llama.context_length"] == 512 and after["tests.words"] == ["kept", "as they are"]
+    factors = copied.pop(FACTORS, None)
+    assert (factors is not None) == (method in ("llama3", "searched"))
+    if method == "searched":
+        assert factors == pytest.approx(SEARCHED["factors"])
+    assert copied.keys() == tensors.keys() and all(np.array_equal(copied[name], tensors[name]) for name in tensors)
+
+
+def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
+    """Another reader of ours, that of models, finds what was written."""
+    model = open_model(path)
+    held = open_model(save_gguf(plan_extension(model, 512, "yarn"), model, tmp_path / "held.gguf"))
+    assert held.layers[0].rope is not None and held.context.configured == 512
+    assert held.layers[0].rope.scaling == {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128,
+    }  # fmt: skip
+    # A scaling that is there is replaced, not stacked upon.
+    again = save_gguf(plan_extension(held, 1024, "linear"), held, tmp_path / "again.gguf")
+    keys, _ = read(again)
+    assert {name: value for name, value in keys.items() if ".rope.scaling." in name} == {
+        "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 8.0,
+    }  # fmt: skip
+    on_top = save_gguf(plan_extension(model, 512, "llama3"), model, tmp_path / "ramp.gguf")
+    with pytest.raises(ExtendError, match="holds a scaling for each rotary pair"):
+        plan_extension(open_model(on_top), 1024)
+
+
+def test_what_a_file_cannot_hold_is_refused(path: Path, tmp_path: Path, tiny_folder: Path) -> None:
+    model = open_model(path)
+    target = tmp_path / "held.gguf"
+    with pytest.raises(ExtendError, match="one set of frequencies for all lengths"):
+        save_gguf(plan_extension(model, 512, "dynamic"), model, target)
+    with pytest.raises(ExtendError, match="the plan changes nothing"):
+        save_gguf(plan_extension(model, 100), model, target)
+    folder = open_model(tiny_folder, config_only=True)
+    with pytest.raises(ExtendError, match="is no GGUF file on this machine"):
+        save_gguf(plan_extension(folder, 1024, "yarn"), folder, target)
+    with pytest.raises(ExtendError, match=r"tiny\.gguf is there already"):
+        save_gguf(plan_extension(model, 512), model, path)
+    with pytest.raises(ReportError, match="does not exist"):
+        save_gguf(plan_extension(model, 512), model, tmp_path / "nowhere" / "held.gguf")
+    assert not target.exists()
+
+
+def test_a_full_disk_leaves_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, usage = open_model(path), namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 99, 1))
+    with pytest.raises(ReportError, match="choose another folder"):
+        save_gguf(plan_extension(model, 512), model, tmp_path / "held.gguf")
+    monkeypatch.undo()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gguf.GGUFWriter, "write_tensor_data", full)
+    with pytest.raises(ReportError, match="No space left"):
+        save_gguf(plan_extension(model, 512), model, tmp_path / "held.gguf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_and_its_settings(path: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.gguf"
+    command = ["extend", "plan", str(path), "--to", "512", "--method", "llama3", "--save-gguf", str(held)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "holds these positions: llama-server -m" in " ".join(result.output.split())
+    assert FACTORS in read(held)[1]
+    again = CliRunner().invoke(app, command)
+    assert "is there already" in str(again.exception)
+    plan = plan_extension(open_model(path), 512, "searched", **SEARCHED)
+    told = settings_for(plan, str(path), "llama.cpp")
+    assert told.text == "" and "--save-gguf" in told.remarks[0]
+    assert "--save-gguf" in settings_for(plan, str(path), "ollama").remarks[0]
