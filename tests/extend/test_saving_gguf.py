@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import gguf
 import numpy as np
 import pytest
 import tiny_gguf
+import torch
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app
@@ -17,6 +19,7 @@ from ropescope.errors import ExtendError, ReportError
 from ropescope.extend import plan_extension
 from ropescope.extend.saving_gguf import FACTORS, save_gguf
 from ropescope.extend.settings import settings_for
+from ropescope.measure.weights import load
 from ropescope.models.opening import open as open_model
 
 PAIRS = tiny_gguf.HEAD_DIM // 2
@@ -71,6 +74,14 @@ def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
     assert held.layers[0].rope.scaling == {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128,
     }  # fmt: skip
+    # A ramp of its own goes along: this is how gpt-oss states YaRN.
+    ramp = plan_extension(model, 512, "yarn")
+    entry = replace(
+        ramp.layer_types[0], parameters={**ramp.layer_types[0].parameters, "beta_fast": 16.0, "beta_slow": 2.0}
+    )
+    steep = open_model(save_gguf(replace(ramp, layer_types=(entry,)), model, tmp_path / "steep.gguf"))
+    assert steep.layers[0].rope is not None and steep.layers[0].rope.scaling is not None
+    assert (steep.layers[0].rope.scaling["beta_fast"], steep.layers[0].rope.scaling["beta_slow"]) == (16.0, 2.0)
     # A scaling that is there is replaced, not stacked upon.
     again = save_gguf(plan_extension(held, 1024, "linear"), held, tmp_path / "again.gguf")
     keys, _ = read(again)
@@ -80,6 +91,22 @@ def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
     on_top = save_gguf(plan_extension(model, 512, "llama3"), model, tmp_path / "ramp.gguf")
     with pytest.raises(ExtendError, match="holds a scaling for each rotary pair"):
         plan_extension(open_model(on_top), 1024)
+
+
+@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "llama3", "searched"])
+def test_a_network_read_from_the_file_has_the_plan(path: Path, tmp_path: Path, method: str) -> None:
+    """transformers reads the base of a GGUF file alone; what is measured has to be what llama.cpp serves."""
+    model = open_model(path)
+    plan = plan_extension(model, 512, method, **(SEARCHED if method == "searched" else {}))
+    held = load(save_gguf(plan, model, tmp_path / "held.gguf"), dtype="float32").network
+    plain = load(path, dtype="float32").network
+    ids = torch.randint(3, 259, (1, 400), generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        unscaled = plain(ids).logits
+        with plan.applied(plain):
+            planned = plain(ids).logits
+        torch.testing.assert_close(held(ids).logits, planned, atol=2e-4, rtol=1e-4)
+    assert (planned - unscaled).abs().max() > 0.1
 
 
 def test_what_a_file_cannot_hold_is_refused(path: Path, tmp_path: Path, tiny_folder: Path) -> None:

@@ -101,7 +101,7 @@ def plan(
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))
     gguf_in = None if save_gguf is None else str(_write_gguf(made, model, save_gguf))
-    kept_in = None if out is None else str(made.save(out))
+    kept_in = (method if method.endswith(".json") else None) if out is None else str(made.save(out))
     report = plan_report(made, settings, source=source, kept_in=kept_in, config_in=config_in, gguf_in=gguf_in)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
 

@@ -10,10 +10,10 @@ from ropescope.errors import ExtendError
 from ropescope.extend.groups import RopeGroup, text_config
 from ropescope.extend.plan import METHOD_NAMES, Method
 from ropescope.models.gguf.header import read_header
+from ropescope.models.gguf.model import FACTOR_TENSORS
 from ropescope.models.model import Model
 
 _KNOWN: Final = frozenset({"linear", "dynamic", "yarn", "llama3", "longrope"})
-_FACTOR_TENSORS: Final = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 _PRETRAINED: Final[Mapping[tuple[str, int], int]] = {
     ("qwen3", 40960): 32768, ("qwen3_moe", 40960): 32768,
 }  # fmt: skip
@@ -88,7 +88,7 @@ def check_tensors(model: Model) -> None:
     its metadata do not tell what scaling that is, so a plan would come on top of it."""
     if model.source.kind != "gguf" or model.source.path is None:
         return
-    found = sorted({tensor.name for tensor in read_header(model.source.path).tensors} & _FACTOR_TENSORS)
+    found = sorted({tensor.name for tensor in read_header(model.source.path).tensors} & FACTOR_TENSORS)
     if found:
         raise ExtendError(
             f"{model.name} holds a scaling for each rotary pair as a tensor ({found[0]}), and its metadata do not say which: "

@@ -15,6 +15,7 @@ import torch
 
 from ropescope.errors import FormatError, MeasurementError, SourceError
 from ropescope.measure import old_gguf
+from ropescope.measure.gguf_positions import scale_as_stated
 from ropescope.models.context import Context
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -81,10 +82,13 @@ def load(
             raise SourceError(_why_not_loaded(found, error)) from error
         network = network.to(place).eval()
         tokenizer = _tokenizer(where, arguments, trust_remote_code)
+        model = _facts(found, network)
+        if "gguf_file" in arguments:
+            scale_as_stated(network, model, _gguf_path(found, where, arguments))
     return Weights(
         network=network,
         tokenizer=tokenizer,
-        model=_facts(found, network),
+        model=model,
         source=found,
         fingerprint=_fingerprint(found),
     )
@@ -153,6 +157,15 @@ def _arguments(source: Source) -> tuple[str, dict[str, Any]]:
         return str(source.path), {}
     assert source.repo_id is not None
     return source.repo_id, {"revision": source.revision, **(_from_gguf(source.file) if source.file else {})}
+
+
+def _gguf_path(source: Source, where: str, arguments: Mapping[str, Any]) -> Path:
+    """The file on this machine, where transformers has just read it."""
+    if source.path is not None:
+        return source.path
+    from transformers.utils import cached_file
+
+    return Path(cached_file(where, arguments["gguf_file"], revision=arguments.get("revision")))
 
 
 def _from_gguf(file: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
     architecture = str(plan.extras.get("architecture") or "")
     in_file = architecture != "" and not why_not(plan, architecture)
     if cannot and in_file:
-        cannot += f" {WRITTEN}"
+        cannot = f"{cannot.split(':')[0]}: {WRITTEN}"
     if cannot:
         return EngineSettings("llama.cpp", VERSIONS, READ_FROM, "shell", "", (cannot,))
     scaled = next((entry for entry in plan.layer_types if entry.changed), plan.layer_types[0])
@@ -88,9 +88,9 @@ def _cannot(plan: RopePlan) -> str:
     if plan.method == "longrope":
         return "llama.cpp has no flag for LongRoPE's factors: the converter writes them for Phi models only."
     if plan.method == "searched":
-        return "llama.cpp has no flag for a factor of each pair; a GGUF file of the model can hold them: name it as the source."
+        return "llama.cpp has no flag for a factor of each pair: a GGUF file can hold them, so name one as the source."
     if plan.method == "llama3":
-        return f"llama.cpp has no flag for Llama 3.1's ramp; the file holds it as factors: {_CONVERT}."
+        return f"llama.cpp has no flag for Llama 3.1's ramp: a file holds it as factors, so {_CONVERT}."
     if native in _IN_TENSORS:
         return f"A GGUF file of this model holds {native} factors, on top of which flags would scale: {_CONVERT}."
     return ""

@@ -22,6 +22,9 @@ from ropescope.models.tokenizer import Tokenizer
 # Tables of rotary factors and the routers' balance, which no optimiser touched.
 NO_PARAMETERS: Final = ("rope_freqs", "rope_factors_", "attn_rot_embd", "exp_probs_b", "layer_output_scale")
 FLOAT_TYPES: Final = frozenset({"F64", "F32", "F16", "BF16"})
+FACTOR_TENSORS: Final = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+"""Where a file keeps factors for each rotary pair, of which its metadata say nothing."""
+
 COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
 """Architectures that compress what they keep of a sequence by rules that the file does not tell."""
 
@@ -49,6 +52,12 @@ def from_gguf(
     notes = source.notes
     if keys.architecture in COMPRESSED:
         notes = (*notes, f"{keys.architecture} compresses its cache, which is counted here as if it did not.")
+    if held := sorted(tensor.name for tensor in tensors if tensor.name in FACTOR_TENSORS):
+        notes = (
+            *notes,
+            f"its rotary pairs are slowed by factors that stand in a tensor ({held[0]}), of which its metadata do not say what "
+            "scaling it is.",
+        )
     weights = _weights((header, *parts), _file_name(source)) if tensors else None
     return Model(
         name=name or _text(header, "general.name") or source.name,

@@ -67,4 +67,7 @@ def _scaling(keys: Keys) -> Mapping[str, Any] | None:
         scaling["factor"] = factor
     if (original := keys.integer("rope.scaling.original_context_length")) is not None:
         scaling["original_max_position_embeddings"] = original
+    for name in ("beta_fast", "beta_slow"):
+        if kind == "yarn" and (turns := keys.number(f"rope.scaling.yarn_{name}")) is not None:
+            scaling[name] = turns
     return scaling
