@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import released_configs as released
+import tiny_gguf
 import torch
 import typer
 from transformers import AutoModelForCausalLM
@@ -31,7 +32,8 @@ PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)[1:]
-    words[2] = str(tiny_folder)
+    file = words[2].endswith(".gguf")
+    words[2] = str(tiny_gguf.write(tiny_gguf.network(), tmp_path / "tiny.gguf") if file else tiny_folder)
     result = CliRunner().invoke(app, words)
     assert result.exception is None, result.output
     assert result.output.startswith(("YaRN by", "NTK-aware scaling by"))

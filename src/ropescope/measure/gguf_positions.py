@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ropescope.models.gguf.header import read_header
 from ropescope.models.model import Model, Rope
 
 _FACTORS = "rope_freqs.weight"
@@ -53,9 +54,9 @@ def _stated(rope: Rope, model: Model, path: Path) -> dict[str, Any] | None:
 
 
 def _factors(path: Path) -> list[float] | None:
+    if all(tensor.name != _FACTORS for tensor in read_header(path).tensors):
+        return None
     from gguf import GGUFReader
 
-    for tensor in GGUFReader(path).tensors:
-        if tensor.name == _FACTORS:
-            return [float(value) for value in tensor.data]
-    return None
+    (held,) = (tensor for tensor in GGUFReader(path).tensors if tensor.name == _FACTORS)
+    return [float(value) for value in held.data]

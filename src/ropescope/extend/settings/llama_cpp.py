@@ -9,7 +9,8 @@ from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, number
 
 READ_FROM: Final = (
-    "common/arg.cpp, src/llama-context.cpp and conversion/ of llama.cpp commit 0c1e57098 (llama-cpp-python 0.3.36)"
+    "common/arg.cpp, src/llama-context.cpp and conversion/ of llama.cpp commit 0c1e57098 (llama-cpp-python 0.3.36); "
+    "build 11549 (xllamacpp) was run with them"
 )
 VERSIONS: Final = "commit 0c1e57098"
 _CONVERT: Final = (

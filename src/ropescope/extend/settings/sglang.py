@@ -9,7 +9,8 @@ from ropescope.extend.settings.config import Form, nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = (
-    "sglang/srt/utils/hf_transformers and rotary_embedding of sglang 0.5.23; on transformers 5 since sglang 0.5.10"
+    "sglang/srt/utils/hf_transformers and rotary_embedding of sglang 0.5.23, whose tables were built from them; on "
+    "transformers 5 since sglang 0.5.10"
 )
 OLD_FROM = "sglang/srt/utils/hf_transformers_utils.py of sglang 0.5.9"
 

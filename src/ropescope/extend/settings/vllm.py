@@ -8,7 +8,10 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
-NEW_FROM = "vllm/config/model.py and rotary_embedding of vllm 0.33.0; rope_parameters since vllm 0.12.0"
+NEW_FROM = (
+    "vllm/config/model.py and rotary_embedding of vllm 0.33.0, whose tables were built from them; rope_parameters since vllm "
+    "0.12.0"
+)
 MIDDLE_FROM = "vllm/engine/arg_utils.py of vllm 0.11.2"
 OLD_FROM = "vllm/engine/arg_utils.py of vllm 0.11.0"
 
