@@ -66,8 +66,9 @@ def observe(bench: Bench) -> Findings:
     if not setting.resume:
         journal.discard()
     pieces = list(evaluation.pieces())
-    for arm, name in enumerate(names):
-        mine = pieces[arm :: len(names)]
+    passes = [*names, *(f"{candidate.name}, short texts" for candidate in evaluation.by_length)]  # of every text
+    for index_of_pass, name in enumerate(passes):
+        mine = pieces[index_of_pass :: len(passes)]
 
         def make(index: int, mine: list[Any] = mine) -> None:
             piece, score = mine[index]
@@ -208,7 +209,7 @@ EXPERIMENT = Experiment(
     ),
     prompts=6,
     length=2048,
-    parts=2 * len(ALPHAS) + len(PEERS),
+    parts=2 * len(ALPHAS) + len(PEERS) + 1,  # dynamic reads short texts otherwise, so they are scored by themselves
     expect=expect,
     observe=observe,
     needs_rope=True,

@@ -77,7 +77,8 @@ class Evaluation:
         return [candidate for candidate in self.candidates if candidate.plan.by_length] if beyond else []
 
     def pieces(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """(name, how to make it) of every piece; the methods in turn, so that what is finished can be compared.
+        """(name, how to make it) of every piece; text by text, each under all methods and then short under those that
+        read it otherwise, so that what is finished can be compared.
 
         A name is a hash of what the piece is of, so that other texts or methods find what was already scored.
         """
