@@ -36,8 +36,9 @@ def variant(weights: Weights, plan: RopePlan, power: float, attention_factor: fl
     """The plan with its factors to a power, and another attention factor."""
     factors = [factor**power for factor in divisors(plan.layer_types[0])]
     return plan_extension(
-        weights.model, plan.target_length, "searched", factors=factors, attention_factor=attention_factor
-    )
+        weights.model, plan.target_length, "searched", trained=plan.trained_length, factors=factors,
+        attention_factor=attention_factor,
+    )  # fmt: skip
 
 
 def told(less: torch.Tensor) -> str:
