@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -34,7 +35,8 @@ FACTORS = (1.0, 1.03, 1.045, 1.09)
 
 def variant(weights: Weights, plan: RopePlan, power: float, attention_factor: float) -> RopePlan:
     """The plan with its factors to a power, and another attention factor."""
-    factors = [factor**power for factor in divisors(plan.layer_types[0])]
+    # Pairs that are slowed alike differ in their last bits, and factors have to rise.
+    factors = list(accumulate((factor**power for factor in divisors(plan.layer_types[0])), max))
     return plan_extension(
         weights.model, plan.target_length, "searched", trained=plan.trained_length, factors=factors,
         attention_factor=attention_factor,
