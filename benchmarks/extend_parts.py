@@ -20,7 +20,6 @@ from transformers import DynamicCache
 
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.saving_gguf import divisors
 from ropescope.extend.search.objective import SCORED
 from ropescope.extend.search.turning import layout_of, turned
 from ropescope.measure.weights import Weights, load
@@ -36,7 +35,7 @@ FACTORS = (1.0, 1.03, 1.045, 1.09)
 def variant(weights: Weights, plan: RopePlan, power: float, attention_factor: float) -> RopePlan:
     """The plan with its factors to a power, and another attention factor."""
     # Pairs that are slowed alike differ in their last bits, and factors have to rise.
-    factors = list(accumulate((factor**power for factor in divisors(plan.layer_types[0])), max))
+    factors = list(accumulate((factor**power for factor in plan.layer_types[0].divisors), max))
     return plan_extension(
         weights.model, plan.target_length, "searched", trained=plan.trained_length, factors=factors,
         attention_factor=attention_factor,

@@ -15,7 +15,7 @@ import torch
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app
-from ropescope.errors import ExtendError, ReportError
+from ropescope.errors import ExtendError, FormatError, ReportError
 from ropescope.extend import plan_extension
 from ropescope.extend.saving_gguf import FACTORS, save_gguf
 from ropescope.extend.settings import settings_for
@@ -109,6 +109,27 @@ def test_a_network_read_from_the_file_has_the_plan(path: Path, tmp_path: Path, m
     assert (planned - unscaled).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("broken", [[0.0] * PAIRS, [float("nan")] * PAIRS])
+def test_factors_that_cannot_be_are_refused(path: Path, tmp_path: Path, broken: list[float]) -> None:
+    """What a file says is not trusted: these would divide by nothing."""
+    model = open_model(path)
+    plan = plan_extension(model, 512, "searched", **SEARCHED)
+    held = save_gguf(plan, model, tmp_path / "held.gguf")
+    whole, good = held.read_bytes(), np.array(SEARCHED["factors"], dtype=np.float32).tobytes()
+    assert whole.count(good) == 1
+    held.write_bytes(whole.replace(good, np.array(broken, dtype=np.float32).tobytes()))
+    with pytest.raises(FormatError, match="no number above 0"):
+        load(held, dtype="float32")
+
+
+def test_factors_for_another_head_are_refused(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = open_model(path)
+    held = save_gguf(plan_extension(model, 512, "searched", **SEARCHED), model, tmp_path / "held.gguf")
+    monkeypatch.setattr("ropescope.measure.gguf_positions._factors", lambda _: [1.0] * (PAIRS - 1))
+    with pytest.raises(FormatError, match="7 factors for 8 rotary pairs"):
+        load(held, dtype="float32")
+
+
 def test_what_a_file_cannot_hold_is_refused(path: Path, tmp_path: Path, tiny_folder: Path) -> None:
     model = open_model(path)
     target = tmp_path / "held.gguf"
@@ -116,6 +137,8 @@ def test_what_a_file_cannot_hold_is_refused(path: Path, tmp_path: Path, tiny_fol
         save_gguf(plan_extension(model, 512, "dynamic"), model, target)
     with pytest.raises(ExtendError, match="the plan changes nothing"):
         save_gguf(plan_extension(model, 100), model, target)
+    with pytest.raises(ExtendError, match="states a length in 32 bits"):
+        save_gguf(replace(plan_extension(model, 512), target_length=1 << 32), model, target)
     folder = open_model(tiny_folder, config_only=True)
     with pytest.raises(ExtendError, match="is no GGUF file on this machine"):
         save_gguf(plan_extension(folder, 1024, "yarn"), folder, target)

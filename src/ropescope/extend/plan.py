@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, get_args
 from ropescope.errors import ExtendError, FormatError
 from ropescope.models.model import plain_data
 from ropescope.report.files import write_whole
+from ropescope.theory.rope_scaling import inverse_frequencies
 
 SCHEMA = "ropescope.ropeplan/1"
 
@@ -72,6 +73,12 @@ class LayerTypePlan:
     def changed(self) -> bool:
         """Whether these layers are changed at all."""
         return self.method != "none"
+
+    @property
+    def divisors(self) -> list[float]:
+        """By how much each pair is slowed against the base without scaling, fastest first."""
+        plain = inverse_frequencies(self.theta_before, self.rotary_dim)
+        return [was / now for was, now in zip(plain, self.after, strict=True)]
 
     @property
     def by_length(self) -> bool:

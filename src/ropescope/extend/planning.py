@@ -138,7 +138,9 @@ def _wish(native: Native, target: int, choice: Choice, wanted: Options) -> Wish:
     else:
         needed = max(1.0, target / trained)
     factor = needed if wanted.factor is None else wanted.factor
-    if not 1.0 <= factor <= 1e6:
+    if factor > 1e6:
+        raise ExtendError(f"A factor of {factor:.3g} is beyond any scaling: give a shorter --to.")
+    if not factor >= 1.0:  # NaN, too
         raise ExtendError(f"A factor of {factor:g} extends nothing: give one of at least {needed:g}.")
     if factor < needed * (1 - 1e-9):
         raise ExtendError(

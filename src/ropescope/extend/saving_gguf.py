@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError, FormatError, ReportError
-from ropescope.extend.plan import LayerTypePlan, RopePlan
+from ropescope.extend.plan import RopePlan
 from ropescope.models.gguf.files import parts_of
+from ropescope.models.gguf.model import FACTORS
 from ropescope.models.model import Model
-from ropescope.theory.rope_scaling import inverse_frequencies
 
-FACTORS: Final = "rope_freqs.weight"
 FACTOR_ARCHITECTURES: Final = frozenset({"llama"})
 """Whose files llama.cpp takes divisors of every pair from, as checked by running it; Mistral and SmolLM2 are "llama", too."""
 _BY_PAIR: Final = ("llama3", "searched")
@@ -41,6 +40,8 @@ def why_not(plan: RopePlan, architecture: str) -> str:
         return "a GGUF file has one set of frequencies for all lengths: use --method ntk or yarn"
     if plan.method in _BY_PAIR and architecture not in FACTOR_ARCHITECTURES:
         return f"llama.cpp is not known to take factors for each pair from files of {architecture or 'this kind'}: use yarn"
+    if plan.target_length >= 1 << 32:
+        return f"it states a length in 32 bits, and {plan.target_length:,} tokens are more"
     if plan.method == "longrope":
         return "no plan is made of LongRoPE's factors"
     unsaid = next((name for name in _UNSAID if name in entry.parameters), None)
@@ -80,12 +81,6 @@ def save_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
     return path
-
-
-def divisors(entry: LayerTypePlan) -> list[float]:
-    """By how much each pair of a group is slowed, fastest first."""
-    plain = inverse_frequencies(entry.theta_before, entry.rotary_dim)
-    return [was / now for was, now in zip(plain, entry.after, strict=True)]
 
 
 def keys_of(plan: RopePlan) -> dict[str, str | int | float]:
@@ -131,7 +126,7 @@ def _write(own: Path, draft: Path, architecture: str, plan: RopePlan) -> None:
         writer.add_tensor_info(
             tensor.name, tensor.data.shape, tensor.data.dtype, tensor.data.nbytes, tensor.tensor_type
         )
-    factors = np.array(divisors(plan.layer_types[0]) if plan.method in _BY_PAIR else [], dtype=np.float32)
+    factors = np.array(plan.layer_types[0].divisors if plan.method in _BY_PAIR else [], dtype=np.float32)
     if len(factors):
         writer.add_tensor_info(FACTORS, factors.shape, factors.dtype, factors.nbytes)
     writer.write_header_to_file()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from math import exp, log, log2, pi
+from math import exp, log2, pi
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import LayerTypePlan, RopePlan
@@ -86,6 +86,4 @@ def correction(turns: float, at_knots: Sequence[float]) -> float:
 
 def factors_of(plan: RopePlan) -> list[float]:
     """The divisors of the first group of layers that a plan changes, for a picture: 1 where a pair is left alone."""
-    entry = next(entry for entry in plan.layer_types if entry.changed)
-    plain = inverse_frequencies(entry.theta_before, entry.rotary_dim)
-    return [exp(log(was) - log(now)) for was, now in zip(plain, entry.after, strict=True)]
+    return next(entry for entry in plan.layer_types if entry.changed).divisors

@@ -22,7 +22,8 @@ from ropescope.models.tokenizer import Tokenizer
 # Tables of rotary factors and the routers' balance, which no optimiser touched.
 NO_PARAMETERS: Final = ("rope_freqs", "rope_factors_", "attn_rot_embd", "exp_probs_b", "layer_output_scale")
 FLOAT_TYPES: Final = frozenset({"F64", "F32", "F16", "BF16"})
-FACTOR_TENSORS: Final = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+FACTORS: Final = "rope_freqs.weight"
+FACTOR_TENSORS: Final = frozenset({FACTORS, "rope_factors_long.weight", "rope_factors_short.weight"})
 """Where a file keeps factors for each rotary pair, of which its metadata say nothing."""
 
 COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
