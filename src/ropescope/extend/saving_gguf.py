@@ -7,9 +7,6 @@ on such files.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +17,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.models.gguf.files import parts_of
 from ropescope.models.gguf.model import FACTORS
 from ropescope.models.model import Model
+from ropescope.report.files import draft_of
 
 FACTOR_ARCHITECTURES: Final = frozenset({"llama"})
 """Whose files llama.cpp takes divisors of every pair from, as checked by running it; Mistral and SmolLM2 are "llama", too."""
@@ -71,15 +69,11 @@ def save_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
     if path.exists():
         raise ExtendError(f"{path} is there already: name another file, or remove it.")
     _check_room(path, own)
-    draft = path.parent / f".ropescope-{secrets.token_hex(6)}.tmp"
     try:
-        _write(own, draft, architecture, plan)
-        os.replace(draft, path)
+        with draft_of(path) as draft:
+            _write(own, draft, architecture, plan)
     except OSError as error:
         raise ReportError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
     return path
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from ropescope.errors import MeasurementError
 from ropescope.measure.tally import LayerTally
 from ropescope.models.embedded import cache_folder
+from ropescope.report.files import draft_of
 
 _ARRAYS = [item.name for item in fields(LayerTally) if item.name != "layer"]
 
@@ -55,14 +55,11 @@ class Journal:
         for i, tally in enumerate(tallies):
             arrays.update({f"{name}_{i}": getattr(tally, name) for name in _ARRAYS})
         path = self._path(index)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with draft_of(path) as draft, draft.open("wb") as file:
                 np.savez(file, **arrays)
-            os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise MeasurementError(
                 f"Finished prompts cannot be kept in {self.folder} ({error.strerror or error}): free some space, or set "
                 "ROPESCOPE_HOME to a folder that has room."

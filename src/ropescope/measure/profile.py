@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ropescope.errors import FormatError, MeasurementError, MissingExtraError
 from ropescope.measure.profile_table import long_table, numbers, places
 from ropescope.measure.protocol import FixedLength, legacy_distances
+from ropescope.report.files import draft_of
 
 if TYPE_CHECKING:
     from ropescope.measure.tally import LayerTally
@@ -143,12 +143,10 @@ class DecayProfile:
         table = pyarrow.concat_tables([self._fixed_table(pyarrow), self._legacy_table(pyarrow)])
         table = table.replace_schema_metadata({b"ropescope": json.dumps(header).encode()})
         path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            parquet.write_table(table, temporary, compression="zstd", use_dictionary=["protocol", "kind"])
-            os.replace(temporary, path)
+            with draft_of(path) as draft:
+                parquet.write_table(table, draft, compression="zstd", use_dictionary=["protocol", "kind"])
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise MeasurementError(
                 f"The profile cannot be written to {path} ({error.strerror or error}): choose another place with --out."
             ) from error

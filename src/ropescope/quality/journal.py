@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from ropescope.errors import EvaluationError
 from ropescope.models.embedded import cache_folder
+from ropescope.report.files import draft_of
 
 
 class Journal:
@@ -38,13 +38,11 @@ class Journal:
     def keep(self, piece: str, data: Any) -> None:
         """Write a finished piece. Raises EvaluationError when the disk refuses."""
         path = self._path(piece)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(data), "utf-8")
-            os.replace(temporary, path)
+            with draft_of(path) as draft:
+                draft.write_text(json.dumps(data), "utf-8")
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise EvaluationError(
                 f"Finished pieces cannot be kept in {self.folder} ({error.strerror or error}): free some space, or set "
                 "ROPESCOPE_HOME to a folder that has room."

@@ -6,10 +6,26 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ropescope.errors import ReportError
+
+
+@contextlib.contextmanager
+def draft_of(path: str | Path) -> Iterator[Path]:
+    """The path of a draft to write in the `with` block: it takes the place of `path` when the block ends, and is gone if
+    the block fails. An OSError is the caller's to word."""
+    # A link is followed, so that the file it names is replaced and not the link. The name is short and in the same
+    # folder: a rename is atomic within one file system only, and a long name plus a suffix may pass its limit.
+    target = Path(os.path.realpath(path))
+    draft = target.parent / f".ropescope-{secrets.token_hex(6)}.tmp"
+    try:
+        yield draft
+        os.replace(draft, target)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:
@@ -20,21 +36,16 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     """
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    # A link is followed, so that the file it names is replaced and not the link. The name is short and in the same
-    # folder: a rename is atomic within one file system only, and a long name plus a suffix may pass its limit.
-    target = Path(os.path.realpath(path))
-    draft = target.parent / f".ropescope-{secrets.token_hex(6)}.tmp"
     try:
-        with open(draft, "xb") as file:  # unlike mkstemp, this obeys the umask: others can read a shared page
+        with (
+            draft_of(path) as draft,
+            open(draft, "xb") as file,
+        ):  # unlike mkstemp, this obeys the umask: others can read it
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, target)
     except OSError as error:
         raise ReportError(_sentence(path, error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
     return path
 
 
