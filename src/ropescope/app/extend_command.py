@@ -33,7 +33,9 @@ def plan(
     to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to reach, as 32768, 32k or 32Ki.")],
     method: Annotated[
         str,
-        typer.Option(help="auto, none, linear, ntk, dynamic, yarn, llama3 or alpha; or a saved plan (plan.json)."),
+        typer.Option(
+            help="auto, none, linear, ntk, dynamic, yarn, llama3, alpha or rerope; or a saved plan (plan.json)."
+        ),
     ] = "auto",
     factor: Annotated[
         float | None, typer.Option(metavar="S", help="Another stretch than target / trained length.")

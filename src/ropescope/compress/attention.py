@@ -7,19 +7,16 @@ implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from ropescope.compress.attend import Scoring
 from ropescope.errors import PlanError
+from ropescope.measure.own_attention import DeferredMask, own_attention
 
 if TYPE_CHECKING:
     from ropescope.compress.cache import PlannedCache
@@ -37,21 +34,6 @@ class InUse:
 
 
 in_use: ContextVar[InUse | None] = ContextVar("ropescope_planned_cache", default=None)
-
-
-class DeferredMask:
-    """A mask that is made only if a layer needs it, as the model's own implementation would make it."""
-
-    def __init__(self, implementation: str, arguments: dict[str, Any]) -> None:
-        self.implementation, self.arguments = implementation, arguments
-        self._made: tuple[Any] | None = None
-
-    def make(self) -> Any:
-        """The mask: a tensor, None where the kernel needs none, or what else the implementation uses."""
-        if self._made is None:
-            make: Callable[..., Any] = ALL_MASK_ATTENTION_FUNCTIONS[self.implementation]
-            self._made = (make(**self.arguments),)
-        return self._made[0]
 
 
 def _deferred_mask(**arguments: Any) -> DeferredMask:
@@ -95,15 +77,6 @@ def _attention(
     if kwargs.get("position_bias") is not None:
         raise PlanError(f"{type(module).__name__} adds a position bias, which a planned cache does not carry out.")
     return layer.attend(query, scoring).transpose(1, 2).contiguous(), None
-
-
-def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
-    """The function that the model would have called: eager code lies in the module's own file."""
-    import sys
-
-    eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", sdpa_attention_forward)
-    found: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get(implementation, eager)
-    return found
 
 
 def register() -> None:

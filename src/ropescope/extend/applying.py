@@ -43,6 +43,12 @@ def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
     config = _text_config(network)
     _check_fit(plan, network, config)
     undo = Undo()
+    if not plan.in_config:
+        from ropescope.extend.rerope.attaching import attach
+
+        (parent, name), *_ = _text_rotaries(network, config)
+        attach(plan, network, config, getattr(parent, name), undo)
+        return undo
     try:
         with quiet_transformers():
             planned = planned_config(plan, config)

@@ -27,6 +27,53 @@ def wavelength_figure(plan: RopePlan) -> Figure:
     )
 
 
+def distance_figure(plan: RopePlan) -> Figure:
+    """The distance of a key across, the distance it is read at up: its own near by, and ever less of it far away."""
+    entry = plan.layer_types[0]
+    assert entry.near_tokens is not None
+    ends = [0, entry.near_tokens, plan.target_length]
+    rows = [{"distance": end, "read": entry.read_as(end), "positions": _AFTER} for end in ends]
+    rows += [{"distance": end, "read": end, "positions": _BEFORE} for end in (0, plan.target_length)]
+    x = {
+        "field": "distance", "type": "quantitative", "title": "tokens back", "axis": {"format": "~s", "grid": False},
+        "scale": {"domain": [0, plan.target_length], "nice": False},
+    }  # fmt: skip
+    y = {"field": "read", "type": "quantitative", "title": "read as tokens back", "axis": {"format": "~s"}}
+    trained = {"data": {"values": [{"read": plan.trained_length, "text": f"trained: {plan.trained_length:,}"}]}}
+    colour = {
+        "field": "positions", "type": "nominal", "legend": {"title": None, "orient": "top"},
+        "scale": {"domain": [_BEFORE, _AFTER], "range": ["#8c959f", "#0072B2"]},
+    }  # fmt: skip
+    label = {"type": "text", "align": "left", "dx": 6, "dy": -8, "fontSize": 12, "color": "#a34700"}
+    spec = {
+        "$schema": _SCHEMA,
+        "width": 520,
+        "height": 320,
+        "layer": [
+            {
+                **trained,
+                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": "#D55E00"},
+                "encoding": {"y": y},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "line", "strokeWidth": 2.2},
+                "encoding": {"x": x, "y": y, "color": colour},
+            },
+            {**trained, "mark": label, "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "text"}}},
+        ],
+    }
+    return Figure(
+        name="distances",
+        title=f"How far {METHOD_NAMES[plan.method]} lets {plan.model} read keys",
+        spec=spec,
+        caption=(
+            f"Keys up to {entry.near_tokens:,} tokens back are read where they are; the farthest of {plan.target_length:,} tokens "
+            f"at {entry.read_as(plan.target_length):,.0f}, which training had."
+        ),
+    )
+
+
 def _panel(plan: RopePlan, entry: LayerTypePlan, panels: int) -> dict[str, Any]:
     curves = [(_BEFORE, entry.wavelengths(after=False))]
     if entry.changed:

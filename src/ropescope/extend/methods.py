@@ -45,7 +45,7 @@ class Wish:
 def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
     """The entry of `rope_parameters` with which `method` scales `group`. Raises ExtendError for what cannot be."""
     kind = str((group.rope.scaling or {}).get("rope_type", "default"))
-    if method == "none":
+    if method in ("none", "rerope"):
         return group.parameters
     if kind == "proportional" and method not in ("linear", "ntk", "alpha"):
         raise ExtendError(
@@ -123,6 +123,13 @@ def _searched(group: RopeGroup, wish: Wish) -> Entry:
 def _at_base(group: RopeGroup, theta: float) -> Entry:
     kind = "proportional" if (group.rope.scaling or {}).get("rope_type") == "proportional" else "default"
     return {"rope_type": kind, "rope_theta": theta}
+
+
+def rerope_ranges(wish: Wish) -> tuple[int, float]:
+    """(tokens back that keep their distance, by how much distance grows slower beyond them): a quarter of the trained length,
+    and what brings the farthest key of the target to it (Leaky ReRoPE: Su, 2023)."""
+    near = max(1, wish.trained // 4)
+    return near, max(1.0, (wish.target - near) / max(1, wish.trained - near))
 
 
 WRITERS: Final[Mapping[Method, Callable[[RopeGroup, Wish], Entry]]] = {

@@ -17,18 +17,19 @@ from ropescope.theory.rope_scaling import inverse_frequencies
 
 SCHEMA = "ropescope.ropeplan/1"
 
-Method = Literal["none", "linear", "ntk", "dynamic", "yarn", "llama3", "longrope", "alpha", "searched"]
+Method = Literal["none", "linear", "ntk", "dynamic", "yarn", "llama3", "longrope", "alpha", "searched", "rerope"]
 """How the frequencies are changed. none: not at all; linear: all divided by the factor; ntk: a larger base that stretches
 the slowest wavelength by the factor; dynamic: the same, growing with the sequence; yarn: fast pairs kept, slow ones
 divided; llama3: as yarn, by Llama 3.1's ramp; longrope: the factors that came with the model; alpha: the base multiplied
-as the paper has it; searched: factors found for this model."""
+as the paper has it; searched: factors found for this model; rerope: none is changed for near keys, and all are divided for
+far ones, which no config can say."""
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 
 METHOD_NAMES: Final[Mapping[Method, str]] = {
     "none": "no scaling", "linear": "linear scaling", "ntk": "NTK-aware scaling", "dynamic": "dynamic NTK scaling",
     "yarn": "YaRN", "llama3": "Llama 3.1's scaling", "longrope": "LongRoPE", "alpha": "another base",
-    "searched": "searched factors",
+    "searched": "searched factors", "rerope": "Leaky ReRoPE",
 }  # fmt: skip
 """What people call them."""
 
@@ -41,7 +42,8 @@ class LayerTypePlan:
     `before` and `after` are the inverse frequencies in rad/token, fastest first, at the target length (they depend on the
     length for dynamic and longrope only); the attention factors multiply cosines and sines, so logits get their square.
     `parameters` is the entry of transformers' `rope_parameters`. `window_tokens` is the farthest that these layers see
-    (None: everything); where they stay as they are, `method` is "none" and `untouched` says why.
+    (None: everything); where they stay as they are, `method` is "none" and `untouched` says why. `near_tokens` (rerope) is
+    how far back keys keep `before`; distance beyond it grows at `after`.
     """
 
     layer_type: str
@@ -58,6 +60,7 @@ class LayerTypePlan:
     parameters: Mapping[str, Any] = field(hash=False)
     window_tokens: int | None = None
     untouched: str = ""
+    near_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ExtendError for frequencies that are not one a pair, or are no angles."""
@@ -86,6 +89,12 @@ class LayerTypePlan:
         if self.parameters.get("rope_type") == "longrope":
             return list(self.parameters.get("short_factor", ())) != list(self.parameters.get("long_factor", ()))
         return self.parameters.get("rope_type") == "dynamic"
+
+    def read_as(self, distance: float) -> float:
+        """The distance as which a key `distance` tokens back is read: its own but for what ReRoPE does to far keys."""
+        if self.near_tokens is None or distance <= self.near_tokens:
+            return distance
+        return self.near_tokens + (distance - self.near_tokens) * self.after[0] / self.before[0]
 
     def wavelengths(self, *, after: bool = True) -> tuple[float | None, ...]:
         """Tokens for a full turn of each pair, fastest first; None for a pair that does not turn."""
@@ -130,6 +139,11 @@ class RopePlan:
     def changes(self) -> bool:
         """Whether any frequency, or any attention factor, is changed."""
         return any(entry.changed for entry in self.layer_types)
+
+    @property
+    def in_config(self) -> bool:
+        """Whether a config can say it: all but ReRoPE, for which attention itself is another."""
+        return self.method != "rerope"
 
     @property
     def by_length(self) -> bool:

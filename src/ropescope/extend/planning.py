@@ -11,7 +11,7 @@ from ropescope.extend.choosing import Choice, choose, suggestion
 from ropescope.extend.conflicts import check_agreement
 from ropescope.extend.frequencies import attention_factor, frequencies
 from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
-from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry
+from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry, rerope_ranges
 from ropescope.extend.native import Native, beyond, check_tensors, native_of
 from ropescope.extend.plan import METHODS, LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import families
@@ -60,6 +60,8 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         raise ExtendError(
             f"{model.name} states a base for every layer, which {choice.method} would not reach: use --method yarn."
         )
+    if choice.method == "rerope":
+        _check_rerope(model, native, groups)
     wish = _wish(native, target, choice, wanted)
     layer_types = tuple(
         _layer_type(model, group, native, choice.method if group in far else "none", wish, wanted) for group in groups
@@ -103,6 +105,22 @@ def _check_rope(model: Model, groups: tuple[RopeGroup, ...]) -> None:
         )
 
 
+def _check_rerope(model: Model, native: Native, groups: tuple[RopeGroup, ...]) -> None:
+    """It takes layers that see everything, with one plain RoPE: what reads far must be told from what reads near."""
+    why = ""
+    attending = [layer for layer in model.layers if layer.has_attention]
+    if native.scaled:
+        why = f"came with {native.words}"
+    elif len(groups) > 1 or any(layer.window_tokens is not None or layer.rope is None for layer in attending):
+        why = "has layers that see less than everything, or several kinds of positions"
+    elif any(layer.latent is not None or layer.tokens_per_entry is not None for layer in attending):
+        why = "keeps latents in the place of keys"
+    elif groups[0].parameters.get("rope_type") != "default":
+        why = f"has a RoPE of the type {groups[0].parameters.get('rope_type')}"
+    if why:
+        raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
+
+
 def _looks_beyond(group: RopeGroup, native: Native) -> bool:
     """Whether these layers would meet distances that training had not: a window as long as the training saw them all."""
     return group.window_tokens is None or group.window_tokens > (native.trained or native.reach)
@@ -122,7 +140,7 @@ def _check_options(method: Method, wanted: Options) -> None:
         raise ExtendError(f"Factors for each pair go with the method searched, not with {method}.")
     if not 0 < wanted.attention_factor < 100:
         raise ExtendError(f"An attention factor of {wanted.attention_factor:g} is none: give a number near 1.")
-    if wanted.factor is not None and method in ("none", "alpha", "searched"):
+    if wanted.factor is not None and method in ("none", "alpha", "searched", "rerope"):
         raise ExtendError(f"A factor goes with a method that has one, and {method} has none.")
 
 
@@ -165,7 +183,10 @@ def _layer_type(
     planned = _max_positions(model, native, method, wish.target)
     before = frequencies(group.parameters, group.rotary_dim, length=wish.target, max_positions=stated)
     after = frequencies(parameters, group.rotary_dim, length=wish.target, max_positions=planned)
-    scale = attention_factor(parameters, planned)
+    scale, near = attention_factor(parameters, planned), None
+    if method == "rerope":
+        near, slower = rerope_ranges(wish)
+        after = tuple(frequency / slower for frequency in before)
     if model.model_type in LONGROPE_ONLY and method in ("linear", "yarn", "llama3"):
         plain = frequencies({"rope_theta": group.rope.theta}, group.rotary_dim, length=1, max_positions=stated)
         divisors = [was / now for was, now in zip(plain, after, strict=True)]
@@ -189,6 +210,7 @@ def _layer_type(
         parameters=parameters,
         window_tokens=group.window_tokens,
         untouched=untouched,
+        near_tokens=near,
     )
 
 

@@ -7,7 +7,7 @@ from math import isclose
 from shlex import quote
 
 from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
-from ropescope.extend.figures import wavelength_figure
+from ropescope.extend.figures import distance_figure, wavelength_figure
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
@@ -20,6 +20,7 @@ SHORT_PROMPTS: dict[Method, str] = {
     "yarn": "read with it, too: on SmolLM2 a factor of 2 adds 1.7 % ± 0.5 to the loss there, one of 4 adds 6.1 % ± 1.7",
     "llama3": "read with it, too: on SmolLM2, untrained for it, a factor of 2 adds 2.4 % ± 0.7 to the loss there",
     "dynamic": "nothing, within the trained length",
+    "rerope": "nothing: up to the trained length the model's own attention runs",
 }
 """What prompts within the trained length pay, by `benchmarks/extend_quality.py`: SmolLM2-135M-Instruct, nine held-out texts of
 twice or four times the trained 8,192 tokens (prose, code, tables), loss of the first 8,192 against no scaling on the same text."""
@@ -40,8 +41,8 @@ def plan_report(
         title=_title(plan),
         verdict=_verdict(plan),
         facts=_facts(plan),
-        tables=(*_pairs(plan), *(_snippet(entry) for entry in settings)),
-        figures=(wavelength_figure(plan),),
+        tables=(*(_pairs(plan) if plan.in_config else _distances(plan)), *(_snippet(entry) for entry in settings)),
+        figures=(wavelength_figure(plan) if plan.in_config else distance_figure(plan),),
         caveats=plan.caveats,
         next_steps=(*_next_steps(plan, source, kept_in, config_in), *_served(plan, gguf_in)),
         data={**plan.to_dict(), "settings": [_plain(entry) for entry in settings]},
@@ -68,6 +69,8 @@ def _verdict(plan: RopePlan) -> str:
                 f"{name} stretches the slowest pair of {plan.model} {stretch:.3g} times, short of the {plan.factor:.3g} that "
                 f"{plan.target_length:,} tokens ask for."
             )
+    elif not plan.in_config:
+        name = f"{METHOD_NAMES[plan.method]} beyond {entry.near_tokens:,} tokens back"
     elif plan.method != "searched":
         name = f"{name} by {plan.factor:.4g}"
     takes = "take" if plan.method == "searched" else "takes"
@@ -112,7 +115,13 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
     )
     if plan.changes:
         kept = sum(isclose(was, now, rel_tol=1e-6) for was, now in zip(entry.before, entry.after, strict=True))
-        facts.append(Fact("pairs left as they are", f"{kept} of {pairs}", "", "formula", f"by {plan.method}"))
+        if entry.near_tokens is not None:
+            facts.append(Fact("near", entry.near_tokens, "tokens back", "formula", "a quarter of the trained length"))
+            slower = f"{entry.before[0] / entry.after[0]:.4g} times slower"
+            source = "the farthest key of the target then reads at the trained length"
+            facts.append(Fact("distance beyond it grows", slower, "", "formula", source))
+        else:
+            facts.append(Fact("pairs left as they are", f"{kept} of {pairs}", "", "formula", f"by {plan.method}"))
         logits = f"on queries and keys; logits × {entry.attention_factor**2:.4g}"
         source = "0.1 ln s + 1, a fit of YaRN's authors" if plan.method == "yarn" else "the method has none"
         source = "mscale and mscale_all_dim of the config" if entry.parameters.get("mscale_all_dim") else source
@@ -149,7 +158,7 @@ def _theta_source(plan: RopePlan) -> str:
 
 def _bound(plan: RopePlan, entry: LayerTypePlan) -> list[Fact]:
     bound = base_lower_bound_fit(plan.target_length)
-    stretched = plan.native_method != "none" or plan.method in ("yarn", "llama3", "linear", "searched")
+    stretched = plan.native_method != "none" or plan.method in ("yarn", "llama3", "linear", "searched", "rerope")
     if entry.theta >= bound:
         note = "the base is above it"
     elif stretched:
@@ -167,8 +176,9 @@ def _short(plan: RopePlan) -> Fact:
     words = SHORT_PROMPTS.get(plan.method)
     if words is None or plan.goes_on:
         return Fact("short prompts", "read with it, too", "", "formula", "the scaling is static")
-    if plan.method == "dynamic":
-        return Fact("short prompts", words, "", "formula", "the base grows beyond the trained length only")
+    if plan.method in ("dynamic", "rerope"):
+        grows = "the base grows" if plan.method == "dynamic" else "far keys are read otherwise"
+        return Fact("short prompts", words, "", "formula", f"{grows} beyond the trained length only")
     return Fact("short prompts", words, "", "measured", "the trained 8,192 of nine texts that long, paired, 95 %")
 
 
@@ -184,6 +194,9 @@ def _tuning(plan: RopePlan) -> Fact:
             "llama3": "its makers trained at the long length",
         }[plan.method]
         return Fact("fine-tuning", "usual at any factor", "", "published", source)
+    if not plan.in_config:
+        words = "not usual: it was published for use without it"
+        return Fact("fine-tuning", words, "", "published", "Su (2023): ReRoPE, kexue.fm/archives/9708")
     source = f"Qwen publish YaRN {ZERO_SHOT_FACTOR:g} for weights that were not tuned for it"
     if plan.method != "yarn":
         source = f"NTK-aware scaling was published for use without it; {source}"
@@ -209,6 +222,25 @@ def _pairs(plan: RopePlan) -> tuple[Table, ...]:
             )
         )
     return tuple(tables)
+
+
+def _distances(plan: RopePlan) -> tuple[Table, ...]:
+    """How far keys are read, at the near border and by doublings of it."""
+    entry = plan.layer_types[0]
+    assert entry.near_tokens is not None
+    shown, distance = [], entry.near_tokens // 2
+    while 0 < distance < plan.target_length:
+        shown.append(distance)
+        distance *= 2
+    rows = tuple((tokens, entry.read_as(tokens)) for tokens in (*shown, plan.target_length))
+    return (
+        Table(
+            title="Distance of a key, and the distance it is read at",
+            columns=(Column("tokens back", "", ",.0f"), Column("read as", "", ",.0f")),
+            rows=rows,
+            note=f"For queries from position {plan.trained_length:,} on; those before read every key where it is.",
+        ),
+    )
 
 
 _FEW = 16
@@ -261,9 +293,15 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
         )
     else:
         steps.append(
-            f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model; `with plan.applied(model, "
-            "n_tokens=N)` does for texts longer than trained, and leaves shorter ones alone."
+            f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model"
+            + (
+                "; `with plan.applied(model, n_tokens=N)` does for texts longer than trained, and leaves shorter ones alone."
+                if plan.in_config
+                else "."
+            )
         )
+    if not plan.in_config:
+        return tuple(steps)
     if config_in is None:
         steps.append("--save-config FOLDER writes the model's config.json with these positions, and all else as it is.")
     else:

@@ -12,7 +12,7 @@ from ropescope.errors import ExtendError
 from ropescope.extend.conflicts import check_agreement
 from ropescope.extend.groups import from_gguf
 from ropescope.extend.methods import LONGROPE_ONLY
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings.config import Form, legacy_entry, rope_fields
 from ropescope.models.config.ropes import LAYER_WORDS, THETA_NAMES
 from ropescope.models.model import Model
@@ -72,6 +72,11 @@ def save_config(plan: RopePlan, model: Model, folder: Path) -> Path:
     if plan.model_type != model.model_type:
         raise ExtendError(
             f"The plan is for {plan.model} ({plan.model_type}), and {model.name} is a {model.model_type}."
+        )
+    if not plan.in_config:
+        raise ExtendError(
+            f"No config says {METHOD_NAMES[plan.method]}, which is another attention: keep the plan with --out and apply it in "
+            "Python, or use --method yarn."
         )
     path = Path(folder) / "config.json"
     own = model.source.path

@@ -32,6 +32,8 @@ def why_not(plan: RopePlan, architecture: str) -> str:
     entry = plan.layer_types[0]
     if not plan.changes:
         return "the plan changes nothing"
+    if not plan.in_config:
+        return "it is another attention, which no engine makes of a file: use --method yarn"
     if len(plan.layer_types) > 1:
         return "its layers have several kinds of positions, and llama.cpp takes some of them from its own code"
     if plan.by_length:

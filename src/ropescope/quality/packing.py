@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from ropescope.measure.capture import uses_interface
 from ropescope.quality.cache_state import unchanged
@@ -32,10 +33,15 @@ def packable(network: Any, cache: Any) -> bool:
 
     return (
         all(type(layer) is DynamicLayer for layer in cache.layers)
-        and network.config._attn_implementation in ("sdpa", "eager")
+        and _obeys_masks(network.config._attn_implementation)
         and uses_interface(network)
         and "position_ids" in inspect.signature(decoder_of(network).forward).parameters
     )
+
+
+def _obeys_masks(implementation: str) -> bool:
+    function = ALL_ATTENTION_FUNCTIONS.get(implementation)
+    return implementation in ("sdpa", "eager") or getattr(function, "explicit_masks", False)
 
 
 def continuation(network: Any, cache: Any, one: Continuation) -> Tensor:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from ropescope.compress.attend import Scoring
-from ropescope.compress.attention import DeferredMask, own_attention
 from ropescope.errors import EvaluationError
 from ropescope.measure.capture import uses_interface
+from ropescope.measure.own_attention import DeferredMask, own_attention
 
 IMPLEMENTATION = "ropescope_scored"
 """The name under which the attention function and its mask are registered with transformers."""

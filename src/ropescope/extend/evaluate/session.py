@@ -97,7 +97,9 @@ class Evaluation:
                 yield self._name("sample", asdict(sample), candidate), lambda s=sample, c=candidate: self._recall(s, c)  # type: ignore[misc]
 
     def _name(self, kind: str, of: Any, candidate: Candidate) -> str:
-        made = json.dumps([of, candidate.plan.rope_parameters], sort_keys=True)
+        plan = candidate.plan
+        far = [] if plan.in_config else [(entry.near_tokens, entry.after) for entry in plan.layer_types]
+        made = json.dumps([of, plan.rope_parameters, *far], sort_keys=True)
         return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
 
     def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
-from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, vllm
+from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, unsaid, vllm
 from ropescope.extend.settings.setting import EngineSettings
 
 Writer = Callable[[RopePlan, str], EngineSettings]
@@ -31,6 +31,8 @@ ENGINE_NAMES: Final = tuple(WRITERS)
 def all_settings(plan: RopePlan, source: str) -> tuple[EngineSettings, ...]:
     """The settings for the newest version of every engine, and for transformers before 5 where it has words for them."""
     found = [settings_for(plan, source, name) for name in ENGINE_NAMES]
+    if not plan.in_config:
+        return tuple(found)
     with suppress(ExtendError):  # the newer form says more; who asks for the older one by its version is told
         found.insert(1, transformers.with_rope_scaling(plan, source))
     return tuple(found)
@@ -42,6 +44,8 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
     Raises ExtendError for an engine or a version that is not known.
     """
     name, stated = _named(engine)
+    if not plan.in_config:
+        return unsaid.settings(plan, name)
     known = WRITERS[name]
     if not stated:
         return known[0][1](plan, source)

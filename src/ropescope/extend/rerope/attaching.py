@@ -1,0 +1,94 @@
+"""Put Leaky ReRoPE on a loaded network, after a look at whether its keys can be turned."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.rerope.attention import FarAttention
+from ropescope.extend.rerope.ranges import Ranges
+from ropescope.measure.capture import uses_interface
+from ropescope.measure.own_attention import DeferredMask
+
+if TYPE_CHECKING:
+    from ropescope.extend.applying import Undo
+
+_PROBE = "ropescope_rerope_probe"
+_PLACES = (3, 14, 159)
+"""Positions at which a few keys are looked at."""
+
+
+def attach(plan: RopePlan, network: nn.Module, config: Any, rotary: nn.Module, undo: Undo) -> None:
+    """Let `network` read as the plan says. `config` is its text config, `rotary` its rotary module.
+
+    Raises ExtendError where its attention cannot be told, or its keys are not what its positions make of them.
+    """
+    if not uses_interface(network):
+        raise ExtendError(
+            f"{type(network).__name__} has attention code of its own, which cannot read far keys otherwise: use another method."
+        )
+    entry = plan.layer_types[0]
+    assert entry.near_tokens is not None
+    slower = entry.before[0] / entry.after[0]
+    kind: Any = type(rotary)
+    far = FarAttention(
+        Ranges(entry.near_tokens, plan.trained_length, slower), kind(rotary.config), config._attn_implementation
+    )
+    configs = {
+        id(module.config): module.config
+        for module in network.modules()
+        if type(getattr(module, "config", None)) is type(config)
+    }
+    _look(plan, network, far, list(configs.values()))
+    undo.change(config, "max_position_embeddings", plan.max_position_embeddings)
+    name = far.register()
+    for one in configs.values():
+        # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
+        undo.change(one, "_attn_implementation_internal", name)
+
+
+class _Enough(Exception):
+    """The first attention layer was reached: no more of the network need run."""
+
+
+def _look(plan: RopePlan, network: nn.Module, far: FarAttention, configs: list[Any]) -> None:
+    """Raise ExtendError unless the keys of the first layer are at other positions what turning them makes of them."""
+    seen: list[tuple[nn.Module, Tensor, dict[str, Any]]] = []
+
+    def probe(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_: Any, **kwargs: Any) -> Any:
+        seen.append((module, key, kwargs))
+        raise _Enough
+
+    AttentionInterface.register(_PROBE, probe)
+    AttentionMaskInterface.register(_PROBE, lambda **arguments: DeferredMask("eager", arguments))
+    before = [one._attn_implementation_internal for one in configs]
+    try:
+        for one in configs:
+            one._attn_implementation_internal = _PROBE
+        for places in ((0, 0, 0), _PLACES):
+            given = torch.tensor([places], device=network.device)  # type: ignore[arg-type]
+            with suppress(_Enough), torch.inference_mode():
+                network(input_ids=torch.full_like(given, 2), position_ids=given, use_cache=False)
+    except TypeError as error:
+        raise ExtendError(f"{plan.model} takes no positions from outside ({error}): use another method.") from error
+    finally:
+        for one, name in zip(configs, before, strict=True):
+            one._attn_implementation_internal = name
+    if len(seen) != 2:
+        raise ExtendError(f"No attention layer of {plan.model} could be told where its keys stand: use another method.")
+    (module, unturned, given_to), (_, keys, _) = seen
+    unknown = next((name for name in ("softcap", "s_aux", "position_bias") if given_to.get(name) is not None), None)
+    if unknown is not None:
+        raise ExtendError(f"The attention of {plan.model} has {unknown}, which is not known here: use another method.")
+    turned = far.turned(module, unturned, torch.tensor(_PLACES, device=keys.device).double())
+    # bfloat16 rounds to a third of a per cent; another layout of the pairs leaves most of what was turned.
+    if not torch.allclose(turned.float(), keys.float(), rtol=0.02, atol=0.02 * float(keys.float().abs().max())):
+        raise ExtendError(
+            f"The keys of {plan.model} are not turned in a way that is known here: use another method than rerope."
+        )

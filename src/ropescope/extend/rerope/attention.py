@@ -1,0 +1,154 @@
+"""The attention function and the mask that transformers calls on a network that reads far keys at slower distances.
+
+Keys are cached as ever, turned by their positions: what is read far is turned on from there. So nothing is to be read again
+when a text grows beyond the trained length, and up to there the model's own attention runs, to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from ropescope.errors import ExtendError
+from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
+from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
+from ropescope.measure.own_attention import DeferredMask, own_attention
+from ropescope.measure.rowmask import row_mask
+
+
+class _Mask(DeferredMask):
+    def contiguous(self) -> Any:
+        """What `generate` calls to hand a whole mask to a compiled pass."""
+        raise ExtendError(
+            "A compiled static cache is not for Leaky ReRoPE: leave out cache_implementation in generate."
+        )
+
+
+@dataclass(frozen=True)
+class FarAttention:
+    """`ranges` says what is far, `rotary` is a module that makes the model's cosines and sines, `own` names the attention
+    implementation that the model had."""
+
+    ranges: Ranges
+    rotary: nn.Module
+    own: str | None
+
+    def register(self) -> str:
+        """Make the function and its mask known to transformers; returns the name they go by, the same for the same positions."""
+        made = f"{self.ranges} {self.rotary.inv_freq.tolist()} {self.own}"  # type: ignore[operator]
+        name = f"ropescope_rerope_{hashlib.sha256(made.encode()).hexdigest()[:16]}"
+
+        def attention(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+            return self.attend(*args, **kwargs)
+
+        attention.explicit_masks = True  # type: ignore[attr-defined]  # it obeys a mask that is handed to the model
+        AttentionInterface.register(name, attention)
+        AttentionMaskInterface.register(name, self.mask)
+        return name
+
+    def mask(self, **arguments: Any) -> DeferredMask:
+        """The mask function: the mask is made only if a pass stays within the trained length."""
+        return _Mask(self.own or "eager", arguments)
+
+    def attend(
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Any,
+        dropout: float = 0.0,
+        scaling: float | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Any]:
+        """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""
+        places = kwargs.get("position_ids")
+        if isinstance(attention_mask, Tensor):
+            if places is None or int(places.max()) < self.ranges.trained:
+                return self._own(module, query, key, value, attention_mask, dropout, scaling, kwargs)
+            return self._masked(module, query, key, value, attention_mask, places[0], scaling), None
+        first, padding = key.shape[2] - query.shape[2], None
+        if isinstance(attention_mask, DeferredMask):
+            seen = row_mask(**attention_mask.arguments)
+            first, padding = seen.q_offset, seen.padding
+        end = first + query.shape[2]
+        if end <= self.ranges.trained:
+            made = attention_mask.make() if isinstance(attention_mask, DeferredMask) else attention_mask
+            return self._own(module, query, key, value, made, dropout, scaling, kwargs)
+        if dropout and module.training:
+            raise ExtendError("Leaky ReRoPE is for reading, not for training: its attention has no dropout.")
+        key, value = key[:, :, :end], value[:, :, :end]  # a static cache has room behind them
+        padding = None if padding is None else padding[:, :end]
+        queries = torch.arange(first, end, device=query.device)
+        keys = torch.arange(end, device=query.device)
+        far = self._far(module, query, key, queries, keys)
+        output = query.new_empty(*query.shape[:3], value.shape[-1])
+        scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
+        for rows, parts in causal_blocks(self.ranges, first, end - first, padding=padding, device=query.device):
+            output[:, :, rows] = _attend(query, key, value, far, rows, parts, scale)
+        return output.transpose(1, 2).contiguous(), None
+
+    def turned(self, module: nn.Module, states: Tensor, positions: Tensor) -> Tensor:
+        """`states` [batch, heads, tokens, dim] turned on by `positions` [tokens] (any numbers), by the model's own code."""
+        apply = getattr(sys.modules[type(module).__module__], "apply_rotary_pos_emb", None)
+        if apply is None:
+            raise ExtendError(f"{type(module).__name__} turns its keys in a way that ropescope does not know.")
+        plain = states.float()
+        cos, sin = self.rotary.to(states.device)(plain, positions[None])
+        rotary = plain[..., : cos.shape[-1]]
+        moved, _ = apply(rotary, rotary[:, :1], cos, sin)
+        return torch.cat([moved, plain[..., cos.shape[-1] :]], dim=-1).to(states.dtype)
+
+    def _far(
+        self, module: nn.Module, query: Tensor, key: Tensor, queries: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Queries and keys as they are read far: their product is that of near + (d − near) / slower."""
+        less = 1.0 / self.ranges.slower - 1.0
+        return (
+            self.turned(module, query, (queries - self.ranges.near).double() * less),
+            self.turned(module, key, keys.double() * less),
+        )
+
+    def _masked(
+        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, places: Tensor,
+        scaling: float | None,
+    ) -> Tensor:  # fmt: skip
+        """Under a mask that was handed to the model: the new tokens stand at `places`, those before in a row."""
+        mask = mask[..., : key.shape[2]]
+        visible = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+        before = torch.arange(key.shape[2] - len(places), device=places.device)
+        keys = torch.cat([before, places])
+        parts = masked_parts(self.ranges, visible, places, keys)
+        far = self._far(module, query, key, places, keys)
+        scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
+        output = _attend(query, key, value, far, slice(0, query.shape[2]), parts, scale)
+        return output.transpose(1, 2).contiguous()
+
+    def _own(
+        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Any, dropout: float,
+        scaling: float | None, kwargs: dict[str, Any],
+    ) -> tuple[Tensor, Any]:  # fmt: skip
+        own = own_attention(module, self.own or "eager")
+        found: tuple[Tensor, Any] = own(module, query, key, value, mask, dropout=dropout, scaling=scaling, **kwargs)
+        return found
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, far: tuple[Tensor, Tensor], rows: slice, parts: list[Part], scale: float
+) -> Tensor:
+    """The output [batch, heads, rows, value dim] over all parts."""
+    whole: Summed | None = None
+    for part in parts:
+        queries, keys = far if part.far else (query, key)
+        summed = attend_part(
+            queries[:, :, rows], keys[:, :, part.keys], value[:, :, part.keys], part.visible, scale
+        )  # fmt: skip
+        whole = summed if whole is None else put_together(whole, summed)
+    assert whole is not None
+    return whole[0]
