@@ -33,6 +33,7 @@ def report(plan: RopePlan) -> Report:
         (released.LLAMA_31_8B, 131072, "auto", {}, "within the 131,072 that M reaches, by Llama 3.1's scaling by 8"),
         (released.LLAMA_31_8B, 262144, "auto", {}, "Llama 3.1's scaling by 16, the scaling it came with at a larger factor"),
         (released.SMOLLM2_135M, 16384, "alpha", {"gamma": 0.85}, "stretches the slowest pair of M 1.41 times, short of the 2"),
+        (released.SMOLLM2_135M, 32768, "rerope", {}, "Leaky ReRoPE beyond 2,048 tokens back takes M from 8,192 to 32,768"),
         (released.SMOLLM2_135M, 16384, "alpha", {}, "A base of 200,000 (α = 2) takes M from 8,192"),
     ],
 )  # fmt: skip
@@ -53,6 +54,21 @@ def test_numbers_have_a_basis_and_are_right() -> None:
     assert facts["pairs that never came round"].value == "12 of 32"
     assert facts["short prompts"].basis == "measured"
     assert facts["fine-tuning"].basis == "published"
+
+
+def test_rerope_shows_how_far_keys_are_read() -> None:
+    shown = report(plan_extension(SMOLLM2, 32768, "rerope"))
+    table = next(table for table in shown.tables if table.title.startswith("Distance"))
+    # 2,048 + (d − 2,048) / 5, since 30,720 tokens beyond have 6,144 to be read in.
+    assert dict(table.rows) == pytest.approx(
+        {1024: 1024, 2048: 2048, 4096: 2457.6, 8192: 3276.8, 16384: 4915.2, 32768: 8192}
+    )
+    assert {fact.name: fact.value for fact in shown.facts}["short prompts"].startswith("nothing")
+    assert "<svg" in svg(shown.figures[0])
+    assert not any("--save-config" in step for step in shown.next_steps)
+    assert any("--method rerope" in step for step in report(plan_extension(SMOLLM2, 32768)).next_steps)
+    came_scaled = plan_extension(from_config(released.LLAMA_31_8B), 262144, "yarn")
+    assert not any("rerope" in step for step in report(came_scaled).next_steps)
 
 
 def test_the_next_step_can_be_run_as_it_stands() -> None:

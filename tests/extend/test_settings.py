@@ -16,6 +16,8 @@ from transformers import AutoModelForCausalLM
 from ropescope.checks.serving.engines import read_flags
 from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
+from ropescope.extend.saving import save_config
+from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings import ENGINE_NAMES, all_settings, config_changes, settings_for
 from ropescope.models.config.reading import from_config
 from ropescope.models.opening import open as open_model
@@ -58,6 +60,21 @@ def test_yarn_for_each_engine_by_hand() -> None:
         "-m": "MODEL.gguf", "-c": "16384", "--rope-scaling": "yarn", "--rope-scale": "2", "--yarn-orig-ctx": "8192",
     }  # fmt: skip
     assert settings_for(yarn, "org/name", "ollama").text == "FROM ./MODEL.gguf\nPARAMETER num_ctx 16384"
+
+
+def test_leaky_rerope_is_put_on_a_loaded_network_and_said_by_no_setting(tmp_path: Path) -> None:
+    far = plan("rerope")
+    said = {entry.engine: entry for entry in all_settings(far, "org/name")}
+    assert set(said) == set(ENGINE_NAMES)
+    others = [entry for entry in said.values() if entry.engine != "transformers"]
+    assert all(entry.text == "" and "another attention" in entry.remarks[0] for entry in others)
+    names: dict[str, Any] = {"model": object(), "applied": []}
+    code = said["transformers"].text.replace("RopePlan.load(", "applied.append(").replace(".apply(model)", "")
+    exec(code, names)  # the imports are there
+    assert names["applied"] == [Path("plan.json")]
+    with pytest.raises(ExtendError, match="No config says Leaky ReRoPE"):
+        save_config(far, SMOLLM2, tmp_path / "there")
+    assert why_not(far, "llama") == "it is another attention, which no engine makes of a file: use --method yarn"
 
 
 def test_vllm_by_version() -> None:

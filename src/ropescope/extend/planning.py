@@ -60,8 +60,9 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         raise ExtendError(
             f"{model.name} states a base for every layer, which {choice.method} would not reach: use --method yarn."
         )
-    if choice.method == "rerope":
-        _check_rerope(model, native, groups)
+    why = _why_no_rerope(model, native, groups)
+    if choice.method == "rerope" and why:
+        raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
     wish = _wish(native, target, choice, wanted)
     layer_types = tuple(
         _layer_type(model, group, native, choice.method if group in far else "none", wish, wanted) for group in groups
@@ -81,7 +82,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         native_method=native.method,
         reasons=choice.reasons,
         caveats=(*choice.caveats, *_caveats(model, choice, wish, groups, far)),
-        extras=_extras(model, native, groups, wanted),
+        extras={**_extras(model, native, groups, wanted), "rerope": not why},
     )
 
 
@@ -105,20 +106,19 @@ def _check_rope(model: Model, groups: tuple[RopeGroup, ...]) -> None:
         )
 
 
-def _check_rerope(model: Model, native: Native, groups: tuple[RopeGroup, ...]) -> None:
-    """It takes layers that see everything, with one plain RoPE: what reads far must be told from what reads near."""
-    why = ""
+def _why_no_rerope(model: Model, native: Native, groups: tuple[RopeGroup, ...]) -> str:
+    """Why rerope is not for a model, as what the model does; "" if it is. It takes layers that see everything, with one plain
+    RoPE: what reads far must be told from what reads near."""
     attending = [layer for layer in model.layers if layer.has_attention]
     if native.scaled:
-        why = f"came with {native.words}"
-    elif len(groups) > 1 or any(layer.window_tokens is not None or layer.rope is None for layer in attending):
-        why = "has layers that see less than everything, or several kinds of positions"
-    elif any(layer.latent is not None or layer.tokens_per_entry is not None for layer in attending):
-        why = "keeps latents in the place of keys"
-    elif groups[0].parameters.get("rope_type") != "default":
-        why = f"has a RoPE of the type {groups[0].parameters.get('rope_type')}"
-    if why:
-        raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
+        return f"came with {native.words}"
+    if len(groups) > 1 or any(layer.window_tokens is not None or layer.rope is None for layer in attending):
+        return "has layers that see less than everything, or several kinds of positions"
+    if any(layer.latent is not None or layer.tokens_per_entry is not None for layer in attending):
+        return "keeps latents in the place of keys"
+    if (kind := groups[0].parameters.get("rope_type")) != "default":
+        return f"has a RoPE of the type {kind}"
+    return ""
 
 
 def _looks_beyond(group: RopeGroup, native: Native) -> bool:

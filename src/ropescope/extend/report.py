@@ -287,6 +287,9 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     if plan.method == "yarn" and not plan.goes_on:
         search = f"ropescope extend search {quote(printable(source))} --to {plan.target_length} --out searched.json"
         steps.append(f"Look for factors that fit these weights better: {search}")
+        if plan.extras.get("rerope"):
+            far = f"ropescope extend plan {quote(printable(source))} --to {plan.target_length} --method rerope --out rerope.json"
+            steps.append(f"In transformers alone, Leaky ReRoPE reads farther and costs nothing within: {far}")
     if kept_in is None:
         steps.append(
             "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."

@@ -17,7 +17,7 @@ class DeferredMask:
 
     def __init__(self, implementation: str, arguments: dict[str, Any]) -> None:
         # A static cache counts its tokens in place, so its number is another by the time that a layer asks.
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             name: int(value) if isinstance(value, Tensor) and value.dim() == 0 else value
             for name, value in arguments.items()
         }

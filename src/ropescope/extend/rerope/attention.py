@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
 from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
 from ropescope.measure.own_attention import DeferredMask, own_attention
 from ropescope.measure.rowmask import row_mask
+
+_TABLE_STEP = 4096
+"""Tables of angles grow by so many positions."""
 
 
 class _Mask(DeferredMask):
@@ -38,6 +41,7 @@ class FarAttention:
     ranges: Ranges
     rotary: nn.Module
     own: str | None
+    tables: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
 
     def register(self) -> str:
         """Make the function and its mask known to transformers; returns the name they go by, the same for the same positions."""
@@ -85,9 +89,13 @@ class FarAttention:
             raise ExtendError("Leaky ReRoPE is for reading, not for training: its attention has no dropout.")
         key, value = key[:, :, :end], value[:, :, :end]  # a static cache has room behind them
         padding = None if padding is None else padding[:, :end]
-        queries = torch.arange(first, end, device=query.device)
-        keys = torch.arange(end, device=query.device)
-        far = self._far(module, query, key, queries, keys)
+        less = 1.0 / self.ranges.slower - 1.0
+        queries = torch.arange(first - self.ranges.near, end - self.ranges.near, device=query.device).double() * less
+        reach = max(1, end - self.ranges.near)
+        far = (
+            self.turned(module, query, queries),
+            _turn(module, key[:, :, :reach], self._key_tables(reach, key.device)),
+        )
         output = query.new_empty(*query.shape[:3], value.shape[-1])
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
         for rows, parts in causal_blocks(self.ranges, first, end - first, padding=padding, device=query.device):
@@ -96,24 +104,25 @@ class FarAttention:
 
     def turned(self, module: nn.Module, states: Tensor, positions: Tensor) -> Tensor:
         """`states` [batch, heads, tokens, dim] turned on by `positions` [tokens] (any numbers), by the model's own code."""
-        apply = getattr(sys.modules[type(module).__module__], "apply_rotary_pos_emb", None)
-        if apply is None:
-            raise ExtendError(f"{type(module).__name__} turns its keys in a way that ropescope does not know.")
-        plain = states.float()
-        cos, sin = self.rotary.to(states.device)(plain, positions[None])
-        rotary = plain[..., : cos.shape[-1]]
-        moved, _ = apply(rotary, rotary[:, :1], cos, sin)
-        return torch.cat([moved, plain[..., cos.shape[-1] :]], dim=-1).to(states.dtype)
+        return _turn(module, states, self._angles(positions))
 
-    def _far(
-        self, module: nn.Module, query: Tensor, key: Tensor, queries: Tensor, keys: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Queries and keys as they are read far: their product is that of near + (d − near) / slower."""
-        less = 1.0 / self.ranges.slower - 1.0
-        return (
-            self.turned(module, query, (queries - self.ranges.near).double() * less),
-            self.turned(module, key, keys.double() * less),
-        )
+    def _angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        with (
+            torch.inference_mode(False),
+            torch.no_grad(),
+        ):  # tables that are kept may be read where gradients are wanted
+            cos, sin = self.rotary.to(positions.device)(
+                torch.empty(0, device=positions.device), positions.clone()[None]
+            )
+        return cos, sin
+
+    def _key_tables(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Cosines and sines by which the first `count` keys are turned on; made once for all layers and tokens."""
+        if device not in self.tables or self.tables[device][0].shape[1] < count:
+            places = torch.arange(-(-count // _TABLE_STEP) * _TABLE_STEP, device=device).double()
+            self.tables[device] = self._angles(places * (1.0 / self.ranges.slower - 1.0))
+        cos, sin = self.tables[device]
+        return cos[:, :count], sin[:, :count]
 
     def _masked(
         self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, places: Tensor,
@@ -125,7 +134,11 @@ class FarAttention:
         before = torch.arange(key.shape[2] - len(places), device=places.device)
         keys = torch.cat([before, places])
         parts = masked_parts(self.ranges, visible, places, keys)
-        far = self._far(module, query, key, places, keys)
+        less = 1.0 / self.ranges.slower - 1.0
+        far = (
+            self.turned(module, query, (places - self.ranges.near).double() * less),
+            self.turned(module, key, keys.double() * less),
+        )
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
         output = _attend(query, key, value, far, slice(0, query.shape[2]), parts, scale)
         return output.transpose(1, 2).contiguous()
@@ -137,6 +150,18 @@ class FarAttention:
         own = own_attention(module, self.own or "eager")
         found: tuple[Tensor, Any] = own(module, query, key, value, mask, dropout=dropout, scaling=scaling, **kwargs)
         return found
+
+
+def _turn(module: nn.Module, states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    apply = getattr(sys.modules[type(module).__module__], "apply_rotary_pos_emb", None)
+    if apply is None:
+        raise ExtendError(f"{type(module).__name__} turns its keys in a way that ropescope does not know.")
+    cos, sin = angles
+    plain = states.float()
+    # Some models slice the dimensions that turn before their function, some in it.
+    rotary, rest = plain[..., : cos.shape[-1]], plain[..., cos.shape[-1] :]
+    moved, _ = apply(rotary, rotary[:, :1], cos, sin)
+    return (torch.cat([moved, rest], dim=-1) if rest.shape[-1] else moved).to(states.dtype)
 
 
 def _attend(
