@@ -92,6 +92,22 @@ def test_what_depends_on_the_length_is_scored_on_short_texts_too(
     assert summary.loss(result, "yarn", "short") == summary.loss(result, "yarn", "inside")
 
 
+def test_rerope_is_the_unscaled_model_within_the_trained_length_and_not_beyond(
+    weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]
+) -> None:
+    """Its config says nothing that the unscaled one's does not, so what was kept of that must not be taken for it."""
+    _, journal, plain = finished
+    evaluation = made(weights, candidates=candidates(weights.model, TARGET, ("rerope",)))
+    evaluation.run(journal)
+    result = evaluation.result(journal)
+    inside = [i for i, (_, end) in enumerate(result.bands) if end <= result.trained_length]
+    for text, before in zip(result.texts, plain.texts, strict=True):
+        losses = text.losses["rerope"]
+        assert [losses[i] for i in inside] == pytest.approx([before.losses["none"][i] for i in inside], abs=1e-6)
+        assert abs(losses[-1] - before.losses["none"][-1]) > 1e-3
+        assert text.short == {}
+
+
 def test_the_network_is_left_as_it_was(weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]) -> None:
     fresh = load(weights.source.spelled, dtype="float32").network
     ids = torch.arange(3, 60)[None]

@@ -194,8 +194,7 @@ def test_a_static_cache_is_read_as_far_as_it_is_filled() -> None:
             network.generate(ids, max_new_tokens=2, cache_implementation="static")
 
 
-def test_questions_that_are_packed_are_answered_as_each_by_itself() -> None:
-    network = network_of(FAMILIES[0])
+def test_questions_that_are_packed_are_answered_as_each_by_itself(network: Any) -> None:
     context = tiny_models.tokens(180)[0]
     asked = [((5, 6, 7), (8, 9)), ((10, 11), (12, 13, 14)), ((15,), (16,))]
     with plan_of(network).applied(network):

@@ -72,11 +72,11 @@ class FarAttention:
         **kwargs: Any,
     ) -> tuple[Tensor, Any]:
         """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""
-        places = kwargs.get("position_ids")
         if isinstance(attention_mask, Tensor):
-            if places is None or int(places.max()) < self.ranges.trained:
+            places = _places(query, key, kwargs.get("position_ids"))
+            if int(places.max()) < self.ranges.trained:
                 return self._own(module, query, key, value, attention_mask, dropout, scaling, kwargs)
-            return self._masked(module, query, key, value, attention_mask, places[0], scaling), None
+            return self._masked(module, query, key, value, attention_mask, places, scaling), None
         first, padding = key.shape[2] - query.shape[2], None
         if isinstance(attention_mask, DeferredMask):
             seen = row_mask(**attention_mask.arguments)
@@ -150,6 +150,15 @@ class FarAttention:
         own = own_attention(module, self.own or "eager")
         found: tuple[Tensor, Any] = own(module, query, key, value, mask, dropout=dropout, scaling=scaling, **kwargs)
         return found
+
+
+def _places(query: Tensor, key: Tensor, given: Tensor | None) -> Tensor:
+    """[new tokens] where they stand under a mask that was handed to the model."""
+    if given is None:
+        return torch.arange(key.shape[2] - query.shape[2], key.shape[2], device=query.device)
+    if not bool((given == given[:1]).all()):
+        raise ExtendError("Under a mask of your own, Leaky ReRoPE takes rows that stand at the same positions only.")
+    return given[0]
 
 
 def _turn(module: nn.Module, states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
