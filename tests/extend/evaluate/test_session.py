@@ -104,7 +104,7 @@ def test_rerope_is_the_unscaled_model_within_the_trained_length_and_not_beyond(
     for text, before in zip(result.texts, plain.texts, strict=True):
         losses = text.losses["rerope"]
         assert [losses[i] for i in inside] == pytest.approx([before.losses["none"][i] for i in inside], abs=1e-6)
-        assert abs(losses[-1] - before.losses["none"][-1]) > 1e-3
+        assert abs(losses[-1] - before.losses["none"][-1]) > 1e-4
         assert text.short == {}
 
 
