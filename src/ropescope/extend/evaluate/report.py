@@ -236,9 +236,9 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]
         and "@" not in best
         and result.plans[best]["method"] not in ("searched", "none")
     ):
-        steps.append(
-            f"The settings for your engine: ropescope extend plan {source} --to {result.target_length} --method {best}"
-        )
+        words = "Keep its plan" if best == "rerope" else "The settings for your engine"
+        keep = " --out rerope.json" if best == "rerope" else ""
+        steps.append(f"{words}: ropescope extend plan {source} --to {result.target_length} --method {best}{keep}")
     if not result.found:
         steps.append("Loss is not retrieval: add --questions 10 to ask for planted facts.")
     if not any(plan["method"] == "searched" for plan in result.plans.values()):
