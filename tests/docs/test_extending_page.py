@@ -21,6 +21,7 @@ from ropescope.extend import plan_extension
 from ropescope.extend.plan import METHODS
 from ropescope.extend.settings.engines import WRITERS
 from ropescope.models.config.reading import from_config
+from ropescope.models.opening import open as open_model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
 COMMANDS = re.findall(r"^ropescope extend plan .*?(?=\s*#|$)", PAGE, re.M)
@@ -36,7 +37,7 @@ def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, m
     words[2] = str(tiny_gguf.write(tiny_gguf.network(), tmp_path / "tiny.gguf") if file else tiny_folder)
     result = CliRunner().invoke(app, words)
     assert result.exception is None, result.output
-    assert result.output.startswith(("YaRN by", "NTK-aware scaling by"))
+    assert result.output.startswith(("YaRN by", "NTK-aware scaling by", "Leaky ReRoPE beyond"))
 
 
 @pytest.mark.parametrize("line", LONG_COMMANDS)
@@ -47,7 +48,7 @@ def test_commands_that_take_long_are_understood(line: str) -> None:
     for name in words[:2]:
         group = group.commands[name]
     given = group.make_context(words[1], words[2:]).params
-    assert given["source"] == "smollm2" and given["to"] == "16Ki"
+    assert given["source"] == "smollm2" and given["to"] in ("16Ki", "32Ki")
     for method in (given.get("methods") or "yarn").split(","):
         assert method.endswith(".json") or method.partition("@")[0] in METHODS
     assert given.get("tasks") in (None, "", "all")
@@ -57,9 +58,13 @@ def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     network = AutoModelForCausalLM.from_pretrained(tiny_folder)
     names: dict[str, Any] = {"model": network, "inputs": {"input_ids": torch.arange(3, 9)[None], "max_new_tokens": 2}}
-    (text,) = PYTHON
-    exec(text.replace('"smollm2"', repr(str(tiny_folder))), names)
+    first, far = PYTHON
+    exec(first.replace('"smollm2"', repr(str(tiny_folder))), names)
     assert network.config.rope_parameters["rope_type"] == "yarn"
+    plan_extension(open_model(tiny_folder, config_only=True), 32768, "rerope").save(tmp_path / "rerope.json")
+    names["model"] = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    exec(far, names)
+    assert names["plan"].method == "rerope" and names["model"].config._attn_implementation == "sdpa"
 
 
 def test_what_the_page_says_of_released_models() -> None:
