@@ -17,7 +17,7 @@ test: lint
 	$(MAKE) --no-print-directory peers
 
 peers: $(PEERS)/.installed
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure tests/extend/rerope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -27,10 +27,12 @@ _TABLE_STEP = 4096
 
 class _Mask(DeferredMask):
     def contiguous(self) -> Any:
-        """What `generate` calls to hand a whole mask to a compiled pass."""
+        """What `generate` asks for where it hands a whole mask to a compiled pass; older releases ask for `ndim`."""
         raise ExtendError(
             "A compiled static cache is not for Leaky ReRoPE: leave out cache_implementation in generate."
         )
+
+    ndim = property(contiguous)
 
 
 @dataclass(frozen=True)
