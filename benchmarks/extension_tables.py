@@ -1,9 +1,11 @@
 """Write what `extend_quality.py` and the experiment base-scaling found as the tables behind the claim C8c.
 
     python benchmarks/extension_tables.py --results extend-quality/result-*.json --experiment base-scaling.json
+    python benchmarks/extension_tables.py --results extend-quality/result-*.json    # adds methods to the tables as they are
 
 --experiment is what `ropescope experiment base-scaling smollm2 --prompts 9 --out FILE` kept: γ at each base and the losses at
-16,384 tokens under six bases come from it. Of methods that stand in several results the first counts.
+16,384 tokens under six bases come from it. Of methods that stand in several results the first counts. Without it what the tables
+hold stays, and methods are added on the texts that stand there: all methods of a length share their texts.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ropescope.evidence.cells import write_csv
+from ropescope.evidence.cells import read_csv, write_csv
 from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS
 from ropescope.extend.evaluate.result import ExtensionResult, TextLosses
 from ropescope.extend.evaluate.summary import bands_where
 
 HERE = Path(__file__).parents[1] / "src/ropescope/evidence/data"
+LOSSES = HERE / "extended_losses.csv"
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SAYS = (
     "Measured for ropescope (not published figures). Written by `python benchmarks/extension_tables.py`: change that, not "
@@ -64,16 +67,38 @@ def key_of(row: dict[str, Any]) -> tuple[int, str, str | float]:
     return row["target"], row["text"], row["method"] if row["alpha"] is None else row["alpha"]
 
 
+def add(results: Sequence[ExtensionResult]) -> None:
+    """Write the losses that are there, and those of further methods on the same texts."""
+    rows = [dict(row) for row in read_csv(LOSS_COLUMNS, LOSSES.read_text("utf-8"), LOSSES.name)]
+    methods = {(row["target"], row["method"]) for row in rows}
+    texts = {(row["target"], row["text"]) for row in rows}
+    for result in results:
+        fresh = [row for row in rows_of(result) if (row["target"], row["method"]) not in methods]
+        rows += [row for row in fresh if (row["target"], row["text"]) in texts]
+    write_losses(rows)
+
+
+def write_losses(rows: Sequence[dict[str, Any]]) -> None:
+    """Write the table of losses."""
+    about = (
+        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band."
+    )
+    LOSSES.write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", nargs="*", type=Path, default=[])
-    parser.add_argument("--experiment", type=Path, required=True)
+    parser.add_argument("--experiment", type=Path)
     given = parser.parse_args(arguments)
+    results = [*map(ExtensionResult.load, given.results)]
+    if given.experiment is None:
+        add(results)
+        return
     measured = json.loads(given.experiment.read_text(encoding="utf-8"))["data"]["results"]
-    results = [ExtensionResult.from_dict(measured["result"]), *map(ExtensionResult.load, given.results)]
     rows: list[dict[str, Any]] = []
     there: set[tuple[int, str, str | float]] = set()
-    for result in results:
+    for result in [ExtensionResult.from_dict(measured["result"]), *results]:
         # α = 2 by its number and the α that keeps γ at twice the length are one: what is there is not written twice.
         fresh = [row for row in rows_of(result) if key_of(row) not in there]
         there |= {key_of(row) for row in fresh}
@@ -84,10 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         for alpha, found in measured["gamma"].items()
     ]  # fmt: skip
-    about = (
-        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band."
-    )
-    (HERE / "extended_losses.csv").write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
+    write_losses(rows)
     about = "γ at a fixed length of 2,048 tokens, with the base multiplied by α at inference."
     written = write_csv(EXPONENT_COLUMNS, exponents, f"{about}\n{SAYS}")
     (HERE / "extended_exponents.csv").write_text(written, encoding="utf-8")
