@@ -134,6 +134,18 @@ class RopePlan:
             raise ExtendError("A length is a whole number of tokens of at least 1.")
         if self.method not in METHODS or not self.layer_types:
             raise ExtendError(f"{self.method!r} is no method, or no layer has rotary positions.")
+        if not self.in_config:
+            entry, *more = self.layer_types
+            near = entry.near_tokens
+            if (
+                more
+                or not isinstance(near, int)
+                or not 0 < near <= self.trained_length
+                or not 0 < entry.after[0] <= entry.before[0]
+            ):
+                raise ExtendError(
+                    "Leaky ReRoPE has one kind of layers, near tokens within the trained length, and slower far keys."
+                )
 
     @property
     def changes(self) -> bool:

@@ -16,7 +16,7 @@ from tiny_models import Tiny
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, StaticCache
 
-from ropescope.errors import ExtendError
+from ropescope.errors import ExtendError, FormatError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.rerope import kernel
 from ropescope.extend.rerope.attention import FarAttention
@@ -255,6 +255,28 @@ def test_keys_that_are_turned_otherwise_are_noticed(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ExtendError, match="not turned in a way that is known"), plan_of(network).applied(network):
         pass
     assert network.config._attn_implementation == "sdpa"
+
+
+def test_networks_that_lay_out_their_angles_otherwise_do_not_share_a_function() -> None:
+    """Llama and Cohere with the same frequencies, both under a plan at the same time."""
+    llama, cohere = network_of(Tiny("llama", {"rope_theta": 1e4})), network_of(Tiny("cohere", {"rope_theta": 1e4}))
+    ids = tiny_models.tokens(200)
+    with plan_of(llama).applied(llama):
+        alone = logits_of(llama, ids)
+        with plan_of(cohere).applied(cohere):
+            assert torch.equal(logits_of(llama, ids), alone)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"near_tokens": None}, {"near_tokens": 0}, {"near_tokens": 10**12}, {"near_tokens": "many"}, {"after": [0.0] * 4}],
+    ids=str,
+)
+def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
+    data = plan_of(network_of(FAMILIES[0])).to_dict()
+    data["layer_types"][0].update(damage)
+    with pytest.raises(FormatError, match="damaged"):
+        RopePlan.from_dict(data)
 
 
 def test_a_plan_is_kept_and_read_back(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class FarAttention:
 
     def register(self) -> str:
         """Make the function and its mask known to transformers; returns the name they go by, the same for the same positions."""
-        made = f"{self.ranges} {self.rotary.inv_freq.tolist()} {self.own}"  # type: ignore[operator]
+        kind = type(self.rotary)  # models with the same frequencies lay out their angles in different ways
+        made = f"{self.ranges} {kind.__module__} {self.rotary.inv_freq.tolist()} {self.own}"  # type: ignore[operator]
         name = f"ropescope_rerope_{hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
         def attention(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
@@ -91,11 +92,10 @@ class FarAttention:
             raise ExtendError("Leaky ReRoPE is for reading, not for training: its attention has no dropout.")
         key, value = key[:, :, :end], value[:, :, :end]  # a static cache has room behind them
         padding = None if padding is None else padding[:, :end]
-        less = 1.0 / self.ranges.slower - 1.0
-        queries = torch.arange(first - self.ranges.near, end - self.ranges.near, device=query.device).double() * less
+        queries = torch.arange(first, end, device=query.device)
         reach = max(1, end - self.ranges.near)
         far = (
-            self.turned(module, query, queries),
+            self.turned(module, query, self.ranges.turn(queries - self.ranges.near)),
             _turn(module, key[:, :, :reach], self._key_tables(reach, key.device)),
         )
         output = query.new_empty(*query.shape[:3], value.shape[-1])
@@ -109,10 +109,8 @@ class FarAttention:
         return _turn(module, states, self._angles(positions))
 
     def _angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-        ):  # tables that are kept may be read where gradients are wanted
+        # Tables that are kept may be read where gradients are wanted, which inference mode would not let them be.
+        with torch.inference_mode(False), torch.no_grad():
             cos, sin = self.rotary.to(positions.device)(
                 torch.empty(0, device=positions.device), positions.clone()[None]
             )
@@ -121,8 +119,8 @@ class FarAttention:
     def _key_tables(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Cosines and sines by which the first `count` keys are turned on; made once for all layers and tokens."""
         if device not in self.tables or self.tables[device][0].shape[1] < count:
-            places = torch.arange(-(-count // _TABLE_STEP) * _TABLE_STEP, device=device).double()
-            self.tables[device] = self._angles(places * (1.0 / self.ranges.slower - 1.0))
+            places = torch.arange(-(-count // _TABLE_STEP) * _TABLE_STEP, device=device)
+            self.tables[device] = self._angles(self.ranges.turn(places))
         cos, sin = self.tables[device]
         return cos[:, :count], sin[:, :count]
 
@@ -136,10 +134,9 @@ class FarAttention:
         before = torch.arange(key.shape[2] - len(places), device=places.device)
         keys = torch.cat([before, places])
         parts = masked_parts(self.ranges, visible, places, keys)
-        less = 1.0 / self.ranges.slower - 1.0
         far = (
-            self.turned(module, query, (places - self.ranges.near).double() * less),
-            self.turned(module, key, keys.double() * less),
+            self.turned(module, query, self.ranges.turn(places - self.ranges.near)),
+            self.turned(module, key, self.ranges.turn(keys)),
         )
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
         output = _attend(query, key, value, far, slice(0, query.shape[2]), parts, scale)

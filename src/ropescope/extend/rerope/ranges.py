@@ -25,6 +25,10 @@ class Ranges:
     trained: int
     slower: float
 
+    def turn(self, places: Tensor) -> Tensor:
+        """By how many positions what stands at `places` is turned on to be read far: a key as it is, a query `near` before it."""
+        return places.double() * (1.0 / self.slower - 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
