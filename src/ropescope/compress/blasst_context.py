@@ -28,6 +28,7 @@ from ropescope.compress.attend import Scoring
 from ropescope.compress.blasst_attention import NONE, Blocks, Watch, attend_in_blocks
 from ropescope.errors import PlanError
 from ropescope.measure.capture import uses_interface
+from ropescope.measure.own_attention import attending_by, attention_configs
 
 IMPLEMENTATION = "ropescope_blasst"
 """The name under which the attention and its mask are registered with transformers."""
@@ -139,20 +140,12 @@ def blasst(
         )
     AttentionInterface.register(IMPLEMENTATION, _attention)
     AttentionMaskInterface.register(IMPLEMENTATION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
-    configs: dict[int, Any] = {
-        id(module.config): module.config for module in model.modules() if hasattr(module, "config")
-    }
-    before = [(config, config._attn_implementation) for config in configs.values()]
     run = BlasstRun(thresholds, tile_queries, block_keys, watch)
     token = _running.set(run)
     try:
-        for config, _ in before:
-            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
-            config._attn_implementation_internal = IMPLEMENTATION
-        yield run
+        with attending_by(attention_configs(model), IMPLEMENTATION):
+            yield run
     finally:
-        for config, implementation in before:
-            config._attn_implementation_internal = implementation
         _running.reset(token)
 
 

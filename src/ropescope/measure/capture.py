@@ -31,6 +31,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
+from ropescope.measure.own_attention import attending_by, attention_configs
 from ropescope.measure.rowmask import RowMask, row_mask
 from ropescope.measure.rows import Consumer, RowReader
 from ropescope.measure.softmax import Logits, Workspace, attend_in_blocks
@@ -89,18 +90,8 @@ def uses_interface(model: nn.Module) -> bool:
 def _through_interface(model: nn.Module) -> Iterator[None]:
     AttentionInterface.register(IMPLEMENTATION, _attention)
     AttentionMaskInterface.register(IMPLEMENTATION, row_mask)
-    configs: dict[int, Any] = {
-        id(module.config): module.config for module in model.modules() if hasattr(module, "config")
-    }
-    before = [(config, config._attn_implementation) for config in configs.values()]
-    try:
-        for config, _ in before:
-            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
-            config._attn_implementation_internal = IMPLEMENTATION
+    with attending_by(attention_configs(model), IMPLEMENTATION):
         yield
-    finally:
-        for config, implementation in before:
-            config._attn_implementation_internal = implementation
 
 
 def _attention(

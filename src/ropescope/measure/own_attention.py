@@ -1,15 +1,37 @@
-"""What a model would have done, had its attention function and its mask not been replaced by ours."""
+"""Replace a model's attention function and its mask by ours, and do what it would have done without."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+
+def attention_configs(network: nn.Module) -> list[Any]:
+    """The configs in which the modules of `network` look up their attention implementation, each once."""
+    return list(
+        {id(module.config): module.config for module in network.modules() if hasattr(module, "config")}.values()
+    )
+
+
+@contextmanager
+def attending_by(configs: Sequence[Any], name: str) -> Iterator[None]:
+    """Within the context the attention of these configs is the implementation registered as `name`."""
+    before = [config._attn_implementation for config in configs]
+    try:
+        for config in configs:
+            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
+            config._attn_implementation_internal = name
+        yield
+    finally:
+        for config, implementation in zip(configs, before, strict=True):
+            config._attn_implementation_internal = implementation
 
 
 class DeferredMask:

@@ -14,7 +14,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from ropescope.compress.attend import Scoring
 from ropescope.errors import EvaluationError
 from ropescope.measure.capture import uses_interface
-from ropescope.measure.own_attention import DeferredMask, own_attention
+from ropescope.measure.own_attention import DeferredMask, attending_by, attention_configs, own_attention
 
 IMPLEMENTATION = "ropescope_scored"
 """The name under which the attention function and its mask are registered with transformers."""
@@ -53,17 +53,12 @@ def interposed(network: nn.Module, call: Interposed) -> Iterator[None]:
         )
     AttentionInterface.register(IMPLEMENTATION, _attention)
     AttentionMaskInterface.register(IMPLEMENTATION, _mask)
-    found: dict[int, Any] = {id(m.config): m.config for m in network.modules() if hasattr(m, "config")}
-    before = [(config, config._attn_implementation) for config in found.values()]
-    token = _running.set(_Running(call, before[0][1]))
+    configs = attention_configs(network)
+    token = _running.set(_Running(call, configs[0]._attn_implementation))
     try:
-        for config, _ in before:
-            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
-            config._attn_implementation_internal = IMPLEMENTATION
-        yield
+        with attending_by(configs, IMPLEMENTATION):
+            yield
     finally:
-        for config, implementation in before:
-            config._attn_implementation_internal = implementation
         _running.reset(token)
 
 

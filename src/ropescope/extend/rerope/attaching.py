@@ -14,7 +14,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.rerope.attention import FarAttention
 from ropescope.extend.rerope.ranges import Ranges
 from ropescope.measure.capture import uses_interface
-from ropescope.measure.own_attention import DeferredMask
+from ropescope.measure.own_attention import DeferredMask, attending_by, attention_configs
 
 if TYPE_CHECKING:
     from ropescope.extend.applying import Undo
@@ -40,15 +40,11 @@ def attach(plan: RopePlan, network: nn.Module, config: Any, rotary: nn.Module, u
     far = FarAttention(
         Ranges(entry.near_tokens, plan.trained_length, slower), kind(rotary.config), config._attn_implementation
     )
-    configs = {
-        id(module.config): module.config
-        for module in network.modules()
-        if type(getattr(module, "config", None)) is type(config)
-    }
-    _look(plan, network, far, list(configs.values()))
+    configs = [one for one in attention_configs(network) if type(one) is type(config)]
+    _look(plan, network, far, configs)
     undo.change(config, "max_position_embeddings", plan.max_position_embeddings)
     name = far.register()
-    for one in configs.values():
+    for one in configs:
         # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
         undo.change(one, "_attn_implementation_internal", name)
 
@@ -67,19 +63,14 @@ def _look(plan: RopePlan, network: nn.Module, far: FarAttention, configs: list[A
 
     AttentionInterface.register(_PROBE, probe)
     AttentionMaskInterface.register(_PROBE, lambda **arguments: DeferredMask("eager", arguments))
-    before = [one._attn_implementation_internal for one in configs]
     try:
-        for one in configs:
-            one._attn_implementation_internal = _PROBE
-        for places in ((0, 0, 0), _PLACES):
-            given = torch.tensor([places], device=network.device)  # type: ignore[arg-type]
-            with suppress(_Enough), torch.inference_mode():
-                network(input_ids=torch.full_like(given, 2), position_ids=given, use_cache=False)
+        with attending_by(configs, _PROBE):
+            for places in ((0, 0, 0), _PLACES):
+                given = torch.tensor([places], device=network.device)  # type: ignore[arg-type]
+                with suppress(_Enough), torch.inference_mode():
+                    network(input_ids=torch.full_like(given, 2), position_ids=given, use_cache=False)
     except TypeError as error:
         raise ExtendError(f"{plan.model} takes no positions from outside ({error}): use another method.") from error
-    finally:
-        for one, name in zip(configs, before, strict=True):
-            one._attn_implementation_internal = name
     if len(seen) != 2:
         raise ExtendError(f"No attention layer of {plan.model} could be told where its keys stand: use another method.")
     (module, unturned, given_to), (_, keys, _) = seen
