@@ -61,6 +61,28 @@ def test_json_is_the_plan_and_its_settings(tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (("--engine", "transformers"), "Leaky ReRoPE"),
+        (("--engine", "hf"), "Leaky ReRoPE"),
+        # What a config has to say, or another engine reads, or a release that has no such attention: YaRN.
+        (("--engine", "transformers@4.57"), "YaRN"),
+        (("--engine", "transformers", "--engine", "vllm"), "YaRN"),
+        (("--engine", "transformers", "--factor", "8"), "YaRN"),
+        (("--engine", "transformers", "--save-config", "FOLDER"), "YaRN"),
+        ((), "YaRN"),
+    ],
+)
+def test_in_transformers_alone_the_choice_need_not_be_in_a_config(
+    tiny_folder: Path, tmp_path: Path, words: tuple[str, ...], first: str
+) -> None:
+    given = (str(tmp_path / "new") if word == "FOLDER" else word for word in words)
+    text = " ".join(run(str(tiny_folder), "--to", "1Ki", *given).split())
+    assert text.startswith(first)
+    assert ("a config.json takes --method yarn" in text) == (first != "YaRN")
+
+
+@pytest.mark.parametrize(
     ("words", "why"),
     [
         (("--to", "far"), "is not a number"),

@@ -139,6 +139,23 @@ def test_yarn_is_chosen_and_training_is_asked_for_beyond_four() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "target", "method"),
+    [
+        (released.SMOLLM2_135M, 32768, "rerope"),
+        (released.SMOLLM2_135M, 4096, "none"),
+        # Where its attention cannot be replaced: what a config can say.
+        (released.LLAMA_31_8B, 262144, "llama3"),
+        (released.GEMMA_3_27B, 262144, "linear"),
+        (released.DEEPSEEK_V3, 327680, "yarn"),
+    ],
+)
+def test_what_need_not_be_in_a_config_is_read_farther(config: dict[str, Any], target: int, method: str) -> None:
+    plan = plan_extension(model(config), target, in_config=False)
+    assert plan.method == method and plan.in_config == (method != "rerope")
+    assert plan_extension(model(config), target).in_config
+
+
+@pytest.mark.parametrize(
     ("config", "native", "trained", "reach", "beyond", "method", "factor"),
     [
         (released.LLAMA_31_8B, "llama3", 8192, 131072, 262144, "llama3", 16.0),

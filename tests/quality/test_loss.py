@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ropescope.errors import MeasurementError
 from ropescope.quality import loss
-from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses
+from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 
 # A soft-cap, scales, a decoder within a decoder, tied and untied output, sliding windows, states beside keys, experts.
 FAMILIES = (
@@ -49,6 +49,22 @@ def test_skip_leaves_out_the_first(skip: int) -> None:
     found = token_losses(network, ids, skip=skip, chunk=17)
     assert found.dtype == torch.float32 and found.shape == (59 - skip,)
     torch.testing.assert_close(found, expected(network, ids)[skip:], atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("window", [8, 21, 59, 60, 200])
+def test_a_window_is_all_that_is_seen(window: int, kept: int) -> None:
+    """Token by token: the logits of transformers for what is shown, and nothing else."""
+    network, ids = network_of("llama", torch.float32), ids_of(60)
+    found = windowed_losses(network, ids, window, kept=kept, chunk=17)
+    whole = expected(network, ids)
+    torch.testing.assert_close(found[: window - 1], whole[: window - 1], atol=2e-5, rtol=1e-5)
+    step = window // 4
+    for token in range(window, 60):
+        end = min(window + step * ((token - window) // step + 1), 60)  # where the window ends that this token is in
+        shown = torch.cat([ids[:kept], ids[end - window + kept : token + 1]])
+        assert len(shown) > 3 * window // 4
+        torch.testing.assert_close(found[token - 1], expected(network, shown)[-1], atol=2e-5, rtol=1e-5)
 
 
 def test_on_a_filled_cache() -> None:

@@ -51,7 +51,8 @@ def plan(
         list[str] | None,
         typer.Option(
             metavar="NAME[@VERSION]",
-            help="transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older one; may repeat.",
+            help="transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older one; may repeat. transformers "
+            "alone takes what can be put on a loaded network, too.",
         ),
     ] = None,
     revision: Revision = None,
@@ -98,7 +99,10 @@ def plan(
             )
         made = fitting_plan(Path(method), model, target)
     else:
-        made = plan_extension(model, target, method, **options)
+        # Where transformers alone will run it, in the present version, it need not be what a config can say.
+        in_transformers = bool(engine) and {name.strip().lower() for name in engine or ()} <= {"transformers", "hf"}
+        in_config = not in_transformers or any(value is not None for value in (factor, save_config, save_gguf))
+        made = plan_extension(model, target, method, in_config=in_config, **options)
     named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))

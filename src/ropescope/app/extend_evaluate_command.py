@@ -19,10 +19,10 @@ def evaluate(
         str,
         typer.Option(
             metavar="A,B,…",
-            help="none, linear, ntk, dynamic, yarn, llama3, alpha, auto; with options as yarn@factor=4 or alpha@alpha=4; or a "
-            "saved plan (plan.json).",
+            help="none, linear, ntk, dynamic, yarn, llama3, alpha, rerope, auto; with options as yarn@factor=4 or alpha@alpha=4; "
+            "a saved plan (plan.json); or truncated: unscaled, shown the last tokens alone.",
         ),
-    ] = "none,ntk,yarn",
+    ] = "none,truncated,ntk,yarn",
     texts: Annotated[int, typer.Option(min=0, help="Texts of each kind (prose, code, tables); 0: no loss.")] = 2,
     text: Annotated[
         list[Path] | None,

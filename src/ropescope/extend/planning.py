@@ -23,8 +23,9 @@ Factors = Sequence[float] | Mapping[str, Sequence[float]]
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a user may say beside the method: another `factor`; the target `gamma` or the multiplier `alpha` of the base
-    for `alpha`; `factors` (one list, or one by layer type) and `attention_factor` for `searched`; and the `trained`
-    length, which goes before what the files say."""
+    for `alpha`; `factors` (one list, or one by layer type) and `attention_factor` for `searched`; the `trained`
+    length, which goes before what the files say; and whether `auto` has to take what a config can say (`in_config`), or may
+    take what is put on a network in transformers alone."""
 
     factor: float | None = None
     gamma: float | None = None
@@ -32,6 +33,7 @@ class Options:
     factors: Factors = ()
     attention_factor: float = 1.0
     trained: int | None = None
+    in_config: bool = True
 
 
 def plan_extension(model: Model, target: int, method: str = "auto", **options: Any) -> RopePlan:
@@ -54,13 +56,13 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     check_tensors(model)
     native = native_of(model, groups, wanted.trained)
     far = tuple(group for group in groups if _looks_beyond(group, native))
-    choice = choose(model, native, target, method, bool(far))
+    why = _why_no_rerope(model, native, groups)
+    choice = choose(model, native, target, method, bool(far), reads_otherwise=not (why or wanted.in_config))
     _check_options(choice.method, wanted)
     if choice.method in ("ntk", "alpha") and part.get("layer_rope_theta"):
         raise ExtendError(
             f"{model.name} states a base for every layer, which {choice.method} would not reach: use --method yarn."
         )
-    why = _why_no_rerope(model, native, groups)
     if choice.method == "rerope" and why:
         raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
     wish = _wish(native, target, choice, wanted)

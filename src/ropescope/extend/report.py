@@ -281,7 +281,7 @@ def _snippet(entry: EngineSettings) -> Table:
 def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str | None) -> tuple[str, ...]:
     if not plan.changes:
         return ()
-    methods = "none" if plan.method == "none" else f"none,{kept_in or plan.method}"
+    methods = f"none,truncated,{kept_in or plan.method}"
     command = f"{quote(printable(source))} --to {plan.target_length} --methods {quote(printable(methods))}"
     steps = [f"Score it before you serve it: ropescope extend evaluate {command}"]
     if plan.method == "yarn" and not plan.goes_on:

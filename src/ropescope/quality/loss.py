@@ -80,6 +80,26 @@ def span_losses(
         return [torch.cat(losses) for losses in found]
 
 
+def windowed_losses(
+    network: Any, tokens: Tensor, window: int, *, kept: int = 0, chunk: int | None = None
+) -> Tensor:
+    """float32 [N − 1] nats of tokens[1:], each given the last tokens before it alone: all of the first `window`, and after
+    them between three quarters of `window` and all of it.
+
+    A sliding window with recomputation (Xiao et al., 2023): nothing of what is farther back reaches a token through what
+    was computed from it. kept: how many of the first tokens begin every window (the mark of a beginning, where a model has
+    one). tokens, chunk: as in `token_losses`. Raises MeasurementError for fewer than 2 tokens.
+    """
+    ids = _batched(network, tokens)
+    length, step = ids.shape[1], max(1, window // 4)
+    found = [token_losses(network, ids[:, :window], chunk=chunk)]
+    for start in range(window, length, step):
+        stop = min(start + step, length)
+        shown = torch.cat([ids[:, :kept], ids[:, stop - window + kept : stop]], dim=1)
+        found.append(token_losses(network, shown, skip=window - (stop - start) - 1, chunk=chunk))
+    return torch.cat(found)
+
+
 def losses_by_band(losses: Tensor, bands: Sequence[tuple[int, int]], *, first: int = 1) -> list[float]:
     """The mean loss in each band of positions [start, end); `first` is the position of losses[0]. Sums are in fp64.
 

@@ -94,6 +94,46 @@ def test_the_first_line_answers() -> None:
     assert "ntk is not surely worse" in verdict
 
 
+def with_truncated(*last: float) -> ExtensionResult:
+    """The last 200 tokens alone lose so much at the end of each text."""
+    texts = tuple(
+        replace(text, losses={**text.losses, "truncated": (2.0, 2.0, 2.3, at)})
+        for text, at in zip(made().texts, last, strict=True)
+    )
+    plans = {**made().plans, "truncated": {"method": "none", "caveats": ["falls apart"]}}
+    return made(methods=(*ROWS, "truncated"), texts=texts, plans=plans, shown={"truncated": 200}, found=())
+
+
+def test_a_longer_context_is_held_against_the_last_tokens_alone() -> None:
+    worse = evaluation_report(with_truncated(2.5, 2.6, 2.4))
+    assert (
+        "where the unscaled model has 6.000, and 2.500 if it is shown the last 200 alone (+0.3000 ± 0.0000); inside"
+        in worse.verdict
+    )
+    assert "ntk is not surely worse" in worse.verdict  # the next of those that read all
+    unsure = evaluation_report(with_truncated(2.3, 2.2, 2.4))
+    assert "the last 200 alone (+0.1000 ± 0.4968: not surely worse)" in unsure.verdict
+    better = evaluation_report(with_truncated(2.0, 2.1, 1.9))
+    assert better.verdict == (
+        "Nothing tried reads 400 tokens better than the unscaled model reads the last 200 of them alone: 2.000 nats a token at "
+        "300 – 400. The next, yarn, loses +0.2000 ± 0.0000 more."
+    )
+    assert not any("falls apart" in caveat for caveat in worse.caveats)
+    assert "shown the last 200 tokens alone" in worse.tables[0].note
+    assert any("Add truncated" in step for step in evaluation_report(made()).next_steps)
+    assert not any("Add truncated" in step for step in worse.next_steps)
+    assert {row["method"] for row in worse.figures[1].spec["data"]["values"]} == {"yarn", "ntk"}
+
+
+def test_without_an_unscaled_row_truncated_tells_the_price() -> None:
+    """Within the trained length both read the same."""
+    result = with_truncated(2.5, 2.6, 2.4)
+    alone = replace(result, methods=("truncated", "yarn"))
+    assert summary.unscaled(result) == "none" and summary.unscaled(alone) == "truncated"
+    assert summary.against(alone, "yarn", "truncated", "inside") == summary.against(result, "yarn", "none", "inside")
+    assert "where the unscaled model has 2.500 if it is shown the last 200 alone" in evaluation_report(alone).verdict
+
+
 def test_without_texts_it_is_what_is_found() -> None:
     clear = tuple(replace(cell, right=3) if cell.method == "ntk" else cell for cell in made().found)
     assert evaluation_report(made(texts=(), found=clear)).verdict == (

@@ -108,6 +108,54 @@ def test_rerope_is_the_unscaled_model_within_the_trained_length_and_not_beyond(
         assert text.short == {}
 
 
+def test_truncated_is_the_unscaled_model_that_does_not_see_the_beginning(
+    weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]
+) -> None:
+    """Within the trained length it is the unscaled model; beyond, what stands before the window makes no difference."""
+    _, journal, plain = finished
+    (one,) = candidates(weights.model, TARGET, ("truncated",))
+    assert one.shown == TARGET // 2
+    evaluation = made(weights, candidates=[one])
+    evaluation.run(journal)
+    result = evaluation.result(journal)
+    assert result.shown == {"truncated": TARGET // 2} and ExtensionResult.from_dict(result.to_dict()) == result
+    window, step = TARGET // 2, TARGET // 8
+    for text, before, of in zip(result.texts, plain.texts, evaluation.texts, strict=True):
+        losses = text.losses["truncated"]
+        assert losses[:2] == pytest.approx(before.losses["none"][:2], abs=1e-6)
+        assert of.tokens[0] == weights.tokenizer.bos_token_id
+        halves = []
+        for end in (TARGET - step, TARGET):  # the last band, a window for each half; every one begins as the text does
+            shown = torch.tensor([[of.tokens[0], *of.tokens[end - window + 1 : end]]])
+            with torch.inference_mode():
+                own = F.cross_entropy(weights.network(shown).logits[0, :-1], shown[0, 1:], reduction="none")
+            halves.append(float(own[-step:].mean()))
+        assert losses[-1] == pytest.approx(sum(halves) / 2, abs=2e-5)
+        assert abs(losses[-1] - before.losses["none"][-1]) > 1e-4
+
+
+def test_of_a_longer_context_truncated_asks_in_the_last_tokens(weights: Weights, tmp_path: Path) -> None:
+    """A question on a fact that is cut off is one like any on a fact that stood nowhere; short contexts are asked whole."""
+    one, plain = candidates(weights.model, TARGET, ("truncated", "none"))
+    asked = {
+        length: trials(weights.tokenizer, "passkey", length, depths=(0.9,), per_depth=2, keys_per_context=2)
+        for length in (256, TARGET)
+    }
+    names = {
+        length: [name for name, _ in made(weights, candidates=[one, plain], texts=[], trials=group).pieces()]
+        for length, group in asked.items()
+    }
+    assert names[256][0] == names[256][1] and names[TARGET][0] != names[TARGET][1]  # what is the same is run once
+    trial = asked[TARGET][0]
+    after = TARGET - len(trial.context)
+    seen = one.seen(trial.context, after, 1)
+    assert len(seen) + after == TARGET // 2 and seen[0] == trial.context[0] and seen[1:] == [*trial.context[-len(seen) + 1 :]]
+    evaluation = made(weights, candidates=[one], texts=[], trials=asked[TARGET])
+    journal = Journal(evaluation.identity, tmp_path)
+    evaluation.run(journal)
+    assert sum(cell.trials for cell in evaluation.result(journal).found) == 2
+
+
 def test_the_network_is_left_as_it_was(weights: Weights, finished: tuple[Evaluation, Journal, ExtensionResult]) -> None:
     fresh = load(weights.source.spelled, dtype="float32").network
     ids = torch.arange(3, 60)[None]

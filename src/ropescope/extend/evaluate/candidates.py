@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
@@ -13,25 +13,40 @@ from ropescope.extend.planning import plan_extension
 from ropescope.extend.saving import fitting_plan
 from ropescope.models.model import Model
 
+TRUNCATED: Final = "truncated"
+"""No scaling at all: of a longer text the last tokens alone are shown, as many as training met. What a longer context has to
+beat."""
 _OPTIONS = ("alpha", "factor", "gamma")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plan under the name that tables and pictures give it."""
+    """A plan under the name that tables and pictures give it. shown: the tokens at the end of a text that alone are read;
+    None: all."""
 
     name: str
     plan: RopePlan
+    shown: int | None = None
 
     def chunk(self, n_tokens: int) -> int | None:
         """How many tokens go through at once: all of them where the positions depend on how many there are (a chunk
         would turn its keys for a shorter text), else as many as is usual (None)."""
         return n_tokens if self.plan.by_length else None
 
+    def cuts(self, n_tokens: int) -> bool:
+        """Whether of so many tokens some are not shown."""
+        return self.shown is not None and n_tokens > self.shown
+
+    def seen(self, tokens: Sequence[int], to_come: int, kept: int = 0) -> Sequence[int]:
+        """Those of `tokens` that are shown where `to_come` more follow: all, or the first `kept` and the last of them."""
+        if self.shown is None or len(tokens) + to_come <= self.shown:
+            return tokens
+        return [*tokens[:kept], *tokens[-max(1, self.shown - to_come - kept) :]]
+
 
 def candidates(model: Model, target: int, named: Sequence[str], *, trained: int | None = None) -> list[Candidate]:
     """A candidate for each name: a method ("yarn"), one with options ("alpha@alpha=4", "yarn@factor=4"), "auto", or the
-    file of a saved plan. Raises ExtendError for what is no method, given twice, or a plan for another model or length."""
+    file of a saved plan, or "truncated". Raises ExtendError for what is no method, given twice, or a plan for another model or length."""
     found = [
         _saved(model, target, name) if name.endswith(".json") else _made(model, target, name, trained)
         for name in (part.strip() for part in named)
@@ -46,6 +61,9 @@ def candidates(model: Model, target: int, named: Sequence[str], *, trained: int 
 def _made(model: Model, target: int, name: str, trained: int | None) -> Candidate:
     method, _, given = name.partition("@")
     options: dict[str, Any] = {} if trained is None else {"trained": trained}
+    if name == TRUNCATED:
+        plain = plan_extension(model, target, "none", **options)
+        return Candidate(name, plain, plain.seen_length)
     for part in given.split("+") if given else ():
         key, _, value = part.partition("=")
         try:

@@ -28,20 +28,38 @@ def _verdict(result: ExtensionResult) -> str:
     if best is None:
         return _found_best(result)
     start, end = result.bands[-1]
-    at = summary.loss(result, best, "target")
-    words = f"{best} reads {result.target_length:,} tokens best: {at:.3f} nats a token at {start:,} – {end:,}"
+    at = f"{summary.loss(result, best, 'target'):.3f} nats a token at {start:,} – {end:,}"
+    nearest = _nearest(result, best)
+    if best in result.shown:
+        return (
+            f"Nothing tried reads {result.target_length:,} tokens better than the unscaled model reads the last "
+            f"{result.shown[best]:,} of them alone: {at}. {nearest}".rstrip()
+        )
+    words = f"{best} reads {result.target_length:,} tokens best: {at}"
     if plain is not None and plain != best:
-        words += f", where the unscaled model has {summary.loss(result, plain, 'target'):.3f}"
+        words += f", where the unscaled model has {_unscaled(result, best, plain)}"
         inside = summary.against(result, best, plain, "inside")
         if inside is not None:
             base = summary.loss(result, plain, "inside") or 1.0
             words += f"; inside the trained {result.trained_length:,} it changes the loss by {_percent(inside, base)}"
-    nearest = _nearest(result, best)
-    return words + (f". {nearest}" if nearest else ".")
+    return f"{words}. {nearest}".rstrip()
+
+
+def _unscaled(result: ExtensionResult, best: str, plain: str) -> str:
+    """What the unscaled model has in the last band: shown the whole text, its last tokens alone, or both."""
+    truncated = summary.truncated(result)
+    whole = "" if plain in result.shown else f"{summary.loss(result, plain, 'target'):.3f}"
+    if truncated is None:
+        return whole
+    gap = summary.against(result, truncated, best, "target")
+    alone = f"{summary.loss(result, truncated, 'target'):.3f} if it is shown the last {result.shown[truncated]:,} alone"
+    if gap is not None and gap.low is not None:
+        alone += f" ({_interval(gap)}{'' if gap.low > 0 else ': not surely worse'})"
+    return f"{whole}, and {alone}" if whole else alone
 
 
 def _nearest(result: ExtensionResult, best: str) -> str:
-    others = [method for method in result.methods if method != best]
+    others = [method for method in result.methods if method != best and method not in result.shown]
     if not others or len(result.texts) < 2:
         return "One text has no interval." if len(result.texts) < 2 else ""
     second = min(others, key=lambda method: summary.loss(result, method, "target") or 0.0)
@@ -127,7 +145,14 @@ def _losses(result: ExtensionResult) -> Table:
         title="Loss by position, nats a token",
         columns=(Column("method"), *headings),
         rows=rows,
-        note=f"Mean over {len(result.texts)} texts.",
+        note=f"Mean over {len(result.texts)} texts." + _cut(result),
+    )
+
+
+def _cut(result: ExtensionResult) -> str:
+    return "".join(
+        f" {method}: the unscaled model, shown the last {tokens:,} tokens alone."
+        for method, tokens in result.shown.items()
     )
 
 
@@ -209,8 +234,8 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
         )
     if 0 < len(result.texts) < 8:
         found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4).")
-    for method in result.methods:
-        found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ()) if method != "none"]
+    for method in (name for name in result.methods if result.plans[name]["method"] != "none"):
+        found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ())]
     if _by_length(result):
         found.append(
             f"{' and '.join(_by_length(result))}: frequencies depend on the length, so each text was read whole and all its keys "
@@ -239,6 +264,8 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]
         words = "Keep its plan" if best == "rerope" else "The settings for your engine"
         keep = " --out rerope.json" if best == "rerope" else ""
         steps.append(f"{words}: ropescope extend plan {source} --to {result.target_length} --method {best}{keep}")
+    if result.texts and not result.shown:
+        steps.append("Is it worth reading so far? Add truncated to --methods: the last tokens alone, unscaled.")
     if not result.found:
         steps.append("Loss is not retrieval: add --questions 10 to ask for planted facts.")
     if not any(plan["method"] == "searched" for plan in result.plans.values()):

@@ -33,7 +33,7 @@ class Request:
 
     source: str
     target: int
-    methods: tuple[str, ...] = ("none", "ntk", "yarn")
+    methods: tuple[str, ...] = ("none", "truncated", "ntk", "yarn")
     trained: int | None = None
     texts: int = 2
     files: tuple[Path, ...] = ()

@@ -53,7 +53,8 @@ class Recall:
 class ExtensionResult(Saved):
     """What each of `methods` makes of `model`, trained at `trained_length`, at `target_length` tokens.
 
-    bands: [start, end) of positions. plans: by method, the RopePlan as plain data. partial: some piece was not finished.
+    bands: [start, end) of positions. plans: by method, the RopePlan as plain data. shown: by method, the tokens at the end
+    that alone are read, for methods that do not read all. partial: some piece was not finished.
     """
 
     model: str
@@ -65,6 +66,7 @@ class ExtensionResult(Saved):
     texts: tuple[TextLosses, ...]
     found: tuple[Found, ...] = ()
     recalls: tuple[Recall, ...] = ()
+    shown: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
     schema: str = SCHEMA

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -21,7 +21,7 @@ from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, Tex
 from ropescope.extend.evaluate.tasks import Sample
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
-from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses
+from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 from ropescope.quality.retrieval import Trial, scores
 from ropescope.quality.texts import Text
 
@@ -84,22 +84,27 @@ class Evaluation:
         """
         for text in self.texts:
             for candidate in self.candidates:
-                yield self._name("text", text.tokens, candidate), lambda t=text, c=candidate: self._text(t.tokens, c)  # type: ignore[misc]
+                name = self._name("text", text.tokens, candidate, len(text.tokens))
+                yield name, lambda t=text, c=candidate: self._text(t.tokens, c)  # type: ignore[misc]
             short = text.tokens[: self.trained]
             for candidate in self.by_length:
-                yield self._name("text", short, candidate), lambda s=short, c=candidate: self._text(s, c)  # type: ignore[misc]
+                yield self._name("text", short, candidate, len(short)), lambda s=short, c=candidate: self._text(s, c)  # type: ignore[misc]
         for group in self.contexts:
             key = [asdict(trial) for trial in group]
             for candidate in self.candidates:
-                yield self._name("context", key, candidate), lambda g=group, c=candidate: self._asked(g, c)  # type: ignore[misc]
+                name = self._name("context", key, candidate, group[0].length)
+                yield name, lambda g=group, c=candidate: self._asked(g, c)  # type: ignore[misc]
         for sample in self.samples:
             for candidate in self.candidates:
-                yield self._name("sample", asdict(sample), candidate), lambda s=sample, c=candidate: self._recall(s, c)  # type: ignore[misc]
+                name = self._name("sample", asdict(sample), candidate, sample.length)
+                yield name, lambda s=sample, c=candidate: self._recall(s, c)  # type: ignore[misc]
 
-    def _name(self, kind: str, of: Any, candidate: Candidate) -> str:
+    def _name(self, kind: str, of: Any, candidate: Candidate, n_tokens: int) -> str:
         plan = candidate.plan
-        far = [] if plan.in_config else [(entry.near_tokens, entry.after) for entry in plan.layer_types]
-        made = json.dumps([of, plan.rope_parameters, *far], sort_keys=True)
+        more: list[Any] = [] if plan.in_config else [(entry.near_tokens, entry.after) for entry in plan.layer_types]
+        if candidate.cuts(n_tokens):
+            more.append(candidate.shown)
+        made = json.dumps([of, plan.rope_parameters, *more], sort_keys=True)
         return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
 
     def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
@@ -118,17 +123,29 @@ class Evaluation:
 
     def _text(self, tokens: Sequence[int], candidate: Candidate) -> list[float]:
         with candidate.plan.applied(self.weights.network) as network:
-            losses = token_losses(network, torch.tensor(tokens), chunk=candidate.chunk(len(tokens)))
+            if candidate.shown is None:
+                losses = token_losses(network, torch.tensor(tokens), chunk=candidate.chunk(len(tokens)))
+            else:
+                kept = self._begins(tokens)
+                losses = windowed_losses(network, torch.tensor(tokens), candidate.shown, kept=kept)
         return losses_by_band(losses.cpu(), bands_of(len(tokens), self.band))
+
+    def _begins(self, tokens: Sequence[int]) -> int:
+        """How many tokens mark the beginning of a text (0 or 1): models want it wherever they begin to read."""
+        assert self.weights.tokenizer is not None
+        return int(tokens[0] == self.weights.tokenizer.bos_token_id)
 
     def _asked(self, group: Sequence[Trial], candidate: Candidate) -> list[list[bool]]:
         """[right, exact] of every trial of a context."""
         with candidate.plan.applied(self.weights.network) as network:
-            context = torch.tensor(group[0].context)
+            told = group[0].context
+            context = torch.tensor(candidate.seen(told, group[0].length - len(told), self._begins(told)))
             cache = prefill(network, context, chunk=candidate.chunk(len(context)))
             return [[found.right, found.exact] for found in scores(network, cache, group)]
 
     def _recall(self, sample: Sample, candidate: Candidate) -> float:
+        seen = candidate.seen(sample.prompt, sample.answer_tokens, self._begins(sample.prompt))
+        sample = replace(sample, prompt=tuple(seen))
         with candidate.plan.applied(self.weights.network) as network:
             return recall(network, self.weights.tokenizer, sample, chunk=candidate.chunk(len(sample.prompt)))
 
@@ -165,6 +182,7 @@ class Evaluation:
             texts=tuple(texts),
             found=_cells(methods, answered),
             recalls=_recalls(methods, recalled),
+            shown={candidate.name: candidate.shown for candidate in self.candidates if candidate.shown is not None},
             provenance={
                 **self.identity, **self.about, "machine": platform.machine(), "python": platform.python_version()
             },

@@ -50,9 +50,14 @@ def best(result: ExtensionResult) -> str | None:
 
 
 def unscaled(result: ExtensionResult) -> str | None:
-    """The method that changes nothing, if it was scored."""
-    plans = result.plans
-    return next((method for method in result.methods if plans[method]["method"] == "none"), None)
+    """The method that changes nothing, if it was scored; one that is shown all of a text goes before one that is not."""
+    there = [method for method in result.methods if result.plans[method]["method"] == "none"]
+    return min(there, key=lambda method: method in result.shown, default=None)
+
+
+def truncated(result: ExtensionResult) -> str | None:
+    """The unscaled model that is shown the last tokens alone, if it was scored: what a longer context has to beat."""
+    return next((method for method in result.methods if method in result.shown), None)
 
 
 def right(cells: list[Found]) -> Interval | None:

@@ -203,7 +203,7 @@ def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[str, ...]:
         return ("Keep the plan: add --out plan.json (with --resume nothing is searched again).",)
     of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
     return (
-        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods none,yarn,{kept_in} --texts 4",
+        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods none,truncated,yarn,{kept_in} --texts 4",
         f"Its settings for engines, or a config.json: ropescope extend plan {of} --method {kept_in}",
         f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
     )
