@@ -73,7 +73,9 @@ def test_rerope_shows_how_far_keys_are_read() -> None:
 
 def test_the_next_step_can_be_run_as_it_stands() -> None:
     made = plan_report(plan_extension(SMOLLM2, 16384), [], source="my model", kept_in="plan.json")
-    assert made.next_steps[0].endswith("ropescope extend evaluate 'my model' --to 16384 --methods none,truncated,plan.json")
+    assert made.next_steps[0].endswith(
+        "ropescope extend evaluate 'my model' --to 16384 --methods none,truncated,plan.json"
+    )
     assert "--methods none,truncated,yarn" in plan_report(plan_extension(SMOLLM2, 16384), []).next_steps[0]
 
 

@@ -18,6 +18,12 @@ def search(
     minutes: Annotated[
         float, typer.Option(min=0.01, help="How long; half of it and more goes into reading the texts where N is long.")
     ] = 10.0,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="What is varied: yarn, a factor of every pair; rerope, what reads near and how slowly distance grows."
+        ),
+    ] = "yarn",
     texts: Annotated[int, typer.Option(min=1, help="Texts to search on (prose, code and tables in turn).")] = 3,
     text: Annotated[
         list[Path] | None,
@@ -39,7 +45,7 @@ def search(
     figure: Figures = None,
     as_json: Json = False,
 ) -> None:
-    """Search for a factor of every rotary pair that reads N tokens better than YaRN, without training.
+    """Search for a plan that reads N tokens better than YaRN (or Leaky ReRoPE) does by rule, without training.
 
     Example: ropescope extend search smollm2 --to 16Ki --minutes 10 --out plan.json
     """
@@ -56,6 +62,7 @@ def search(
         source=source,
         target=tokens("--to", to),
         minutes=minutes,
+        method=method,
         texts=texts,
         files=tuple(text or ()),
         trained=None if trained is None else tokens("--trained", trained),

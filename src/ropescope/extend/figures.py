@@ -69,7 +69,7 @@ def distance_figure(plan: RopePlan) -> Figure:
         spec=spec,
         caption=(
             f"Keys up to {entry.near_tokens:,} tokens back are read where they are; the farthest of {plan.target_length:,} tokens "
-            f"at {entry.read_as(plan.target_length):,.0f}, which training had."
+            f"at {entry.read_as(plan.target_length):,.0f}; training had up to {plan.trained_length:,}."
         ),
     )
 

@@ -30,7 +30,7 @@ _YARN_FIELDS: Final[tuple[str, ...]] = ("beta_fast", "beta_slow", "mscale", "msc
 class Wish:
     """What a method is asked for: `trained` tokens stretched by `factor` to `target`. `native` says that the group keeps
     the scaling it came with, at a larger factor. `gamma` and `alpha` are for `alpha`; `factors` (divisors, one a pair,
-    fastest first) and `attention_factor` for `searched`."""
+    fastest first) and `attention_factor` for `searched`; `near` and `slower` for `rerope`, None where its rule gives them."""
 
     trained: int
     target: int
@@ -40,6 +40,8 @@ class Wish:
     alpha: float | None = None
     factors: tuple[float, ...] = ()
     attention_factor: float = 1.0
+    near: int | None = None
+    slower: float | None = None
 
 
 def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
@@ -126,10 +128,18 @@ def _at_base(group: RopeGroup, theta: float) -> Entry:
 
 
 def rerope_ranges(wish: Wish) -> tuple[int, float]:
-    """(tokens back that keep their distance, by how much distance grows slower beyond them): a quarter of the trained length,
-    and what brings the farthest key of the target to it (Leaky ReRoPE: Su, 2023)."""
-    near = max(1, wish.trained // 4)
-    return near, max(1.0, (wish.target - near) / max(1, wish.trained - near))
+    """(tokens back that keep their distance, by how much distance grows slower beyond them), as given, or by the rule: a
+    quarter of the trained length, and what brings the farthest key of the target to that length (Leaky ReRoPE: Su, 2023).
+
+    Raises ExtendError for what is neither near nor slower.
+    """
+    near = max(1, wish.trained // 4) if wish.near is None else wish.near
+    if isinstance(near, bool) or not isinstance(near, int) or not 0 < near <= wish.trained:
+        raise ExtendError(f"near = {near!r} is no number of tokens between 1 and the trained {wish.trained:,}.")
+    slower = max(1.0, (wish.target - near) / max(1, wish.trained - near)) if wish.slower is None else wish.slower
+    if not (isfinite(slower) and slower >= 1):
+        raise ExtendError(f"Distance cannot grow {slower:g} times slower: give a number of at least 1.")
+    return near, float(slower)
 
 
 WRITERS: Final[Mapping[Method, Callable[[RopeGroup, Wish], Entry]]] = {

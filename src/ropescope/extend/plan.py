@@ -84,6 +84,11 @@ class LayerTypePlan:
         return [was / now for was, now in zip(plain, self.after, strict=True)]
 
     @property
+    def cached(self) -> tuple[float, ...]:
+        """The frequencies that keys are turned with when they are cached: what reads far under ReRoPE is turned on from there."""
+        return self.after if self.near_tokens is None else self.before
+
+    @property
     def by_length(self) -> bool:
         """Whether the frequencies depend on how long a sequence is: dynamic, and longrope with two lists."""
         if self.parameters.get("rope_type") == "longrope":

@@ -23,15 +23,18 @@ Factors = Sequence[float] | Mapping[str, Sequence[float]]
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a user may say beside the method: another `factor`; the target `gamma` or the multiplier `alpha` of the base
-    for `alpha`; `factors` (one list, or one by layer type) and `attention_factor` for `searched`; the `trained`
-    length, which goes before what the files say; and whether `auto` has to take what a config can say (`in_config`), or may
-    take what is put on a network in transformers alone."""
+    for `alpha`; `factors` (one list, or one by layer type) and `attention_factor` for `searched`; for `rerope` how many
+    tokens back are `near`, and by how much distance grows `slower` beyond; the `trained` length, which goes before what the
+    files say; and whether `auto` has to take what a config can say (`in_config`), or may take what is put on a network in
+    transformers alone."""
 
     factor: float | None = None
     gamma: float | None = None
     alpha: float | None = None
     factors: Factors = ()
     attention_factor: float = 1.0
+    near: int | None = None
+    slower: float | None = None
     trained: int | None = None
     in_config: bool = True
 
@@ -83,7 +86,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         native=native.words,
         native_method=native.method,
         reasons=choice.reasons,
-        caveats=(*choice.caveats, *_caveats(model, choice, wish, groups, far)),
+        caveats=(*choice.caveats, *_caveats(model, choice, wish, groups, far), *_reads_beyond(layer_types[0], wish)),
         extras={**_extras(model, native, groups, wanted), "rerope": not why},
     )
 
@@ -138,6 +141,8 @@ def _check_options(method: Method, wanted: Options) -> None:
         raise ExtendError(f"--gamma {wanted.gamma:g} has no base: θ_design is defined between -1 and 1.")
     if method == "searched" and not wanted.factors:
         raise ExtendError("Searched factors are found on the weights: run `ropescope extend search`.")
+    if method != "rerope" and not (wanted.near is None and wanted.slower is None):
+        raise ExtendError(f"near and slower go with the method rerope, not with {method}.")
     if method != "searched" and (wanted.factors or wanted.attention_factor != 1.0):
         raise ExtendError(f"Factors for each pair go with the method searched, not with {method}.")
     if not 0 < wanted.attention_factor < 100:
@@ -167,7 +172,10 @@ def _wish(native: Native, target: int, choice: Choice, wanted: Options) -> Wish:
             f"A factor of {factor:g} reaches {int(target * factor / needed):,} tokens, not {target:,}: give at least "
             f"{needed:g}, or leave it out."
         )
-    return Wish(trained, target, float(factor), choice.native, wanted.gamma, wanted.alpha, (), wanted.attention_factor)
+    return Wish(
+        trained, target, float(factor), choice.native, wanted.gamma, wanted.alpha, (), wanted.attention_factor,
+        wanted.near, wanted.slower,
+    )  # fmt: skip
 
 
 def _layer_type(
@@ -253,6 +261,14 @@ def _short_of(groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...], wish: W
         f"α = {alpha:.4g} stretches the slowest pair {stretch:.3g} times, where {wish.target:,} tokens ask for "
         f"{wish.factor:.3g}: at the far end it falls short."
     ]
+
+
+def _reads_beyond(entry: LayerTypePlan, wish: Wish) -> tuple[str, ...]:
+    """Where far keys are slowed by less than it takes, the farthest are read at distances that training had not."""
+    farthest = entry.read_as(wish.target)
+    if entry.near_tokens is None or farthest <= wish.trained * (1 + 1e-9):
+        return ()
+    return (f"The farthest key reads at {farthest:,.0f} tokens back, where training had {wish.trained:,} at most.",)
 
 
 def _caveats(

@@ -116,10 +116,7 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
     if plan.changes:
         kept = sum(isclose(was, now, rel_tol=1e-6) for was, now in zip(entry.before, entry.after, strict=True))
         if entry.near_tokens is not None:
-            facts.append(Fact("near", entry.near_tokens, "tokens back", "formula", "a quarter of the trained length"))
-            slower = f"{entry.before[0] / entry.after[0]:.4g} times slower"
-            source = "the farthest key of the target then reads at the trained length"
-            facts.append(Fact("distance beyond it grows", slower, "", "formula", source))
+            facts += _ranges(plan, entry.near_tokens)
         else:
             facts.append(Fact("pairs left as they are", f"{kept} of {pairs}", "", "formula", f"by {plan.method}"))
         logits = f"on queries and keys; logits × {entry.attention_factor**2:.4g}"
@@ -131,6 +128,21 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         facts.append(_short(plan))
         facts.append(_tuning(plan))
     return tuple(facts)
+
+
+def _ranges(plan: RopePlan, near: int) -> list[Fact]:
+    """What reads near, and how slowly distance grows beyond: by the rule, or as it was given."""
+    entry = plan.layer_types[0]
+    farthest = entry.read_as(plan.target_length)
+    rule = near == max(1, plan.trained_length // 4)
+    basis: Basis = "formula" if rule else "assumed"
+    return [
+        Fact("near", near, "tokens back", basis, "a quarter of the trained length" if rule else "given"),
+        Fact(
+            "distance beyond it grows", f"{entry.before[0] / entry.after[0]:.4g} times slower", "", basis,
+            f"the farthest key of the target then reads at {farthest:,.0f}",
+        ),
+    ]  # fmt: skip
 
 
 def _trained(plan: RopePlan) -> tuple[Basis, str]:

@@ -80,9 +80,7 @@ def span_losses(
         return [torch.cat(losses) for losses in found]
 
 
-def windowed_losses(
-    network: Any, tokens: Tensor, window: int, *, kept: int = 0, chunk: int | None = None
-) -> Tensor:
+def windowed_losses(network: Any, tokens: Tensor, window: int, *, kept: int = 0, chunk: int | None = None) -> Tensor:
     """float32 [N − 1] nats of tokens[1:], each given the last tokens before it alone: all of the first `window`, and after
     them between three quarters of `window` and all of it.
 

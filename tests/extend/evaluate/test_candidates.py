@@ -33,6 +33,17 @@ def test_methods_options_and_saved_plans(model: Model, tmp_path: Path) -> None:
     assert found[2].plan.layer_types[0].theta == pytest.approx(30000.0)
 
 
+def test_rerope_with_other_ranges_and_truncated(model: Model) -> None:
+    near, cut = candidates(model, 1024, ["rerope@near=32+slower=5", "truncated"])
+    (entry,) = near.plan.layer_types
+    assert entry.near_tokens == 32 and entry.read_as(532) == pytest.approx(132)
+    assert (cut.plan.method, cut.shown) == ("none", 256)
+    assert [cut.cuts(n) for n in (256, 257)] == [False, True] and not near.cuts(1024)
+    # 250 and 6 to come fit; of 300 the last 250 are shown, or the first and the last 249.
+    assert cut.seen(range(250), 6) == range(250) and list(near.seen(range(300), 6)) == list(range(300))
+    assert cut.seen(range(300), 6) == list(range(50, 300)) and cut.seen(range(300), 6, 1) == [0, *range(51, 300)]
+
+
 def test_only_positions_that_depend_on_the_length_take_a_text_whole(model: Model) -> None:
     found = candidates(model, 512, ["dynamic", "yarn", "ntk", "none"])
     assert [candidate.chunk(512) for candidate in found] == [512, None, None, None]
@@ -54,6 +65,12 @@ def test_only_positions_that_depend_on_the_length_take_a_text_whole(model: Model
         (["yarn@factor"], "METHOD@OPTION=NUMBER"),
         (["yarn@theta=3"], "METHOD@OPTION=NUMBER"),
         (["yarn@alpha=3"], "goes with --method alpha"),
+        (["yarn@near=64"], "go with the method rerope"),
+        (["rerope@near=6.4"], "METHOD@OPTION=NUMBER"),
+        (["rerope@near=512"], "between 1 and the trained 256"),
+        (["rerope@slower=0.5"], "at least 1"),
+        (["rerope@slower=nan"], "at least 1"),
+        (["truncated@near=3"], "No method is called 'truncated'"),
     ],
 )
 def test_what_is_refused(model: Model, named: list[str], message: str) -> None:

@@ -149,7 +149,11 @@ def test_of_a_longer_context_truncated_asks_in_the_last_tokens(weights: Weights,
     trial = asked[TARGET][0]
     after = TARGET - len(trial.context)
     seen = one.seen(trial.context, after, 1)
-    assert len(seen) + after == TARGET // 2 and seen[0] == trial.context[0] and seen[1:] == [*trial.context[-len(seen) + 1 :]]
+    assert (
+        len(seen) + after == TARGET // 2
+        and seen[0] == trial.context[0]
+        and seen[1:] == [*trial.context[-len(seen) + 1 :]]
+    )
     evaluation = made(weights, candidates=[one], texts=[], trials=asked[TARGET])
     journal = Journal(evaluation.identity, tmp_path)
     evaluation.run(journal)

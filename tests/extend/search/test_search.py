@@ -13,14 +13,15 @@ from typer.testing import CliRunner
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
+from ropescope.extend.search.factors import guess
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.report import search_report
 from ropescope.extend.search.session import Search
-from ropescope.extend.search.shape import Shape, guess
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
-from ropescope.quality.loss import token_losses
+from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.texts import calibration_texts
+from ropescope.report.figure import svg
 
 TARGET = 512
 
@@ -72,7 +73,7 @@ def test_turned_keys_score_the_plan_they_were_read_under_as_a_whole_pass_does(we
 
 def test_turned_keys_are_near_whole_passes(weights: Weights, found: Any) -> None:
     calibration, moved = calibrated(weights), found.tried[2]
-    plan = Shape(weights.model, search(weights).start).plan(moved.numbers)
+    plan = search(weights).shape.plan(moved.numbers)
     rows = losses_of([whole(weights.network, plan, text, calibration.places) for text in calibration.texts])
     read = calibration.reading.target
     assert abs(moved.losses.target - rows.target) < 0.5 * max(abs(rows.target - read), 0.01)
@@ -81,9 +82,9 @@ def test_turned_keys_are_near_whole_passes(weights: Weights, found: Any) -> None
 def calibrated(weights: Weights) -> Calibration:
     one = search(weights)
     tokens = [torch.tensor(text.tokens) for text in one.texts]
-    shape = Shape(weights.model, one.start)
-    made = Calibration(weights.network, shape.plan(one.guess), tokens, spans(256, TARGET))
-    made.find_layout(shape.plan((0.3,) * 5 + (0.03,)))
+    made = Calibration(weights.network, one.shape.plan(one.shape.guess), tokens, spans(256, TARGET))
+    assert one.shape.probe is not None
+    made.find_layout(one.shape.plan(one.shape.probe))
     for _ in tokens:
         made.read_next()
     return made
@@ -110,6 +111,53 @@ def test_it_goes_on_with_what_was_tried(weights: Weights, tmp_path: Path, monkey
     second = search(weights).run(journal)
     assert second.tried[: len(first.tried)] == first.tried
     assert len(scored) == len(second.tried) - len(first.tried)
+
+
+@pytest.fixture(scope="module")
+def farther(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    one = search(weights, method="rerope")
+    return one.run(Journal(one.identity, tmp_path_factory.mktemp("runs")))
+
+
+def test_near_and_far_are_searched_as_well(weights: Weights, farther: Any) -> None:
+    """The texts are read under the rule itself, so that it is known exactly; nothing changes within the trained length."""
+    start, best = exact(weights, farther.start), exact(weights, farther.plan)
+    for told, is_so in ((farther.started, start), (farther.found, best)):
+        assert (told.target, told.inside) == pytest.approx((is_so.target, is_so.inside), abs=2e-5)
+    assert best.target <= start.target
+    assert farther.unchanged == pytest.approx(best.inside, abs=2e-5) and best.inside == pytest.approx(
+        start.inside, abs=2e-5
+    )
+    assert {plan.losses.inside for plan in farther.tried} == {farther.started.inside}
+    assert farther.tried[0].numbers == (0.0, 0.0) and farther.tried[1].numbers != (0.0, 0.0)
+    assert farther.plan.method == "rerope" and (farther.plan is farther.start) != farther.better
+    assert not farther.exact
+
+
+def test_a_far_plan_is_scored_over_the_keys_of_the_rule(weights: Weights, farther: Any) -> None:
+    """All but the last span went through under the rule; that span reads them as the plan says."""
+    one = search(weights, method="rerope")
+    plan = one.shape.plan(farther.tried[1].numbers)
+    first, end = spans(256, TARGET)[-1]
+    rows = []
+    for text in one.texts:
+        tokens = torch.tensor(text.tokens[:end])
+        with one.start.applied(weights.network) as network:
+            cache = prefill(network, tokens[: first - 1])
+        with plan.applied(weights.network) as network:
+            rows.append(float(token_losses(network, tokens[first - 1 :], cache=cache).double().mean()))
+    assert farther.tried[1].losses.target == pytest.approx(sum(rows) / len(rows), abs=2e-5)
+
+
+def test_the_report_of_near_and_far(farther: Any) -> None:
+    report = search_report(farther, kept_in="plan.json")
+    assert [figure.name for figure in report.figures] == ["ranges"] and "<svg" in svg(report.figures[0])
+    assert {fact.name for fact in report.facts} >= {"near", "distance beyond it grows"}
+    assert "Leaky ReRoPE" in report.verdict
+    if farther.better:
+        assert "changes nothing inside the trained 256" in report.verdict
+        assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
+    assert RopePlan.from_dict(farther.plan.to_dict()) == farther.plan
 
 
 def test_costs_hold_both_ends() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from ropescope.errors import ExtendError
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.search.shape import KNOTS, START, Shape, correction, factors_of
+from ropescope.extend.search.factors import KNOTS, START, FactorShape, correction, factors_of
+from ropescope.extend.search.ranges import RangeShape, ranges_of
+from ropescope.extend.search.shape import shape_of
 from ropescope.models.opening import open as open_model
 
 CONFIG = {
@@ -19,7 +21,7 @@ CONFIG = {
 }  # fmt: skip
 MODEL = open_model(CONFIG)
 YARN = plan_extension(MODEL, 16384, "yarn")
-SHAPE = Shape(MODEL, YARN)
+SHAPE = FactorShape(MODEL, YARN)
 
 
 def test_zeros_are_the_start() -> None:
@@ -45,6 +47,30 @@ def test_factors_follow_and_never_fall() -> None:
     turns = [8192 * w / (2 * pi) for w in YARN.layer_types[0].before]
     assert all(f == pytest.approx(1.0) for f, t in zip(factors, turns, strict=True) if t > 512)
     assert plan.layer_types[0].attention_factor == pytest.approx(YARN.layer_types[0].attention_factor * exp(0.05))
+
+
+def test_two_numbers_are_near_and_slower() -> None:
+    """By hand at twice the length: 2,048 of 8,192 near, then (16,384 − w) / (8,192 − w) times slower."""
+    start = plan_extension(MODEL, 16384, "rerope")
+    shape = RangeShape(MODEL, start)
+    assert shape.plan(shape.guess).layer_types == start.layer_types
+    assert ranges_of(start, (1.0, 0.0)) == (4096, pytest.approx(12288 / 4096))
+    assert ranges_of(start, (0.0, 0.1)) == (2048, pytest.approx(14336 / 6144 * exp(0.1)))
+    assert ranges_of(start, (9.0, 0.0)) == (6144, pytest.approx(10240 / 2048))  # three quarters of the trained length
+    assert ranges_of(start, (0.0, -9.0)) == (2048, 1.0)
+    plan = shape.plan((1.0, 0.0))
+    assert plan.layer_types[0].near_tokens == 4096 and plan.layer_types[0].read_as(16384) == pytest.approx(8192)
+    assert not plan.caveats and "reads at" in shape.plan((0.0, -0.2)).caveats[-1]
+    with pytest.raises(ExtendError, match="2 numbers"):
+        shape.plan((0.0,))
+
+
+def test_a_search_starts_from_one_of_two() -> None:
+    assert isinstance(shape_of(MODEL, 16384, "yarn"), FactorShape)
+    assert isinstance(shape_of(MODEL, 16384, "rerope"), RangeShape)
+    assert shape_of(MODEL, 16384, "rerope", trained=4096).start.layer_types[0].near_tokens == 1024
+    with pytest.raises(ExtendError, match="not from 'ntk'"):
+        shape_of(MODEL, 16384, "ntk")
 
 
 def test_other_counts_are_refused() -> None:

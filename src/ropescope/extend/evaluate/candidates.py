@@ -16,7 +16,7 @@ from ropescope.models.model import Model
 TRUNCATED: Final = "truncated"
 """No scaling at all: of a longer text the last tokens alone are shown, as many as training met. What a longer context has to
 beat."""
-_OPTIONS = ("alpha", "factor", "gamma")
+_OPTIONS = {"alpha": float, "factor": float, "gamma": float, "near": int, "slower": float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Candidate:
 
 def candidates(model: Model, target: int, named: Sequence[str], *, trained: int | None = None) -> list[Candidate]:
     """A candidate for each name: a method ("yarn"), one with options ("alpha@alpha=4", "yarn@factor=4"), "auto", or the
-    file of a saved plan, or "truncated". Raises ExtendError for what is no method, given twice, or a plan for another model or length."""
+    file of a saved plan, or "truncated". Raises ExtendError for what is no method or given twice, and for a plan for another
+    model or length."""
     found = [
         _saved(model, target, name) if name.endswith(".json") else _made(model, target, name, trained)
         for name in (part.strip() for part in named)
@@ -67,13 +68,11 @@ def _made(model: Model, target: int, name: str, trained: int | None) -> Candidat
     for part in given.split("+") if given else ():
         key, _, value = part.partition("=")
         try:
-            options[key] = float(value)
-        except ValueError:
-            options[key] = None
-        if key not in _OPTIONS or options[key] is None:
+            options[key] = _OPTIONS[key](value)
+        except (ValueError, KeyError):
             raise ExtendError(
                 f"{name!r} is no method with options: write METHOD@OPTION=NUMBER, the options {', '.join(_OPTIONS)}."
-            )
+            ) from None
     plan = plan_extension(model, target, method, **options)
     return Candidate(f"auto ({plan.method})" if method == "auto" else name, plan)
 

@@ -11,8 +11,14 @@ from ropescope.quality.intervals import Interval
 from ropescope.report.report import Figure
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_COLOURS = {"none": "#8c959f", "yarn": "#0072B2", "ntk": "#D55E00", "searched": "#14171c", "rerope": "#009E73",
-            "truncated": "#7a5195"}
+_COLOURS = {
+    "none": "#8c959f",
+    "yarn": "#0072B2",
+    "ntk": "#D55E00",
+    "searched": "#14171c",
+    "rerope": "#009E73",
+    "truncated": "#7a5195",
+}
 _OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#a05d2b", "#3b8ea5", "#b0413e")
 _FAR = 0.1
 """How much more than the best a method may lose and still be drawn beside it."""

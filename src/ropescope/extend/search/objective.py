@@ -79,9 +79,10 @@ class Calibration:
         self.caches: list[Any] = []
         self.read: list[list[float]] = []
 
-    def find_layout(self, other: RopePlan) -> None:
-        """Learn whether the keys of this network can be turned; without, every plan costs a whole pass of every text."""
-        self.layout = layout_of(self.network, self.texts[0], self.plan, other)
+    def find_layout(self, other: RopePlan | None) -> None:
+        """Learn whether the keys of this network can be turned; without, every plan costs a whole pass of every text.
+        other: a plan that turns keys otherwise; None: no plan will, and there is nothing to learn."""
+        self.layout = "halves" if other is None else layout_of(self.network, self.texts[0], self.plan, other)
 
     def read_next(self) -> None:
         """Read one more text under the plan."""
@@ -100,19 +101,21 @@ class Calibration:
         """The losses of another plan, from the caches with their keys turned."""
         if self.layout is None:
             return losses_of([whole(self.network, plan, tokens, self.places) for tokens in self.texts])
-        return losses_of(
-            [self._turned(plan, tokens, cache) for tokens, cache in zip(self.texts, self.caches, strict=True)]
-        )
+        return losses_of([self._turned(plan, index) for index in range(len(self.read))])
 
-    def _turned(self, plan: RopePlan, tokens: Tensor, cache: Any) -> list[float]:
+    def _turned(self, plan: RopePlan, index: int) -> list[float]:
+        tokens, cache, read = self.texts[index], self.caches[index], self.read[index]
         assert self.layout is not None
         first, *others = self.places
+        found: list[Tensor] = []
         with plan.applied(self.network), torch.inference_mode():
-            found = span_losses(self.network, tokens[: first[1]], [first])
-            for start, end in others:
+            if plan.in_config:
+                found = span_losses(self.network, tokens[: first[1]], [first])
+            for start, end in others if plan.in_config else self.places[-1:]:
                 before = turned(cache, self.plan, plan, self.layout, start - 1)
                 found += span_losses(self.network, tokens[start - 1 : end], [(1, end - start + 1)], cache=before)
-        return [float(losses.double().mean()) for losses in found]
+        scored = [float(losses.double().mean()) for losses in found]
+        return scored if plan.in_config else [*read[:-1], *scored]  # ReRoPE changes nothing within the trained length
 
 
 def losses_of(rows: Sequence[Sequence[float]]) -> Losses:

@@ -1,26 +1,29 @@
-"""A search as a Report: whether it found a better plan than YaRN, by how much, and what it does to each pair."""
+"""A search as a Report: whether it found a better plan than its start, by how much, and what the plan does."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ropescope.extend.plan import METHOD_NAMES
+from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
+from ropescope.extend.search.ranges import ranges_of
 from ropescope.extend.search.result import SearchResult
-from ropescope.extend.search.shape import factors_of
 from ropescope.report.report import Column, Fact, Figure, Report, Table
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_YARN, _SEARCHED = "YaRN", "searched"
+_SEARCHED = "searched"
 
 
 def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report:
     """The report of a search; `kept_in` is the file that the plan was saved in."""
+    what = "Factors" if result.start.in_config else "Near and far"
     return Report(
-        title=f"Factors for {result.model} at {result.start.target_length:,} tokens",
+        title=f"{what} for {result.model} at {result.start.target_length:,} tokens",
         verdict=_verdict(result),
         facts=_facts(result),
         tables=(_losses(result),),
-        figures=(factors_figure(result), course_figure(result)) if len(result.tried) > 1 else (factors_figure(result),),
+        figures=_figures(result),
         caveats=_caveats(result),
         next_steps=_next_steps(result, kept_in),
         data={
@@ -41,6 +44,17 @@ def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report
     )
 
 
+def _start(result: SearchResult) -> str:
+    return METHOD_NAMES[result.start.method]
+
+
+def _figures(result: SearchResult) -> tuple[Figure, ...]:
+    if not result.start.in_config:
+        return (ranges_figure(result),)
+    found = factors_figure(result)
+    return (found, course_figure(result)) if len(result.tried) > 1 else (found,)
+
+
 def _plain(losses: Losses) -> dict[str, float]:
     return {"target": losses.target, "inside": losses.inside}
 
@@ -49,27 +63,45 @@ def _verdict(result: SearchResult) -> str:
     length, tried = result.start.target_length, len(result.tried)
     if not result.better:
         return (
-            f"Nothing better than YaRN was found for {result.model} at {length:,} tokens among {tried} plans: take YaRN, or "
-            "search longer (--minutes)."
+            f"Nothing better than {_start(result)} was found for {result.model} at {length:,} tokens among {tried} plans: take "
+            "it as it is, or search longer (--minutes)."
         )
     gain = result.started.target - result.found.target
     inside = result.found.inside / result.unchanged - 1
+    price = f"is {100 * inside:+.2f} % from the unchanged model" if result.plan.in_config else "changes nothing"
     return (
         f"On the text it was searched on, the plan found loses {abs(gain):.4f} nats a token {'less' if gain >= 0 else 'more'} "
-        "than YaRN at the end of "
-        f"{length:,} tokens ({result.found.target:.4f} against {result.started.target:.4f}), and is {100 * inside:+.2f} % from "
-        f"the unchanged model inside the trained {result.start.trained_length:,}."
+        f"than {_start(result)} at the end of "
+        f"{length:,} tokens ({result.found.target:.4f} against {result.started.target:.4f}), and {price} "
+        f"inside the trained {result.start.trained_length:,}."
     )
 
 
 def _facts(result: SearchResult) -> tuple[Fact, ...]:
     how = "whole passes of every text" if result.exact else "keys of one pass, turned; the best by whole passes"
+    if not result.start.in_config:
+        how = "the end of the target, over the keys of one pass; the best by whole passes"
     return (
         Fact("plans tried", len(result.tried), basis="measured", source=how),
         Fact("texts", len(result.texts), basis="measured", source="; ".join(result.texts)),
         Fact("time", round(result.seconds), "seconds", "measured"),
-        Fact("attention factor", round(_factor(result), 4), "", "measured", "multiplies cosines and sines"),
+        *_plan_facts(result),
     )
+
+
+def _plan_facts(result: SearchResult) -> tuple[Fact, ...]:
+    entry = next(entry for entry in result.plan.layer_types if entry.changed)
+    if entry.near_tokens is None:
+        source = "multiplies cosines and sines"
+        return (Fact("attention factor", round(entry.attention_factor, 4), "", "measured", source),)
+    rule = result.start.layer_types[0]
+    return (
+        Fact("near", entry.near_tokens, "tokens back", "measured", f"by rule {rule.near_tokens:,}"),
+        Fact(
+            "distance beyond it grows", f"{entry.before[0] / entry.after[0]:.4g} times slower", "", "measured",
+            f"by rule {rule.before[0] / rule.after[0]:.4g}",
+        ),
+    )  # fmt: skip
 
 
 def _factor(result: SearchResult) -> float:
@@ -78,7 +110,7 @@ def _factor(result: SearchResult) -> float:
 
 def _losses(result: SearchResult) -> Table:
     rows = [("no scaling", "", f"{result.unchanged:.4f}", "")]
-    for name, losses in ((_YARN, result.started), (_SEARCHED, result.found)):
+    for name, losses in ((_start(result), result.started), (_SEARCHED, result.found)):
         if name == _SEARCHED and not result.better:
             continue
         share = f"{100 * (losses.inside / result.unchanged - 1):+.2f} %"
@@ -98,7 +130,7 @@ def _losses(result: SearchResult) -> Table:
 
 def factors_figure(result: SearchResult) -> Figure:
     """By how much each pair is slowed: YaRN's factors and those that were found."""
-    curves = [(_YARN, factors_of(result.start))]
+    curves = [(_start(result), factors_of(result.start))]
     if result.better:
         curves.append((_SEARCHED, factors_of(result.plan)))
     rows = [
@@ -133,6 +165,61 @@ def factors_figure(result: SearchResult) -> Figure:
         f"The {found} goes with the searched factors." if result.better else "The search found none that are better."
     )
     return Figure("factors", f"What was found for {result.model}", spec, caption)
+
+
+def ranges_figure(result: SearchResult) -> Figure:
+    """Of every plan that was tried, how much reads near and how slowly distance grows beyond; its loss by colour."""
+    start = result.tried[0].losses.target
+    trained, target = result.start.trained_length, result.start.target_length
+    places = [ranges_of(result.start, plan.numbers) for plan in result.tried]
+    rows = [
+        {"near": near, "slower": slower, "loss": plan.losses.target - start, "order": index}
+        for index, ((near, slower), plan) in enumerate(zip(places, result.tried, strict=True))
+    ]
+    low, high = min(near for near, _ in places), max(near for near, _ in places)
+    steps = [low + (high - low) * step / 40 for step in range(41)]
+    rule = [{"near": at, "slower": (target - at) / (trained - at)} for at in steps]
+    x = {
+        "field": "near", "type": "quantitative", "title": "near (tokens back)",
+        "scale": {"zero": False, "padding": 16}, "axis": {"format": "~s", "tickCount": 6},
+    }  # fmt: skip
+    y = {
+        "field": "slower", "type": "quantitative", "title": "times slower beyond",
+        "scale": {"type": "log", "zero": False, "nice": False, "padding": 16}, "axis": {"format": "~g", "tickCount": 6},
+    }  # fmt: skip
+    widest = max(abs(plan.losses.target - start) for plan in result.tried) or 1e-4
+    spec: dict[str, Any] = {
+        "$schema": _SCHEMA,
+        "width": 520,
+        "height": 300,
+        "layer": [
+            {
+                "data": {"values": rule},
+                "mark": {"type": "line", "strokeDash": [5, 4], "color": "#3b3f46"},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "stroke": "#3b3f46", "strokeWidth": 0.6},
+                "encoding": {
+                    "x": x, "y": y,
+                    "color": {
+                        "field": "loss", "type": "quantitative", "title": "less the rule's",
+                        "scale": {"scheme": "blueorange", "domain": [-widest, widest]},
+                        "legend": {"format": "+.3~f", "tickCount": 3, "gradientLength": 240},
+                    },
+                    "tooltip": [{"field": name} for name in ("near", "slower", "loss", "order")],
+                },
+            },
+        ],
+    }  # fmt: skip
+    return Figure(
+        "ranges",
+        f"The {len(result.tried)} plans that were tried",
+        spec,
+        f"Loss at the end of {target:,} tokens in nats; blue is better than the rule. On the line the farthest key reads at the "
+        f"trained {trained:,}.",
+    )
 
 
 def course_figure(result: SearchResult) -> Figure:
@@ -191,7 +278,7 @@ def _caveats(result: SearchResult) -> tuple[str, ...]:
     if result.partial:
         found.append("The search was interrupted: this is the best that was checked. Go on with --resume.")
     factor = result.start.factor
-    if factor > 4:
+    if factor > 4 and result.start.in_config:
         found.append(f"At {factor:.3g} times the trained length any scaling wants fine-tuning.")
     return tuple(found)
 
@@ -202,8 +289,10 @@ def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[str, ...]:
     if kept_in is None:
         return ("Keep the plan: add --out plan.json (with --resume nothing is searched again).",)
     of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
+    methods = f"none,truncated,{result.start.method},{kept_in}"
+    shown = "Its settings for engines, or a config.json" if result.plan.in_config else "What it does"
     return (
-        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods none,truncated,yarn,{kept_in} --texts 4",
-        f"Its settings for engines, or a config.json: ropescope extend plan {of} --method {kept_in}",
+        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods {methods} --texts 4",
+        f"{shown}: ropescope extend plan {of} --method {kept_in}",
         f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
     )

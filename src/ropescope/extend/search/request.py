@@ -16,11 +16,13 @@ from ropescope.quality.texts import calibration_texts
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to search for. texts: how many to search on, the kinds in turn; `files` replace them by the user's own."""
+    """What to search for, from `method` (yarn or rerope). texts: how many to search on, the kinds in turn; `files` replace
+    them by the user's own."""
 
     source: str
     target: int
     minutes: float = 10.0
+    method: str = "yarn"
     texts: int = 3
     files: tuple[Path, ...] = ()
     trained: int | None = None
@@ -48,7 +50,9 @@ def run(
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
     texts = calibration_texts(weights.tokenizer, request.target, request.texts, files=request.files)
-    search = Search(weights, request.target, texts, request.minutes, trained=request.trained, seed=request.seed)
+    search = Search(
+        weights, request.target, texts, request.minutes, request.method, trained=request.trained, seed=request.seed
+    )
     journal = Journal(search.identity)
     if not request.resume:
         journal.discard()

@@ -12,7 +12,7 @@ from ropescope.extend.search.objective import Losses
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One plan of the search: its six numbers and its losses, with the keys of the start turned."""
+    """One plan of the search: its numbers and its losses, over the keys of one pass (the start and the guess: by whole ones)."""
 
     numbers: tuple[float, ...]
     losses: Losses

@@ -20,25 +20,27 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.result import SearchResult, Tried
-from ropescope.extend.search.shape import START, STEPS, Shape, guess
+from ropescope.extend.search.shape import Shape, shape_of
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
 
 Progress = Callable[[int, int, str], None]
 POPULATION = 6
-_PROBE = (0.3,) * 5 + (0.03,)
-"""A plan far enough from the start that a wrong layout shows within a hundred tokens."""
 
 
 @dataclass
 class Search:
-    """A search for `minutes` on `texts` (each of the target length). Raises ExtendError for what cannot be searched."""
+    """A search for `minutes` on `texts` (each of the target length), from `method`: yarn or rerope.
+
+    Raises ExtendError for what cannot be searched.
+    """
 
     weights: Weights
     target: int
     texts: Sequence[Text]
     minutes: float
+    method: str = "yarn"
     trained: int | None = None
     most: int = 400
     seed: int = 0
@@ -52,27 +54,26 @@ class Search:
         spans(self.start.trained_length, self.target)
 
     @cached_property
-    def start(self) -> RopePlan:
-        """YaRN at the target: what the search starts from, and never ends behind."""
-        given = {} if self.trained is None else {"trained": self.trained}
-        return plan_extension(self.weights.model, self.target, "yarn", **given)
+    def shape(self) -> Shape:
+        """What is varied, around the start."""
+        return shape_of(self.weights.model, self.target, self.method, self.trained)
 
-    @cached_property
-    def guess(self) -> tuple[float, ...]:
-        """The six numbers that the texts are read under, and that CMA-ES starts from."""
-        return guess(self.start.factor)
+    @property
+    def start(self) -> RopePlan:
+        """YaRN or Leaky ReRoPE at the target: what the search starts from, and never ends behind."""
+        return self.shape.start
 
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides what a plan scores."""
         texts = json.dumps([text.tokens for text in self.texts])
         return {
-            "search": 4,
+            "search": 5,
             "scored": spans(self.start.trained_length, self.target),
-            "guess": self.guess,
+            "guess": self.shape.guess,
             "weights": self.weights.fingerprint,
             "dtype": str(self.weights.network.dtype).removeprefix("torch."),
-            "start": self.start.rope_parameters,
+            "start": [self.start.rope_parameters, [entry.near_tokens for entry in self.start.layer_types]],
             "texts": hashlib.sha256(texts.encode()).hexdigest(),
             "seed": self.seed,
             "versions": {name: version(name) for name in ("torch", "transformers", "cma")},
@@ -90,28 +91,29 @@ class Search:
         network = self.weights.network
         tokens = [torch.tensor(text.tokens, device=network.device) for text in self.texts]
         places = spans(self.start.trained_length, self.target)
-        shape = Shape(self.weights.model, self.start)
-        calibration = Calibration(network, shape.plan(self.guess), tokens, places)
+        shape, probe = self.shape, self.shape.probe
+        calibration = Calibration(network, shape.plan(shape.guess), tokens, places)
         tell("Finding out how the keys turn")
-        calibration.find_layout(shape.plan(_PROBE))
+        calibration.find_layout(None if probe is None else shape.plan(probe))
         unchanged = self._unchanged(tokens, places, journal)
-        started = self._started(tokens, places, journal, tell)
+        started = None if self._reads_the_start else self._started(tokens, places, journal, tell)
         began = time.monotonic()
         for index in range(len(tokens)):
             tell(f"Reading text {index + 1} of {len(tokens)}")
             calibration.read_next()
         reading = time.monotonic() - began
-        tried: list[Tried] = []
+        started = started or calibration.reading
+        known = {self._zeros: started, shape.guess: calibration.reading}  # by whole passes
+        tried = [Tried(numbers, losses, losses.cost(started, unchanged)) for numbers, losses in known.items()]
         interrupted = False
         try:
-            self._try(shape, calibration, started, unchanged, journal, tried, reading, progress)
+            self._try(calibration, unchanged, journal, tried, reading, progress)
         except KeyboardInterrupt:
             interrupted = True
         tell("Checking the best by whole passes")
         plan, found = self.start, started
         try:
-            if tried:
-                plan, found = self._checked(shape, tried, tokens, places, unchanged, calibration)
+            plan, found = self._checked(tried, len(known), tokens, places, unchanged, calibration)
         except KeyboardInterrupt:
             interrupted = True
         return SearchResult(
@@ -158,20 +160,28 @@ class Search:
             rows.append(kept)
         return losses_of(rows)
 
+    @property
+    def _zeros(self) -> tuple[float, ...]:
+        return (0.0,) * len(self.shape.guess)
+
+    @property
+    def _reads_the_start(self) -> bool:
+        """Whether the texts are read under the start itself: its losses are known from there."""
+        return self.shape.guess == self._zeros
+
     def _try(
-        self, shape: Shape, calibration: Calibration, start: Losses, unchanged: float, journal: Journal,
-        tried: list[Tried], reading: float, progress: Progress | None,
+        self, calibration: Calibration, unchanged: float, journal: Journal, tried: list[Tried], reading: float,
+        progress: Progress | None,
     ) -> None:  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cma says that it cannot plot
             import cma
 
-        for numbers, losses in ((START, start), (self.guess, calibration.reading)):
-            tried.append(Tried(numbers, losses, losses.cost(start, unchanged)))
+        start = tried[0].losses
         strategy = cma.CMAEvolutionStrategy(
-            list(self.guess),
+            list(self.shape.guess),
             1.0,
-            {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(STEPS), "verbose": -9},
+            {"seed": self.seed + 1, "popsize": POPULATION, "CMA_stds": list(self.shape.steps), "verbose": -9},
         )
         # The check at the end reads the texts once more.
         until = self._began + 60 * self.minutes - reading
@@ -182,7 +192,7 @@ class Search:
                 if progress is not None:
                     left = (time.monotonic() - self._began) / (60 * self.minutes)
                     progress(min(len(tried), self.most), self._planned(left, len(tried)), self._told(tried))
-                losses = self._losses(shape, calibration, journal, tuple(map(float, numbers)))
+                losses = self._losses(calibration, journal, tuple(map(float, numbers)))
                 tried.append(Tried(tuple(map(float, numbers)), losses, losses.cost(start, unchanged)))
                 costs.append(tried[-1].cost)
                 if time.monotonic() > until and len(tried) > POPULATION // 2:
@@ -196,32 +206,33 @@ class Search:
         best = min(tried, key=lambda entry: entry.cost).losses.target - tried[0].losses.target
         return f"{self.weights.model.name}: {best:+.4f} nats at the target"
 
-    def _losses(self, shape: Shape, calibration: Calibration, journal: Journal, numbers: tuple[float, ...]) -> Losses:
+    def _losses(self, calibration: Calibration, journal: Journal, numbers: tuple[float, ...]) -> Losses:
         name = f"plan-{hashlib.sha256(json.dumps(numbers).encode()).hexdigest()[:24]}"
         kept = journal.finished(name)
         if kept is None:
-            found = calibration.losses(shape.plan(numbers))
+            found = calibration.losses(self.shape.plan(numbers))
             journal.keep(name, asdict(found))
             return found
         return Losses(**kept)
 
     def _checked(
-        self, shape: Shape, tried: Sequence[Tried], tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
+        self, tried: Sequence[Tried], n_known: int, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
         unchanged: float, calibration: Calibration,
     ) -> tuple[RopePlan, Losses]:  # fmt: skip
-        """The best of what was scored by whole passes: the start, the guess, and the best plan of all, or half of the way to it."""
+        """The best of what was scored by whole passes: the start, the guess, and the best plan of all, or half of the way to it.
+        The first `n_known` of what was tried are the start and the guess."""
         start = tried[0].losses
-        known = [(self.start, start), (calibration.plan, tried[1].losses)]
+        known = [(self.start, start), (calibration.plan, tried[n_known - 1].losses)][:n_known]
         best = min(tried, key=lambda entry: entry.cost)
-        for share in () if best in tried[:2] else (1.0, 0.5):
-            numbers = [near + share * (far - near) for near, far in zip(self.guess, best.numbers, strict=True)]
-            plan = shape.plan(numbers)
+        for share in () if best in tried[:n_known] else (1.0, 0.5):
+            numbers = [near + share * (far - near) for near, far in zip(self.shape.guess, best.numbers, strict=True)]
+            plan = self.shape.plan(numbers)
             found = (
                 best.losses if calibration.layout is None and share == 1.0
                 else losses_of([whole(self.weights.network, plan, text, places) for text in tokens])
             )  # fmt: skip
             known.append((plan, found))
-            better = found.cost(start, unchanged) < min(entry.cost for entry in tried[:2])
+            better = found.cost(start, unchanged) < min(entry.cost for entry in tried[:n_known])
             if better or time.monotonic() > self._began + 60 * self.minutes:
                 break
         return min(known, key=lambda entry: entry[1].cost(start, unchanged))

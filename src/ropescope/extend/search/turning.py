@@ -30,8 +30,8 @@ def turned(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_toke
     """
     turns: dict[int, tuple[Tensor, Tensor]] = {}
     for was, now in zip(before.layer_types, after.layer_types, strict=True):
-        if (was.after, was.attention_factor) != (now.after, now.attention_factor):
-            delta = torch.tensor(now.after, dtype=torch.float64) - torch.tensor(was.after, dtype=torch.float64)
+        if (was.cached, was.attention_factor) != (now.cached, now.attention_factor):
+            delta = torch.tensor(now.cached, dtype=torch.float64) - torch.tensor(was.cached, dtype=torch.float64)
             angles = torch.arange(n_tokens, dtype=torch.float64)[:, None] * delta
             scale = now.attention_factor / was.attention_factor
             turns |= dict.fromkeys(was.layers, ((scale * angles.cos()).float(), (scale * angles.sin()).float()))

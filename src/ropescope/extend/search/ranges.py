@@ -1,0 +1,48 @@
+"""Two numbers in, near and slower out: Leaky ReRoPE around what its rule gives.
+
+The first is the logarithm (to 2) of the near tokens over those of the rule; the second the (natural) logarithm of the
+slow-down over the one that lets the farthest key of the target read at the trained length, given what is near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+from typing import ClassVar
+
+from ropescope.errors import ExtendError
+from ropescope.extend.plan import RopePlan
+from ropescope.extend.planning import plan_extension
+from ropescope.models.model import Model
+
+_MOST_NEAR = 0.75
+"""Of the trained length: the nearer to all of it, the more far tokens share each distance that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeShape:
+    """Plans around `start`, for the model it is of."""
+
+    model: Model
+    start: RopePlan
+
+    guess: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    steps: ClassVar[tuple[float, ...]] = (0.7, 0.1)
+    probe: ClassVar[None] = None
+
+    def plan(self, numbers: Sequence[float]) -> RopePlan:
+        """The plan of two numbers; zeros give the start. Raises ExtendError for another count of numbers."""
+        near, slower = ranges_of(self.start, numbers)
+        trained, target = self.start.trained_length, self.start.target_length
+        return plan_extension(self.model, target, "rerope", trained=trained, near=near, slower=slower)
+
+
+def ranges_of(start: RopePlan, numbers: Sequence[float]) -> tuple[int, float]:
+    """(near tokens, by how much distance grows slower beyond) of two numbers around `start`."""
+    if len(numbers) != 2:
+        raise ExtendError(f"A shape has 2 numbers, not {len(numbers)}.")
+    rule, trained = start.layer_types[0].near_tokens, start.trained_length
+    assert rule is not None
+    near = max(1, min(round(rule * 2.0 ** numbers[0]), int(_MOST_NEAR * trained)))
+    return near, max(1.0, (start.target_length - near) / (trained - near) * exp(numbers[1]))
