@@ -12,7 +12,8 @@ facts in a context. --texts 0 asks alone. Finished pieces stay in
 scores nothing and prints the tables of what is there, which a run without it does at the end. Texts are held-out ones:
 none is what the search was tuned on. --figure writes the pictures of each length into a folder.
 
-`chosen` is what the planner takes by itself; the line under each table says how far its loss is from the least.
+`chosen` is what the planner takes by itself, for any engine and for transformers alone; the line under each table says how far
+its loss is from the least of the scalings, and from the unscaled model that is shown the last tokens alone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from ropescope.quality.journal import Journal
 from ropescope.report.figure import write_figure
 from ropescope.report.markdown import to_markdown
 
-METHODS = ("none", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
+METHODS = ("none", "truncated", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
 
 
 def evaluation_of(weights: Weights, given: argparse.Namespace, length: int, texts: int) -> Evaluation:
@@ -54,13 +55,21 @@ def show(weights: Weights, result: ExtensionResult) -> None:
     report = evaluation_report(result)
     print(f"\n## {result.target_length:,} tokens, {len(result.texts)} texts\n")
     print(to_markdown(report))
-    best = summary.best(result)
-    chosen = plan_extension(weights.model, result.target_length).method
-    if best is None or chosen not in result.methods:
+    if not result.texts:
         return
-    ours, least = summary.loss(result, chosen, "target"), summary.loss(result, best, "target")
-    assert ours is not None and least is not None
-    print(f"\nchosen: {chosen}, {100 * (ours / least - 1):.2f} % above the least loss in the last band ({best}).")
+    at = {name: summary.loss(result, name, "target") or 0.0 for name in result.methods}
+    scalings = [name for name in result.methods if name not in result.shown]
+    for in_config in (True, False):
+        able = [name for name in scalings if not in_config or result.plans[name]["method"] != "rerope"]
+        chosen = plan_extension(weights.model, result.target_length, in_config=in_config).method
+        if chosen in able:
+            best = min(able, key=at.__getitem__)
+            where = "for any engine" if in_config else "for transformers"
+            over = 100 * (at[chosen] / at[best] - 1)
+            print(f"\nchosen {where}: {chosen}, {over:.2f} % above the least loss in the last band ({best}).")
+    alone = summary.truncated(result)
+    for name in scalings if alone is not None else ():
+        print(f"{name} less {alone}, target: {summary.against(result, name, alone, 'target')}")  # type: ignore[arg-type]
     for name in result.methods:
         if result.plans[name]["method"] == "searched":
             for where in ("target", "beyond"):

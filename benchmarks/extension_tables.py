@@ -55,7 +55,7 @@ def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
         {
             "model": MODEL, "trained": result.trained_length, "target": result.target_length, "kind": text.kind,
             "text": text.name, "method": "searched" if result.plans[method]["method"] == "searched" else method,
-            "alpha": alpha_of(result.plans[method]),
+            "alpha": None if method in result.shown else alpha_of(result.plans[method]),
             **{where: round(over(result, text, method, bands), 6) for where, bands in places.items()},
         }
         for method in result.methods for text in result.texts

@@ -58,6 +58,15 @@ def test_the_best_base_and_the_one_asked_for(shipped) -> None:
     assert facts["α_opt that keeps the measured γ"].value == pytest.approx(theta / 1e5)
 
 
+def test_the_last_tokens_alone_are_a_baseline(shipped) -> None:
+    rows = read()
+    pairs = [rows[16384, "alpha@alpha=2"][text]["last"] - at["last"] for text, at in rows[16384, "truncated"].items()]
+    assert len(pairs) >= 8
+    assert f"loses {np.mean(pairs):.3f} (" in find_claim("C8c").function(shipped).reason
+    for text, at in rows[16384, "truncated"].items():  # the same tokens, read the same way, but in float32
+        assert at["inside"] == pytest.approx(rows[16384, "none"][text]["inside"], abs=0.006)
+
+
 def test_what_dominates_by_hand(shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scaling that costs nothing inside and wins beyond on every text is Pareto-dominant."""
 

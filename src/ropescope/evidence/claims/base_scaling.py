@@ -61,6 +61,7 @@ def dominates_measured(evidence: Evidence) -> Finding:
             f"At {main:,} tokens α_opt wins {-beyond.value:.2f} nats a token beyond the trained length and pays "
             f"{_words(inside)} within it, a trade that its peers offer, too; YaRN loses {_words(yarn)} less in the last band, and "
             f"the α that keeps the measured γ is {asked:.2f}, where of {len(bases)} tried α = {best:g} loses least."
+            + _alone(by_target[main], kept[main])
         ),
         facts=(
             Fact("least loss in the last band", f"α = {best:g}", "", "measured", f"of {', '.join(f'{a:g}' for a in bases)}"),
@@ -84,6 +85,17 @@ def _against_unscaled(methods: dict[str, Extension]) -> dict[str, Changes]:
     return {
         name: (m.less(plain, "inside"), m.less(plain, "beyond"), m.less(plain, "last")) for name, m in methods.items()
     }
+
+
+def _alone(methods: dict[str, Extension], name: str) -> str:
+    """What `name` loses in the last band more than the unscaled model that is shown its last tokens alone."""
+    if "truncated" not in methods:
+        return ""
+    less = methods[name].less(methods["truncated"], "last")
+    return (
+        f" The unscaled model that is shown the last {methods[name].trained:,} tokens alone, which costs nothing within them, loses "
+        f"{_words(less)} less there."
+    )
 
 
 def _named(methods: dict[str, Extension], target: int) -> str:

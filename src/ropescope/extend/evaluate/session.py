@@ -126,8 +126,8 @@ class Evaluation:
             if candidate.shown is None:
                 losses = token_losses(network, torch.tensor(tokens), chunk=candidate.chunk(len(tokens)))
             else:
-                kept = self._begins(tokens)
-                losses = windowed_losses(network, torch.tensor(tokens), candidate.shown, kept=kept)
+                kept, chunk = self._begins(tokens), candidate.chunk(candidate.shown)
+                losses = windowed_losses(network, torch.tensor(tokens), candidate.shown, kept=kept, chunk=chunk)
         return losses_by_band(losses.cpu(), bands_of(len(tokens), self.band))
 
     def _begins(self, tokens: Sequence[int]) -> int:
