@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, StaticCache
 from ropescope.errors import ExtendError, FormatError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.rerope import kernel
-from ropescope.extend.rerope.attention import FarAttention
+from ropescope.extend.rerope.attention import FarAttention, _turn, _turns_halves
 from ropescope.measure.rope_base import rotary_modules
 from ropescope.measure.weights import quiet_transformers
 from ropescope.models.config.reading import from_config
@@ -255,6 +256,21 @@ def test_keys_that_are_turned_otherwise_are_noticed(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ExtendError, match="not turned in a way that is known"), plan_of(network).applied(network):
         pass
     assert network.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(("family", "halves"), [("llama", True), ("qwen3", True), ("cohere", False), ("glm", False)])
+def test_turning_halves_is_for_functions_that_do(family: str, halves: bool) -> None:
+    """Whichever way is taken, the keys are those of the model's own function, partial rotation and a batch included."""
+    module = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
+    assert _turns_halves(module.apply_rotary_pos_emb) == halves
+    made = torch.Generator().manual_seed(1)
+    states, angles = torch.randn(2, 3, 7, 16, generator=made), torch.randn(1, 7, 6, generator=made)
+    angles = angles.repeat(1, 1, 2) if halves else angles.repeat_interleave(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    attention = next(kind for name, kind in vars(module).items() if name.endswith("Attention"))
+    found = _turn(attention.__new__(attention), states, (cos, sin))
+    turned, _ = module.apply_rotary_pos_emb(states[..., :12], states[:, :1, :, :12], cos, sin)
+    torch.testing.assert_close(found, torch.cat([turned, states[..., 12:]], dim=-1), atol=1e-6, rtol=1e-6)
 
 
 def test_networks_that_lay_out_their_angles_otherwise_do_not_share_a_function() -> None:
