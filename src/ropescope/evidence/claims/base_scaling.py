@@ -93,7 +93,7 @@ def _alone(methods: dict[str, Extension], name: str) -> str:
         return ""
     less = methods[name].less(methods["truncated"], "last")
     return (
-        f" The unscaled model that is shown the last {methods[name].trained:,} tokens alone, which costs nothing within them, loses "
+        f" The unscaled model that is shown the last {methods[name].trained:,} tokens alone pays nothing within them, and loses "
         f"{_words(less)} less there."
     )
 
