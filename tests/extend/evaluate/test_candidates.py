@@ -70,7 +70,7 @@ def test_only_positions_that_depend_on_the_length_take_a_text_whole(model: Model
         (["rerope@near=512"], "between 1 and the trained 256"),
         (["rerope@slower=0.5"], "at least 1"),
         (["rerope@slower=nan"], "at least 1"),
-        (["truncated@near=3"], "No method is called 'truncated'"),
+        (["truncated@near=3"], "has no options"),
     ],
 )
 def test_what_is_refused(model: Model, named: list[str], message: str) -> None:

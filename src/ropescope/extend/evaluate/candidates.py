@@ -62,7 +62,9 @@ def candidates(model: Model, target: int, named: Sequence[str], *, trained: int 
 def _made(model: Model, target: int, name: str, trained: int | None) -> Candidate:
     method, _, given = name.partition("@")
     options: dict[str, Any] = {} if trained is None else {"trained": trained}
-    if name == TRUNCATED:
+    if method == TRUNCATED and given:
+        raise ExtendError(f"{name!r}: {TRUNCATED} shows the last tokens, as many as training met, and has no options.")
+    if method == TRUNCATED:
         plain = plan_extension(model, target, "none", **options)
         return Candidate(name, plain, plain.seen_length)
     for part in given.split("+") if given else ():
