@@ -81,7 +81,8 @@ def add(results: Sequence[ExtensionResult]) -> None:
 def write_losses(rows: Sequence[dict[str, Any]]) -> None:
     """Write the table of losses."""
     about = (
-        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band."
+        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band; in "
+        "bfloat16, but for rerope and truncated, which are in float32."
     )
     LOSSES.write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
 

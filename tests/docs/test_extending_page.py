@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend import plan_extension
+from ropescope.extend.evaluate.candidates import TRUNCATED
 from ropescope.extend.plan import METHODS
 from ropescope.extend.settings.engines import WRITERS
 from ropescope.models.config.reading import from_config
@@ -50,7 +51,7 @@ def test_commands_that_take_long_are_understood(line: str) -> None:
     given = group.make_context(words[1], words[2:]).params
     assert given["source"] == "smollm2" and given["to"] in ("16Ki", "32Ki")
     for method in (given.get("methods") or "yarn").split(","):
-        assert method.endswith(".json") or method.partition("@")[0] in METHODS
+        assert method.endswith(".json") or method.partition("@")[0] in (*METHODS, TRUNCATED)
     assert given.get("tasks") in (None, "", "all")
 
 
@@ -63,7 +64,7 @@ def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert network.config.rope_parameters["rope_type"] == "yarn"
     plan_extension(open_model(tiny_folder, config_only=True), 32768, "rerope").save(tmp_path / "rerope.json")
     names["model"] = AutoModelForCausalLM.from_pretrained(tiny_folder)
-    exec(far, names)
+    exec(far.replace('"smollm2"', repr(str(tiny_folder))), names)
     assert names["plan"].method == "rerope" and names["model"].config._attn_implementation == "sdpa"
 
 
