@@ -276,7 +276,7 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]
 
 
 def _short(tokens: int) -> str:
-    return f"{tokens / 1024:g}Ki" if tokens % 512 == 0 and tokens else f"{tokens}"
+    return f"{tokens / 1024:g}Ki" if tokens >= 1024 and tokens % 512 == 0 else f"{tokens}"
 
 
 def _number(value: float | None) -> str:
