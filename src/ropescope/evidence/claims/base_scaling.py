@@ -61,8 +61,8 @@ def dominates_measured(evidence: Evidence) -> Finding:
         reason=(
             f"At {main:,} tokens α_opt wins {-beyond.value:.2f} nats a token beyond the trained length and pays "
             f"{_words(inside)} within it, a trade that its peers offer, too; YaRN loses {_words(yarn)} less in the last band, and "
-            f"the α that keeps the measured γ is {asked:.2f}, where of {len(bases)} tried α = {best:g} loses least."
-            + _alone(by_target[main], kept[main])
+            f"the α that keeps the measured γ is {asked:.2f}, where of {len(bases)} tried α = {best:g} loses least"
+            f"{_alone(by_target[main], kept[main])}."
         ),
         facts=(
             Fact("least loss in the last band", f"α = {best:g}", "", "measured", f"of {', '.join(f'{a:g}' for a in bases)}"),
@@ -94,8 +94,8 @@ def _alone(methods: dict[str, Extension], name: str) -> str:
         return ""
     less = methods[name].less(methods["truncated"], "last")
     return (
-        f" The unscaled model that is shown the last {methods[name].trained:,} tokens alone pays nothing within them, and loses "
-        f"{_words(less)} less there."
+        f"; the unscaled model that is shown the last {methods[name].trained:,} tokens alone pays nothing within them, and loses "
+        f"{_words(less)} less in the last band"
     )
 
 
