@@ -56,6 +56,7 @@ def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
             "model": MODEL, "trained": result.trained_length, "target": result.target_length, "kind": text.kind,
             "text": text.name, "method": "searched" if result.plans[method]["method"] == "searched" else method,
             "alpha": None if method in result.shown else alpha_of(result.plans[method]),
+            "dtype": str(result.provenance["dtype"]),
             **{where: round(over(result, text, method, bands), 6) for where, bands in places.items()},
         }
         for method in result.methods for text in result.texts
@@ -81,8 +82,8 @@ def add(results: Sequence[ExtensionResult]) -> None:
 def write_losses(rows: Sequence[dict[str, Any]]) -> None:
     """Write the table of losses."""
     about = (
-        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band; in "
-        "bfloat16, but for rerope and truncated, which are in float32."
+        "Loss (nats a token) by text and way of scaling: within the trained length, beyond it, and in the last band. dtype: of "
+        "the weights; the loss is in float32."
     )
     LOSSES.write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
 

@@ -71,6 +71,16 @@ def test_rerope_shows_how_far_keys_are_read() -> None:
     assert not any("rerope" in step for step in report(came_scaled).next_steps)
 
 
+def test_what_is_given_is_not_said_to_be_the_rule() -> None:
+    def bases(**given: Any) -> list[str]:
+        facts = {fact.name: fact for fact in report(plan_extension(SMOLLM2, 16384, "rerope", **given)).facts}
+        return [facts[name].basis for name in ("near", "distance beyond it grows")]
+
+    assert bases() == ["formula", "formula"]
+    assert bases(near=1024) == ["assumed", "formula"]
+    assert bases(slower=3.0) == ["formula", "assumed"]
+
+
 def test_the_next_step_can_be_run_as_it_stands() -> None:
     made = plan_report(plan_extension(SMOLLM2, 16384), [], source="my model", kept_in="plan.json")
     assert made.next_steps[0].endswith(

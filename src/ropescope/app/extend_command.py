@@ -79,7 +79,7 @@ def plan(
     from ropescope.extend.report import plan_report
     from ropescope.extend.saving import fitting_plan
     from ropescope.extend.saving import save_config as write_config
-    from ropescope.extend.settings.engines import all_settings, settings_for
+    from ropescope.extend.settings.engines import all_settings, only_transformers, settings_for
     from ropescope.models.opening import open as open_model
     from ropescope.models.source import ALIASES
     from ropescope.report.figure import check_suffix
@@ -99,9 +99,9 @@ def plan(
             )
         made = fitting_plan(Path(method), model, target)
     else:
-        # Where transformers alone will run it, in the present version, it need not be what a config can say.
-        in_transformers = bool(engine) and {name.strip().lower() for name in engine or ()} <= {"transformers", "hf"}
-        in_config = not in_transformers or any(value is not None for value in (factor, save_config, save_gguf))
+        in_config = not only_transformers(engine or ()) or any(
+            value is not None for value in (factor, save_config, save_gguf)
+        )
         made = plan_extension(model, target, method, in_config=in_config, **options)
     named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)

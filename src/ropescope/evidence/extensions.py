@@ -22,6 +22,7 @@ LOSS_COLUMNS: dict[str, Kind] = {
     "text": "text",
     "method": "text",
     "alpha": "number",
+    "dtype": "text",
     "inside": "number",
     "beyond": "number",
     "last": "number",

@@ -127,16 +127,26 @@ def _at_base(group: RopeGroup, theta: float) -> Entry:
     return {"rope_type": kind, "rope_theta": theta}
 
 
+def near_by_rule(trained: int) -> int:
+    """How many tokens back Leaky ReRoPE leaves where they are: a quarter of the trained length."""
+    return max(1, trained // 4)
+
+
+def slower_by_rule(near: int, trained: int, target: int) -> float:
+    """By how much distance grows slower beyond `near`, so that the farthest key of the target reads at the trained length."""
+    return max(1.0, (target - near) / max(1, trained - near))
+
+
 def rerope_ranges(wish: Wish) -> tuple[int, float]:
     """(tokens back that keep their distance, by how much distance grows slower beyond them), as given, or by the rule: a
     quarter of the trained length, and what brings the farthest key of the target to that length (Leaky ReRoPE: Su, 2023).
 
     Raises ExtendError for what is neither near nor slower.
     """
-    near = max(1, wish.trained // 4) if wish.near is None else wish.near
+    near = near_by_rule(wish.trained) if wish.near is None else wish.near
     if isinstance(near, bool) or not isinstance(near, int) or not 0 < near <= wish.trained:
         raise ExtendError(f"near = {near!r} is no number of tokens between 1 and the trained {wish.trained:,}.")
-    slower = max(1.0, (wish.target - near) / max(1, wish.trained - near)) if wish.slower is None else wish.slower
+    slower = slower_by_rule(near, wish.trained, wish.target) if wish.slower is None else wish.slower
     if not (isfinite(slower) and slower >= 1):
         raise ExtendError(f"Distance cannot grow {slower:g} times slower: give a number of at least 1.")
     return near, float(slower)

@@ -8,6 +8,7 @@ from shlex import quote
 
 from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
 from ropescope.extend.figures import distance_figure, wavelength_figure
+from ropescope.extend.methods import near_by_rule, slower_by_rule
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
@@ -147,16 +148,19 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
 def _ranges(plan: RopePlan, near: int) -> list[Fact]:
     """What reads near, and how slowly distance grows beyond: by the rule, or as it was given."""
     entry = plan.layer_types[0]
-    farthest = entry.read_as(plan.target_length)
-    rule = near == max(1, plan.trained_length // 4)
-    basis: Basis = "formula" if rule else "assumed"
+    slower = entry.before[0] / entry.after[0]
+    by_rule = isclose(slower, slower_by_rule(near, plan.trained_length, plan.target_length), rel_tol=1e-9)
+    near_is: tuple[Basis, str] = ("formula", "a quarter of the trained length")
+    if near != near_by_rule(plan.trained_length):
+        near_is = ("assumed", "given, or found by a search")
+    reads = f"the farthest key of the target then reads at {entry.read_as(plan.target_length):,.0f}"
+    slower_is: tuple[Basis, str] = (
+        ("formula", reads) if by_rule else ("assumed", f"given, or found by a search; {reads}")
+    )
     return [
-        Fact("near", near, "tokens back", basis, "a quarter of the trained length" if rule else "given"),
-        Fact(
-            "distance beyond it grows", f"{entry.before[0] / entry.after[0]:.4g} times slower", "", basis,
-            f"the farthest key of the target then reads at {farthest:,.0f}",
-        ),
-    ]  # fmt: skip
+        Fact("near", near, "tokens back", *near_is),
+        Fact("distance beyond it grows", f"{slower:.4g} times slower", "", *slower_is),
+    ]
 
 
 def _trained(plan: RopePlan) -> tuple[Basis, str]:

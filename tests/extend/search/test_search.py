@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,14 +150,20 @@ def test_a_far_plan_is_scored_over_the_keys_of_the_rule(weights: Weights, farthe
     assert farther.tried[1].losses.target == pytest.approx(sum(rows) / len(rows), abs=2e-5)
 
 
-def test_the_report_of_near_and_far(farther: Any) -> None:
-    report = search_report(farther, kept_in="plan.json")
+def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
+    """Of a search that found a plan, and of one that did not, whatever this one did."""
+    plan = search(weights, method="rerope").shape.plan((-1.0, 0.1))
+    better = replace(
+        farther, plan=plan, found=replace(farther.started, target=farther.started.target - 0.5), better=True
+    )
+    report = search_report(better, kept_in="plan.json")
     assert [figure.name for figure in report.figures] == ["ranges"] and "<svg" in svg(report.figures[0])
     assert {fact.name for fact in report.facts} >= {"near", "distance beyond it grows"}
-    assert "Leaky ReRoPE" in report.verdict
-    if farther.better:
-        assert "changes nothing inside the trained 256" in report.verdict
-        assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
+    assert "loses 0.5000 nats a token less than Leaky ReRoPE" in report.verdict
+    assert "changes nothing inside the trained 256" in report.verdict
+    assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
+    nothing = search_report(replace(farther, plan=farther.start, found=farther.started, better=False))
+    assert nothing.verdict.startswith("Nothing better than Leaky ReRoPE was found")
     assert RopePlan.from_dict(farther.plan.to_dict()) == farther.plan
 
 

@@ -22,8 +22,8 @@ THETA = 100_000.0
     subject="context extension",
     statement="Scaling the base by α_opt is Pareto-dominant over the unscaled baseline, within the trained length and beyond.",
     published_in="Part I, abstract",
-    data="loss of SmolLM2-135M-Instruct by position on held-out prose, code and tables, by way of scaling (in bfloat16; rerope and "
-    "truncated in float32); γ at each base",
+    data="loss of SmolLM2-135M-Instruct by position on held-out prose, code and tables, by way of scaling (weights in bfloat16 "
+    "or float32, as extended_losses.csv says); γ at each base",
     filter="α_opt for the γ_Padé of the trained length: α = target / trained length",
     formula="loss at α_opt less that of the unscaled model on the same text, mean over the positions within the trained length",
     verdict_rule="reproduced if at every target the interval within the trained length is not above 0, and beyond lies below",

@@ -269,9 +269,10 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]
     if not result.found:
         steps.append("Loss is not retrieval: add --questions 10 to ask for planted facts.")
     if not any(plan["method"] == "searched" for plan in result.plans.values()):
-        steps.append(
-            f"Look for better factors: ropescope extend search {source} --to {result.target_length} --out plan.json"
-        )
+        what = "another near and far" if best == "rerope" else "better factors"
+        more = " --method rerope" if best == "rerope" else ""
+        search = f"ropescope extend search {source} --to {result.target_length}{more} --out plan.json"
+        steps.append(f"Look for {what}: {search}")
     return tuple(steps)
 
 

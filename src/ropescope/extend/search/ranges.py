@@ -12,6 +12,7 @@ from math import exp
 from typing import ClassVar
 
 from ropescope.errors import ExtendError
+from ropescope.extend.methods import near_by_rule, slower_by_rule
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.models.model import Model
@@ -42,7 +43,6 @@ def ranges_of(start: RopePlan, numbers: Sequence[float]) -> tuple[int, float]:
     """(near tokens, by how much distance grows slower beyond) of two numbers around `start`."""
     if len(numbers) != 2:
         raise ExtendError(f"A shape has 2 numbers, not {len(numbers)}.")
-    rule, trained = start.layer_types[0].near_tokens, start.trained_length
-    assert rule is not None
-    near = max(1, min(round(rule * 2.0 ** numbers[0]), int(_MOST_NEAR * trained)))
-    return near, max(1.0, (start.target_length - near) / (trained - near) * exp(numbers[1]))
+    trained = start.trained_length
+    near = max(1, min(round(near_by_rule(trained) * 2.0 ** numbers[0]), int(_MOST_NEAR * trained)))
+    return near, max(1.0, slower_by_rule(near, trained, start.target_length) * exp(numbers[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ropescope.extend.methods import slower_by_rule
 from ropescope.extend.plan import METHOD_NAMES
 from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
@@ -177,8 +178,8 @@ def ranges_figure(result: SearchResult) -> Figure:
         for index, ((near, slower), plan) in enumerate(zip(places, result.tried, strict=True))
     ]
     low, high = min(near for near, _ in places), max(near for near, _ in places)
-    steps = [low + (high - low) * step / 40 for step in range(41)]
-    rule = [{"near": at, "slower": (target - at) / (trained - at)} for at in steps]
+    steps = sorted({low + (high - low) * step // 40 for step in range(41)})
+    rule = [{"near": at, "slower": slower_by_rule(at, trained, target)} for at in steps]
     x = {
         "field": "near", "type": "quantitative", "title": "near (tokens back)",
         "scale": {"zero": False, "padding": 16}, "axis": {"format": "~s", "tickCount": 6},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Final
@@ -55,6 +55,14 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
             return writer(plan, source)
     oldest = ".".join(map(str, known[-1][0]))
     raise ExtendError(f"{name} {stated} is older than what is known here: from {oldest} on, settings can be written.")
+
+
+def only_transformers(engines: Sequence[str]) -> bool:
+    """Whether nothing but transformers is named, in the present version: what runs there may be put on a loaded network.
+
+    Raises ExtendError for an engine that is not known.
+    """
+    return bool(engines) and all(_named(engine) == ("transformers", "") for engine in engines)
 
 
 def _named(engine: str) -> tuple[str, str]:
