@@ -76,6 +76,11 @@ def test_what_is_given_is_not_said_to_be_the_rule() -> None:
         facts = {fact.name: fact for fact in report(plan_extension(SMOLLM2, 16384, "rerope", **given)).facts}
         return [facts[name].basis for name in ("near", "distance beyond it grows")]
 
+    def told(**given: Any) -> bool:
+        facts = report(plan_extension(SMOLLM2, 16384, "rerope", **given)).facts
+        return any(fact.name == "worth of reading all" for fact in facts)
+
+    assert told() and not told(near=1024) and not told(slower=3.0)  # what was measured is the rule
     assert bases() == ["formula", "formula"]
     assert bases(near=1024) == ["assumed", "formula"]
     assert bases(slower=3.0) == ["formula", "assumed"]

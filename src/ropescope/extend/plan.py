@@ -169,6 +169,11 @@ class RopePlan:
         return any(entry.by_length for entry in self.layer_types)
 
     @property
+    def trained_given(self) -> int | None:
+        """The trained length where a user gave it; None where the files told."""
+        return self.trained_length if self.extras.get("trained_from") == "given" else None
+
+    @property
     def seen_length(self) -> int:
         """The longest distance in tokens that training met with the positions before the plan."""
         return self.trained_length if self.native_method == "none" else self.native_length

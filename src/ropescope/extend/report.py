@@ -138,11 +138,17 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         shown = "" if entry.attention_factor == 1.0 else logits
         facts.append(Fact("attention factor", round(entry.attention_factor, 4), "", "formula", source, note=shown))
         facts.append(_short(plan))
-        if plan.method in WORTH and not plan.goes_on:
+        if plan.method in WORTH and not plan.goes_on and _keeps_the_rule(plan):
             source = "nine texts, the last 2,048 tokens, paired, 95 %; score your own: truncated among --methods"
             facts.append(Fact("worth of reading all", WORTH[plan.method], "", "measured", source))
         facts.append(_tuning(plan))
     return tuple(facts)
+
+
+def _keeps_the_rule(plan: RopePlan) -> bool:
+    """Whether nothing but a rule says what reads near and far."""
+    near = plan.layer_types[0].near_tokens
+    return near is None or all(fact.basis == "formula" for fact in _ranges(plan, near))
 
 
 def _ranges(plan: RopePlan, near: int) -> list[Fact]:

@@ -65,7 +65,7 @@ class FactorShape:
             self.model,
             self.start.target_length,
             "searched",
-            trained=self.start.trained_length,
+            trained=self.start.trained_given,
             factors=by_type,
             attention_factor=changed[0].attention_factor * exp(numbers[-1]),
         )

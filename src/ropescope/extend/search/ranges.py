@@ -35,8 +35,9 @@ class RangeShape:
     def plan(self, numbers: Sequence[float]) -> RopePlan:
         """The plan of two numbers; zeros give the start. Raises ExtendError for another count of numbers."""
         near, slower = ranges_of(self.start, numbers)
-        trained, target = self.start.trained_length, self.start.target_length
-        return plan_extension(self.model, target, "rerope", trained=trained, near=near, slower=slower)
+        return plan_extension(
+            self.model, self.start.target_length, "rerope", trained=self.start.trained_given, near=near, slower=slower
+        )
 
 
 def ranges_of(start: RopePlan, numbers: Sequence[float]) -> tuple[int, float]:
