@@ -210,6 +210,14 @@ def test_the_report_and_the_command(
     assert RopePlan.load(out).target_length == 512
 
 
+def test_a_search_that_took_longer_than_it_was_given_says_so(weights: Weights, found: Any, tmp_path: Path) -> None:
+    short = search(weights, minutes=1e-4)
+    late = short.run(Journal(short.identity, tmp_path))
+    assert late.seconds > 60 * late.minutes and 0 < late.reading < late.seconds
+    assert any("longer than 0.0001 minutes" in caveat for caveat in search_report(late).caveats)
+    assert not any("longer than" in caveat for caveat in search_report(found).caveats)
+
+
 def test_what_cannot_be_searched_is_said(weights: Weights) -> None:
     with pytest.raises(ExtendError, match="nothing is needed"):
         Search(weights, 200, calibration_texts(weights.tokenizer, 200, 1), 1.0)

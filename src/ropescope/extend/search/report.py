@@ -14,6 +14,8 @@ from ropescope.report.report import Column, Fact, Figure, Report, Table
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _SEARCHED = "searched"
+_LATE = 1.25
+"""How much longer than it was given a search may take without a word."""
 
 
 def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report:
@@ -38,7 +40,9 @@ def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report
                 {"numbers": list(entry.numbers), **_plain(entry.losses), "cost": entry.cost} for entry in result.tried
             ],
             "texts": list(result.texts),
+            "minutes": result.minutes,
             "seconds": round(result.seconds, 1),
+            "reading_seconds": round(result.reading, 1),
             "partial": result.partial,
             "provenance": dict(result.provenance),
         },
@@ -85,7 +89,7 @@ def _facts(result: SearchResult) -> tuple[Fact, ...]:
     return (
         Fact("plans tried", len(result.tried), basis="measured", source=how),
         Fact("texts", len(result.texts), basis="measured", source="; ".join(result.texts)),
-        Fact("time", round(result.seconds), "seconds", "measured"),
+        Fact("time", round(result.seconds), "seconds", "measured", f"{result.reading:.0f} to read the texts once"),
         *_plan_facts(result),
     )
 
@@ -278,6 +282,11 @@ def _caveats(result: SearchResult) -> tuple[str, ...]:
     found = ["These losses are of the text that was searched on: score the plan on other text before you believe them."]
     if result.partial:
         found.append("The search was interrupted: this is the best that was checked. Go on with --resume.")
+    if result.seconds > 60 * result.minutes * _LATE:
+        found.append(
+            f"It took longer than {result.minutes:g} minutes: the texts are read once before any plan is tried, and again to check "
+            "the best. Give more --minutes, or fewer --texts."
+        )
     factor = result.start.factor
     if factor > 4 and result.start.in_config:
         found.append(f"At {factor:.3g} times the trained length any scaling wants fine-tuning.")

@@ -24,7 +24,7 @@ class SearchResult:
     """The best plan and the start, both scored by whole passes of the calibration texts.
 
     unchanged: the loss inside without any scaling. better: whether the search found anything; if not, `plan` is `start`.
-    checked: whether `found` was scored by whole passes (an interrupted search returns the start, or what was checked).
+    minutes: what was given; seconds: what it took, of them `reading` for reading every text once.
     """
 
     model: str
@@ -35,7 +35,9 @@ class SearchResult:
     unchanged: float
     tried: tuple[Tried, ...]
     texts: tuple[str, ...]
+    minutes: float
     seconds: float
+    reading: float
     better: bool
     exact: bool
     partial: bool = False
