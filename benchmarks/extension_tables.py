@@ -2,10 +2,12 @@
 
     python benchmarks/extension_tables.py --results extend-quality/result-*.json --experiment base-scaling.json
     python benchmarks/extension_tables.py --results extend-quality/result-*.json    # adds methods to the tables as they are
+    python benchmarks/extension_tables.py --figure FOLDER                           # draws what the tables hold
 
 --experiment is what `ropescope experiment base-scaling smollm2 --prompts 9 --out FILE` kept: γ at each base and the losses at
 16,384 tokens under six bases come from it. Of methods that stand in several results the first counts. Without it what the tables
-hold stays, and methods are added on the texts that stand there: all methods of a length share their texts.
+hold stays, and methods are added on the texts that stand there: all methods of a length share their texts. --figure draws what
+every way of scaling pays within the trained length and loses at the end of the target, a picture a length.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.evidence.cells import read_csv, write_csv
-from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS
+from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS, Extension, extensions
+from ropescope.extend.evaluate.figures import price
 from ropescope.extend.evaluate.result import ExtensionResult, TextLosses
 from ropescope.extend.evaluate.summary import bands_where
+from ropescope.report.figure import write_figure
 
 HERE = Path(__file__).parents[1] / "src/ropescope/evidence/data"
 LOSSES = HERE / "extended_losses.csv"
@@ -88,11 +92,42 @@ def write_losses(rows: Sequence[dict[str, Any]]) -> None:
     LOSSES.write_text(write_csv(LOSS_COLUMNS, rows, f"{about}\n{SAYS}"), encoding="utf-8")
 
 
+def stored(methods: Sequence[Extension]) -> ExtensionResult:
+    """What the table holds of one length, in two bands: the trained length, and the last 2,048 tokens."""
+    first = methods[0]
+    return ExtensionResult(
+        model=first.model.partition("/")[2],
+        trained_length=first.trained,
+        target_length=first.target,
+        bands=((0, first.trained), (first.target - 2048, first.target)),
+        methods=tuple(entry.method for entry in methods),
+        plans={entry.method: {"method": entry.method} for entry in methods},
+        texts=tuple(
+            TextLosses(
+                *text.split(" ", 1),
+                {entry.method: (entry.losses["inside"][index], entry.losses["last"][index]) for entry in methods},
+            )
+            for index, text in enumerate(first.texts)
+        ),
+    )
+
+
+def draw(folder: Path) -> None:
+    """A picture of each length."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for target, methods in extensions().items():
+        write_figure(price(stored(list(methods.values()))), folder / f"extend-price-{target}.svg")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", nargs="*", type=Path, default=[])
     parser.add_argument("--experiment", type=Path)
+    parser.add_argument("--figure", type=Path, metavar="FOLDER")
     given = parser.parse_args(arguments)
+    if given.figure is not None:
+        draw(given.figure)
+        return
     results = [*map(ExtensionResult.load, given.results)]
     if given.experiment is None:
         add(results)

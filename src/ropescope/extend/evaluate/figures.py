@@ -19,7 +19,7 @@ _COLOURS = {
     "rerope": "#009E73",
     "truncated": "#7a5195",
 }
-_OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#a05d2b", "#3b8ea5", "#b0413e")
+_OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#a05d2b", "#3b8ea5", "#b0413e", "#6b8e23", "#4b5bd1", "#d1495b")
 _FAR = 0.1
 """How much more than the best a method may lose and still be drawn beside it."""
 
@@ -292,6 +292,6 @@ def _colour(methods: Sequence[str], shown: Sequence[str] | None = None) -> dict[
         "field": "method", "type": "nominal", "title": None,
         "scale": {"domain": there, "range": [colours[method] for method in there]},
         "legend": {
-            "orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "symbolDash": [1, 0], "labelLimit": 160,
+            "orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "symbolStrokeWidth": 0, "labelLimit": 160,
         },
     }  # fmt: skip
