@@ -5,8 +5,8 @@
     python benchmarks/extension_tables.py --figure FOLDER                           # draws what the tables hold
 
 --experiment is what `ropescope experiment base-scaling smollm2 --prompts 9 --out FILE` kept: γ at each base and the losses at
-16,384 tokens under six bases come from it. Of methods that stand in several results the first counts. Without it what the tables
-hold stays, and methods are added on the texts that stand there: all methods of a length share their texts. --figure draws what
+16,384 tokens under six bases come from it. Of what stands in several results the first counts. Without it what the tables
+hold stays, and the methods and texts they lack are added. --figure draws what
 every way of scaling pays within the trained length and loses at the end of the target, a picture a length.
 """
 
@@ -23,6 +23,7 @@ from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS, Extens
 from ropescope.extend.evaluate.figures import price
 from ropescope.extend.evaluate.result import ExtensionResult, TextLosses
 from ropescope.extend.evaluate.summary import bands_where
+from ropescope.extend.plan import METHODS
 from ropescope.report.figure import write_figure
 
 HERE = Path(__file__).parents[1] / "src/ropescope/evidence/data"
@@ -48,8 +49,16 @@ def over(result: ExtensionResult, text: TextLosses, method: str, bands: list[int
     return sum(text.losses[method][band] * size for band, size in zip(bands, sizes, strict=True)) / sum(sizes)
 
 
+def name_of(result: ExtensionResult, method: str) -> str:
+    """What a method goes by in the table: a searched plan by what was searched, not by its file."""
+    plan = result.plans[method]["method"]
+    if plan == "searched":
+        return plan
+    return method if method in result.shown or method.partition("@")[0] in METHODS else f"searched {plan}"
+
+
 def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
-    """One row a method and text. A searched plan goes by that name, not by that of its file."""
+    """One row a method and text."""
     places = {
         "inside": bands_where(result, "inside"),
         "beyond": bands_where(result, "beyond"),
@@ -58,7 +67,7 @@ def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
     return [
         {
             "model": MODEL, "trained": result.trained_length, "target": result.target_length, "kind": text.kind,
-            "text": text.name, "method": "searched" if result.plans[method]["method"] == "searched" else method,
+            "text": text.name, "method": name_of(result, method),
             "alpha": None if method in result.shown else alpha_of(result.plans[method]),
             "dtype": str(result.provenance["dtype"]),
             **{where: round(over(result, text, method, bands), 6) for where, bands in places.items()},
@@ -73,13 +82,11 @@ def key_of(row: dict[str, Any]) -> tuple[int, str, str | float]:
 
 
 def add(results: Sequence[ExtensionResult]) -> None:
-    """Write the losses that are there, and those of further methods on the same texts."""
+    """Write the losses that are there, and those of further methods and texts."""
     rows = [dict(row) for row in read_csv(LOSS_COLUMNS, LOSSES.read_text("utf-8"), LOSSES.name)]
-    methods = {(row["target"], row["method"]) for row in rows}
-    texts = {(row["target"], row["text"]) for row in rows}
     for result in results:
-        fresh = [row for row in rows_of(result) if (row["target"], row["method"]) not in methods]
-        rows += [row for row in fresh if (row["target"], row["text"]) in texts]
+        there = {(row["target"], row["method"], row["text"]) for row in rows}
+        rows += [row for row in rows_of(result) if (row["target"], row["method"], row["text"]) not in there]
     write_losses(rows)
 
 
@@ -93,8 +100,9 @@ def write_losses(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def stored(methods: Sequence[Extension]) -> ExtensionResult:
-    """What the table holds of one length, in two bands: the trained length, and the last 2,048 tokens."""
-    first = methods[0]
+    """What the table holds of one length, in two bands: the trained length, and the last 2,048 tokens; on the texts that all
+    methods read."""
+    first, shared = methods[0], _shared(methods)
     return ExtensionResult(
         model=first.model.partition("/")[2],
         trained_length=first.trained,
@@ -105,11 +113,19 @@ def stored(methods: Sequence[Extension]) -> ExtensionResult:
         texts=tuple(
             TextLosses(
                 *text.split(" ", 1),
-                {entry.method: (entry.losses["inside"][index], entry.losses["last"][index]) for entry in methods},
+                {
+                    entry.method: tuple(entry.losses[where][entry.texts.index(text)] for where in ("inside", "last"))
+                    for entry in methods
+                },
             )
-            for index, text in enumerate(first.texts)
+            for text in shared
         ),
     )
+
+
+def _shared(methods: Sequence[Extension]) -> list[str]:
+    """The texts that were read under every method."""
+    return [text for text in methods[0].texts if all(text in entry.texts for entry in methods)]
 
 
 def draw(folder: Path) -> None:

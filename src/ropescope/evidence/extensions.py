@@ -54,9 +54,10 @@ class Extension:
     losses: dict[Where, tuple[float, ...]]
 
     def less(self, other: Extension, where: Where) -> Interval:
-        """The mean loss less that of another on the same texts, with Student's t interval over texts."""
-        pairs = zip(self.losses[where], other.losses[where], strict=True)
-        return paired([mine - theirs for mine, theirs in pairs])
+        """The mean loss less that of another on the texts that both read, with Student's t interval over texts."""
+        theirs = dict(zip(other.texts, other.losses[where], strict=True))
+        mine = zip(self.texts, self.losses[where], strict=True)
+        return paired([loss - theirs[text] for text, loss in mine if text in theirs])
 
     def mean(self, where: Where) -> float:
         """Nats a token."""

@@ -87,10 +87,24 @@ def test_what_dominates_by_hand(shipped, monkeypatch: pytest.MonkeyPatch) -> Non
         assert dominates_measured(shipped).verdict == verdict
 
 
-def test_methods_share_their_texts() -> None:
-    for methods in extensions().values():
-        assert len({method.texts for method in methods.values()}) == 1
+def test_methods_are_paired_on_the_texts_that_both_read() -> None:
+    rows = read()
+    for target, methods in extensions().items():
         assert {"none", "ntk", "yarn"} <= set(methods)
+        for method in methods.values():
+            mine, plain = rows[target, method.method], rows[target, "none"]
+            shared = [text for text in mine if text in plain]
+            assert len(shared) >= 3
+            expected = np.mean([mine[text]["last"] - plain[text]["last"] for text in shared])
+            assert method.less(methods["none"], "last").value == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_text_that_one_method_lacks_is_left_out_of_the_pair() -> None:
+    losses = dict.fromkeys(("inside", "beyond", "last"), (2.0, 3.0, 9.0))
+    whole = Extension("m", 8, 16, "ntk", None, ("prose a", "code b", "prose c"), losses)  # type: ignore[arg-type]
+    fewer = dict.fromkeys(losses, (2.5, 1.0))
+    part = Extension("m", 8, 16, "yarn", None, ("code b", "prose a"), fewer)  # type: ignore[arg-type]
+    assert whole.less(part, "last").value == pytest.approx(((2.0 - 1.0) + (3.0 - 2.5)) / 2)
 
 
 def test_its_numbers_are_said_to_be_our_own(shipped) -> None:
