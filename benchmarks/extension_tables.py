@@ -51,7 +51,7 @@ def over(result: ExtensionResult, text: TextLosses, method: str, bands: list[int
 
 def name_of(result: ExtensionResult, method: str) -> str:
     """What a method goes by in the table: a searched plan by what was searched, not by its file."""
-    plan = result.plans[method]["method"]
+    plan = str(result.plans[method]["method"])
     if plan == "searched":
         return plan
     return method if method in result.shown or method.partition("@")[0] in METHODS else f"searched {plan}"
@@ -112,7 +112,8 @@ def stored(methods: Sequence[Extension]) -> ExtensionResult:
         plans={entry.method: {"method": entry.method} for entry in methods},
         texts=tuple(
             TextLosses(
-                *text.split(" ", 1),
+                text.partition(" ")[0],
+                text.partition(" ")[2],
                 {
                     entry.method: tuple(entry.losses[where][entry.texts.index(text)] for where in ("inside", "last"))
                     for entry in methods
