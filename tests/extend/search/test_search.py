@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.search.factors import guess
-from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
+from ropescope.extend.search.objective import BLOCKS, Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.report import search_report
 from ropescope.extend.search.session import Search
 from ropescope.measure.weights import Weights, load
@@ -49,7 +51,7 @@ def exact(weights: Weights, plan: RopePlan) -> Losses:
     for text in calibration_texts(weights.tokenizer, TARGET, 2):
         with plan.applied(weights.network):
             losses = token_losses(weights.network, torch.tensor(text.tokens))
-        rows.append([float(losses[a - 1 : b - 1].double().mean()) for a, b in spans(256, TARGET)])
+        rows.append([[float(losses[a - 1 : b - 1].double().mean())] for a, b in spans(256, TARGET)])
     return losses_of(rows)
 
 
@@ -58,6 +60,8 @@ def test_it_never_ends_behind_yarn(weights: Weights, found: Any) -> None:
     for told, is_so in ((found.started, start), (found.found, best)):
         assert (told.target, told.inside) == pytest.approx((is_so.target, is_so.inside), abs=2e-5)
     assert best.cost(start, found.unchanged) <= start.cost(start, found.unchanged)
+    assert len(found.found.parts) == 2 * BLOCKS
+    assert sum(found.found.parts) / len(found.found.parts) == pytest.approx(best.target, abs=2e-5)
     assert found.better == (found.plan is not found.start)
     assert 20 <= len(found.tried) <= 20 + 8 and found.tried[0].numbers == (0.0,) * 6
 
@@ -153,17 +157,20 @@ def test_a_far_plan_is_scored_over_the_keys_of_the_rule(weights: Weights, farthe
 def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
     """Of a search that found a plan, and of one that did not, whatever this one did."""
     plan = search(weights, method="rerope").shape.plan((-1.0, 0.1))
-    better = replace(
-        farther, plan=plan, found=replace(farther.started, target=farther.started.target - 0.5), better=True
-    )
+    started = farther.started
+    less = replace(started, target=started.target - 0.5, parts=tuple(part - 0.5 for part in started.parts))
+    better = replace(farther, plan=plan, found=less, better=True)
     report = search_report(better, kept_in="plan.json")
     assert [figure.name for figure in report.figures] == ["ranges"] and "<svg" in svg(report.figures[0])
     assert {fact.name for fact in report.facts} >= {"near", "distance beyond it grows"}
     assert "loses 0.5000 nats a token less than Leaky ReRoPE" in report.verdict
     assert "changes nothing inside the trained 256" in report.verdict
     assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
-    nothing = search_report(replace(farther, plan=farther.start, found=farther.started, better=False))
+    nothing = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=None))
     assert nothing.verdict.startswith("Nothing better than Leaky ReRoPE was found")
+    unsure = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=less))
+    assert unsure.verdict.startswith("Nothing surely better than Leaky ReRoPE was found")
+    assert "differs by -0.5000 ± 0.0000 nats a token at the end, which may be chance" in unsure.verdict
     assert RopePlan.from_dict(farther.plan.to_dict()) == farther.plan
 
 
@@ -174,6 +181,29 @@ def test_costs_hold_both_ends() -> None:
     # What is won at the target is not worth as much inside, beyond half a percent.
     assert Losses(2.28, 2.05).cost(start, 1.999) > start.cost(start, 1.999)
     assert Losses(2.31, 1.99).cost(start, 1.999) > start.cost(start, 1.999)
+
+
+def test_what_chance_may_have_made_is_not_taken() -> None:
+    """Two plans that gain the same; against scipy's paired t test, from part to part."""
+    rng = np.random.default_rng(3)
+    start = rng.normal(2.0, 0.3, 24)
+    for spread, taken in ((0.002, True), (0.02, False)):
+        parts = start - 0.003 + spread * (rng.permutation(24) - 11.5) / 7
+        a, b = (Losses(float(np.mean(x)), 1.5, tuple(map(float, x))) for x in (start, parts))
+        assert b.cost(a, 1.5) < a.cost(a, 1.5)
+        assert b.surely_costs_less(a, 1.5) is taken is bool(stats.ttest_rel(parts, start).pvalue < 0.05)
+        assert not a.surely_costs_less(b, 1.5)
+
+
+def test_a_better_plan_that_is_not_sure_is_not_the_result(
+    weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = search(weights, method="rerope")
+    monkeypatch.setattr(Losses, "surely_costs_less", lambda *_: False)
+    found = one.run(Journal(one.identity, tmp_path))
+    assert found.plan is found.start and not found.better and found.found == found.started
+    if found.unsure is not None:  # else no plan was better by whole passes
+        assert found.unsure.cost(found.started, found.unchanged) < found.started.cost(found.started, found.unchanged)
 
 
 def test_where_is_scored() -> None:

@@ -10,6 +10,7 @@ from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.ranges import ranges_of
 from ropescope.extend.search.result import SearchResult
+from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Figure, Report, Table
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -67,9 +68,14 @@ def _plain(losses: Losses) -> dict[str, float]:
 def _verdict(result: SearchResult) -> str:
     length, tried = result.start.target_length, len(result.tried)
     if not result.better:
+        surely, but, more = "", "", "search longer (--minutes)"
+        if result.unsure is not None:
+            surely, more = "surely ", "search on more text (--texts)"
+            less = _interval(result.unsure.less(result.started))
+            but = f" The best differs by {less} nats a token at the end, which may be chance."
         return (
-            f"Nothing better than {_start(result)} was found for {result.model} at {length:,} tokens among {tried} plans: take "
-            "it as it is, or search longer (--minutes)."
+            f"Nothing {surely}better than {_start(result)} was found for {result.model} at {length:,} tokens among {tried} "
+            f"plans.{but} Take it as it is, or {more}."
         )
     gain = result.started.target - result.found.target
     inside = result.found.inside / result.unchanged - 1
@@ -77,9 +83,15 @@ def _verdict(result: SearchResult) -> str:
     return (
         f"On the text it was searched on, the plan found loses {abs(gain):.4f} nats a token {'less' if gain >= 0 else 'more'} "
         f"than {_start(result)} at the end of "
-        f"{length:,} tokens ({result.found.target:.4f} against {result.started.target:.4f}), and {price} "
+        f"{length:,} tokens ({_interval(result.found.less(result.started))}; {result.found.target:.4f} against "
+        f"{result.started.target:.4f}), and {price} "
         f"inside the trained {result.start.trained_length:,}."
     )
+
+
+def _interval(found: Interval) -> str:
+    assert found.high is not None
+    return f"{found.value:+.4f} ± {found.high - found.value:.4f}"
 
 
 def _facts(result: SearchResult) -> tuple[Fact, ...]:

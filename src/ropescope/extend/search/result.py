@@ -23,7 +23,8 @@ class Tried:
 class SearchResult:
     """The best plan and the start, both scored by whole passes of the calibration texts.
 
-    unchanged: the loss inside without any scaling. better: whether the search found anything; if not, `plan` is `start`.
+    unchanged: the loss inside without any scaling. better: whether the search found anything that is surely better; if not,
+    `plan` is `start`, and `unsure` the losses of a better one, if there was one that chance may have made so.
     minutes: what was given; seconds: what it took, of them `reading` for reading every text once.
     """
 
@@ -33,6 +34,7 @@ class SearchResult:
     started: Losses
     found: Losses
     unchanged: float
+    unsure: Losses | None
     tried: tuple[Tried, ...]
     texts: tuple[str, ...]
     minutes: float

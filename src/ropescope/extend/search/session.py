@@ -18,7 +18,7 @@ import torch
 from ropescope.errors import ExtendError, SourceError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.search.objective import Calibration, Losses, losses_of, spans, whole
+from ropescope.extend.search.objective import Calibration, Losses, inside_of, losses_of, spans, whole
 from ropescope.extend.search.result import SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of
 from ropescope.measure.weights import Weights
@@ -68,7 +68,7 @@ class Search:
         """All that decides what a plan scores."""
         texts = json.dumps([text.tokens for text in self.texts])
         return {
-            "search": 5,
+            "search": 6,
             "scored": spans(self.start.trained_length, self.target),
             "guess": self.shape.guess,
             "weights": self.weights.fingerprint,
@@ -111,9 +111,9 @@ class Search:
         except KeyboardInterrupt:
             interrupted = True
         tell("Checking the best by whole passes")
-        plan, found = self.start, started
+        plan, found, unsure = self.start, started, None
         try:
-            plan, found = self._checked(tried, len(known), tokens, places, unchanged, calibration)
+            plan, found, unsure = self._checked(tried, len(known), tokens, places, unchanged, calibration)
         except KeyboardInterrupt:
             interrupted = True
         return SearchResult(
@@ -123,6 +123,7 @@ class Search:
             started=started,
             found=found,
             unchanged=unchanged,
+            unsure=unsure,
             tried=tuple(tried),
             texts=tuple(f"{text.kind}: {text.name}" for text in self.texts),
             minutes=self.minutes,
@@ -140,7 +141,7 @@ class Search:
         if kept is None:
             plain = plan_extension(self.weights.model, self.start.seen_length, "none")
             rows = [whole(self.weights.network, plain, text, places[:-1]) for text in tokens]
-            kept = fmean(fmean(row) for row in rows)
+            kept = fmean(map(inside_of, rows))
             journal.keep("unchanged", kept)
         return float(kept)
 
@@ -215,14 +216,17 @@ class Search:
             found = calibration.losses(self.shape.plan(numbers))
             journal.keep(name, asdict(found))
             return found
-        return Losses(**kept)
+        return Losses(kept["target"], kept["inside"], tuple(kept["parts"]))
 
     def _checked(
         self, tried: Sequence[Tried], n_known: int, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
         unchanged: float, calibration: Calibration,
-    ) -> tuple[RopePlan, Losses]:  # fmt: skip
-        """The best of what was scored by whole passes: the start, the guess, and the best plan of all, or half of the way to it.
-        The first `n_known` of what was tried are the start and the guess."""
+    ) -> tuple[RopePlan, Losses, Losses | None]:  # fmt: skip
+        """The best of what was scored by whole passes, if it is surely better than the start: the guess, and the best plan of
+        all, or half of the way to it. Else the start, with the losses of the best.
+
+        The first `n_known` of what was tried are the start and the guess.
+        """
         start = tried[0].losses
         known = [(self.start, start), (calibration.plan, tried[n_known - 1].losses)][:n_known]
         best = min(tried, key=lambda entry: entry.cost)
@@ -237,4 +241,7 @@ class Search:
             better = found.cost(start, unchanged) < min(entry.cost for entry in tried[:n_known])
             if better or time.monotonic() > self._began + 60 * self.minutes:
                 break
-        return min(known, key=lambda entry: entry[1].cost(start, unchanged))
+        plan, found = min(known, key=lambda entry: entry[1].cost(start, unchanged))
+        if plan is self.start or found.surely_costs_less(start, unchanged):
+            return plan, found, None
+        return self.start, start, found
