@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from typer.testing import CliRunner
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
+from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.factors import guess
 from ropescope.extend.search.objective import BLOCKS, Calibration, Losses, losses_of, spans, whole
 from ropescope.extend.search.report import search_report
+from ropescope.extend.search.result import Checked
 from ropescope.extend.search.session import Search
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
@@ -168,9 +171,14 @@ def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
     assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
     nothing = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=None))
     assert nothing.verdict.startswith("Nothing better than Leaky ReRoPE was found")
-    unsure = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=less))
+    maybe = Checked(plan, less)
+    unsure = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=maybe))
     assert unsure.verdict.startswith("Nothing surely better than Leaky ReRoPE was found")
     assert "differs by -0.5000 ± 0.0000 nats a token at the end, which may be chance" in unsure.verdict
+    (step,) = unsure.next_steps
+    (spelled,) = re.findall(r"rerope@near=(\d+)\+slower=([\d.]+)", step)
+    again = plan_extension(weights.model, TARGET, "rerope", near=int(spelled[0]), slower=float(spelled[1]))
+    assert again.layer_types[0].after == pytest.approx(plan.layer_types[0].after, rel=1e-3)
     assert RopePlan.from_dict(farther.plan.to_dict()) == farther.plan
 
 
@@ -203,7 +211,9 @@ def test_a_better_plan_that_is_not_sure_is_not_the_result(
     found = one.run(Journal(one.identity, tmp_path))
     assert found.plan is found.start and not found.better and found.found == found.started
     if found.unsure is not None:  # else no plan was better by whole passes
-        assert found.unsure.cost(found.started, found.unchanged) < found.started.cost(found.started, found.unchanged)
+        assert found.unsure.losses.cost(found.started, found.unchanged) < found.started.cost(
+            found.started, found.unchanged
+        )
 
 
 def test_where_is_scored() -> None:

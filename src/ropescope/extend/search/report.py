@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.extend.methods import slower_by_rule
-from ropescope.extend.plan import METHOD_NAMES
+from ropescope.extend.plan import METHOD_NAMES, RopePlan
 from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.ranges import ranges_of
@@ -36,6 +36,9 @@ def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report
             "better": result.better,
             "started": _plain(result.started),
             "found": _plain(result.found),
+            "unsure": None
+            if result.unsure is None
+            else {"plan": result.unsure.plan.to_dict(), **_plain(result.unsure.losses)},
             "unchanged_inside": result.unchanged,
             "tried": [
                 {"numbers": list(entry.numbers), **_plain(entry.losses), "cost": entry.cost} for entry in result.tried
@@ -71,7 +74,7 @@ def _verdict(result: SearchResult) -> str:
         surely, but, more = "", "", "search longer (--minutes)"
         if result.unsure is not None:
             surely, more = "surely ", "search on more text (--texts)"
-            less = _interval(result.unsure.less(result.started))
+            less = _interval(result.unsure.losses.less(result.started))
             but = f" The best differs by {less} nats a token at the end, which may be chance."
         return (
             f"Nothing {surely}better than {_start(result)} was found for {result.model} at {length:,} tokens among {tried} "
@@ -306,15 +309,26 @@ def _caveats(result: SearchResult) -> tuple[str, ...]:
 
 
 def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[str, ...]:
+    of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
     if not result.better:
-        return ()
+        return () if result.unsure is None else _unsure(result.unsure.plan, of)
     if kept_in is None:
         return ("Keep the plan: add --out plan.json (with --resume nothing is searched again).",)
-    of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
     methods = f"none,truncated,{result.start.method},{kept_in}"
     shown = "Its settings for engines, or a config.json" if result.plan.in_config else "What it does"
     return (
         f"Score it on text it has not seen: ropescope extend evaluate {of} --methods {methods} --texts 4",
         f"{shown}: ropescope extend plan {of} --method {kept_in}",
         f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
+    )
+
+
+def _unsure(plan: RopePlan, of: str) -> tuple[str, ...]:
+    """How to score a plan that may be better: what reads near and far can be spelled out, factors of pairs cannot."""
+    entry = plan.layer_types[0]
+    if entry.near_tokens is None:
+        return ()
+    spelled = f"rerope@near={entry.near_tokens}+slower={entry.before[0] / entry.after[0]:.4g}"
+    return (
+        f"Score the best beside the rule: ropescope extend evaluate {of} --methods truncated,rerope,{spelled} --texts 4",
     )

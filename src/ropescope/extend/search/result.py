@@ -19,12 +19,20 @@ class Tried:
     cost: float
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A plan, and its losses by whole passes of every text."""
+
+    plan: RopePlan
+    losses: Losses
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """The best plan and the start, both scored by whole passes of the calibration texts.
 
     unchanged: the loss inside without any scaling. better: whether the search found anything that is surely better; if not,
-    `plan` is `start`, and `unsure` the losses of a better one, if there was one that chance may have made so.
+    `plan` is `start`, and `unsure` a better one, if there was one that chance may have made so.
     minutes: what was given; seconds: what it took, of them `reading` for reading every text once.
     """
 
@@ -34,7 +42,7 @@ class SearchResult:
     started: Losses
     found: Losses
     unchanged: float
-    unsure: Losses | None
+    unsure: Checked | None
     tried: tuple[Tried, ...]
     texts: tuple[str, ...]
     minutes: float

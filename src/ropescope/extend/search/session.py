@@ -19,7 +19,7 @@ from ropescope.errors import ExtendError, SourceError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.objective import Calibration, Losses, inside_of, losses_of, spans, whole
-from ropescope.extend.search.result import SearchResult, Tried
+from ropescope.extend.search.result import Checked, SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
@@ -221,9 +221,9 @@ class Search:
     def _checked(
         self, tried: Sequence[Tried], n_known: int, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
         unchanged: float, calibration: Calibration,
-    ) -> tuple[RopePlan, Losses, Losses | None]:  # fmt: skip
+    ) -> tuple[RopePlan, Losses, Checked | None]:  # fmt: skip
         """The best of what was scored by whole passes, if it is surely better than the start: the guess, and the best plan of
-        all, or half of the way to it. Else the start, with the losses of the best.
+        all, or half of the way to it. Else the start, and the best beside it.
 
         The first `n_known` of what was tried are the start and the guess.
         """
@@ -244,4 +244,4 @@ class Search:
         plan, found = min(known, key=lambda entry: entry[1].cost(start, unchanged))
         if plan is self.start or found.surely_costs_less(start, unchanged):
             return plan, found, None
-        return self.start, start, found
+        return self.start, start, Checked(plan, found)
