@@ -87,7 +87,8 @@ def add(results: Sequence[ExtensionResult]) -> None:
     for result in results:
         there = {(row["target"], row["method"], row["text"]) for row in rows}
         rows += [row for row in rows_of(result) if (row["target"], row["method"], row["text"]) not in there]
-    write_losses(rows)
+    methods = list(dict.fromkeys((row["target"], row["method"]) for row in rows))
+    write_losses(sorted(rows, key=lambda row: methods.index((row["target"], row["method"]))))
 
 
 def write_losses(rows: Sequence[dict[str, Any]]) -> None:
