@@ -23,7 +23,6 @@ from ropescope.evidence.extensions import EXPONENT_COLUMNS, LOSS_COLUMNS, Extens
 from ropescope.extend.evaluate.figures import price
 from ropescope.extend.evaluate.result import ExtensionResult, TextLosses
 from ropescope.extend.evaluate.summary import bands_where
-from ropescope.extend.plan import METHODS
 from ropescope.report.figure import write_figure
 
 HERE = Path(__file__).parents[1] / "src/ropescope/evidence/data"
@@ -50,11 +49,8 @@ def over(result: ExtensionResult, text: TextLosses, method: str, bands: list[int
 
 
 def name_of(result: ExtensionResult, method: str) -> str:
-    """What a method goes by in the table: a searched plan by what was searched, not by its file."""
-    plan = str(result.plans[method]["method"])
-    if plan == "searched":
-        return plan
-    return method if method in result.shown or method.partition("@")[0] in METHODS else f"searched {plan}"
+    """What a method goes by in the table: a searched plan not by its file."""
+    return "searched" if result.plans[method]["method"] == "searched" else method
 
 
 def rows_of(result: ExtensionResult) -> list[dict[str, Any]]:
