@@ -22,7 +22,7 @@ TUNED_FACTORS: Final = (
 _WHY_YARN: Final = (
     "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of seven "
     "methods that a config can say without a search it lost least at the end of 1.5, 2 and 4 times the trained length (SmolLM2; "
-    "nine texts, at 4 three)."
+    "nine texts)."
 )
 
 _WHY_REROPE: Final = (
