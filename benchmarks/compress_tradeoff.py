@@ -19,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+from shards import add_shard
+
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import all_names, methods_named
@@ -32,14 +34,6 @@ from ropescope.quality.texts import held_out_texts
 from ropescope.report.markdown import to_markdown
 
 
-def shard_of(text: str) -> tuple[int, int]:
-    """ "0/2" as (0, 2)."""
-    index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no shard: write 0/2 and 1/2")
-    return int(index), int(count)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", default="smollm2")
@@ -49,7 +43,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(all_names()))
     parser.add_argument("--questions", type=int, default=0, help="questions at each of five depths, for two tasks")
     parser.add_argument("--folder", type=Path, default=Path("tradeoff"), help="finished pieces, plans and the result")
-    parser.add_argument("--shard", type=shard_of, default=(0, 1), metavar="I/N")
+    add_shard(parser)
     parser.add_argument("--show", action="store_true", help="print what is finished, and run nothing")
     parser.add_argument("--max-loss", type=float, default=0.01)
     parser.add_argument("--dtype", default="bfloat16")

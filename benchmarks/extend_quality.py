@@ -22,6 +22,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from shards import add_shard
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate import summary
@@ -88,14 +89,13 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=0)
     parser.add_argument("--keys", type=int, default=50, help="facts in a context")
     parser.add_argument("--plans", default="")
-    parser.add_argument("--shard", default="0/1")
+    add_shard(parser)
     parser.add_argument("--folder", type=Path, default=Path("extend-quality"))
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
-    index, count = map(int, given.shard.split("/"))
-    if count > 1:
+    if given.shard[1] > 1:
         torch.set_num_threads(1)
     weights = load(given.source, dtype=given.dtype)
     lengths, texts = ([int(part) for part in row.split(",")] for row in (given.lengths, given.texts))
@@ -106,7 +106,7 @@ def main() -> None:
         journal = Journal(evaluation.identity, given.folder)
         if not given.show:
             evaluation.run(
-                journal, shard=(index, count),
+                journal, shard=given.shard,
                 progress=lambda done, total, _, e=evaluation: print(f"{e.target:,}: {done} of {total}", flush=True),  # type: ignore[misc]
             )  # fmt: skip
     for evaluation in evaluations:

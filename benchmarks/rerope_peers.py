@@ -17,6 +17,7 @@ is there.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +26,12 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from shards import add_shard
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM, LlamaConfig
 
 from ropescope.extend.evaluate.request import Request, prepare
+from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.rerope.attention import FarAttention
 from ropescope.extend.rerope.kernel import attend_part, put_together
@@ -36,9 +39,11 @@ from ropescope.extend.rerope.ranges import BLOCK, Ranges
 from ropescope.measure.own_attention import attending_by, attention_configs
 from ropescope.measure.rope_base import rotary_modules
 from ropescope.measure.weights import load
+from ropescope.models.config.reading import from_config
 from ropescope.quality.intervals import paired
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
+from ropescope.quality.texts import Text
 
 INSIDE, BEYOND, LAST = "inside", "beyond", "last band"
 
@@ -99,10 +104,26 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 """The distances at which queries read keys, from the places of both (shapes that broadcast)."""
 
 
-def peers(trained: int, target: int) -> dict[str, tuple[type[FarAttention], Ranges, Distance]]:
-    """How each peer attends, and the distances of its formula."""
-    near = trained // 4
-    slower = (target - near) / (trained - near)
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What it reads far and how, beside the distances of its formula."""
+
+    ranges: Ranges
+    distance: Distance
+    kind: type[FarAttention] = FarAttention
+
+    def on(self, network: Any) -> FarAttention:
+        """Its attention for a network with one plain RoPE."""
+        (parent, name), *_ = rotary_modules(network)
+        rotary = getattr(parent, name)
+        return self.kind(self.ranges, type(rotary)(rotary.config), network.config._attn_implementation)
+
+
+def peers(plan: RopePlan) -> dict[str, Peer]:
+    """By name, Leaky ReRoPE as `plan` has it first."""
+    entry, trained, target = plan.layer_types[0], plan.trained_length, plan.target_length
+    assert entry.near_tokens is not None
+    near, slower = entry.near_tokens, entry.before[0] / entry.after[0]
     window = min(1024, trained // 8)
     group = math.ceil((target - window) / (trained - window))
     window = math.ceil(window / group) * group
@@ -126,19 +147,12 @@ def peers(trained: int, target: int) -> dict[str, tuple[type[FarAttention], Rang
         return torch.where(apart == 0, queries - keys, torch.where(apart == 1, before, older)).double()
 
     return {
-        "rerope": (FarAttention, Ranges(near, trained, slower), beyond),
-        "rerope as published": (FarAttention, Ranges(near, near, slower), leaky),
-        "ReRoPE": (FarAttention, Ranges(near, near, math.inf), lambda q, k: leaky(q, k, math.inf)),
-        f"Self-Extend, {window} near, groups of {group}": (FarAttention, Groups(window, window, group), grouped),
-        "dual chunk attention": (DualChunk, Chunks(near, trained, 1.0), chunked),
+        "rerope": Peer(Ranges(near, trained, slower), beyond),
+        "rerope as published": Peer(Ranges(near, near, slower), leaky),
+        "ReRoPE": Peer(Ranges(near, near, math.inf), lambda q, k: leaky(q, k, math.inf)),
+        f"Self-Extend, {window} near, groups of {group}": Peer(Groups(window, window, group), grouped),
+        "dual chunk attention": Peer(Chunks(near, trained, 1.0), chunked, DualChunk),
     }
-
-
-def far_attention(network: Any, kind: type[FarAttention], ranges: Ranges) -> FarAttention:
-    """The attention of a peer for a network with one plain RoPE."""
-    (parent, name), *_ = rotary_modules(network)
-    rotary = getattr(parent, name)
-    return kind(ranges, type(rotary)(rotary.config), network.config._attn_implementation)
 
 
 def check() -> None:
@@ -151,9 +165,10 @@ def check() -> None:
     )  # fmt: skip
     network, ids = AutoModelForCausalLM.from_config(config).eval(), torch.randint(0, 99, (1, target))
     configs = attention_configs(network)
-    for name, (kind, ranges, distance) in peers(trained, target).items():
-        far = far_attention(network, kind, ranges)
-        AttentionInterface.register("written_out", _written_out(far, distance))
+    plan = plan_extension(from_config(config.to_dict(), name="two layers"), target, "rerope")
+    for name, peer in peers(plan).items():
+        far = peer.on(network)
+        AttentionInterface.register("written_out", _written_out(far, peer.distance))
         AttentionMaskInterface.register("written_out", lambda **_: None)
         with torch.inference_mode():
             with attending_by(configs, "written_out"):
@@ -193,39 +208,42 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=16384)
     parser.add_argument("--texts", type=int, default=3, help="of each kind")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--shard", default="0/1")
+    add_shard(parser)
     parser.add_argument("--folder", type=Path, default=Path("rerope-peers"))
     parser.add_argument("--show", action="store_true")
     given = parser.parse_args()
-    index, count = map(int, given.shard.split("/"))
-    if count > 1:
+    if given.shard[1] > 1:
         torch.set_num_threads(1)
     check()
     weights = load(given.source, dtype=given.dtype)
     evaluation = prepare(Request(given.source, given.length, methods=("rerope",), texts=given.texts), weights)
-    network, trained = weights.network, plan_extension(weights.model, given.length, "rerope").trained_length
-    journal = Journal({**evaluation.identity, "trained": trained, "target": given.length}, given.folder)
-    all_peers = peers(trained, given.length)
-    pieces = [(f"{name} {text.kind} {text.name}", name, text) for text in evaluation.texts for name in all_peers]
-    for piece, name, text in () if given.show else pieces[index::count]:
-        if journal.finished(_file(piece)) is None:
-            far = far_attention(network, *all_peers[name][:2])
-            with attending_by(attention_configs(network), far.register()):
-                losses = token_losses(network, torch.tensor(text.tokens), chunk=2048).double()
-            bands = {INSIDE: losses[: trained - 1], BEYOND: losses[trained - 1 :], LAST: losses[-2048:]}
-            journal.keep(_file(piece), {where: float(part.mean()) for where, part in bands.items()})
-            print(piece, flush=True)
-    table(pieces, journal, list(all_peers))
+    plan = evaluation.candidates[0].plan
+    journal = Journal(evaluation.identity, given.folder)
+    pieces = [(name, peer, text) for text in evaluation.texts for name, peer in peers(plan).items()]
+    for name, peer, text in () if given.show else pieces[given.shard[0] :: given.shard[1]]:
+        if journal.finished(_piece(peer, text)) is None:
+            journal.keep(_piece(peer, text), losses(weights.network, peer, text, plan.trained_length))
+            print(f"{name}, {text.name}", flush=True)
+    table(pieces, journal)
 
 
-def _file(piece: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in piece)
+def losses(network: Any, peer: Peer, text: Text, trained: int) -> dict[str, float]:
+    """Nats a token of each part of a text."""
+    with attending_by(attention_configs(network), peer.on(network).register()):
+        each = token_losses(network, torch.tensor(text.tokens), chunk=2048).double()
+    parts = {INSIDE: each[: trained - 1], BEYOND: each[trained - 1 :], LAST: each[-2048:]}
+    return {where: float(part.mean()) for where, part in parts.items()}
 
 
-def table(pieces: list[tuple[str, str, Any]], journal: Journal, names: list[str]) -> None:
+def _piece(peer: Peer, text: Text) -> str:
+    return hashlib.sha256(f"{peer.ranges} {list(text.tokens)}".encode()).hexdigest()[:24]
+
+
+def table(pieces: list[tuple[str, Peer, Text]], journal: Journal) -> None:
     """Print the mean losses, and each peer less the first on the same texts, of the texts that all have read."""
-    kept = {(name, text.name): journal.finished(_file(piece)) for piece, name, text in pieces}
-    found = {key: losses for key, losses in kept.items() if losses is not None}
+    kept = {(name, text.name): journal.finished(_piece(peer, text)) for name, peer, text in pieces}
+    found = {key: parts for key, parts in kept.items() if parts is not None}
+    names = list(dict.fromkeys(name for name, _, _ in pieces))
     texts = [text for text in dict.fromkeys(text for _, text in found) if all((name, text) in found for name in names)]
     print(f"{len(texts)} texts")
     for name in names if texts else ():
