@@ -1,95 +1,86 @@
-"""The losses on the page about longer contexts, and in the words of a plan's report, are those that are stored."""
+"""The page on extending a context stays true: its commands are understood, its Python runs, what it tells of models holds."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import released_configs as released
+import tiny_gguf
+import torch
+import typer
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
 
-from ropescope.evidence.extensions import Extension, Where, extensions
-from ropescope.extend.report import SHORT_PROMPTS, WORTH
-from ropescope.quality.intervals import Interval
+from ropescope.app.cli import app
+from ropescope.errors import ExtendError
+from ropescope.extend import plan_extension
+from ropescope.extend.evaluate.candidates import TRUNCATED
+from ropescope.extend.plan import METHODS
+from ropescope.extend.settings.engines import WRITERS
+from ropescope.models.config.reading import from_config
+from ropescope.models.opening import open as open_model
 
-PAGE = Path(__file__).parents[2] / "docs/extending.md"
-ROWS = {
-    "unscaled": "none", "`linear`": "linear", "`ntk`": "ntk", "`dynamic`": "dynamic", "`yarn`": "yarn", "`llama3`": "llama3",
-    "`alpha`": "alpha", "base × 4": "alpha@alpha=4", "`searched`": "searched", "`rerope`": "rerope",
-    "the last 8,192": "truncated",
-}  # fmt: skip
-"""How a row of the table begins, and the method it is of."""
-
-
-def stored(target: int, method: str) -> Extension | None:
-    """Where α = target / trained length, the stored name may say the number."""
-    return extensions()[target].get(method) or (
-        extensions()[target].get(f"alpha@alpha={target // 8192}") if method == "alpha" else None
-    )
-
-
-def half(found: Interval) -> float:
-    assert found.high is not None
-    return found.high - found.value
+PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
+COMMANDS = re.findall(r"^ropescope extend plan .*?(?=\s*#|$)", PAGE, re.M)
+LONG_COMMANDS = re.findall(r"^ropescope extend (?:evaluate|search) .*?(?=\s*#|$)", PAGE, re.M)
+PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 
 
-def added(target: int, method: str) -> tuple[float, float]:
-    """What a method adds to the loss within the trained length, in per cent, with half of its interval."""
-    one, plain = stored(target, method), extensions()[target]["none"]
-    assert one is not None
-    share, gap = 100 / plain.mean("inside"), one.less(plain, "inside")
-    return share * gap.value, share * half(gap)
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line)[1:]
+    file = words[2].endswith(".gguf")
+    words[2] = str(tiny_gguf.write(tiny_gguf.network(), tmp_path / "tiny.gguf") if file else tiny_folder)
+    result = CliRunner().invoke(app, words)
+    assert result.exception is None, result.output
+    assert result.output.startswith(("YaRN by", "NTK-aware scaling by", "Leaky ReRoPE beyond"))
 
 
-def less(target: int, method: str, other: str, where: Where = "last") -> str:
-    one, beside = stored(target, method), stored(target, other)
-    assert one is not None and beside is not None
-    gap = one.less(beside, where)
-    return f"{abs(gap.value):.3f} ± {half(gap):.3f}"
+@pytest.mark.parametrize("line", LONG_COMMANDS)
+def test_commands_that_take_long_are_understood(line: str) -> None:
+    """Parsed as the command line would, without loading weights; what they do is held in tests/extend."""
+    words = shlex.split(line)[1:]
+    group: Any = typer.main.get_command(app)
+    for name in words[:2]:
+        group = group.commands[name]
+    given = group.make_context(words[1], words[2:]).params
+    assert given["source"] == "smollm2" and given["to"] in ("16Ki", "32Ki")
+    for method in (given.get("methods") or "yarn").split(","):
+        assert method.endswith(".json") or method.partition("@")[0] in (*METHODS, TRUNCATED)
+    assert given.get("tasks") in (None, "", "all")
 
 
-def rows() -> list[list[str]]:
-    table = PAGE.read_text("utf-8").partition("## What it reaches")[2].partition("\n³: ")[0]
-    return [[cell.strip(" *³⁵") for cell in line.split("|")[1:-1]] for line in table.splitlines() if "|" in line][2:]
+def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    names: dict[str, Any] = {"model": network, "inputs": {"input_ids": torch.arange(3, 9)[None], "max_new_tokens": 2}}
+    first, far = PYTHON
+    exec(first.replace('"smollm2"', repr(str(tiny_folder))), names)
+    assert network.config.rope_parameters["rope_type"] == "yarn"
+    plan_extension(open_model(tiny_folder, config_only=True), 32768, "rerope").save(tmp_path / "rerope.json")
+    names["model"] = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    exec(far.replace('"smollm2"', repr(str(tiny_folder))), names)
+    assert names["plan"].method == "rerope" and names["model"].config._attn_implementation == "sdpa"
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0].split(",")[0])
-def test_the_table_holds_what_is_stored(row: list[str]) -> None:
-    (method,) = (method for begins, method in ROWS.items() if row[0].startswith(begins))
-    compared = 0
-    for target, (inside, last) in zip((12288, 16384, 32768), zip(row[1::2], row[2::2], strict=True), strict=True):
-        one = stored(target, method)
-        if one is None or inside == "as `alpha`":
-            assert not last
-            continue
-        assert len(one.texts) == 9
-        assert float(last) == pytest.approx(one.mean("last"), abs=1.1e-3)
-        if method in ("none", "rerope", "truncated"):
-            assert inside in ("", "0")
-            assert abs(added(target, method)[0]) < 0.1  # another type of the weights
-        else:
-            shown, spread = (float(part.strip(" +%")) for part in inside.split("±"))
-            at_most = 1.0 if "." not in inside else 0.02
-            assert (shown, spread) == pytest.approx(added(target, method), abs=at_most)
-        compared += 1
-    assert compared >= 2
+def test_what_the_page_says_of_released_models() -> None:
+    def reach(config: dict[str, Any]) -> int:
+        return plan_extension(from_config(config), 2).native_length
+
+    assert {reach(config) for config in (released.LLAMA_31_8B, released.LLAMA_32_1B, released.GEMMA_3_27B)} == {131072}
+    yarned = (released.DEEPSEEK_V2_LITE, released.DEEPSEEK_V3, released.KIMI_K2, released.GPT_OSS_20B)
+    assert {reach(config) for config in yarned} == {131072, 163840}
+    with pytest.raises(ExtendError, match="give --trained N"):
+        plan_extension(from_config(released.GEMMA_3_27B), 262144, "yarn")
 
 
-@pytest.mark.parametrize(
-    ("method", "target", "as_stored"),
-    [("ntk", 16384, "ntk"), ("alpha", 16384, "alpha@alpha=2"), ("alpha", 16384, "alpha@alpha=4"), ("yarn", 16384, "yarn"),
-     ("yarn", 32768, "yarn"), ("llama3", 16384, "llama3")],
-)  # fmt: skip
-def test_a_report_says_what_short_prompts_paid(method: str, target: int, as_stored: str) -> None:
-    value, spread = added(target, as_stored)
-    assert f"{value:.1f} % ± {spread:.1f}" in SHORT_PROMPTS[method]  # type: ignore[index]
-
-
-@pytest.mark.parametrize("method", ["yarn", "rerope"])
-@pytest.mark.parametrize("target", [16384, 32768])
-def test_a_report_says_what_reading_all_was_worth(method: str, target: int) -> None:
-    assert less(target, method, "truncated") in WORTH[method]  # type: ignore[index]
-
-
-@pytest.mark.parametrize("other", ["yarn", "searched", "truncated"])
-@pytest.mark.parametrize("target", [16384, 32768])
-def test_the_page_says_what_far_keys_win(target: int, other: str) -> None:
-    assert less(target, "rerope", other) in PAGE.read_text("utf-8")
+def test_every_version_that_is_written_for_is_on_the_page() -> None:
+    for engine, writers in WRITERS.items():
+        assert engine in PAGE.lower()
+        for first, _ in writers:
+            assert not first or ".".join(map(str, first)) in PAGE
