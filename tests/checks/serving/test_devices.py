@@ -96,3 +96,14 @@ def test_peaks_are_dense() -> None:
             assert ratio == pytest.approx(4 if re.match(r"RTX [345]0\d\d", device.name) else 2, rel=0.03), device.name
         if "fp4" in device.peaks and device.name != "B300":
             assert device.peaks["fp4"] / device.peaks["fp8"] == pytest.approx(2, rel=0.01), device.name
+
+
+def test_every_device_says_whose_it_is_and_what_its_kernels_are_built_for() -> None:
+    for device in devices():
+        assert device.vendor in ("nvidia", "amd", "intel", "apple", "cpu"), device.name
+        if device.vendor in ("nvidia", "amd"):
+            assert device.capability, device.name
+        assert (device.compute is not None) == (device.vendor == "nvidia"), device.name
+    assert find_device("t4").compute == (7, 5) and find_device("b300").compute == (10, 3)
+    assert find_device("mi300x").capability == "gfx942"
+    assert find_device("24GiB").vendor == "" and find_device("24GiB").compute is None

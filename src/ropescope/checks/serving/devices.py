@@ -38,6 +38,10 @@ PEAKS: Final = ("bf16", "fp8", "fp4", "int8")
 class Device:
     """One device. `memory_bytes` is what programs may use; `bandwidth` in bytes a second (None: not known); `peaks`
     maps a number type of `PEAKS` to dense operations a second, where the vendor states it.
+
+    `vendor` is "nvidia", "amd", "intel", "apple" or "cpu" ("": not known, as for a bare memory size). `capability` is
+    NVIDIA's compute capability ("8.9", developer.nvidia.com/cuda-gpus) or AMD's target ("gfx942", the table of GPU
+    specifications in ROCm's documentation); "" where there is none.
     """
 
     name: str
@@ -50,6 +54,16 @@ class Device:
     source: str = ""
     date: str = ""
     note: str = ""
+    vendor: str = ""
+    capability: str = ""
+
+    @property
+    def compute(self) -> tuple[int, int] | None:
+        """NVIDIA's compute capability as numbers, (8, 9) for 8.9; None for other devices and where it is not known."""
+        if self.vendor != "nvidia" or not self.capability:
+            return None
+        major, minor = self.capability.split(".")
+        return int(major), int(minor)
 
     def peak(self, kind: str) -> float | None:
         """The dense operations a second in `kind`; 16-bit ones where the device has no such units of its own."""
@@ -78,7 +92,7 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
     peaks = found.peaks if tflops is None else {"bf16": tflops * 1e12}
     return Device(
         found.name, found.memory_bytes, found.memory_basis, found.memory_source, bandwidth, peaks,
-        found.interconnect, found.source, found.date, found.note,
+        found.interconnect, found.source, found.date, found.note, found.vendor, found.capability,
     )  # fmt: skip
 
 
@@ -137,6 +151,8 @@ def _device(row: Mapping[str, str]) -> Device:
         row["source"],
         row["date"],
         "" if apple else row["note"],
+        row["vendor"],
+        row["capability"],
     )
 
 
