@@ -31,7 +31,7 @@ max(1, |γ|), plus the effect of four roundings of E[ln d]. `compression_window`
 
 **Outside its domain** a formula raises `DomainError`, which names the argument, its value and the domain.
 
-**Numbers** on the command line may be written `0.5`, `1e6`, `128k` (128,000), `128Ki` (131,072), `1M`; lists as
+**Numbers** on the command line may be written `0.5`, `1e6`, `8B`; of tokens `128k` is 131,072 and `1M` 1,048,576; lists as
 `30,50,100`.
 """
 

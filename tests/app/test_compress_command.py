@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.compress.plan import KVPlan
-from ropescope.errors import PlanError, SourceError
+from ropescope.errors import PlanError, RopescopeError, SourceError
 
 CONFIG = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "vocab_size": 100,
@@ -105,13 +105,13 @@ def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Pat
         (("--budget", "130%"), "A budget of 130%"),
         (("--budget", "1KiB"), "below the least that a plan can hold, 1,920 bytes"),
         (("--budget", "30%", "--length", "8k"), "measured at 1,024 tokens and does not tell"),
-        (("--budget", "30%", "--length", "2.5"), "no number of tokens"),
+        (("--budget", "30%", "--length", "2.5"), "--length is 2.5: give a whole number of tokens"),
         (("--budget", "30%", "--allocation", "best"), "'best': it is share or gain"),
         (("--budget", "30%", "--sinks", "8"), "left 4 sinks out of its distances"),
     ],
 )
 def test_refusals(profile: Path, folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    with pytest.raises(PlanError, match=sentence):
+    with pytest.raises(RopescopeError, match=sentence):
         said(profile, "--model", folder, *arguments)
 
 

@@ -26,12 +26,12 @@ def test_plan_keeps_what_it_was_asked_for(tiny_folder: Path, tmp_path: Path) -> 
         str(tiny_folder), "--to", "1k", "--engine", "vllm@0.10.2", "--out", str(tmp_path / "plan.json"),
         "--save-config", str(tmp_path / "new"), "--figure", str(tmp_path / "f.svg"), "--html", str(tmp_path / "p.html"),
     )  # fmt: skip
-    assert text.startswith("YaRN by 3.906 takes")
+    assert text.startswith("YaRN by 4 takes")
     assert "--rope-scaling" in text
     assert "sglang" not in text
-    assert RopePlan.load(tmp_path / "plan.json").target_length == 1000
-    assert json.loads((tmp_path / "new" / "config.json").read_text())["max_position_embeddings"] == 1000
-    assert "target: 1,000" in (tmp_path / "f.svg").read_text()
+    assert RopePlan.load(tmp_path / "plan.json").target_length == 1024
+    assert json.loads((tmp_path / "new" / "config.json").read_text())["max_position_embeddings"] == 1024
+    assert "target: 1,024" in (tmp_path / "f.svg").read_text()
     assert "rope_parameters" not in json.loads((tmp_path / "plan.json").read_text())
 
 
@@ -86,7 +86,7 @@ def test_in_transformers_alone_the_choice_need_not_be_in_a_config(
     ("words", "why"),
     [
         (("--to", "far"), "is not a number"),
-        (("--to", "1.5"), "is no number of tokens"),
+        (("--to", "1.5"), "give a whole number of tokens"),
         (("--to", "100", "--method", "yarn"), "nothing is needed"),
         (("--to", "1k", "--engine", "vlm"), "Did you mean vllm"),
         (("--to", "1k", "--method", "yran"), "Did you mean yarn"),

@@ -36,7 +36,7 @@ def test_formulas_without_and_with_a_name(shown):
 
 def test_compute_takes_arguments_with_an_equals_sign(shown):
     _run("compute", "compression_window", "gamma=-0.5", "n_tokens=2k", "--json")
-    assert shown[0][0].data["arguments"] == {"gamma": -0.5, "n_tokens": 2000}
+    assert shown[0][0].data["arguments"] == {"gamma": -0.5, "n_tokens": 2048}
 
 
 def test_plot_passes_the_files_on(shown):

@@ -60,7 +60,7 @@ def plan(
     ] = None,
     length: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Tokens of a sequence, as 8192 or 8k; default: those of the profile."),
+        typer.Option(metavar="N", help="Tokens of a sequence, as 8192 or 8k (8,192); default: those of the profile."),
     ] = None,
     gamma: Annotated[
         float | None,
@@ -100,17 +100,19 @@ def plan(
 ) -> None:
     """Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes."""
     from ropescope.app.show import show_report
+    from ropescope.checks.numbers import read_tokens
     from ropescope.compress.report import plan_report
     from ropescope.report.figure import check_suffix
 
     for path in figure or ():
         check_suffix(path)
+    tokens = None if length is None else read_tokens("--length", length)
     if shape is not None:
         if gamma is None or budget is not None or uniform:
             raise PlanError(
                 "--shape goes with --gamma, and without --budget and --uniform: a horizon sets its own windows."
             )
-        cut = _from_horizon(given, gamma, shape, keep_mass, revision, _tokens(length), sinks, cache_type)
+        cut = _from_horizon(given, gamma, shape, keep_mass, revision, tokens, sinks, cache_type)
         report = plan_report(cut, None if out is None else str(cut.save(out)))
         show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
         return
@@ -118,7 +120,7 @@ def plan(
         given=given,
         target=_target(keep_mass, budget, max_loss),
         model=model,
-        length=_tokens(length),
+        length=tokens,
         allocation=allocation,
         sinks=sinks,
         cache_type=cache_type,
@@ -270,14 +272,3 @@ def _target(keep_mass: float | None, budget: str | None, max_loss: str | None) -
     if match[2] == "%":
         return Target(keep_mass=keep_mass, max_loss=allowed, budget_share=number / 100)
     return Target(keep_mass=keep_mass, max_loss=allowed, budget_bytes=int(number * _UNITS[match[2]]))
-
-
-def _tokens(length: str | None) -> int | None:
-    if length is None:
-        return None
-    from ropescope.checks.compute import read_number
-
-    tokens = read_number("length", length)
-    if not isinstance(tokens, int) or tokens < 1:
-        raise PlanError(f"--length {length} is no number of tokens: give a whole number of at least 1.")
-    return tokens

@@ -41,7 +41,9 @@ def evaluate(
     ] = "1%",
     length: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Tokens of a text, as 8192 or 8k; default: those of the plan, else 2048."),
+        typer.Option(
+            metavar="N", help="Tokens of a text, as 8192 or 8k (8,192); default: those of the plan, else 2048."
+        ),
     ] = None,
     texts: Annotated[int, typer.Option(min=1, help="Texts of each kind (prose, code, tables).")] = 4,
     text: Annotated[
@@ -77,6 +79,7 @@ def evaluate(
     Example: ropescope compress evaluate smollm2 --budgets 15%,30%,60% --needle --figure tradeoff.svg
     """
     from ropescope.app.show import Files, keep_and_show
+    from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
@@ -87,7 +90,7 @@ def evaluate(
         source=source,
         methods=tuple(methods.split(",")),
         budgets=swept,
-        length=_tokens(length),
+        length=None if length is None else read_tokens("--length", length),
         new=scored,
         texts=texts,
         files=tuple(text or ()),
@@ -119,14 +122,3 @@ def _shares(option: str, given: str) -> tuple[float, ...]:
     if found[-1] >= 1:
         raise EvaluationError(f"{option} {given!r}: a budget of the whole cache is what all others are compared with.")
     return tuple(found)
-
-
-def _tokens(length: str | None) -> int | None:
-    if length is None:
-        return None
-    from ropescope.checks.compute import read_number
-
-    tokens = read_number("length", length)
-    if not isinstance(tokens, int) or tokens < 1:
-        raise EvaluationError(f"--length {length} is no number of tokens: give a whole number of at least 1.")
-    return tokens

@@ -24,7 +24,8 @@ def experiment(
     ] = None,
     prompts: Annotated[int | None, typer.Option(min=1, help="Prompts; default: the experiment's own.")] = None,
     length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens in a prompt; default: the experiment's own.")
+        str | None,
+        typer.Option(metavar="N", help="Tokens in a prompt, as 2048 or 2k; default: the experiment's own."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of prompts, rows, resamples and random weights.")] = 0,
     corpus: Annotated[
@@ -52,6 +53,7 @@ def experiment(
     Examples: ropescope experiment · ropescope experiment length-sweep · ropescope experiment length-sweep smollm2
     """
     from ropescope.app.show import Files, show_report
+    from ropescope.checks.numbers import read_tokens
     from ropescope.evidence.experiments.registry import find
     from ropescope.evidence.experiments.report import description_report, list_report
 
@@ -71,7 +73,7 @@ def experiment(
     Files.checked(out, html, figures)
     setting = Setting(
         prompts=prompts or 0,
-        length=length or 0,
+        length=0 if length is None else read_tokens("--length", length),
         seed=seed,
         corpus=corpus,
         texts=tuple(text or ()),

@@ -30,7 +30,7 @@ def _extend() -> None:
 @extend.command("plan")
 def plan(
     source: Source,
-    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to reach, as 32768, 32k or 32Ki.")],
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to reach, as 32768 or 32k (32,768).")],
     method: Annotated[
         str,
         typer.Option(
@@ -75,6 +75,7 @@ def plan(
     Example: ropescope extend plan HuggingFaceTB/SmolLM2-135M-Instruct --to 16Ki --engine vllm
     """
     from ropescope.app.show import show_report
+    from ropescope.checks.numbers import read_tokens
     from ropescope.extend.planning import plan_extension
     from ropescope.extend.report import plan_report
     from ropescope.extend.saving import fitting_plan
@@ -86,10 +87,10 @@ def plan(
 
     for path in figure or ():
         check_suffix(path)
-    target = tokens("--to", to)
+    target = read_tokens("--to", to, least=2)
     options: dict[str, Any] = {"factor": factor, "gamma": gamma, "alpha": alpha}
     if trained is not None:
-        options["trained"] = tokens("--trained", trained)
+        options["trained"] = read_tokens("--trained", trained, least=2)
     model = open_model(source, revision=revision, config_only=True)
     if method.endswith(".json"):
         given = [f"--{name}" for name, value in options.items() if value is not None]
@@ -120,16 +121,6 @@ def _write_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
         if say is not None:
             say(f"Writing {path.name}")
         return save_gguf(plan, model, path)
-
-
-def tokens(option: str, text: str) -> int:
-    """The number of tokens that an option says, as 32768, 32k or 32Ki. Raises ExtendError for anything else."""
-    from ropescope.checks.compute import read_number
-
-    tokens = read_number(option, text)
-    if not isinstance(tokens, int) or tokens < 2:
-        raise ExtendError(f"{option} {text} is no number of tokens: give a whole number of at least 2.")
-    return tokens
 
 
 extend.command("evaluate")(evaluate)

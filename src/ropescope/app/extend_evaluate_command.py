@@ -14,7 +14,7 @@ from ropescope.errors import ExtendError
 
 def evaluate(
     source: Source,
-    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384, 16k or 16Ki.")],
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384 or 16k (16,384).")],
     methods: Annotated[
         str,
         typer.Option(
@@ -28,7 +28,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Your own text: its second half is scored; may repeat."),
     ] = None,
-    band: Annotated[int, typer.Option(min=2, help="Positions that a mean loss is taken over.")] = 2048,
+    band: Annotated[str, typer.Option(metavar="N", help="Positions that a mean loss is taken over.")] = "2048",
     questions: Annotated[
         int, typer.Option(min=0, help="Planted facts asked for at each of five depths and each length; 0: none.")
     ] = 0,
@@ -65,8 +65,8 @@ def evaluate(
 
     Example: ropescope extend evaluate smollm2 --to 16Ki --methods none,ntk,yarn --questions 4 --figure bands.svg
     """
-    from ropescope.app.extend_command import tokens
     from ropescope.app.show import Files, keep_and_show
+    from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     with needs_extra():
@@ -79,15 +79,15 @@ def evaluate(
         raise ExtendError(f"--retrieval {unknown[0]!r}: take some of {', '.join(RETRIEVAL)}.")
     request = Request(
         source=source,
-        target=tokens("--to", to),
+        target=read_tokens("--to", to, least=2),
         methods=tuple(methods.split(",")),
-        trained=None if trained is None else tokens("--trained", trained),
+        trained=None if trained is None else read_tokens("--trained", trained, least=2),
         texts=texts,
         files=tuple(text or ()),
-        band=band,
+        band=read_tokens("--band", band, least=2),
         questions=questions,
         retrieval=asked,
-        lengths=tuple(tokens("--lengths", part) for part in lengths.split(",")) if lengths else (),
+        lengths=tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else (),
         tasks=tuple(TASKS) if tasks == "all" else tuple(part for part in tasks.split(",") if part),
         samples=samples,
         dtype=dtype,

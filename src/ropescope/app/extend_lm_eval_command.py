@@ -14,7 +14,7 @@ from ropescope.app.working import needs_extra, progress_bar, terminate_as_interr
 
 def lm_eval(
     source: Source,
-    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384, 16k or 16Ki.")],
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384 or 16k (16,384).")],
     tasks: Annotated[str, typer.Option(metavar="A,B,…", help="lm-eval's names: niah_single_1, longbench_qasper, …")],
     methods: Annotated[
         str, typer.Option(metavar="A,B,…", help="As for extend evaluate: none, yarn, plan.json, …")
@@ -35,15 +35,15 @@ def lm_eval(
 
     Example: ropescope extend lm-eval smollm2 --to 16Ki --tasks niah_single_1 --lengths 16384 --limit 20
     """
-    from ropescope.app.extend_command import tokens
     from ropescope.app.show import show_report
+    from ropescope.checks.numbers import read_tokens
     from ropescope.report.report import Column, Report, Table
 
     with needs_extra():
         from ropescope.extend.evaluate.candidates import candidates
         from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
         from ropescope.measure.weights import load
-    target = tokens("--to", to)
+    target = read_tokens("--to", to, least=2)
     with terminate_as_interrupt(), progress_bar() as (_, say):
         if say is not None:
             say("Loading the weights")
@@ -55,7 +55,7 @@ def lm_eval(
             say("lm-eval")
         found = run_tasks(
             weights, made, tasks.split(","), limit=limit, folder=include,
-            lengths=tuple(tokens("--lengths", part) for part in lengths.split(",")) if lengths else (),
+            lengths=tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else (),
         )  # fmt: skip
     first = found[0] if found else None
     verdict = (

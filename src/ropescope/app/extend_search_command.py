@@ -14,7 +14,7 @@ from ropescope.app.working import needs_extra, progress_bar, terminate_as_interr
 
 def search(
     source: Source,
-    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384, 16k or 16Ki.")],
+    to: Annotated[str, typer.Option("--to", metavar="N", help="Tokens to read, as 16384 or 16k (16,384).")],
     minutes: Annotated[
         float, typer.Option(min=0.01, help="How long; half of it and more goes into reading the texts where N is long.")
     ] = 10.0,
@@ -49,8 +49,8 @@ def search(
 
     Example: ropescope extend search smollm2 --to 16Ki --minutes 10 --out plan.json
     """
-    from ropescope.app.extend_command import tokens
     from ropescope.app.show import Files, keep_and_show
+    from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     with needs_extra():
@@ -60,12 +60,12 @@ def search(
         from ropescope.extend.search.request import Request, run
     request = Request(
         source=source,
-        target=tokens("--to", to),
+        target=read_tokens("--to", to, least=2),
         minutes=minutes,
         method=method,
         texts=texts,
         files=tuple(text or ()),
-        trained=None if trained is None else tokens("--trained", trained),
+        trained=None if trained is None else read_tokens("--trained", trained, least=2),
         seed=seed,
         dtype=dtype,
         device=device,

@@ -22,7 +22,7 @@ Protocol = Annotated[
 
 def measure(
     source: Source,
-    length: Annotated[int, typer.Option(help="Context length in tokens.")] = 2048,
+    length: Annotated[str, typer.Option(metavar="N", help="Context length in tokens, as 2048 or 2k.")] = "2048",
     prompts: Annotated[int, typer.Option(help="Prompts to measure.")] = 12,
     precision: Annotated[
         float | None, typer.Option(help="Add prompts until the standard error of γ is this small.")
@@ -46,7 +46,9 @@ def measure(
     seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
     dtype: Dtype = "bfloat16",
     device: Device = None,
-    chunk: Annotated[int | None, typer.Option(help="Run prompts through in chunks of this many tokens.")] = None,
+    chunk: Annotated[
+        str | None, typer.Option(metavar="N", help="Run prompts through in chunks of this many tokens.")
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
     max_prompts: Annotated[int, typer.Option(help="Stop adding prompts for --precision here.")] = 512,
     revision: Revision = None,
@@ -62,6 +64,7 @@ def measure(
 ) -> None:
     """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
     from ropescope.app.show import Files, keep_and_show
+    from ropescope.checks.numbers import read_tokens
 
     with needs_extra():
         from ropescope.measure.instrument import Request, run
@@ -74,12 +77,12 @@ def measure(
         source=source,
         revision=revision,
         plan=Plan(
-            protocol=FixedLength(length=length, rows=rows, sinks=sinks),
+            protocol=FixedLength(length=read_tokens("--length", length), rows=rows, sinks=sinks),
             prompts=prompts,
             precision=precision,
             max_prompts=max_prompts,
             d_min=d_min,
-            chunk_tokens=chunk,
+            chunk_tokens=None if chunk is None else read_tokens("--chunk", chunk),
             beyond_trained=beyond_trained,
             legacy_length=legacy,
         ),

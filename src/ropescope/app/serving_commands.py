@@ -28,7 +28,7 @@ Gpu = Annotated[
 Count = Annotated[int, typer.Option("--count", help="How many of them.")]
 Context = Annotated[
     str | None,
-    typer.Option("--context", metavar="T", help="Tokens a sequence, as 8192, 128k or 128Ki; default: stated."),
+    typer.Option("--context", metavar="T", help="Tokens a sequence, as 8192 or 32k (32,768); default: stated."),
 ]
 Batch = Annotated[int, typer.Option("--batch", help="Sequences at once.")]
 Precision = Annotated[
@@ -41,7 +41,9 @@ Engine = Annotated[
     str | None,
     typer.Option("--engine", help="llama.cpp (default for GGUF), ollama, vllm (default), sglang or transformers."),
 ]
-Chunk = Annotated[int | None, typer.Option("--chunk", help="Prompt tokens run at once; default: the engine's.")]
+Chunk = Annotated[
+    str | None, typer.Option("--chunk", metavar="T", help="Prompt tokens run at once; default: the engine's.")
+]
 Overhead = Annotated[
     str | None, typer.Option("--overhead", metavar="SIZE", help="Held beside weights, cache and activations, as 1GiB.")
 ]
@@ -95,14 +97,14 @@ def fit(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.fit_report import fit_report
-    from ropescope.checks.serving.inputs import read_count
+    from ropescope.checks.numbers import read_tokens
 
     serving = _serving(
         source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
         kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
-    least = None if min_context is None else read_count("--min-context", min_context)
+    least = None if min_context is None else read_tokens("--min-context", min_context)
     report = fit_report(serving, least)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
     if check and not report.data["fits"]:
@@ -114,7 +116,8 @@ def speed(
     gpu: Gpu,
     count: Count = 1,
     context: Annotated[
-        str | None, typer.Option(metavar="T", help="Tokens in each cache, as 8k; default: 4096, or the stated context.")
+        str | None,
+        typer.Option(metavar="T", help="Tokens in each cache, as 8k (8,192); default: 4096, or the stated context."),
     ] = None,
     batch: Batch = 1,
     precision: Precision = "stored",

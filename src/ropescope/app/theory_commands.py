@@ -28,7 +28,9 @@ def compute(
     name: Annotated[str, typer.Argument(help="A formula, as `ropescope formulas` lists it.")],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(help="argument=value; numbers may be written 0.5, 1e6, 128k, 128Ki, 1M; lists 30,50,100."),
+        typer.Argument(
+            help="argument=value; numbers may be written 0.5, 1e6, 1M; 32k tokens are 32,768; lists 30,50,100."
+        ),
     ] = None,
     as_json: Json = False,
     html: Html = None,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from decimal import Decimal
 from difflib import get_close_matches
-from math import isfinite
 from typing import Any
 
 from ropescope.checks.formulas import (
@@ -16,31 +13,18 @@ from ropescope.checks.formulas import (
     result_facts,
     result_tables,
 )
+from ropescope.checks.numbers import read_number
 from ropescope.errors import DomainError
 from ropescope.report.report import Fact, Report
 from ropescope.theory import STANDINGS, Argument, Formula
 from ropescope.theory.domain import Choice, Flag, Reals
 
-_NUMBER = re.compile(r"([-+−]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+−]?\d+)?)\s*([a-zA-Z]*)")
-_SUFFIXES = {
-    "": 1,
-    "k": 10**3,
-    "K": 10**3,
-    "M": 10**6,
-    "B": 10**9,
-    "G": 10**9,
-    "T": 10**12,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-}
-
 
 def compute_report(name: str, arguments: Iterable[str]) -> Report:
     """The value of one formula for arguments written `name=value`.
 
-    Numbers may be written 0.5, 1e6, 128k (128,000), 128Ki (131,072), 1M; lists as 30,50,100. Raises `DomainError` for
-    a formula or argument that does not exist (with the nearest name), one that is missing or given twice, and a value
+    Numbers may be written 0.5, 1e6, 1M; of tokens, 128k is 131,072; lists as 30,50,100. Raises `DomainError` for a
+    formula or argument that does not exist (with the nearest name), one that is missing or given twice, and a value
     outside its domain.
     """
     entry = find_formula(name)
@@ -108,26 +92,11 @@ def read_value(argument: Argument, text: str) -> Any:
                 f"{argument.name} = {text!r} is outside the domain: {argument.name} must be true or false."
             )
         return flags[text.lower()]
+    of_tokens = argument.unit == "tokens"
     if isinstance(argument.domain, Reals):
-        return tuple(read_number(argument.name, item.strip()) for item in text.strip("[]()").split(",") if item.strip())
-    return read_number(argument.name, text)
-
-
-def read_number(name: str, text: str) -> int | float:
-    """A number such as 0.5, 1e6, 2_000, 128k, 128Ki or 1M. Raises `DomainError` for anything else."""
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None or match.group(2) not in _SUFFIXES:
-        raise DomainError(f"{name} = {text!r} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M.")
-    digits = match.group(1).replace("_", "").replace("−", "-")
-    scale = _SUFFIXES[match.group(2)]
-    if digits.lstrip("+-").isdigit():
-        return int(digits) * scale
-    value = float(digits) * scale
-    if not isfinite(value):
-        raise DomainError(f"{name} = {text!r} is too large for a float.")
-    # 1e6 tokens are a whole number of tokens, and 8.03B parameters a whole number too, which no float product is.
-    exact = Decimal(digits) * scale
-    return int(exact) if abs(exact) < 2**53 and exact == exact.to_integral_value() else value
+        items = (item.strip() for item in text.strip("[]()").split(","))
+        return tuple(read_number(argument.name, item, of_tokens=of_tokens) for item in items if item)
+    return read_number(argument.name, text, of_tokens=of_tokens)
 
 
 def _verdict(entry: Formula, result: Any) -> str:

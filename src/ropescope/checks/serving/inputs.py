@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ropescope.checks.compute import read_number
+from ropescope.checks.numbers import read_count, read_tokens
 from ropescope.checks.serving.devices import find_device, read_size
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.precisions import read_precision
@@ -26,7 +26,7 @@ class ServingText:
     precision: str = "stored"
     kv_precision: str = "auto"
     engine: str | None = None
-    chunk: int | None = None
+    chunk: str | None = None
     overhead: str | None = None
     utilisation: float | None = None
     cpu_moe_layers: int = 0
@@ -44,7 +44,7 @@ def read_serving(model: Model, text: ServingText) -> Serving:
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
     engine = find_engine(text.engine or ("llama.cpp" if gguf else "vllm"))
     if text.context is not None:
-        context = read_count("--context", text.context)
+        context = read_tokens("--context", text.context)
     elif model.context_length is not None:
         context = min(model.context_length, text.most_by_default or model.context_length)
     else:
@@ -61,20 +61,12 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         batch=text.batch,
         count=text.count,
         precision=read_precision(text.precision),
-        chunk_tokens=text.chunk,
+        chunk_tokens=None if text.chunk is None else read_tokens("--chunk", text.chunk),
         overhead_bytes=None if text.overhead is None else read_size("--overhead", text.overhead),
         utilisation=text.utilisation,
         cpu_moe_layers=text.cpu_moe_layers,
         swa_full=text.swa_full,
     )
-
-
-def read_count(name: str, text: str) -> int:
-    """A whole number above 0 such as 8192, 128k or 128Ki. Raises DomainError for anything else."""
-    value = read_number(name, text)
-    if not isinstance(value, int) or value < 1:
-        raise DomainError(f"{name} is {text}: give a whole number above 0.")
-    return value
 
 
 def with_parameters(model: Model, total: str | None, active: str | None) -> Model:
