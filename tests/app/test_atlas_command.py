@@ -112,4 +112,4 @@ def test_ranking_needs_no_torch(tmp_path: Path) -> None:
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:
     script = "import sys\nsys.modules['pyarrow'] = None\nfrom ropescope.app.cli import main\nmain()\n"
     result = subprocess.run([sys.executable, "-c", script, "atlas"], capture_output=True, text=True, timeout=60)
-    assert result.returncode == 1 and "pip install 'ropescope[measure]'" in result.stderr
+    assert result.returncode == 2 and "pip install 'ropescope[measure]'" in result.stderr

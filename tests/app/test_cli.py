@@ -105,7 +105,7 @@ def test_bad_input_gets_one_sentence(tiny_folder: Path, arguments: list[str], se
 
 def test_errors_reach_a_person_without_a_traceback(tiny_folder: Path) -> None:
     result = command("measure", tiny_folder, "--length", "4096", "--corpus", "random")
-    assert result.returncode == 1 and result.stdout == ""
+    assert result.returncode == 2 and result.stdout == ""
     assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr and result.stderr.count("\n") == 1
 
 
@@ -133,14 +133,6 @@ def test_killed_then_resumed_gives_the_same_numbers(tiny_folder: Path, tmp_path:
     assert resumed == whole
 
 
-def test_a_reader_that_leaves_is_no_error(tiny_folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "p.parquet"
-    invoke("measure", tiny_folder, *QUICK, "--prompts", "4", "--out", out)
-    line = f"{sys.executable} -m ropescope show-profile {out} | head -1"
-    result = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
-    assert "attends" in result.stdout and result.stderr == ""
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "{config}", "--json"]])
 def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: Path) -> None:
     script = (
@@ -161,7 +153,7 @@ def test_measuring_without_its_extra_says_what_to_install(tiny_folder: Path) -> 
     result = subprocess.run(
         [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=60
     )
-    assert result.returncode == 1 and "pip install 'ropescope[measure,figures]'" in result.stderr
+    assert result.returncode == 2 and "pip install 'ropescope[measure,figures]'" in result.stderr
 
 
 def test_repository_code_is_not_run(tiny_folder: Path, tmp_path: Path) -> None:
@@ -175,7 +167,7 @@ def test_repository_code_is_not_run(tiny_folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('yes')\n")
     result = command("measure", folder, *QUICK, "--prompts", "1", input="y\n")
-    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert result.returncode == 2 and "Traceback" not in result.stderr
     assert not (tmp_path / "ran").exists()
 
 
@@ -208,7 +200,7 @@ def test_a_hub_model_and_dataset_are_fetched_and_measured(
     assert len(data["provenance"]["weights"]) == 40 and data["corpus"] == "dataset"
     assert "org/lines@" in data["provenance"]["corpus_about"]
     absent = command("measure", "org/absent", env=env)
-    assert absent.returncode == 1 and absent.stderr.startswith("error: ") and "org/absent" in absent.stderr
+    assert absent.returncode == 2 and absent.stderr.startswith("error: ") and "org/absent" in absent.stderr
 
 
 def test_predict_takes_lengths_as_people_write_them(tiny_folder: Path) -> None:

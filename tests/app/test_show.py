@@ -54,6 +54,16 @@ def test_a_figure_without_the_extra_is_a_sentence(monkeypatch, tmp_path):
     assert (tmp_path / "p.html").exists()
 
 
+def test_files_are_there_before_the_first_line_is_printed(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ropescope.app.show._print", full)
+    with pytest.raises(OSError):
+        show_report(report(1), html=tmp_path / "p.html", figures=[tmp_path / "f.json"])
+    assert {path.name for path in tmp_path.iterdir()} == {"p.html", "f.json"}
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_nan_shows_nothing(capsys, as_json):
     with pytest.raises(ReportError):

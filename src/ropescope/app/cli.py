@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -19,6 +20,7 @@ from ropescope.app.model_commands import compare, show
 from ropescope.app.predict_command import predict
 from ropescope.app.published_command import evidence
 from ropescope.app.serving_commands import fit, launch, speed
+from ropescope.app.streams import let_readers_leave, nowhere
 from ropescope.app.theory_commands import compute, formulas, plot, prove
 from ropescope.errors import RopescopeError
 
@@ -78,16 +80,21 @@ def main() -> None:
     """Run the command line; errors meant for the user are shown as one sentence, and set the exit status."""
     # typer reads arguments through pydantic, which would search every installed package for plugins on the way.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    let_readers_leave()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except RopescopeError as error:
-        _fail(str(error), 1)
+        _fail(str(error), 2)
     except KeyboardInterrupt:
         _fail("Interrupted before anything was finished.", 130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing to say, and nowhere to say it.
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stdout = nowhere()  # what could not be written would be tried again at exit
+        _fail("Standard output cannot be written (no space left on the device).", 2)
 
 
 def _fail(sentence: str, status: int) -> None:

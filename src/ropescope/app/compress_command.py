@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ropescope.app.compress_evaluate_command import evaluate
-from ropescope.app.options import Figures, Html, Json, Revision, read_share
+from ropescope.app.options import Figures, Html, Json, Revision, read_share, writable
 from ropescope.errors import MissingExtraError, PlanError
 
 if TYPE_CHECKING:
@@ -93,19 +93,17 @@ def plan(
         list[Path] | None, typer.Option(metavar="FILE", help="Your own text to measure on; may repeat.")
     ] = None,
     revision: Revision = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON).")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the plan (JSON).")] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,
 ) -> None:
     """Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes."""
-    from ropescope.app.show import show_report
+    from ropescope.app.show import Files, show_report
     from ropescope.checks.numbers import read_tokens
     from ropescope.compress.report import plan_report
-    from ropescope.report.figure import check_suffix
 
-    for path in figure or ():
-        check_suffix(path)
+    Files.checked(out, html, figure)
     tokens = None if length is None else read_tokens("--length", length)
     if shape is not None:
         if gamma is None or budget is not None or uniform:

@@ -18,6 +18,7 @@ from ropescope.app.options import (
     Source,
     TrustRemoteCode,
     read_share,
+    writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import EvaluationError
@@ -69,7 +70,9 @@ def evaluate(
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
     resume: Resume = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the numbers (JSON).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the numbers (JSON).")
+    ] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,

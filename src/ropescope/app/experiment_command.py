@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, TrustRemoteCode
+from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, TrustRemoteCode, writable
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 
 
@@ -43,7 +43,9 @@ def experiment(
     ] = False,
     trust_remote_code: TrustRemoteCode = False,
     resume: Resume = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the result (the report as JSON).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the result (the report as JSON).")
+    ] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,

@@ -10,7 +10,7 @@ import typer
 from ropescope.app.extend_evaluate_command import evaluate
 from ropescope.app.extend_lm_eval_command import lm_eval
 from ropescope.app.extend_search_command import search
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Figures, Html, Json, Revision, Source, writable
 from ropescope.errors import ExtendError
 
 if TYPE_CHECKING:
@@ -56,14 +56,16 @@ def plan(
         ),
     ] = None,
     revision: Revision = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON).")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the plan (JSON).")] = None,
     save_config: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write the model's config.json with the new positions there.")
     ] = None,
     save_gguf: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Of a GGUF file: write a copy with the new positions in it, for llama.cpp and Ollama."
+            metavar="FILE",
+            callback=writable,
+            help="Of a GGUF file: write a copy with the new positions in it, for llama.cpp and Ollama.",
         ),
     ] = None,
     html: Html = None,
@@ -74,7 +76,7 @@ def plan(
 
     Example: ropescope extend plan HuggingFaceTB/SmolLM2-135M-Instruct --to 16Ki --engine vllm
     """
-    from ropescope.app.show import show_report
+    from ropescope.app.show import Files, show_report
     from ropescope.checks.numbers import read_tokens
     from ropescope.extend.planning import plan_extension
     from ropescope.extend.report import plan_report
@@ -83,10 +85,8 @@ def plan(
     from ropescope.extend.settings.engines import all_settings, only_transformers, settings_for
     from ropescope.models.opening import open as open_model
     from ropescope.models.source import ALIASES
-    from ropescope.report.figure import check_suffix
 
-    for path in figure or ():
-        check_suffix(path)
+    Files.checked(out, html, figure)
     target = read_tokens("--to", to, least=2)
     options: dict[str, Any] = {"factor": factor, "gamma": gamma, "alpha": alpha}
     if trained is not None:

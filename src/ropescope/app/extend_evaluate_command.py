@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
+from ropescope.app.options import (
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Resume,
+    Revision,
+    Source,
+    TrustRemoteCode,
+    writable,
+)
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import ExtendError
 
@@ -56,7 +67,9 @@ def evaluate(
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
     resume: Resume = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the numbers (JSON).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the numbers (JSON).")
+    ] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
+from ropescope.app.options import (
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Resume,
+    Revision,
+    Source,
+    TrustRemoteCode,
+    writable,
+)
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 
 
@@ -39,7 +50,8 @@ def search(
     trust_remote_code: TrustRemoteCode = False,
     resume: Resume = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the plan (JSON), for `extend evaluate`.")
+        Path | None,
+        typer.Option(metavar="FILE", callback=writable, help="Keep the plan (JSON), for `extend evaluate`."),
     ] = None,
     html: Html = None,
     figure: Figures = None,

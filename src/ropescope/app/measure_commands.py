@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, Source, TrustRemoteCode
+from ropescope.app.options import (
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Resume,
+    Revision,
+    Source,
+    TrustRemoteCode,
+    writable,
+)
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import MeasurementError
 
@@ -57,7 +68,9 @@ def measure(
     ] = False,
     trust_remote_code: TrustRemoteCode = False,
     resume: Resume = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the profile (Parquet).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the profile (Parquet).")
+    ] = None,
     html: Html = None,
     figure: Figures = None,
     as_json: Json = False,

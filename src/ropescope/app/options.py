@@ -7,6 +7,27 @@ from typing import Annotated
 
 import typer
 
+
+def writable(path: Path | None) -> Path | None:
+    """`path`, if a file can be written there. Raises ReportError while the command line is read: before any work."""
+    if path is not None:
+        from ropescope.report.files import require_writable
+
+        require_writable([path])
+    return path
+
+
+def drawable(paths: list[Path] | None) -> list[Path] | None:
+    """`paths`, if figures can be drawn and written there. Raises ReportError or MissingExtraError before any work."""
+    if paths:
+        from ropescope.report.figure import require_drawable
+        from ropescope.report.files import require_writable
+
+        require_drawable(paths)
+        require_writable(paths)
+    return paths
+
+
 Source = Annotated[
     str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
 ]
@@ -18,10 +39,18 @@ TrustRemoteCode = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of the same settings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page.")]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", callback=writable, help="Write a self-contained page."),
+]
 Figures = Annotated[
     list[Path] | None,
-    typer.Option("--figure", metavar="FILE", help="Write the figures: .svg, .png or .html (several: F-NAME.svg)."),
+    typer.Option(
+        "--figure",
+        metavar="FILE",
+        callback=drawable,
+        help="Write the figures: .svg, .png or .html (several: F-NAME.svg).",
+    ),
 ]
 
 

@@ -191,13 +191,12 @@ def launch(
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
     report = launch_report(LaunchInputs(serving, gguf, rescue))
-    if not as_json:  # the answer is the command, whole and ready to copy: a table would fold it
-        print(report.data["command"])
-        if bare:
-            return
-        print()
-        report = report if html else replace(report, tables=report.tables[1:])
-    show_report(report, json=as_json, html=html)
+    if as_json:
+        show_report(report, json=True, html=html)
+        return
+    # The answer is the command, whole and ready to copy: a table would fold it.
+    shown = report if html else replace(report, tables=report.tables[1:])
+    show_report(shown, html=html, lead=report.data["command"], alone=bare)
 
 
 def _serving(source: str, revision: str | None, **text: Any) -> Serving:

@@ -21,13 +21,13 @@ class Files:
 
     @classmethod
     def checked(cls, out: Path | None, html: Path | None, figures: Sequence[Path] | None) -> Files:
-        """Raises ReportError now for a file that could not be written then."""
-        from ropescope.report.figure import check_suffix
+        """Raises ReportError now for a file that could not be written then, or one that two results would go to, and
+        MissingExtraError for figures that could not be drawn."""
+        from ropescope.report.figure import require_drawable
         from ropescope.report.files import require_writable
 
         found = cls(out, html, tuple(figures or ()))
-        for path in found.figures:
-            check_suffix(path)
+        require_drawable(found.figures)
         require_writable(path for path in (out, html, *found.figures) if path is not None)
         return found
 
@@ -61,13 +61,22 @@ def keep_and_show(
     return kept
 
 
-def show_report(report: Report, *, json: bool = False, html: Path | None = None, figures: Sequence[Path] = ()) -> None:
-    """Print `report` on standard output, then write what was asked for, and say one line for each file written.
+def show_report(
+    report: Report,
+    *,
+    json: bool = False,
+    html: Path | None = None,
+    figures: Sequence[Path] = (),
+    lead: str = "",
+    alone: bool = False,
+) -> None:
+    """Write what was asked for, then print `report` on standard output and one line for each file written.
 
     With `json`, standard output holds the machine result only and the lines go to standard error. Each path in
     `figures` gets all figures of the report, in the form its suffix names (.svg, .png, .html, .json): F.svg if there is
-    one figure, else F-<name>.svg for each. The answer is printed before anything is written, so that a full disk does
-    not cost it; a path whose suffix is no kind of figure is refused before either.
+    one figure, else F-<name>.svg for each. Files come first, so that a reader who leaves does not cost them. A file
+    that cannot be written does not cost the answer: it is printed, and then the error is raised. A path whose suffix is
+    no kind of figure is refused before either. `lead` is printed as it stands above the report, or `alone`.
 
     Raises ReportError for a number that is NaN or infinite, or a file that cannot be written; MissingExtraError if a
     figure is asked for without vl-convert.
@@ -81,14 +90,25 @@ def show_report(report: Report, *, json: bool = False, html: Path | None = None,
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    _print(report, json)
-    if html is not None:
-        from ropescope.report.html import write_page
+    written: list[Path] = []
+    failure: RopescopeError | None = None
+    try:
+        if html is not None:
+            from ropescope.report.html import write_page
 
-        _say(plain(f"Wrote {write_page(report, html)}"), json)
-    for path in figures:
-        for one in write_figures(report.figures, path):
-            _say(plain(f"Wrote {one}"), json)
+            written.append(write_page(report, html))
+        for path in figures:
+            written += write_figures(report.figures, path)
+    except RopescopeError as error:
+        failure = error
+    if lead:
+        print(lead if alone else f"{lead}\n")
+    if not alone:
+        _print(report, json)
+    for path in written:
+        _say(plain(f"Wrote {path}"), json or alone)
+    if failure is not None:
+        raise failure
 
 
 def _print(report: Report, json: bool) -> None:

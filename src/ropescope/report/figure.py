@@ -7,7 +7,7 @@ its data; one that names a remote source is refused rather than fetched.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -104,6 +104,13 @@ def check_suffix(path: str | Path) -> Path:
     if path.suffix.lower() not in _WRITERS:
         raise ReportError(f"Cannot write a figure to {path}: name a file that ends in {', '.join(_WRITERS)}.")
     return path
+
+
+def require_drawable(paths: Iterable[Path]) -> None:
+    """Raise ReportError now for a path whose suffix names no kind of figure, and MissingExtraError without vl-convert."""
+    for path in paths:
+        if check_suffix(path).suffix.lower() != ".json":
+            _vl_convert()
 
 
 def _vl_convert() -> ModuleType:

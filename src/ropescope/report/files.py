@@ -50,8 +50,14 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
 
 
 def require_writable(paths: Iterable[Path]) -> None:
-    """Raise ReportError now for a path that could not be written at the end of long work."""
+    """Raise ReportError now for a path that could not be written at the end of long work, or is there twice."""
+    seen: set[Path] = set()
     for path in paths:
+        if path.resolve() in seen:
+            raise ReportError(
+                f"{path} is named for two results, and the second would replace the first: name another file."
+            )
+        seen.add(path.resolve())
         folder = path.parent
         if not folder.is_dir():
             raise ReportError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
