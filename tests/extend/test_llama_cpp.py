@@ -7,6 +7,7 @@ log-probabilities are some thousandths off; the plans are more than a tenth off 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,18 @@ def test_a_file_that_holds_the_plan_needs_no_flag(tiny: tuple[Any, Model, Path],
     for length, found in zip(lengths, theirs(held, lengths, n_ctx=TARGET), strict=True):
         assert apart(ours(network, plan, length), found) < CLOSE
         assert apart(ours(network, plain, length), found) > APART
+
+
+def test_an_attention_factor_of_its_own_is_held_by_a_file(tiny: tuple[Any, Model, Path], tmp_path: Path) -> None:
+    """llama.cpp multiplies its own 0.1 ln s + 1 by what the file says: 1.0 has to come out, and is read back as that."""
+    network, model, _ = tiny
+    by_rule = planned(model, "yarn")
+    entry = by_rule.layer_types[0]
+    one = replace(entry, attention_factor=1.0, parameters={**entry.parameters, "attention_factor": 1.0})
+    plan = replace(by_rule, layer_types=(one,))
+    held = save_gguf(plan, model, tmp_path / "one.gguf")
+    (found,) = theirs(held, (300,), n_ctx=TARGET)
+    assert apart(ours(network, plan, 300), found) < CLOSE
+    assert apart(ours(network, by_rule, 300), found) > APART / 2
+    longer = plan_extension(open_model(held), 2 * TARGET)
+    assert longer.layer_types[0].attention_factor == pytest.approx(1.0, rel=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from pathlib import Path
@@ -209,3 +210,56 @@ def test_the_older_form_says_the_same_to_the_newer_transformers(tiny_folder: Pat
     text = settings_for(made, str(tiny_folder), "transformers@4.57").text
     assert "rope_scaling={'rope_type': 'yarn'" in text
     assert re.search(r"rope_theta=10000\.0", text)
+
+
+STATES_ONE = {
+    **released.QWEN25_7B, "max_position_embeddings": 262144,
+    "rope_scaling": {
+        "rope_type": "yarn", "factor": 64.0, "attention_factor": 1.0, "original_max_position_embeddings": 4096,
+        "beta_fast": 24.0, "truncate": False,
+    },
+}  # fmt: skip
+
+
+def test_the_attention_factor_that_a_config_states_reaches_every_engine(tmp_path: Path) -> None:
+    """YaRN's rule would make it 0.1 ln 128 + 1 = 1.485. Engines that do not read the field get what turns their rule into it."""
+    model = from_config(STATES_ONE, name="states one")
+    longer = plan_extension(model, 524288)
+    (entry,) = longer.layer_types
+    assert entry.attention_factor == entry.attention_factor_before == 1.0
+    assert any("kept at the 1" in caveat and "1.485" in caveat for caveat in longer.caveats)
+    rule = 0.1 * math.log(128) + 1
+    for older in ("transformers", "transformers@4.57.3"):
+        text = settings_for(longer, "org/name", older).text
+        assert "'attention_factor': 1.0" in text and "'truncate': False" in text and "'beta_fast': 24.0" in text
+    for engine, flag in (("vllm", "--hf-overrides"), ("sglang", "--json-model-override-args")):
+        told = json.loads(flags(settings_for(longer, "org/name", engine).text)[flag])["rope_parameters"]
+        assert told["attention_factor"] == 1.0
+        assert told["attn_factor"] * rule == pytest.approx(1.0)
+    served = settings_for(longer, "org/name", "llama.cpp")
+    name, value = flags(served.text)["--override-kv"].split("=float:")
+    assert name == "ARCH.rope.scaling.attn_factor" and float(value) * rule == pytest.approx(1.0)
+    assert any("rounds the ends" in remark for remark in served.remarks)
+    assert "does not hand on" in settings_for(longer, "org/name", "ollama").remarks[0]
+    (tmp_path / "config.json").write_text(json.dumps(STATES_ONE))
+    saved = json.loads(save_config(longer, open_model(tmp_path), tmp_path / "longer").read_text())
+    assert saved["rope_scaling"] | {"factor": 64.0} == STATES_ONE["rope_scaling"]
+
+
+def test_no_factor_is_told_where_the_rule_gives_it() -> None:
+    for engine in ("vllm", "sglang", "llama.cpp"):
+        assert "attn_factor" not in settings_for(plan("yarn"), "org/name", engine).text
+    assert any("b10754" in remark for remark in settings_for(plan("yarn"), "org/name", "llama.cpp").remarks)
+
+
+@pytest.mark.parametrize("broken", [0, -1.0, "1.0", True, float("nan")])
+def test_an_attention_factor_that_cannot_be_is_refused(broken: Any) -> None:
+    config = {**STATES_ONE, "rope_scaling": {**STATES_ONE["rope_scaling"], "attention_factor": broken}}
+    with pytest.raises(ExtendError, match="attention_factor"):
+        plan_extension(from_config(config, name="broken"), 524288)
+
+
+def test_a_factor_below_one_is_refused() -> None:
+    config = {**STATES_ONE, "rope_scaling": {**STATES_ONE["rope_scaling"], "factor": 0.5}}
+    with pytest.raises(ExtendError, match="factor of this model"):
+        plan_extension(from_config(config, name="broken"), 524288, trained=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isclose
 from typing import Any
 
 from ropescope.errors import DomainError, ExtendError
@@ -49,8 +50,8 @@ def attention_factor(parameters: Mapping[str, Any], max_positions: int) -> float
     kind = str(parameters.get("rope_type", "default"))
     if kind not in ("yarn", "longrope"):
         return 1.0
-    if (stated := parameters.get("attention_factor")) is not None:
-        return float(stated)
+    if (stated := stated_factor(parameters)) is not None:
+        return stated
     original = int(parameters.get("original_max_position_embeddings") or max_positions)
     scales = {name: float(parameters.get(name) or 0.0) for name in ("mscale", "mscale_all_dim")}
     try:
@@ -59,10 +60,37 @@ def attention_factor(parameters: Mapping[str, Any], max_positions: int) -> float
         raise ExtendError(f"The attention factor of {kind!r} cannot be computed: {error}") from error
 
 
+def stated_factor(parameters: Mapping[str, Any]) -> float | None:
+    """The attention factor that an entry states, which goes before every rule; None where it states none."""
+    stated = parameters.get("attention_factor")
+    if stated is None:
+        return None
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 < stated < 100:
+        raise ExtendError(f"attention_factor is {stated!r}: it multiplies cosines and sines, so give a number near 1.")
+    return float(stated)
+
+
+def above_the_rule(parameters: Mapping[str, Any], *, rule_of_scales: bool = True) -> float | None:
+    """The attention factor of a YaRN entry as a multiple of the one that an engine works out for itself, None where the two are
+    one. rule_of_scales: the engine reads mscale and mscale_all_dim; one that does not takes 0.1 ln s + 1."""
+    if parameters.get("rope_type") != "yarn":
+        return None
+    original = int(parameters["original_max_position_embeddings"])
+    unread = {"attention_factor", *(() if rule_of_scales else ("mscale", "mscale_all_dim"))}
+    rule = attention_factor({name: value for name, value in parameters.items() if name not in unread}, original)
+    wanted = attention_factor(parameters, original)
+    return None if isclose(wanted, rule, rel_tol=1e-6) else wanted / rule
+
+
 def scale(parameters: Mapping[str, Any], max_positions: int) -> float:
-    """The factor: as stated, else stated length over original length (1 where neither is there)."""
+    """The factor: as stated, else stated length over original length (1 where neither is there). Raises ExtendError for one
+    below 1, which would squeeze the context."""
     factor = parameters.get("factor")
     if factor is not None:
-        return max(1.0, float(factor))
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor >= 1:
+            raise ExtendError(
+                f"The factor of this model's RoPE scaling is {factor!r}: mend the config, it is at least 1."
+            )
+        return float(factor)
     original = parameters.get("original_max_position_embeddings")
     return max(1.0, max_positions / int(original)) if original else 1.0

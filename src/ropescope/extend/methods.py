@@ -23,7 +23,9 @@ Entry = dict[str, Any]
 LONGROPE_ONLY: Final = frozenset({"phi3", "phi4_multimodal"})
 """Model types whose config class refuses every type of scaling but longrope, which can say all that is static."""
 
-_YARN_FIELDS: Final[tuple[str, ...]] = ("beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate")
+_YARN_FIELDS: Final[tuple[str, ...]] = (
+    "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _dynamic(group: RopeGroup, wish: Wish) -> Entry:
 def _yarn(group: RopeGroup, wish: Wish) -> Entry:
     """YaRN (Peng et al., 2309.00071): pairs that turn 32 times in the trained length stay, those below one are divided."""
     own = (group.rope.scaling or {}) if wish.native else {}
-    ramp = {name: own[name] for name in _YARN_FIELDS if name in own}
+    ramp = {name: own[name] for name in _YARN_FIELDS if own.get(name) is not None}
     return {**ramp, "rope_type": "yarn", "factor": wish.factor, "original_max_position_embeddings": wish.trained}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ropescope.errors import ExtendError
 from ropescope.extend.choosing import Choice, choose, suggestion
 from ropescope.extend.conflicts import check_agreement
-from ropescope.extend.frequencies import attention_factor, frequencies
+from ropescope.extend.frequencies import attention_factor, frequencies, stated_factor
 from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
 from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry, rerope_ranges
 from ropescope.extend.native import Native, beyond, check_tensors, native_of
@@ -245,6 +245,7 @@ def _extras(model: Model, native: Native, groups: tuple[RopeGroup, ...], wanted:
         "trained_from": native.source,
         "elsewhere": native.elsewhere,
         **({} if wanted.gamma is None else {"gamma": wanted.gamma}),
+        "latents": any(layer.latent is not None for layer in model.layers),
         "mixed": any(group.window_tokens is None and _slides(model, group) for group in groups),
         **({"architecture": str(model.config.get("general.architecture"))} if from_gguf(model) else {}),
     }
@@ -294,6 +295,12 @@ def _caveats(
         found.append(
             f"Its attention takes a scale of its own from the factor, (0.1 × {own['mscale_all_dim']:g} × ln s + 1)² on the "
             "logits: transformers, vLLM and SGLang take it from the same entry."
+        )
+    stated = stated_factor(own) if choice.native else None
+    if stated is not None and method == "yarn":
+        rule = attention_factor({"rope_type": "yarn", "factor": wish.factor}, wish.trained)
+        found.append(
+            f"attention_factor is kept at the {stated:g} that the model's config states; YaRN's own rule would make it {rule:.4g}."
         )
     if choice.method == "alpha":
         found += _short_of(groups, far, wish)

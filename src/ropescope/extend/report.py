@@ -8,6 +8,7 @@ from shlex import quote
 
 from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
 from ropescope.extend.figures import distance_figure, wavelength_figure
+from ropescope.extend.frequencies import stated_factor
 from ropescope.extend.methods import near_by_rule, slower_by_rule
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
@@ -134,6 +135,7 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         logits = f"on queries and keys; logits × {entry.attention_factor**2:.4g}"
         source = "0.1 ln s + 1, a fit of YaRN's authors" if plan.method == "yarn" else "the method has none"
         source = "mscale and mscale_all_dim of the config" if entry.parameters.get("mscale_all_dim") else source
+        source = "attention_factor of the config" if stated_factor(entry.parameters) is not None else source
         source = "found with the factors" if plan.method == "searched" else source
         shown = "" if entry.attention_factor == 1.0 else logits
         facts.append(Fact("attention factor", round(entry.attention_factor, 4), "", "formula", source, note=shown))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError, FormatError, ReportError
+from ropescope.extend.frequencies import above_the_rule
 from ropescope.extend.plan import RopePlan
 from ropescope.models.gguf.files import parts_of
 from ropescope.models.gguf.model import FACTORS
@@ -92,6 +93,8 @@ def keys_of(plan: RopePlan) -> dict[str, str | int | float]:
             for name, key in _YARN_KEYS.items()
             if entry.parameters.get(name) is not None
         }
+        if (above := above_the_rule(entry.parameters)) is not None:
+            found["rope.scaling.attn_factor"] = above  # llama.cpp multiplies its own rule by it
     if plan.method in _BY_PAIR and entry.attention_factor != 1.0:
         found["rope.scaling.attn_factor"] = entry.attention_factor
     return found

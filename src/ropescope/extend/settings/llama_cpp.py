@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ropescope.extend.frequencies import above_the_rule
 from ropescope.extend.plan import LayerTypePlan, RopePlan
 from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, number
@@ -12,6 +13,9 @@ READ_FROM: Final = (
     "common/arg.cpp, src/llama-context.cpp and conversion/ of llama.cpp commit 0c1e57098 (llama-cpp-python 0.3.36); "
     "build 11549 (xllamacpp) was run with them"
 )
+YARN_BUILD: Final = "b10754"
+"""The first build (3 September 2026) that was seen to serve YaRN beyond the trained length by its flags alone: llama.cpp pull
+request 28030, merged after 30 August 2026, and github.com/meta-models/meta-oss-cookbook/issues/37, which ran it."""
 VERSIONS: Final = "commit 0c1e57098"
 _CONVERT: Final = (
     "write the config with --save-config FOLDER, put the weights and the tokenizer beside it, and convert that folder with "
@@ -44,6 +48,17 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
             "--override-kv is needed because llama-server cuts every slot to the trained length unless the scaling is YaRN"
             + ("; ARCH is general.architecture of the file, often the model type." if name == "ARCH" else ".")
         )
+    above = above_the_rule(scaled.parameters) if scaled.changed else None
+    if above is not None:
+        name = architecture or "ARCH"
+        flags.append(("--override-kv", f"{name}.rope.scaling.attn_factor=float:{number(above)}"))
+        remarks.append(
+            f"llama.cpp works out YaRN's attention factor as 0.1 ln s + 1: --override-kv makes it the {scaled.attention_factor:g} "
+            "that this model states"
+            + ("; ARCH is general.architecture of the file, often the model type." if name == "ARCH" else ".")
+        )
+    if plan.method == "yarn":
+        remarks.append(_least_build(plan, architecture or "ARCH"))
     if in_file:
         remarks.append("--save-gguf FILE writes a copy of the file that needs none of these flags but -c.")
     if scaled.changed and plan.extras.get("mixed"):
@@ -74,6 +89,13 @@ def _flags(plan: RopePlan, entry: LayerTypePlan) -> list[tuple[str, object]]:
         ("--rope-scaling", "yarn"), ("--rope-scale", number(entry.factor)),
         ("--yarn-orig-ctx", plan.trained_length), *ramp,
     ]  # fmt: skip
+
+
+def _least_build(plan: RopePlan, architecture: str) -> str:
+    return (
+        f"Needs llama.cpp build {YARN_BUILD} or newer: before, llama-server cuts every slot to the trained length, unless "
+        f"--override-kv {architecture}.context_length=int:{plan.target_length} is given, too."
+    )
 
 
 def _needs_length(plan: RopePlan) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ropescope.extend.frequencies import above_the_rule
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings.setting import EngineSettings, is_gguf, printable
@@ -22,6 +23,11 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
     if plan.changes and architecture and not why_not(plan, architecture):
         remarks = (
             "A Modelfile has no parameter for RoPE: --save-gguf MODEL.gguf writes a copy of the file that holds it.",
+        )
+    elif plan.changes and any(above_the_rule(entry.parameters) is not None for entry in plan.layer_types):
+        remarks = (
+            "A Modelfile has no parameter for RoPE, and llama.cpp's converter does not hand on this model's attention factor: plan "
+            "for a GGUF file of the model with --save-gguf MODEL.gguf.",
         )
     elif plan.changes and plan.method in _CONVERTED:
         remarks = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ropescope.extend.frequencies import above_the_rule
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import Form, nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
@@ -64,6 +65,8 @@ def _fields(plan: RopePlan, form: Form) -> dict[str, Any]:
         if entry.get("rope_type") == "longrope" and entry.get("attention_factor") is not None:
             # SGLang does not read attention_factor here; without these it would take its own from the lengths.
             entry |= {"short_mscale": entry["attention_factor"], "long_mscale": entry["attention_factor"]}
+        if (above := above_the_rule(entry)) is not None:
+            entry["attn_factor"] = above  # SGLang multiplies its own rule by it, and does not read attention_factor
     if plan.method == "linear" and len(entries) == 1:
         return fields  # SGLang multiplies the stated length itself
     return {**fields, "max_position_embeddings": plan.target_length}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ropescope.extend.frequencies import above_the_rule
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.settings.config import nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
@@ -85,6 +86,10 @@ def _adapted(plan: RopePlan, fields: dict[str, Any]) -> tuple[dict[str, Any], tu
                 entry |= {"short_mscale": factor, "long_mscale": factor}
         if entry.get("rope_type") == "dynamic":
             entry["max_trained_positions"] = plan.trained_length
+        if (above := above_the_rule(entry, rule_of_scales=bool(plan.extras.get("latents")))) is not None:
+            # Releases that do not read attention_factor read this one, and those that do, 0.33 among them, not this one.
+            entry["attn_factor"] = above
+            remarks += _latent_factor(plan, entry)
     if plan.method == "dynamic":
         remarks.append(
             f"vLLM uses one base for all lengths, that of {plan.target_length:,} tokens: short prompts pay as with ntk."
@@ -92,6 +97,15 @@ def _adapted(plan: RopePlan, fields: dict[str, Any]) -> tuple[dict[str, Any], tu
     elif plan.changes:
         remarks.append("The scaling is static: prompts within the trained length are read with it, too.")
     return fields, tuple(remarks)
+
+
+def _latent_factor(plan: RopePlan, entry: dict[str, Any]) -> tuple[str, ...]:
+    if not plan.extras.get("latents") or entry.get("attention_factor") is None:
+        return ()
+    return (
+        f"vLLM works out the attention factor of latent attention (MLA) itself: that it takes {entry['attention_factor']:g} is "
+        "not certain.",
+    )
 
 
 def _unchanged(plan: RopePlan) -> dict[str, Any]:

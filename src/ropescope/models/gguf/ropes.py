@@ -9,6 +9,7 @@ from ropescope.errors import FormatError
 from ropescope.models.config.fields import short
 from ropescope.models.gguf.keys import Keys
 from ropescope.models.model import Rope
+from ropescope.theory.rope_scaling import attention_factor
 
 DEFAULT_THETA: Final = 10000.0
 """llama.cpp's `rope_freq_base` when the file has none."""
@@ -70,4 +71,29 @@ def _scaling(keys: Keys) -> Mapping[str, Any] | None:
     for name in ("beta_fast", "beta_slow"):
         if kind == "yarn" and (turns := keys.number(f"rope.scaling.yarn_{name}")) is not None:
             scaling[name] = turns
+    if kind == "yarn":
+        scaling |= _yarn_scales(keys, factor)
     return scaling
+
+
+def _yarn_scales(keys: Keys, factor: float | None) -> dict[str, float]:
+    """YaRN's attention factor as llama.cpp has it (`llama_context`): by `yarn_log_multiplier` where the file has one, else
+    0.1 ln s + 1; times `attn_factor`. Raises FormatError for a mix of its two kinds of positions, which nothing here has."""
+    mix = keys.number("rope.scaling.yarn_ext_factor")
+    if mix is not None and mix != 1.0:
+        raise FormatError(
+            f"{keys.name('rope.scaling.yarn_ext_factor')} is {mix:g}: only 1, YaRN as published, is read. Convert it again."
+        )
+    scales: dict[str, float] = {}
+    if keys.get("rope.scaling.yarn_log_multiplier") and (multiplier := keys.number("rope.scaling.yarn_log_multiplier")):
+        # Files of DeepSeek-V2 hold a tenth of it, and llama.cpp takes both scales as one there.
+        latent = keys.architecture == "deepseek2"
+        both = multiplier * 10.0 if latent else multiplier
+        scales = {"mscale": both if latent else 1.0, "mscale_all_dim": both}
+    times = keys.number("rope.scaling.attn_factor")
+    if times is not None and times != 1.0:
+        rule = attention_factor(
+            "yarn", factor or 1.0, mscale=scales.get("mscale", 0.0), mscale_all_dim=scales.get("mscale_all_dim", 0.0)
+        )
+        scales["attention_factor"] = rule * times
+    return scales
