@@ -16,7 +16,8 @@ from ropescope.checks.fit_report import fit_report, gpu_report
 from ropescope.checks.serving.devices import devices
 from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.memory import fits
-from ropescope.checks.serving.serving import Serving, split_problem
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.split_rules import split_problem
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
 from ropescope.report.terminal import to_text
@@ -90,10 +91,10 @@ def test_the_largest_batch_fits_and_one_sequence_more_does_not(serving: Serving)
 @given(servings)
 def test_every_way_out_is_one(serving: Serving) -> None:
     ways = rescues(serving)
-    problem = split_problem(serving.model, serving.engine, serving.count)
+    problem = split_problem(serving)
     assert (ways == ()) if fits(serving) and not problem else True
     for found in ways:
-        assert fits(found.serving) and not split_problem(found.serving.model, found.serving.engine, found.serving.count)
+        assert fits(found.serving) and not split_problem(found.serving)
         assert found.serving != serving and found.spare_bytes >= 0
 
 

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
-from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving, split_problem
+from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving
+from ropescope.checks.serving.split_rules import split_problem
 from ropescope.errors import DomainError
 
 Outcome = Literal["fits", "tight", "cache-bound", "weights-bound", "cannot be split"]
@@ -71,7 +72,7 @@ class Rescue:
 
 def fit(serving: Serving) -> Fit:
     """Whether `serving` fits, with the longest context and largest batch that do. Raises DomainError as `demand`."""
-    problem = split_problem(serving.model, serving.engine, serving.count)
+    problem = split_problem(serving)
     needed, allowed = demand(serving), budget(serving)
     return Fit(
         serving,
@@ -128,7 +129,7 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
     weights in fewer bits, then those with the 8-bit cache, then with a smaller batch too; more devices; experts in
     system memory; and a context of at least `SHORTEST_RESCUE` of what was asked, alone and with all that shrinks.
     """
-    if not split_problem(serving.model, serving.engine, serving.count) and fits(serving):
+    if not split_problem(serving) and fits(serving):
         return ()
     found: dict[str, Rescue] = {}
     for kind, change, cost, variant in _changes(serving, min_context):
@@ -141,7 +142,7 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
             spare = budget(variant).n_bytes - demand(variant).total
         except DomainError:  # a cache type whose blocks do not divide this model's heads
             continue
-        if spare >= 0 and not split_problem(variant.model, variant.engine, variant.count):
+        if spare >= 0 and not split_problem(variant):
             found[kind] = Rescue(change, cost, variant, spare)
     return tuple(found.values())
 

@@ -15,7 +15,8 @@ from ropescope.checks.serving.devices import devices
 from ropescope.checks.serving.engines import ENGINES, engine_default, find_engine
 from ropescope.checks.serving.memory import budget, demand, device_weight_bytes, sglang_reserve_bytes
 from ropescope.checks.serving.precisions import weight_size
-from ropescope.checks.serving.serving import Serving, split_problem
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.split_rules import split_problem
 from ropescope.errors import DomainError
 from ropescope.models.cache import LayerCache
 
@@ -158,15 +159,15 @@ def test_tensor_parallelism_cuts_heads_and_repeats_what_it_cannot_cut() -> None:
     [(3, "vllm", "32 heads"), (5, "sglang", "32 heads"), (64, "vllm", "32 heads"), (33, "llama.cpp", "32 layers")],
 )
 def test_a_split_that_cannot_be_is_named(count: int, engine: str, why: str) -> None:
-    assert why in split_problem(llama_8b(), find_engine(engine), count)
+    assert why in split_problem(way(llama_8b(), "h100", engine, 4_096, count=count))
 
 
 def test_kv_heads_that_neither_divide_nor_are_divided() -> None:
     model = llama_8b()
-    six = replace(model, layers=tuple(replace(layer, n_heads=24, n_kv_heads=6) for layer in model.layers))
-    assert "6 KV heads" in split_problem(six, find_engine("vllm"), 4)
-    assert split_problem(six, find_engine("vllm"), 12) == ""
-    assert split_problem(deepseek_v3(), find_engine("vllm"), 64) == ""
+    six = replace(model, config={}, layers=tuple(replace(layer, n_heads=24, n_kv_heads=6) for layer in model.layers))
+    assert "6 KV heads" in split_problem(way(six, "h100", "vllm", 4_096, count=4))
+    assert split_problem(way(six, "h100", "vllm", 4_096, count=12)) == ""
+    assert split_problem(way(deepseek_v3(), "h100", "vllm", 4_096, count=64)) == ""
 
 
 def test_layers_dealt_out_are_counted_on_the_fullest_device() -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ropescope.checks.serving.devices import GIB, Device
 from ropescope.checks.serving.engines import CacheType, Engine, engine_default
+from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.precisions import STORED
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
@@ -24,7 +25,8 @@ class Serving:
     network at once (None: the engine's default for the device). `overhead_bytes` (None: the engine's) is held on each
     device beside weights, cache and activations; `utilisation` (None: the engine's) is the share of a device that vLLM
     takes. `cpu_moe_layers` layers have their experts in system memory (llama.cpp); `swa_full` makes llama.cpp hold
-    sliding layers in full. Raises DomainError for a number that cannot be.
+    sliding layers in full. `parallel` is how the devices share the model (None: the engine's own way, `split`). Raises
+    DomainError for a number that cannot be.
     """
 
     model: Model
@@ -40,6 +42,7 @@ class Serving:
     utilisation: float | None = None
     cpu_moe_layers: int = 0
     swa_full: bool = False
+    parallel: Parallel | None = None
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
@@ -59,10 +62,19 @@ class Serving:
                 f"{self.engine.name} {self.engine.version} does not run weights in {self.precision}: it runs "
                 f"{', '.join(self.engine.precisions)}."
             )
+        if self.parallel is not None and (self.parallel.count != self.count or self.engine.split != "tensor"):
+            raise DomainError(f"{self.engine.name} cannot share a model over {self.count} devices as {self.parallel}.")
         if self.cpu_moe_layers and self.engine.name != "llama.cpp":
             raise DomainError(
                 f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."
             )
+
+    @property
+    def split(self) -> Parallel:
+        """How the devices share the model: as given, else every layer cut across all, or whole layers dealt out."""
+        if self.parallel is not None:
+            return self.parallel
+        return Parallel(self.count) if self.engine.split == "tensor" else Parallel(pipeline=self.count)
 
     @property
     def weights_as(self) -> str:
@@ -96,23 +108,3 @@ class Serving:
 
 
 _SGLANG_CHUNKS: Final = ((20, 2_048), (60, 4_096), (160, 8_192), (float("inf"), 16_384))
-
-
-def split_problem(model: Model, engine: Engine, count: int) -> str:
-    """Why `count` devices cannot share `model` under `engine`, in a sentence; "" if they can.
-
-    Cutting layers across devices needs the query heads to divide evenly, and the KV heads to divide among the devices
-    or the devices among the KV heads, which are then held several times. Latent attention has no KV heads to cut.
-    """
-    if count == 1:
-        return ""
-    if engine.split == "layers":
-        n_layers = len(model.layers)
-        return "" if count <= n_layers else f"{n_layers} layers cannot be dealt out to {count} devices."
-    for layer in model.attention_layers:
-        if layer.n_heads % count:
-            return f"{layer.n_heads} heads (layer {layer.index}) do not divide by {count}."
-        shares = layer.n_kv_heads % count == 0 or count % layer.n_kv_heads == 0
-        if layer.latent is None and not shares:
-            return f"{layer.n_kv_heads} KV heads (layer {layer.index}) cannot be shared by {count} devices."
-    return ""

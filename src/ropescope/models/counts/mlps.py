@@ -37,7 +37,7 @@ def expert_counts(fields: Fields, design: Design, experts: Experts, width: int) 
     """(the parameters of experts, router and shared experts; those of the experts that a token does not choose)."""
     middle = expert_width(fields)
     one = _mlp(design, middle, width) + design.expert_bias * _biases(design, middle, width)
-    shared = _shared_width(fields, experts, middle)
+    shared = shared_width(fields, experts, middle)
     router = experts.total * (width + design.router_bias + design.correction)
     counts = {"experts": experts.total * one, "mlp": _mlp(design, shared, width)}
     if "dense_beside_experts" in design.extras:
@@ -102,7 +102,7 @@ def _lfm2_width(fields: Fields, middle: int) -> int:
     return step * -(-middle // step) if step else middle
 
 
-def _shared_width(fields: Fields, experts: Experts, middle: int) -> int:
+def shared_width(fields: Fields, experts: Experts, middle: int) -> int:
     """The width of all experts together that every token passes through."""
     if not experts.shared:
         return 0
