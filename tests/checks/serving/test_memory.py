@@ -147,11 +147,12 @@ def test_tensor_parallelism_cuts_heads_and_repeats_what_it_cannot_cut() -> None:
     one = device_cache_bytes(way(llama_8b(), "h100", "vllm", 8_192))
     for count, share in ((2, 2), (4, 4), (8, 8), (16, 8), (32, 8)):
         assert device_cache_bytes(way(llama_8b(), "h100", "vllm", 8_192, count=count)) * share == one, count
-    # Latents are held whole by every device; experts and all other matrices divide.
+    # Latents are held whole by every device, and so are the projections to them; experts and all other matrices divide.
     latents = {device_cache_bytes(way(deepseek_v3(), "h200", "vllm", 4_096, count=count)) for count in (1, 2, 8)}
     assert latents == {4_096 * 70_272}
     whole, eighth = (demand(way(deepseek_v3(), "h200", "vllm", 64, count=count)).weights.n_bytes for count in (1, 8))
-    assert whole / 8 < eighth < whole / 8 * 1.01
+    to_latents = 61 * 7_168 * (1_536 + 512 + 64)
+    assert eighth == pytest.approx(whole / 8 + 7 / 8 * to_latents, rel=0.002)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.engines import MIB, engine_default
 from ropescope.checks.serving.precisions import WeightSize, weight_size
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.stages import one_copy, stage_weight_bytes, stages
 from ropescope.report.report import Basis
 
 
@@ -57,18 +58,29 @@ def demand(serving: Serving) -> Demand:
     """What the fullest of the devices must hold. Raises DomainError where parameters are not known, or a cache type
     does not fit the model."""
     size = weight_size(serving.model, serving.precision)
-    on_device = device_weight_bytes(serving, size)
+    on_device, in_cache = _fullest(serving, size)
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
     weights = Part("weights", on_device, size.basis, size.source + where)
     stated = "layer by layer, as the engine allocates it"
-    cache = Part("cache", device_cache_bytes(serving), "formula", f"{serving.cache_type.kind}, {stated}")
+    cache = Part("cache", in_cache, "formula", f"{serving.cache_type.kind}, {stated}")
     if serving.engine.name == "sglang":
         reserve = sglang_reserve_bytes(serving)
         work = Part("activations", reserve, "published", f"what SGLang {serving.engine.version} sets aside itself")
     else:
-        found = activations(serving)
+        found = activations(one_copy(serving))
         work = Part("activations", found.n_bytes, "formula", found.source)
     return Demand(weights, cache, work, _overhead(serving))
+
+
+def _fullest(serving: Serving, size: WeightSize) -> tuple[int, int]:
+    """(weights, cache) on the device that holds the most of both, of all pipeline stages."""
+    if serving.engine.split == "layers" or serving.split.pipeline == 1:
+        return device_weight_bytes(serving, size), device_cache_bytes(one_copy(serving))
+    held = (
+        (stage_weight_bytes(serving, size, stage), device_cache_bytes(one_copy(serving, stage)))
+        for stage in stages(serving)
+    )
+    return max(held, key=sum)
 
 
 def budget(serving: Serving) -> Budget:
@@ -94,8 +106,8 @@ def fits(serving: Serving) -> bool:
 def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
     """The bytes of weights on the fullest device.
 
-    Cut across devices (tensor), all but norms and router divide. Dealt out (layers), the fullest device has the most
-    layers and the output. llama.cpp keeps the token embedding in system memory; where embedding and output are one
+    Cut across devices (tensor): see `stage_weight_bytes`. Dealt out (layers), the fullest device has the most layers and
+    the output. llama.cpp keeps the token embedding in system memory; where embedding and output are one
     matrix, a copy of it stays on the device as the output.
     """
     parameters, count = serving.model.parameters, serving.count
@@ -107,8 +119,7 @@ def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
     if count == 1:
         return held
     if serving.engine.split == "tensor":
-        whole = round(sum(size.of(name, parts.get(name, 0)) for name in ("norm", "router")))
-        return whole + ceil((held - whole) / count)
+        return max(stage_weight_bytes(serving, size, stage) for stage in stages(serving))
     n_layers = max(len(serving.model.layers), 1)
     ends = round(size.of("output", parts.get("output", parts.get("embedding", 0))))
     return ends + ceil((held - ends) * ceil(n_layers / count) / n_layers)
@@ -140,6 +151,8 @@ def sglang_reserve_bytes(serving: Serving) -> int:
     sizes = sum(size <= serving.chunk for size in captured)
     mib = 512 + 1.5 * max(serving.chunk, 2048) + serving.count / 8 * 1024
     mib += 2 * min(graphs, serving.batch) + (1536 if latent else 8 * sizes)
+    if (copies := serving.split.data) > 1:
+        mib += copies * min(graphs, serving.batch) * (3 if graphs <= 300 else 4.5)
     return round((max(mib, 10 * 1024) if memory > 60 * GIB else mib) * MIB)
 
 
