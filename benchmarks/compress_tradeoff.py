@@ -46,7 +46,7 @@ def main() -> None:
     add_shard(parser)
     parser.add_argument("--show", action="store_true", help="print what is finished, and run nothing")
     parser.add_argument("--max-loss", type=float, default=0.01)
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--device")
     given = parser.parse_args()
     weights = load(given.source, dtype=given.dtype, device=given.device)

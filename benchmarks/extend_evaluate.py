@@ -1,9 +1,9 @@
 """What scoring a long text costs over the plain work: time as a ratio in one run, and memory over the weights.
 
-    python benchmarks/extend_evaluate.py [SOURCE] [--length 16384] [--chunk 2048] [--pairs 2]
+    python benchmarks/extend_evaluate.py [SOURCE] [--length 16384] [--chunk 2048] [--pairs 2] [--dtype float32]
 
 The plain work is a chunked prefill through the decoder with transformers' DynamicCache, and the output layer's matrix product
-for every position, a block at a time, thrown away. The scored pass is `token_losses`, in bfloat16 with the loss in float32.
+for every position, a block at a time, thrown away. The scored pass is `token_losses`, with the loss in float32.
 Chunks of the two alternate, each on its own cache, so that a drift of the machine's speed falls on both alike. The ratio is
 that of the sums of processor time (all threads); wall time stands beside it. Memory is how far the process's peak
 resident size lies over what it is with the weights loaded and warm, in a process of its own that scores alone (Linux).
@@ -56,9 +56,9 @@ def resident(name: str) -> float:
     raise SystemExit("The memory of a process is read from /proc, which only Linux has.")
 
 
-def memory(source: str, length: int, chunk: int) -> None:
+def memory(source: str, length: int, chunk: int, dtype: str) -> None:
     """Print how far the peak is above what is resident with the weights loaded and warm, in MiB, while a text is scored."""
-    network = load(source).network
+    network = load(source, dtype=dtype).network
     ids = torch.randint(5, 40000, (length,), generator=torch.Generator().manual_seed(0))
     token_losses(network, ids[:256])
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: loading had its own
@@ -74,12 +74,15 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=16384)
     parser.add_argument("--chunk", type=int, default=2048)
     parser.add_argument("--pairs", type=int, default=1, help="whole texts, one after the other")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.memory:
-        memory(given.source, given.length, given.chunk)
+        memory(given.source, given.length, given.chunk, given.dtype)
         return
-    network = load(given.source).network
+    weights = load(given.source, dtype=given.dtype)
+    network = weights.network
+    print(f"weights in {weights.dtype} ({weights.dtype_reason})")
     sums = {"plain": [0.0, 0.0], "scored": [0.0, 0.0]}
     with torch.inference_mode():
         scored(network, torch.arange(5, 300), DynamicCache())
@@ -104,6 +107,8 @@ def main() -> None:
         str(given.length),
         "--chunk",
         str(given.chunk),
+        "--dtype",
+        given.dtype,
         "--memory",
     ]
     grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--plans", default="")
     add_shard(parser)
     parser.add_argument("--folder", type=Path, default=Path("extend-quality"))
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()

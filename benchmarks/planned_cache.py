@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--budgets", default="0.15,0.3,0.6,1.0")
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--device")
     parser.add_argument("--quantized", type=int)
     given = parser.parse_args()

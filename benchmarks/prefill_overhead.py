@@ -1,6 +1,6 @@
 """What measuring costs beside a plain SDPA prefill of the same tokens: time at 2,048 and 8,192, peak memory at 16,384.
 
-    python benchmarks/prefill_overhead.py [SOURCE] [--device cuda] [--lengths 2048,8192] [--memory-length 16384]
+    python benchmarks/prefill_overhead.py [SOURCE] [--device cuda] [--dtype float32] [--lengths 2048,8192] [--memory-length 16384]
 
 Time is paired: plain and measured passes alternate in one process, and the median of the ratios is shown with its
 quartiles. Peak memory is that of two fresh processes (or of the device), each running one pass.
@@ -73,9 +73,9 @@ def time_ratio(network: torch.nn.Module, length: int, pairs: int) -> None:
     )
 
 
-def peak(source: str, length: int, measured: bool, device: str | None, chunk: int) -> None:
+def peak(source: str, length: int, measured: bool, device: str | None, dtype: str, chunk: int) -> None:
     """Child process: one pass, then the peak memory in MiB as JSON."""
-    network = load(source, device=device).network
+    network = load(source, dtype=dtype, device=device).network
     ids = tokens(network, length)
     if network.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -92,10 +92,10 @@ def peak(source: str, length: int, measured: bool, device: str | None, chunk: in
         print(json.dumps({"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "before": before}))
 
 
-def memory_ratio(source: str, length: int, device: str | None) -> None:
+def memory_ratio(source: str, length: int, device: str | None, dtype: str) -> None:
     found = {}
     for name in ("plain", "measured"):
-        line = [sys.executable, __file__, source, "--child", name, "--memory-length", str(length)]
+        line = [sys.executable, __file__, source, "--child", name, "--dtype", dtype, "--memory-length", str(length)]
         line += ["--device", device] if device else []
         output = subprocess.run(line, capture_output=True, text=True, check=True).stdout
         found[name] = json.loads(output.splitlines()[-1])
@@ -113,17 +113,22 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--memory-length", type=int, default=16384)
     parser.add_argument("--device")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--child", choices=["plain", "measured"])
     given = parser.parse_args()
     keep_freed_memory()  # as `ropescope measure` does; the plain pass has it too
     if given.child:
-        peak(given.source, given.memory_length, given.child == "measured", given.device, given.memory_length)
+        peak(
+            given.source, given.memory_length, given.child == "measured", given.device, given.dtype, given.memory_length
+        )
         return
-    network = load(given.source, device=given.device).network
+    weights = load(given.source, dtype=given.dtype, device=given.device)
+    network = weights.network
+    print(f"weights in {weights.dtype} ({weights.dtype_reason})")
     for length in map(int, given.lengths.split(",")):
         time_ratio(network, length, given.pairs if length <= 4096 else max(5, given.pairs // 2))
     if given.memory_length:
-        memory_ratio(given.source, given.memory_length, given.device)
+        memory_ratio(given.source, given.memory_length, given.device, given.dtype)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--scored", type=int, default=64)
     parser.add_argument("--budgets", default="0.15,0.3,0.6")
     parser.add_argument("--texts", type=int, default=6, help="of each kind")
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", default="auto")
     given = parser.parse_args()
     weights = load(given.source, dtype=given.dtype)
     texts = held_out_texts(weights.tokenizer, given.length, given.texts)

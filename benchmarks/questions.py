@@ -1,6 +1,6 @@
 """Questions on one long context: asked together, against one by one, as a ratio of processor time in one run.
 
-    python benchmarks/questions.py [SOURCE] [--length 8192] [--questions 20]
+    python benchmarks/questions.py [SOURCE] [--length 8192] [--questions 20] [--dtype float32]
 
 The context is filled once. Both ways give the same answers but for rounding: the largest difference of an answer's
 log-probability is printed, and how many verdicts differ.
@@ -24,8 +24,10 @@ def main() -> None:
     parser.add_argument("source", nargs="?", default="smollm2")
     parser.add_argument("--length", type=int, default=8192)
     parser.add_argument("--questions", type=int, default=20)
+    parser.add_argument("--dtype", default="auto")
     given = parser.parse_args()
-    weights = load(given.source)
+    weights = load(given.source, dtype=given.dtype)
+    print(f"weights in {weights.dtype} ({weights.dtype_reason})")
     network, count = weights.network, given.questions
     depths = (0.1, 0.3, 0.5, 0.7, 0.9)
     group = trials(

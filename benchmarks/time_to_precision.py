@@ -54,8 +54,10 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--published-prompts", type=int, default=8)
     parser.add_argument("--corpora", default="text,random")
+    parser.add_argument("--dtype", default="auto")
     given = parser.parse_args()
-    weights = load(given.source)
+    weights = load(given.source, dtype=given.dtype)
+    print(f"weights in {weights.dtype} ({weights.dtype_reason})")
     for corpus in given.corpora.split(","):
         request = Request(given.source, corpus=corpus, plan=Plan(prompts=given.prompts))
         profile = measure(weights, make_corpus(request, weights), request.plan)

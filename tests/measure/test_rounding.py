@@ -78,7 +78,7 @@ def test_fewer_bits_err_more() -> None:
 def test_only_the_linear_layers_of_a_copy_change() -> None:
     whole = weights()
     before = {name: value.clone() for name, value in whole.network.state_dict().items()}
-    coarse = rounded(whole, "Q4_0")
+    coarse = rounded(whole, "Q4_0", dtype="bfloat16")
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, before[name])
     assert coarse.network.dtype == torch.bfloat16 and coarse.fingerprint != whole.fingerprint
@@ -94,14 +94,14 @@ def test_only_the_linear_layers_of_a_copy_change() -> None:
 def test_bfloat16_is_the_cast() -> None:
     whole = weights()
     cast = build(TINY[0]).to(torch.bfloat16)
-    for name, value in rounded(whole, "bfloat16").network.state_dict().items():
+    for name, value in rounded(whole, "bfloat16", dtype="bfloat16").network.state_dict().items():
         assert torch.equal(value, cast.state_dict()[name]), name
 
 
 def test_gpt2_keeps_its_inputs_first() -> None:
     """Its linear layers are stored [inputs, outputs]: blocks must run along the inputs all the same."""
     whole = weights("gpt2")
-    coarse = rounded(whole, "2 bits").network.transformer.h[0].attn.c_attn.weight.float()
+    coarse = rounded(whole, "2 bits", dtype="bfloat16").network.transformer.h[0].attn.c_attn.weight.float()
     original = whole.network.transformer.h[0].attn.c_attn.weight
     expected = ROUNDINGS["2 bits"].round(original.T.contiguous()).T.bfloat16().float()
     torch.testing.assert_close(coarse, expected)

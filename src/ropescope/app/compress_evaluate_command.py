@@ -65,7 +65,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Plan from this profile; default: measure the weights.")
     ] = None,
     time: Annotated[bool, typer.Option("--time", help="Time prefill and decoding beside DynamicCache.")] = False,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,

@@ -35,7 +35,7 @@ def experiment(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
     ] = None,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
     beyond_trained: Annotated[

@@ -62,7 +62,7 @@ def evaluate(
     trained: Annotated[
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,

@@ -24,7 +24,7 @@ def lm_eval(
         str | None, typer.Option(metavar="N,N,…", help="Lengths of the tasks that lm-eval generates (ruler).")
     ] = None,
     include: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Further task files (YAML).")] = None,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,

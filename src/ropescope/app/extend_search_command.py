@@ -44,7 +44,7 @@ def search(
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the plans that are tried.")] = 0,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,

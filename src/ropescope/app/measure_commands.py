@@ -55,7 +55,7 @@ def measure(
     sinks: Annotated[int, typer.Option(help="First tokens counted as sinks, left out of the decay.")] = 4,
     d_min: DMin = 10,
     seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
-    dtype: Dtype = "bfloat16",
+    dtype: Dtype = "auto",
     device: Device = None,
     chunk: Annotated[
         str | None, typer.Option(metavar="N", help="Run prompts through in chunks of this many tokens.")

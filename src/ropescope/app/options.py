@@ -32,7 +32,13 @@ Source = Annotated[
     str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
-Dtype = Annotated[str, typer.Option(help="bfloat16, float16 or float32; losses and attention rows are always fp32.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        help="Number type of the weights: auto (what suits the machine), bfloat16, float16 or float32. "
+        "Losses and attention rows are always float32."
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")]
 TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")

@@ -32,7 +32,7 @@ class Request:
     dataset: str | None = None
     column: str = "text"
     seed: int = 0
-    dtype: str = "bfloat16"
+    dtype: str = "auto"
     device: str | None = None
     control: str | None = None
     trust_remote_code: bool = False

@@ -32,6 +32,11 @@ class Journal:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         self.folder = (folder or cache_folder().parent / "runs") / key
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was kept."""
+        return self.folder.is_dir()
+
     def finished(self, index: int) -> tuple[list[LayerTally], float] | None:
         """The tallies of prompt `index` and the seconds they took, or None if it was not finished."""
         path = self._path(index)

@@ -8,7 +8,7 @@ from typing import Any
 from ropescope.measure.estimates import Estimate, LayerSummary, Summary
 from ropescope.measure.figures import figures
 from ropescope.measure.protocol import LEGACY_DISTANCES
-from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent
+from ropescope.measure.result import WINDOW_NAMES, measurement_data, number_type_fact, predicted_exponent
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.report.report import Column, Fact, Report, Table
@@ -146,6 +146,7 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
                 source=f"{FORMULAS['gamma_pade'].standing}; θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}",
             )
         )
+    found.append(number_type_fact(s.provenance, "attention rows in float32"))
     found.append(Fact("time", s.provenance.get("seconds"), unit="s", source="forward passes"))
     return found
 

@@ -1,8 +1,8 @@
 """The same network with its weights rounded to fewer bits, as weight-only quantisation without calibration leaves them.
 
-Every linear layer of the decoder is rounded to the nearest value of its format and computed with in bfloat16; embeddings,
-norms and the output head stay as they are. This shows what the rounding does, and not how fast a kernel is: nothing is
-packed. Q8_0 and Q4_0 are llama.cpp's formats, by the reference code of the gguf package.
+Every linear layer of the decoder is rounded to the nearest value of its format; embeddings, norms and the output head stay
+as they are. This shows what the rounding does, and not how fast a kernel is: nothing is packed. Q8_0 and Q4_0 are
+llama.cpp's formats, by the reference code of the gguf package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from ropescope.errors import MeasurementError
+from ropescope.measure.number_type import AUTO, number_type
 from ropescope.measure.weights import Weights
 
 NF4_LEVELS = (
@@ -93,8 +94,9 @@ ROUNDINGS: Mapping[str, Rounding] = {
 """The formats by name, finest first."""
 
 
-def rounded(weights: Weights, name: str) -> Weights:
-    """A copy of `weights` whose linear layers are rounded to the format `name`, in bfloat16. Needs memory for a second copy.
+def rounded(weights: Weights, name: str, *, dtype: str = AUTO) -> Weights:
+    """A copy of `weights` whose linear layers are rounded to the format `name`, to be computed with in `dtype` (auto: what
+    suits the machine). Needs memory for a second copy.
 
     Raises MeasurementError for a name that is not in `ROUNDINGS`, or when no linear layer fits its blocks.
     """
@@ -115,7 +117,11 @@ def rounded(weights: Weights, name: str) -> Weights:
         raise MeasurementError(
             f"No linear layer of {weights.model.name} has inputs in blocks of {rounding.block}: {name} does not fit it."
         )
-    return replace(weights, network=network.to(torch.bfloat16), fingerprint=f"{weights.fingerprint}, rounded to {name}")
+    kind = number_type(dtype, network.device)
+    return replace(
+        weights, network=network.to(kind.dtype), dtype_reason=kind.reason,
+        fingerprint=f"{weights.fingerprint}, rounded to {name}",
+    )  # fmt: skip
 
 
 def linear_layers(network: Any) -> Iterator[Any]:

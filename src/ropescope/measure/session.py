@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from ropescope.measure.allocator import keep_freed_memory
 from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
 from ropescope.measure.memory import is_out_of_memory, require_memory, too_little_memory
+from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile, ProfileLayer
 from ropescope.measure.prompts import Corpus
@@ -79,7 +81,9 @@ def measure(
     _refuse_chunks_with_states(weights, chunk < n_tokens)
     identity = _identity(weights, corpus, plan, n_tokens, chunk)
     journal = Journal(identity)
-    if not resume:
+    if resume:
+        refuse_other_type(identity, Journal)
+    else:
         journal.discard()
     planned = _planned(corpus, plan, n_tokens)
     what = "random weights" if weights.random_init else weights.source.name
@@ -248,6 +252,7 @@ def _profile(
         "not_applicable_layers": [
             {"index": layer.index, "kind": layer.kind} for layer in weights.model.layers if layer.index not in measured
         ],
+        "dtype_reason": weights.dtype_reason,
         "machine": machine(),
         "seconds": round(seconds, 3),
     }
@@ -259,8 +264,8 @@ def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk
     return {
         "weights": weights.fingerprint,
         "random_init": weights.random_init,
-        "architecture": hashlib.sha256(weights.network.config.to_json_string().encode()).hexdigest(),
-        "dtype": str(weights.network.dtype).removeprefix("torch."),
+        "architecture": _architecture(weights.network.config),
+        "dtype": weights.dtype,
         "device": weights.network.device.type,
         "corpus": corpus.name,
         "corpus_sha256": corpus.sha256,
@@ -272,6 +277,12 @@ def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk
         "chunk_tokens": chunk,
         "versions": versions(),
     }
+
+
+def _architecture(config: Any) -> str:
+    """A hash of the config, without the number type that it was loaded with."""
+    said = {name: value for name, value in json.loads(config.to_json_string()).items() if "dtype" not in name}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -13,21 +13,21 @@ from typing import Any
 
 import torch
 
-from ropescope.errors import FormatError, MeasurementError, SourceError
+from ropescope.errors import FormatError, MeasurementError, RopescopeError, SourceError
 from ropescope.measure import old_gguf
 from ropescope.measure.gguf_positions import scale_as_stated
+from ropescope.measure.gguf_reading import gguf_read_fast
+from ropescope.measure.number_type import AUTO, check_dtype, number_type
 from ropescope.models.context import Context
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
 
-DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A loaded network. `fingerprint` names the exact weights: a commit hash (and the file chosen), or the SHA-256 of
-    the file(s)."""
+    the file(s). `dtype_reason` says why they are held in the type that they are held in; "" where nobody chose."""
 
     network: Any
     tokenizer: Any | None
@@ -35,6 +35,12 @@ class Weights:
     source: Source
     fingerprint: str
     random_init: bool = False
+    dtype_reason: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """The number type of the network: bfloat16, float16 or float32."""
+        return str(self.network.dtype).removeprefix("torch.")
 
     @property
     def special_ids(self) -> tuple[int, ...]:
@@ -51,38 +57,41 @@ def load(
     source: str | Path | Mapping[str, Any],
     *,
     revision: str | None = None,
-    dtype: str = "bfloat16",
+    dtype: str = AUTO,
     device: str | None = None,
     trust_remote_code: bool = False,
 ) -> Weights:
-    """Load the weights of `source` (safetensors or GGUF only) in `dtype` on `device` (default: the GPU if there is one).
+    """Load the weights of `source` (safetensors or GGUF only) in `dtype` (auto: what suits the machine) on `device`
+    (default: the GPU if there is one).
 
     Raises SourceError when the source has no readable weights, in a sentence that says what to do.
     """
     from transformers import AutoModelForCausalLM
 
-    if dtype not in DTYPES:
-        raise MeasurementError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}.")
+    check_dtype(dtype)
     place = _device(device)
     found = resolve(source, revision=revision)
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     where, arguments = _arguments(found)
-    with quiet_transformers(), _gguf_read_once():
+    read = _read(found)
+    chosen = number_type(dtype, place, lambda: _n_weights(found, read))
+    with quiet_transformers(), gguf_read_fast():
         try:
             network = AutoModelForCausalLM.from_pretrained(
                 where,
                 **arguments,
                 **({} if "gguf_file" in arguments else {"use_safetensors": True}),
-                dtype=DTYPES[dtype],
+                dtype=chosen.dtype,
                 attn_implementation=None,
                 trust_remote_code=trust_remote_code,
             )
         except Exception as error:  # transformers raises many kinds; the user needs one sentence
-            raise SourceError(_why_not_loaded(found, error)) from error
+            cause = read if isinstance(read, FormatError) and found.kind == "gguf" else error
+            raise SourceError(_why_not_loaded(found, cause)) from error
         network = network.to(place).eval()
         tokenizer = _tokenizer(where, arguments, trust_remote_code)
-        model = _facts(found, network)
+        model = read if isinstance(read, Model) else _facts(found, network, read)
         if "gguf_file" in arguments:
             scale_as_stated(network, model, _gguf_path(found, where, arguments))
     return Weights(
@@ -91,6 +100,7 @@ def load(
         model=model,
         source=found,
         fingerprint=_fingerprint(found),
+        dtype_reason=chosen.actually(network.dtype).reason,
     )
 
 
@@ -109,31 +119,48 @@ def with_random_weights(weights: Weights, seed: int) -> Weights:
         source=weights.source,
         fingerprint=f"random-init:{seed}",
         random_init=True,
+        dtype_reason=weights.dtype_reason,
     )
 
 
-def _facts(source: Source, network: Any) -> Model:
-    """What the files say of the model; where they are not understood, the little that a measurement cannot do without.
-
-    The rows themselves are read with the masks that the network uses, so nothing measured hangs on these facts.
-    """
+def _read(source: Source) -> Model | FormatError:
+    """What the files say of the model, or what was not understood in them."""
     try:
         return open_model(source, config_only=True)
     except FormatError as error:
-        config = network.config.get_text_config()
-        length = getattr(config, "max_position_embeddings", None)
-        return Model(
-            name=source.name,
-            source=source,
-            model_type=str(network.config.model_type),
-            layers=(),
-            context=Context(length, "max_position_embeddings") if isinstance(length, int) else Context(),
-            vocab_size=config.vocab_size,
-            hidden_size=None,
-            config=network.config.to_dict(),
-            positions="unknown",
-            notes=(f"The layers were not read from the config ({error}).",),
-        )
+        return error
+
+
+def _n_weights(source: Source, read: Model | FormatError) -> int | None:
+    """How many numbers the weights are; None where the headers of their files do not tell."""
+    if isinstance(read, FormatError):
+        return None
+    try:
+        facts = read if read.parameters is not None else open_model(source)
+    except RopescopeError:
+        return None
+    return None if facts.parameters is None else facts.parameters.total
+
+
+def _facts(source: Source, network: Any, error: FormatError) -> Model:
+    """The little that a measurement cannot do without, where the files were not understood.
+
+    The rows themselves are read with the masks that the network uses, so nothing measured hangs on these facts.
+    """
+    config = network.config.get_text_config()
+    length = getattr(config, "max_position_embeddings", None)
+    return Model(
+        name=source.name,
+        source=source,
+        model_type=str(network.config.model_type),
+        layers=(),
+        context=Context(length, "max_position_embeddings") if isinstance(length, int) else Context(),
+        vocab_size=config.vocab_size,
+        hidden_size=None,
+        config=network.config.to_dict(),
+        positions="unknown",
+        notes=(f"The layers were not read from the config ({error}).",),
+    )
 
 
 def _device(name: str | None) -> torch.device:
@@ -240,26 +267,6 @@ def _files_sha256(source: Source) -> str:
         with path.open("rb") as file:
             whole.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
-
-
-@contextmanager
-def _gguf_read_once() -> Iterator[None]:
-    """Parse a GGUF file once a load. transformers parses it for the config, the weights and the tokenizer, and rebuilds
-    the table of tensor names for every module; both are pure functions of their arguments, and cost half of the load."""
-    try:
-        import gguf
-    except ImportError:
-        yield  # transformers says what is missing, where a GGUF file is asked for
-        return
-    names = ("GGUFReader", "get_tensor_name_map")
-    before = {name: getattr(gguf, name) for name in names}
-    for name, function in before.items():
-        setattr(gguf, name, functools.cache(function))
-    try:
-        yield
-    finally:
-        for name, function in before.items():
-            setattr(gguf, name, function)
 
 
 @contextmanager

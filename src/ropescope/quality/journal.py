@@ -24,6 +24,11 @@ class Journal:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         self.folder = (folder or cache_folder().parent / "runs") / key
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was kept."""
+        return self.folder.is_dir()
+
     def finished(self, piece: str) -> Any | None:
         """What was kept of a piece, or None if it was not finished."""
         path = self._path(piece)

@@ -27,5 +27,8 @@ def measured_for(
             f"{weights.source.name} comes without a tokenizer: plan from a profile of random tokens instead."
         )
     texts = calibration_texts(weights.tokenizer, length, prompts, files=files)
-    about = f"calibration text: {', '.join(dict.fromkeys(text.kind for text in texts))}"
+    kinds = ", ".join(dict.fromkeys(text.kind for text in texts))
+    about = f"calibration text: {kinds}; weights in {weights.dtype}"
+    if weights.dtype_reason:
+        about += f", {weights.dtype_reason}"
     return measure_output_errors(weights, [text.tokens for text in texts], sinks=sinks, about=about, progress=progress)

@@ -7,6 +7,7 @@ from ropescope.compress.evaluate.figures import figures
 from ropescope.compress.evaluate.result import Times, TradeoffResult
 from ropescope.compress.evaluate.retrieved import WHOLE, grouped, shares
 from ropescope.compress.evaluate.summary import Knee, Recommended
+from ropescope.measure.result import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
 
@@ -98,7 +99,7 @@ def _facts(result: TradeoffResult, best: Recommended | None) -> tuple[Fact, ...]
         facts.append(Fact("budget the plan names", round(result.named.budget, 4), "of the cache", basis, wish))
     if result.times is not None:
         facts += _time_facts(result.times)
-    facts.append(Fact("type", str(result.provenance.get("dtype", "")), basis="config", source="loss in float32"))
+    facts.append(number_type_fact(result.provenance, "loss in float32"))
     return tuple(facts)
 
 

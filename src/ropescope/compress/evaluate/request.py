@@ -21,6 +21,7 @@ from ropescope.compress.evaluate.timing import times
 from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
 from ropescope.errors import EvaluationError, SourceError
+from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.weights import load
 from ropescope.models.model import Model
@@ -46,7 +47,7 @@ class Request:
     plan: Path | None = None
     profile: Path | None = None
     time: bool = False
-    dtype: str = "bfloat16"
+    dtype: str = "auto"
     device: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
@@ -97,7 +98,9 @@ def run(
     asked = questions(weights.tokenizer, length, request.questions) if request.questions else ()
     sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
     journal = Journal(sweep.identity)
-    if not request.resume:
+    if request.resume:
+        refuse_other_type(sweep.identity, Journal)
+    else:
         journal.discard()
     tell(f"Scoring {weights.model.name}")
     return _carry_out(sweep, journal, timed, progress)

@@ -74,7 +74,7 @@ class Sweep:
         ]  # fmt: skip
         return {
             "weights": self.weights.fingerprint,
-            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "dtype": self.weights.dtype,
             "device": self.weights.network.device.type,
             "length": self.split.length,
             "new": self.split.new,
@@ -157,6 +157,7 @@ class Sweep:
             provenance={
                 **self.identity,
                 **self.about,
+                "dtype_reason": self.weights.dtype_reason,
                 "machine": platform.machine(),
                 "python": platform.python_version(),
             },

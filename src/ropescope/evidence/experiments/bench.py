@@ -179,7 +179,8 @@ class Bench:
         return {
             "model": self.weights.model.name,
             "weights": self.weights.fingerprint,
-            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "dtype": self.weights.dtype,
+            "dtype_reason": self.weights.dtype_reason,
             "corpus": corpus.name,
             "corpus_about": corpus.about,
             "corpus_sha256": corpus.sha256,

@@ -91,7 +91,7 @@ class Setting:
     seed: int = 0
     corpus: str = "text"
     texts: tuple[Path, ...] = ()
-    dtype: str = "bfloat16"
+    dtype: str = "auto"
     device: str | None = None
     revision: str | None = None
     beyond_trained: bool = False

@@ -1,7 +1,7 @@
 """quantised: the same weights with fewer bits, and whether the exponent moves as the NF4 rule of the series says.
 
-Weights are rounded to the nearest value of each format, without calibration, and computed with in bfloat16. Two and three
-bits are there to show that the measurement would see a change.
+Weights are rounded to the nearest value of each format, without calibration, and computed with in the number type of the
+setting. Two and three bits are there to show that the measurement would see a change.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def observe(bench: Bench) -> Findings:
     corpus = bench.corpus(weights=whole)
     fixed, published, losses, profiles = {}, {}, {}, {}
     for name in ("float32", *ROUNDINGS):
-        weights = whole if name == "float32" else rounded(whole, name)
+        weights = whole if name == "float32" else rounded(whole, name, dtype=bench.setting.dtype)
         profiles[name] = bench.measure(name, weights=weights, corpus=corpus)
         fixed[name], published[name] = bench.decay(profiles[name]), bench.published(profiles[name])
         losses[name] = mean_loss(weights, corpus, bench.setting.length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.measure.result import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Report, Scalar, Table
 
@@ -120,7 +121,7 @@ def _facts(result: ExtensionResult) -> tuple[Fact, ...]:
         facts.append(
             Fact("questions", sum(cell.trials for cell in result.found), basis="measured", source="nine decoys each")
         )
-    facts.append(Fact("type", str(result.provenance.get("dtype", "")), basis="config", source="loss in float32"))
+    facts.append(number_type_fact(result.provenance, "loss in float32"))
     return tuple(facts)
 
 

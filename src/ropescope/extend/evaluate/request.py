@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from ropescope.errors import ExtendError, SourceError
 from ropescope.extend.evaluate.candidates import candidates
@@ -13,6 +13,7 @@ from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation, Progress
 from ropescope.extend.evaluate.tasks import TASKS as GENERATED
 from ropescope.extend.evaluate.tasks import Sample, samples
+from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.retrieval import KEYS_PER_CONTEXT, Task, Trial, trials
@@ -44,7 +45,7 @@ class Request:
     keys_per_context: int = KEYS_PER_CONTEXT
     tasks: tuple[str, ...] = ()
     samples: int = 5
-    dtype: str = "bfloat16"
+    dtype: str = "auto"
     device: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
@@ -66,7 +67,9 @@ def run(
     )  # fmt: skip
     evaluation = prepare(request, weights)
     journal = journal_of(evaluation, request)
-    if not request.resume:
+    if request.resume:
+        refuse_other_type(evaluation.identity, lambda identity: _journal(identity, request))
+    else:
         journal.discard()
     tell(f"Scoring {weights.model.name}")
     interrupted: KeyboardInterrupt | None = None
@@ -105,11 +108,15 @@ def prepare(request: Request, weights: Weights) -> Evaluation:
 
 def journal_of(evaluation: Evaluation, request: Request) -> Journal:
     """Where the pieces of an evaluation are kept: in one folder for one request, whatever shard makes them."""
+    return _journal(evaluation.identity, request)
+
+
+def _journal(identity: Mapping[str, Any], request: Request) -> Journal:
     wishes = {
         name: str(getattr(request, name))
         for name in ("target", "methods", "texts", "files", "questions", "tasks", "keys_per_context")
     }
-    return Journal({**evaluation.identity, **wishes})
+    return Journal({**identity, **wishes})
 
 
 def default_lengths(trained: int, target: int) -> tuple[int, ...]:

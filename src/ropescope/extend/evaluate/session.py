@@ -59,7 +59,7 @@ class Evaluation:
         """All that decides the number of any piece but its method and its text, which its name says."""
         return {
             "weights": self.weights.fingerprint,
-            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "dtype": self.weights.dtype,
             "device": self.weights.network.device.type,
             "band": self.band,
             "versions": {name: version(name) for name in ("torch", "transformers")},
@@ -184,7 +184,8 @@ class Evaluation:
             recalls=_recalls(methods, recalled),
             shown={candidate.name: candidate.shown for candidate in self.candidates if candidate.shown is not None},
             provenance={
-                **self.identity, **self.about, "machine": platform.machine(), "python": platform.python_version()
+                **self.identity, **self.about, "dtype_reason": self.weights.dtype_reason, "machine": platform.machine(),
+                "python": platform.python_version(),
             },
             partial=whole < len(self.texts) + len(self.contexts) + len(self.samples),
         )  # fmt: skip

@@ -10,6 +10,7 @@ from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.ranges import ranges_of
 from ropescope.extend.search.result import SearchResult
+from ropescope.measure.result import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Figure, Report, Table
 
@@ -105,6 +106,7 @@ def _facts(result: SearchResult) -> tuple[Fact, ...]:
         Fact("plans tried", len(result.tried), basis="measured", source=how),
         Fact("texts", len(result.texts), basis="measured", source="; ".join(result.texts)),
         Fact("time", round(result.seconds), "seconds", "measured", f"{result.reading:.0f} to read the texts once"),
+        number_type_fact(result.provenance, "loss in float32"),
         *_plan_facts(result),
     )
 

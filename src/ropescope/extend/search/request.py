@@ -9,6 +9,7 @@ from pathlib import Path
 from ropescope.errors import SourceError
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Progress, Search
+from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts
@@ -27,7 +28,7 @@ class Request:
     files: tuple[Path, ...] = ()
     trained: int | None = None
     seed: int = 0
-    dtype: str = "bfloat16"
+    dtype: str = "auto"
     device: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
@@ -54,7 +55,9 @@ def run(
         weights, request.target, texts, request.minutes, request.method, trained=request.trained, seed=request.seed
     )
     journal = Journal(search.identity)
-    if not request.resume:
+    if request.resume:
+        refuse_other_type(search.identity, Journal)
+    else:
         journal.discard()
     found = search.run(journal, progress=progress, say=say)
     return replace(found, provenance={**found.provenance, "source": request.source}), journal

@@ -72,7 +72,7 @@ class Search:
             "scored": spans(self.start.trained_length, self.target),
             "guess": self.shape.guess,
             "weights": self.weights.fingerprint,
-            "dtype": str(self.weights.network.dtype).removeprefix("torch."),
+            "dtype": self.weights.dtype,
             "start": [self.start.rope_parameters, [entry.near_tokens for entry in self.start.layer_types]],
             "texts": hashlib.sha256(texts.encode()).hexdigest(),
             "seed": self.seed,
@@ -132,7 +132,7 @@ class Search:
             better=plan is not self.start,
             exact=calibration.layout is None,
             partial=interrupted,
-            provenance=self.identity,
+            provenance={**self.identity, "dtype_reason": self.weights.dtype_reason},
         )
 
     def _unchanged(self, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]], journal: Journal) -> float:
