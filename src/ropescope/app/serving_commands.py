@@ -10,6 +10,7 @@ import typer
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 
 if TYPE_CHECKING:
+    from ropescope.checks.serving.parallel import ParallelText
     from ropescope.checks.serving.serving import Serving
 
 
@@ -25,7 +26,12 @@ def _list_gpus(asked: bool) -> None:
 Gpu = Annotated[
     str, typer.Option("--gpu", metavar="NAME|SIZE", help="A device (4090, h100, m4-max, …) or its memory, as 24GiB.")
 ]
-Count = Annotated[int, typer.Option("--count", help="How many of them.")]
+Count = Annotated[int | None, typer.Option("--count", help="How many of them; default: 1, or what the split needs.")]
+Tp = Annotated[int | None, typer.Option("--tp", help="Devices that cut each layer (vllm, sglang); default: all.")]
+Dp = Annotated[int | None, typer.Option("--dp", help="Copies of the attention, each over --tp devices.")]
+Pp = Annotated[int | None, typer.Option("--pp", help="Pipeline stages of consecutive layers.")]
+Ep = Annotated[bool, typer.Option("--ep", help="Whole experts on each device, instead of a slice of every one.")]
+Nodes = Annotated[int | None, typer.Option("--nodes", help="Machines that the devices stand in; default: 1.")]
 Context = Annotated[
     str | None,
     typer.Option("--context", metavar="T", help="Tokens a sequence, as 8192 or 32k (32,768); default: stated."),
@@ -68,7 +74,12 @@ ListGpus = Annotated[
 def fit(
     source: Source,
     gpu: Gpu,
-    count: Count = 1,
+    count: Count = None,
+    tp: Tp = None,
+    dp: Dp = None,
+    pp: Pp = None,
+    ep: Ep = False,
+    nodes: Nodes = None,
     context: Context = None,
     batch: Batch = 1,
     precision: Precision = "stored",
@@ -100,8 +111,8 @@ def fit(
     from ropescope.checks.numbers import read_tokens
 
     serving = _serving(
-        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
-        kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
+        source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
+        precision=precision, kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
     least = None if min_context is None else read_tokens("--min-context", min_context)
@@ -114,7 +125,12 @@ def fit(
 def speed(
     source: Source,
     gpu: Gpu,
-    count: Count = 1,
+    count: Count = None,
+    tp: Tp = None,
+    dp: Dp = None,
+    pp: Pp = None,
+    ep: Ep = False,
+    nodes: Nodes = None,
     context: Annotated[
         str | None,
         typer.Option(metavar="T", help="Tokens in each cache, as 8k (8,192); default: 4096, or the stated context."),
@@ -143,8 +159,8 @@ def speed(
     from ropescope.checks.speed import SpeedInputs, speed_report
 
     serving = _serving(
-        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
-        kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
+        source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
+        precision=precision, kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
         active=active, most_by_default=4096,
     )  # fmt: skip
     report = speed_report(SpeedInputs(serving, efficiency, price))
@@ -155,7 +171,12 @@ def launch(
     source: Source,
     gpu: Gpu,
     engine: Engine = None,
-    count: Count = 1,
+    count: Count = None,
+    tp: Tp = None,
+    dp: Dp = None,
+    pp: Pp = None,
+    ep: Ep = False,
+    nodes: Nodes = None,
     context: Context = None,
     batch: Batch = 1,
     precision: Precision = "stored",
@@ -186,8 +207,8 @@ def launch(
     from ropescope.checks.launch import LaunchInputs, launch_report
 
     serving = _serving(
-        source, revision, gpu=gpu, count=count, context=context, batch=batch, precision=precision,
-        kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
+        source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
+        precision=precision, kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
     report = launch_report(LaunchInputs(serving, gguf, rescue))
@@ -197,6 +218,12 @@ def launch(
     # The answer is the command, whole and ready to copy: a table would fold it.
     shown = report if html else replace(report, tables=report.tables[1:])
     show_report(shown, html=html, lead=report.data["command"], alone=bare)
+
+
+def _parallel(tp: int | None, dp: int | None, pp: int | None, ep: bool, nodes: int | None) -> ParallelText:
+    from ropescope.checks.serving.parallel import ParallelText
+
+    return ParallelText(tp, dp, pp, ep, nodes)
 
 
 def _serving(source: str, revision: str | None, **text: Any) -> Serving:

@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
+from ropescope.checks.serving.parallel import Parallel, ways
 from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving
-from ropescope.checks.serving.split_rules import split_problem
+from ropescope.checks.serving.split_rules import split_problem, tensor_splits
 from ropescope.errors import DomainError
 
 Outcome = Literal["fits", "tight", "cache-bound", "weights-bound", "cannot be split"]
@@ -117,17 +118,39 @@ def _most(variant: Callable[[int], Serving], limit: int) -> int | None:
     return low
 
 
-def splits(serving: Serving, counts: tuple[int, ...] = COUNTS) -> tuple[Fit, ...]:
-    """The same on each number of devices."""
-    return tuple(fit(replace(serving, count=count)) for count in sorted({*counts, serving.count}))
+def splits(serving: Serving) -> tuple[Fit, ...]:
+    """The same on each number of devices, shared in the engine's own way; on the number asked, as asked."""
+    return tuple(fit(_on(serving, count)) for count in sorted({*_counts(serving), serving.count}))
+
+
+def other_ways(serving: Serving) -> Iterator[Serving]:
+    """The other ways in which the same devices could share the model, plainest first."""
+    if serving.count == 1 or serving.engine.split == "layers":
+        return
+    model = serving.model
+    has_experts = any(layer.experts is not None for layer in model.layers)
+    latent = any(layer.latent is not None for layer in model.layers)
+    for found in ways(serving.count, serving.split.nodes, has_experts, latent):
+        if found != serving.split:
+            yield replace(serving, parallel=found)
+
+
+def _on(serving: Serving, count: int) -> Serving:
+    return serving if count == serving.count else replace(serving, count=count, parallel=None)
+
+
+def _counts(serving: Serving) -> tuple[int, ...]:
+    """Numbers of devices worth trying: powers of two, and what else this model's shapes allow."""
+    return COUNTS if serving.engine.split == "layers" else tuple({*COUNTS, *tensor_splits(serving, max(COUNTS))})
 
 
 def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, ...]:
     """The changes with which `serving` fits, least harm first, one of each kind; empty if it fits as it is.
 
-    A shorter context of `min_context` tokens or more (where the user allows it); a cache in 8 bits; a smaller batch;
-    weights in fewer bits, then those with the 8-bit cache, then with a smaller batch too; more devices; experts in
-    system memory; and a context of at least `SHORTEST_RESCUE` of what was asked, alone and with all that shrinks.
+    Another way of sharing the model among the same devices; a shorter context of `min_context` tokens or more (where the
+    user allows it); a cache in 8 bits; a smaller batch; weights in fewer bits, then those with the 8-bit cache, then with a
+    smaller batch too; another number of devices; experts in system memory; and a context of at least `SHORTEST_RESCUE` of
+    what was asked, alone and with all that shrinks.
     """
     if not split_problem(serving) and fits(serving):
         return ()
@@ -151,6 +174,8 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
     """Changes in order of harm: kind, what changes, what it costs, and the way of serving it gives."""
     asked, longest = serving.context_tokens, longest_context(serving) or 0
     shorter = replace(serving, context_tokens=max(longest, 1))
+    for way in other_ways(serving):
+        yield "split", f"split as {way.split.options}", _price(way.split), way
     if min_context is not None and longest >= min_context:
         yield "context", f"context {longest:,} instead of {asked:,}", f"nothing down to {min_context:,}", shorter
     eight = _eight_bits(serving)
@@ -168,9 +193,10 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
         if most := largest_batch(variant):
             what = f"{change}, {lean.cache_type.kind} cache, batch {most:,}"
             yield "fewer", what, "quality and throughput", replace(variant, batch=most)
-    for count in COUNTS:
-        if count > serving.count:
-            yield "devices", f"{count} devices", f"{count - serving.count} more", replace(serving, count=count)
+    for count in sorted(_counts(serving)):
+        if count != serving.count:
+            more = f"{count - serving.count} more" if count > serving.count else "the others are free"
+            yield "devices", f"{count} device{'s' if count > 1 else ''}", more, _on(serving, count)
     yield from _experts_off(serving)
     if longest >= SHORTEST_RESCUE * asked:
         yield "context", f"context {longest:,} instead of {asked:,}", "the tokens beyond", shorter
@@ -179,6 +205,10 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
         if SHORTEST_RESCUE * asked <= within < asked:
             what = f"{change}, {lean.cache_type.kind} cache, context {within:,}"
             yield "all", what, "quality, and the tokens beyond", replace(variant, context_tokens=within)
+
+
+def _price(split: Parallel) -> str:
+    return "latency: stages work in turn" if split.pipeline > 1 else "balance: devices wait for the busiest experts"
 
 
 def _lighter_weights(serving: Serving) -> Iterator[tuple[str, Serving]]:

@@ -27,7 +27,7 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
     others = splits(serving)
     return Report(
         title=_title(serving),
-        verdict=_verdict(found, ways),
+        verdict=_verdict(found, ways, others),
         facts=_facts(found),
         tables=tuple(filter(None, (_rescue_table(ways), _split_table(others)))),
         figures=(fit_figure(found, others, ways),),
@@ -104,13 +104,17 @@ def gib(n_bytes: int) -> str:
 
 def _title(serving: Serving) -> str:
     return (
-        f"{serving.model.name} · {on_devices(serving)} · {serving.engine.name} {serving.engine.version} · "
+        f"{serving.model.name} · {on_devices(serving)}{_as_split(serving)} · {serving.engine.name} {serving.engine.version} · "
         f"{serving.context_tokens:,} tokens × {serving.batch:,} · weights {serving.weights_as}, "
         f"cache {serving.cache_type.kind}"
     )
 
 
-def _verdict(found: Fit, ways: tuple[Rescue, ...]) -> str:
+def _as_split(serving: Serving) -> str:
+    return "" if serving.parallel is None else f" ({serving.parallel})"
+
+
+def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> str:
     serving = found.serving
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
     where, each = on_devices(serving), "" if serving.count == 1 else " each"
@@ -128,7 +132,10 @@ def _verdict(found: Fit, ways: tuple[Rescue, ...]) -> str:
         )
     if ways:
         return f"{text} Cheapest way out: {ways[0].change}."
-    return text if found.ok else f"{text} No way out was found here."
+    if not found.ok:
+        return f"{text} No way out was found here."
+    fewer = next((other.serving for other in others if other.ok and other.serving.count < serving.count), None)
+    return text if fewer is None else f"{text} It fits {on_devices(fewer)} as well."
 
 
 def _facts(found: Fit) -> tuple[Fact, ...]:
@@ -211,6 +218,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "engine_version": serving.engine.version,
         "device": serving.device.name,
         "count": serving.count,
+        "split": serving.split.options if serving.engine.split == "tensor" else "",
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,
         "precision": serving.precision,
@@ -231,6 +239,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
             {
                 "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
                 "context_tokens": way.serving.context_tokens, "batch": way.serving.batch, "count": way.serving.count,
+                "split": way.serving.split.options if way.serving.engine.split == "tensor" else "",
                 "precision": way.serving.precision, "cache_type": way.serving.cache_type.kind,
                 "cpu_moe_layers": way.serving.cpu_moe_layers,
             }

@@ -69,11 +69,12 @@ def vllm(root: Path) -> dict[str, Any]:
     source = root / "vllm"
     cache = (source / "config" / "cache.py").read_text(encoding="utf-8")
     arguments = ast.parse((source / "engine" / "arg_utils.py").read_text(encoding="utf-8"))
+    serve = ast.parse((source / "entrypoints" / "common" / "cli_args.py").read_text(encoding="utf-8"))
     methods = _literal(source / "model_executor" / "layers" / "quantization" / "__init__.py", "QuantizationMethods")
     return {
         "version": _version(source),
         "source": f"vllm/engine/arg_utils.py of the package vllm {_version(source)}",
-        "flags": sorted(_added(arguments)),
+        "flags": sorted(_added(arguments) | (_added(serve) & {"--headless"})),
         "kv_types": _literal(source / "config" / "cache.py", "CacheDType"),
         "quantization": methods,
         "defaults": {

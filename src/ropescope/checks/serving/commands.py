@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,17 @@ from ropescope.checks.serving.engines import Engine, engine_default
 from ropescope.checks.serving.precisions import PLAIN, is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.snippet import transformers_snippet
+from ropescope.checks.serving.stages import vision_whole
 from ropescope.errors import DomainError
 from ropescope.report.text import lines
 
 _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
 CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: --gguf org/name:Q4_K_M."
+
+HEAD: Final = "MACHINE_0"
+"""Stands for the address of the first of several machines."""
+PORT: Final = 25000
+"""The port of the example in SGLang's own help."""
 
 _MODELFILE_WORDS: Final = ("FROM", "PARAMETER", "num_ctx")
 
@@ -148,11 +155,15 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
     settings, before = Settings(serving.engine), list[str]()
     _revision(settings, serving)
     settings.add("--max-model-len", serving.context_tokens, "prompt and answer together")
+    copies = serving.split.data
     settings.add(
-        "--max-num-seqs", serving.batch, "sequences at once; vLLM would take more and let them wait for blocks"
+        "--max-num-seqs",
+        ceil(serving.batch / copies),
+        "sequences at once"
+        + (", in each copy of the attention" if copies > 1 else "")
+        + "; vLLM would take more and let them wait for blocks",
     )
-    if serving.count > 1:
-        settings.add("--tensor-parallel-size", serving.count, "devices")
+    _vllm_split(settings, serving)
     if serving.cache_type.flag != "auto":
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
     if serving.utilisation is not None:
@@ -162,10 +173,45 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
     _precision(settings, serving, before)
     remarks = (
         "vLLM measures its activations when it starts and gives the cache what is left, so more than this may fit.",
+        *_node_remarks(serving),
     )
-    return Command(
-        settings.shell("vllm", "serve", _reference(serving)), "shell", tuple(settings.rows), tuple(before), remarks
-    )
+    text = _by_node(settings, serving, ("vllm", "serve", _reference(serving)), "--headless")
+    return Command(text, "shell", tuple(settings.rows), tuple(before), remarks)
+
+
+def _vllm_split(settings: Settings, serving: Serving) -> None:
+    split = serving.split
+    if split.tensor > 1:
+        settings.add("--tensor-parallel-size", split.tensor, "devices that cut each layer")
+    if split.data > 1:
+        settings.add("--data-parallel-size", split.data, "copies of the attention, each with its own sequences")
+    if split.pipeline > 1:
+        settings.add("--pipeline-parallel-size", split.pipeline, "stages of consecutive layers")
+    if split.experts:
+        settings.add("--enable-expert-parallel", "", "whole experts on each device")
+    if split.nodes > 1:
+        settings.add("--nnodes", split.nodes, "machines")
+        settings.add("--master-addr", HEAD, "the address of the first machine")
+
+
+def _by_node(settings: Settings, serving: Serving, head: tuple[str, ...], *on_others: str) -> str:
+    """The command; with several machines one for each, which differ in their rank and, after the first, `on_others`."""
+    nodes = serving.split.nodes
+    if nodes == 1:
+        return settings.shell(*head)
+    texts = []
+    for rank in range(nodes):
+        own = Settings(settings.engine, list(settings.rows))
+        own.add("--node-rank", rank, "which machine this is")
+        for flag in on_others if rank else ():
+            own.add(flag, "", "no API server here")
+        texts.append(f"# on machine {rank}\n{own.shell(*head)}")
+    settings.add("--node-rank", f"0 to {nodes - 1}", "which machine this is: one command for each")
+    return "\n".join(texts)
+
+
+def _node_remarks(serving: Serving) -> tuple[str, ...]:
+    return (f"Put the address of machine 0 in {HEAD}.",) if serving.split.nodes > 1 else ()
 
 
 def _sglang(serving: Serving, gguf: str | None) -> Command:
@@ -175,8 +221,7 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
     _revision(settings, serving)
     settings.add("--context-length", serving.context_tokens, "prompt and answer together")
     settings.add("--max-running-requests", serving.batch, "sequences at once")
-    if serving.count > 1:
-        settings.add("--tp-size", serving.count, "devices")
+    _sglang_split(settings, serving)
     if serving.cache_type.flag != "auto":
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
     if serving.chunk_tokens is not None:
@@ -188,8 +233,31 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
         remarks.append(
             f"Sliding layers get {ratio:g} of the tokens of full ones; --swa-full-tokens-ratio changes that."
         )
-    head = ("python", "-m", "sglang.launch_server")
-    return Command(settings.shell(*head), "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+    remarks += _node_remarks(serving)
+    text = _by_node(settings, serving, ("python", "-m", "sglang.launch_server"))
+    return Command(text, "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+
+
+def _sglang_split(settings: Settings, serving: Serving) -> None:
+    split = serving.split
+    if split.stage > 1:
+        settings.add("--tp-size", split.stage, "devices that share each layer")
+    if split.data > 1:
+        settings.add("--dp-size", split.data, "copies of the attention among them, each with its own sequences")
+        settings.add(
+            "--enable-dp-attention", "", "copies of the attention alone; newer releases call it --attn-dp-size"
+        )
+    if split.pipeline > 1:
+        settings.add("--pp-size", split.pipeline, "stages of consecutive layers")
+    if split.experts:
+        settings.add("--ep-size", split.stage, "whole experts on each device")
+    if vision_whole(serving):
+        settings.add(
+            "--mm-enable-dp-encoder", "", "the heads of the vision tower do not divide: each device holds it whole"
+        )
+    if split.nodes > 1:
+        settings.add("--nnodes", split.nodes, "machines")
+        settings.add("--dist-init-addr", f"{HEAD}:{PORT}", "the address of the first machine, and a free port there")
 
 
 def _transformers(serving: Serving, gguf: str | None) -> Command:

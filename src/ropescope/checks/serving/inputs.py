@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ropescope.checks.numbers import read_count, read_tokens
 from ropescope.checks.serving.devices import find_device, read_size
 from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
@@ -20,7 +21,8 @@ class ServingText:
     context that is not given is no longer than `most_by_default`."""
 
     gpu: str
-    count: int = 1
+    count: int | None = None
+    parallel: ParallelText = NO_SPLIT
     context: str | None = None
     batch: int = 1
     precision: str = "stored"
@@ -49,6 +51,7 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         context = min(model.context_length, text.most_by_default or model.context_length)
     else:
         raise DomainError(f"{model.name} states no context length: give one with --context.")
+    count, parallel = read_parallel(text.parallel, text.count, engine.name, engine.split == "tensor")
     cache_type = engine.cache_type(text.kv_precision)
     if engine.name == "transformers" and text.kv_precision == "auto" and model.dtype == "float32":
         cache_type = replace(cache_type, kind="f32")
@@ -59,13 +62,14 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         context_tokens=context,
         cache_type=cache_type,
         batch=text.batch,
-        count=text.count,
+        count=count,
         precision=read_precision(text.precision),
         chunk_tokens=None if text.chunk is None else read_tokens("--chunk", text.chunk),
         overhead_bytes=None if text.overhead is None else read_size("--overhead", text.overhead),
         utilisation=text.utilisation,
         cpu_moe_layers=text.cpu_moe_layers,
         swa_full=text.swa_full,
+        parallel=parallel,
     )
 
 

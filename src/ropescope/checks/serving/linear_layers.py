@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from ropescope.errors import FormatError
@@ -37,6 +38,7 @@ class LinearLayer:
     shared: bool = False
 
 
+@lru_cache(maxsize=8)
 def linear_layers(model: Model) -> tuple[LinearLayer, ...]:
     """The linear layers of `model` that are cut, each kind once. What its config does not tell is left out."""
     fields = Fields(*text_part(model.config))
@@ -139,6 +141,7 @@ _MIXER_HEADS: Final[tuple[tuple[tuple[str, ...], bool], ...]] = (
 vLLM and SGLang copies a single group, and refuses other numbers that do not divide)."""
 
 
+@lru_cache(maxsize=8)
 def mixer_heads(model: Model) -> tuple[MixerHeads, ...]:
     """The heads of the mixers that vLLM and SGLang cut: of linear attention and of Mamba-2."""
     if not any(layer.kind in ("linear", "state-space") or layer.beside for layer in model.layers):

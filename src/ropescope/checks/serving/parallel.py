@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from ropescope.errors import DomainError
 
@@ -55,6 +56,15 @@ class Parallel:
         said = " × ".join(f"{name} {n}" for name, n in parts if n > 1) or "one device"
         return f"{said}{', whole experts' if self.experts else ''}{f', {self.nodes} nodes' if self.nodes > 1 else ''}"
 
+    @property
+    def options(self) -> str:
+        """`--tp 4 --pp 2`: what asks for it here."""
+        said = [f"--tp {self.tensor}"]
+        said += [f"{flag} {n}" for flag, n in (("--dp", self.data), ("--pp", self.pipeline)) if n > 1]
+        return " ".join(
+            (*said, *(["--ep"] if self.experts else []), *([f"--nodes {self.nodes}"] if self.nodes > 1 else []))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ParallelText:
@@ -72,21 +82,24 @@ class ParallelText:
         return self.experts or any(value is not None for value in (self.tensor, self.data, self.pipeline, self.nodes))
 
 
+NO_SPLIT: Final = ParallelText()
+
+
 def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layers: bool) -> tuple[int, Parallel | None]:
     """(how many devices, how they share the model; None for the engine's own way). What is not given follows from the
     number of devices: first the tensor split. Raises DomainError, naming the options, where they do not agree."""
     if not text.given:
-        return count or 1, None
+        return 1 if count is None else count, None
     if not cuts_layers:
         raise DomainError(
             f"{engine} deals whole layers out and has no such split: --tp, --dp, --pp, --ep and --nodes are for vllm and "
             "sglang; give --count alone."
         )
-    nodes, data, pipeline = text.nodes or 1, text.data or 1, text.pipeline or 1
+    nodes, data, pipeline = (1 if given is None else given for given in (text.nodes, text.data, text.pipeline))
     if text.tensor is None and text.pipeline is None and text.data is None and nodes > 1 and engine == "vllm":
         pipeline = nodes  # as its documentation advises: tensors within a machine, stages across machines
-    others = data * pipeline
-    tensor = text.tensor or max((count or others) // others, 1)
+    others = max(data * pipeline, 1)
+    tensor = max((count or others) // others, 1) if text.tensor is None else text.tensor
     found = Parallel(tensor, data, pipeline, text.experts, nodes)
     if count is not None and found.count != count:
         raise DomainError(

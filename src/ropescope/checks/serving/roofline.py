@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 from typing import Final, Literal
 
 from ropescope.checks.serving.cache import kv_share
@@ -54,10 +55,10 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     Raises DomainError where parameters or the device's bandwidth are not known.
     """
     sequences = serving.batch if batch is None else batch
-    cut = _cut(serving)
-    weights = _weights_read(serving, sequences) / cut
-    cache = sequences * float(_cache_read(serving))
-    operations = sequences * (2 * _multiplied(serving) + _attention_operations(serving)) / cut
+    turn, own = _turns(serving, sequences)
+    weights = _weights_read(serving, turn)
+    cache = own * float(_cache_read(serving))
+    operations = own * (2 * _multiplied(serving) + _attention_operations(serving)) / _cut(serving)
     return _pass(serving, sequences, weights, cache, operations)
 
 
@@ -75,7 +76,7 @@ def prefill(serving: Serving) -> Pass:
         2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
         for layer in serving.model.attention_layers
     )
-    weights = _weights_read(serving, tokens) / cut
+    weights = _weights_read(serving, tokens)
     return _pass(serving, tokens, weights, float(_cache_read(serving)), (matrices + attention) / cut)
 
 
@@ -114,7 +115,19 @@ def _pass(serving: Serving, tokens: int, weights: float, cache: float, operation
 
 def _cut(serving: Serving) -> int:
     """Over how many devices each layer's work divides: none where whole layers are dealt out, which work in turn."""
-    return serving.count if serving.engine.split == "tensor" else 1
+    return serving.split.tensor
+
+
+def _turns(serving: Serving, sequences: int) -> tuple[int, int]:
+    """(the sequences that pass through a pipeline stage together, those of them in one copy of the attention).
+
+    Stages work at once on as many parts of the batch, so in the time of a step a stage reads its weights once for each
+    part: all weights over `tensor` devices, but the cache of its own layers alone.
+    """
+    if serving.engine.split == "layers":
+        return sequences, sequences
+    turn = ceil(sequences / serving.split.pipeline)
+    return turn, ceil(turn / serving.split.data)
 
 
 def _parts(serving: Serving) -> dict[str, int]:
@@ -127,14 +140,17 @@ def _parts(serving: Serving) -> dict[str, int]:
 
 
 def _weights_read(serving: Serving, tokens: int) -> float:
-    """The bytes of weights that a pass of `tokens` tokens reads: all but the token embedding (where the output is
-    another matrix), towers beside the language model, and experts that no token calls for."""
+    """The bytes of weights that a pass of `tokens` tokens reads on one device: all but the token embedding (where the output
+    is another matrix), towers beside the language model, and experts that no token calls for."""
     parts, size = _parts(serving), weight_size(serving.model, serving.precision)
     never = ("vision", "prediction", *(("embedding",) if "output" in parts else ()))
     unread = [name for name in never if name in parts]
     left_out = sum(size.of(name, parts[name]) for name in unread)
-    idle = (1.0 - experts_touched(serving, tokens)) * _expert_parameters(serving)
-    return size.n_bytes - left_out - size.of("experts", idle)
+    experts, touched = _expert_parameters(serving), experts_touched(serving, tokens)
+    called = size.of("experts", touched * experts)
+    others = size.n_bytes - left_out - size.of("experts", experts)
+    # Copies of the attention hold everything but the experts, which they share.
+    return others / _cut(serving) + called / (serving.split.stage if serving.engine.split == "tensor" else 1)
 
 
 def _expert_parameters(serving: Serving) -> float:
@@ -163,7 +179,7 @@ def _cache_read(serving: Serving) -> Fraction:
     for layer in serving.model.layers:
         cache, tokens = layer.cache, layer.cache.tokens(serving.context_tokens)
         heads = LayerCache(key_elements=cache.key_elements, value_elements=cache.value_elements)
-        share = kv_share(layer, serving.count) if serving.engine.split == "tensor" else Fraction(1)
+        share = kv_share(layer, serving.split.tensor) if serving.engine.split == "tensor" else Fraction(1)
         total += share * cache_bytes([heads], tokens, key_type=kind)
         total += cache_bytes([LayerCache(index_elements=cache.index_elements)], tokens, state_type=state)
         fixed = replace(cache, key_elements=0, value_elements=0, index_elements=0)
