@@ -133,8 +133,12 @@ def test_killed_then_resumed_gives_the_same_numbers(tiny_folder: Path, tmp_path:
     assert resumed == whole
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "{config}", "--json"]])
-def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["predict", "{config}", "--json"], ["show", "{config}"], ["fit", "{config}", "--gpu", "4090"]],
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((tiny_folder / "config.json").read_bytes())  # a config alone
     script = (
         "import sys\n"
         "from ropescope.app.cli import app\n"
@@ -143,7 +147,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: 
         "heavy = {'torch', 'transformers', 'numpy', 'scipy', 'pyarrow', 'huggingface_hub'} & set(sys.modules)\n"
         "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
     )
-    line = [sys.executable, "-c", script, *(argument.replace("{config}", str(tiny_folder)) for argument in arguments)]
+    line = [sys.executable, "-c", script, *(argument.replace("{config}", str(tmp_path)) for argument in arguments)]
     result = subprocess.run(line, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "100"})
     assert result.returncode == 0, result.stderr
 

@@ -10,7 +10,8 @@ from ropescope.report.report import Basis, Fact
 
 _COUNTED: dict[str, tuple[Basis, str]] = {
     "exact": ("config", "the headers of the weight files"),
-    "meta": ("config", "the network built without memory"),
+    "closed": ("config", "the closed form, equal to the network"),
+    "meta": ("config", "the network built on the meta device"),
     "estimate": ("formula", "an estimate from the config"),
 }
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Count = Literal["exact", "meta", "estimate"]
-"""How parameters were counted: from the headers of the weight files; by building the network without memory; or by a
-sum over what the config says, which leaves out what the config does not tell."""
+Count = Literal["exact", "closed", "meta", "estimate"]
+"""How parameters were counted: from the headers of the weight files; by a sum over the layers that is proven to equal the
+network; by building the network without memory; or by a sum that leaves out what no rule knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def test_building_without_torch_names_the_extra(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"ropescope\[measure\]"):
         count_parameters(from_config(LLAMA_31_8B), build=True)
-    assert "not installed" in count_parameters(from_config(LLAMA_31_8B)).source
+    assert "not installed" in count_parameters(from_config(GEMMA_3_27B)).source
 
 
 def test_a_gguf_file_is_not_a_config(tmp_path):

@@ -50,7 +50,7 @@ def test_a_missing_shard_is_named_and_the_config_still_read(folder):
     os.remove(folder / "model-00001-of-00002.safetensors")
     for _ in range(2):  # with the index, then without it
         found = open_model(folder)
-        assert found.parameters.count == "meta" and found.weights is None
+        assert found.parameters.count == "closed" and found.weights is None
         assert len(found.layers) == 2
         assert "model-00001-of-00002.safetensors" in found.notes[-1] and "download" in found.notes[-1]
         (folder / "model.safetensors.index.json").unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def test_several_files_without_an_index(folder):
     assert open_model(folder).parameters.total == 6400 + 6144
     made.write_safetensors(folder / "b.safetensors", SECOND)
     found = open_model(folder)
-    assert found.parameters.count == "meta" and "a.safetensors, b.safetensors" in found.notes[-1]
+    assert found.parameters.count == "closed" and "a.safetensors, b.safetensors" in found.notes[-1]
     assert open_model(folder / "b.safetensors").parameters.source == "b.safetensors"
     # Mistral ships a second copy of the same weights under another name.
     (folder / "b.safetensors").rename(folder / "consolidated.safetensors")
@@ -80,7 +80,7 @@ def test_several_files_without_an_index(folder):
 def test_a_folder_without_safetensors_says_why_nothing_was_counted(folder, name, words):
     (folder / name).write_bytes(b"x")
     found = open_model(folder)
-    assert found.parameters.count == "meta"
+    assert found.parameters.count == "closed"
     assert found.notes == () if words is None else words in found.notes[-1]
 
 
@@ -109,7 +109,7 @@ def test_a_link_out_of_the_folder_is_not_followed(folder, tmp_path):
     outside = made.write_safetensors(tmp_path / "outside.safetensors", FIRST)
     (folder / "model.safetensors").symlink_to(outside)
     found = open_model(folder)
-    assert found.parameters.count == "meta" and "leads out of its folder" in found.notes[-1]
+    assert found.parameters.count == "closed" and "leads out of its folder" in found.notes[-1]
     (folder / "model.safetensors").unlink()
     made.write_safetensors(folder / "true.safetensors", FIRST)
     (folder / "model.safetensors").symlink_to("true.safetensors")
@@ -130,7 +130,7 @@ def test_the_links_of_a_hub_cache_are_followed(tmp_path):
 
 def test_a_pipe_is_no_file_of_weights(folder):
     os.mkfifo(folder / "model.safetensors")
-    assert open_model(folder).parameters.count == "meta"
+    assert open_model(folder).parameters.count == "closed"
     index(folder, {"a": "model.safetensors"})
     assert "missing" in open_model(folder).notes[-1]
     for path in (folder / "model.safetensors", "/dev/zero"):

@@ -73,7 +73,9 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
             f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}){MEND}"
         ) from error
     said = ", without an output layer, which it does not build for this type alone" if headless else ""
-    source = f"config; the network as transformers {version} builds it{said}{without_prediction(config)}"
+    source = (
+        f"config; the network as transformers {version} builds it on the meta device{said}{without_prediction(config)}"
+    )
     layers = _layers(config)
     experts = [layer.experts for layer in layers]
     return replace(count_parts(dict(_sizes(network, torch)), layers, experts, source), count="meta")
