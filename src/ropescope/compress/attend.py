@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ropescope.measure.adapter import AttentionCall
+
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
@@ -17,6 +19,11 @@ class Scoring:
     scale: float
     softcap: float | None = None
     sinks: Tensor | None = None
+
+    @classmethod
+    def of(cls, call: AttentionCall) -> Scoring:
+        """How the model of an attention call does."""
+        return cls(call.scale, call.softcap, call.sinks)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scoring: Scoring) -> Tensor:

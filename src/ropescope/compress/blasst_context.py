@@ -15,23 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from torch import Tensor
 
 from ropescope.compress.attend import Scoring
 from ropescope.compress.blasst_attention import NONE, Blocks, Watch, attend_in_blocks
 from ropescope.errors import PlanError
+from ropescope.measure.adapter import AttentionCall, DeferredMask, InPlace, Output, attending, own_mask
 from ropescope.measure.capture import uses_interface
-from ropescope.measure.own_attention import attending_by, attention_configs
-
-IMPLEMENTATION = "ropescope_blasst"
-"""The name under which the attention and its mask are registered with transformers."""
 
 Phase = Literal["prefill", "decode"]
 """Passes of many tokens, and of one."""
@@ -109,9 +103,6 @@ class BlasstRun:
         return {layer: skipped / visible if visible else 0.0 for layer, (visible, skipped) in sums.items()}
 
 
-_running: ContextVar[BlasstRun | None] = ContextVar("ropescope_blasst", default=None)
-
-
 @contextmanager
 def blasst(
     model: Any,
@@ -138,56 +129,52 @@ def blasst(
             f"{type(model).__name__} has attention code of its own, which cannot be told to skip blocks: models that use "
             "transformers' AttentionInterface can."
         )
-    AttentionInterface.register(IMPLEMENTATION, _attention)
-    AttentionMaskInterface.register(IMPLEMENTATION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
     run = BlasstRun(thresholds, tile_queries, block_keys, watch)
-    token = _running.set(run)
-    try:
-        with attending_by(attention_configs(model), IMPLEMENTATION):
-            yield run
-    finally:
-        _running.reset(token)
+    with attending(model, _Skipping(run)):
+        yield run
 
 
-def _attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **kwargs: Any,
-) -> tuple[Tensor, None]:
-    """The attention function. Shapes as transformers': query [batch, heads, new, dim]; returns [batch, new, heads, dim]."""
-    run = _running.get()
-    assert run is not None
-    name = type(module).__name__
-    if kwargs.get("position_bias") is not None:
-        raise PlanError(f"{name} adds a position bias to its scores, which skipping blocks does not carry out.")
-    if dropout or (query.requires_grad and torch.is_grad_enabled()):
-        raise PlanError("Skipping blocks is for inference: call the model in eval mode under torch.no_grad().")
-    if attention_mask is not None and (attention_mask.dim() != 4 or attention_mask.shape[1] != 1):
-        raise PlanError(f"{name} has a mask that differs between heads, which skipping blocks does not carry out.")
-    if attention_mask is not None:
-        attention_mask = attention_mask[..., : key.shape[2]]
-    causal = kwargs.get("is_causal")
-    sinks = kwargs.get("s_aux")
-    phase: Phase = "decode" if query.shape[2] == 1 else "prefill"
-    level = run.thresholds.at(phase, key.shape[2])
-    output, counts = attend_in_blocks(
-        query,
-        key,
-        value,
-        attention_mask,
-        getattr(module, "is_causal", True) if causal is None else bool(causal),
-        Scoring(
-            scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
-            softcap=kwargs.get("softcap"),
-            sinks=None if sinks is None else sinks.reshape(-1),
-        ),
-        Blocks(math.log(level) if level else NONE, run.tile_queries, run.block_keys),
-        None if run.watch is None else run.watch(phase, key.shape[2]),
-    )
-    run.add(phase, getattr(module, "layer_idx", 0), counts)
-    return output.transpose(1, 2).contiguous(), None
+class _Skipping(InPlace):
+    """The attention function, with masks as SDPA has them."""
+
+    def __init__(self, run: BlasstRun) -> None:
+        self.run = run
+
+    def mask(self, own: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        """The mask of SDPA: one that is bool, whatever the model's own attention is."""
+        return own_mask("sdpa")(**arguments)
+
+    def attend(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """The output [batch, new, heads, dim], without weights."""
+        run, query, key, name = self.run, call.query, call.key, type(call.module).__name__
+        mask = call.mask.read_by(own_mask("sdpa")) if isinstance(call.mask, DeferredMask) else call.mask
+        if call.options.get("position_bias") is not None:
+            raise PlanError(f"{name} adds a position bias to its scores, which skipping blocks does not carry out.")
+        if call.options.get("dropout") or (query.requires_grad and torch.is_grad_enabled()):
+            raise PlanError("Skipping blocks is for inference: call the model in eval mode under torch.no_grad().")
+        if mask is not None and (not isinstance(mask, Tensor) or mask.dim() != 4 or mask.shape[1] != 1):
+            raise PlanError(f"{name} has a mask that differs between heads, which skipping blocks does not carry out.")
+        if mask is not None:
+            mask = mask[..., : key.shape[2]]
+        causal = call.options.get("is_causal")
+        phase: Phase = "decode" if query.shape[2] == 1 else "prefill"
+        level = run.thresholds.at(phase, key.shape[2])
+        output, counts = attend_in_blocks(
+            query,
+            key,
+            call.value,
+            mask,
+            getattr(call.module, "is_causal", True) if causal is None else bool(causal),
+            Scoring.of(call),
+            Blocks(math.log(level) if level else NONE, run.tile_queries, run.block_keys),
+            None if run.watch is None else run.watch(phase, key.shape[2]),
+        )
+        run.add(phase, call.layer or 0, counts)
+        return output.transpose(1, 2).contiguous(), None
+
+    def bypassed(self, call: AttentionCall) -> None:
+        """Raises PlanError: no block of this call was skipped."""
+        raise PlanError(
+            "Blocks cannot be skipped where another attention stands on the model (a planned cache behind its first pass, "
+            "attention rows that are read, an evaluation): use one of them at a time."
+        )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from ropescope.compress.attachment import attach, left_padding
+from ropescope.compress.filling import Filling
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan, Prefill
 from ropescope.compress.plannable import check_states_are_cached
 from ropescope.errors import PlanError
+from ropescope.measure.adapter import install
+from ropescope.measure.capture import decoder_layers, uses_interface
 
 
 class PlannedCache(Cache):  # type: ignore[misc]
@@ -22,73 +23,23 @@ class PlannedCache(Cache):  # type: ignore[misc]
     cache is cut behind the pass) or their windows only (`windowed`). Rows may be padded on the left; each keeps its own
     first tokens, its own latest ones, and its own picks.
 
-    Raises PlanError for a plan of another model, and for a model that plans cannot reach.
+    The cache carries all that it needs: it may be copied, pickled, and used in any thread, and nothing is changed on the
+    model. Raises PlanError for a plan of another model, and for a model that plans cannot reach.
     """
 
     def __init__(self, plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> None:
-        if prefill not in get_args(Prefill):
-            raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")
-        if prefill == "windowed" and plan.looks_at_text:
-            raise PlanError("A plan that picks tokens by their content needs prefill='full': windows cannot see them.")
-        check_states_are_cached(plan.model, plan.layers)
-        config = model.config.get_text_config(decoder=True)
-        layers = list(DynamicCache(config=config).layers)
-        if len(layers) != len(plan.layers):
-            raise PlanError(
-                f"The plan is one of {plan.model}, with {len(plan.layers)} layers, and {type(model).__name__} keeps "
-                f"{len(layers)}: plan for this model."
-            )
-        for index, layer in enumerate(plan.layers):
-            if not layer.planned:
-                continue
-            if type(layers[index]) is not DynamicLayer:
-                raise PlanError(
-                    f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
-                    f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
-                )
-            layers[index] = PlannedLayer(
-                layer, plan.sinks, plan.length, windowed=prefill == "windowed", storage=plan.storage
-            )
-        super().__init__(layers=layers)
+        super().__init__(layers=planned_layers(plan, model, prefill=prefill))
         self.plan, self.prefill = plan, prefill
-        self._decoder_id = id(attach(self, model))
-        self._planned = tuple(layer for layer in layers if isinstance(layer, PlannedLayer))
-        self._ready = False
 
-    def prepare(self, decoder: nn.Module, attention_mask: Any) -> None:
-        """Called as a forward pass begins: takes note of the padding. Raises PlanError for another model or mask."""
-        if id(decoder) != self._decoder_id:
-            raise PlanError("This cache was made for another model: call plan.cache(model) with the one that runs.")
-        self._ready = True
-        if isinstance(attention_mask, Tensor) and attention_mask.dim() == 2:
-            if self._planned[0].seen == 0:
-                padding = left_padding(attention_mask)
-                most = 0 if padding is None else int(padding.max())
-                for layer in self._planned:
-                    layer.set_padding(padding, most)
-            elif attention_mask.shape[1] - self._planned[0].seen > 1 and not bool(
-                attention_mask[:, self._planned[0].seen :].all()
-            ):
-                raise PlanError("Later tokens of a planned cache cannot be padding: give each row as many tokens.")
-        elif attention_mask is not None:
-            raise PlanError(
-                "A planned cache takes an attention mask [batch, tokens] or none: its windows are the rest."
-            )
-
-    def update(
-        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
-        """As transformers' `Cache.update`. Raises PlanError outside of a forward pass of the model it was made for."""
-        if not self._ready:
-            raise PlanError("This cache was made for another model: call plan.cache(model) with the one that runs.")
-        found: tuple[Tensor, Tensor] = super().update(key_states, value_states, layer_idx, *args, **kwargs)
-        return found
-
-    def layer_of(self, module: nn.Module) -> PlannedLayer | None:
-        """The planned layer that an attention module reads, or None if the plan leaves its layer as it is."""
-        index = getattr(module, "layer_idx", None)
-        layer = self.layers[index] if isinstance(index, int) and index < len(self.layers) else None
-        return layer if isinstance(layer, PlannedLayer) else None
+    def reset(self) -> None:
+        """Forget everything."""
+        for layer in self.layers:
+            layer.reset()
+            if isinstance(
+                layer, DynamicLayer
+            ):  # before transformers 5.14 these are filled with zeros, and stay as long
+                layer.keys = layer.values = None
+                layer.is_initialized = False
 
     def held_bytes(self) -> int:
         """The bytes of the storage behind everything that is held: planned layers and the others."""
@@ -104,3 +55,43 @@ class PlannedCache(Cache):  # type: ignore[misc]
             held = [part for part in parts if isinstance(part, torch.Tensor) and part.numel()]
             total += sum(part.untyped_storage().nbytes() for part in held)
         return total
+
+
+def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> list[Any]:
+    """What a cache of `model` has for its layers, those that the plan changes as PlannedLayer. Raises PlanError."""
+    if prefill not in get_args(Prefill):
+        raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")
+    if prefill == "windowed" and plan.looks_at_text:
+        raise PlanError("A plan that picks tokens by their content needs prefill='full': windows cannot see them.")
+    if not uses_interface(model):
+        raise PlanError(
+            f"{type(model).__name__} has attention code of its own, which cannot be told what a planned cache holds: "
+            "models that use transformers' AttentionInterface can be planned."
+        )
+    check_states_are_cached(plan.model, plan.layers)
+    layers = list(DynamicCache(config=model.config.get_text_config(decoder=True)).layers)
+    if len(layers) != len(plan.layers):
+        raise PlanError(
+            f"The plan is one of {plan.model}, with {len(plan.layers)} layers, and {type(model).__name__} keeps "
+            f"{len(layers)}: plan for this model."
+        )
+    filling = Filling(type(model).__name__, _attention_classes(model))
+    for index, layer in enumerate(plan.layers):
+        if not layer.planned:
+            continue
+        if type(layers[index]) is not DynamicLayer:
+            raise PlanError(
+                f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
+                f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
+            )
+        layers[index] = PlannedLayer(
+            layer, plan.sinks, plan.length, filling, windowed=prefill == "windowed", storage=plan.storage
+        )
+    install()
+    return layers
+
+
+def _attention_classes(model: Any) -> frozenset[str]:
+    """The classes of the modules that know their layer: attention, among others."""
+    decoder, _ = decoder_layers(model)
+    return frozenset(type(module).__name__ for module in decoder.modules() if hasattr(module, "layer_idx"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from ropescope.compress.attend import Scoring, attend
+from ropescope.compress.filling import Filling
 from ropescope.compress.heads import HeadStore
 from ropescope.compress.picks import OBSERVED, attention_received
 from ropescope.compress.plan import LayerPlan
@@ -17,6 +19,7 @@ from ropescope.compress.quantized import QuantizedStore
 from ropescope.compress.slots import tokens_in_slots, visible
 from ropescope.compress.storage import Storage
 from ropescope.errors import PlanError
+from ropescope.measure.adapter import AttentionCall, Output, owned_by
 
 PIECE = 512
 """Tokens of a long input that are attended to and taken in at once: the mask of a piece stays small."""
@@ -25,22 +28,31 @@ PIECE = 512
 class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
     """What transformers' caches hold of a layer, with the windows and picks of a LayerPlan.
 
-    `update` takes note of the new states and returns them; `attend`, which the attention function calls, computes the
-    attention to what is held and to them, and writes them. A single token sees the sinks, the picks and its window. So do
-    the tokens of a longer pass where the layer is `windowed`, in whatever pieces they come (it has no picks then);
-    otherwise they see all that is held and each other, and the layer is cut behind the pass.
+    `update` takes note of the new states and returns them; the attention to them is `answer`, which computes it from what is
+    held and from them, and writes them. A single token sees the sinks, the picks and its window. So do the tokens of a
+    longer pass where the layer is `windowed`, in whatever pieces they come (it has no picks then); otherwise they see all
+    that is held and each other, and the layer is cut behind the pass.
+
+    filling: what the planned layers of a cache have in common.
     """
 
     is_croppable = False
 
     def __init__(
-        self, plan: LayerPlan, sinks: int, length: int, *, windowed: bool = False, storage: Storage | None = None
+        self,
+        plan: LayerPlan,
+        sinks: int,
+        length: int,
+        filling: Filling,
+        *,
+        windowed: bool = False,
+        storage: Storage | None = None,
     ) -> None:
         super().__init__()
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for head, (window, kept) in enumerate(zip(plan.windows, plan.kept, strict=True)):
             alike[window, kept - window].append(head)
-        self.plan, self.sinks, self.length, self.windowed = plan, sinks, length, windowed
+        self.plan, self.sinks, self.length, self.windowed, self.filling = plan, sinks, length, windowed, filling
         self.stores = tuple(
             HeadStore(tuple(heads), sinks, window, picks)
             if storage is None
@@ -49,7 +61,8 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         )
         self.seen = 0
         self.padding: Tensor | None = None
-        self._waiting: tuple[Tensor, Tensor] | None = None
+        self.waiting: tuple[Tensor, Tensor] | None = None
+        filling.layers.append(self)
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing is laid out before the first tokens come."""
@@ -69,29 +82,41 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
             )
         if key_states.requires_grad:
             raise PlanError("A planned cache is for inference: call the model under torch.no_grad().")
+        self.filling.check_states(self, new)
         self.is_initialized = True
-        self._waiting = key_states, value_states
-        return key_states, value_states
+        self.waiting = key_states, value_states
+        return owned_by(self, key_states), value_states
 
-    def waits_for(self, key: Tensor) -> bool:
-        """Whether `key` is what the last `update` returned and nobody has attended to yet."""
-        return self._waiting is not None and self._waiting[0] is key
-
-    def take_waiting(self, query: Tensor, scoring: Scoring) -> None:
-        """Take in the waiting states of a pass whose attention was computed elsewhere; `query` as in `attend`."""
-        assert self._waiting is not None
-        keys, values = self._waiting
-        self._waiting = None
-        self._write(keys, values, self._grouped(query), scoring)
+    def answer(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """The attention to the states that `update` returned last; `own()` is the model's. Raises PlanError where what the
+        model asks for cannot be carried out."""
+        if self.waiting is None or call.value is not self.waiting[1]:
+            raise PlanError(
+                f"{type(call.module).__name__} changes its keys or values between the cache and the attention, or attends to them "
+                "twice, which a planned cache does not follow: this model cannot be planned."
+            )
+        self.filling.check_module(self, call.module)
+        self.filling.read_mask(self, call, self.waiting[0].shape[2])
+        if self.seen == 0 and not self.windowed:
+            found = own()
+            keys, values = self.waiting
+            self.waiting = None
+            self._write(keys, values, self._grouped(call.query), Scoring.of(call))
+            return found
+        if call.options.get("position_bias") is not None:
+            raise PlanError(
+                f"{type(call.module).__name__} adds a position bias, which a planned cache does not carry out."
+            )
+        return self.attend(call.query, Scoring.of(call)).transpose(1, 2).contiguous(), None
 
     def attend(self, query: Tensor, scoring: Scoring) -> Tensor:
         """[batch, query heads, new, value dim]: attention of the waiting tokens to what they may see; then takes them in.
 
         query: [batch, query heads, new, dim].
         """
-        assert self._waiting is not None
-        keys, values = self._waiting
-        self._waiting = None
+        assert self.waiting is not None
+        keys, values = self.waiting
+        self.waiting = None
         grouped = self._grouped(query)
         if self.windowed:
             pieces = [
@@ -191,7 +216,8 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         new = keys.shape[2]
         key = keys if store.keys is None else torch.cat([store.keys, keys], dim=2)
         last = torch.arange(max(0, new - OBSERVED), new, device=keys.device)
-        mask = self._mask_of_many(store, last, key.shape[2], new)
+        given = self.filling.last_rows if self.seen == 0 else None
+        mask = self._mask_of_many(store, last, key.shape[2], new) if given is None else given.to(keys.device)
         if self.padding is not None:
             mask = mask & (self.seen + last >= self.padding[:, None])[:, :, None]
         return attention_received(query[:, :, :, -len(last) :], key, mask, self._of_store(scoring, store))
@@ -228,7 +254,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Forget everything."""
         for store in self.stores:
             store.clear()
-        self.seen, self.padding, self._most_padding, self._waiting = 0, None, 0, None
+        self.seen, self.padding, self._most_padding, self.waiting = 0, None, 0, None
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Put the rows of the batch in the order of `beam_idx` (beam search)."""

@@ -176,11 +176,13 @@ class KVPlan:
 
     @contextmanager
     def applied(self, model: Any, *, prefill: Prefill = "full") -> Iterator[Any]:
-        """Within the context, `model` fills a planned cache wherever it would have filled an empty one of its own.
+        """Within the context, `model` fills a planned cache wherever it would have filled an empty one of its own, be it
+        made by the model or a DynamicCache that is passed in. It holds for the thread that entered it: other threads enter a
+        context of their own, or pass `plan.cache(model)`.
 
-        Raises PlanError if the plan is not one for this model.
+        Raises PlanError if the plan is not one for this model, and in a pass with a cache that cannot hold it.
         """
-        from ropescope.compress.attachment import replacing_caches
+        from ropescope.compress.replacing import replacing_caches
 
         self.cache(model, prefill=prefill)  # what does not fit is said now, and not in the midst of a run
         with replacing_caches(model, lambda: self.cache(model, prefill=prefill)):

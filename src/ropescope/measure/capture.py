@@ -7,8 +7,8 @@ to the fused kernel, every other layer is computed a block of query rows at a ti
 
 Two ways in, both chosen by the model's own code:
 
-- a model that asks `transformers.AttentionInterface` for its attention function gets ours, with a mask
-  (`AttentionMaskInterface`) that is evaluated only for the rows needed;
+- a model that asks `transformers.AttentionInterface` for its attention function gets ours (`adapter`), with a mask that is
+  evaluated only for the rows needed;
 - a model with attention code of its own (BLOOM, Falcon, MPT, GPT-J, …) is watched through a torch function mode, which
   sees its softmax or its fused attention call. Such code makes (queries × keys) weights itself: run it in chunks.
 
@@ -18,29 +18,21 @@ On exit, also by an exception, the model is as before.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
-from ropescope.measure.own_attention import attending_by, attention_configs
+from ropescope.measure.adapter import AttentionCall, DeferredMask, InPlace, Output, attending
 from ropescope.measure.rowmask import RowMask, row_mask
 from ropescope.measure.rows import Consumer, RowReader
-from ropescope.measure.softmax import Logits, Workspace, attend_in_blocks
-
-IMPLEMENTATION = "ropescope"
-"""The name under which the attention function and its mask are registered with transformers."""
-
-
-_active: ContextVar[RowReader | None] = ContextVar("ropescope_capture", default=None)
+from ropescope.measure.softmax import Logits, attend_in_blocks
 
 
 @contextmanager
@@ -56,9 +48,7 @@ def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) 
             stack.callback(layer.register_forward_pre_hook(reader.enter_layer(index)).remove)
         stack.callback(owner.register_forward_pre_hook(reader.start_forward).remove)
         if uses_interface(model):
-            stack.enter_context(_through_interface(model))
-            token = _active.set(reader)
-            stack.callback(_active.reset, token)
+            stack.enter_context(attending(model, _Capture(reader)))
         else:
             stack.enter_context(_OwnAttention(model, reader))
         yield reader
@@ -66,13 +56,7 @@ def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) 
 
 def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
     """The module that runs the decoder layers, and the layers: the longest ModuleList outside of any other."""
-    best: tuple[nn.Module, nn.ModuleList] | None = None
-    for module in model.modules():
-        for child in module.children():
-            if isinstance(child, nn.ModuleList) and len(child) and (best is None or len(child) > len(best[1])):
-                inside_other = best is not None and any(child is inner for inner in best[1].modules())
-                if not inside_other:
-                    best = (module, child)
+    best = _longest_list(_text_part(model)) or _longest_list(model)
     if best is None:
         raise CaptureError(
             f"{type(model).__name__} has no list of decoder layers: ropescope measures decoder-only models."
@@ -80,66 +64,69 @@ def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
     return best
 
 
+def _longest_list(model: nn.Module) -> tuple[nn.Module, nn.ModuleList] | None:
+    best: tuple[nn.Module, nn.ModuleList] | None = None
+    for module in model.modules():
+        for child in module.children():
+            if isinstance(child, nn.ModuleList) and len(child) and (best is None or len(child) > len(best[1])):
+                inside_other = best is not None and any(child is inner for inner in best[1].modules())
+                if not inside_other:
+                    best = (module, child)
+    return best
+
+
+def _text_part(model: nn.Module) -> nn.Module:
+    """The decoder of a model that has other parts too: towers for images have layers, but no tokens."""
+    own = getattr(model, "_orig_mod", model)
+    ask = getattr(own, "get_decoder", None)
+    found = ask() if callable(ask) else None
+    return found if isinstance(found, nn.Module) else model
+
+
 def uses_interface(model: nn.Module) -> bool:
     """Whether the model's own code asks transformers' AttentionInterface for its attention function."""
-    modules = {type(module).__module__ for module in model.modules()}
+    modules = {type(module).__module__ for module in _text_part(model).modules()}
     return any("ALL_ATTENTION_FUNCTIONS" in vars(sys.modules[name]) for name in modules if name in sys.modules)
 
 
-@contextmanager
-def _through_interface(model: nn.Module) -> Iterator[None]:
-    AttentionInterface.register(IMPLEMENTATION, _attention)
-    AttentionMaskInterface.register(IMPLEMENTATION, row_mask)
-    with attending_by(attention_configs(model), IMPLEMENTATION):
-        yield
+class _Capture(InPlace):
+    """The attention function: output as SDPA's, rows to the reader."""
 
+    def __init__(self, reader: RowReader) -> None:
+        self.reader = reader
 
-def _attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: RowMask | Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **kwargs: Any,
-) -> tuple[Tensor, None]:
-    """The attention function: output as SDPA's, rows to the active capture. Shapes as transformers': [1, H, N, d]."""
-    reader = _active.get()
-    if isinstance(attention_mask, Tensor) and attention_mask.dim() == 4:
-        attention_mask = attention_mask[..., : key.shape[2]]
-    n_queries, n_keys = query.shape[2], key.shape[2]
-    if isinstance(attention_mask, RowMask):
-        first_query, key_start = attention_mask.q_offset, attention_mask.kv_offset
-    else:
-        first_query, key_start = n_keys - n_queries, 0
-    sinks = kwargs.get("s_aux")
-    logits = Logits(
-        key=key,
-        scale=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
-        softcap=kwargs.get("softcap"),
-        sinks=None if sinks is None else sinks.reshape(-1),
-        bias=kwargs.get("position_bias"),
-    )
-    causal = kwargs.get("is_causal")
-    if reader is not None and causal is not False:
-        if query.shape[0] != 1:
+    def attend(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """The output [1, new, heads, dim], without weights."""
+        query, key, mask = call.query, call.key, call.mask
+        if isinstance(mask, DeferredMask):
+            mask = mask.read_by(row_mask)
+        if isinstance(mask, Tensor) and mask.dim() == 4:
+            mask = mask[..., : key.shape[2]]
+        first_query, key_start = key.shape[2] - query.shape[2], 0
+        if isinstance(mask, RowMask):
+            first_query, key_start = mask.q_offset, mask.kv_offset
+        bias = call.options.get("position_bias")
+        logits = Logits(key=key, scale=call.scale, softcap=call.softcap, sinks=call.sinks, bias=bias)
+        if call.options.get("is_causal") is not False:
+            if query.shape[0] != 1:
+                raise CaptureError(
+                    f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time."
+                )
+            self.reader.read(logits, query, first_query, key_start, mask)
+        fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == call.value.shape[-1]
+        if fused and (not isinstance(mask, RowMask) or mask.is_plain_causal):
+            plain = None if isinstance(mask, RowMask) else mask
+            output, _ = sdpa_attention_forward(call.module, query, key, call.value, plain, *call.rest, **call.options)
+            return output, None
+        return attend_in_blocks(query, call.value, logits, mask, first_query, key_start, self.reader.workspace), None
+
+    def bypassed(self, call: AttentionCall) -> None:
+        """Raises CaptureError: the rows of this call are not those that a softmax over the keys would give."""
+        if call.options.get("is_causal") is not False:
             raise CaptureError(
-                f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time."
+                "Attention rows cannot be read where another attention stands on the model (a planned cache behind its first "
+                "pass, skipped blocks, Leaky ReRoPE beyond the trained length): read them without it."
             )
-        reader.read(logits, query, first_query, key_start, attention_mask)
-
-    fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == value.shape[-1]
-    if fused and not isinstance(attention_mask, RowMask):
-        output, _ = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
-        )
-        return output, None
-    if fused and attention_mask.is_plain_causal:  # type: ignore[union-attr]
-        output, _ = sdpa_attention_forward(module, query, key, value, None, dropout=dropout, scaling=scaling, **kwargs)
-        return output, None
-    workspace = Workspace() if reader is None else reader.workspace
-    return attend_in_blocks(query, value, logits, attention_mask, first_query, key_start, workspace), None
 
 
 class _OwnAttention(TorchFunctionMode):

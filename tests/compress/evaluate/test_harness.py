@@ -31,7 +31,8 @@ def filled_with(family: str, *, chunk: int = 8192) -> tuple[Prefilled, torch.Ten
 
 
 def logits(filled: Prefilled, visible: Visible, new: torch.Tensor, pieces: list[int]) -> torch.Tensor:
-    with torch.inference_mode(), cut(filled, visible) as cache:
+    cache = cut(filled, visible)
+    with torch.inference_mode():
         found = [filled.network(piece, past_key_values=cache, use_cache=True).logits for piece in new.split(pieces, 1)]
     return torch.cat(found, dim=1)
 
@@ -89,7 +90,8 @@ def test_the_whole_cache_computes_what_the_model_computes(family: str) -> None:
 def test_a_cut_cache_gives_back_its_new_tokens() -> None:
     filled, ids = filled_with("llama")
     kept = Kept(RandomTokens().keep(filled, 0.3))
-    with torch.inference_mode(), cut(filled, kept) as cache:
+    cache = cut(filled, kept)
+    with torch.inference_mode():
         first = filled.network(ids[:, N:], past_key_values=cache).logits
         assert cache.get_seq_length() == N + NEW
         cache.crop(-NEW)

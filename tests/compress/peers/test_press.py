@@ -58,7 +58,8 @@ def test_generation_is_that_of_the_planned_cache(network: Any, which: str, promp
 def masked_logits(network: Any, plan: KVPlan, prompt: torch.Tensor, behind: torch.Tensor) -> torch.Tensor:
     """What tokens behind a prompt compute if they see what the plan keeps of it, and each other."""
     filled = prefill(network, open_model(network.config.to_dict()), prompt)
-    with cut(filled, Kept(one_plan(plan).keep(filled, 0.5))) as cache, torch.no_grad():
+    cache = cut(filled, Kept(one_plan(plan).keep(filled, 0.5)))
+    with torch.no_grad():
         logits: torch.Tensor = network(behind, past_key_values=cache).logits
     return logits
 

@@ -16,13 +16,14 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from ropescope.compress.attend import Scoring
-from ropescope.compress.evaluate.interpose import interposed
 from ropescope.compress.evaluate.masked import MaskedLayer, Prefix
 from ropescope.compress.evaluate.methods import Prefilled
 from ropescope.compress.evaluate.visible import Visible
 from ropescope.compress.picks import OBSERVED
 from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import EvaluationError
+from ropescope.measure.adapter import AttentionCall, InPlace, Output, attending
+from ropescope.measure.capture import uses_interface
 from ropescope.models.model import Model
 
 CHUNK = 8192
@@ -54,27 +55,17 @@ def extended(filled: Prefilled, tokens: Tensor) -> Prefilled:
     return seen.prefilled(torch.cat([filled.tokens, tokens], dim=1), cache)
 
 
-@contextmanager
-def cut(filled: Prefilled, visible: Visible) -> Iterator[Cache]:
+def cut(filled: Prefilled, visible: Visible) -> Cache:
     """A cache that behaves as the prefilled one would if only what is `visible` had been kept.
 
-    Within the context, give it to forward passes of `filled.network`, of any number of new tokens each. It may be cropped
-    back (by a negative number of tokens) to what it was; the prefilled cache itself never changes.
+    Give it to forward passes of `filled.network`, of any number of new tokens each. It may be cropped back (by a negative
+    number of tokens) to what it was; the prefilled cache itself never changes.
     """
     layers = [
         MaskedLayer(Prefix(index, layer.keys, layer.values, visible)) if index in filled.scoring else _copied(layer)
         for index, layer in enumerate(filled.cache.layers)
     ]
-
-    def attend(
-        layer: int | None, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, own: Callable[[], Tensor]
-    ) -> Tensor:
-        if layer is None or layer not in filled.scoring:
-            return own()
-        return layers[layer].attend(query, key, scoring).transpose(1, 2)
-
-    with interposed(filled.network, attend):
-        yield Cache(layers=layers)
+    return Cache(layers=layers)
 
 
 def _planned(model: Model) -> tuple[int, ...]:
@@ -95,10 +86,15 @@ def _copied(layer: Any) -> Any:
     return copy.copy(layer) if type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) else copy.deepcopy(layer)
 
 
-class _Seen:
+class _Seen(InPlace):
     """What passes through the planned layers during a prefill."""
 
     def __init__(self, network: Any, planned: tuple[int, ...], hidden: bool) -> None:
+        if not uses_interface(network):
+            raise EvaluationError(
+                f"{type(network).__name__} has attention code of its own, which cannot be told what a smaller cache holds: "
+                "models that use transformers' AttentionInterface can be evaluated."
+            )
         self.network, self.planned, self.keep_hidden = network, planned, hidden
         self.hidden: dict[int, list[Tensor]] = {index: [] for index in self.planned}
         self.queries: dict[int, Tensor] = {}
@@ -133,7 +129,7 @@ class _Seen:
                 for index, module in self.modules.items():
                     handle = module.register_forward_pre_hook(self._hook(index), with_kwargs=True)
                     stack.callback(handle.remove)
-            stack.enter_context(interposed(self.network, self._attention))
+            stack.enter_context(attending(self.network, self))
             yield
 
     def _hook(self, index: int) -> Callable[..., None]:
@@ -145,14 +141,17 @@ class _Seen:
 
         return before
 
-    def _attention(
-        self, layer: int | None, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, own: Callable[[], Tensor]
-    ) -> Tensor:
-        if layer in self.hidden:
-            before = self.queries.get(layer)
-            last = query[0] if before is None else torch.cat([before, query[0]], dim=1)
-            self.queries[layer] = last[:, -OBSERVED:].clone()
-            self.scoring[layer] = scoring
+    def attend(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """The network's own attention; the last queries are kept."""
+        if call.layer in self.hidden:
+            if call.query.shape[0] != 1:
+                raise EvaluationError(
+                    f"Texts are scored one at a time, and {call.query.shape[0]} came at once: pass a batch of one."
+                )
+            before = self.queries.get(call.layer)
+            last = call.query[0] if before is None else torch.cat([before, call.query[0]], dim=1)
+            self.queries[call.layer] = last[:, -OBSERVED:].clone()
+            self.scoring[call.layer] = Scoring.of(call)
         return own()
 
     def prefilled(self, tokens: Tensor, cache: Any) -> Prefilled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from transformers.cache_utils import CacheLayerMixin
 from ropescope.compress.attend import Scoring, attend
 from ropescope.compress.evaluate.visible import Visible
 from ropescope.errors import EvaluationError
+from ropescope.measure.adapter import AttentionCall, Output, owned_by
+
+_CHANGES = "changes its keys or values between the cache and the attention, so a cut cache cannot be scored."
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,7 @@ class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
         self.prefix = prefix
         self.new_keys, self.new_values = prefix.keys[:, :, :0], prefix.values[:, :, :0]
         self.is_initialized = True
+        self._waiting: Tensor | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing is to be laid out."""
@@ -57,15 +62,20 @@ class MaskedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Take in the states of new tokens [1, KV heads, new, dim], and return them alone."""
         self.new_keys = torch.cat([self.new_keys, key_states], dim=2)
         self.new_values = torch.cat([self.new_values, value_states], dim=2)
-        self._waiting = key_states
-        return key_states, value_states
+        if self._waiting is not None:
+            raise EvaluationError(f"The model {_CHANGES}")
+        self._waiting = value_states
+        return owned_by(self, key_states), value_states
 
-    def attend(self, query: Tensor, key: Tensor, scoring: Scoring) -> Tensor:
-        """[1, query heads, new, value dim]: attention of the newest tokens, whose `key` is what `update` returned."""
-        if key is not self._waiting:
-            raise EvaluationError(
-                "The model changes its keys between the cache and the attention, so a cut cache cannot be scored."
-            )
+    def answer(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """The attention of the newest tokens, as if only what is visible had been kept."""
+        if call.value is not self._waiting:
+            raise EvaluationError(f"{type(call.module).__name__} {_CHANGES}")
+        self._waiting = None
+        return self._attend(call.query, Scoring.of(call)).transpose(1, 2), None
+
+    def _attend(self, query: Tensor, scoring: Scoring) -> Tensor:
+        """[1, query heads, new, value dim] for query [1, query heads, new, dim]."""
         _, n_heads, new, dim = query.shape
         n_kv = self.prefix.n_kv_heads
         grouped = query.view(1, n_kv, -1, new, dim)

@@ -85,8 +85,8 @@ def _pairs(methods: Sequence[Method], budgets: Sequence[float]) -> list[tuple[Me
 
 
 def _answer(filled: Prefilled, visible: Visible, trial: Trial) -> Score:
-    with torch.inference_mode(), cut(filled, visible) as cache:
-        return score(filled.network, cache, trial)
+    with torch.inference_mode():
+        return score(filled.network, cut(filled, visible), trial)
 
 
 class _Answers:

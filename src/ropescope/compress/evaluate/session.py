@@ -167,8 +167,8 @@ class Sweep:
 
 def _loss(filled: Prefilled, visible: Visible, new: torch.Tensor) -> float:
     """Mean nats of the new tokens but the first, which no cut can touch: the prefill has already predicted it."""
-    with torch.inference_mode(), cut(filled, visible) as cache:
-        return float(token_losses(filled.network, new, cache=cache).double().mean())
+    with torch.inference_mode():
+        return float(token_losses(filled.network, new, cache=cut(filled, visible)).double().mean())
 
 
 def _frozen(lists: dict[str, list[float | None]]) -> dict[str, tuple[float | None, ...]]:

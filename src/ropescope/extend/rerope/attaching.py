@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from torch import nn
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.rerope.attention import FarAttention
 from ropescope.extend.rerope.ranges import Ranges
+from ropescope.measure.adapter import AttentionCall, InPlace, Output, attending
 from ropescope.measure.capture import uses_interface
-from ropescope.measure.own_attention import DeferredMask, attending_by, attention_configs
+from ropescope.measure.own_attention import attention_configs
 
 if TYPE_CHECKING:
     from ropescope.extend.applying import Undo
 
-_PROBE = "ropescope_rerope_probe"
 _PLACES = (3, 14, 159)
 """Positions at which a few keys are looked at."""
 
@@ -41,7 +41,7 @@ def attach(plan: RopePlan, network: nn.Module, config: Any, rotary: nn.Module, u
         Ranges(entry.near_tokens, plan.trained_length, slower), kind(rotary.config), config._attn_implementation
     )
     configs = [one for one in attention_configs(network) if type(one) is type(config)]
-    _look(plan, network, far, configs)
+    _look(plan, network, far)
     undo.change(config, "max_position_embeddings", plan.max_position_embeddings)
     name = far.register()
     for one in configs:
@@ -53,31 +53,38 @@ class _Enough(Exception):
     """The first attention layer was reached: no more of the network need run."""
 
 
-def _look(plan: RopePlan, network: nn.Module, far: FarAttention, configs: list[Any]) -> None:
-    """Raise ExtendError unless the keys of the first layer are at other positions what turning them makes of them."""
-    seen: list[tuple[nn.Module, Tensor, dict[str, Any]]] = []
+class _Probe(InPlace):
+    """Takes note of the first attention call."""
 
-    def probe(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_: Any, **kwargs: Any) -> Any:
-        seen.append((module, key, kwargs))
+    def __init__(self) -> None:
+        self.seen: list[AttentionCall] = []
+
+    def attend(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
+        """Ends the pass."""
+        self.seen.append(call)
         raise _Enough
 
-    AttentionInterface.register(_PROBE, probe)
-    AttentionMaskInterface.register(_PROBE, lambda **arguments: DeferredMask("eager", arguments))
+
+def _look(plan: RopePlan, network: nn.Module, far: FarAttention) -> None:
+    """Raise ExtendError unless the keys of the first layer are at other positions what turning them makes of them."""
+    probe = _Probe()
     try:
-        with attending_by(configs, _PROBE):
+        with attending(network, probe):
             for places in ((0, 0, 0), _PLACES):
                 given = torch.tensor([places], device=network.device)  # type: ignore[arg-type]
                 with suppress(_Enough), torch.inference_mode():
                     network(input_ids=torch.full_like(given, 2), position_ids=given, use_cache=False)
     except TypeError as error:
         raise ExtendError(f"{plan.model} takes no positions from outside ({error}): use another method.") from error
-    if len(seen) != 2:
+    if len(probe.seen) != 2:
         raise ExtendError(f"No attention layer of {plan.model} could be told where its keys stand: use another method.")
-    (module, unturned, given_to), (_, keys, _) = seen
-    unknown = next((name for name in ("softcap", "s_aux", "position_bias") if given_to.get(name) is not None), None)
+    first, keys = probe.seen[0], probe.seen[1].key
+    unknown = next(
+        (name for name in ("softcap", "s_aux", "position_bias") if first.options.get(name) is not None), None
+    )
     if unknown is not None:
         raise ExtendError(f"The attention of {plan.model} has {unknown}, which is not known here: use another method.")
-    turned = far.turned(module, unturned, torch.tensor(_PLACES, device=keys.device).double())
+    turned = far.turned(first.module, first.key, torch.tensor(_PLACES, device=keys.device).double())
     # bfloat16 rounds to a third of a per cent; another layout of the pairs leaves most of what was turned.
     if not torch.allclose(turned.float(), keys.float(), rtol=0.02, atol=0.02 * float(keys.float().abs().max())):
         raise ExtendError(

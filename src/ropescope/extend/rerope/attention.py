@@ -20,14 +20,14 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from ropescope.errors import ExtendError
 from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
 from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
-from ropescope.measure.own_attention import DeferredMask, own_attention
+from ropescope.measure.adapter import LazyMask, own_attention, own_mask
 from ropescope.measure.rowmask import row_mask
 
 _TABLE_STEP = 4096
 """Tables of angles grow by so many positions."""
 
 
-class _Mask(DeferredMask):
+class _Mask(LazyMask):
     def contiguous(self) -> Any:
         """What `generate` asks for where it hands a whole mask to a compiled pass; older releases ask for `ndim`."""
         raise ExtendError(
@@ -61,9 +61,9 @@ class FarAttention:
         AttentionMaskInterface.register(name, self.mask)
         return name
 
-    def mask(self, **arguments: Any) -> DeferredMask:
+    def mask(self, **arguments: Any) -> LazyMask:
         """The mask function: the mask is made only if a pass stays within the trained length."""
-        return _Mask(self.own or "eager", arguments)
+        return _Mask(own_mask(self.own or "eager"), arguments)
 
     def attend(
         self,
@@ -83,12 +83,12 @@ class FarAttention:
                 return self._own(module, query, key, value, attention_mask, dropout, scaling, kwargs)
             return self._masked(module, query, key, value, attention_mask, places, scaling), None
         first, padding = key.shape[2] - query.shape[2], None
-        if isinstance(attention_mask, DeferredMask):
-            seen = row_mask(**attention_mask.arguments)
+        if isinstance(attention_mask, LazyMask):
+            seen = attention_mask.read_by(row_mask)
             first, padding = seen.q_offset, seen.padding
         end = first + query.shape[2]
         if end <= self.ranges.trained:
-            made = attention_mask.make() if isinstance(attention_mask, DeferredMask) else attention_mask
+            made = attention_mask.make() if isinstance(attention_mask, LazyMask) else attention_mask
             return self._own(module, query, key, value, made, dropout, scaling, kwargs)
         if dropout and module.training:
             raise ExtendError("Leaky ReRoPE is for reading, not for training: its attention has no dropout.")
