@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
 from serving_ways import way
+from stored_models import LLAMA_31_8B
 
 from ropescope.checks.fit import fit, longest_context, rescues, splits
 from ropescope.checks.fit_report import fit_report, gpu_report
@@ -18,6 +19,7 @@ from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.memory import fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.split_rules import split_problem
+from ropescope.models import open as open_model
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
 from ropescope.report.terminal import to_text
@@ -164,3 +166,21 @@ def test_the_devices_are_listed_with_their_sources() -> None:
     assert len(table.rows) == len(devices())
     row = next(row for row in table.rows if row[0] == "RTX 4090")
     assert row[1] == pytest.approx(24_564 / 1_024) and row[2] == 1_008 and str(row[-1]).startswith("https://")
+
+
+def test_a_lower_bound_never_fits() -> None:
+    quantised = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {
+        "g": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "group_size": 128, "symmetric": True}}}}  # fmt: skip
+    plain = open_model({**LLAMA_31_8B, "quantization_config": quantised})
+    known = fit_report(way(plain, "4090", "vllm", 8_192))
+    assert " fits " in known.verdict and known.data["fits"] is True and not known.data["lower_bound"]
+    model = open_model({**LLAMA_31_8B, "quantization_config": quantised | {"ignore": ["model.layers.7.mystery_proj"]}})
+    report = fit_report(way(model, "4090", "vllm", 8_192))
+    assert "needs at least" in report.verdict and "lower bound" in report.verdict and "fits" not in report.verdict
+    assert report.data["fits"] is None and report.data["outcome"] == "may fit" and not report.data["rescues"]
+    assert any("mystery_proj" in caveat for caveat in report.caveats)
+    # What does not fit even so does not fit; what was counted without it is no way out.
+    small = fit_report(way(model, "8GiB", "vllm", 8_192))
+    assert "does not fit" in small.verdict and "at least" in small.verdict and small.data["fits"] is False
+    wide = open_model({**LLAMA_31_8B, "mystery_hidden_size": 99_999})
+    assert fit_report(way(wide, "h100", "vllm", 8_192)).data["lower_bound"] == ["mystery_hidden_size"]

@@ -17,8 +17,9 @@ from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Servin
 from ropescope.checks.serving.split_rules import split_problem, tensor_splits
 from ropescope.errors import DomainError
 
-Outcome = Literal["fits", "tight", "cache-bound", "weights-bound", "cannot be split"]
-"""fits: with 10 % of the budget to spare or more; tight: with less; cache-bound: all but the cache has room;
+Outcome = Literal["fits", "tight", "may fit", "cache-bound", "weights-bound", "cannot be split"]
+"""fits: with 10 % of the budget to spare or more; tight: with less; may fit: what could be counted has room, and the
+files say more that was not understood; cache-bound: all but the cache has room;
 weights-bound: weights, activations and overhead alone have none."""
 
 TO_SPARE: Final = 0.10
@@ -57,8 +58,13 @@ class Fit:
 
     @property
     def ok(self) -> bool:
-        """Whether it fits."""
+        """Whether it is known to fit."""
         return self.outcome in ("fits", "tight")
+
+    @property
+    def answer(self) -> bool | None:
+        """Whether it fits; None where that is open, since the count is a lower bound."""
+        return None if self.outcome == "may fit" else self.ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ def fit(serving: Serving) -> Fit:
 def outcome(needed: Demand, allowed: Budget) -> Outcome:
     """What `needed` against `allowed` means."""
     if needed.total <= allowed.n_bytes:
+        if needed.lacks:
+            return "may fit"
         return "fits" if allowed.n_bytes - needed.total >= TO_SPARE * allowed.n_bytes else "tight"
     return "cache-bound" if needed.total - needed.cache.n_bytes <= allowed.n_bytes else "weights-bound"
 
@@ -162,10 +170,11 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
         if kind in ("fewer", "all") and found.keys() & {"cache", "weights", "both", "batch", "context"}:
             continue
         try:
-            spare = budget(variant).n_bytes - demand(variant).total
+            needed = demand(variant)
+            spare = budget(variant).n_bytes - needed.total
         except DomainError:  # a cache type whose blocks do not divide this model's heads
             continue
-        if spare >= 0 and not split_problem(variant):
+        if spare >= 0 and not needed.lacks and not split_problem(variant):
             found[kind] = Rescue(change, cost, variant, spare)
     return tuple(found.values())
 

@@ -8,7 +8,7 @@ from typing import Any
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
 from ropescope.checks.fit_figure import fit_figure
 from ropescope.checks.serving.devices import GIB, devices
-from ropescope.checks.serving.memory import demand
+from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.precisions import is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Basis, Column, Fact, Report, Table
@@ -72,7 +72,7 @@ def on_devices(serving: Serving) -> str:
 def caveats(serving: Serving) -> tuple[str, ...]:
     """What a reader must know of the numbers for this way of serving."""
     model, engine = serving.model, serving.engine
-    said = []
+    said = [f"The weights are a lower bound; not understood: {text}." for text in demand(serving).lacks]
     stated = model.context.longest
     if stated is not None and serving.context_tokens > stated:
         said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
@@ -97,6 +97,11 @@ def caveats(serving: Serving) -> tuple[str, ...]:
     return tuple(said)
 
 
+def at_least(needed: Demand) -> str:
+    """The total of `needed`, as `12.3 GiB`, or as `at least 12.3 GiB` where it is a lower bound."""
+    return ("at least " if needed.lacks else "") + gib(needed.total)
+
+
 def gib(n_bytes: int) -> str:
     """`12.3 GiB`."""
     return f"{n_bytes / GIB:,.1f} GiB"
@@ -118,13 +123,18 @@ def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> s
     serving = found.serving
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
     where, each = on_devices(serving), "" if serving.count == 1 else " each"
-    need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
+    need, allowed = at_least(found.demand), gib(found.budget.n_bytes)
     if found.problem:
         text = f"{what} cannot be split over {where}: {found.problem}"
     elif found.outcome == "fits":
         text = f"{what} fits {where}: {need} of {allowed}{each}, {gib(found.spare_bytes)} to spare."
     elif found.outcome == "tight":
         text = f"{what} fits {where} with less than 10 % to spare: {need} of {allowed}{each}."
+    elif found.outcome == "may fit":
+        return (
+            f"{what} needs {need}{each} on {where}, where {allowed} may be used: that is a lower bound, since its "
+            f"files say more than was understood."
+        )
     else:
         text = (
             f"{what} does not fit {where}: it needs {need}{each} where {allowed} may be used; the culprit is "
@@ -147,13 +157,14 @@ def _facts(found: Fit) -> tuple[Fact, ...]:
         serving.model.cache_bytes(8_193, **_types(serving)) - serving.model.cache_bytes(8_192, **_types(serving)), 0
     )
     stated = serving.model.context.longest
+    bound = "a lower bound" if found.demand.lacks else ""
     return (
         *parts,
-        Fact("total", found.demand.total / GIB, "GiB", "formula", "on the fullest device"),
+        Fact("total", found.demand.total / GIB, "GiB", "formula", "on the fullest device", note=bound),
         Fact("may be used", found.budget.n_bytes / GIB, "GiB", found.budget.basis, found.budget.source),
         memory,
-        _limit("longest context", found.longest_context, "tokens", f"at batch {serving.batch:,}"),
-        _limit("largest batch", found.largest_batch, "", f"sequences of {serving.context_tokens:,} tokens each"),
+        _limit("longest context", found.longest_context, "tokens", f"at batch {serving.batch:,}", bound),
+        _limit("largest batch", found.largest_batch, "", f"sequences of {serving.context_tokens:,} tokens each", bound),
         Fact(
             "cache a further token",
             per_token,
@@ -169,7 +180,8 @@ def _types(serving: Serving) -> dict[str, str]:
     return {"key_type": serving.cache_type.kind, "state_type": serving.engine.state_kind}
 
 
-def _limit(name: str, value: int | None, unit: str, where: str) -> Fact:
+def _limit(name: str, value: int | None, unit: str, where: str, bound: str) -> Fact:
+    where = f"{where}; at most, since the weights are {bound}" if bound else where
     if value is None:
         return Fact(name, "nothing here bounds it", "", "formula", where)
     return Fact(name, value, unit, "formula", f"{where}, by bisection on the same count")
@@ -224,7 +236,8 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "precision": serving.precision,
         "cache_type": serving.cache_type.kind,
         "outcome": found.outcome,
-        "fits": found.ok,
+        "fits": found.answer,
+        "lower_bound": list(found.demand.lacks),
         "problem": found.problem,
         "bytes": {part.name: part.n_bytes for part in found.demand.parts},
         "basis": bases,

@@ -71,6 +71,11 @@ def _verdict(found: Fit, changed: str) -> str:
     told = f" (changed: {changed})" if changed else ""
     if found.problem:
         return f"{what} cannot be split over {on_devices(serving)}: {found.problem}"
+    if found.outcome == "may fit":
+        return (
+            f"{what} needs at least {need} of {allowed}{each} on {on_devices(serving)}{told}: that is a lower bound, since "
+            "its files say more than was understood."
+        )
     if found.ok:
         return f"{what} fits {on_devices(serving)}{told}: {need} of {allowed}{each}."
     lack = f"{what} does not fit {on_devices(serving)} ({need} of {allowed}{each})"
@@ -91,7 +96,8 @@ def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str
         "before": list(made.before),
         "remarks": list(made.remarks),
         "changed": changed,
-        "fits": found.ok,
+        "fits": found.answer,
+        "lower_bound": list(found.demand.lacks),
         "outcome": found.outcome,
         "total_bytes": found.demand.total,
         "budget_bytes": found.budget.n_bytes,

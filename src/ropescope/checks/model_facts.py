@@ -89,6 +89,11 @@ def _weights(model: Model) -> tuple[Fact, ...]:
         more = f" and {len(weights.by_type) - 4} more types" if len(weights.by_type) > 4 else ""
         files = f"{weights.n_files} file{'s' if weights.n_files != 1 else ''}"
         facts.append(Fact("weights", binary_size(weights.n_bytes), basis="config", source=f"{types}{more}; {files}"))
+    elif (quantised := model.quantization) is not None and (counted := quantised.weights) is not None:
+        lacking = f"a lower bound; not understood: {'; '.join(counted.lacks)}" if counted.lacks else ""
+        facts.append(
+            Fact("weights", binary_size(counted.n_bytes), basis="formula", source=counted.source, note=lacking)
+        )
     if model.dtype:
         facts.append(Fact("precision", model.dtype, basis="config", source="dtype"))
     if (quantised := model.quantization) is not None:

@@ -56,11 +56,11 @@ def speed_report(inputs: SpeedInputs) -> Report:
     return Report(
         title=f"{serving.model.name} · {on_devices(serving)} · {serving.context_tokens:,} tokens in each cache · weights "
         f"{serving.weights_as}, cache {serving.cache_type.kind}",
-        verdict=_verdict(inputs, step, reading, found.ok),
+        verdict=_verdict(inputs, step, reading, found.answer is not False),
         facts=_facts(inputs, step, reading, turn, found.largest_batch),
         tables=(_table(inputs, rows),),
         figures=(speed_figure(serving, found.largest_batch, inputs.efficiency),),
-        caveats=_caveats(inputs, found.ok),
+        caveats=_caveats(inputs, found.answer),
         next_steps=("ropescope fit: what must be held, and how far context and batch can go",),
         data=_data(inputs, step, reading, turn, found.largest_batch, batches),
     )
@@ -149,7 +149,7 @@ def _row(inputs: SpeedInputs, step: Pass, largest: int | None) -> tuple[Any, ...
     return (*row, largest is None or step.tokens <= largest)
 
 
-def _caveats(inputs: SpeedInputs, ok: bool) -> tuple[str, ...]:
+def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
     serving = inputs.serving
     said = [CEILING]
     if serving.count > 1:
@@ -164,7 +164,9 @@ def _caveats(inputs: SpeedInputs, ok: bool) -> tuple[str, ...]:
         )
     if any(layer.cache.index_elements for layer in serving.model.layers):
         said.append("Sparse attention reads only the tokens its indexer picks: the cache term is too large for it.")
-    if not ok:
+    if fits is None:
+        said.append("Whether it fits is open: the weights are a lower bound (ropescope fit says why).")
+    elif not fits:
         said.append("It does not fit the device as asked; the figures hold only if it did.")
     return tuple(said)
 

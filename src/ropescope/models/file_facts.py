@@ -10,7 +10,7 @@ from ropescope.models.counts.weights import count_weights
 from ropescope.models.licence import MOST_README_BYTES, readme_licence
 from ropescope.models.model import Model
 from ropescope.models.model_files import ModelFiles, OutsideError
-from ropescope.models.quantization import quantization_config, quantization_of, stated_dtype
+from ropescope.models.quantization import quantization_config, quantization_of, stated_config, stated_dtype
 from ropescope.models.safetensors.files import stored_weights
 from ropescope.models.tokenizer_files import TOKENIZER_FILES, read_tokenizer
 
@@ -29,6 +29,7 @@ def with_facts(model: Model, files: ModelFiles) -> Model:
     tokenizer, remarks = read_tokenizer(files, model.config)
     model = replace(
         model,
+        config=stated_config(model.config, quantised),
         dtype=stated_dtype(model.config),
         quantization=quantization_of(quantised),
         tokenizer=tokenizer,

@@ -166,7 +166,7 @@ class Model:
                 "unread": tuple(data["unread"]),
             }
             for name, kind in (("parameters", Parameters), ("weights", Weights), ("quantization", Quantization)):
-                read[name] = None if data[name] is None else kind(**data[name])
+                read[name] = None if data[name] is None else kind.from_dict(data[name])
             if (stated := data["tokenizer"]) is not None:
                 ids = {name: tuple(ids) for name, ids in stated["special_ids"].items()}
                 read["tokenizer"] = Tokenizer(**{**stated, "special_ids": ids})

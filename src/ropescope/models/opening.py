@@ -54,9 +54,10 @@ def _counted(model: Model) -> Model:
     if model.source.kind == "gguf" or model.source.file is not None:
         return model  # the tensors of a file that could not be counted are no others than those of the network
     from ropescope.models.counts.parameters import count_parameters
+    from ropescope.models.quantized.weights import with_quantised_weights
 
     try:
-        return replace(model, parameters=count_parameters(model))
+        return with_quantised_weights(replace(model, parameters=count_parameters(model)))
     except (FormatError, MissingExtraError) as error:
         return replace(model, notes=(*model.notes, f"no parameters were counted: {error}"))
 

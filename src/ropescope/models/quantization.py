@@ -28,9 +28,20 @@ def quantization_config(config: Mapping[str, Any], modelopt: Mapping[str, Any] |
     for place in (config, part):
         for name in ("quantization_config", "compression_config"):
             if isinstance(found := place.get(name), Mapping):
-                return found
+                expert = place.get("expert_dtype", part.get("expert_dtype"))
+                # DeepSeek-V4 states the type of its experts beside it.
+                return found if expert is None or "expert_dtype" in found else {**found, "expert_dtype": expert}
     stated = (modelopt or {}).get("quantization")
     return {"quant_method": "modelopt", **stated} if isinstance(stated, Mapping) else {}
+
+
+def stated_config(config: Mapping[str, Any], quantised: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with the quantisation that a file beside it states, where its own fields do not: as engines take it."""
+    return (
+        {**config}
+        if not quantised or quantization_config(config)
+        else {**config, "quantization_config": dict(quantised)}
+    )
 
 
 def quantization_of(stated: Mapping[str, Any]) -> Quantization | None:

@@ -83,4 +83,6 @@ def with_parameters(model: Model, total: str | None, active: str | None) -> Mode
     some = everything if active is None else read_count("--active", active)
     if some > everything:
         raise DomainError(f"--active is {active}, more than the {total} of --parameters.")
-    return replace(model, parameters=Parameters(everything, some, {}, "estimate", "--parameters"), weights=None)
+    quantised = None if model.quantization is None else replace(model.quantization, weights=None)
+    given = Parameters(everything, some, {}, "estimate", "--parameters")
+    return replace(model, parameters=given, weights=None, quantization=quantised)

@@ -27,12 +27,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What the fullest device holds, in bytes: weights, cache, activations, overhead."""
+    """What the fullest device holds, in bytes: weights, cache, activations, overhead. `lacks` says what the model's files
+    name and the count does not understand: with it the total is a lower bound."""
 
     weights: Part
     cache: Part
     activations: Part
     overhead: Part
+    lacks: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -69,7 +71,7 @@ def demand(serving: Serving) -> Demand:
     else:
         found = activations(one_copy(serving))
         work = Part("activations", found.n_bytes, "formula", found.source)
-    return Demand(weights, cache, work, _overhead(serving))
+    return Demand(weights, cache, work, _overhead(serving), size.lacks)
 
 
 def _fullest(serving: Serving, size: WeightSize) -> tuple[int, int]:

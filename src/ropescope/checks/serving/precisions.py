@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Final
 
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
+from ropescope.models.parameters import Weights
 from ropescope.report.report import Basis
 
 STORED: Final = "stored"
@@ -60,20 +61,20 @@ KEPT_IN_16_BITS: Final = ("embedding", "output", "norm", "router", "vision", "pr
 
 @dataclass(frozen=True, slots=True)
 class WeightSize:
-    """The bytes of all weights, with the basis of the figure. `each` is the bytes of a parameter in the parts that are
-    quantised, `kept` that of a parameter in those that are not: in plain formats and GGUF mixes the same."""
+    """The bytes of all weights, with the basis of the figure. `each` is the bytes of a parameter, of a part (a name of
+    `Parameters.parts`) those in `by_part` where it has an entry. `lacks` says what the files name and the figure does not
+    understand: with it the figure is a lower bound."""
 
     n_bytes: int
     each: float
-    kept: float
     basis: Basis
     source: str
-    experts_only: bool = False
+    by_part: Mapping[str, float] = field(default_factory=dict, hash=False)
+    lacks: tuple[str, ...] = ()
 
     def of(self, part: str, parameters: float) -> float:
-        """The bytes of so many parameters of a part (a name of `Parameters.parts`)."""
-        left_alone = part != "experts" if self.experts_only else part in KEPT_IN_16_BITS
-        return parameters * (self.kept if left_alone else self.each)
+        """The bytes of so many parameters of a part."""
+        return parameters * self.by_part.get(part, self.each)
 
 
 @cache
@@ -113,34 +114,41 @@ def weight_size(model: Model, precision: str) -> WeightSize:
     """
     total = 0 if model.parameters is None else model.parameters.total
     if precision == STORED and model.weights is not None:
-        return _stored(model, model.weights.n_bytes, total, model.weights.source or "weight files")
+        return _held(model, model.weights, "config", model.weights.source or "weight files")
     if model.parameters is None or total < 1:
         raise DomainError(
             f"{model.name} does not say how many parameters it has: give a folder with its weights, a .gguf file, or "
             "--parameters 8B."
         )
+    lacks = model.parameters.lacks
+    if precision == STORED and model.quantization is not None and model.quantization.weights is not None:
+        counted = model.quantization.weights
+        return replace(_held(model, counted, "formula", counted.source), lacks=(*lacks, *counted.lacks))
     if precision == STORED and model.quantization is not None and (found := _as_quantised(model, total)) is not None:
-        return found
+        return replace(found, lacks=lacks)
     if precision == STORED:
         width = PLAIN[_DTYPES.get(model.dtype, "bf16")] / 8
         stated = "the type its files state" if model.dtype in _DTYPES and model.dtype else "16 bits, no type is stated"
-        return WeightSize(round(total * width), width, width, "formula", f"parameters × {width:g} bytes: {stated}")
+        source = f"parameters × {width:g} bytes: {stated}"
+        return WeightSize(round(total * width), width, "formula", source, lacks=lacks)
     if precision in PLAIN:
         width = PLAIN[precision] / 8
-        return WeightSize(round(total * width), width, width, "formula", f"parameters × {width:g} bytes")
+        return WeightSize(round(total * width), width, "formula", f"parameters × {width:g} bytes", lacks=lacks)
     if precision in BLOCK_FORMATS:
         form = BLOCK_FORMATS[precision]
         kept = kept_in_16_bits(model, precision)
         source = f"{form.made_of}; {kept:,} parameters stay in 16 bits"
         n_bytes = round((total - kept) * form.bits / 8) + 2 * kept
-        return WeightSize(n_bytes, form.bits / 8, 2.0, "formula", source, _experts_only(model, precision))
+        wide = {name: 2.0 for name in model.parameters.parts if _left_alone(model, precision, name)}
+        return WeightSize(n_bytes, form.bits / 8, "formula", source, wide, lacks)
     width = gguf_bits()[precision] / 8
     source = f"{8 * width:g} bits a weight: llama.cpp's figure for Llama-3.1-8B, other shapes differ by a few percent"
-    return WeightSize(round(total * width), width, width, "published", source)
+    return WeightSize(round(total * width), width, "published", source, lacks=lacks)
 
 
 def _as_quantised(model: Model, total: int) -> WeightSize | None:
-    """The bytes that the stated quantisation gives where no weight file was read; None where it states no width."""
+    """The bytes that the stated quantisation gives where its modules are not known (parameters given by hand); None where
+    it states no width."""
     assert model.quantization is not None
     method, bits = model.quantization.method.lower(), model.quantization.bits
     form = next((name for name in (f"{method}{bits:g}" if bits else "", method) if name in BLOCK_FORMATS), None)
@@ -153,17 +161,15 @@ def _as_quantised(model: Model, total: int) -> WeightSize | None:
     source = (
         f"{bits:g} bits a weight, as its config says ({method}), without scales; {kept:,} parameters stay in 16 bits"
     )
-    return WeightSize(round((total - kept) * bits / 8) + 2 * kept, bits / 8, 2.0, "formula", source)
+    return WeightSize(round((total - kept) * bits / 8) + 2 * kept, bits / 8, "formula", source)
 
 
-def _stored(model: Model, n_bytes: int, total: int, source: str) -> WeightSize:
-    average = n_bytes / total if total else 0.0
-    method = "" if model.quantization is None else model.quantization.method.lower()
-    kept = kept_in_16_bits(model, method) if method not in ("", "gguf") and total else 0
-    if kept and total > kept and n_bytes > 2 * kept:
-        each = (n_bytes - 2 * kept) / (total - kept)
-        return WeightSize(n_bytes, each, 2.0, "config", source, _experts_only(model, method))
-    return WeightSize(n_bytes, average, average, "config", source)
+def _held(model: Model, weights: Weights, basis: Basis, source: str) -> WeightSize:
+    """The bytes as files hold them, or as a config tells them, part by part where that is known."""
+    parts = {} if model.parameters is None else model.parameters.parts
+    total = 0 if model.parameters is None else model.parameters.total
+    by_part = {name: weights.by_part[name] / n for name, n in parts.items() if n and name in weights.by_part}
+    return WeightSize(weights.n_bytes, weights.n_bytes / total if total else 0.0, basis, source, by_part)
 
 
 def _experts_only(model: Model, form: str) -> bool:
@@ -171,15 +177,17 @@ def _experts_only(model: Model, form: str) -> bool:
     return form == "mxfp4" and model.parameters is not None and model.parameters.parts.get("experts", 0) > 0
 
 
+def _left_alone(model: Model, form: str, part: str) -> bool:
+    return part != "experts" if _experts_only(model, form) else part in KEPT_IN_16_BITS
+
+
 def kept_in_16_bits(model: Model, form: str) -> int:
     """The parameters that a block format leaves in 16 bits: embedding, output, norms, router and towers beside the
     language model; where the parts are not known, the embedding alone; for MXFP4 with experts, all but them."""
     assert model.parameters is not None
     parts = model.parameters.parts
-    if _experts_only(model, form):
-        return model.parameters.total - parts["experts"]
     if parts:
-        return sum(parts.get(name, 0) for name in KEPT_IN_16_BITS)
+        return sum(n for name, n in parts.items() if _left_alone(model, form, name))
     return min(model.parameters.total, (model.vocab_size or 0) * (model.hidden_size or 0))
 
 

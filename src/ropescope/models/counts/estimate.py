@@ -13,6 +13,7 @@ from ropescope.models.counts.designs import DESIGNS, LLAMA, UNFIT, Design, is_on
 from ropescope.models.counts.mixers import Counts, mixer_counts, mixer_of
 from ropescope.models.counts.mlps import dense_counts, dense_width, expert_counts
 from ropescope.models.counts.towers import tower_counts
+from ropescope.models.counts.uncounted import uncounted
 from ropescope.models.model import ATTENTION_KINDS, Layer, Model
 from ropescope.models.parameters import Parameters
 
@@ -56,7 +57,9 @@ def estimate(model: Model) -> Parameters:
         said += f"; model type {fields.model_type or '(none)'} is unknown here and counted as a Llama"
     counted = {name: n for name, n in parts.most_common() if n}
     total = sum(counted.values())
-    return Parameters(total, total - idle, counted, "estimate", f"config{said}{without_prediction(model.config)}")
+    source = f"config{said}{without_prediction(model.config)}"
+    lacks = uncounted(model.config, frozenset(fields.config.asked))
+    return Parameters(total, total - idle, counted, "estimate", source, lacks)
 
 
 def without_prediction(config: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ the network, nor make the build large: widths and counts are bounded before it, 
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from ropescope.errors import FormatError, MissingExtraError, RopescopeError
 from ropescope.models.config.fields import Fields, short, text_part
 from ropescope.models.config.reading import from_config
 from ropescope.models.counts.estimate import without_prediction
+from ropescope.models.counts.mlps import LATENT_WIDTHS
+from ropescope.models.counts.uncounted import uncounted
 from ropescope.models.counts.weights import count_parts
 from ropescope.models.model import Layer
 from ropescope.models.parameters import Parameters
@@ -64,6 +67,7 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
     version = transformers.__version__
     try:
         network, headless = _network(_cleaned(config))
+        known = _fields_of(network.config.get_text_config())
     except RopescopeError:
         raise
     except Exception as error:
@@ -72,13 +76,23 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
         raise FormatError(
             f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}){MEND}"
         ) from error
+    part, model_type, _ = text_part(config)
+    if foreign := [name for name in LATENT_WIDTHS if part.get(name) and name not in known]:
+        raise FormatError(f"transformers {version} builds {model_type} without {foreign[0]}{MEND}")
     said = ", without an output layer, which it does not build for this type alone" if headless else ""
     source = (
         f"config; the network as transformers {version} builds it on the meta device{said}{without_prediction(config)}"
     )
     layers = _layers(config)
     experts = [layer.experts for layer in layers]
-    return replace(count_parts(dict(_sizes(network, torch)), layers, experts, source), count="meta")
+    counted = count_parts(dict(_sizes(network, torch)), layers, experts, source)
+    return replace(counted, count="meta", lacks=uncounted(config, known))
+
+
+def _fields_of(config: Any) -> frozenset[str]:
+    """The fields that a config class of transformers knows, in whichever way its version states them."""
+    stated = {name for cls in type(config).__mro__ for name in vars(cls).get("__annotations__", {})}
+    return frozenset({*stated, *inspect.signature(type(config).__init__).parameters, *config.attribute_map})
 
 
 def refuse_excess(config: Mapping[str, Any]) -> None:

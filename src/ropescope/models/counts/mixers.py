@@ -29,6 +29,11 @@ def mixer_counts(kind: str, fields: Fields, width: int) -> Counts:
     return _MIXERS[kind](fields, width)
 
 
+def mixer_matrices(kind: str, fields: Fields, width: int) -> list[tuple[str, int, int]]:
+    """(name, outputs, inputs) of the large matrices of a mixer whose names are known; none of the others."""
+    return _MATRICES[kind](fields, width) if kind in _MATRICES else []
+
+
 def _first(fields: Fields, *names: str, otherwise: int | None = None) -> int:
     """The first of `names` that is a number in the file or a default of the family."""
     for name in names:
@@ -68,8 +73,8 @@ def _mamba(fields: Fields, width: int) -> Counts:
     return counts
 
 
-def _mamba2(fields: Fields, width: int) -> Counts:
-    """Mamba-2 (Dao and Gu 2024): scalar decay for each head, inputs and outputs of the state shared by a group."""
+def _mamba2_widths(fields: Fields, width: int) -> tuple[int, int, int]:
+    """(heads, inner width, channels of the convolution)."""
     heads = _first(fields, "mamba_num_heads", "mamba_n_heads", "n_mamba_heads", "num_heads")
     if fields.model_type == "nemotron_h":
         inner = heads * _first(fields, "mamba_head_dim")
@@ -77,8 +82,13 @@ def _mamba2(fields: Fields, width: int) -> Counts:
         inner = _first(fields, "mamba_d_ssm", otherwise=_expanded(fields, width, "expand", "mamba_expand"))
     state = _first(fields, "ssm_state_size", "state_size", "mamba_d_state")
     groups = _first(fields, "n_groups", "mamba_n_groups", "mamba_ngroups", otherwise=1)
+    return heads, inner, inner + 2 * groups * state
+
+
+def _mamba2(fields: Fields, width: int) -> Counts:
+    """Mamba-2 (Dao and Gu 2024): scalar decay for each head, inputs and outputs of the state shared by a group."""
+    heads, inner, channels = _mamba2_widths(fields, width)
     kernel = _first(fields, "conv_kernel", "mamba_d_conv")
-    channels = inner + 2 * groups * state
     rows = inner + channels + heads
     counts = rows * width + inner * width + 3 * heads
     counts += channels * (kernel + _flag(fields, "use_conv_bias", "mamba_conv_bias", otherwise=True))
@@ -96,6 +106,27 @@ def _delta(fields: Fields, width: int) -> Counts:
     kernel = _first(fields, "linear_conv_kernel_dim")
     projections = (2 * keys + 3 * values + 2 * value_heads) * width
     return {"mixer": projections + (2 * keys + values) * kernel + 2 * value_heads, "norm": value_dim}
+
+
+def _delta_matrices(fields: Fields, width: int) -> list[tuple[str, int, int]]:
+    key_heads, value_heads = _first(fields, "linear_num_key_heads"), _first(fields, "linear_num_value_heads")
+    keys = key_heads * _first(fields, "linear_key_head_dim")
+    values = value_heads * _first(fields, "linear_value_head_dim")
+    if fields.model_type == "qwen3_next":
+        into = [("in_proj_qkvz", 2 * (keys + values), width), ("in_proj_ba", 2 * value_heads, width)]
+    else:
+        into = [("in_proj_qkv", 2 * keys + values, width), ("in_proj_z", values, width)]
+        into += [(f"in_proj_{name}", value_heads, width) for name in "ba"]
+    return [*into, ("out_proj", width, values)]
+
+
+def _mamba2_matrices(fields: Fields, width: int) -> list[tuple[str, int, int]]:
+    heads, inner, channels = _mamba2_widths(fields, width)
+    return [("in_proj", inner + channels + heads, width), ("out_proj", width, inner)]
+
+
+def _convolution_matrices(fields: Fields, width: int) -> list[tuple[str, int, int]]:
+    return [("in_proj", 3 * width, width), ("out_proj", width, width)]
 
 
 def _kda(fields: Fields, width: int) -> Counts:
@@ -182,4 +213,10 @@ _MIXERS: Final[Mapping[str, Callable[[Fields, int], Counts]]] = {
     "rwkv": _rwkv,
     "mlstm": _mlstm,
     "unknown": _unknown,
+}
+
+_MATRICES: Final[Mapping[str, Callable[[Fields, int], list[tuple[str, int, int]]]]] = {
+    "mamba2": _mamba2_matrices,
+    "delta": _delta_matrices,
+    "convolution": _convolution_matrices,
 }

@@ -22,6 +22,9 @@ WIDTHS: Final = (
     "encoder_ffn_dim",
 )
 EXPERT_WIDTHS: Final = ("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size")
+LATENT_WIDTHS: Final = ("routed_expert_hidden_size", "moe_latent_size")
+"""The width that routed experts read where it is not the model's (Kimi K3, Nemotron 3)."""
+
 FACTORS: Final = ("expansion_ratio", "intermediate_multiple_size")
 
 
@@ -35,8 +38,8 @@ def dense_counts(fields: Fields, design: Design, layer: Layer, width: int) -> Co
 
 def expert_counts(fields: Fields, design: Design, experts: Experts, width: int) -> tuple[Counts, int]:
     """(the parameters of experts, router and shared experts; those of the experts that a token does not choose)."""
-    middle = expert_width(fields)
-    one = _mlp(design, middle, width) + design.expert_bias * _biases(design, middle, width)
+    middle, inner = expert_shape(fields, width)
+    one = _mlp(design, middle, inner) + design.expert_bias * _biases(design, middle, inner)
     shared = shared_width(fields, experts, middle)
     router = experts.total * (width + design.router_bias + design.correction)
     counts = {"experts": experts.total * one, "mlp": _mlp(design, shared, width)}
@@ -44,6 +47,10 @@ def expert_counts(fields: Fields, design: Design, experts: Experts, width: int) 
         counts["mlp"] += _mlp(design, dense_width(fields, 0, width), width)
         counts["norm"] = 3 * width
         router += width + experts.total
+    if inner != width:  # into the narrower space of the experts, and back
+        counts["mlp"] += 2 * inner * width + is_on(fields, design.mlp_bias) * (inner + width)
+        if fields.flag("latent_moe_use_norm"):
+            counts["norm"] = counts.get("norm", 0) + inner
     counts["router"] = router + (width if shared and design.shared_gate else 0)
     return counts, (experts.total - experts.active) * one
 
@@ -75,6 +82,12 @@ def expert_width(fields: Fields) -> int:
     return fields.required("intermediate_size") if value is None else _of_layer(fields, name, value, 0)
 
 
+def expert_shape(fields: Fields, width: int) -> tuple[int, int]:
+    """(the width of one routed expert, the width it reads and writes: the model's, or that of a latent space)."""
+    name, value = first_value(fields, LATENT_WIDTHS)
+    return expert_width(fields), width if value is None else positive_int(value, fields.where(name))
+
+
 def _mlp(design: Design, middle: int, width: int) -> int:
     return (3 if design.gated else 2) * width * middle
 
@@ -103,7 +116,7 @@ def _lfm2_width(fields: Fields, middle: int) -> int:
 
 
 def shared_width(fields: Fields, experts: Experts, middle: int) -> int:
-    """The width of all experts together that every token passes through."""
+    """The width of all experts together that every token passes through; `middle` is that of a routed one."""
     if not experts.shared:
         return 0
     name, value = first_value(fields, ("moe_shared_expert_intermediate_size", *SHARED_WIDTH))

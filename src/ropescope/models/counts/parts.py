@@ -24,6 +24,7 @@ _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     ("router", r"(?:^|\.)router(?:[._]|$)|(?:mlp|moe|mixer|ffn|feed_forward)\.gate(?:\.|$)|shared_experts?_gate"
                r"|ffn_gate_inp|exp_probs_b|(?:^|[._])expert_bias|moe_statics|e_score_correction"),
     ("mlp", r"shared_(?:expert|mlp|head)|shexp|(?:^|[._])mlps?\.shared"),
+    ("mlp", r"_latent_proj|routed_expert_(?:up|down)_proj"),
     ("experts", r"(?:^|[._])experts?(?:\.|$)|_(?:ch)?exps(?:\.|$)|(?:^|\.)(?:mlp|block_sparse_moe)\.(?:input|output)_linear"),
     # Nemotron-H and RecurrentGemma name whatever a layer holds alike.
     ("attention", r"(?:mixer|temporal_block)\.(?:[qkvo]|qkv)_proj"),

@@ -25,9 +25,13 @@ def count_weights(
     """
     kinds = alike(stored.tensors)
     by_type: Counter[str] = Counter()
+    by_part: Counter[str] = Counter()
     for tensor, times in kinds:
         by_type[tensor.dtype] += times * tensor.n_bytes
-    weights = Weights(by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source)
+        by_part[part_in(tensor.name, model.layers)] += times * tensor.n_bytes
+    weights = Weights(
+        by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source, dict(by_part.most_common())
+    )
     part, model_type, _ = text_part(model.config)
     try:
         counts = elements(kinds, stored.tensors, quantised)
@@ -51,14 +55,9 @@ def count_parts(
     parts: Counter[str] = Counter()
     idle: Counter[int] = Counter()
     for name, count in counts.items():
-        part, index = part_of(name), layer_of(name)
-        if index is not None and part != "vision" and layers:
-            if index >= len(layers):
-                part = "prediction"
-            elif part == "attention" and layers[index].kind not in ATTENTION_KINDS | {"cross"}:
-                part = "mixer"
-            elif part == "experts":
-                idle[index] += count
+        part, index = part_in(name, layers), layer_of(name)
+        if part == "experts" and index is not None and layers:
+            idle[index] += count
         parts[part] += count
     total = parts.total()
     active = total - parts["prediction"]
@@ -66,6 +65,17 @@ def count_parts(
         if (here := experts[index]) is not None:
             active -= count * (here.total - here.active) // here.total
     return Parameters(total, active, {part: n for part, n in parts.most_common() if n}, "exact", source)
+
+
+def part_in(name: str, layers: Sequence[Layer]) -> str:
+    """The part of a tensor in a model of these layers: its name's, corrected by the kind of the layer it is in."""
+    part, index = part_of(name), layer_of(name)
+    if index is None or part == "vision" or not layers:
+        return part
+    if index >= len(layers):
+        return "prediction"
+    mixes = part == "attention" and layers[index].kind not in ATTENTION_KINDS | {"cross"}
+    return "mixer" if mixes else part
 
 
 def _tied_heads(

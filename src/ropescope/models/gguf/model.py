@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError
 from ropescope.models.context import context_of
-from ropescope.models.counts.weights import count_parts
+from ropescope.models.counts.weights import count_parts, part_in
 from ropescope.models.gguf.header import GGUFArray, GGUFHeader, GGUFTensor
 from ropescope.models.gguf.keys import Keys
 from ropescope.models.gguf.layers import layers_of
@@ -59,7 +59,7 @@ def from_gguf(
             f"its rotary pairs are slowed by factors that stand in a tensor ({held[0]}), of which its metadata do not say what "
             "scaling it is.",
         )
-    weights = _weights((header, *parts), _file_name(source)) if tensors else None
+    weights = _weights((header, *parts), _file_name(source), layers) if tensors else None
     return Model(
         name=name or _text(header, "general.name") or source.name,
         source=source,
@@ -120,17 +120,18 @@ def _vocab_size(keys: Keys) -> int | None:
     return tokens.length if isinstance(tokens, GGUFArray) and tokens.length else None
 
 
-def _weights(parts: Sequence[GGUFHeader], source: str) -> Weights:
+def _weights(parts: Sequence[GGUFHeader], source: str, layers: tuple[Layer, ...]) -> Weights:
     by_type: Counter[str] = Counter()
+    by_part: Counter[str] = Counter()
     for part in parts:
         starts = sorted(tensor.offset for tensor in part.tensors)
         ends = dict(pairwise([*starts, part.file_bytes - part.data_offset]))
         for tensor in part.tensors:
             # A type that is not known here takes the room up to the next tensor.
-            by_type[tensor.type_name] += (
-                ends[tensor.offset] - tensor.offset if tensor.n_bytes is None else tensor.n_bytes
-            )
-    return Weights(by_type.total(), dict(by_type.most_common()), len(parts), source)
+            size = ends[tensor.offset] - tensor.offset if tensor.n_bytes is None else tensor.n_bytes
+            by_type[tensor.type_name] += size
+            by_part[part_in(tensor.name, layers)] += size
+    return Weights(by_type.total(), dict(by_type.most_common()), len(parts), source, dict(by_part.most_common()))
 
 
 def _parameters(architecture: str, tensors: Sequence[GGUFTensor], layers: tuple[Layer, ...], source: str) -> Parameters:
