@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ropescope.errors import ExtendError
-from ropescope.models.config.ropes import THETA_NAMES
+from ropescope.models.config.fields import Fields
+from ropescope.models.config.rope_fields import THETA_NAMES, entries_of, original_beside, unread_rope
+from ropescope.models.model import Model
 
 
 def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
@@ -38,6 +40,28 @@ def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
                     f"The config says {path}{name} {config[name]} and {path}rope_parameters.rope_theta {new['rope_theta']}: "
                     "which one counts depends on the program that reads it. Remove one of the two."
                 )
+
+
+def check_read(model: Model, config: Mapping[str, Any], path: str = "") -> None:
+    """Raises ExtendError where the text config of `model` says of RoPE what transformers does not read for its type, or reads
+    otherwise: which one counts would depend on the program. A base that is the one in use anyway is let be."""
+    fields = Fields(config, model.model_type, path)
+    bases = {layer.rope.theta for layer in model.layers if layer.rope is not None}
+    for name, why in unread_rope(fields, tuple(layer.kind for layer in model.layers)):
+        stated = config.get(name)
+        if isinstance(stated, Mapping) or stated not in bases:
+            raise ExtendError(
+                f"The config says {path}{name}, which transformers does not read in a {model.model_type}: {why}. Remove it, or say "
+                "it there."
+            )
+    beside = original_beside(model.model_type, config)
+    for where, entry in entries_of(config):
+        inside = entry.get("original_max_position_embeddings")
+        if None not in (beside, inside) and inside != beside and "." not in where:
+            raise ExtendError(
+                f"The config says {path}{where}.original_max_position_embeddings {inside}, and transformers takes {beside} from "
+                f"beside it, from the config or the class of {model.model_type}: state one length in both places."
+            )
 
 
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ PLAIN = frozenset({"default", "mrope"})
 
 
 def frequencies(
-    parameters: Mapping[str, Any], rotary_dim: int, *, length: int, max_positions: int
+    parameters: Mapping[str, Any], rotary_dim: int, *, length: int, max_positions: int, by_type: bool = False
 ) -> tuple[float, ...]:
     """The inverse frequencies in rad/token, fastest first, of a sequence of `length` tokens where the config states
-    `max_positions` tokens. Raises ExtendError for a type that is not known and for values that cannot be."""
+    `max_positions` tokens. by_type: the entry is one of several by type of layer, in which transformers (5.23) does not read
+    `truncate`. Raises ExtendError for a type that is not known and for values that cannot be."""
     kind = str(parameters.get("rope_type", "default"))
     options: dict[str, Any] = {"rule": "default" if kind in PLAIN else kind}
     original = parameters.get("original_max_position_embeddings") or max_positions
@@ -29,7 +30,7 @@ def frequencies(
         options["length"] = length
     if kind == "yarn":
         options |= {"beta_fast": parameters.get("beta_fast") or 32.0, "beta_slow": parameters.get("beta_slow") or 1.0}
-        options["truncate"] = bool(parameters.get("truncate", True))
+        options["truncate"] = by_type or bool(parameters.get("truncate", True))
     if kind == "llama3":
         low, high = (float(parameters.get(name) or 1.0) for name in ("low_freq_factor", "high_freq_factor"))
         # Llama 4 states both alike: the ramp is a step there.

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ropescope.errors import ExtendError
 from ropescope.models.config.fields import families, text_part
+from ropescope.models.config.rope_fields import original_beside
 from ropescope.models.config.ropes import LAYER_WORDS
 from ropescope.models.model import Layer, Model, Rope
 
@@ -65,7 +67,8 @@ def rope_groups(model: Model) -> tuple[RopeGroup, ...]:
     part, _ = text_config(model)
     turning = [layer for layer in model.layers if layer.rope is not None]
     by_type: dict[tuple[str, Rope, int], list[Layer]] = {}
-    several = _has_entries_by_type(model, part) or len({(layer.rope, _rotary_dim(layer)) for layer in turning}) > 1
+    nested = _has_entries_by_type(model, part)
+    several = nested or len({(layer.rope, _rotary_dim(layer)) for layer in turning}) > 1
     for layer in turning:
         assert layer.rope is not None
         key = (_layer_type(layer, part) if several else "", layer.rope, _rotary_dim(layer))
@@ -78,7 +81,7 @@ def rope_groups(model: Model) -> tuple[RopeGroup, ...]:
             rotary_dim=rotary_dim,
             window_tokens=_farthest(layers),
             kept=_kept(part, layer_type, rope, layers[0]),
-            original=part.get("original_max_position_embeddings"),
+            original=None if nested or from_gguf(model) else original_beside(model.model_type, part),
         )
         for (layer_type, rope, rotary_dim), layers in by_type.items()
     )
@@ -122,7 +125,12 @@ def _rotary_dim(layer: Layer) -> int:
         return layer.latent.rotary_dim
     if layer.rope.scaling is not None and layer.rope.scaling.get("rope_type") == "proportional":
         return layer.head_dim
-    return int(layer.head_dim * layer.rope.rotary_fraction + 1e-9) // 2 * 2
+    turning = int(layer.head_dim * layer.rope.rotary_fraction + 1e-9)
+    if turning % 2:
+        raise ExtendError(
+            f"Layer {layer.index} turns {turning} of its heads' {layer.head_dim} dimensions: rotary dimensions come in pairs."
+        )
+    return turning
 
 
 def _farthest(layers: list[Layer]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ropescope.errors import ExtendError
 from ropescope.extend.choosing import Choice, choose, suggestion
-from ropescope.extend.conflicts import check_agreement
+from ropescope.extend.conflicts import check_agreement, check_read
 from ropescope.extend.frequencies import attention_factor, frequencies, stated_factor
 from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
 from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry, rerope_ranges
@@ -54,6 +54,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
         raise ExtendError(f"No method is called {method!r}.{suggestion(method)}")
     part, path = text_config(model)
     check_agreement(part, path)
+    check_read(model, part, path)
     groups = rope_groups(model)
     _check_rope(model, groups)
     check_tensors(model)
@@ -190,9 +191,9 @@ def _layer_type(
             attention_factor=wish.attention_factor,
         )  # fmt: skip
     parameters = entry(method, group, wish)
-    planned = _max_positions(model, native, method, wish.target)
-    before = frequencies(group.parameters, group.rotary_dim, length=wish.target, max_positions=stated)
-    after = frequencies(parameters, group.rotary_dim, length=wish.target, max_positions=planned)
+    planned, by_type = _max_positions(model, native, method, wish.target), group.layer_type != ""
+    before = frequencies(group.parameters, group.rotary_dim, length=wish.target, max_positions=stated, by_type=by_type)
+    after = frequencies(parameters, group.rotary_dim, length=wish.target, max_positions=planned, by_type=by_type)
     scale, near = attention_factor(parameters, planned), None
     if method == "rerope":
         near, slower = rerope_ranges(wish)

@@ -14,7 +14,8 @@ from ropescope.extend.groups import from_gguf
 from ropescope.extend.methods import LONGROPE_ONLY
 from ropescope.extend.plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings.config import Form, legacy_entry, rope_fields
-from ropescope.models.config.ropes import LAYER_WORDS, THETA_NAMES
+from ropescope.models.config.rope_fields import THETA_NAMES, base_field
+from ropescope.models.config.ropes import LAYER_WORDS
 from ropescope.models.model import Model
 from ropescope.report.files import write_whole
 
@@ -103,7 +104,8 @@ def _write_newer(part: MutableMapping[str, Any], plan: RopePlan) -> None:
 
 def _write_older(part: MutableMapping[str, Any], plan: RopePlan) -> None:
     fields = rope_fields(plan, "rope_scaling")
-    theta_name = next((name for name in THETA_NAMES if part.get(name) is not None), "rope_theta")
+    theta_name = next((name for name in THETA_NAMES if part.get(name) is not None), "")
+    theta_name = theta_name or base_field(plan.model_type)
     if part.get(theta_name) != fields["rope_theta"]:
         part[theta_name] = fields["rope_theta"]
     stated = part.get("rope_scaling")

@@ -13,6 +13,7 @@ from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import Fields, positive_int, text_part
 from ropescope.models.config.heads import heads_of, kv_sources, latent_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
+from ropescope.models.config.rope_fields import unread_rope
 from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
 from ropescope.models.context import Context, context_of
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
@@ -53,7 +54,7 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
         positions=positions,
         unread=unread(config, fields),
         assumed=fields.assumed,
-        notes=(*source.notes, *_notes(fields, positions)),
+        notes=(*source.notes, *_notes(fields, positions, kinds)),
     )
 
 
@@ -140,7 +141,7 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
     return context_of(configured, field, scaling, None, "", scaled_already=fields.model_type in SCALES_FULL_ONLY)
 
 
-def _notes(fields: Fields, positions: str) -> tuple[str, ...]:
+def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...]) -> tuple[str, ...]:
     notes = list(fields.remarks)
     if not fields.known:
         kind = (
@@ -149,6 +150,10 @@ def _notes(fields: Fields, positions: str) -> tuple[str, ...]:
         notes.append(f"{kind}: it was read by the common field names.")
     if positions == "unknown":
         notes.append("the config does not say how positions enter, so no RoPE is assumed.")
+    notes += [
+        f"{fields.label(name)} is not read by transformers for {fields.model_type}: {why}."
+        for name, why in unread_rope(fields, kinds)
+    ]
     words = fields.stated("layer_types")
     if isinstance(words, list | tuple) and any("sparse" in str(word) or "indexed" in str(word) for word in words):
         notes.append("some layers attend to a part of the earlier tokens that an index picks; they are shown as full.")

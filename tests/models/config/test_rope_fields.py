@@ -1,0 +1,201 @@
+"""Every model type's own fields of RoPE, held to the rotary module of its own class: frequencies and attention factor.
+
+One raw config goes to transformers' class and to ours. Where ours refuses it, for what the class passes over in silence, nothing
+is compared; that it does is tested below.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tiny_networks
+import torch
+from transformers import AutoConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from ropescope.errors import ExtendError, RopescopeError
+from ropescope.extend import plan_extension
+from ropescope.extend.conflicts import check_agreement, check_read
+from ropescope.extend.frequencies import attention_factor, frequencies
+from ropescope.extend.groups import rope_groups, text_config
+from ropescope.models import from_config
+from ropescope.models.config.fields import families
+
+TABLE = families()["families"]
+TYPES = sorted(name for name, family in TABLE.items() if family.get("rope_parameters") and name in CONFIG_MAPPING)
+# Types whose tiny config is refused by one side for reasons that are not RoPE's, and modules that take no config.
+NOT_COMPARED = {
+    "cohere_compass_text", "cosmos3_edge_text", "diffusion_gemma_text", "dots3_note_text", "ernie4_5_vl_moe_text", "evolla",
+    "gemma4_unified_text", "granite4_vision_text", "iquestcoder", "jetmoe", "mistral4", "mistral_large4_text", "moshi",
+    "muse_glimmer_text", "qwen4_exp_text", "recurrent_gemma", "ultrabert", "unlimited_ocr_text", "zamba2",
+}  # fmt: skip
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "axk2": {"num_key_value_heads": 4}, "esmc": {"num_key_value_heads": 4}, "zaya": {"num_experts_per_tok": 1},
+    "granitemoehybrid": {"position_embedding_type": "rope"},
+    "deepseek_v4": {"head_dim": 64}, "helium": {"head_dim": 8}, "mimo_v2_flash": {"head_dim": 48},
+    "glm4_moe_lite": {"head_dim": None}, "deepseek_ocr2_text": {"head_dim": None},
+}  # fmt: skip
+YARN = {
+    "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "attention_factor": 0.9, "beta_fast": 20.0,
+    "beta_slow": 2.0, "truncate": False,
+}  # fmt: skip
+SCALES = {"type": "yarn", "factor": 4.0, "mscale": 0.7, "mscale_all_dim": 1.1, "original_max_position_embeddings": 32}
+RAMP = {
+    "rope_type": "llama3", "factor": 3.0, "low_freq_factor": 1.5, "high_freq_factor": 3.0, "original_max_position_embeddings": 32,
+}  # fmt: skip
+OTHER_NAMES = ("rotary_emb_base", "rope_local_base_freq", "global_rope_theta", "local_rope_theta", "swa_rope_theta")
+
+
+def tiny(model_type: str) -> dict[str, Any]:
+    cls = CONFIG_MAPPING[model_type]
+    names = set(inspect.signature(cls).parameters) | set(cls.attribute_map or {})
+    found = {name: value for name, value in tiny_networks.SMALL.items() if name in names}
+    found |= tiny_networks.OTHER.get(model_type, {})
+    if "head_dim" in found:
+        found["head_dim"] = 16
+    found |= OTHERWISE.get(model_type, {})
+    return {name: value for name, value in found.items() if name != "head_dim" or value is not None}
+
+
+def stated(own: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What config.json files say of RoPE; `own` is the class's `rope_parameters`, by type of layer or not."""
+    base = {"rope_theta": 54321.0}
+    yield {}
+    yield base
+    yield {**base, "partial_rotary_factor": 0.5}
+    for name in OTHER_NAMES:
+        yield {name: 33333.0}
+    yield {"rotary_pct": 0.5}
+    yield {"rotary_dim": 4}
+    for entry in (YARN, SCALES, RAMP, {"type": "linear", "factor": 3.0}, {"type": "dynamic", "factor": 3.0}):
+        yield {**base, "rope_scaling": entry}
+    yield {**base, "original_max_position_embeddings": 16, "rope_scaling": {"rope_type": "yarn", "factor": 4.0}}
+    yield {**base, "rope_scaling": {**YARN, "factor": None, "rope_theta": 11111.0}}
+    yield {"rope_parameters": {**YARN, **base}}
+    yield {"rope_parameters": YARN}
+    yield {"rope_parameters": {"rope_type": "linear", "factor": 3.0, "partial_rotary_factor": 0.5, **base}}
+    words = [word for word, entry in own.items() if isinstance(entry, dict)]
+    if words:
+        entries = {word: {**own[word], "rope_theta": 1000.0 * (place + 2)} for place, word in enumerate(words)}
+        yield {"rope_parameters": entries}
+        yield {"rope_parameters": {word: {**entry, **YARN} for word, entry in entries.items()}}
+
+
+def theirs(config: Any) -> list[dict[str, tuple[torch.Tensor, float]]]:
+    """Of each rotary class of the model's module: type of layer ("" for all) → inverse frequencies, attention factor."""
+    module = type(config).__module__.replace("configuration_", "modeling_").replace("internlm3", "llama")
+    found = []
+    for name, cls in vars(importlib.import_module(module)).items():
+        own = (
+            inspect.isclass(cls)
+            and cls.__module__ == module
+            and name.endswith("RotaryEmbedding")
+            and "Vision" not in name
+        )
+        if not own or "config" not in inspect.signature(cls.__init__).parameters:
+            continue
+        rotary = cls(config=config)
+        found.append(
+            {
+                key.removesuffix("inv_freq").rstrip("_"): (
+                    value.double(),
+                    float(
+                        getattr(
+                            rotary,
+                            key.replace("inv_freq", "attention_scaling"),
+                            vars(rotary).get("attention_scaling", 1),
+                        )
+                    ),
+                )
+                for key, value in rotary.named_buffers(recurse=False)
+                if key.endswith("inv_freq") and "original" not in key
+            }
+        )
+    return [entry for entry in found if entry]
+
+
+@pytest.mark.parametrize("model_type", sorted(set(TYPES) - NOT_COMPARED))
+def test_rope_is_read_as_the_class_of_the_type_reads_it(model_type: str) -> None:
+    settings = tiny(model_type)
+    built = AutoConfig.for_model(model_type, **copy.deepcopy(settings))
+    if getattr(built, "layer_types", None) and "layer_types" in inspect.signature(type(built)).parameters:
+        settings.setdefault("layer_types", list(built.layer_types))
+    compared = 0
+    for extra in stated(getattr(built, "rope_parameters", None) or {}):
+        raw = copy.deepcopy({**settings, **extra})
+        try:
+            config = AutoConfig.for_model(model_type, **copy.deepcopy(raw))
+            modules = theirs(config)
+        except Exception:  # the class, or its module, refuses what this file says
+            continue
+        try:
+            model = from_config({"model_type": model_type, **raw})
+            part, path = text_config(model)
+            check_agreement(part, path)
+            check_read(model, part, path)
+            groups = rope_groups(model)
+        except RopescopeError as error:
+            refused = str(error)
+        else:
+            refused = ""
+        if refused:
+            assert any(name in refused for name in extra), f"{extra}: {refused}"
+            continue
+        stretch = model.context.configured or 1
+        for group in groups:
+            ours = torch.tensor(
+                frequencies(
+                    group.parameters, group.rotary_dim, length=10, max_positions=stretch, by_type=group.layer_type != ""
+                ),
+                dtype=torch.float64,
+            )
+            factor = attention_factor(group.parameters, stretch)
+            index = group.layers[0]
+            word = config.layer_types[index] if getattr(config, "layer_types", None) else ""
+            old = {"sliding_attention": "main"}.get(word, "compress")
+            right = [
+                entry.get("", entry.get(word, entry.get(old))) for entry in modules if {"", word, old} & entry.keys()
+            ]
+            assert any(
+                len(ours) == len(frequency)
+                and torch.allclose(ours, frequency, rtol=2e-5, atol=1e-9)
+                and abs(factor - scaling) < 1e-6
+                for frequency, scaling in right
+            ), f"{extra} in {word or 'every layer'}: {ours[:4]} × {factor}, and it has {right}"
+            compared += 1
+    assert compared >= 3
+
+
+@pytest.mark.parametrize(
+    ("model_type", "extra", "why"),
+    [
+        ("llama", {"rotary_emb_base": 5e5}, "rotary_emb_base, which transformers does not read in a llama"),
+        ("gpt_neox", {"rope_theta": 5e5}, "it takes rotary_emb_base"),
+        ("llama", {"partial_rotary_factor": 0.5}, "it turns whole heads"),
+        ("cohere2_moe", {"rope_scaling": YARN}, "it takes rope_parameters"),
+        ("gemma3_text", {"rope_parameters": YARN}, "one entry for each type of layer"),
+        ("olmo3", {"rope_scaling": SCALES}, r"rope_scaling\.type"),
+        ("phi3", {"rope_scaling": {**YARN, "original_max_position_embeddings": 2048}}, "takes 4096 from beside it"),
+        ("llama", {"rope_scaling": YARN, "original_max_position_embeddings": 16}, "state one length in both places"),
+    ],
+)
+def test_what_transformers_passes_over_is_refused_by_name(model_type: str, extra: dict[str, Any], why: str) -> None:
+    """An extension that rests on it would be another in transformers than in the engine that does read it."""
+    settings = tiny(model_type)
+    if model_type in ("gemma3_text", "olmo3"):
+        settings["layer_types"] = ["sliding_attention", "full_attention"] * 2
+    model = from_config({"model_type": model_type, **settings, **extra})
+    with pytest.raises(ExtendError, match=why):
+        plan_extension(model, 4096)
+    if "takes 4096" not in why and "one length" not in why:
+        assert any("is not read by transformers" in note for note in model.notes)
+
+
+def test_a_base_that_is_in_use_anyway_is_let_be() -> None:
+    model = from_config({"model_type": "llama", **tiny("llama"), "rope_theta": 5e5, "rotary_emb_base": 5e5})
+    assert plan_extension(model, 256, "yarn").layer_types[0].theta == 5e5
