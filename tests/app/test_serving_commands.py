@@ -91,7 +91,7 @@ def test_the_devices_are_listed_without_a_model() -> None:
         (["fit", "m", "--gpu", "rtx 4091"], "The nearest are RTX 4090"),
         (["fit", "m", "--gpu", "4090", "--engine", "lama.cpp"], "Did you mean llama.cpp"),
         (["fit", "m", "--gpu", "4090", "--precision", "Q4KM"], "Q4_K_M"),
-        (["fit", "m", "--gpu", "4090", "--kv-precision", "q8_0"], "has no cache type"),
+        (["fit", "m", "--gpu", "4090", "--engine", "vllm", "--kv-precision", "q8_0"], "has no cache type"),
         (["fit", "m", "--gpu", "4090", "--context", "0"], "--context is 0"),
         (["fit", "m", "--gpu", "4090", "--context", "1.5"], "whole number"),
         (["fit", "m", "--gpu", "4090", "--context", "8kb"], "not a number"),
@@ -99,18 +99,33 @@ def test_the_devices_are_listed_without_a_model() -> None:
         (["fit", "m", "--gpu", "4090", "--overhead", "lots"], "is no size"),
         (["fit", "m", "--gpu", "4090", "--active", "3B"], "--active needs --parameters"),
         (["fit", "m", "--gpu", "4090", "--parameters", "1B", "--active", "3B"], "more than"),
-        (["fit", "m", "--gpu", "4090", "--precision", "Q4_K_M"], "does not run weights in Q4_K_M"),
-        (["speed", "m", "--gpu", "24GiB"], "--bandwidth"),
+        (["fit", "m", "--gpu", "4090", "--engine", "vllm", "--precision", "Q4_K_M"], "does not run weights in Q4_K_M"),
         (["speed", "m", "--gpu", "h100", "--efficiency", "2"], "--efficiency"),
         (["speed", "m", "--gpu", "h100", "--price", "-1"], "--price"),
         (["speed", "m", "--gpu", "24GiB", "--bandwidth", "-3"], "--bandwidth"),
-        (["launch", "m", "--gpu", "h100", "--engine", "vllm", "--gguf", "x.gguf"], "GGUF"),
     ],
 )
-def test_refusals_name_the_option(arguments: list[str], sentence: str) -> None:
+def test_refusals_name_the_option_before_the_model_is_read(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.setattr("ropescope.models.opening.open", lambda *_, **__: pytest.fail("the model was read"))
     with pytest.raises(RopescopeError) as caught:
         invoke(*arguments)
     assert sentence in str(caught.value) and isinstance(caught.value, DomainError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fit", "m", "--gpu", "4090", "--kv-precision", "q8_0"], "has no cache type"),
+        (["fit", "m", "--gpu", "4090", "--precision", "Q4_K_M"], "does not run weights in Q4_K_M"),
+        (["speed", "m", "--gpu", "24GiB"], "--bandwidth"),
+        (["launch", "m", "--gpu", "h100", "--engine", "vllm", "--gguf", "x.gguf"], "GGUF"),
+    ],
+)
+def test_what_hangs_on_the_model_is_told_once_it_is_read(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(DomainError, match=sentence):
+        invoke(*arguments)
 
 
 @pytest.mark.parametrize("name", ["fit", "speed", "launch"])

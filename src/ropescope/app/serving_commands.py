@@ -110,12 +110,12 @@ def fit(
     from ropescope.checks.fit_report import fit_report
     from ropescope.checks.numbers import read_tokens
 
+    least = None if min_context is None else read_tokens("--min-context", min_context)
     serving = _serving(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
-    least = None if min_context is None else read_tokens("--min-context", min_context)
     report = fit_report(serving, least)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
     if check and not report.data["fits"]:
@@ -156,8 +156,9 @@ def speed(
     Example: ropescope speed meta-llama/Llama-3.1-8B --gpu h100 --context 8k --batch 32 --price 2.50
     """
     from ropescope.app.show import show_report
-    from ropescope.checks.speed import SpeedInputs, speed_report
+    from ropescope.checks.speed import SpeedInputs, require_shares, speed_report
 
+    require_shares(efficiency, price)
     serving = _serving(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
@@ -227,7 +228,9 @@ def _parallel(tp: int | None, dp: int | None, pp: int | None, ep: bool, nodes: i
 
 
 def _serving(source: str, revision: str | None, **text: Any) -> Serving:
-    from ropescope.checks.serving.inputs import ServingText, read_serving
+    from ropescope.checks.serving.inputs import ServingText, read_serving, refuse_unreadable
     from ropescope.models.opening import open as open_model
 
-    return read_serving(open_model(source, revision=revision), ServingText(**text))
+    written = ServingText(**text)
+    refuse_unreadable(written)
+    return read_serving(open_model(source, revision=revision), written)

@@ -33,10 +33,15 @@ class SpeedInputs:
     price: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.efficiency <= 1:
-            raise DomainError(f"--efficiency is {self.efficiency:g}: give a share above 0 and at most 1.")
-        if self.price is not None and not self.price >= 0:
-            raise DomainError(f"--price is {self.price:g}: give what a device costs an hour, 0 or more.")
+        require_shares(self.efficiency, self.price)
+
+
+def require_shares(efficiency: float, price: float | None) -> None:
+    """Raise DomainError for a share of the ceiling that is none, and for a price below 0 or without end."""
+    if not 0 < efficiency <= 1:
+        raise DomainError(f"--efficiency is {efficiency:g}: give a share above 0 and at most 1.")
+    if price is not None and not 0 <= price < float("inf"):
+        raise DomainError(f"--price is {price:g}: give what a device costs an hour, 0 or more.")
 
 
 def speed_report(inputs: SpeedInputs) -> Report:

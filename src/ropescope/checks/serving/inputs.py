@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from ropescope.checks.numbers import read_count, read_tokens
 from ropescope.checks.serving.devices import find_device, read_size
@@ -11,6 +13,7 @@ from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_paral
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
+from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
 
@@ -71,6 +74,32 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         swa_full=text.swa_full,
         parallel=parallel,
     )
+
+
+def refuse_unreadable(text: ServingText) -> None:
+    """Raise now, before a model is read or fetched, the DomainError that `read_serving` raises whatever the model is."""
+    refused: DomainError | None = None
+    for engine in (text.engine,) if text.engine is not None else ("vllm", "llama.cpp"):
+        told: list[DomainError] = []
+        for config in _UNLIKE:
+            try:
+                read_serving(from_config(config), replace(text, engine=engine))
+                return
+            except DomainError as error:
+                told.append(error)
+        if len({str(error) for error in told}) > 1:
+            return  # it hangs on the model
+        refused = refused or told[0]
+    if refused is not None:
+        raise refused
+
+
+_SHAPE: Final = {"hidden_size": 8192, "num_hidden_layers": 512, "num_attention_heads": 64, "vocab_size": 32_000}
+_UNLIKE: Final[tuple[Mapping[str, Any], ...]] = (
+    {"model_type": "llama", **_SHAPE, "max_position_embeddings": 2**20},
+    {"model_type": "mixtral", **_SHAPE, "quantization_config": {"quant_method": "fp8"}, "sliding_window": 4096},
+)
+"""Configs of models that have nothing in common: what both are refused, any model is."""
 
 
 def with_parameters(model: Model, total: str | None, active: str | None) -> Model:
