@@ -7,10 +7,11 @@ from typing import Any
 from ropescope.checks.serving.devices import find_device
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.storage import cache_type_of
 from ropescope.models.model import Model
 
 
 def way(model: Model, gpu: str, engine: str, context: int, batch: int = 1, cache: str = "auto", **more: Any) -> Serving:
     """`model` on `gpu` with `engine`; `more` are fields of Serving."""
-    found = find_engine(engine)
-    return Serving(model, find_device(gpu), found, context, found.cache_type(cache), batch, **more)
+    found, device = find_engine(engine), find_device(gpu)
+    return Serving(model, device, found, context, cache_type_of(found, model, device, cache), batch, **more)

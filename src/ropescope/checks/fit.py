@@ -200,7 +200,7 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
             yield "both", f"{change}, cache in {eight.flag}", "quality, the more the fewer bits", variant
     for change, variant in _lighter_weights(lean) if serving.batch > 1 else ():
         if most := largest_batch(variant):
-            what = f"{change}, {lean.cache_type.kind} cache, batch {most:,}"
+            what = f"{change}, {lean.cache_type.label} cache, batch {most:,}"
             yield "fewer", what, "quality and throughput", replace(variant, batch=most)
     for count in sorted(_counts(serving)):
         if count != serving.count:
@@ -212,7 +212,7 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
     for change, variant in _lighter_weights(lean):
         within = longest_context(variant) or 0
         if SHORTEST_RESCUE * asked <= within < asked:
-            what = f"{change}, {lean.cache_type.kind} cache, context {within:,}"
+            what = f"{change}, {lean.cache_type.label} cache, context {within:,}"
             yield "all", what, "quality, and the tokens beyond", replace(variant, context_tokens=within)
 
 

@@ -11,6 +11,7 @@ from ropescope.checks.serving.devices import GIB, devices
 from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.precisions import is_gguf
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.storage import growth_bytes
 from ropescope.report.report import Basis, Column, Fact, Report, Table
 
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
@@ -111,7 +112,7 @@ def _title(serving: Serving) -> str:
     return (
         f"{serving.model.name} · {on_devices(serving)}{_as_split(serving)} · {serving.engine.name} {serving.engine.version} · "
         f"{serving.context_tokens:,} tokens × {serving.batch:,} · weights {serving.weights_as}, "
-        f"cache {serving.cache_type.kind}"
+        f"cache {serving.cache_type.label}"
     )
 
 
@@ -153,9 +154,6 @@ def _facts(found: Fit) -> tuple[Fact, ...]:
     parts = tuple(Fact(part.name, part.n_bytes / GIB, "GiB", part.basis, part.source) for part in found.demand.parts)
     source = ", ".join(filter(None, (device.memory_source, device.source, device.date)))
     memory = Fact("device memory", device.memory_bytes / GIB, "GiB", device.memory_basis, source, note=device.note)
-    per_token = max(
-        serving.model.cache_bytes(8_193, **_types(serving)) - serving.model.cache_bytes(8_192, **_types(serving)), 0
-    )
     stated = serving.model.context.longest
     bound = "a lower bound" if found.demand.lacks else ""
     return (
@@ -167,17 +165,13 @@ def _facts(found: Fit) -> tuple[Fact, ...]:
         _limit("largest batch", found.largest_batch, "", f"sequences of {serving.context_tokens:,} tokens each", bound),
         Fact(
             "cache a further token",
-            per_token,
+            growth_bytes(serving),
             "bytes",
             "formula",
-            f"one sequence past 8,192 tokens, {serving.cache_type.kind}",
+            f"of one sequence, once every window is full; {serving.cache_type.label}",
         ),
         *((Fact("stated context", stated, "tokens", "config", serving.model.context_field),) if stated else ()),
     )
-
-
-def _types(serving: Serving) -> dict[str, str]:
-    return {"key_type": serving.cache_type.kind, "state_type": serving.engine.state_kind}
 
 
 def _limit(name: str, value: int | None, unit: str, where: str, bound: str) -> Fact:
@@ -234,7 +228,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,
         "precision": serving.precision,
-        "cache_type": serving.cache_type.kind,
+        "cache_type": serving.cache_type.label,
         "outcome": found.outcome,
         "fits": found.answer,
         "lower_bound": list(found.demand.lacks),
@@ -253,7 +247,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
                 "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
                 "context_tokens": way.serving.context_tokens, "batch": way.serving.batch, "count": way.serving.count,
                 "split": way.serving.split.options if way.serving.engine.split == "tensor" else "",
-                "precision": way.serving.precision, "cache_type": way.serving.cache_type.kind,
+                "precision": way.serving.precision, "cache_type": way.serving.cache_type.label,
                 "cpu_moe_layers": way.serving.cpu_moe_layers,
             }
             for way in ways

@@ -105,5 +105,5 @@ def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,
         "precision": serving.precision,
-        "cache_type": serving.cache_type.kind,
+        "cache_type": serving.cache_type.label,
     }

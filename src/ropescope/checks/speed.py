@@ -60,7 +60,7 @@ def speed_report(inputs: SpeedInputs) -> Report:
     rows = tuple(_row(inputs, decode(serving, batch), found.largest_batch) for batch in batches)
     return Report(
         title=f"{serving.model.name} · {on_devices(serving)} · {serving.context_tokens:,} tokens in each cache · weights "
-        f"{serving.weights_as}, cache {serving.cache_type.kind}",
+        f"{serving.weights_as}, cache {serving.cache_type.label}",
         verdict=_verdict(inputs, step, reading, found.answer is not False),
         facts=_facts(inputs, step, reading, turn, found.largest_batch),
         tables=(_table(inputs, rows),),
@@ -188,7 +188,7 @@ def _data(
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,
         "precision": serving.precision,
-        "cache_type": serving.cache_type.kind,
+        "cache_type": serving.cache_type.label,
         "efficiency": inputs.efficiency,
         "price_per_device_hour": inputs.price,
         "bandwidth_bytes_per_second": serving.device.bandwidth,

@@ -57,6 +57,19 @@ class Experts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sparse:
+    """Sparse attention: a query reads at most `top` of the tokens it could (where older tokens are compressed, of the
+    entries), once there are more than `dense_tokens`. An indexer picks them: `heads` queries of `head_dim` numbers are
+    multiplied with one key for every `tokens_per_key` tokens. A layer with 0 heads reads what an earlier one picked."""
+
+    top: int
+    heads: int = 0
+    head_dim: int = 0
+    tokens_per_key: int = 1
+    dense_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One layer. `head_dim` is that of queries and keys, `value_dim` that of values. Heads and dimensions are 0 in a
     layer without attention heads.
@@ -65,7 +78,8 @@ class Layer:
     `rope` is None where the layer has no rotary positions (ALiBi, learned positions, NoPE). `beside` names mixers that
     run in the same layer (a state-space path beside the attention of Falcon-H1). `kv_source` is the layer whose keys
     and values this one reads instead of its own. Where older tokens are read in compressed form, one entry stands for
-    `tokens_per_entry` of them. `cache` is what the layer keeps of a sequence.
+    `tokens_per_entry` of them. `sparse` says what a query reads where it is not all that it sees. `cache` is what the
+    layer keeps of a sequence.
     """
 
     index: int
@@ -81,6 +95,7 @@ class Layer:
     kv_source: int | None = None
     experts: Experts | None = None
     tokens_per_entry: int | None = None
+    sparse: Sparse | None = None
     cache: LayerCache = field(default_factory=LayerCache)
 
     @property
@@ -187,6 +202,9 @@ def plain_data(value: Any) -> Any:
 def _layer(entry: Mapping[str, Any]) -> Layer:
     if entry["kind"] not in get_args(LayerKind):
         raise FormatError(f"layer kind {entry['kind']!r} is unknown: write the model again.")
-    parts: dict[str, type[Any]] = {"rope": Rope, "latent": Latent, "experts": Experts, "cache": LayerCache}
-    read = {name: None if entry[name] is None else kind(**entry[name]) for name, kind in parts.items()}
+    parts: dict[str, type[Any]] = {
+        "rope": Rope, "latent": Latent, "experts": Experts, "sparse": Sparse, "cache": LayerCache
+    }  # fmt: skip
+    # Models that were written before sparse attention was told have no such part.
+    read = {name: None if entry.get(name) is None else kind(**entry[name]) for name, kind in parts.items()}
     return Layer(**{**entry, **read, "beside": tuple(entry["beside"])})

@@ -210,12 +210,12 @@ def test_a_model_whose_layers_keep_nothing_known_is_refused() -> None:
 
 def test_cache_types_are_among_those_read_from_the_engines() -> None:
     from ropescope.checks.serving.engines import read_flags
-    from ropescope.models.cache import BLOCK_BYTES
+    from ropescope.checks.serving.storage import LAYOUTS
 
     for engine in ENGINES.values():
         known = set(read_flags()[engine.name].get("kv_types", ()))
         for name, kind in engine.cache_types.items():
-            assert kind.kind in BLOCK_BYTES
+            assert kind.kind in LAYOUTS and kind.values in LAYOUTS
             assert engine.name == "transformers" or kind.flag in known, (engine.name, name)
     assert engine_default("vllm", "gpu_memory_utilization") == 0.92
 

@@ -1,4 +1,8 @@
-"""What an engine's cache holds: a layer's tokens as the engine allocates them, and their share on one device."""
+"""What an engine's cache holds: the rows of each layer as the engine allocates them, and their share on one device.
+
+`storage.stored_rows` says how many bytes a row takes, `held_rows` how many rows there are. `show` counts the same rows as
+transformers holds them (`Model.cache_bytes`), and `roofline` those that a step reads.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,13 @@ from fractions import Fraction
 from math import ceil
 from typing import Final
 
+from ropescope.checks.serving.compressed import compressed_bytes
 from ropescope.checks.serving.engines import engine_default
-from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.serving import LLAMA_CELLS, Serving
+from ropescope.checks.serving.storage import keys_pooled, left_in_16_bits, stored_rows
 from ropescope.errors import DomainError
-from ropescope.models.cache import LayerCache, cache_bytes
+from ropescope.models.cache import Rows
 from ropescope.models.model import Layer
-
-LLAMA_CELLS: Final = 256
-"""llama.cpp rounds a context and a window up to this many tokens (GGML_PAD in llama-context.cpp, llama-kv-cache-iswa.cpp)."""
 
 CONCURRENT_BATCHES: Final = 2
 """Steps that vLLM has in flight with asynchronous scheduling, its default (`max_concurrent_batches`)."""
@@ -47,59 +50,78 @@ def device_cache_bytes(serving: Serving) -> int:
 def held_layers(serving: Serving) -> Iterator[HeldLayer]:
     """Each layer with a cache of its own, with what it holds on one device (on all, where layers are dealt out)."""
     alike: dict[tuple[object, ...], HeldLayer] = {}
-    for layer in serving.model.layers:
-        key = (layer.cache, layer.window_tokens, layer.n_kv_heads, layer.latent)
+    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
+        key = (layer.cache, layer.kind, layer.window_tokens, layer.n_kv_heads, layer.latent, layer.sparse, each)
         if key not in alike:
             tokens = held_tokens(serving, layer)
-            alike[key] = HeldLayer(layer, tokens, _layer_bytes(serving, layer, tokens))
+            alike[key] = HeldLayer(layer, tokens, _layer_bytes(serving, layer, each, tokens))
         yield replace(alike[key], layer=layer)
+
+
+def layer_rows(serving: Serving) -> tuple[Rows, ...]:
+    """For each layer, the bytes of its rows as the engine stores them (`storage.stored_rows`)."""
+    alike: dict[tuple[object, ...], Rows] = {}
+    found: list[Rows] = []
+    for layer in serving.model.layers:
+        key = (layer.cache, layer.n_kv_heads, layer.latent, layer.sparse, left_in_16_bits(serving, layer))
+        if key not in alike:
+            alike[key] = stored_rows(serving, layer)
+        found.append(alike[key])
+    return tuple(found)
 
 
 def held_tokens(serving: Serving, layer: Layer) -> int:
     """How many token slots the engine keeps in `layer` for all sequences together."""
-    context, batch, name = serving.context_tokens, serving.batch, serving.engine.name
+    context, batch, name, block = serving.context_tokens, serving.batch, serving.engine.name, serving.block
     held = layer.cache.tokens_held
-    if held is None or not serving.windows(layer):
-        return batch * _rounded(context, name)
     if name == "transformers":
-        return batch * min(context, held)
+        return batch * layer.cache.tokens(context)
+    if held is None or not serving.windows(layer):
+        return batch * _rounded(context, block)
     window = layer.window_tokens or held + 1
     if name == "vllm":
         # Old tokens are freed as steps settle, so the sequence that is being read in holds its steps in flight as well.
-        reading = _blocks(min(window - 1 + CONCURRENT_BATCHES * serving.chunk, context)) + 1
-        others = _blocks(min(window, context)) + 1
-        return (reading + (batch - 1) * others) * int(engine_default("vllm", "block_tokens"))
+        in_flight = CONCURRENT_BATCHES * serving.chunk
+        if layer.kind == "chunked":
+            return _rounded(min(window + in_flight, context), block) + (batch - 1) * _rounded(
+                min(window, context), block
+            )
+        reading = _rounded(min(window - 1 + in_flight, context), block) + block
+        return reading + (batch - 1) * (_rounded(min(window, context), block) + block)
     if name == "sglang":
         return ceil(float(engine_default("sglang", "swa_full_tokens_ratio")) * batch * context)
     # llama.cpp, and Ollama which is built on it: the window, and the tokens of one micro-batch that may pass through.
     return batch * _padded(min(_padded(context), window + serving.chunk))
 
 
-def _rounded(context: int, engine: str) -> int:
-    if engine in ("llama.cpp", "ollama"):
-        return _padded(context)
-    return _blocks(context) * int(engine_default("vllm", "block_tokens")) if engine == "vllm" else context
+def held_rows(serving: Serving, layer: Layer, tokens: int) -> Rows:
+    """How many rows of each part an engine that allocates ahead has for all sequences together, `tokens` of them tokens."""
+    context, batch = serving.context_tokens, serving.batch
+    entries = 0
+    if layer.tokens_per_entry is not None:  # llama.cpp: `dsv4_comp_size` of its llama-kv-cache-dsv4.cpp
+        entries = batch * _padded(-(-_padded(context) // layer.tokens_per_entry))
+    index = batch * -(-_rounded(context, serving.block) // keys_pooled(serving, layer))
+    return Rows(tokens, index, entries, entries, states=batch)
+
+
+def _rounded(context: int, block: int) -> int:
+    return -(-context // block) * block
 
 
 def _padded(tokens: int) -> int:
-    return -(-tokens // LLAMA_CELLS) * LLAMA_CELLS
+    return _rounded(tokens, LLAMA_CELLS)
 
 
-def _blocks(tokens: int) -> int:
-    return -(-tokens // int(engine_default("vllm", "block_tokens")))
-
-
-def _layer_bytes(serving: Serving, layer: Layer, tokens: int) -> int:
-    cache, kind, state = layer.cache, serving.cache_type.kind, serving.engine.state_kind
-    heads = LayerCache(key_elements=cache.key_elements, value_elements=cache.value_elements)
-    index = LayerCache(index_elements=cache.index_elements)
-    fixed = replace(cache, key_elements=0, value_elements=0, index_elements=0)
-    in_heads = cache_bytes([heads], tokens, key_type=kind)
-    in_index = cache_bytes([index], tokens, state_type=state)
-    in_state = serving.batch * cache_bytes([fixed], 0, state_type=state)
+def _layer_bytes(serving: Serving, layer: Layer, each: Rows, tokens: int) -> int:
+    if serving.engine.name == "transformers":  # it allocates nothing ahead: what a sequence holds at most on its way
+        return serving.batch * layer.cache.most_bytes(serving.context_tokens, each)
+    if layer.tokens_per_entry is not None and serving.engine.name in ("vllm", "sglang"):
+        return compressed_bytes(serving, layer, each, CONCURRENT_BATCHES * serving.chunk)
+    rows = held_rows(serving, layer, tokens)
     if serving.engine.split == "layers":
-        return in_heads + in_index + in_state
-    return ceil(in_heads * kv_share(layer, serving.count)) + in_index + ceil(Fraction(in_state, serving.count))
+        return rows.of(each)
+    shared = rows.tokens * each.tokens * kv_share(layer, serving.count)
+    return ceil(shared) + rows.index * each.index + ceil(Fraction(rows.states * each.states, serving.count))
 
 
 def kv_share(layer: Layer, count: int) -> Fraction:
@@ -120,7 +142,7 @@ def _padding_bytes(held: tuple[HeldLayer, ...]) -> int:
     sizes = set()
     for one in held:
         cache = one.layer.cache
-        if cache.state_elements or cache.recurrent_elements:
+        if cache.state_elements or cache.recurrent_elements or cache.tokens_per_entry is not None:
             return 0
         if cache.elements_per_token:
             window = one.layer.window_tokens if cache.tokens_held is not None else None

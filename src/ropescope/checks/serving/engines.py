@@ -23,11 +23,30 @@ MIB: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class CacheType:
-    """A type an engine offers for its cache: the word its flag takes ("" for none), and the type of
-    `models.cache.BLOCK_BYTES` that it is."""
+    """A type an engine offers for its cache: the word its flag takes ("" for none), and the layout of
+    `storage.LAYOUTS` that it is; `value_flag` and `value_kind` where values have another than keys. `name` is what it is
+    called where that is not its layout's name."""
 
     flag: str
     kind: str
+    value_flag: str = ""
+    value_kind: str = ""
+    name: str = ""
+
+    @property
+    def values(self) -> str:
+        """The layout of values."""
+        return self.value_kind or self.kind
+
+    @property
+    def value_word(self) -> str:
+        """The word that the flag for values takes."""
+        return self.value_flag or self.flag
+
+    @property
+    def label(self) -> str:
+        """What a reader calls it: `q8_0`, `q8_0,q4_0`, `turboquant_k8v4`."""
+        return self.name or (self.kind if self.values == self.kind else f"{self.kind},{self.values}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,11 @@ class Engine:
         return frozenset(read_flags()[self.name]["flags"])
 
     def cache_type(self, text: str) -> CacheType:
-        """The cache type a user named. Raises DomainError naming the engine's types for one it has not."""
+        """The cache type a user named; for llama.cpp two, of keys and of values, with a comma between. Raises
+        DomainError naming the engine's types for one it has not."""
         wanted = text.strip().lower()
+        if "," in wanted:
+            return self._two_types(wanted)
         if wanted == "auto":
             return next(iter(self.cache_types.values()))
         if wanted not in self.cache_types:
@@ -74,6 +96,22 @@ class Engine:
                 f"{self.name} has no cache type {text!r} that is sized here: give one of {', '.join(self.cache_types)}."
             )
         return self.cache_types[wanted]
+
+    def _two_types(self, text: str) -> CacheType:
+        words = [word.strip() for word in text.split(",")]
+        if len(words) != 2 or not all(words):
+            raise DomainError(
+                f"--kv-precision is {text!r}: give one type, or one for keys and one for values: q8_0,q4_0."
+            )
+        keys, values = (self.cache_type(word) for word in words)
+        if keys.kind == values.kind:
+            return keys
+        if self.name != "llama.cpp":
+            raise DomainError(
+                f"--kv-precision is {text!r}, and {self.name} holds keys and values in one type: give one, or take "
+                "--engine llama.cpp."
+            )
+        return CacheType(keys.flag, keys.kind, values.flag, values.kind)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -92,6 +130,18 @@ _LLAMA_CACHE: Final = {
     name: CacheType(name, name) for name in ("f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "f32")
 }
 _GGUF_SYNONYMS: Final = {"fp16": CacheType("f16", "f16"), "float16": CacheType("f16", "f16")}
+_VLLM_PACKED: Final = {
+    name: CacheType(name, keys, name, values, name)
+    for name, keys, values in (
+        ("fp8_ds_mla", "fp8", "fp8"), ("nvfp4_ds_mla", "nvfp4", "nvfp4"), ("nvfp4", "nvfp4", "nvfp4"),
+        ("nvfp4_4over6", "nvfp4", "nvfp4"), ("fp8_per_token_head", "fp8 a head", "fp8 a head"),
+        ("int8_per_token_head", "int8 a head", "int8 a head"), ("int4_per_token_head", "int4 a head", "int4 a head"),
+        ("turboquant_k8v4", "fp8", "tq v4"), ("turboquant_4bit_nc", "tq k4", "tq v4"),
+        ("turboquant_k3v4_nc", "tq k3", "tq v4"), ("turboquant_3bit_nc", "tq k3", "tq v3"),
+        ("ultraquant_4bit", "ultraquant", "ultraquant"),
+    )
+}  # fmt: skip
+"""vLLM's types with scales or layouts of their own: the name, and the layouts of keys and of values."""
 _SAMPLER: Final = 40
 """Bytes a logit while sampling with top-p: sorted copies, 64-bit indices, probabilities, cumulative sums. vLLM's own
 profile of Llama-3-8B (256 sequences, github.com/vllm-project/vllm/pull/10511) peaks at 1.26 GiB on one device and on
@@ -99,9 +149,9 @@ two alike, which is 41 bytes a logit."""
 
 _WINDOWED_LLAMA_CPP: Final = frozenset(
     {
-        "afmoe", "cohere2", "cohere2-moe", "cohere2moe", "deepseek4", "dots3note", "exaone-moe", "exaone4", "gemma2", "gemma3",
-        "gemma3n", "gemma4", "gpt-oss", "granite-swa", "laguna", "lfm2", "llama4", "maple", "mellum", "mimo2", "muse-glimmer",
-        "olmo2", "olmo3", "plamo3", "smallthinker", "spark2-5", "step35", "step3p5",
+        "afmoe", "cohere2", "cohere2-moe", "cohere2moe", "deepseek-v4", "deepseek4", "dots3note", "exaone-moe", "exaone4",
+        "gemma2", "gemma3", "gemma3n", "gemma4", "gpt-oss", "granite-swa", "laguna", "lfm2", "llama4", "maple", "mellum",
+        "mimo2", "muse-glimmer", "olmo2", "olmo3", "plamo3", "smallthinker", "spark2-5", "step35", "step3p5",
     }
 )  # fmt: skip
 """Architectures whose window llama.cpp applies (src/models/*.cpp), and their names in config.json; the sliding layers
@@ -132,7 +182,8 @@ ENGINES: Final[Mapping[str, Engine]] = {
                 "bfloat16": CacheType("bfloat16", "bf16"), "f16": CacheType("float16", "f16"),
                 "fp16": CacheType("float16", "f16"), "float16": CacheType("float16", "f16"),
                 "fp8": CacheType("fp8", "fp8"), "fp8_e4m3": CacheType("fp8_e4m3", "fp8"),
-                "fp8_e5m2": CacheType("fp8_e5m2", "fp8"),
+                "fp8_e5m2": CacheType("fp8_e5m2", "fp8"), "fp8_inc": CacheType("fp8_inc", "fp8"),
+                **_VLLM_PACKED,
             },
             {
                 "fp8": "fp8_per_tensor", "int8": "int8_per_channel_weight_only", "mxfp8": "mxfp8",
@@ -149,6 +200,8 @@ ENGINES: Final[Mapping[str, Engine]] = {
                 "auto": CacheType("auto", "bf16"), "bf16": CacheType("bf16", "bf16"),
                 "bfloat16": CacheType("bf16", "bf16"), "fp8": CacheType("fp8_e4m3", "fp8"),
                 "fp8_e4m3": CacheType("fp8_e4m3", "fp8"), "fp8_e5m2": CacheType("fp8_e5m2", "fp8"),
+                "mxfp8": CacheType("mxfp8", "mxfp8"), "nvfp4": CacheType("nvfp4", "nvfp4"),
+                "fp4_mx_block16": CacheType("fp4_mx_block16", "nvfp4", name="fp4_mx_block16"),
             },
             {"fp8": "fp8", "mxfp8": "mxfp8"}, ("awq", "gptq", "mxfp4", "nvfp4", "int8"), 0,
             "within the reserve that SGLang sets aside itself", windowed=_WINDOWED_SGLANG, logit_bytes=_SAMPLER,

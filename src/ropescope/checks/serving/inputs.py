@@ -12,6 +12,7 @@ from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.storage import cache_type_of
 from ropescope.errors import DomainError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
@@ -55,15 +56,13 @@ def read_serving(model: Model, text: ServingText) -> Serving:
     else:
         raise DomainError(f"{model.name} states no context length: give one with --context.")
     count, parallel = read_parallel(text.parallel, text.count, engine.name, engine.split == "tensor")
-    cache_type = engine.cache_type(text.kv_precision)
-    if engine.name == "transformers" and text.kv_precision == "auto" and model.dtype == "float32":
-        cache_type = replace(cache_type, kind="f32")
+    device = find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops)
     return Serving(
         model=with_parameters(model, text.parameters, text.active),
-        device=find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops),
+        device=device,
         engine=engine,
         context_tokens=context,
-        cache_type=cache_type,
+        cache_type=cache_type_of(engine, model, device, text.kv_precision),
         batch=text.batch,
         count=count,
         precision=read_precision(text.precision),

@@ -64,7 +64,7 @@ def demand(serving: Serving) -> Demand:
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
     weights = Part("weights", on_device, size.basis, size.source + where)
     stated = "layer by layer, as the engine allocates it"
-    cache = Part("cache", in_cache, "formula", f"{serving.cache_type.kind}, {stated}")
+    cache = Part("cache", in_cache, "formula", f"{serving.cache_type.label}, {stated}")
     if serving.engine.name == "sglang":
         reserve = sglang_reserve_bytes(serving)
         work = Part("activations", reserve, "published", f"what SGLang {serving.engine.version} sets aside itself")

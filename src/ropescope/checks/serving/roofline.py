@@ -2,24 +2,42 @@
 
 A decoding step reads the weights once for all sequences, and each sequence's cache; it multiplies every active weight
 with every sequence's token. The slower of reading and multiplying bounds it. It is a ceiling: launching kernels,
-exchanging between devices, sampling and scheduling take time that is not counted.
+exchanging between devices, sampling and scheduling take time that is not counted. Where a layer's attention is sparse,
+what its indexer scores is read and multiplied, and of the rest only what it picks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Final, Literal
 
-from ropescope.checks.serving.cache import kv_share
+from ropescope.checks.serving.cache import kv_share, layer_rows
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.storage import keys_pooled
 from ropescope.errors import DomainError
-from ropescope.models.cache import LayerCache, cache_bytes
+from ropescope.models.cache import Rows
 from ropescope.models.model import Layer
 
 MOST_BATCH: Final = 2**20
+PLAIN_CACHE: Final = frozenset({"f32", "f16", "bf16"})
+"""Types of a cache whose products run in 16 bits; the others may run in 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The operations of a pass on one device, by what they multiply: weights, keys and values, an indexer's keys."""
+
+    weights: float
+    attention: float = 0.0
+    index: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.weights + self.attention + self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +73,35 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     Raises DomainError where parameters or the device's bandwidth are not known.
     """
     sequences = serving.batch if batch is None else batch
-    turn, own = _turns(serving, sequences)
+    tokens, (turn, own) = serving.context_tokens, _turns(serving, sequences)
     weights = _weights_read(serving, turn)
     cache = own * float(_cache_read(serving))
-    operations = own * (2 * _multiplied(serving) + _attention_operations(serving)) / _cut(serving)
-    return _pass(serving, sequences, weights, cache, operations)
+    attending = serving.model.attention_layers
+    attention = sum(2.0 * layer.n_heads * _decode_width(layer) * _seen(layer, tokens) for layer in attending)
+    index = sum(_index_operations(layer) * _scored(layer, tokens) for layer in attending)
+    each = own / _cut(serving)
+    work = Work(2 * each * _multiplied(serving), each * attention, each * index)
+    return _pass(serving, sequences, weights, cache, work)
 
 
 def prefill(serving: Serving) -> Pass:
     """Reading one prompt of `context_tokens` tokens into the cache: its tokens count as what comes out.
 
     Every weight but the output's is multiplied with every token, and every token attends to those before it that its
-    layer lets it see. Weights are read once. Raises DomainError as `decode` does.
+    layer lets it see; of absorbed and unfolded latents the cheaper counts. Weights are read once, and what the cache
+    holds is written. Raises DomainError as `decode` does.
     """
-    tokens, cut = serving.context_tokens, _cut(serving)
-    parts = _parts(serving)
+    tokens, at_once = serving.context_tokens, _stages_at_once(serving)
+    cut = _cut(serving) * at_once
+    parts, attending = _parts(serving), serving.model.attention_layers
     output = parts.get("output", parts.get("embedding", 0))
     matrices = 2.0 * ((_multiplied(serving) - output) * tokens + output)
-    attention = sum(
-        2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
-        for layer in serving.model.attention_layers
-    )
-    weights = _weights_read(serving, tokens)
-    return _pass(serving, tokens, weights, float(_cache_read(serving)), (matrices + attention) / cut)
+    attention = sum(2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
+                    for layer in attending)  # fmt: skip
+    index = sum(_index_operations(layer) * _index_pairs(layer, tokens) for layer in attending)
+    weights = _weights_read(serving, tokens) / at_once
+    work = Work(matrices / cut, attention / cut, index / cut)
+    return _pass(serving, tokens, weights, float(_cache_written(serving)), work)
 
 
 def knee(serving: Serving) -> int | None:
@@ -98,19 +122,30 @@ def experts_touched(serving: Serving, tokens: int) -> float:
     return 1.0 if experts is None else 1.0 - (1.0 - experts.active / experts.total) ** tokens
 
 
-def _pass(serving: Serving, tokens: int, weights: float, cache: float, operations: float) -> Pass:
+def _pass(serving: Serving, tokens: int, weights: float, cache: float, work: Work) -> Pass:
     device = serving.device
     if device.bandwidth is None:
         raise DomainError(f"The bandwidth of {device.name} is not known: give --bandwidth in GB/s.")
-    peak = device.peak(compute_kind(serving.model, serving.precision))
     return Pass(
-        tokens,
-        weights,
-        cache,
-        operations,
-        (weights + cache) / device.bandwidth,
-        None if peak is None else operations / peak,
+        tokens, weights, cache, work.total, (weights + cache) / device.bandwidth, _compute_seconds(serving, work)
     )
+
+
+def _compute_seconds(serving: Serving, work: Work) -> float | None:
+    """How long the products take at least; None where no peak is known.
+
+    Weights are multiplied in the type of their format. A cache in 16 bits is multiplied in 16 bits; for one in fewer the
+    fastest type of the device counts, since kernels differ. vLLM and SGLang score an indexer's keys in 8 bits.
+    """
+    device = serving.device
+    weights = device.peak(compute_kind(serving.model, serving.precision))
+    if weights is None:
+        return None
+    half = device.peak("bf16") or weights
+    eight = max(half, *(device.peak(kind) or 0.0 for kind in ("fp8", "int8")))
+    packed = not {serving.cache_type.kind, serving.cache_type.values} <= PLAIN_CACHE
+    index = eight if serving.engine.name in ("vllm", "sglang") else half
+    return work.weights / weights + work.attention / (eight if packed else half) + work.index / index
 
 
 def _cut(serving: Serving) -> int:
@@ -128,6 +163,15 @@ def _turns(serving: Serving, sequences: int) -> tuple[int, int]:
         return sequences, sequences
     turn = ceil(sequences / serving.split.pipeline)
     return turn, ceil(turn / serving.split.data)
+
+
+def _stages_at_once(serving: Serving) -> float:
+    """How many pipeline stages read one prompt at once: all engines but transformers pass its parts on from stage to
+    stage, which for m parts and n stages is n · m / (m + n − 1)."""
+    if serving.engine.name == "transformers":
+        return 1.0
+    stages, parts = serving.split.pipeline, -(-serving.context_tokens // serving.chunk)
+    return stages * parts / (parts + stages - 1)
 
 
 def _parts(serving: Serving) -> dict[str, int]:
@@ -174,41 +218,108 @@ def _multiplied(serving: Serving) -> int:
 
 def _cache_read(serving: Serving) -> Fraction:
     """The bytes of one sequence's cache that a step reads on one device; constant states are read and written."""
-    kind, state = serving.cache_type.kind, serving.engine.state_kind
+    total, tokens = Fraction(0), serving.context_tokens
+    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
+        cache, sparse = layer.cache, layer.sparse
+        if cache.tokens_per_entry is not None:
+            entries = tokens // cache.tokens_per_entry
+            picked = entries if sparse is None else min(entries, sparse.top)
+            rows = Rows(tokens=cache.tokens(tokens), entries=picked, entry_index=entries)
+        else:
+            keys = tokens // keys_pooled(serving, layer)
+            rows = Rows(tokens=min(cache.tokens(tokens), _seen(layer, tokens)), index=keys)
+        total += _on_one(serving, layer, rows, each)
+        if cache.tokens_per_entry is None:
+            total += Fraction(2 * each.states, _cut(serving))
+    return total
+
+
+def _cache_written(serving: Serving) -> Fraction:
+    """The bytes of one sequence's cache that reading a prompt leaves on one device."""
     total = Fraction(0)
-    for layer in serving.model.layers:
-        cache, tokens = layer.cache, layer.cache.tokens(serving.context_tokens)
-        heads = LayerCache(key_elements=cache.key_elements, value_elements=cache.value_elements)
-        share = kv_share(layer, serving.split.tensor) if serving.engine.split == "tensor" else Fraction(1)
-        total += share * cache_bytes([heads], tokens, key_type=kind)
-        total += cache_bytes([LayerCache(index_elements=cache.index_elements)], tokens, state_type=state)
-        fixed = replace(cache, key_elements=0, value_elements=0, index_elements=0)
-        total += Fraction(2 * cache_bytes([fixed], 0, state_type=state), _cut(serving))
+    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
+        rows = layer.cache.rows(serving.context_tokens)
+        keys = rows.index // keys_pooled(serving, layer)
+        held = Rows(tokens=rows.tokens, index=keys, entries=rows.entries, entry_index=rows.entry_index)
+        total += _on_one(serving, layer, held, each)
+        if layer.tokens_per_entry is None:
+            total += Fraction(each.states, _cut(serving))
     return total
 
 
-def _attention_operations(serving: Serving) -> float:
-    """Operations of one new token's attention over its context, on all devices together."""
-    total = 0.0
-    for layer in serving.model.attention_layers:
-        width = layer.head_dim + (layer.value_dim or layer.head_dim)
-        if layer.latent is not None:  # decoding multiplies with the latents themselves
-            width = 2 * layer.latent.kv_rank + layer.latent.rotary_dim
-        seen = (
-            serving.context_tokens if layer.window_tokens is None else min(serving.context_tokens, layer.window_tokens)
-        )
-        total += 2.0 * layer.n_heads * width * seen
-    return total
+def _on_one(serving: Serving, layer: Layer, rows: Rows, each: Rows) -> Fraction:
+    """The bytes of so many rows on one device: what no KV heads divide is whole on each."""
+    share = kv_share(layer, serving.split.tensor) if serving.engine.split == "tensor" else Fraction(1)
+    return (
+        share * rows.tokens * each.tokens
+        + rows.index * each.index
+        + (rows.entries * each.entries + rows.entry_index * each.entry_index)
+    )
+
+
+def _decode_width(layer: Layer) -> int:
+    """The numbers of a head that are multiplied for one key: decoding multiplies with the latents themselves."""
+    if layer.latent is not None:
+        return 2 * layer.latent.kv_rank + layer.latent.rotary_dim
+    return layer.head_dim + (layer.value_dim or layer.head_dim)
+
+
+def _index_operations(layer: Layer) -> float:
+    """Operations for one of the indexer's keys and one query."""
+    return 0.0 if layer.sparse is None else 2.0 * layer.sparse.heads * layer.sparse.head_dim
+
+
+def _window(layer: Layer) -> int | None:
+    """The tokens that a query sees as they are: where older ones are compressed, those that the cache holds and its own."""
+    if layer.tokens_per_entry is not None and layer.cache.tokens_held is not None:
+        return layer.cache.tokens_held + 1
+    return layer.window_tokens
+
+
+def _seen(layer: Layer, tokens: int) -> int:
+    """How many keys the last of `tokens` tokens attends to: compressed entries count as one each."""
+    window = _window(layer)
+    seen = tokens if window is None else min(tokens, window)
+    if layer.tokens_per_entry is not None:
+        entries = tokens // layer.tokens_per_entry
+        return seen + (entries if layer.sparse is None else min(entries, layer.sparse.top))
+    return min(seen, _most_read(layer, tokens))
+
+
+def _scored(layer: Layer, tokens: int) -> int:
+    """How many of the indexer's keys the last of `tokens` tokens is multiplied with."""
+    return 0 if layer.sparse is None else tokens // layer.sparse.tokens_per_key
+
+
+def _most_read(layer: Layer, tokens: int) -> int:
+    """The most keys that a query of a sequence of `tokens` tokens reads."""
+    return tokens if layer.sparse is None or tokens <= layer.sparse.dense_tokens else layer.sparse.top
 
 
 def _pairs(layer: Layer, tokens: int) -> int:
     """How many (query, key) pairs a prompt of `tokens` has in `layer`."""
-    if layer.kind == "chunked" and layer.window_tokens:
-        whole, rest = divmod(tokens, layer.window_tokens)
-        return whole * _triangle(layer.window_tokens) + _triangle(rest)
-    if layer.kind == "sliding" and layer.window_tokens and tokens > layer.window_tokens:
-        return _triangle(layer.window_tokens) + (tokens - layer.window_tokens) * layer.window_tokens
-    return _triangle(tokens)
+    window = _window(layer)
+    if layer.kind == "chunked" and window:
+        whole, rest = divmod(tokens, window)
+        return whole * _triangle(window) + _triangle(rest)
+    if layer.tokens_per_entry is not None:
+        top = None if layer.sparse is None else layer.sparse.top
+        return _capped(tokens, 1, window) + _capped(tokens, layer.tokens_per_entry, top)
+    most = min(tokens if window is None else window, _most_read(layer, tokens))
+    return _capped(tokens, 1, most)
+
+
+def _index_pairs(layer: Layer, tokens: int) -> int:
+    """How many (query, key) pairs the indexer of `layer` scores in a prompt of `tokens`."""
+    return 0 if layer.sparse is None else _capped(tokens, layer.sparse.tokens_per_key, None)
+
+
+def _capped(tokens: int, rate: int, top: int | None) -> int:
+    """Σ min(⌊i / rate⌋, top) over i = 1 … tokens."""
+    if top is not None and tokens >= top * rate:
+        return _capped(top * rate - 1, rate, None) + (tokens - top * rate + 1) * top
+    whole, rest = divmod(tokens, rate)
+    return rate * whole * (whole - 1) // 2 + whole * (rest + 1)
 
 
 def _triangle(tokens: int) -> int:

@@ -12,9 +12,14 @@ from ropescope.checks.serving.precisions import STORED
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
 
-MOST_TOKENS: Final = 2**30
-MOST_SEQUENCES: Final = 2**20
+MOST_TOKENS: Final = 2**40
+MOST_SEQUENCES: Final = 2**30
+"""More than memory holds of anything that grows, so that a search ends."""
 MOST_DEVICES: Final = 4096
+LLAMA_CELLS: Final = 256
+"""llama.cpp rounds a context and a window up to this many tokens (GGML_PAD in llama-context.cpp, llama-kv-cache-iswa.cpp)."""
+SPARSE_BLOCK: Final = 64
+"""Tokens of a block under vLLM's kernels for sparse latents (`get_supported_kernel_block_sizes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,21 @@ class Serving:
         """The precision in words."""
         return "as stored" if self.precision == STORED else self.precision
 
+    @property
+    def block(self) -> int:
+        """The tokens that the engine rounds a sequence up to."""
+        if self.engine.name in ("llama.cpp", "ollama"):
+            return LLAMA_CELLS
+        if self.engine.name != "vllm":
+            return 1
+        sparse = any(layer.sparse is not None and layer.latent is not None for layer in self.model.layers)
+        return SPARSE_BLOCK if sparse else int(engine_default("vllm", "block_tokens"))
+
     def windows(self, layer: Layer) -> bool:
         """Whether the engine drops what has left the window of `layer` in this model."""
-        return layer.cache.tokens_held is not None and not self.swa_full and self.engine.windows(self.model.model_type)
+        if layer.cache.tokens_held is None or self.swa_full:
+            return False
+        return layer.tokens_per_entry is not None or self.engine.windows(self.model.model_type)
 
     @property
     def chunk(self) -> int:

@@ -10,7 +10,7 @@ from ropescope.models.cache import LayerCache
 from ropescope.models.config.compressed import compressed_cache
 from ropescope.models.config.fields import Fields, positive_int
 from ropescope.models.config.heads import Heads
-from ropescope.models.model import Latent, LayerKind
+from ropescope.models.model import Latent, LayerKind, Sparse
 
 # Sliding layers that keep every token all the same: transformers masks there, and drops nothing.
 KEEPS_ALL: Final = frozenset({"gpt_neo"})
@@ -25,7 +25,7 @@ States = tuple[int, int]
 
 def layer_cache(
     fields: Fields, kind: LayerKind, beside: tuple[LayerKind, ...], heads: Heads, latent: Latent | None,
-    window_tokens: int | None, index: int, shares: bool, compression: int | None,
+    window_tokens: int | None, sparse: Sparse | None, shares: bool, compression: int | None,
 ) -> LayerCache:  # fmt: skip
     """The LayerCache of one layer, which `shares` another's keys and values or has its own, and may compress them.
 
@@ -56,22 +56,15 @@ def layer_cache(
         fields.remark(
             "the small constant state beside its attention is not known here, and is not in the cache's bytes."
         )
-    return LayerCache(
-        key, value, _index_elements(fields, index) if key and kind == "full" else 0, held, state, recurrent
-    )
+    return LayerCache(key, value, _index_elements(fields, sparse), held, state, recurrent)
 
 
-def _index_elements(fields: Fields, index: int) -> int:
-    """The numbers that a sparse-attention indexer keeps of a token in layer `index`."""
-    words, sparse = fields.stated("layer_types"), fields.value("index_topk")
-    if isinstance(words, list | tuple) and index < len(words):
-        sparse = words[index] in ("indexed_attention", "deepseek_sparse_attention", "minimax_m3_sparse")
-    if not sparse:
-        return 0
-    modes = fields.config.get("indexer_types")
-    if isinstance(modes, list | tuple) and index < len(modes) and modes[index] == "shared":
-        return 0
-    return fields.integer("index_head_dim") or 0
+def _index_elements(fields: Fields, sparse: Sparse | None) -> int:
+    """The numbers that a sparse-attention indexer keeps of a token."""
+    if sparse is None or not sparse.heads or fields.config.get("sparse_config") is not None:
+        return 0  # InfLLM-v2 scores means of the keys themselves
+    # GLM-5.3 keeps a gate for every number of a key, and a mark.
+    return 2 * sparse.head_dim + 1 if fields.model_type == "glm5_next_text" else sparse.head_dim
 
 
 def _state(fields: Fields, kind: LayerKind) -> States:

@@ -23,18 +23,19 @@ def compression_rates(fields: Fields, n_layers: int) -> tuple[int | None, ...]:
         return (None,) * n_layers
     words, ratios = fields.stated("layer_types"), fields.config.get("compress_ratios")
     if isinstance(words, list | tuple):
-        found = [_rate(fields, word) if word in RATES else None for word in words[:n_layers]]
+        found = [compressed_rate(fields, word) if word in RATES else None for word in words[:n_layers]]
     elif ratios is not None:
         stated = whole_numbers(ratios, fields.label("compress_ratios"), most=1 << 20)
         found = [ratio or None for ratio in stated[:n_layers]]
     else:
-        found = [_rate(fields, HEAVY if index < 2 or index % 2 == 0 else SPARSE) for index in range(n_layers)]
+        found = [compressed_rate(fields, HEAVY if index < 2 or index % 2 == 0 else SPARSE) for index in range(n_layers)]
     if len(found) < n_layers:
         raise FormatError(f"{fields.label('compress_ratios')} describes {len(found)} layers of {n_layers}: mend it.")
     return tuple(found)
 
 
-def _rate(fields: Fields, word: str) -> int:
+def compressed_rate(fields: Fields, word: str) -> int:
+    """How many tokens one entry of such a layer (`SPARSE` or `HEAVY`) stands for. Raises FormatError."""
     own = fields.config.get("compress_rate_csa" if word == SPARSE else "compress_rate_hca")
     rates = fields.config.get("compress_rates")
     if own is None and rates is not None:
@@ -47,15 +48,16 @@ def _rate(fields: Fields, word: str) -> int:
 def compressed_cache(fields: Fields, rate: int, elements: int, window_tokens: int) -> LayerCache:
     """The cache of a layer whose tokens have `elements` numbers (keys and values are the same ones) and whose entries
     stand for `rate` tokens each. A compressed sparse layer has an indexer, and overlapping entries."""
-    sparse = rate == _rate(fields, SPARSE)
-    entry = elements + (fields.required("index_head_dim") if sparse else 0)
+    sparse = rate == compressed_rate(fields, SPARSE)
+    index = fields.required("index_head_dim") if sparse else 0
     # A waiting token keeps its numbers and their gates; overlapping entries need both twice, and the last window stays.
-    waiting = entry * (4 if sparse else 2)
+    waiting = (elements + index) * (4 if sparse else 2)
     return LayerCache(
         key_elements=elements,
         tokens_held=max(1, window_tokens - 1),
         tokens_per_entry=rate,
-        entry_elements=entry,
+        entry_elements=elements,
         waiting_elements=waiting,
-        overlap_elements=2 * entry * rate if sparse else 0,
+        overlap_elements=2 * (elements + index) * rate if sparse else 0,
+        entry_index_elements=index,
     )

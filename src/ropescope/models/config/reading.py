@@ -15,6 +15,7 @@ from ropescope.models.config.heads import heads_of, kv_sources, latent_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
 from ropescope.models.config.rope_fields import unread_rope
 from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
+from ropescope.models.config.sparse import sparse_of
 from ropescope.models.context import Context, context_of
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model
 from ropescope.models.source import Source
@@ -77,6 +78,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     latent = latent_of(fields)
     experts = experts_of(fields, len(kinds))
     rates = compression_rates(fields, len(kinds))
+    sparse = sparse_of(fields, kinds, rates)
     layers: list[Layer] = []
     for index, kind in enumerate(kinds):
         own, window = heads[index], _window(fields, kind)
@@ -96,6 +98,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
                 kv_source=shared[index],
                 experts=experts[index],
                 tokens_per_entry=rates[index],
+                sparse=sparse[index],
                 cache=layer_cache(
                     fields,
                     kind,
@@ -103,7 +106,7 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
                     own,
                     latent_here,
                     window,
-                    index,
+                    sparse[index],
                     shared[index] is not None,
                     rates[index],
                 ),
