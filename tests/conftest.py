@@ -8,6 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("brief", max_examples=150, deadline=None)
+settings.register_profile("long", max_examples=1500, deadline=None)
+settings.load_profile("brief")
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def test_smollm2_from_a_hub(hub: Any, fake_hub: Any, tmp_path: Path) -> None:
     answers = []
     for line in lines_of("org/smollm2"):
         done = subprocess.run(
-            [sys.executable, "-m", "ropescope", *line], capture_output=True, text=True, env=environment, timeout=120
+            [sys.executable, "-m", "ropescope", *line], capture_output=True, text=True, env=environment, timeout=600
         )
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))

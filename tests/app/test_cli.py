@@ -37,7 +37,7 @@ def invoke(*arguments: str | Path) -> Any:
 def command(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run the command line as a person does, in a process of its own."""
     line = [sys.executable, "-m", "ropescope", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, **more)
+    return subprocess.run(line, capture_output=True, text=True, timeout=600, **more)
 
 
 def test_version() -> None:
@@ -63,8 +63,7 @@ def test_measure_answers_first_and_writes_what_is_asked(tiny_folder: Path, tmp_p
 
 
 def test_json_is_json_and_nothing_else(tiny_folder: Path) -> None:
-    result = command("measure", tiny_folder, *QUICK, "--prompts", "2", "--json")
-    assert result.returncode == 0, result.stderr
+    result = invoke("measure", tiny_folder, *QUICK, "--prompts", "2", "--json")
     assert json.loads(result.stdout)["length"] == 128
 
 
@@ -109,25 +108,27 @@ def test_errors_reach_a_person_without_a_traceback(tiny_folder: Path) -> None:
     assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr and result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, *(pytest.param(how, marks=pytest.mark.long) for how in (signal.SIGKILL, signal.SIGINT))]
+)
 def test_killed_then_resumed_gives_the_same_numbers(tiny_folder: Path, tmp_path: Path, how: signal.Signals) -> None:
-    arguments = ["measure", str(tiny_folder), *QUICK, "--length", "256", "--prompts", "400", "--json"]
+    arguments = ["measure", str(tiny_folder), *QUICK, "--length", "256", "--prompts", "200", "--json"]
     home = tmp_path / "home"
     process = subprocess.Popen(
         [sys.executable, "-m", "ropescope", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while len(list(home.rglob("prompt-*.npz"))) < 5 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.01)
     process.send_signal(how)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=600)
     kept = len(list(home.rglob("prompt-*.npz")))
-    assert 5 <= kept < 400, stderr
+    assert 5 <= kept < 200, stderr
     if how is not signal.SIGKILL:
         assert json.loads(stdout)["partial"] is True and "Traceback" not in stderr
-    resumed = json.loads(command(*arguments, "--resume").stdout)
-    assert resumed["partial"] is False and resumed["prompts"] == 400
-    whole = json.loads(command(*arguments).stdout)
+    resumed = json.loads(invoke(*arguments, "--resume").stdout)
+    assert resumed["partial"] is False and resumed["prompts"] == 200
+    whole = json.loads(invoke(*arguments).stdout)
     for volatile in (resumed, whole):
         del volatile["seconds"], volatile["provenance"]
     assert resumed == whole
@@ -148,14 +149,14 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: 
         "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
     )
     line = [sys.executable, "-c", script, *(argument.replace("{config}", str(tmp_path)) for argument in arguments)]
-    result = subprocess.run(line, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "100"})
+    result = subprocess.run(line, capture_output=True, text=True, timeout=600, env={**os.environ, "COLUMNS": "100"})
     assert result.returncode == 0, result.stderr
 
 
 def test_measuring_without_its_extra_says_what_to_install(tiny_folder: Path) -> None:
     script = "import sys\nsys.modules['numpy'] = None\nfrom ropescope.app.cli import main\nmain()\n"
     result = subprocess.run(
-        [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 2 and "pip install 'ropescope[measure,figures]'" in result.stderr
 

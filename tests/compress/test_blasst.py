@@ -69,9 +69,8 @@ def written_out(
 
 
 @pytest.mark.parametrize("kind", ["causal", "padded", "sliding", "added"])
-@pytest.mark.parametrize("threshold", [0.0, 0.02, 0.4, 1.0])
-@pytest.mark.parametrize("n_queries", [1, 9, 50, 64])
-def test_blocks_are_skipped_as_the_rule_says(n_queries: int, threshold: float, kind: str) -> None:
+@pytest.mark.parametrize(("n_queries", "threshold"), [(1, 0.4), (9, 1.0), (50, 0.02), (64, 0.4), (64, 0.0)])
+def test_blocks_are_skipped_as_the_rule_says(kind: str, n_queries: int, threshold: float) -> None:
     generator = torch.Generator().manual_seed(n_queries)
     n_keys = 64
     query, key, value = (

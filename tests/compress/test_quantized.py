@@ -48,8 +48,9 @@ def rounded(states: torch.Tensor, bits: int) -> torch.Tensor:
     return (((groups - least) / step).round() * step + least).flatten(-2)
 
 
-@pytest.mark.parametrize(("bits", "dim"), [(4, 64), (4, 48), (2, 128)])
-@pytest.mark.parametrize(("sinks", "window", "picks"), [(3, 20, 0), (4, 9, 12), (0, 40, 0)])
+@pytest.mark.parametrize(
+    ("bits", "dim", "sinks", "window", "picks"), [(4, 64, 3, 20, 0), (2, 128, 4, 9, 12), (4, 48, 0, 40, 0)]
+)
 def test_every_slot_is_exact_or_rounded_by_its_own_scale(
     bits: int, dim: int, sinks: int, window: int, picks: int
 ) -> None:
@@ -78,9 +79,9 @@ def test_every_slot_is_exact_or_rounded_by_its_own_scale(
 
 @pytest.mark.usefixtures("lossless")
 @pytest.mark.parametrize(
-    "pieces", [[N], [40, *[1] * (N - 40)], [1] * N, [12, 1, 1, 30, *[1] * 20, 4, 1, 1, 1, 1]], ids=str
+    "pieces", [[N], [1] * N, [12, 1, 1, 30, *[1] * 20, 4, 1, 1, 1, 1]], ids=["one", "each", "mixed"]
 )
-@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt_oss", "gemma3_text"])
+@pytest.mark.parametrize("family", ["llama", "gpt_oss", "gemma3_text"])
 def test_tokens_lie_where_they_lie_unquantised(family: str, pieces: list[int]) -> None:
     network, ids = build(tiny(family)), tokens(N)
     for plan, prefill in (

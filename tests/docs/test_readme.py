@@ -72,6 +72,7 @@ def test_python_on_a_model_of_ones_own(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.weights
+@pytest.mark.long
 def test_python_on_the_embedded_model() -> None:
     snippet = next(text for text in PYTHON if "Request(" in text)
     names: dict[str, Any] = {}

@@ -12,6 +12,7 @@ import pytest
 import tiny_models
 import torch
 import transformers
+from long_matrix import in_brief
 from packaging.version import Version
 from tiny_models import Tiny
 from transformers import AutoModelForCausalLM
@@ -43,6 +44,8 @@ FAMILIES = (
     Tiny("stablelm", {"partial_rotary_factor": 0.5}),
 )  # fmt: skip
 
+BRIEF = ("llama", "gemma3_text", "phi3", "deepseek_v3", "gpt_neox", "olmo3")
+
 
 class Loaded:
     """A tiny network, the folder it lies in, and what its files say."""
@@ -64,7 +67,7 @@ class Loaded:
         return plan_extension(self.model, TARGET, method, **options)
 
 
-@pytest.fixture(scope="module", params=FAMILIES, ids=lambda tiny: tiny.id)
+@pytest.fixture(scope="module", params=in_brief(FAMILIES, BRIEF, name=lambda tiny: tiny.id))
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     with quiet_transformers():
         yield Loaded(request.param, tmp_path_factory.mktemp("tiny"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from long_matrix import KINDS, in_brief
 from tiny_models import TINY, Tiny, build, carries_states, eager_weights, tokens
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -55,9 +56,12 @@ def read(model: Any, ids: torch.Tensor, chunk: int = LENGTH) -> Rows:
 
 # transformers adds Falcon's ALiBi twice in its eager code and once in its fused code: the two are different models there.
 _EAGER_DIFFERS = "falcon-alibi=True-sdpa"
+BRIEF = KINDS | {"gemma2", "deepseek_v3", "falcon", "mistral", "lfm2"}
 
 
-@pytest.mark.parametrize("tiny", [tiny for tiny in TINY if tiny.id != _EAGER_DIFFERS], ids=lambda tiny: tiny.id)
+@pytest.mark.parametrize(
+    "tiny", in_brief((tiny for tiny in TINY if tiny.id != _EAGER_DIFFERS), BRIEF, name=lambda tiny: tiny.id)
+)
 def test_rows_equal_eager_attention(tiny: Tiny) -> None:
     ids = tokens(LENGTH)
     expected, logits = eager_weights(tiny, ids)
@@ -94,7 +98,9 @@ class FusedWeights(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("tiny", [tiny for tiny in TINY if tiny.attention == "sdpa"], ids=lambda tiny: tiny.id)
+@pytest.mark.parametrize(
+    "tiny", in_brief((tiny for tiny in TINY if tiny.attention == "sdpa"), BRIEF, name=lambda tiny: tiny.id)
+)
 def test_rows_equal_the_fused_call_of_own_attention(tiny: Tiny) -> None:
     model, ids = build(tiny), tokens(LENGTH)
     fused = FusedWeights()

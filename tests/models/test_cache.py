@@ -4,6 +4,7 @@ import json
 
 import pytest
 import released_configs as released
+from long_matrix import in_brief
 from newest import of_newest_transformers
 
 from ropescope.errors import DomainError
@@ -16,7 +17,7 @@ tiny_networks = pytest.importorskip("tiny_networks")
 
 
 @of_newest_transformers
-@pytest.mark.parametrize("model_type", tiny_networks.TYPES)
+@pytest.mark.parametrize("model_type", in_brief(tiny_networks.TYPES))
 def test_bytes_equal_those_of_the_cache_that_a_forward_pass_leaves(model_type):
     network = tiny_networks.network_of(model_type)
     model = from_config(json.loads(json.dumps(network.config.to_dict(), default=str)))

@@ -143,7 +143,7 @@ def test_several_processes_add_at_once(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(text)
         process.stdin.close()
-    assert [(process.wait(timeout=120), process.stderr.read()) for process, _ in processes] == [(0, "")] * n_processes
+    assert [(process.wait(timeout=600), process.stderr.read()) for process, _ in processes] == [(0, "")] * n_processes
     expected = {f"org/m{i}-{j}" for i in range(n_processes) for j in range(n_rows)}
     assert {row.model for row in read_atlas(store)} == expected
 

@@ -11,7 +11,7 @@ from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repea
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.models.embedded import embedded_model_path
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.weights, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

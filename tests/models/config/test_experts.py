@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from long_matrix import in_brief
 from newest import of_newest_transformers
 
 from ropescope.errors import FormatError
@@ -187,9 +188,9 @@ def built_experts(model_type, settings):
 @of_newest_transformers
 @pytest.mark.parametrize(
     ("model_type", "settings"),
-    [*((name, NEEDED.get(name, {})) for name in WITH_EXPERTS if name not in UNBUILT),
-     *((name, {"num_hidden_layers": 8, **NEEDED.get(name, {}), **settings}) for name, settings in VARIED)],
-    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "default",
+    [*in_brief((name, NEEDED.get(name, {})) for name in WITH_EXPERTS if name not in UNBUILT),
+     *in_brief(((name, {"num_hidden_layers": 8, **NEEDED.get(name, {}), **settings}) for name, settings in VARIED),
+               ("glm4_moe_lite", "ernie4_5_moe", "nemotron_h"))],
 )  # fmt: skip
 def test_the_experts_are_those_of_the_network_transformers_builds(model_type, settings):
     saved, total, shared = built_experts(model_type, settings)

@@ -290,7 +290,7 @@ def layers_alike(source, layer):
     return source.kind == layer.kind and source.index < layer.index and source.kv_source is None
 
 
-@settings(max_examples=1500, deadline=1000)
+@settings(deadline=None)
 @given(
     raw=st.sampled_from([LLAMA31, QWEN25, MISTRAL, GEMMA3, DEEPSEEK, JAMBA]),
     model_type=st.none() | st.sampled_from(TYPES),

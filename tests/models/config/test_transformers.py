@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from long_matrix import in_brief
 
 from ropescope.errors import FormatError
 from ropescope.models import from_config
@@ -70,7 +71,7 @@ def expected_theta(rope: dict[str, Any] | None, kind: str) -> float | None:
     return (rope or {}).get("rope_theta")
 
 
-@pytest.mark.parametrize("model_type", sorted(set(TABLE) - set(REFUSED) - UNSETTLED))
+@pytest.mark.parametrize("model_type", in_brief(sorted(set(TABLE) - set(REFUSED) - UNSETTLED)))
 def test_a_saved_config_is_read_as_transformers_reads_it(model_type):
     config = built(model_type)
     model = from_config(json.loads(json.dumps(config.to_dict(), default=str)))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from long_matrix import in_brief
 from newest import of_newest_transformers
 from released_configs import DEEPSEEK_V3, GEMMA_3_27B, LLAMA_31_8B, LLAVA_15_7B, QWEN3_30B_A3B, RELEASED
 from tiny_configs import TINY_CONFIGS, name, settings
@@ -55,7 +56,7 @@ def saved(model_type):
 
 
 @of_newest_transformers
-@pytest.mark.parametrize("entry", [entry for entry in TINY_CONFIGS if entry[0] not in UNFIT], ids=name)
+@pytest.mark.parametrize("entry", in_brief((entry for entry in TINY_CONFIGS if entry[0] not in UNFIT), name=name))
 def test_it_is_exact_part_by_part_for_tiny_networks(entry):
     pytest.importorskip("torch")
     raw = {"model_type": entry[0], **settings(entry)}
@@ -64,7 +65,7 @@ def test_it_is_exact_part_by_part_for_tiny_networks(entry):
     assert (found.total, found.active, found.count) == (built.total, built.active, "estimate")
 
 
-@pytest.mark.parametrize("model_type", TYPES)
+@pytest.mark.parametrize("model_type", in_brief(TYPES))
 def test_it_is_exact_or_as_far_off_as_listed_at_the_shapes_transformers_assumes(model_type):
     raw = saved(model_type)
     found, built = estimate(from_config(raw)), count_on_meta(raw)
@@ -82,7 +83,7 @@ def test_most_types_are_exact():
     assert len(set(TYPES) - set(INEXACT)) >= 120 and set(INEXACT) <= set(TYPES)
 
 
-@pytest.mark.parametrize("model_type", COMPOSITES)
+@pytest.mark.parametrize("model_type", in_brief(COMPOSITES, ("gemma3", "qwen3_vl")))
 def test_of_a_composite_the_language_model_is_exact_and_the_tower_is_not(model_type):
     raw = saved(model_type)
     found, built = estimate(from_config(raw)), count_on_meta(raw)

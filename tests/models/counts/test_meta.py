@@ -4,6 +4,7 @@ import json
 import socket
 
 import pytest
+from long_matrix import in_brief
 
 from ropescope.errors import FormatError
 from ropescope.models import count_on_meta
@@ -40,7 +41,7 @@ def test_there_are_enough_kinds_of_networks():
     assert len({entry[0] for entry in TINY_CONFIGS}) >= 100
 
 
-@pytest.mark.parametrize("entry", TINY_CONFIGS, ids=name)
+@pytest.mark.parametrize("entry", in_brief(TINY_CONFIGS, name=name))
 def test_the_count_is_that_of_the_network_in_memory(entry):
     network = really_built(entry)
     counted = count_on_meta({"model_type": entry[0], **settings(entry)})
@@ -48,11 +49,12 @@ def test_the_count_is_that_of_the_network_in_memory(entry):
     assert counted.count == "meta" and sum(counted.parts.values()) == counted.total
 
 
+BRIEF = ("deepseek-ai/DeepSeek-V3", "openai/gpt-oss-20b", "google/gemma-3-27b-it", "state-spaces/mamba-2.8b-hf")
 SAVED = ("llama-2", "gpt2-1", "gemma2", "opt-2", "deepseek_v3", "gpt_oss", "qwen3_next", "mamba-1", "jamba-1", "zamba2",
          "nemotron_h", "falcon_h1-2", "lfm2_moe", "rwkv-2", "gemma3n_text-1", "olmo_hybrid")  # fmt: skip
 
 
-@pytest.mark.parametrize("entry", [entry for entry in TINY_CONFIGS if name(entry) in SAVED], ids=name)
+@pytest.mark.parametrize("entry", in_brief((entry for entry in TINY_CONFIGS if name(entry) in SAVED), name=name))
 def test_the_count_is_what_a_saved_file_holds(entry, tmp_path):
     safetensors = pytest.importorskip("safetensors")
     really_built(entry).save_pretrained(tmp_path)
@@ -64,7 +66,7 @@ def test_the_count_is_what_a_saved_file_holds(entry, tmp_path):
     assert count_on_meta(saved).total == held
 
 
-@pytest.mark.parametrize("model", RELEASED)
+@pytest.mark.parametrize("model", in_brief(RELEASED, BRIEF))
 def test_released_models_have_their_published_parameters(model):
     released = RELEASED[model]
     if released.config["model_type"] == "nemotron_h" and "nemotron_h" not in CONFIG_MAPPING:
