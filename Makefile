@@ -1,4 +1,5 @@
-# The two commands of the README: `make demo` measures the embedded model, `make test` runs every check.
+# The two commands of the README: `make demo` measures the embedded model, `make test` runs the checks.
+# `make test-all` adds the long matrix: every model type, real weights at length, and the peers' environment.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The published methods that plans are compared with run in an environment of their own: kvpress holds transformers back.
 PEERS := .venv-peers
 
-.PHONY: demo test lint peers clean
+# Seconds that `make long` may take: rows that it has not begun by then are skipped. Empty: all of them.
+WITHIN :=
+
+.PHONY: demo test test-all long lint peers clean
 
 demo: $(VENV)/.demo
 	@mkdir -p demo
@@ -14,10 +18,14 @@ demo: $(VENV)/.demo
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-	$(MAKE) --no-print-directory peers
+
+test-all: test peers long
+
+long: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long --hypothesis-profile long $(if $(WITHIN),--within $(WITHIN))
 
 peers: $(PEERS)/.installed
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights" tests/compress tests/measure tests/extend/rerope
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/measure tests/extend/rerope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

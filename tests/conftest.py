@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,9 +11,25 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+BEGAN = pytest.StashKey[float]()
+
 settings.register_profile("brief", max_examples=150, deadline=None)
 settings.register_profile("long", max_examples=1500, deadline=None)
 settings.load_profile("brief")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--within", type=float, metavar="SECONDS", help="Skip the tests that have not begun by then.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BEGAN] = time.monotonic()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    within = item.config.getoption("--within")
+    if within is not None and time.monotonic() - item.config.stash[BEGAN] > within:
+        pytest.skip(f"not begun within {within:g} s")
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_calibration_counts_texts_not_texts_of_a_kind(words: Words) -> None:
 
 
 def test_sources_too_short_for_the_length_are_joined(words: Words) -> None:
-    found = [text for text in calibration_texts(words, 8000, 60) if text.kind == "code"]
+    found = [text for text in calibration_texts(words, 8000, 15) if text.kind == "code"]
     assert any(" and " in text.name for text in found)
     assert {len(text.tokens) for text in found} == {8000}
 
