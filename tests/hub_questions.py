@@ -15,7 +15,9 @@ from typing import Any
 
 SECONDS = 300
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["ropescope.models.opening", "ropescope.models.datasets", "httpx", "tqdm.auto", "yaml", "fsspec"])
+_FORKING.set_forkserver_preload(
+    ["ropescope.models.opening", "ropescope.models.datasets", "httpx", "tqdm.auto", "yaml", "fsspec"]
+)
 
 
 def answers(questions: Sequence[tuple[str, Any]], env: Mapping[str, str]) -> list[Any]:

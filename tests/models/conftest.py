@@ -12,6 +12,8 @@ import pytest
 from hub_questions import answers
 
 HERE = Path(__file__).parent
+
+
 def load(name: str) -> ModuleType:
     """A module beside the tests, which are no package."""
     if name not in sys.modules:
