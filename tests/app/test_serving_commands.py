@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ def test_defaults_are_the_models_context_and_vllm() -> None:
     data = json.loads(invoke("fit", "m", "--gpu", "h100", "--json").stdout)
     assert (data["context_tokens"], data["engine"], data["precision"]) == (131_072, "vllm", "stored")
     assert json.loads(invoke("speed", "m", "--gpu", "h100", "--json").stdout)["context_tokens"] == 4_096
+
+
+@pytest.mark.parametrize("command", ["fit", "speed", "launch"])
+def test_json_carries_the_warnings(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    torn = replace(llama_8b(), notes=("of the 4 files that hold the weights, 1 are missing.",))
+    monkeypatch.setattr("ropescope.models.opening.open", lambda *_, **__: torn)
+    data = json.loads(invoke(command, "m", "--gpu", "h100", "--json").stdout)
+    assert data["warnings"][0] == "Of the 4 files that hold the weights, 1 are missing."
+    assert "Of the 4 files" in " ".join(invoke(command, "m", "--gpu", "h100").stdout.split())
 
 
 def test_every_option_arrives() -> None:

@@ -73,7 +73,8 @@ def on_devices(serving: Serving) -> str:
 def caveats(serving: Serving) -> tuple[str, ...]:
     """What a reader must know of the numbers for this way of serving."""
     model, engine = serving.model, serving.engine
-    said = [f"The weights are a lower bound; not understood: {text}." for text in demand(serving).lacks]
+    said = [note[0].upper() + note[1:] for note in model.notes if note]
+    said += [f"The weights are a lower bound; not understood: {text}." for text in demand(serving).lacks]
     stated = model.context.longest
     if stated is not None and serving.context_tokens > stated:
         said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
@@ -232,6 +233,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "outcome": found.outcome,
         "fits": found.answer,
         "lower_bound": list(found.demand.lacks),
+        "warnings": list(caveats(serving)),
         "problem": found.problem,
         "bytes": {part.name: part.n_bytes for part in found.demand.parts},
         "basis": bases,

@@ -98,6 +98,7 @@ def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str
         "changed": changed,
         "fits": found.answer,
         "lower_bound": list(found.demand.lacks),
+        "warnings": list(caveats(serving)),
         "outcome": found.outcome,
         "total_bytes": found.demand.total,
         "budget_bytes": found.budget.n_bytes,

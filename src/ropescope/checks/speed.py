@@ -67,7 +67,8 @@ def speed_report(inputs: SpeedInputs) -> Report:
         figures=(speed_figure(serving, found.largest_batch, inputs.efficiency),),
         caveats=_caveats(inputs, found.answer),
         next_steps=("ropescope fit: what must be held, and how far context and batch can go",),
-        data=_data(inputs, step, reading, turn, found.largest_batch, batches),
+        data=_data(inputs, step, reading, turn, found.largest_batch, batches)
+        | {"warnings": list(_caveats(inputs, found.answer))},
     )
 
 
@@ -156,7 +157,7 @@ def _row(inputs: SpeedInputs, step: Pass, largest: int | None) -> tuple[Any, ...
 
 def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
     serving = inputs.serving
-    said = [CEILING]
+    said = [*(note[0].upper() + note[1:] for note in serving.model.notes if note), CEILING]
     if serving.count > 1:
         said.append(
             "Exchange between devices takes time that is not counted."

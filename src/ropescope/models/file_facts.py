@@ -41,7 +41,8 @@ def with_facts(model: Model, files: ModelFiles) -> Model:
     except OutsideError as error:
         stored, notes = None, (f"no parameters were counted: {error}",)
     if stored is not None:
-        parameters, weights, notes = count_weights(model, stored, quantised)
+        parameters, weights, more = count_weights(model, stored, quantised)
+        notes = (*notes, *more)
         model = replace(model, parameters=parameters, weights=weights)
     return replace(model, notes=(*model.notes, *notes))
 

@@ -56,6 +56,21 @@ def test_a_missing_shard_is_named_and_the_config_still_read(folder):
         (folder / "model.safetensors.index.json").unlink(missing_ok=True)
 
 
+def test_a_tensor_that_the_index_names_and_no_file_holds_is_said(folder):
+    made.write_shards(folder, [FIRST, SECOND])
+    path = folder / "model.safetensors.index.json"
+    listed = json.loads(path.read_text())["weight_map"]
+    index(folder, {**listed, "model.layers.9.mlp.up_proj.weight": "model-00002-of-00002.safetensors"})
+    found = open_model(folder)
+    assert found.parameters.total == TOTAL
+    assert (
+        f"names 1 of its {len(listed) + 1} tensors that the files lack ('model.layers.9.mlp.up_proj.weight')"
+        in found.notes[-1]
+    )
+    index(folder, listed)
+    assert not open_model(folder).notes
+
+
 def test_one_file_comes_before_an_index_as_in_transformers(folder):
     made.write_shards(folder, [FIRST, SECOND])
     made.write_safetensors(folder / "model.safetensors", FIRST)

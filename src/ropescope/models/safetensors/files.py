@@ -43,14 +43,14 @@ def stored_weights(files: ModelFiles, only: str | None = None) -> tuple[StoredWe
     or an index that names a path, SourceError for a file that cannot be read.
     """
     names = files.names()
-    wanted, source, why = _wanted(files, names, only)
+    wanted, source, why, listed = _wanted(files, names, only)
     if not wanted:
         return None, (why,) if why else ()
     if missing := [name for name in wanted if name not in names]:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         return None, (
-            f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown}), so no parameters "
-            f"were counted: download them to {files.where}.",
+            f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown}), so their "
+            f"headers were not read: download them to {files.where}.",
         )
     headers = files.map(lambda name: read_header(files, name), wanted)
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
@@ -58,7 +58,21 @@ def stored_weights(files: ModelFiles, only: str | None = None) -> tuple[StoredWe
         raise FormatError(
             f"{files.where}: two of the files of {source} hold a tensor of the same name: download again."
         )
-    return StoredWeights(tensors, len(wanted), source), ()
+    return StoredWeights(tensors, len(wanted), source), _torn(source, listed, {tensor.name for tensor in tensors})
+
+
+def _torn(source: str, listed: frozenset[str], held: set[str]) -> tuple[str, ...]:
+    """What to say of tensors that an index lists and its files lack."""
+    missing = sorted(listed - held)
+    if not missing:
+        return ()
+    shown = ", ".join(short(name) for name in missing[:3]) + (
+        f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+    )
+    return (
+        f"{source} names {len(missing):,} of its {len(listed):,} tensors that the files lack ({shown}): the weights are "
+        "incomplete, and parameters and bytes are too few. Download the files again.",
+    )
 
 
 def read_header(files: ModelFiles, name: str) -> SafetensorsHeader:
@@ -80,24 +94,25 @@ def read_header(files: ModelFiles, name: str) -> SafetensorsHeader:
     return header
 
 
-def _wanted(files: ModelFiles, names: frozenset[str], only: str | None) -> tuple[list[str], str, str]:
-    """(the files to read, what names them, why there are none)."""
+def _wanted(files: ModelFiles, names: frozenset[str], only: str | None) -> tuple[list[str], str, str, frozenset[str]]:
+    """(the files to read, what names them, why there are none, the tensors that an index says they hold)."""
+    none: frozenset[str] = frozenset()
     ours = sorted(name for name in names if name.endswith(ENDING) and "/" not in name)
     if only is not None:
-        listed = _index(files, INDEX) if INDEX in names else []
+        listed, tensors = _index(files, INDEX) if INDEX in names else ([], none)
         if only in listed:
-            return listed, f"{INDEX} ({len(listed)} files)", ""
-        return _set_of(only), only, ""
+            return listed, f"{INDEX} ({len(listed)} files)", "", tensors
+        return _set_of(only), only, "", none
     if SINGLE in ours:  # before the index, as transformers has it
-        return [SINGLE], SINGLE, ""
+        return [SINGLE], SINGLE, "", none
     indices = [INDEX] if INDEX in names else sorted(name for name in names if name.endswith(ENDING + ".index.json"))
     if len(indices) == 1:
-        listed = _index(files, indices[0])
-        return listed, f"{indices[0]} ({len(listed)} files)", ""
+        listed, tensors = _index(files, indices[0])
+        return listed, f"{indices[0]} ({len(listed)} files)", "", tensors
     sets = {tuple(_set_of(name)) for name in ours if not name.startswith("consolidated")} or {tuple(ours)}
     if len(sets) == 1 and (found := list(next(iter(sets)))):
-        return found, found[0] if len(found) == 1 else f"{found[0]} … ({len(found)} files)", ""
-    return [], "", _why_none(names, ours)
+        return found, found[0] if len(found) == 1 else f"{found[0]} … ({len(found)} files)", "", none
+    return [], "", _why_none(names, ours), none
 
 
 def _set_of(name: str) -> list[str]:
@@ -121,8 +136,8 @@ def _why_none(names: frozenset[str], ours: list[str]) -> str:
     return ""
 
 
-def _index(files: ModelFiles, name: str) -> list[str]:
-    """The files that an index lists, each once. Raises FormatError for a name that is none of a file beside it."""
+def _index(files: ModelFiles, name: str) -> tuple[list[str], frozenset[str]]:
+    """(the files that an index lists, each once; the tensors). Raises FormatError for a name that is none of a file beside it."""
     label = files.label(name)
     found: Mapping[str, Any] = files.json(name) or {}
     listed = found.get("weight_map")
@@ -137,4 +152,4 @@ def _index(files: ModelFiles, name: str) -> list[str]:
             raise FormatError(
                 f"{label}: weight_map names {short(value)}, which is no {ENDING} file beside it: a path is not followed."
             )
-    return distinct
+    return distinct, frozenset(listed)
