@@ -15,9 +15,9 @@ import time
 import numpy as np
 import torch
 
-from ropescope.measure.bootstrap import bootstrap_se, resample_weights
-from ropescope.measure.exponent import fit_power_law
+from ropescope.measure.curve import Decay
 from ropescope.measure.instrument import Request, make_corpus
+from ropescope.measure.intervals import normal_draws
 from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_KEY, LEGACY_LENGTH
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.summary import summarise
@@ -42,10 +42,10 @@ def published(weights: Weights, request: Request, n_prompts: int) -> tuple[float
     seconds = (time.perf_counter() - started) / n_prompts
     network.set_attn_implementation("sdpa")
     fitted = np.array(LEGACY_DISTANCES) >= 30
-    log_distance = np.log(np.array(LEGACY_DISTANCES)[fitted])
-    resamples = fit_power_law(log_distance, resample_weights(n_prompts, 2000, 0) @ cells[:, fitted]).gamma
-    gamma = float(fit_power_law(log_distance, cells[:, fitted].mean(axis=0)).gamma)
-    return gamma, float(bootstrap_se(resamples, n_prompts)), seconds
+    decay = Decay(np.log(np.array(LEGACY_DISTANCES)[fitted]), cells[:, fitted])
+    gamma = decay.gamma(normal_draws(n_prompts, 2000, 0))
+    assert gamma.value is not None and gamma.se is not None
+    return gamma.value, gamma.se, seconds
 
 
 def main() -> None:

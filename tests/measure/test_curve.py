@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from made_profiles import made_profile
 
-from ropescope.measure.bootstrap import resample_weights
-from ropescope.measure.curve import fitted_curve, published_decay
-from ropescope.measure.estimates import Estimate
+from ropescope.measure.curve import combination, fitted_curve, published_decay
+from ropescope.measure.intervals import normal_draws
 from ropescope.measure.summary import summarise
 
-DRAWS = resample_weights(8, 1000, 0)
+DRAWS = normal_draws(8, 1000, 0)
 
 
 def test_the_curve_is_what_a_summary_fits() -> None:
@@ -28,7 +27,7 @@ def test_a_shorter_range_is_fitted_when_asked() -> None:
     assert float(curve.decay.fit().gamma) == pytest.approx(0.8, abs=0.01)
 
 
-def test_the_same_draws_pair_two_measurements() -> None:
+def test_a_combination_pairs_two_measurements() -> None:
     """A common noise by prompt leaves the difference: 0.3, with an interval far narrower than that of either."""
     rng = np.random.default_rng(0)
     steep, flat = made_profile(0.9, noise=0.0), made_profile(0.6, noise=0.0)
@@ -37,11 +36,7 @@ def test_the_same_draws_pair_two_measurements() -> None:
         profile.mass[:] *= common
     decays = [fitted_curve(profile, 10).decay for profile in (steep, flat)]
     gammas = [decay.gamma(DRAWS) for decay in decays]
-    difference = Estimate.of(
-        decays[0].fit().gamma - decays[1].fit().gamma,
-        decays[0].resampled_gamma(DRAWS) - decays[1].resampled_gamma(DRAWS),
-        8,
-    )
+    difference = combination(decays, [1, -1], DRAWS)
     assert difference.value == pytest.approx(0.3, abs=0.005)
     assert all(difference.se < gamma.se / 10 for gamma in gammas)  # type: ignore[operator]
 

@@ -1,19 +1,22 @@
 """From a profile to the curve that an exponent is fitted to, and its exponent under any resampling of the prompts.
 
-Measurements on the same prompts can be compared prompt by prompt: with the same `draws` for both, the difference of their
-resamples has the interval of a paired comparison.
+Measurements on the same prompts can be compared prompt by prompt: a `combination` of their exponents (a difference, a mean, a
+slope) has the interval of a paired comparison. What is no such combination takes the exponent under every resampling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.measure.bootstrap import resampled
 from ropescope.measure.estimates import Estimate
-from ropescope.measure.exponent import LEAST_BINS, DistanceBins, PowerFit, fit_power_law
+from ropescope.measure.exponent import LEAST_BINS, DistanceBins, PowerFit, fit_power_law, power_law_coefficients
+from ropescope.measure.intervals import Draws, log_contrast
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.protocol import LEGACY_FIT_FROM
 
@@ -36,13 +39,32 @@ class Decay:
         """The power law through the mean over all prompts."""
         return fit_power_law(self.log_distance, self.weight.mean(axis=0), self.log_width)
 
-    def resampled_gamma(self, draws: Array) -> Array:
-        """[resamples] the exponent under each of `draws` [resamples, prompts]; NaN with fewer than four points."""
-        return resampled(self.weight, draws, lambda mean: fit_power_law(self.log_distance, mean, self.log_width).gamma)
+    @property
+    def coefficients(self) -> Array:
+        """[points] the exponent is Σ coefficients·ln(mean weight)."""
+        return power_law_coefficients(self.log_distance, self.weight.mean(axis=0), self.log_width)
 
-    def gamma(self, draws: Array) -> Estimate:
-        """The exponent with its error over prompts."""
-        return Estimate.of(self.fit().gamma, self.resampled_gamma(draws), self.weight.shape[0])
+    def gamma(self, draws: Draws) -> Estimate:
+        """The exponent with its error over prompts; draws: of `intervals.normal_draws`."""
+        return combination([self], [1.0], draws)
+
+    def resampled_gamma(self, weights: Array) -> Array:
+        """[resamples] the exponent under each of `weights` [resamples, prompts]; NaN with fewer than four points."""
+        return resampled(
+            self.weight, weights, lambda mean: fit_power_law(self.log_distance, mean, self.log_width).gamma
+        )
+
+
+def combination(
+    decays: Sequence[Decay], factors: Sequence[float], draws: Draws, scale: Callable[[Array], Any] = lambda x: x
+) -> Estimate:
+    """Σ factors·γ of decays measured on the same prompts, on a monotone `scale`, with the error of the paired comparison."""
+    weight = np.concatenate([decay.weight for decay in decays], axis=1)
+    parts = [factor * decay.coefficients for decay, factor in zip(decays, factors, strict=True)]
+    value = sum(factor * float(decay.fit().gamma) for decay, factor in zip(decays, factors, strict=True))
+    return Estimate.of_contrast(
+        log_contrast(weight, np.concatenate(parts), draws), scale, value=float(scale(np.asarray(value)))
+    )
 
 
 @dataclass(frozen=True, slots=True)

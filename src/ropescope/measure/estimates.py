@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.measure.bootstrap import bootstrap_interval, bootstrap_se
+from ropescope.measure.intervals import Contrast, Draws, log_odds, share_of
 from ropescope.measure.shapes import ShapeComparison
 
 Array = NDArray[np.float64]
@@ -22,6 +23,34 @@ class Estimate:
     value: float | None
     se: float | None = None
     ci: tuple[float, float] | None = None
+
+    def scaled(self, factor: float) -> Estimate:
+        """The same in another unit, or with the other sign."""
+        value, se = (None if x is None else x * factor for x in (self.value, self.se))
+        low_high = None if self.ci is None else sorted(end * factor for end in self.ci)
+        return Estimate(
+            value, None if se is None else abs(se), None if low_high is None else (low_high[0], low_high[1])
+        )
+
+    @classmethod
+    def of_contrast(
+        cls, found: Contrast, scale: Callable[[Array], Any] = lambda x: x, *, value: float | None = None
+    ) -> Estimate:
+        """From one contrast, on a monotone `scale` of its own. `value`: that of the contrast, where it is known exactly."""
+        value = float(scale(found.value) if value is None else value)
+        if not np.isfinite(value):
+            return cls(None)
+        ends = sorted((float(scale(found.low)), float(scale(found.high))))
+        if not np.isfinite(ends).all():
+            return cls(value)
+        # The error goes to the new scale as half of what one standard error on either side becomes there.
+        se = abs(float(scale(found.value + found.se)) - float(scale(found.value - found.se))) / 2
+        return cls(value, se, (ends[0], ends[1]))
+
+    @classmethod
+    def of_share(cls, inside: Array, draws: Draws) -> Estimate:
+        """A share of attention [prompts], its mean over prompts; without an interval where it is 0 or 1 in all of them."""
+        return cls.of_contrast(log_odds(inside, 1 - inside, draws), share_of, value=float(inside.mean()))
 
     @classmethod
     def of(cls, value: Any, resamples: Array, n_prompts: int) -> Estimate:

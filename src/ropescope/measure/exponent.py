@@ -74,12 +74,10 @@ def fit_power_law(
     with np.errstate(divide="ignore", invalid="ignore"):
         log_weight = np.log(weights)
         finite = np.isfinite(log_weight)
-        share = np.where(finite, 1.0 if log_width is None else log_width, 0.0)
         y = np.where(finite, log_weight, 0.0)
-        total = share.sum(-1)
-        mean_x = (share * log_distance).sum(-1) / total
-        mean_y = (share * y).sum(-1) / total
-        dx, dy = log_distance - mean_x[..., None], y - mean_y[..., None]
+        share, mean_x, dx = _centred(log_distance, finite, log_width)
+        mean_y = (share * y).sum(-1) / share.sum(-1)
+        dy = y - mean_y[..., None]
         sxx, sxy, syy = (share * dx * dx).sum(-1), (share * dx * dy).sum(-1), (share * dy * dy).sum(-1)
         slope = sxy / sxx
         # A curve that does not vary at all is explained by any flat line: R² is then one, not 0/0.
@@ -92,6 +90,27 @@ def fit_power_law(
     )
 
 
+def power_law_coefficients(
+    log_distance: Array, weights: Array, log_width: Array | None = None, *, least_bins: int = LEAST_BINS
+) -> Array:
+    """[..., bins] what `fit_power_law` makes of its weights: gamma = Σ coefficients·ln(weights), NaN where it is NaN.
+
+    A bin without attention has the coefficient 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        finite = np.isfinite(np.log(weights))
+        share, _, dx = _centred(log_distance, finite, log_width)
+        coefficients = -share * dx / (share * dx * dx).sum(-1, keepdims=True)
+    return np.where(finite.sum(-1, keepdims=True) >= least_bins, coefficients, np.nan)
+
+
+def _centred(log_distance: Array, finite: NDArray[np.bool_], log_width: Array | None) -> tuple[Array, Array, Array]:
+    """[..., bins] the weight of each bin in the fit, [...] mean ln d under these weights, and [..., bins] ln d less it."""
+    share = np.where(finite, 1.0 if log_width is None else log_width, 0.0)
+    mean = (share * log_distance).sum(-1) / share.sum(-1)
+    return share, mean, log_distance - mean[..., None]
+
+
 def maximum_likelihood_exponent(mass: Array, bins: DistanceBins) -> Array:
     """The γ of the power law on the bins' distances whose mean ln d is the observed one; NaN where there is no mass.
 
@@ -101,12 +120,16 @@ def maximum_likelihood_exponent(mass: Array, bins: DistanceBins) -> Array:
     """
     if not len(bins.low):
         return np.full(mass.shape[:-1], np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return exponent_of_mean((mass * bins.log_distance).sum(-1) / mass.sum(-1), bins)
+
+
+def exponent_of_mean(observed: Array, bins: DistanceBins) -> Array:
+    """The γ [...] of the power law on the bins' distances whose mean ln d is `observed` [...]; NaN where none has it."""
     distance, share, owner = bins.nodes()
     log_law = -_GAMMA_GRID[:, None] * np.log(distance) + np.log(share)
     law = np.exp(log_law - log_law.max(axis=1, keepdims=True))
     expected = (law * bins.log_distance[owner]).sum(1) / law.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = (mass * bins.log_distance).sum(-1) / mass.sum(-1)
     # `expected` falls strictly with γ; np.interp wants it rising.
     gamma = np.interp(observed, expected[::-1], _GAMMA_GRID[::-1])
     outside = ~np.isfinite(observed) | (observed > expected[0]) | (observed < expected[-1])

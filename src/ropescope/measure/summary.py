@@ -8,10 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.curve import Decay, FittedCurve, fitted_curve, published_decay
 from ropescope.measure.estimates import Curve, Estimate, HeadSummary, LayerSummary, LegacySummary, Summary
-from ropescope.measure.exponent import DistanceBins, fit_power_law, maximum_likelihood_exponent, windows_tokens
+from ropescope.measure.exponent import (
+    DistanceBins,
+    exponent_of_mean,
+    fit_power_law,
+    maximum_likelihood_exponent,
+    power_law_coefficients,
+    windows_tokens,
+)
+from ropescope.measure.intervals import Draws, log_contrast, log_odds, normal_draws, share_of
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
 from ropescope.measure.shapes import compare_shapes
@@ -21,13 +28,15 @@ Array = NDArray[np.float64]
 
 DEFAULT_D_MIN = 10
 DEFAULT_RESAMPLES = 2000
+_LAYER_RESAMPLES = 500
+"""Layers and heads are many: the ends of their intervals are good to some 2 % of its length, those of the whole to 1 %."""
 WINDOW_SHARES = (0.5, 0.9, 0.99)
 
 
 def summarise(
     profile: DecayProfile, *, d_min: int = DEFAULT_D_MIN, resamples: int = DEFAULT_RESAMPLES, seed: int = 0
 ) -> Summary:
-    """All numbers of a profile. Distances from `d_min` on are fitted; intervals are 95 % cluster bootstraps over prompts.
+    """All numbers of a profile. Distances from `d_min` on are fitted; intervals are of 95 % over prompts (see `intervals`).
 
     Raises MeasurementError when d_min leaves no distances to fit.
     """
@@ -36,94 +45,114 @@ def summarise(
             f"d_min must lie between 1 and a quarter of the largest distance ({profile.protocol.max_distance // 4} "
             f"tokens here), not {d_min}."
         )
-    weights = resample_weights(profile.n_prompts, max(1, resamples), seed)
-    return _summary(profile, d_min, weights, fitted_curve(profile, d_min))
+    whole, parts = (
+        normal_draws(profile.n_prompts, most, seed) for most in (resamples, min(resamples, _LAYER_RESAMPLES))
+    )
+    return _summary(profile, d_min, whole, parts, fitted_curve(profile, d_min))
 
 
-def _summary(profile: DecayProfile, d_min: int, weights: Array, fitted: FittedCurve) -> Summary:
-    n = profile.n_prompts
-    edges = profile.protocol.edges
+def _summary(profile: DecayProfile, d_min: int, draws: Draws, few_draws: Draws, fitted: FittedCurve) -> Summary:
     mass = profile.mass.astype(np.float64)
     ranges, reach, group, bins, curve_mass = fitted.ranges, fitted.reach, fitted.group, fitted.bins, fitted.mass
 
     def gamma_of(values: Array) -> Array:
         return fit_power_law(bins.log_distance, values / bins.count, bins.log_width).gamma
 
-    def mle_of(values: Array) -> Array:
-        return maximum_likelihood_exponent(values, bins)
-
     fit = fitted.decay.fit()
-    gamma = fitted.decay.gamma(weights)
+    gamma = fitted.decay.gamma(draws)
     median = float(gamma_of(np.median(curve_mass, axis=0))) if group else np.nan
     all_mass = np.nanmean(mass, axis=(1, 2))
-    windows = windows_tokens(all_mass.mean(axis=0), edges, WINDOW_SHARES)
-    window_resamples = resampled(all_mass, weights, lambda values: windows_tokens(values, edges, WINDOW_SHARES))
     sink = np.nanmean(profile.sink_mass.astype(np.float64), axis=(1, 2))
     layers = tuple(
-        _layer_summary(profile, layer, ranges[layer], reach[layer], weights) for layer in range(len(profile.layers))
+        _layer_summary(profile, layer, ranges[layer], reach[layer], few_draws) for layer in range(len(profile.layers))
     )
     return Summary(
         gamma=gamma,
         r2=_number(fit.r2),
-        gamma_mle=Estimate.of(mle_of(curve_mass.mean(axis=0)), resampled(curve_mass, weights, mle_of), n),
+        gamma_mle=likeliest_exponent(curve_mass, bins, draws),
         gamma_median=_number(median),
         mean_median_disagree=_disagree(gamma, median, gamma_of(curve_mass)),
         d_min=d_min,
         d_max=max(reach) or None,
         fitted_layers=len(group),
-        sink_mass=Estimate.of(sink.mean(), weights @ sink, n),
+        sink_mass=Estimate.of_share(sink, draws),
         sink_logit_mass=float(np.nanmean(profile.sink_logit_mass)),
         entropy_nats=float(np.nanmean(profile.entropy_nats)),
-        windows=tuple(Estimate.of(windows[i], window_resamples[:, i], n) for i in range(len(WINDOW_SHARES))),
+        windows=tuple(window_estimate(all_mass, profile.protocol.edges, share, draws) for share in WINDOW_SHARES),
         shape=compare_shapes(curve_mass, bins) if group else None,
         layers=layers,
-        curve=_curve(profile, fitted, all_mass, weights),
-        legacy=_legacy(profile, weights),
-        n_prompts=n,
+        curve=_curve(profile, fitted, all_mass, few_draws),
+        legacy=_legacy(profile, draws),
+        n_prompts=profile.n_prompts,
         length=profile.protocol.length,
         partial=profile.partial,
         provenance=profile.provenance,
     )
 
 
+def window_estimate(mass: Array, edges: NDArray[np.int64], share: float, draws: Draws) -> Estimate:
+    """The window that holds `share` of the attention `mass` [prompts, bins].
+
+    Its ends are the windows of the ends of another interval: of the share that lies within the window found (Woodruff 1952,
+    J. Am. Stat. Assoc. 47(260)). So they are whole tokens and never outside the prompt.
+    """
+    mean = mass.mean(axis=0)
+    inside = np.clip(share * mean.sum() - (mean.cumsum() - mean), 0, mean) / np.where(mean > 0, mean, 1)
+
+    found = log_odds(mass @ inside, mass @ (1 - inside), draws)
+
+    def tokens(truth: Array) -> float:
+        # If the window found holds less than the share in truth, the true window is that of a share as much higher.
+        return float(windows_tokens(mean, edges, (float(share_of(2 * found.value - truth)),))[0])
+
+    return Estimate.of_contrast(found, tokens, value=float(windows_tokens(mean, edges, (share,))[0]))
+
+
+def likeliest_exponent(mass: Array, bins: DistanceBins, draws: Draws) -> Estimate:
+    """The maximum-likelihood exponent of `mass` [prompts, bins]. It is a function of the mean ln d, and that is a share: of
+    the way from the first bin to the last."""
+    value = maximum_likelihood_exponent(mass.mean(axis=0), bins)
+    if not np.isfinite(value):
+        return Estimate(None)
+    first, last = bins.log_distance[[0, -1]]
+    way = (bins.log_distance - first) / (last - first)
+
+    def exponent(truth: Array) -> Array:
+        return exponent_of_mean(first + (last - first) * share_of(truth), bins)
+
+    return Estimate.of_contrast(log_odds(mass @ way, mass @ (1 - way), draws), exponent, value=float(value))
+
+
 def _layer_summary(
-    profile: DecayProfile, layer: int, selected: NDArray[np.int64], reach: int, weights: Array
+    profile: DecayProfile, layer: int, selected: NDArray[np.int64], reach: int, draws: Draws
 ) -> LayerSummary:
-    info, n, edges = profile.layers[layer], profile.n_prompts, profile.protocol.edges
+    info, edges = profile.layers[layer], profile.protocol.edges
     mass = profile.mass[:, layer, : info.n_heads].astype(np.float64)
     sink = profile.sink_mass[:, layer, : info.n_heads].astype(np.float64)
     entropy = profile.entropy_nats[:, layer, : info.n_heads].astype(np.float64)
     windows = windows_tokens(mass.mean(axis=0), edges, WINDOW_SHARES)
     layer_windows = windows_tokens(mass.mean(axis=(0, 1)), edges, WINDOW_SHARES)
-    nothing = np.full((1, info.n_heads), np.nan)
-    gamma = r2 = nothing[0]
-    head_resamples, layer_fit, layer_resamples = nothing, (np.nan, np.nan), nothing[:, 0]
-    if len(selected):
-        bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
-
-        def gamma_of(values: Array) -> Array:
-            return fit_power_law(bins.log_distance, values / bins.count, bins.log_width).gamma
-
-        heads = fit_power_law(bins.log_distance, mass.mean(axis=0)[:, selected] / bins.count, bins.log_width)
-        gamma, r2 = heads.gamma, heads.r2
-        head_resamples = resampled(mass[:, :, selected], weights, gamma_of)
-        together = mass.mean(axis=1)[:, selected]
-        fit = fit_power_law(bins.log_distance, together.mean(axis=0) / bins.count, bins.log_width)
-        layer_fit, layer_resamples = (fit.gamma, fit.r2), resampled(together, weights, gamma_of)  # type: ignore[assignment]
+    bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
+    # The last curve is that of the layer: the mean of its heads.
+    curves = np.concatenate([mass, mass.mean(axis=1, keepdims=True)], axis=1)[..., selected] / bins.count
+    mean = curves.mean(axis=0)
+    r2 = fit_power_law(bins.log_distance, mean, bins.log_width).r2
+    found = log_contrast(curves, power_law_coefficients(bins.log_distance, mean, bins.log_width), draws)
+    *gammas, gamma = map(Estimate.of_contrast, found.each())
     return LayerSummary(
         index=info.index,
         kind=info.kind,
         window_tokens=info.window_tokens,
         reach=reach or None,
-        gamma=Estimate.of(layer_fit[0], layer_resamples, n),
-        r2=_number(layer_fit[1]),
-        sink_mass=Estimate.of(sink.mean(), weights @ sink.mean(axis=1), n),
+        gamma=gamma,
+        r2=_number(r2[-1]),
+        sink_mass=Estimate.of_share(sink.mean(axis=1), draws),
         entropy_nats=float(entropy.mean()),
         windows=tuple(float(value) for value in layer_windows),
         heads=tuple(
             HeadSummary(
                 index=head,
-                gamma=Estimate.of(gamma[head], head_resamples[:, head], n),
+                gamma=gammas[head],
                 r2=_number(r2[head]),
                 sink_mass=float(sink[:, head].mean()),
                 entropy_nats=float(entropy[:, head].mean()),
@@ -134,7 +163,7 @@ def _layer_summary(
     )
 
 
-def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, weights: Array) -> Curve:
+def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, draws: Draws) -> Curve:
     edges, group = profile.protocol.edges, list(curve.group)
     total = all_mass.mean(axis=0)
     cumulative = total.cumsum() / total.sum()
@@ -145,15 +174,15 @@ def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, weights: 
     bins = DistanceBins.between(edges[shown], edges[shown + 1] - 1)
     cells = profile.cells[:, group].mean(axis=1)[:, shown] / profile.protocol.rows if group else np.ones((1, 0))
     per_prompt = curve.all_mass[:, shown] / cells
-    interval = bootstrap_interval(weights @ per_prompt, profile.n_prompts)
+    found = log_contrast(per_prompt[..., None], np.ones(1), draws)
     fitted = np.isin(shown, curve.selected)
     fit = curve.decay.fit()
     line = np.exp(fit.log_amplitude - fit.gamma * bins.log_distance)
     return Curve(
         distance=tuple(np.exp(bins.log_distance).tolist()),
         weight=tuple(per_prompt.mean(axis=0).tolist()),
-        low=tuple(_number(value) for value in interval[0]),
-        high=tuple(_number(value) for value in interval[1]),
+        low=tuple(_number(value) for value in np.exp(found.low)),
+        high=tuple(_number(value) for value in np.exp(found.high)),
         median=tuple(np.median(per_prompt, axis=0).tolist()),
         fitted=tuple(_number(value) if inside else None for value, inside in zip(line, fitted, strict=True)),
         cumulative=tuple(cumulative.tolist()),
@@ -162,7 +191,7 @@ def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, weights: 
     )
 
 
-def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
+def _legacy(profile: DecayProfile, draws: Draws) -> LegacySummary | None:
     decay = published_decay(profile)
     if decay is None:
         return None
@@ -174,12 +203,12 @@ def _legacy(profile: DecayProfile, weights: Array) -> LegacySummary | None:
     return LegacySummary(
         distances=profile.legacy_distances,
         weights=tuple(np.nanmean(cells, axis=(0, 1, 2)).tolist()),
-        gamma=decay.gamma(weights),
+        gamma=decay.gamma(draws),
         r2=_number(decay.fit().r2),
         gamma_null=null.gamma,
         r2_null=null.r_squared,
         layers=tuple(
-            Decay(decay.log_distance, by_layer[:, layer]).gamma(weights) for layer in range(len(profile.layers))
+            Decay(decay.log_distance, by_layer[:, layer]).gamma(draws) for layer in range(len(profile.layers))
         ),
     )
 

@@ -132,7 +132,7 @@ rows = load_dataset("ORG/NAME", "measurements", split="train")
   `sink_tokens` keys are left out. Uniform attention reads γ = 0 (`gamma_null`), exactly.
 - `protocol = legacy`: the published protocol, where every distance has a sequence of its own length, so that uniform
   attention already reads `gamma_null`. Compare with that, not with 0.
-- Intervals are 95 % cluster bootstraps over prompts. `control_gamma` is the same network with random weights.
+- Intervals are of 95 % over prompts. `control_gamma` is the same network with random weights.
 - **Compare rows of the same `protocol`, `length` and corpus (`corpus_sha256`) only**; for random tokens `corpus = random`.
 
 ## Ranking

@@ -105,6 +105,6 @@ def ranked(rows: Sequence[AtlasRow]) -> tuple[Ranked, ...]:
 
 
 def _se(row: AtlasRow) -> float:
-    """A standard error from the interval, which for few prompts is wider than the bootstrap's own."""
+    """A standard error from the interval, which for few prompts is wider than the row's own."""
     assert row.gamma_low is not None and row.gamma_high is not None
     return (row.gamma_high - row.gamma_low) / (2 * NormalDist().inv_cdf(0.5 + LEVEL / 2))

@@ -78,7 +78,7 @@ class AtlasRow:
     d_max: int | None = column("longest distance fitted, in tokens")
     gamma: float | None = column("decay exponent: weight falls as distance to the power −γ")
     gamma_se: float | None = column("its standard error over prompts")
-    gamma_low: float | None = column("lower end of its 95 % interval (cluster bootstrap over prompts)")
+    gamma_low: float | None = column("lower end of its 95 % interval over prompts")
     gamma_high: float | None = column("upper end")
     gamma_null: float = column("what uniform attention reads in this protocol")
     r2: float | None = column("R² of the power law, log–log")

@@ -40,7 +40,7 @@ def observe(bench: Bench) -> Findings:
     import numpy as np
 
     from ropescope.evidence.experiments.loss import mean_loss
-    from ropescope.evidence.experiments.trends import slope_estimate
+    from ropescope.evidence.experiments.trends import slope_estimate, slope_of_gammas
     from ropescope.measure.rope_base import at_rope_base
 
     length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
@@ -59,12 +59,10 @@ def observe(bench: Bench) -> Findings:
     gammas = {theta: decay.gamma(draws) for theta, decay in decays.items()}
     predicted = {theta: gamma_pade(theta, float(length)) for theta in thetas}
     values = {theta: float(decay.fit().gamma) for theta, decay in decays.items()}
-    samples = {theta: decay.resampled_gamma(draws) for theta, decay in decays.items()}
+    samples = {theta: decay.resampled_gamma(bench.resamples) for theta, decay in decays.items()}
 
     def trend(bases: list[float]) -> Estimate:
-        return slope_estimate(
-            [predicted[base] for base in bases], [values[base] for base in bases], [samples[base] for base in bases], n
-        )
+        return slope_of_gammas([predicted[base] for base in bases], [decays[base] for base in bases], draws)
 
     working = [theta for theta in thetas if losses[theta] <= losses[own] + WORKING_NATS]
     if len(working) < _LEAST_BASES:

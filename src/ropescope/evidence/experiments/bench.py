@@ -17,6 +17,7 @@ from ropescope.measure.bootstrap import resample_weights
 from ropescope.measure.capture import capture_rows
 from ropescope.measure.curve import Decay, fitted_curve, published_decay
 from ropescope.measure.instrument import CorpusName, Request, make_corpus
+from ropescope.measure.intervals import Draws, normal_draws
 from ropescope.measure.memory import require_memory
 from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile
@@ -54,8 +55,14 @@ class Bench:
         return self.load(self.sources[0])
 
     @property
-    def draws(self) -> NDArray[np.float64]:
-        """[resamples, prompts] the weight of each prompt in each resample; the same for every paired measurement."""
+    def draws(self) -> Draws:
+        """What intervals of exponents and their combinations are made with, see `measure.intervals`."""
+        return normal_draws(self.setting.prompts, self.setting.resamples, self.setting.seed)
+
+    @property
+    def resamples(self) -> NDArray[np.float64]:
+        """[resamples, prompts] the weight of each prompt in each resample, for what is no combination of exponents; the same
+        for every paired measurement."""
         return resample_weights(self.setting.prompts, self.setting.resamples, self.setting.seed)
 
     def load(self, source: str, *, dtype: str | None = None) -> Weights:

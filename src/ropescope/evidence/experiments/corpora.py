@@ -36,7 +36,7 @@ def observe(bench: Bench) -> Findings:
     import numpy as np
 
     from ropescope.evidence.experiments.synthetic import BranchingText, branching_corpus
-    from ropescope.measure.estimates import Estimate
+    from ropescope.evidence.experiments.trends import difference, ratio
 
     setting, draws = bench.setting, bench.draws
     random = bench.corpus("random")
@@ -57,18 +57,11 @@ def observe(bench: Bench) -> Findings:
     gammas = {name: decay.gamma(draws) for name, decay in decays.items()}
     published = {name: bench.published(profile).gamma(draws) for name, profile in profiles.items()}
     value = {name: float(decay.fit().gamma) for name, decay in decays.items()}
-    # The prompts of two corpora are not the same: the resamples of each are drawn for itself.
-    samples = {
-        name: decay.resampled_gamma(np.random.default_rng([setting.seed, k]).permutation(draws))
-        for k, (name, decay) in enumerate(decays.items())
-    }
     slow, fast = f"synthetic, α = {_SLOW:g}", f"synthetic, α = {_FAST:g}"
-    span = _FAST - _SLOW
+    # The prompts of two corpora are not the same.
     measured = {
-        SHARE: Estimate.of(
-            value["random tokens"] / value["text"], samples["random tokens"] / samples["text"], setting.prompts
-        ),
-        SLOPE: Estimate.of((value[fast] - value[slow]) / span, (samples[fast] - samples[slow]) / span, setting.prompts),
+        SHARE: ratio(gammas["random tokens"], gammas["text"]),
+        SLOPE: difference(gammas[fast], gammas[slow]).scaled(1 / (_FAST - _SLOW)),
     }
     thetas = bench.weights.model.rope_thetas
     pade = gamma_pade(thetas[0], float(setting.length)) if len(thetas) == 1 else None

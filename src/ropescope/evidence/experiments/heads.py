@@ -13,22 +13,22 @@ from ropescope.measure.profile import DecayProfile
 Array = NDArray[np.float64]
 
 
-def head_gammas(profile: DecayProfile, d_min: int, draws: Array) -> tuple[Array, Array]:
+def head_gammas(profile: DecayProfile, d_min: int, resamples: Array) -> tuple[Array, Array]:
     """[layers·heads] the exponent of each head, and [resamples, layers·heads] its resamples; NaN where it has none."""
     layers, heads = profile.mass.shape[1:3]
     edges = profile.protocol.edges
     curve = fitted_curve(profile, d_min)
     values = np.full((layers, heads), np.nan)
-    samples = np.full((len(draws), layers, heads), np.nan)
+    samples = np.full((len(resamples), layers, heads), np.nan)
     for layer, selected in enumerate(curve.ranges):
         if not len(selected):
             continue
         bins = DistanceBins.between(edges[selected], edges[selected + 1] - 1)
         weight = profile.mass[:, layer][..., selected].astype(np.float64) / bins.count
         values[layer] = fit_power_law(bins.log_distance, weight.mean(axis=0), bins.log_width).gamma
-        mean = (draws @ weight.reshape(len(weight), -1)).reshape(len(draws), heads, -1)
+        mean = (resamples @ weight.reshape(len(weight), -1)).reshape(len(resamples), heads, -1)
         samples[:, layer] = fit_power_law(bins.log_distance, mean, bins.log_width).gamma
-    return values.reshape(-1), samples.reshape(len(draws), -1)
+    return values.reshape(-1), samples.reshape(len(resamples), -1)
 
 
 def rank_correlation(a: Array, b: Array) -> Array:

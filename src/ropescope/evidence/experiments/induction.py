@@ -37,9 +37,10 @@ def observe(bench: Bench) -> Findings:
 
     from ropescope.evidence.experiments.heads import area_under_curve, head_gammas, rank_correlation
     from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
+    from ropescope.evidence.experiments.trends import difference
     from ropescope.measure.estimates import Estimate
 
-    setting, draws, n = bench.setting, bench.draws, bench.setting.prompts
+    setting, resamples, n = bench.setting, bench.resamples, bench.setting.prompts
     random = bench.corpus("random")
     assert random.vocabulary is not None
     half = (setting.length - len(random.prefix)) // 2
@@ -56,36 +57,34 @@ def observe(bench: Bench) -> Findings:
     score = flat.mean(axis=0)
 
     profiles = {name: bench.measure(name, corpus=bench.corpus(name)) for name in ("text", "random")}
-    heads, samples = {}, {}
-    whole, whole_samples = {}, {}
+    heads, samples, whole = {}, {}, {}
     for k, (name, profile) in enumerate(profiles.items()):
         # Prompts of text and random prompts are not the same prompts: each is resampled for itself.
-        own = np.random.default_rng([setting.seed, k]).permutation(draws)
+        own = np.random.default_rng([setting.seed, k]).permutation(resamples)
         heads[name], samples[name] = head_gammas(profile, setting.d_min, own)
-        decay = bench.decay(profile)
-        whole[name], whole_samples[name] = float(decay.fit().gamma), decay.resampled_gamma(own)
+        whole[name] = bench.decay(profile).gamma(bench.draws)
     delta, delta_samples = heads["text"] - heads["random"], samples["text"] - samples["random"]
     induction = score >= THRESHOLD
-    induction_samples = draws @ flat >= THRESHOLD
+    induction_samples = resamples @ flat >= THRESHOLD
     sign = 1.0 if np.nanmax(score) >= THRESHOLD else -1.0
-    model_delta = Estimate.of(
-        sign * (whole["text"] - whole["random"]), sign * (whole_samples["text"] - whole_samples["random"]), n
-    )
+    apart = difference(whole["text"], whole["random"])
+    assert apart.value is not None
+    model_delta = apart.scaled(sign)
     auc = Estimate.of(area_under_curve(delta, induction), area_under_curve(delta_samples, induction_samples), n)
-    relation = Estimate.of(rank_correlation(delta, score), rank_correlation(delta_samples, draws @ flat), n)
+    relation = Estimate.of(rank_correlation(delta, score), rank_correlation(delta_samples, resamples @ flat), n)
     top = np.argsort(-np.nan_to_num(score))[:12]
     layers = [layer.index for layer in profiles["text"].layers]
     parameters = sum(parameter.numel() for parameter in bench.weights.network.parameters())
     by_size = "has them" if parameters >= _SIZE_RULE else "has none"
     measured = "has them" if induction.any() else "has none"
-    by_sign = "has them" if whole["text"] > whole["random"] else "has none"
+    by_sign = "has them" if apart.value > 0 else "has none"
     agree = float(np.mean((delta > 0)[np.isfinite(delta)] == induction[np.isfinite(delta)]))
     majority = float(max(induction.mean(), 1 - induction.mean()))
     return Findings(
         measured={MODEL: model_delta, HEADS: auc},
         sentence=(
             f"{int(induction.sum())} of {len(score)} heads match prefixes with {THRESHOLD:g} or more (the best "
-            f"{np.nanmax(score):.2f}, chance {1 / half:.3f}), Δγ of the model is {whole['text'] - whole['random']:+.3f}, and "
+            f"{np.nanmax(score):.2f}, chance {1 / half:.3f}), Δγ of the model is {apart.value:+.3f}, and "
             f"Δγ of a head tells induction heads from others with an AUC of {spoken(auc, 2)}"
         ),
         facts=(
@@ -142,7 +141,7 @@ def observe(bench: Bench) -> Findings:
         data={
             "scores": [[_number(value) for value in row] for row in scores.mean(axis=0)],
             "delta_gamma": [[_number(value) for value in row] for row in delta.reshape(-1, n_heads)],
-            "delta_gamma_model": whole["text"] - whole["random"],
+            "delta_gamma_model": apart.value,
             "auc": plain(auc),
             "rank_correlation": plain(relation),
             "chance": 1 / half,

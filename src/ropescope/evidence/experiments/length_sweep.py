@@ -67,10 +67,10 @@ def observe(bench: Bench) -> Findings:
     """γ at lengths of L, L/2, L/4 and L/8, and in the published protocol up to each of its distances."""
     import numpy as np
 
-    from ropescope.evidence.experiments.trends import slope_estimate
+    from ropescope.evidence.experiments.trends import slope_of_gammas
     from ropescope.measure.curve import Decay
 
-    length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
+    length, draws = bench.setting.length, bench.draws
     theta = bench.weights.model.rope_thetas[0]
     lengths = [length // 2**k for k in reversed(range(_LENGTHS)) if 3 * length // 2**k // 4 >= 4 * bench.setting.d_min]
     longest = bench.tokens(length)
@@ -88,12 +88,7 @@ def observe(bench: Bench) -> Findings:
         published[end] = Decay(cells.log_distance[within], cells.weight[:, within])
 
     def trend(decays: dict[int, Decay]) -> Estimate:
-        return slope_estimate(
-            np.log(list(decays)),
-            [float(decay.fit().gamma) for decay in decays.values()],
-            [decay.resampled_gamma(draws) for decay in decays.values()],
-            n,
-        )
+        return slope_of_gammas(np.log(list(decays)), list(decays.values()), draws)
 
     slopes = {PUBLISHED: trend(published), FIXED: trend(fixed)}
     same = trend(alike)

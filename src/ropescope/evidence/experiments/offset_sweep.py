@@ -53,7 +53,7 @@ def observe(bench: Bench) -> Findings:
     import numpy as np
 
     from ropescope.evidence.experiments.cells import CellReader
-    from ropescope.evidence.experiments.trends import slope_estimate
+    from ropescope.evidence.experiments.trends import slope_of_gammas
     from ropescope.measure.curve import Decay
 
     length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
@@ -71,12 +71,7 @@ def observe(bench: Bench) -> Findings:
     gammas = {c: decay.gamma(draws) for c, decay in decays.items()}
     nulls = {c: published_null(distances, c) for c in offsets}
     values = [float(decay.fit().gamma) for decay in decays.values()]
-    slope = slope_estimate(
-        np.log(offsets),
-        values,
-        [decay.resampled_gamma(draws) for decay in decays.values()],
-        n,
-    )
+    slope = slope_of_gammas(np.log(offsets), list(decays.values()), draws)
     # One prompt whose key is a sink of its own can carry the mean: the median prompt tells.
     medians = {c: Decay(np.log(distances), np.median(decay.weight, axis=0)[None]) for c, decay in decays.items()}
     null_slope = linear_regression([log(c) for c in offsets], [null.gamma for null in nulls.values()]).slope

@@ -18,6 +18,7 @@ from ropescope.report.report import Column, Fact, Table
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.bench import Bench
     from ropescope.measure.curve import Decay
+    from ropescope.measure.estimates import Estimate
     from ropescope.measure.weights import Weights
 
 PUBLISHED = "Δγ of NF4, published protocol"
@@ -62,10 +63,10 @@ def observe(bench: Bench) -> Findings:
     import numpy as np
 
     from ropescope.evidence.experiments.loss import mean_loss
-    from ropescope.measure.estimates import Estimate
+    from ropescope.measure.curve import combination
     from ropescope.measure.rounding import ROUNDINGS, rounded, rounded_share
 
-    draws, n = bench.draws, bench.setting.prompts
+    draws = bench.draws
     whole: Weights = bench.load(bench.sources[0], dtype="float32")
     corpus = bench.corpus(weights=whole)
     fixed, published, losses, profiles = {}, {}, {}, {}
@@ -76,22 +77,19 @@ def observe(bench: Bench) -> Findings:
         losses[name] = mean_loss(weights, corpus, bench.setting.length)
 
     def change(decays: dict[str, Decay], name: str) -> Estimate:
-        base = decays[_BASELINE]
-        return Estimate.of(
-            decays[name].fit().gamma - base.fit().gamma,
-            decays[name].resampled_gamma(draws) - base.resampled_gamma(draws),
-            n,
-        )
+        return combination([decays[name], decays[_BASELINE]], [1, -1], draws)
 
     changes = {name: change(fixed, name) for name in fixed}
     published_changes = {name: change(published, name) for name in fixed}
     r2 = float(published[_BASELINE].fit().r2)
     expected = band(r2)
     assert expected.low is not None and expected.high is not None
-    samples = published["NF4"].resampled_gamma(draws) - published[_BASELINE].resampled_gamma(draws)
-    inside = np.clip(samples, expected.low, expected.high)
-    delta = published_changes["NF4"].value or 0.0
-    outside = Estimate.of(delta - min(max(delta, expected.low), expected.high), samples - inside, n)
+    outside = combination(
+        [published["NF4"], published[_BASELINE]],
+        [1, -1],
+        draws,
+        lambda change: change - np.clip(change, expected.low, expected.high),
+    )
     return Findings(
         measured={PUBLISHED: published_changes["NF4"], FIXED: changes["NF4"], RULE: outside},
         sentence=(

@@ -19,6 +19,7 @@ from ropescope.report.report import Column, Fact, Table
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.bench import Bench
     from ropescope.measure.curve import Decay
+    from ropescope.measure.estimates import Estimate
 
 PUBLISHED = "γ of random weights, published protocol"
 FIXED = "γ of random weights, fixed length"
@@ -39,7 +40,7 @@ def observe(bench: Bench) -> Findings:
     """Measure the trained network, and three with random weights."""
     import numpy as np
 
-    from ropescope.measure.estimates import Estimate
+    from ropescope.measure.curve import combination
     from ropescope.measure.weights import with_random_weights
 
     draws = bench.draws
@@ -50,9 +51,7 @@ def observe(bench: Bench) -> Findings:
         profiles.append(bench.measure(f"random weights {k + 1} of {_INITIALISATIONS}", weights=weights))
 
     def mean(decays: Sequence[Decay]) -> Estimate:
-        values = np.mean([decay.fit().gamma for decay in decays])
-        resamples = np.mean([decay.resampled_gamma(draws) for decay in decays], axis=0)
-        return Estimate.of(values, resamples, bench.setting.prompts)
+        return combination(decays, [1 / len(decays)] * len(decays), draws)
 
     published = [bench.published(profile) for profile in profiles]
     fixed = [bench.decay(profile) for profile in profiles]

@@ -38,27 +38,24 @@ def observe(bench: Bench) -> Findings:
     import numpy as np
 
     from ropescope.evidence.experiments.heads import head_gammas, rank_correlation
+    from ropescope.measure.curve import combination
     from ropescope.measure.estimates import Estimate
 
-    setting, draws, n = bench.setting, bench.draws, bench.setting.prompts
+    setting, draws, resamples, n = bench.setting, bench.draws, bench.resamples, bench.setting.prompts
     counted = bench.measure("sinks counted", sinks=0)
     with_sinks = _with_last_bin(counted, setting.d_min)
     most = max(1, setting.length // 16)
     profiles = {s: bench.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
     decays = {s: bench.decay(profile) for s, profile in profiles.items()}
     own = decays[_OWN]
-    change = Estimate.of(
-        with_sinks.fit().gamma - own.fit().gamma,
-        with_sinks.resampled_gamma(draws) - own.resampled_gamma(draws),
-        n,
-    )
+    change = combination([with_sinks, own], [1, -1], draws)
     profile = profiles[_OWN]
-    gammas, gamma_draws = head_gammas(profile, setting.d_min, draws)
+    gammas, gamma_draws = head_gammas(profile, setting.d_min, resamples)
     share = _by_head(profile, np.ones((1, n)) / n)[0]
-    share_draws = _by_head(profile, draws)
+    share_draws = _by_head(profile, resamples)
     relation = Estimate.of(rank_correlation(gammas, share), rank_correlation(gamma_draws, share_draws), n)
     sink = np.nanmean(profile.sink_mass.astype(np.float64), axis=(1, 2))
-    mass = Estimate.of(sink.mean(), draws @ sink, n)
+    mass = Estimate.of_share(sink, draws)
     shown = {"sinks counted": with_sinks.gamma(draws)}
     shown |= {f"first {s} left out": decay.gamma(draws) for s, decay in decays.items()}
     return Findings(
@@ -126,10 +123,10 @@ def _with_last_bin(profile: DecayProfile, d_min: int) -> Decay:
     return Decay(bins.log_distance, mass / cells, bins.log_width)
 
 
-def _by_head(profile: DecayProfile, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+def _by_head(profile: DecayProfile, resamples: NDArray[np.float64]) -> NDArray[np.float64]:
     """[resamples, layers·heads] share of the attention on the sinks."""
     sink: NDArray[np.float64] = profile.sink_mass.astype("float64").reshape(profile.n_prompts, -1)
-    return draws @ sink
+    return resamples @ sink
 
 
 EXPERIMENT = Experiment(

@@ -122,7 +122,7 @@ def observe(bench: Bench) -> Findings:
 
 
 def _member(bench: Bench, source: str) -> _Member:
-    from ropescope.measure.bootstrap import resample_weights
+    from ropescope.measure.intervals import normal_draws
     from ropescope.measure.profile import DecayProfile
 
     kept = source.endswith(".parquet")
@@ -133,7 +133,7 @@ def _member(bench: Bench, source: str) -> _Member:
         profile = bench.measure(weights.source.name, weights=weights, corpus=bench.corpus(weights=weights))
     _check(profile, source)
     theta = float(profile.provenance["rope_thetas"][0])
-    draws = resample_weights(profile.n_prompts, bench.setting.resamples, bench.setting.seed)
+    draws = normal_draws(profile.n_prompts, bench.setting.resamples, bench.setting.seed)
     length = profile.protocol.length
     return _Member(
         name=str(profile.provenance["model"]),
