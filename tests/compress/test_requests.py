@@ -16,7 +16,9 @@ from tiny_models import build, tokens
 from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
-from ropescope.errors import PlanError
+from ropescope.compress.blasst_context import blasst
+from ropescope.errors import CaptureError, PlanError
+from ropescope.measure.capture import capture_rows
 
 N, PROMPT = 72, 40
 PIECES = [PROMPT, *[1] * (N - PROMPT)]
@@ -200,3 +202,27 @@ def test_a_compiled_model_takes_a_planned_cache() -> None:
     close(logits_in_pieces(compiled, ids[:, : PROMPT + 3], cache, pieces), expected[:, : PROMPT + 3])
     own = logits_in_pieces(network, ids[:, : PROMPT + 3], DynamicCache(), pieces)
     close(logits_in_pieces(compiled, ids[:, : PROMPT + 3], DynamicCache(), pieces), own)
+
+
+def test_what_stands_on_one_model_together_is_asked_in_turn_or_objects() -> None:
+    """A first pass in full is the model's own, so rows are read and blocks are skipped below the plan; later tokens are not."""
+    network, plan, ids, expected = setting(picks=0)
+    rows: list[Tensor] = []
+    with torch.no_grad(), capture_rows(network, [20], lambda row: rows.append(row.weights.clone())):
+        network(ids[:, :PROMPT])
+    own = rows.copy()
+    rows.clear()
+    cache = plan.cache(network)
+    with torch.no_grad(), capture_rows(network, [20, PROMPT], lambda row: rows.append(row.weights.clone())):
+        close(network(ids[:, :PROMPT], past_key_values=cache).logits, expected[:, :PROMPT])
+        assert all(torch.equal(one, other) for one, other in zip(own, rows, strict=True))
+        with pytest.raises(CaptureError, match="a planned cache behind its first pass"):
+            network(ids[:, PROMPT : PROMPT + 1], past_key_values=cache)
+    cache = plan.cache(network)
+    with torch.no_grad(), blasst(network, threshold=0.0) as run:
+        close(network(ids[:, :PROMPT], past_key_values=cache).logits, expected[:, :PROMPT])
+        assert run.pairs("prefill")[0] > 0
+        with pytest.raises(PlanError, match="Blocks cannot be skipped"):
+            network(ids[:, PROMPT : PROMPT + 1], past_key_values=cache)
+        with capture_rows(network, [20], lambda _: None), pytest.raises(PlanError, match="Blocks cannot be skipped"):
+            network(ids[:, :PROMPT])

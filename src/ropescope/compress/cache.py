@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from ropescope.compress.filling import Filling
 from ropescope.compress.layer import PlannedLayer
@@ -69,7 +70,14 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
             "models that use transformers' AttentionInterface can be planned."
         )
     check_states_are_cached(plan.model, plan.layers)
-    layers = list(DynamicCache(config=model.config.get_text_config(decoder=True)).layers)
+    config = model.config.get_text_config(decoder=True)
+    exact_to = getattr(ALL_ATTENTION_FUNCTIONS.get(config._attn_implementation), "exact_to", plan.length)
+    if exact_to < plan.length:
+        raise PlanError(
+            f"{type(model).__name__} reads far keys otherwise beyond {exact_to:,} tokens (Leaky ReRoPE), which a planned cache "
+            f"cannot: take the scaling back, use another method, or plan for {exact_to:,} tokens at most."
+        )
+    layers = list(DynamicCache(config=config).layers)
     if len(layers) != len(plan.layers):
         raise PlanError(
             f"The plan is one of {plan.model}, with {len(plan.layers)} layers, and {type(model).__name__} keeps "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import DeferredMask
+from ropescope.measure.adapter import LazyMask
 
 
 def padding_of(mask: Any, n_queries: int, n_keys: int, batch: int) -> tuple[Tensor | None, Tensor | None]:
@@ -17,7 +17,7 @@ def padding_of(mask: Any, n_queries: int, n_keys: int, batch: int) -> tuple[Tens
     What a token of the pass sees is the model's own affair; a token that none of them sees is padding. Raises PlanError for
     padding elsewhere, which would leave holes in the windows.
     """
-    if isinstance(mask, DeferredMask):
+    if isinstance(mask, LazyMask):
         mask = mask.arguments.get("attention_mask")
     if isinstance(mask, Tensor) and mask.dim() == 2:
         return left_padding(mask[:, :n_keys].expand(batch, -1)), None
@@ -27,8 +27,7 @@ def padding_of(mask: Any, n_queries: int, n_keys: int, batch: int) -> tuple[Tens
 
 def check_later(mask: Any, n_queries: int, n_keys: int, padding: Tensor | None) -> None:
     """Raises PlanError unless the queries of a later pass see all tokens before them and no padding."""
-    if isinstance(mask, DeferredMask):
-        mask = mask.make()
+    mask = _made(mask)
     if isinstance(mask, Tensor) and mask.dim() == 2:
         tokens = torch.arange(n_keys, device=mask.device)
         expected = tokens >= (0 if padding is None else padding.to(mask.device)[:, None])
@@ -45,7 +44,7 @@ def check_later(mask: Any, n_queries: int, n_keys: int, padding: Tensor | None) 
 
 def check_windowed(mask: Any, n_queries: int, n_keys: int, padding: Tensor | None) -> None:
     """Raises PlanError unless the queries of a first pass see all tokens before them: its windows are the rest."""
-    seen = visible(mask.make() if isinstance(mask, DeferredMask) else mask, n_queries, n_keys, 1)
+    seen = visible(_made(mask), n_queries, n_keys, 1)
     if seen is None:
         return
     # What a token that is padding sees does not count.
@@ -79,6 +78,12 @@ def visible(mask: Any, n_queries: int, n_keys: int, batch: int) -> Tensor | None
     if seen.shape[1] > 1 and not bool((seen == seen[:, :1]).all()):
         raise PlanError("A planned cache takes a mask that is the same for all heads.")
     return seen[:, 0, :, :n_keys]
+
+
+def _made(mask: Any) -> Any:
+    while isinstance(mask, LazyMask):
+        mask = mask.make()
+    return mask
 
 
 def _causal(seen: Tensor, padding: Tensor | None) -> Tensor:

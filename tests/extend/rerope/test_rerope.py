@@ -13,14 +13,19 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from planned_models import logits_in_pieces
 from tiny_models import Tiny
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, StaticCache
 
-from ropescope.errors import ExtendError, FormatError
+from ropescope.compress.blasst_context import blasst
+from ropescope.compress.frame import Target
+from ropescope.compress.planning import plan_uniform
+from ropescope.errors import ExtendError, FormatError, PlanError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.rerope import kernel
 from ropescope.extend.rerope.attention import FarAttention, _turn, _turns_halves
+from ropescope.measure.capture import capture_rows
 from ropescope.measure.rope_base import rotary_modules
 from ropescope.measure.weights import quiet_transformers
 from ropescope.models.config.reading import from_config
@@ -157,19 +162,53 @@ def test_a_kernel_that_gives_something_else_is_not_used(monkeypatch: pytest.Monk
     kernel._fused_is_right.cache_clear()
 
 
-def test_rows_of_a_batch_are_padded_on_the_left() -> None:
-    network = network_of(FAMILIES[0])
-    long, short = tiny_models.tokens(200, seed=1), tiny_models.tokens(150, seed=2)
-    padded = torch.cat([torch.zeros(1, 50, dtype=torch.long), short], dim=1)
-    seen = torch.ones(2, 200, dtype=torch.long)
-    seen[1, :50] = 0
+@pytest.mark.parametrize("positions", [True, False], ids=["positions", "mask alone"])
+def test_a_row_reads_as_if_alone_whatever_stands_beside_it(positions: bool) -> None:
+    """Rows of 200, 150, 70 and 60 tokens, trained to 64: far keys begin at a row's own positions, not at places in the batch."""
+    network, rows = network_of(FAMILIES[0]), [tiny_models.tokens(n, seed=n) for n in (200, 150, 70, 60)]
+    ids, seen = torch.zeros(4, 200, dtype=torch.long), torch.zeros(4, 200, dtype=torch.long)
+    for row, own in enumerate(rows):
+        ids[row, 200 - own.shape[1] :], seen[row, 200 - own.shape[1] :] = own[0], 1
     places = (seen.cumsum(-1) - 1).clamp_min(0)
     with plan_of(network).applied(network), torch.inference_mode():
-        both = network(torch.cat([long, padded]), attention_mask=seen, position_ids=places, use_cache=False).logits
-        alone = [logits_of(network, ids) for ids in (long, short)]
-    torch.testing.assert_close(both[0], alone[0][0], atol=1e-5, rtol=1e-5)
-    # Beyond the trained length of its own positions; between, the padded row reads far by its place in the batch.
-    torch.testing.assert_close(both[1, 50:66], alone[1][0, :16], atol=1e-5, rtol=1e-5)
+        alone = [logits_of(network, own) for own in rows]
+        cache, found = None, []
+        for start, stop in ((0, 180), (180, 199), (199, 200)):  # a prefill, a few tokens, and one
+            given = {"position_ids": places[:, start:stop]} if positions else {}
+            output = network(
+                ids[:, start:stop], attention_mask=seen[:, :stop], past_key_values=cache, use_cache=True, **given
+            )
+            cache = output.past_key_values
+            found.append(output.logits)
+    for row, own in enumerate(alone):
+        torch.testing.assert_close(torch.cat(found, dim=1)[row, -own.shape[1] :], own[0], atol=1e-5, rtol=1e-5)
+
+
+def test_it_is_not_left_out_by_another_attention() -> None:
+    network = network_of(FAMILIES[0])
+    ids, model = tiny_models.tokens(100), from_config(network.config.to_dict(), name="tiny")
+    short, long = (plan_uniform(model, Target(budget_share=0.5), length=n) for n in (TRAINED, 100))
+    before = long.cache(network)
+    with torch.inference_mode(), plan_of(network).applied(network):
+        with pytest.raises(PlanError, match="plan for 64 tokens at most"):
+            long.cache(network)
+        with pytest.raises(ExtendError, match="Beyond 64 tokens Leaky ReRoPE cannot be used together"):
+            logits_in_pieces(network, ids, before, [50, *[1] * 50])
+        with blasst(network, threshold=0.0), pytest.raises(ExtendError, match="skipped blocks"):
+            network(ids)
+        with capture_rows(network, [90], lambda _: None), pytest.raises(ExtendError, match="attention rows"):
+            network(ids)
+        within = short.cache(network)
+        found = logits_in_pieces(network, ids[:, :TRAINED], within, [40, *[1] * 24])
+        rows: list[Tensor] = []
+        with capture_rows(network, [50], lambda row: rows.append(row.weights.clone())):
+            network(ids[:, :TRAINED])
+        with pytest.raises(ExtendError, match="packed into one row"):
+            network(ids, position_ids=torch.arange(100)[None] % 70, use_cache=False)
+    with torch.inference_mode():
+        close = logits_in_pieces(network, ids[:, :TRAINED], short.cache(network), [40, *[1] * 24])
+    torch.testing.assert_close(found, close)
+    assert len(rows) == 3
 
 
 def test_generating_across_the_trained_length_reads_nothing_again() -> None:

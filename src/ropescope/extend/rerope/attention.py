@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import causal_mask_function
 
 from ropescope.errors import ExtendError
 from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
 from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
-from ropescope.measure.adapter import LazyMask, own_attention, own_mask
+from ropescope.measure.adapter import AttentionCall, LazyMask, own_attention, own_mask
 from ropescope.measure.rowmask import row_mask
 
 _TABLE_STEP = 4096
@@ -57,6 +58,7 @@ class FarAttention:
             return self.attend(*args, **kwargs)
 
         attention.explicit_masks = True  # type: ignore[attr-defined]  # it obeys a mask that is handed to the model
+        attention.bypassed, attention.exact_to = self.bypassed, self.ranges.trained  # type: ignore[attr-defined]
         AttentionInterface.register(name, attention)
         AttentionMaskInterface.register(name, self.mask)
         return name
@@ -82,12 +84,10 @@ class FarAttention:
             if int(places.max()) < self.ranges.trained:
                 return self._own(module, query, key, value, attention_mask, dropout, scaling, kwargs)
             return self._masked(module, query, key, value, attention_mask, places, scaling), None
-        first, padding = key.shape[2] - query.shape[2], None
-        if isinstance(attention_mask, LazyMask):
-            seen = attention_mask.read_by(row_mask)
-            first, padding = seen.q_offset, seen.padding
+        first, padding = _first(query, key, attention_mask)
         end = first + query.shape[2]
-        if end <= self.ranges.trained:
+        offsets = _offsets(end, padding, kwargs.get("position_ids"), query.shape[0])
+        if end + int(offsets.max()) <= self.ranges.trained:
             made = attention_mask.make() if isinstance(attention_mask, LazyMask) else attention_mask
             return self._own(module, query, key, value, made, dropout, scaling, kwargs)
         if dropout and module.training:
@@ -96,15 +96,41 @@ class FarAttention:
         padding = None if padding is None else padding[:, :end]
         queries = torch.arange(first, end, device=query.device)
         reach = max(1, end - self.ranges.near)
+        # Turning by places in the batch is as good as by a row's own: only their differences tell.
         far = (
             self.turned(module, query, self.ranges.turn(queries - self.ranges.near)),
             _turn(module, key[:, :, :reach], self._key_tables(reach, key.device)),
         )
         output = query.new_empty(*query.shape[:3], value.shape[-1])
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
-        for rows, parts in causal_blocks(self.ranges, first, end - first, padding=padding, device=query.device):
-            output[:, :, rows] = _attend(query, key, value, far, rows, parts, scale)
+        for trained, of in self._alike(offsets, first, end):
+            seen = padding if padding is None or len(padding) == 1 else padding[of]
+            some = (query[of], key[of], value[of], (far[0][of], far[1][of]))
+            found = query.new_empty(len(some[0]), *output.shape[1:])
+            ranges = replace(self.ranges, trained=trained)
+            for rows, parts in causal_blocks(ranges, first, end - first, padding=seen, device=query.device):
+                found[:, :, rows] = _attend(*some, rows, parts, scale)
+            output[of] = found
         return output.transpose(1, 2).contiguous(), None
+
+    def _alike(self, offsets: Tensor, first: int, end: int) -> Iterator[tuple[int, slice | Tensor]]:
+        """(the place in the batch from which queries read far, rows) of rows that are attended to together."""
+        trained = (self.ranges.trained - offsets).clamp(first, end)
+        kinds = sorted(set(trained.tolist()))
+        for place in kinds:
+            yield place, slice(None) if len(kinds) == 1 else torch.nonzero(trained == place)[:, 0]
+
+    def bypassed(self, call: AttentionCall) -> None:
+        """Raises ExtendError if another attention stands in the place of this one where it would read far keys."""
+        mask = call.mask
+        first, padding = _first(call.query, call.key, mask)
+        end = first + call.query.shape[2]
+        offsets = _offsets(end, padding, call.options.get("position_ids"), call.query.shape[0])
+        if end + int(offsets.max()) > self.ranges.trained:
+            raise ExtendError(
+                f"Beyond {self.ranges.trained:,} tokens Leaky ReRoPE cannot be used together with another attention (a planned "
+                "cache, skipped blocks, attention rows, an evaluation): use another --method, or one of them at a time."
+            )
 
     def turned(self, module: nn.Module, states: Tensor, positions: Tensor) -> Tensor:
         """`states` [batch, heads, tokens, dim] turned on by `positions` [tokens] (any numbers), by the model's own code."""
@@ -151,6 +177,31 @@ class FarAttention:
         own = own_attention(module, self.own or "eager")
         found: tuple[Tensor, Any] = own(module, query, key, value, mask, dropout=dropout, scaling=scaling, **kwargs)
         return found
+
+
+def _first(query: Tensor, key: Tensor, mask: Any) -> tuple[int, Tensor | None]:
+    """The place in the batch of the first new token, and [1 or batch, places] bool which places are no padding (None: all)."""
+    if not isinstance(mask, LazyMask):
+        return key.shape[2] - query.shape[2], None
+    if mask.arguments.get("mask_function", causal_mask_function) is not causal_mask_function:
+        raise ExtendError(
+            "Leaky ReRoPE takes causal attention and padding only: not texts packed into one row by their positions, nor tokens "
+            "that see later ones."
+        )
+    seen = mask.read_by(row_mask)
+    return seen.q_offset, seen.padding
+
+
+def _offsets(end: int, padding: Tensor | None, positions: Tensor | None, batch: int) -> Tensor:
+    """[batch] what to add to a place in the batch for a row's own position: less the padding on its left, or else as the
+    model was told."""
+    if padding is not None:
+        found = -(padding[:, :end].long().cumsum(1) == 0).sum(1)
+    elif positions is not None and positions.dim() == 2:
+        found = positions[:, -1] - (end - 1)
+    else:
+        found = torch.zeros(1, dtype=torch.long)
+    return found.expand(batch).cpu()
 
 
 def _places(query: Tensor, key: Tensor, given: Tensor | None) -> Tensor:
