@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from ropescope.checks.serving.engine_support import support_problem
 from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
 from ropescope.checks.serving.parallel import Parallel, ways
@@ -17,10 +18,11 @@ from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Servin
 from ropescope.checks.serving.split_rules import split_problem, tensor_splits
 from ropescope.errors import DomainError
 
-Outcome = Literal["fits", "tight", "may fit", "cache-bound", "weights-bound", "cannot be split"]
+Outcome = Literal["fits", "tight", "may fit", "cache-bound", "weights-bound", "cannot be split", "does not run"]
 """fits: with 10 % of the budget to spare or more; tight: with less; may fit: what could be counted has room, and the
 files say more that was not understood; cache-bound: all but the cache has room;
-weights-bound: weights, activations and overhead alone have none."""
+weights-bound: weights, activations and overhead alone have none; does not run: the engine has no kernels for these
+weights on this device."""
 
 TO_SPARE: Final = 0.10
 COUNTS: Final = (1, 2, 4, 8, 16)
@@ -57,6 +59,11 @@ class Fit:
         return self.budget.n_bytes - self.demand.total
 
     @property
+    def outcome_in_words(self) -> str:
+        """How a sentence goes on that says where: "does not run on", "cannot be split over"; "" where it could fit."""
+        return {"does not run": "does not run on", "cannot be split": "cannot be split over"}.get(self.outcome, "")
+
+    @property
     def ok(self) -> bool:
         """Whether it is known to fit."""
         return self.outcome in ("fits", "tight")
@@ -79,17 +86,22 @@ class Rescue:
 
 def fit(serving: Serving) -> Fit:
     """Whether `serving` fits, with the longest context and largest batch that do. Raises DomainError as `demand`."""
-    problem = split_problem(serving)
+    unsupported = support_problem(serving)
+    problem = unsupported or split_problem(serving)
     needed, allowed = demand(serving), budget(serving)
     return Fit(
         serving,
-        "cannot be split" if problem else outcome(needed, allowed),
+        "does not run" if unsupported else "cannot be split" if problem else outcome(needed, allowed),
         problem,
         needed,
         allowed,
         0 if problem else longest_context(serving),
         0 if problem else largest_batch(serving),
     )
+
+
+def _problem(serving: Serving) -> str:
+    return support_problem(serving) or split_problem(serving)
 
 
 def outcome(needed: Demand, allowed: Budget) -> Outcome:
@@ -160,7 +172,7 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
     smaller batch too; another number of devices; experts in system memory; and a context of at least `SHORTEST_RESCUE` of
     what was asked, alone and with all that shrinks.
     """
-    if not split_problem(serving) and fits(serving):
+    if not _problem(serving) and fits(serving):
         return ()
     found: dict[str, Rescue] = {}
     for kind, change, cost, variant in _changes(serving, min_context):
@@ -174,7 +186,7 @@ def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, .
             spare = budget(variant).n_bytes - needed.total
         except DomainError:  # a cache type whose blocks do not divide this model's heads
             continue
-        if spare >= 0 and not needed.lacks and not split_problem(variant):
+        if spare >= 0 and not needed.lacks and not _problem(variant):
             found[kind] = Rescue(change, cost, variant, spare)
     return tuple(found.values())
 

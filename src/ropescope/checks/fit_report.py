@@ -8,6 +8,7 @@ from typing import Any
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
 from ropescope.checks.fit_figure import fit_figure
 from ropescope.checks.serving.devices import GIB, devices
+from ropescope.checks.serving.engine_support import support_remarks
 from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.precisions import is_gguf
 from ropescope.checks.serving.serving import Serving
@@ -90,6 +91,7 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append("All experts are held, though a token passes through a few.")
     if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
         said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
+    said.extend(support_remarks(serving))
     if engine.name == "transformers":
         said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
     said.append(
@@ -127,7 +129,7 @@ def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> s
     where, each = on_devices(serving), "" if serving.count == 1 else " each"
     need, allowed = at_least(found.demand), gib(found.budget.n_bytes)
     if found.problem:
-        text = f"{what} cannot be split over {where}: {found.problem}"
+        text = f"{what} {found.outcome_in_words} {where}: {found.problem}"
     elif found.outcome == "fits":
         text = f"{what} fits {where}: {need} of {allowed}{each}, {gib(found.spare_bytes)} to spare."
     elif found.outcome == "tight":

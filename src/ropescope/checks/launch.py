@@ -32,7 +32,10 @@ def launch_report(inputs: LaunchInputs) -> Report:
     serving, changed = inputs.serving, ""
     if inputs.rescue:
         serving, changed = _rescued(serving)
-    made, found = command(serving, inputs.gguf), fit(serving)
+    found = fit(serving)
+    if found.outcome == "does not run" and inputs.gguf is None:
+        raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")
+    made = command(serving, inputs.gguf)
     engine = serving.engine
     source = str(read_flags()[engine.name]["source"])
     rows = tuple((row.flag, row.value, row.why) for row in made.settings)
@@ -70,7 +73,7 @@ def _verdict(found: Fit, changed: str) -> str:
     each = "" if serving.count == 1 else " each"
     told = f" (changed: {changed})" if changed else ""
     if found.problem:
-        return f"{what} cannot be split over {on_devices(serving)}: {found.problem}"
+        return f"{what} {found.outcome_in_words} {on_devices(serving)}: {found.problem}"
     if found.outcome == "may fit":
         return (
             f"{what} needs at least {need} of {allowed}{each} on {on_devices(serving)}{told}: that is a lower bound, since "

@@ -52,7 +52,7 @@ def speed_report(inputs: SpeedInputs) -> Report:
     serving = inputs.serving
     found = fit(serving)
     if found.problem:
-        raise DomainError(f"{serving.model.name} cannot be split over {on_devices(serving)}: {found.problem}")
+        raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")
     step, turn = decode(serving), knee(serving)
     # Reading a prompt is a matter of arithmetic: without a peak nothing can be said of it.
     reading = None if step.compute_seconds is None else prefill(serving)

@@ -26,7 +26,7 @@ def quantization_config(config: Mapping[str, Any], modelopt: Mapping[str, Any] |
     """How the weights were quantised, by the config or by `modelopt`, its hf_quant_config.json; {} without a word."""
     part = text_part(config)[0]
     for place in (config, part):
-        for name in ("quantization_config", "compression_config"):
+        for name in ("quantization_config", "compression_config", "quantization"):
             if isinstance(found := place.get(name), Mapping):
                 expert = place.get("expert_dtype", part.get("expert_dtype"))
                 # DeepSeek-V4 states the type of its experts beside it.
@@ -49,6 +49,8 @@ def quantization_of(stated: Mapping[str, Any]) -> Quantization | None:
     method = stated.get("quant_method")
     if method is None and (stated.get("load_in_4bit") or stated.get("load_in_8bit")):
         method = "bitsandbytes"  # before configs named their method
+    if method is None and all(isinstance(stated.get(name), int) for name in ("bits", "group_size")):
+        method = "mlx"  # MLX names none: mlx_lm writes the bits and the group alone
     if not isinstance(method, str) or not method:
         return None
     method = method.lower()
