@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from ropescope.errors import FormatError, MeasurementError, RopescopeError, Sour
 from ropescope.measure import old_gguf
 from ropescope.measure.gguf_positions import scale_as_stated
 from ropescope.measure.gguf_reading import gguf_read_fast
+from ropescope.measure.merging import adapter_folder, fingerprint_with, merged
 from ropescope.measure.number_type import AUTO, check_dtype, number_type
 from ropescope.models.context import Context
 from ropescope.models.model import Model
+from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
 
@@ -70,7 +72,9 @@ def load(
 
     check_dtype(dtype)
     place = _device(device)
-    found = resolve(source, revision=revision)
+    found = resolved(source, revision)
+    if found.adapter is not None:
+        adapter_folder(found.adapter)  # what is missing is told before the weights of the base are read
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     where, arguments = _arguments(found)
@@ -89,8 +93,10 @@ def load(
         except Exception as error:  # transformers raises many kinds; the user needs one sentence
             cause = read if isinstance(read, FormatError) and found.kind == "gguf" else error
             raise SourceError(_why_not_loaded(found, cause)) from error
+        if found.adapter is not None:
+            network = merged(network, found.adapter)
         network = network.to(place).eval()
-        tokenizer = _tokenizer(where, arguments, trust_remote_code)
+        tokenizer = _tokenizer_of(found, where, arguments, trust_remote_code)
         model = read if isinstance(read, Model) else _facts(found, network, read)
         if "gguf_file" in arguments:
             scale_as_stated(network, model, _gguf_path(found, where, arguments))
@@ -102,6 +108,17 @@ def load(
         fingerprint=_fingerprint(found),
         dtype_reason=chosen.actually(network.dtype).reason,
     )
+
+
+def resolved(source: str | Path | Mapping[str, Any], revision: str | None = None) -> Source:
+    """What `source` is, with the base of an adapter in its place also where the adapter is on the Hub. Raises SourceError."""
+    found = resolve(source, revision=revision)
+    if found.kind != "hub" or found.file is not None or found.adapter is not None:
+        return found
+    from ropescope.models.hub_files import HubFiles
+
+    assert found.repo_id is not None and found.revision is not None
+    return on_hub(found, HubFiles(found.repo_id, found.revision)) or found
 
 
 def with_random_weights(weights: Weights, seed: int) -> Weights:
@@ -203,6 +220,15 @@ def _from_gguf(file: str) -> dict[str, Any]:
     return {"gguf_file": file, "quantization_config": transformers.GgufConfig(dequantize=True)}
 
 
+def _tokenizer_of(source: Source, where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
+    """The tokenizer that was saved beside an adapter, else that of the base."""
+    if source.adapter is not None and any(adapter_folder(source.adapter).glob("tokenizer*")):
+        own = _tokenizer(str(adapter_folder(source.adapter)), {}, trust_remote_code=False)
+        if own is not None:
+            return own
+    return _tokenizer(where, arguments, trust_remote_code)
+
+
 def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
     from transformers import AutoTokenizer
 
@@ -250,7 +276,10 @@ def _short(text: str, limit: int = 300) -> str:
 
 
 def _fingerprint(source: Source) -> str:
-    """What names the exact weights of a source: a commit, with the file where one was chosen, or a hash."""
+    """What names the exact weights of a source: a commit, with the file where one was chosen, or a hash; of a base with an
+    adapter, both."""
+    if source.adapter is not None:
+        return fingerprint_with(_fingerprint(replace(source, adapter=None)), source.adapter)
     if source.revision is None:
         return _files_sha256(source)
     return source.revision if source.file is None else f"{source.revision}/{source.file}"

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
+from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
+from ropescope.models.adapter import adapter_of
 from ropescope.models.config.reading import from_config
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
-from ropescope.models.source import Source, resolve
+from ropescope.models.source import Source, on_base, resolve
 
 MOST_LISTED: Final = 30
 
@@ -100,6 +102,8 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
 
     files = HubFiles(repo_id, commit)
     names = files.names()
+    if source.file is None and (on := on_hub(source, files)) is not None:
+        return _opened(on, config_only)
     if source.file is None and names and "config.json" not in names:
         source = replace(source, file=_only_gguf(repo_id, names))
     if source.file is not None:
@@ -109,6 +113,17 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
         raise SourceError(f"{repo_id} is an empty repository at {commit[:8]}: choose another, or another revision.")
     model = _read(config, source, f"config.json of {repo_id}")
     return _with_config_facts(model) if config_only else _with_facts(model, files)
+
+
+def on_hub(source: Source, files: ModelFiles) -> Source | None:
+    """The base of an adapter on the Hub, with the adapter; None where the repository holds none. Raises SourceError."""
+    config = None if "config.json" in files.names() else files.json(ADAPTER_CONFIG)
+    if config is None or source.repo_id is None:
+        return None
+    where = files.label(ADAPTER_CONFIG)
+    return on_base(
+        adapter_of(config, where, name=source.name, repo_id=source.repo_id, revision=source.revision)
+    )  # fmt: skip
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
+from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
+from ropescope.models.adapter import Adapter, adapter_of
 
 SCHEMA = "ropescope.source/1"
 ALIASES: Final = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
@@ -29,7 +32,7 @@ class Source:
     `name` is for people. `path` is set for "folder" and "gguf", `repo_id` and `revision` (a commit hash) for "hub",
     `config` for "dict". `file` is the one file of weights that was asked for, by its name in the folder or repository;
     None leaves the choice to the reader. `notes` tell of a detour taken on the way, such as a copy used because the Hub
-    is out of reach.
+    is out of reach. `adapter` is what is added to the weights that the rest names; `name` is then the adapter's.
     """
 
     kind: SourceKind
@@ -40,11 +43,14 @@ class Source:
     file: str | None = None
     config: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     notes: tuple[str, ...] = ()
+    adapter: Adapter | None = None
     schema: str = SCHEMA
 
     @property
     def spelled(self) -> str:
         """How a user names this source again: its path, its Hub id (with the file in it), or its name."""
+        if self.adapter is not None:
+            return self.adapter.spelled
         if self.repo_id is not None:
             return f"{self.repo_id}/{self.file}" if self.file is not None else self.repo_id
         if self.path is not None and self.name not in ALIASES:
@@ -67,6 +73,7 @@ class Source:
             "file": self.file,
             "config": None if self.config is None else dict(self.config),
             "notes": list(self.notes),
+            "adapter": None if self.adapter is None else self.adapter.to_dict(),
         }
 
     @classmethod
@@ -76,7 +83,8 @@ class Source:
             raise FormatError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: write the source again.")
         try:
             path = None if data["path"] is None else Path(data["path"])
-            return cls(**{**data, "path": path, "notes": tuple(data["notes"])})
+            adapter = None if data.get("adapter") is None else Adapter.from_dict(data["adapter"])
+            return cls(**{**data, "path": path, "notes": tuple(data["notes"]), "adapter": adapter})
         except (KeyError, TypeError) as error:
             raise FormatError(f"the saved source does not fit {SCHEMA} ({error}): write it again.") from error
 
@@ -145,6 +153,11 @@ def _no_revision(revision: str | None, what: str) -> None:
 
 
 def _folder(path: Path) -> Source:
+    if _holds_adapter(path):
+        from ropescope.models.json_file import read_json
+
+        config = read_json(path / ADAPTER_CONFIG)
+        return on_base(adapter_of(config, str(path / ADAPTER_CONFIG), name=path.resolve().name, path=path))
     if (path / "config.json").is_file():
         return Source("folder", path.resolve().name, path=path)
     try:
@@ -156,6 +169,36 @@ def _folder(path: Path) -> Source:
     if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
         hint = f"give the file itself, {path / ggufs[0]}"
     raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")
+
+
+def _holds_adapter(path: Path) -> bool:
+    """Whether a folder is an adapter's. Raises SourceError where it holds a whole model, too: which one is meant is not told."""
+    if not (path / ADAPTER_CONFIG).is_file():
+        return False
+    if (path / "config.json").is_file() and any(name.name != ADAPTER_WEIGHTS for name in path.glob("*.safetensors")):
+        raise SourceError(
+            f"{path} holds a whole model and an adapter ({ADAPTER_CONFIG}): move the adapter's files to a folder of their own."
+        )
+    return True
+
+
+def on_base(adapter: Adapter) -> Source:
+    """The source of the model that `adapter` was trained on, with the adapter. Raises SourceError where it cannot be had."""
+    beside = None if adapter.path is None else adapter.path / adapter.base
+    local = beside is not None and not _exists(_expanded(adapter.base)) and _exists(beside)
+    named = beside if local and beside is not None else adapter.base
+    try:
+        base = resolve(
+            named, revision=adapter.base_revision if not _exists(_expanded(adapter.base)) and not local else None
+        )
+    except SourceError as error:
+        raise SourceError(f"The base of the adapter {adapter.name} cannot be had: {error}") from error
+    if base.adapter is not None:
+        raise SourceError(
+            f"The base of the adapter {adapter.name} is an adapter itself ({adapter.base}): merge that one first."
+        )
+    note = f"{adapter.name} is an adapter ({adapter.kind}) of {base.name}, whose files are read; loading merges its weights in."
+    return replace(base, name=adapter.name, adapter=adapter, notes=(*base.notes, note))
 
 
 def _file(path: Path) -> Source:
