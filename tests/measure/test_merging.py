@@ -99,7 +99,7 @@ def test_more_tokens_than_the_base_has_room_for(tiny_folder: Path, tmp_path: Pat
         ({"task_type": "SEQ_CLS"}, "only adapters of causal language models"),
         ({"layer_replication": [[0, 2], [0, 2]]}, "layer_replication is not read"),
         ({"megatron_config": {"a": 1}}, "megatron_config is not read"),
-        ({"target_modules": ["q_proj"]}, "of its tensors have no place there"),
+        ({"target_modules": ["q_proj"]}, "of its tensors have no place"),
         ({"target_modules": ["q_proj", "v_proj", "down_proj", "up_proj"]}, "no value in its file"),
         ({"r": 8}, "does not fit its base"),
     ],

@@ -26,4 +26,6 @@ def test_the_base_is_read_at_its_own_revision(hub: Any, ask: Any, fake_hub: Any)
     assert (model["name"], len(model["layers"])) == ("org/tuned", 2)
     assert (model["source"]["repo_id"], model["source"]["revision"]) == ("org/base", OTHER)
     assert model["source"]["adapter"]["revision"] == COMMIT
-    assert astray.startswith("SourceError: The base of the adapter org/astray cannot be had: org/lost")
+    assert astray.startswith(
+        "SourceError: The base of the adapter org/astray cannot be had: the Hub has no repository org/lost"
+    )

@@ -79,8 +79,8 @@ def merged(network: Any, adapter: Adapter) -> Any:
     astray = [*_without_twins(found.unexpected_keys, folder), *found.missing_keys]
     if astray:
         raise SourceError(
-            f"The adapter {adapter.name} does not fit its base {adapter.base}: {len(astray)} of its tensors have no place there, or "
-            f"no value in its file, {astray[0]} among them."
+            f"The adapter {adapter.name} does not fit its base {adapter.base}: {len(astray)} of its tensors have no place "
+            f"there, or no value in its file, {astray[0]} among them."
         )
     try:
         whole = wrapped.merge_and_unload(safe_merge=True)
