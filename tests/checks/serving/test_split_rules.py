@@ -69,9 +69,12 @@ def test_vllm_says_which_of_its_releases_refuse() -> None:
     # compressed-tensors experts are refused by every release: compressed_tensors_moe_w8a8_fp8.py re-cuts nothing.
     assert "from 0.29 on it re-cuts the blocks to 64 × 64" in problem(QWEN_235B | {"quantization_config": FP8}, 8)
     weights = {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]}
-    blocks = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+    blocks = {
+        "quant_method": "compressed-tensors",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
+    }
     told = problem(QWEN_235B | {"quantization_config": blocks}, 8)
-    assert "config_groups.group_0.weights.block_structure" in told and told.count("refuses to load it") == 1
+    assert "config_groups: 128 × 128" in told and told.count("refuses to load it") == 1
     assert "re-cuts" not in told
 
 
@@ -89,15 +92,30 @@ def test_the_inputs_of_down_proj_hold_whole_groups() -> None:
 
 
 def test_what_a_list_leaves_in_16_bits_has_no_groups() -> None:
-    gptq = {"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["down_proj"]}
-    assert problem(QWEN_72B | {"quantization_config": gptq}, 4) == ""
+    for awq in (
+        {"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["down_proj"]},
+        {"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {r"-:.*down_proj": {}}},
+        {"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {r"+:.*down_proj": {"group_size": 32}}},
+    ):
+        assert problem(QWEN_72B | {"quantization_config": awq}, 4) == "", awq
+    # One layer of eighty is left in 16 bits, the others are not.
+    first = {
+        "quant_method": "awq",
+        "bits": 4,
+        "group_size": 128,
+        "modules_to_not_convert": ["model.layers.0.mlp.down_proj"],
+    }
+    assert "7392 is no multiple of 128" in problem(QWEN_72B | {"quantization_config": first}, 4)
 
 
 def test_groups_of_experts_are_halved_to_32() -> None:
     # 1,536 / 8 = 192 = 1.5 × 128, but 3 × 64 (moe_wna16.py); compressed-tensors refuses it.
     assert problem(QWEN_235B | {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}, 8) == ""
     weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128}
-    grouped = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+    grouped = {
+        "quant_method": "compressed-tensors",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
+    }
     assert "192 is no multiple of 128" in problem(QWEN_235B | {"quantization_config": grouped}, 8)
 
 
@@ -160,6 +178,20 @@ def test_heads_of_linear_attention_and_groups_of_mamba() -> None:
     }  # fmt: skip
     assert "n_groups 3 does not divide by 2" in problem(mamba, 2)
     assert problem(mamba | {"n_groups": 1}, 2) == ""
+
+
+def test_outputs_of_linear_attention_have_blocks_too() -> None:
+    hybrid = {
+        "model_type": "qwen3_next", "num_hidden_layers": 4, "hidden_size": 2048, "num_attention_heads": 16,
+        "num_key_value_heads": 2, "head_dim": 256, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+        "linear_key_head_dim": 128, "linear_value_head_dim": 96, "num_experts": 512, "num_experts_per_tok": 10,
+        "moe_intermediate_size": 1024, "shared_expert_intermediate_size": 1024, "vocab_size": 151936,
+        "quantization_config": FP8,
+    }  # fmt: skip
+    assert problem(hybrid, 8) == ""
+    assert "linear_attn.out_proj inputs 3072 / 16 = 192 is no multiple of 128" in problem(
+        hybrid | {"num_key_value_heads": 16, "moe_intermediate_size": 2048, "shared_expert_intermediate_size": 2048}, 16
+    )
 
 
 def test_mxfp4_experts_are_padded() -> None:

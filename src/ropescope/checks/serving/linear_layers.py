@@ -12,6 +12,7 @@ from ropescope.models.config.experts import SHARED_WIDTH
 from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.counts.mlps import EXPERT_WIDTHS, FACTORS, WIDTHS, dense_width, expert_width, shared_width
 from ropescope.models.model import Layer, Model
+from ropescope.models.quantized.matrices import Matrix, matrices
 
 Cut = Literal["rows", "columns", "merged"]
 """columns: the outputs are cut; merged: those of several matrices that are stored as one; rows: the inputs are cut."""
@@ -22,20 +23,35 @@ _OWN_WIDTHS: Final = ("intermediate_size_mlp", "shared_intermediate_size")
 
 @dataclass(frozen=True, slots=True)
 class LinearLayer:
-    """One linear layer that is cut. `width` is what is cut, in numbers; `made_of` the fields it comes from. `modules` are
-    the names under which a checkpoint stores it, `layer` the first layer that has it. `unit` is what a device must hold
-    whole numbers of (the width of a head, else 1). `expert`: one of the routed experts; `shared`: for every token."""
+    """One kind of linear layer that is cut. `width` is what is cut, in numbers; `made_of` the fields it comes from. `layer`
+    is the first that has it, `part` that of `Parameters.parts`. A device must hold whole numbers of `unit` (the width of a
+    head, else 1), of which there are `copied` that devices may share (KV heads). `expert`: one of the routed experts;
+    `shared`: for every token beside them."""
 
     name: str
     width: int
     made_of: str
     cut: Cut
-    modules: tuple[str, ...]
+    part: str
     layer: int
     unit: int = 1
-    replicas: int = 0
+    copied: int = 0
     expert: bool = False
     shared: bool = False
+
+    def is_made_of(self, matrix: Matrix) -> bool:
+        """Whether a matrix of a checkpoint is this layer, or two of that kind in one."""
+        if matrix.part != self.part or cuts_inputs(matrix) != (self.cut == "rows"):
+            return False
+        return matrix.columns == self.width if self.cut == "rows" else matrix.rows in (self.width, 2 * self.width)
+
+
+_OUT: Final = frozenset({"o_proj", "down_proj", "out_proj", "dense", "dense_4h_to_h", "c_proj", "fc2", "w2"})
+
+
+def cuts_inputs(matrix: Matrix) -> bool:
+    """Whether engines cut the inputs of a matrix: those that lead back to the hidden states, by their name."""
+    return matrix.name.rsplit(".", 1)[-1] in _OUT
 
 
 @lru_cache(maxsize=8)
@@ -46,7 +62,22 @@ def linear_layers(model: Model) -> tuple[LinearLayer, ...]:
     for layer in model.layers:
         for one in (*_attention(fields, layer), *_mlp(fields, model, layer)):
             found.setdefault((one.name, one.width, one.expert), one)
+    for one in _mixers(model):
+        found.setdefault((one.name, one.width, one.expert), one)
     return tuple(found.values())
+
+
+def _mixers(model: Model) -> Iterator[LinearLayer]:
+    """The outputs of linear attention and state spaces."""
+    if all(layer.has_attention and not layer.beside for layer in model.layers):
+        return
+    try:
+        for matrix in matrices(model):
+            if matrix.part == "mixer" and cuts_inputs(matrix):
+                of = f"{matrix.name} inputs {matrix.columns}"
+                yield LinearLayer(matrix.name, matrix.columns, of, "rows", "mixer", matrix.layer or 0)
+    except FormatError:
+        return
 
 
 def _attention(fields: Fields, layer: Layer) -> Iterator[LinearLayer]:
@@ -58,16 +89,16 @@ def _attention(fields: Fields, layer: Layer) -> Iterator[LinearLayer]:
         plain = layer.head_dim - layer.latent.rotary_dim + value
         queries = "q_proj" if layer.latent.query_rank is None else "q_b_proj"
         yield LinearLayer(queries, layer.n_heads * layer.head_dim, f"{heads} {layer.n_heads} × {layer.head_dim}", "columns",
-                     (f"self_attn.{queries}",), layer.index, layer.head_dim)  # fmt: skip
+                     "attention", layer.index, layer.head_dim)  # fmt: skip
         yield LinearLayer("kv_b_proj", layer.n_heads * plain, f"{heads} {layer.n_heads} × {plain}", "columns",
-                     ("self_attn.kv_b_proj",), layer.index, plain)  # fmt: skip
+                     "attention", layer.index, plain)  # fmt: skip
     else:
         yield LinearLayer("q_proj", layer.n_heads * layer.head_dim, f"{heads} {layer.n_heads} × {layer.head_dim}", "merged",
-                     ("self_attn.q_proj",), layer.index, layer.head_dim)  # fmt: skip
+                     "attention", layer.index, layer.head_dim)  # fmt: skip
         kv = f"{_label(fields, 'num_key_value_heads')} {layer.n_kv_heads} × {layer.head_dim}"
-        yield LinearLayer("k_proj", layer.n_kv_heads * layer.head_dim, kv, "merged", ("self_attn.k_proj", "self_attn.v_proj"),
+        yield LinearLayer("k_proj", layer.n_kv_heads * layer.head_dim, kv, "merged", "attention",
                      layer.index, layer.head_dim, layer.n_kv_heads)  # fmt: skip
-    yield LinearLayer("o_proj", layer.n_heads * value, of, "rows", ("self_attn.o_proj",), layer.index, value)
+    yield LinearLayer("o_proj", layer.n_heads * value, of, "rows", "attention", layer.index, value)
 
 
 def _mlp(fields: Fields, model: Model, layer: Layer) -> Iterator[LinearLayer]:
@@ -75,25 +106,21 @@ def _mlp(fields: Fields, model: Model, layer: Layer) -> Iterator[LinearLayer]:
     if layer.experts is None:
         mixes = layer.has_attention or layer.kind == "linear"
         if mixes and _is_told(fields) and (width := _told(lambda: dense_width(fields, layer.index, hidden))):
-            yield from _gated("mlp", width, _width_of(fields, width), layer.index)
+            yield from _gated(width, _width_of(fields, width), layer.index)
         return
     if width := _told(lambda: expert_width(fields)):
-        yield from _gated("mlp.experts.0", width, _width_of(fields, width), layer.index, expert=True)
+        yield from _gated(width, _width_of(fields, width), layer.index, expert=True)
         experts = layer.experts
         if shared := _told(lambda: shared_width(fields, experts, width)):
             of = _width_of(fields, shared, f"shared experts {experts.shared} × {width}")
-            yield from _gated("mlp.shared_experts", shared, of, layer.index, shared=True)
+            yield from _gated(shared, of, layer.index, shared=True)
 
 
-def _gated(
-    where: str, width: int, of: str, layer: int, *, expert: bool = False, shared: bool = False
-) -> Iterator[LinearLayer]:
+def _gated(width: int, of: str, layer: int, *, expert: bool = False, shared: bool = False) -> Iterator[LinearLayer]:
     what = "expert " if expert else "shared expert " if shared else ""
-    inward = (f"{where}.gate_proj", f"{where}.up_proj")
-    yield LinearLayer(f"{what}gate_proj and up_proj", width, of, "merged", inward, layer, expert=expert, shared=shared)
-    yield LinearLayer(
-        f"{what}down_proj", width, of, "rows", (f"{where}.down_proj",), layer, expert=expert, shared=shared
-    )
+    part = "experts" if expert else "mlp"
+    yield LinearLayer(f"{what}gate_proj and up_proj", width, of, "merged", part, layer, expert=expert, shared=shared)
+    yield LinearLayer(f"{what}down_proj", width, of, "rows", part, layer, expert=expert, shared=shared)
 
 
 def _told(width: Callable[[], int]) -> int:

@@ -75,8 +75,7 @@ def _causes(serving: Serving, split: Parallel) -> Iterator[str]:
         padded = -(-model.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
         if padded % split.tensor:
             yield f"vocab_size {model.vocab_size:,}, padded to {padded:,}, does not divide by {split.tensor}."
-    if (blocks := blocks_of(serving)) is not None:
-        yield from _blocks(serving, split, layers, blocks)
+    yield from _blocks(serving, split, layers)
 
 
 def _heads(model: Model, tensor: int) -> Iterator[str]:
@@ -133,11 +132,11 @@ def _pads_experts(serving: Serving) -> bool:
     return method_of(serving) == "mxfp4"
 
 
-def _blocks(serving: Serving, split: Parallel, layers: tuple[LinearLayer, ...], blocks: Blocks) -> Iterator[str]:
+def _blocks(serving: Serving, split: Parallel, layers: tuple[LinearLayer, ...]) -> Iterator[str]:
     """Blocks that lie on two devices at once, so that their scale cannot be shared out."""
     for layer in layers:
-        cut = _share(serving, split, layer)
-        if blocks.leave_alone(layer):
+        cut, blocks = _share(serving, split, layer), blocks_of(serving, layer)
+        if blocks is None:
             continue
         if layer.cut != "rows" and blocks.rows == 1:
             continue  # groups lie along the inputs, which these do not cut
@@ -148,7 +147,7 @@ def _blocks(serving: Serving, split: Parallel, layers: tuple[LinearLayer, ...], 
         if layer.cut == "merged" and not layer.expert and serving.engine.name == "vllm":
             continue  # `_maybe_allow_fp8_block_shape_mismatch` of linear.py
         block = blocks.columns if layer.cut == "rows" else blocks.rows
-        held = layer.width // cut if not layer.replicas else layer.unit * max(layer.replicas // cut, 1)
+        held = layer.width // cut if not layer.copied else layer.unit * max(layer.copied // cut, 1)
         if held % block == 0 or (layer.expert and blocks.finest and _halves(held, block, blocks.finest)):
             continue
         yield _sentence(serving, layer, cut, held, block, blocks)
@@ -161,7 +160,7 @@ def _halves(held: int, block: int, finest: int) -> bool:
 
 
 def _sentence(serving: Serving, layer: LinearLayer, cut: int, held: int, block: int, blocks: Blocks) -> str:
-    told = f"{layer.made_of}{f' / {cut}' if cut > 1 else ''} = {held}" if cut > 1 or layer.replicas else layer.made_of
+    told = f"{layer.made_of}{f' / {cut}' if cut > 1 else ''} = {held}" if cut > 1 or layer.copied else layer.made_of
     text = f"{told} is no multiple of {block} ({blocks.field}; {layer.name}, layer {layer.layer})"
     fine = gcd(blocks.rows, blocks.columns, held, serving.model.hidden_size or blocks.columns)
     if layer.expert and serving.engine.name == "vllm" and method_of(serving) == "fp8" and fine >= REFINED:
