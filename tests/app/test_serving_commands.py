@@ -54,6 +54,15 @@ def test_json_carries_the_warnings(monkeypatch: pytest.MonkeyPatch, command: str
     assert "Of the 4 files" in " ".join(invoke(command, "m", "--gpu", "h100").stdout.split())
 
 
+def test_a_bare_command_that_does_not_fit_is_no_success() -> None:
+    fitting = invoke("launch", "m", "--gpu", "h100", "--context", "8k", "--bare")
+    assert fitting.exit_code == 0 and fitting.stdout.startswith("vllm serve") and fitting.stderr == ""
+    failing = invoke("launch", "m", "--gpu", "t4", "--context", "8k", "--bare")
+    assert failing.exit_code == 1 and "does not fit" in failing.stderr and "does not fit" not in failing.stdout
+    told = invoke("launch", "m", "--gpu", "t4", "--context", "8k")
+    assert told.exit_code == 0 and "does not fit" in told.stdout
+
+
 def test_every_option_arrives() -> None:
     data = json.loads(
         invoke(

@@ -10,20 +10,24 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import gguf_models
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving_models import gemma_27b, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
+from ropescope.checks.fit_report import caveats
 from ropescope.checks.launch import LaunchInputs, launch_report
 from ropescope.checks.serving.commands import Settings, command
 from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
+from ropescope.checks.serving.memory import demand
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.snippet import transformers_snippet
-from ropescope.errors import DomainError
+from ropescope.errors import DomainError, SourceError
+from ropescope.models import open as open_model
 from ropescope.models.model import Model
-from ropescope.models.parameters import Quantization
+from ropescope.models.parameters import Quantization, Weights
 from ropescope.models.source import Source
 from ropescope.report.json import to_json
 from ropescope.report.text import plain
@@ -150,8 +154,91 @@ def test_vllm_and_sglang_by_their_own_names(tmp_path: Path) -> None:
         "--context-length", "8192", "--max-running-requests", "64", "--tp-size", "2", "--kv-cache-dtype", "fp8_e4m3",
         "--dtype", "bfloat16",
     ]  # fmt: skip
-    awq = command(way(llama_8b(), "h100", "vllm", 8_192, precision="awq"))
-    assert "--quantization" not in awq.text and "already quantised to awq" in awq.before[0]
+
+
+def test_a_checkpoint_that_the_engine_does_not_make_is_made_first(tmp_path: Path) -> None:
+    for engine, precision in (("vllm", "awq"), ("vllm", "mxfp4"), ("sglang", "nvfp4"), ("sglang", "int8")):
+        made = command(way(llama_8b(), "h100", engine, 8_192, precision=precision))
+        assert "--quantization" not in made.text and f"Llama-3.1-8B-{precision}" in made.text
+        assert "meta-llama/Llama-3.1-8B" not in made.text and made.script.index("oneshot(") < made.script.index(
+            made.text
+        )
+        # The step is Python that writes the folder which is served.
+        script = made.before[1].removeprefix("python - <<'QUANTISE'\n").removesuffix("\nQUANTISE")
+        compile(script, "step", "exec")
+        assert f"output_dir='Llama-3.1-8B-{precision}'" in script and "model_revision='000" in script
+    text = command(way(llama_8b(), "h100", "transformers", 8_192, precision="gptq")).text
+    compile(text, "snippet", "exec")
+    assert "source = 'Llama-3.1-8B-gptq'" in text and text.index("oneshot(") < text.index("from_pretrained")
+    nasty = at(llama_8b(), "/models/it's $(touch owned)")
+    for step in command(way(nasty, "h100", "vllm", 4_096, precision="awq")).before[1:]:
+        run(step, "python", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_are_quantised_are_not_quantised_otherwise() -> None:
+    stored = replace(llama_8b(), quantization=Quantization("awq", 4))
+    for engine in ("vllm", "sglang", "transformers"):
+        with pytest.raises(DomainError, match="stored in awq"):
+            command(way(stored, "h100", engine, 8_192, precision="gptq"))
+        assert command(way(stored, "h100", engine, 8_192, precision="awq")).before == ()  # as it is stored
+
+
+def llama_gguf(path: Path) -> Path:
+    """Llama-3.1-8B in Q8_0, as a file of holes."""
+    more = {"general.file_type": 7, "general.name": "Llama 3.1 8B"}
+    return gguf_models.write(path, "llama", gguf_models.LLAMA_31_8B, gguf_models.llama_table(), more)
+
+
+def test_a_gguf_file_in_another_mix_is_made_first(tmp_path: Path) -> None:
+    file = llama_gguf(tmp_path / "tiny-Q8_0.gguf")
+    model = open_model(file)
+    made = command(way(model, "4090", "llama.cpp", 8_192, precision="Q4_K_M"))
+    assert made.before == (f"llama-quantize --allow-requantize {file} tiny-Q4_K_M.gguf Q4_K_M",)
+    assert "-m tiny-Q4_K_M.gguf" in made.text and made.script.startswith("llama-quantize")
+    # As it is stored there is nothing to make, and the bytes are those of the file.
+    stored = way(model, "4090", "llama.cpp", 8_192, precision="Q8_0")
+    assert command(stored).before == () and f"-m {file}" in command(stored).text
+    assert demand(stored).weights == demand(way(model, "4090", "llama.cpp", 8_192)).weights
+    report = launch_report(LaunchInputs(way(model, "4090", "ollama", 8_192, precision="Q4_K_M")))
+    assert report.data["command"].startswith("llama-quantize") and "FROM tiny-Q4_K_M.gguf" in report.data["command"]
+    # A way out is launched as it was counted.
+    saved = launch_report(LaunchInputs(way(model, "8GiB", "llama.cpp", 4_096), rescue=True))
+    assert saved.data["precision"] in saved.data["command"].splitlines()[0] and saved.data["fits"] is True
+
+
+def test_llama_cpp_counts_what_its_converter_writes() -> None:
+    eight = replace(
+        llama_8b(), quantization=Quantization("fp8", 8), weights=Weights(9_000_000_000, {"F8_E4M3": 9_000_000_000})
+    )
+    held = demand(way(eight, "h100", "llama.cpp", 8_192)).weights
+    assert held.n_bytes == 2 * (8_030_261_248 - 525_336_576)  # the embedding stays in system memory
+    made = command(way(eight, "h100", "llama.cpp", 8_192))
+    assert (
+        "--outtype bf16" in made.before[0]
+        and demand(way(eight, "h100", "vllm", 8_192)).weights.n_bytes == 9_000_000_000
+    )
+    assert any("as its converter writes them" in text for text in caveats(way(eight, "h100", "llama.cpp", 8_192)))
+    half = command(way(eight, "h100", "llama.cpp", 8_192, precision="f16"))
+    assert "--outtype f16" in half.before[0] and "-f16.gguf" in half.text
+    for method in ("awq", "bitsandbytes", "quark", "hqq"):
+        refused = replace(eight, quantization=Quantization(method, 4))
+        for precision in ("stored", "Q4_K_M"):
+            with pytest.raises(DomainError, match=f"{method}, which llama.cpp's converter does not read"):
+                launch_report(LaunchInputs(way(refused, "h100", "llama.cpp", 8_192, precision=precision)))
+
+
+def test_the_gguf_that_is_named_is_what_is_counted(tmp_path: Path) -> None:
+    file = llama_gguf(tmp_path / "other.gguf")
+    report = launch_report(LaunchInputs(way(llama_8b(), "4090", "llama.cpp", 8_192), gguf=str(file)))
+    alone = launch_report(LaunchInputs(way(open_model(file), "4090", "llama.cpp", 8_192)))
+    assert report.data["total_bytes"] == alone.data["total_bytes"] and f"-m {file}" in report.data["command"]
+    with pytest.raises(DomainError, match="names another model"):
+        launch_report(LaunchInputs(way(gemma_27b(), "4090", "llama.cpp", 128), gguf=str(file)))
+    with pytest.raises(DomainError, match=r"is for llama\.cpp"):
+        launch_report(LaunchInputs(way(llama_8b(), "4090", "vllm", 128), gguf=str(file)))
+    with pytest.raises(SourceError, match="does not exist"):
+        launch_report(LaunchInputs(way(llama_8b(), "4090", "llama.cpp", 128), gguf="gone/missing-Q4_K_M.gguf"))
 
 
 def test_ollama_writes_its_modelfile(tmp_path: Path) -> None:

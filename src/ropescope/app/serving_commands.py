@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -187,7 +188,9 @@ def launch(
         typer.Option("--gguf", metavar="FILE|REPO", help="A GGUF file, or a repository as org/name:Q4_K_M, to run."),
     ] = None,
     rescue: Annotated[bool, typer.Option("--rescue", help="If it does not fit, take the cheapest way out.")] = False,
-    bare: Annotated[bool, typer.Option("--bare", help="Print the command and nothing else.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Print the command and nothing else; exit with status 1 if it does not fit.")
+    ] = False,
     chunk: Chunk = None,
     overhead: Overhead = None,
     utilisation: Utilisation = None,
@@ -219,6 +222,10 @@ def launch(
     # The answer is the command, whole and ready to copy: a table would fold it.
     shown = report if html else replace(report, tables=report.tables[1:])
     show_report(shown, html=html, lead=report.data["command"], alone=bare)
+    if bare and not report.data["fits"]:  # a script would run it unseen
+        print(report.verdict, file=sys.stderr)
+        if report.data["fits"] is False:
+            raise typer.Exit(1)
 
 
 def _parallel(tp: int | None, dp: int | None, pp: int | None, ep: bool, nodes: int | None) -> ParallelText:

@@ -10,7 +10,7 @@ from ropescope.checks.fit_figure import fit_figure
 from ropescope.checks.serving.devices import GIB, devices
 from ropescope.checks.serving.engine_support import support_remarks
 from ropescope.checks.serving.memory import Demand, demand
-from ropescope.checks.serving.precisions import is_gguf
+from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import growth_bytes
 from ropescope.report.report import Basis, Column, Fact, Report, Table
@@ -81,12 +81,15 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
     if any(layer.cache.tokens_held is not None and not serving.windows(layer) for layer in model.layers):
         said.append(f"{engine.name} {engine.version} holds the sliding layers of this architecture in full.")
-    if is_gguf(serving.precision):
+    held = serving.held_precision
+    if is_gguf(held):
+        said.append(f"{held} is sized by llama.cpp's figure for Llama-3.1-8B; the file itself tells exactly.")
+    if serving.precision == STORED and held != STORED:
         said.append(
-            f"{serving.precision} is sized by llama.cpp's figure for Llama-3.1-8B; the file itself tells exactly."
+            f"{engine.name} runs GGUF files: these weights are counted as its converter writes them, in {held}."
         )
-    if serving.precision in engine.ready_made:
-        said.append(f"{engine.name} does not make {serving.precision} itself: it needs a checkpoint in that format.")
+    if held in engine.ready_made:
+        said.append(f"{engine.name} does not make {held} itself: it needs a checkpoint in that format.")
     if any(layer.experts is not None for layer in model.layers):
         said.append("All experts are held, though a token passes through a few.")
     if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):

@@ -9,6 +9,7 @@ from ropescope.checks.fit import Fit, fit, rescues
 from ropescope.checks.fit_report import caveats, gib, on_devices
 from ropescope.checks.serving.commands import Command, command
 from ropescope.checks.serving.engines import read_flags
+from ropescope.checks.serving.published_files import of_gguf, published
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.report.report import Column, Fact, Report, Table
@@ -29,13 +30,16 @@ def launch_report(inputs: LaunchInputs) -> Report:
 
     Raises DomainError for what the engine cannot run, and with `rescue` where no change helps.
     """
-    serving, changed = inputs.serving, ""
+    serving, changed, unread = inputs.serving, "", None
+    if inputs.gguf is not None:
+        serving, unread = of_gguf(serving, inputs.gguf)
     if inputs.rescue:
         serving, changed = _rescued(serving)
+    serving = published(serving)
     found = fit(serving)
-    if found.outcome == "does not run" and inputs.gguf is None:
+    if found.outcome == "does not run":
         raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")
-    made = command(serving, inputs.gguf)
+    made = command(serving, unread)
     engine = serving.engine
     source = str(read_flags()[engine.name]["source"])
     rows = tuple((row.flag, row.value, row.why) for row in made.settings)
@@ -48,10 +52,10 @@ def launch_report(inputs: LaunchInputs) -> Report:
             Fact("may be used", found.budget.n_bytes / 2**30, "GiB", found.budget.basis, found.budget.source),
         ),
         tables=(
-            Table("Command", (Column(made.language),), tuple((line,) for line in made.text.splitlines())),
+            Table("Command", (Column(made.language),), tuple((line,) for line in made.script.splitlines())),
             Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),
         ),
-        caveats=(*(f"First: {step}" for step in made.before), *made.remarks, *caveats(serving)),
+        caveats=(*(f"First: {step}" for step in made.before if "\n" not in step), *made.remarks, *caveats(serving)),
         next_steps=() if found.ok else ("ropescope launch … --rescue: the command with the cheapest way out",),
         data=_data(serving, made, found, changed, source),
     )
@@ -60,10 +64,13 @@ def launch_report(inputs: LaunchInputs) -> Report:
 def _rescued(serving: Serving) -> tuple[Serving, str]:
     if fit(serving).ok:
         return serving, ""
-    ways = rescues(serving)
-    if not ways:
-        raise DomainError(f"{serving.model.name} does not fit {on_devices(serving)}, and no way out was found.")
-    return ways[0].serving, ways[0].change
+    for way in rescues(serving):
+        try:
+            command(way.serving)
+        except DomainError:  # weights that were quantised already are not quantised otherwise
+            continue
+        return way.serving, way.change
+    raise DomainError(f"{serving.model.name} does not fit {on_devices(serving)}, and no way out was found.")
 
 
 def _verdict(found: Fit, changed: str) -> str:
@@ -94,7 +101,7 @@ def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str
         "engine_version": serving.engine.version,
         "flags_from": source,
         "language": made.language,
-        "command": made.text,
+        "command": made.script,
         "settings": [{"flag": row.flag, "value": row.value, "why": row.why} for row in made.settings],
         "before": list(made.before),
         "remarks": list(made.remarks),

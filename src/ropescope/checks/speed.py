@@ -99,9 +99,9 @@ def _facts(
     inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None
 ) -> tuple[Fact, ...]:
     serving, device = inputs.serving, inputs.serving.device
-    kind = compute_kind(serving.model, serving.precision)
+    kind = compute_kind(serving.model, serving.held_precision)
     peak = device.peak(kind)
-    size = weight_size(serving.model, serving.precision)
+    size = weight_size(serving.model, serving.held_precision)
     source = ", ".join(filter(None, (device.source, device.date))) or "given"
     basis: Basis = "published" if device.source else "assumed"
     bandwidth = (device.bandwidth or 0.0) / 1e9
@@ -193,7 +193,7 @@ def _data(
         "efficiency": inputs.efficiency,
         "price_per_device_hour": inputs.price,
         "bandwidth_bytes_per_second": serving.device.bandwidth,
-        "peak_operations_per_second": serving.device.peak(compute_kind(serving.model, serving.precision)),
+        "peak_operations_per_second": serving.device.peak(compute_kind(serving.model, serving.held_precision)),
         "decode": _plain(inputs, step),
         "prefill": None if reading is None else _plain(inputs, reading),
         "compute_bound_from_batch": turn,

@@ -11,14 +11,15 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 from ropescope.checks.serving.engines import Engine, engine_default
-from ropescope.checks.serving.precisions import PLAIN, is_gguf
+from ropescope.checks.serving.precisions import PLAIN, STORED
+from ropescope.checks.serving.quantised_checkpoints import checkpoint_name, checkpoint_script
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.checks.serving.stages import vision_whole
+from ropescope.checks.serving.weight_files import WeightFile, no_flag, printable, weight_file
 from ropescope.errors import DomainError
 from ropescope.report.text import lines
 
@@ -52,6 +53,11 @@ class Command:
     before: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
+    @property
+    def script(self) -> str:
+        """The text, after the steps that a shell must run first; Python stands alone."""
+        return "\n".join((*self.before, self.text)) if self.language == "shell" else self.text
+
 
 @dataclass(slots=True)
 class Settings:
@@ -81,20 +87,15 @@ def command(serving: Serving, gguf: str | None = None) -> Command:
     return _WRITERS[serving.engine.name](serving, gguf)
 
 
-def printable(text: str) -> str:
-    """`text`, if it can stand in a command. Raises DomainError if it holds a line break or another control character."""
-    if "\n" in text or "\t" in text or lines(text) != text:
-        raise DomainError(f"{lines(text)!r} holds characters that cannot stand in a command: rename it.")
-    return text
-
-
 def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
-    settings, before = Settings(serving.engine), list[str]()
-    kind, where = _gguf(serving, gguf, before)
-    if kind == "hub":
-        settings.add("-hf", where, "a GGUF repository on the Hub; after the colon, which of its files")
+    settings, weights = Settings(serving.engine), _gguf(serving, gguf)
+    if weights.kind == "file":
+        settings.add("-m", weights.where, "the GGUF file")
+    elif weights.file:
+        settings.add("-hf", weights.where, "a GGUF repository on the Hub")
+        settings.add("-hff", weights.file, "which of its files")
     else:
-        settings.add("-m", where, "the GGUF file")
+        settings.add("-hf", weights.where, "a GGUF repository on the Hub; after the colon, which of its files")
     settings.add("-c", serving.context_tokens * serving.batch, f"{serving.context_tokens:,} tokens a slot")
     settings.add("-np", serving.batch, "slots, each with its own part of the context")
     if serving.cache_type.kind != "f16":
@@ -115,15 +116,15 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         remarks = ["With --n-cpu-moe given, --fit moves nothing else: all other weights go to the device."]
     if serving.count > 1:
         remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
-    if before:
-        remarks.append(CONVERTED)
-    return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+    remarks += [*weights.remarks, *((CONVERTED,) if weights.steps else ())]
+    return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), weights.steps, tuple(remarks))
 
 
 def _ollama(serving: Serving, gguf: str | None) -> Command:
-    settings, before = Settings(serving.engine), list[str]()
-    kind, where = _gguf(serving, gguf, before)
-    source = f"hf.co/{where}" if kind == "hub" else where
+    settings, weights = Settings(serving.engine), _gguf(serving, gguf)
+    # After the colon Ollama takes the name of a file as well.
+    named = f"{weights.where}:{weights.file}" if weights.file else weights.where
+    source = f"hf.co/{named}" if weights.kind == "hub" else named
     settings.add("FROM", source, "the model")
     settings.add("num_ctx", serving.context_tokens, "tokens of context a request; Ollama multiplies by the requests")
     variables = {"OLLAMA_NUM_PARALLEL": (str(serving.batch), "requests at once")}
@@ -145,15 +146,16 @@ def _ollama(serving: Serving, gguf: str | None) -> Command:
     remarks = (
         "Ollama places layers itself and says what it did: ollama ps.",
         "The variables belong to the server: where it runs as a service, set them there and restart it.",
-        *((CONVERTED,) if before else ()),
+        *weights.remarks,
+        *((CONVERTED,) if weights.steps else ()),
     )
-    return Command(text, "shell", tuple(settings.rows), tuple(before), remarks)
+    return Command(text, "shell", tuple(settings.rows), weights.steps, remarks)
 
 
 def _vllm(serving: Serving, gguf: str | None) -> Command:
     _no_gguf(serving, gguf)
-    settings, before = Settings(serving.engine), list[str]()
-    _revision(settings, serving)
+    settings, (model, before) = Settings(serving.engine), _checkpoint(serving)
+    _revision(settings, serving, before)
     settings.add("--max-model-len", serving.context_tokens, "prompt and answer together")
     copies = serving.split.data
     settings.add(
@@ -170,13 +172,13 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
         settings.add("--gpu-memory-utilization", f"{serving.utilisation:g}", "share of each device")
     if serving.chunk_tokens is not None:
         settings.add("--max-num-batched-tokens", serving.chunk_tokens, "tokens of a step")
-    _precision(settings, serving, before)
+    _precision(settings, serving)
     remarks = (
         "vLLM measures its activations when it starts and gives the cache what is left, so more than this may fit.",
         *_node_remarks(serving),
     )
-    text = _by_node(settings, serving, ("vllm", "serve", _reference(serving)), "--headless")
-    return Command(text, "shell", tuple(settings.rows), tuple(before), remarks)
+    text = _by_node(settings, serving, ("vllm", "serve", model), "--headless")
+    return Command(text, "shell", tuple(settings.rows), before, remarks)
 
 
 def _vllm_split(settings: Settings, serving: Serving) -> None:
@@ -216,9 +218,9 @@ def _node_remarks(serving: Serving) -> tuple[str, ...]:
 
 def _sglang(serving: Serving, gguf: str | None) -> Command:
     _no_gguf(serving, gguf)
-    settings, before = Settings(serving.engine), list[str]()
-    settings.add("--model-path", _reference(serving), "the model")
-    _revision(settings, serving)
+    settings, (model, before) = Settings(serving.engine), _checkpoint(serving)
+    settings.add("--model-path", model, "the model")
+    _revision(settings, serving, before)
     settings.add("--context-length", serving.context_tokens, "prompt and answer together")
     settings.add("--max-running-requests", serving.batch, "sequences at once")
     _sglang_split(settings, serving)
@@ -226,7 +228,7 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
     if serving.chunk_tokens is not None:
         settings.add("--chunked-prefill-size", serving.chunk_tokens, "tokens of a prefill step")
-    _precision(settings, serving, before)
+    _precision(settings, serving)
     remarks = ["--mem-fraction-static is left out: SGLang sets it for the device."]
     if any(serving.windows(layer) for layer in serving.model.layers):
         ratio = engine_default("sglang", "swa_full_tokens_ratio")
@@ -235,7 +237,7 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
         )
     remarks += _node_remarks(serving)
     text = _by_node(settings, serving, ("python", "-m", "sglang.launch_server"))
-    return Command(text, "shell", tuple(settings.rows), tuple(before), tuple(remarks))
+    return Command(text, "shell", tuple(settings.rows), before, tuple(remarks))
 
 
 def _sglang_split(settings: Settings, serving: Serving) -> None:
@@ -263,10 +265,14 @@ def _sglang_split(settings: Settings, serving: Serving) -> None:
 def _transformers(serving: Serving, gguf: str | None) -> Command:
     _no_gguf(serving, gguf)
     source, revision = _reference(serving), serving.model.source.revision
-    quantised = serving.engine.online.get(serving.precision)
-    before = [] if quantised is None else ["pip install bitsandbytes accelerate"]
-    if serving.precision in serving.engine.ready_made:
-        before.append(f"a checkpoint already quantised to {serving.precision}: transformers reads it as it is")
+    held, steps = serving.held_precision, ""
+    _as_it_is(serving, held)
+    quantised = serving.engine.online.get(held)
+    before = () if quantised is None else ("pip install bitsandbytes accelerate",)
+    if held in serving.engine.ready_made:
+        before = ("pip install llmcompressor compressed-tensors",)
+        steps = checkpoint_script(serving.model, source, revision, held) + "\n\n"
+        source, revision = checkpoint_name(serving.model, held), None
     settings = [
         Setting("from_pretrained", source, "the model"),
         Setting("device_map", "auto", "layers over the devices"),
@@ -276,9 +282,9 @@ def _transformers(serving: Serving, gguf: str | None) -> Command:
     settings.append(Setting("max_length", str(serving.context_tokens), "prompt and answer together"))
     if quantised is not None:
         settings.append(Setting("quantization_config", quantised, "weights are quantised as they are loaded"))
-    text = transformers_snippet(source, revision, serving.precision, serving.context_tokens, serving.batch)
+    text = steps + transformers_snippet(source, revision, held, serving.context_tokens, serving.batch)
     remarks = ("transformers allocates as it goes: a prompt that is too long fails when it comes, not at the start.",)
-    return Command(text, "python", tuple(settings), tuple(before), remarks)
+    return Command(text, "python", tuple(settings), before, remarks)
 
 
 _WRITERS: Final[Mapping[str, Callable[[Serving, str | None], Command]]] = {
@@ -289,12 +295,7 @@ _WRITERS: Final[Mapping[str, Callable[[Serving, str | None], Command]]] = {
 def _reference(serving: Serving) -> str:
     """The model as an engine takes it: its folder, or its id on the Hub."""
     source = serving.model.source
-    return _no_flag(printable(source.repo_id or source.name) if source.path is None else printable(str(source.path)))
-
-
-def _no_flag(path: str) -> str:
-    """`path`, written so that no program takes it for a flag."""
-    return f"./{path}" if path.startswith("-") else path
+    return no_flag(printable(source.repo_id or source.name) if source.path is None else printable(str(source.path)))
 
 
 def _no_gguf(serving: Serving, gguf: str | None) -> None:
@@ -305,41 +306,47 @@ def _no_gguf(serving: Serving, gguf: str | None) -> None:
         )
 
 
-def _revision(settings: Settings, serving: Serving) -> None:
-    if serving.model.source.kind == "hub" and serving.model.source.revision:
+def _checkpoint(serving: Serving) -> tuple[str, tuple[str, ...]]:
+    """(the model as vLLM or SGLang takes it, the steps that make it where it must be quantised beforehand).
+
+    Raises DomainError for weights that are quantised already, in another precision than was asked for.
+    """
+    source, held = _reference(serving), serving.held_precision
+    _as_it_is(serving, held)
+    if held not in serving.engine.ready_made:
+        return source, ()
+    script = checkpoint_script(serving.model, source, serving.model.source.revision, held)
+    made = f"python - <<'QUANTISE'\n{script}\nQUANTISE"
+    return checkpoint_name(serving.model, held), ("pip install llmcompressor", made)
+
+
+def _as_it_is(serving: Serving, held: str) -> None:
+    quantised = serving.model.quantization
+    if quantised is not None and held != STORED:
+        raise DomainError(
+            f"{serving.model.name} is stored in {quantised.method}, and {serving.engine.name} loads it so: leave "
+            f"--precision {serving.precision} out, or give the original weights."
+        )
+
+
+def _revision(settings: Settings, serving: Serving, before: tuple[str, ...]) -> None:
+    if serving.model.source.kind == "hub" and serving.model.source.revision and not before:
         settings.add("--revision", serving.model.source.revision, "the commit that was read here")
 
 
-def _precision(settings: Settings, serving: Serving, before: list[str]) -> None:
-    precision, engine = serving.precision, serving.engine
-    if precision in engine.online:
-        settings.add("--quantization", engine.online[precision], "weights are quantised as they are loaded")
-    elif precision in engine.ready_made:
-        before.append(f"a checkpoint already quantised to {precision}: {engine.name} reads it as it is, without a flag")
-    elif precision in PLAIN:
-        word = {"bf16": "bfloat16", "f16": "float16", "f32": "float32"}[precision]
+def _precision(settings: Settings, serving: Serving) -> None:
+    held, engine = serving.held_precision, serving.engine
+    if held in engine.online:
+        settings.add("--quantization", engine.online[held], "weights are quantised as they are loaded")
+    elif held in PLAIN:
+        word = {"bf16": "bfloat16", "f16": "float16", "f32": "float32"}[held]
         settings.add("--dtype", word, "type of weights and activations")
 
 
-def _gguf(serving: Serving, gguf: str | None, before: list[str]) -> tuple[str, str]:
-    """("file" or "hub", what the engine loads): the given GGUF, the source if it is one, else the file to be made."""
-    model = serving.model
-    wanted = serving.precision if is_gguf(serving.precision) else ""
-    if gguf is not None:
-        local = gguf.lower().endswith(".gguf") or Path(gguf).exists()
-        if not local and _REPO.fullmatch(gguf) is None:
-            raise DomainError(f"--gguf {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
-        return ("file", _no_flag(gguf)) if local else ("hub", gguf)
-    if model.source.kind == "gguf" and model.source.path is not None:
-        return "file", _no_flag(printable(str(model.source.path)))
-    quantised = model.quantization is not None and model.quantization.method.lower() == "gguf"
-    repo = model.source.repo_id
-    if repo and (quantised or repo.upper().endswith("-GGUF")):
-        return "hub", f"{repo}:{wanted}" if wanted else repo
-    name = re.sub(r"[^\w.-]+", "-", model.name.rsplit("/", 1)[-1], flags=re.ASCII).strip("-.") or "model"
-    plain = f"{name}-bf16.gguf"
-    where = shlex.quote(_reference(serving)) + (" --remote" if model.source.kind == "hub" else "")
-    before.append(f"python convert_hf_to_gguf.py {where} --outtype bf16 --outfile {plain}")
-    if wanted:
-        before.append(f"llama-quantize {plain} {name}-{wanted}.gguf {wanted}")
-    return "file", f"{name}-{wanted}.gguf" if wanted else plain
+def _gguf(serving: Serving, gguf: str | None) -> WeightFile:
+    """What llama.cpp or Ollama loads: the given GGUF repository, else what the model and its precision ask for."""
+    if gguf is None:
+        return weight_file(serving.model, serving.engine.name, serving.precision)
+    if _REPO.fullmatch(gguf) is None:
+        raise DomainError(f"--gguf {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
+    return WeightFile("hub", gguf)

@@ -59,7 +59,7 @@ class Budget:
 def demand(serving: Serving) -> Demand:
     """What the fullest of the devices must hold. Raises DomainError where parameters are not known, or a cache type
     does not fit the model."""
-    size = weight_size(serving.model, serving.precision)
+    size = weight_size(serving.model, serving.held_precision)
     on_device, in_cache = _fullest(serving, size)
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
     weights = Part("weights", on_device, size.basis, size.source + where)

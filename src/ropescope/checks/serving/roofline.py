@@ -138,7 +138,7 @@ def _compute_seconds(serving: Serving, work: Work) -> float | None:
     fastest type of the device counts, since kernels differ. vLLM and SGLang score an indexer's keys in 8 bits.
     """
     device = serving.device
-    weights = device.peak(compute_kind(serving.model, serving.precision))
+    weights = device.peak(compute_kind(serving.model, serving.held_precision))
     if weights is None:
         return None
     half = device.peak("bf16") or weights
@@ -186,7 +186,7 @@ def _parts(serving: Serving) -> dict[str, int]:
 def _weights_read(serving: Serving, tokens: int) -> float:
     """The bytes of weights that a pass of `tokens` tokens reads on one device: all but the token embedding (where the output
     is another matrix), towers beside the language model, and experts that no token calls for."""
-    parts, size = _parts(serving), weight_size(serving.model, serving.precision)
+    parts, size = _parts(serving), weight_size(serving.model, serving.held_precision)
     never = ("vision", "prediction", *(("embedding",) if "output" in parts else ()))
     unread = [name for name in never if name in parts]
     left_out = sum(size.of(name, parts[name]) for name in unread)

@@ -9,6 +9,7 @@ from ropescope.checks.serving.devices import GIB, Device
 from ropescope.checks.serving.engines import CacheType, Engine, engine_default
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.precisions import STORED
+from ropescope.checks.serving.weight_files import held_precision
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
 
@@ -82,9 +83,15 @@ class Serving:
         return Parallel(self.count) if self.engine.split == "tensor" else Parallel(pipeline=self.count)
 
     @property
+    def held_precision(self) -> str:
+        """The precision in which the engine holds the weights: see `weight_files.held_precision`. Raises DomainError."""
+        return held_precision(self.model, self.engine.name, self.precision)
+
+    @property
     def weights_as(self) -> str:
         """The precision in words."""
-        return "as stored" if self.precision == STORED else self.precision
+        held = self.held_precision
+        return "as stored" if held == STORED else held
 
     @property
     def block(self) -> int:

@@ -1,0 +1,61 @@
+"""The GGUF models of a folder or repository: split ones as one, each with the mix of types that its name states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ropescope.models.gguf.files import parts_of
+
+_TYPE: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?P<mix>(?:UD-)?(?:I?Q\d+(?:_[A-Z0-9]+)*|TQ\d_\d|MXFP4(?:_MOE)?|NVFP4|BF16|F16|FP16|F32|FP32))"
+    r"(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_NO_MODEL: Final = re.compile(
+    r"mmproj|projector|imatrix|(?<![a-z])(?:lora|adapter|draft|mtp|eagle\d?|clip|vocab|vae|encoder|embeddings?)(?![a-z])"
+    r"|(?<![a-z])control[-_]?vector",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One GGUF model: its files, the first of which is what to name, and its mix ("Q4_K_M", "" where no name states it)."""
+
+    files: tuple[str, ...]
+    mix: str
+
+    @property
+    def first(self) -> str:
+        """The file to name."""
+        return self.files[0]
+
+
+def choices(names: Iterable[str]) -> tuple[Choice, ...]:
+    """The models among the files `names`, by name; projectors, matrices of importance, adapters and drafts left out."""
+    held = frozenset(names)
+    sets = {parts_of(name) for name in held if name.lower().endswith(".gguf") and not is_no_model(name)}
+    return tuple(Choice(files, mix_of(files[0])) for files in sorted(sets) if files[0] in held)
+
+
+def is_no_model(name: str) -> bool:
+    """Whether the name of a GGUF file says that it is a projector, a matrix of importance, an adapter or a draft."""
+    return _NO_MODEL.search(name.rpartition("/")[2]) is not None
+
+
+def mix_of(name: str) -> str:
+    """The mix of types that a file's name states, in capitals; "" without one."""
+    stem = name.rpartition("/")[2].rpartition(".")[0]
+    found = [match["mix"].upper() for match in _TYPE.finditer(stem)]
+    return {"FP16": "F16", "FP32": "F32"}.get(found[-1], found[-1]) if found else ""
+
+
+def with_mix(found: Iterable[Choice], mix: str) -> Choice | None:
+    """The model of a mix, as llama.cpp takes it after a colon: the same word, else one that only adds to it (UD-Q4_K_XL)."""
+    wanted = mix.upper()
+    every = tuple(found)
+    exact = [choice for choice in every if choice.mix == wanted]
+    return next(iter(exact or [choice for choice in every if choice.mix.removeprefix("UD-") == wanted]), None)
