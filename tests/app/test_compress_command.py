@@ -43,7 +43,7 @@ def profile(tmp_path: Path) -> Path:
 def said(*arguments: object) -> str:
     result = CliRunner().invoke(app, ["compress", "plan", *map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0
-    return result.output
+    return result.stdout
 
 
 def test_the_answer_is_in_the_first_line(profile: Path, folder: Path) -> None:

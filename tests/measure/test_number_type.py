@@ -141,5 +141,5 @@ def test_python_takes_what_suits_the_machine(tiny_folder: Path, cpu: Any) -> Non
     cpu("x86_64", {"avx2": True})
     weights = load(tiny_folder)
     assert weights.network.dtype == torch.float32 and weights.dtype_reason == "this CPU has no bfloat16 units"
-    with pytest.raises(MeasurementError, match="dtype must be auto, bfloat16, float16, float32, not 'half'"):
+    with pytest.raises(MeasurementError, match="dtype must be one of auto, bfloat16, float16, float32, not 'half'"):
         load(tiny_folder, dtype="half")

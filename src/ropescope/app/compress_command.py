@@ -196,8 +196,10 @@ def _from_weights(wish: _Wish) -> KVPlan:
     with _needs_extra():
         from ropescope.compress.from_weights import plan_from_weights
         from ropescope.measure.weights import load
-    weights = load(wish.given, revision=wish.revision)
-    with terminate_as_interrupt(), progress_bar() as (progress, _):
+    with terminate_as_interrupt(), progress_bar() as (progress, say):
+        say(f"Loading {wish.given}")
+        weights = load(wish.given, revision=wish.revision)
+        say(f"Measuring {weights.on_what}")
         return plan_from_weights(
             weights,
             wish.target,

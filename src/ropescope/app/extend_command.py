@@ -118,8 +118,7 @@ def _write_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
     from ropescope.extend.saving_gguf import save_gguf
 
     with terminate_as_interrupt(), needs_extra(), progress_bar() as (_, say):
-        if say is not None:
-            say(f"Writing {path.name}")
+        say(f"Writing {path.name}")
         return save_gguf(plan, model, path)
 
 

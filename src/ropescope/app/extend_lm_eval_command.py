@@ -45,14 +45,12 @@ def lm_eval(
         from ropescope.measure.weights import load
     target = read_tokens("--to", to, least=2)
     with terminate_as_interrupt(), progress_bar() as (_, say):
-        if say is not None:
-            say("Loading the weights")
+        say(f"Loading {source}")
         weights = load(
             source, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
         )  # fmt: skip
         made = candidates(weights.model, target, methods.split(","))
-        if say is not None:
-            say("lm-eval")
+        say(f"Running lm-eval on {weights.on_what}")
         found = run_tasks(
             weights, made, tasks.split(","), limit=limit, folder=include,
             lengths=tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else (),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ropescope.errors import MissingExtraError
@@ -36,12 +38,58 @@ def terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+LOG_SECONDS = 60.0
+"""A log gets a line as often as this, and no more often, once the work is under way."""
+
+
 @contextmanager
-def progress_bar() -> Iterator[tuple[Any, Any]]:
-    """A bar on stderr with what is left, when a person is looking."""
-    if not sys.stderr.isatty():
-        yield None, None
-        return
+def progress_bar() -> Iterator[tuple[Callable[[int, int, str], None], Callable[[str], None]]]:
+    """How far long work is, on stderr: a bar where a person looks, and else a line when it begins, one when the first
+    part of it tells how long it will take, and one a minute.
+
+    Yields `progress(done, planned, what)` and `say(line)`, which begins a new stretch of work.
+    """
+    work = _Work()
+    with _bar(work) if sys.stderr.isatty() else _log(work):
+        yield work.progress, work.say
+
+
+class _Work:
+    """What is being done, since when, and how much of it is done."""
+
+    def __init__(self) -> None:
+        self.line, self.what, self.done, self.planned = "Starting", "", 0, 0
+        self.began = self.since = time.monotonic()
+        self.before = 0
+        self.changed: Callable[[], None] = lambda: None
+
+    def say(self, line: str) -> None:
+        self.line, self.what, self.done, self.planned = line, "", 0, 0
+        self.since, self.before = time.monotonic(), 0
+        self.changed()
+
+    def progress(self, done: int, planned: int, what: str) -> None:
+        if done < self.done:  # another round of the same work
+            self.since, self.before = time.monotonic(), done
+        self.done, self.planned, self.what = done, planned, what
+        self.changed()
+
+    @property
+    def words(self) -> str:
+        """What is being done."""
+        return self.line if not self.what or self.what in self.line else f"{self.line}: {self.what}"
+
+    @property
+    def left_seconds(self) -> float | None:
+        """How long the rest will take at the pace so far; None before anything is done."""
+        made = self.done - self.before
+        if made <= 0 or self.done >= self.planned:
+            return None
+        return (time.monotonic() - self.since) / made * (self.planned - self.done)
+
+
+@contextmanager
+def _bar(work: _Work) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -53,12 +101,63 @@ def progress_bar() -> Iterator[tuple[Any, Any]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting", total=None)
+        task = bar.add_task(work.words, total=None)
 
-        def say(line: str) -> None:
-            bar.reset(task, description=line, total=None)
+        def show() -> None:
+            if work.planned:
+                bar.update(task, description=work.words, completed=work.done, total=work.planned)
+            else:
+                bar.reset(task, description=work.words, total=None)
 
-        def progress(done: int, planned: int, what: str) -> None:
-            bar.update(task, description=f"Measuring {what}", completed=done, total=planned)
+        work.changed = show
+        yield
 
-        yield progress, say
+
+@contextmanager
+def _log(work: _Work) -> Iterator[None]:
+    """Lines on stderr: at the first thing said, at the first estimate, and from a clock of its own once a minute, so that
+    a part which takes an hour does not leave an hour of silence."""
+    ended, told = threading.Event(), {"begun": False, "estimate": False}
+
+    def write(more: str = "") -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more: the work goes on
+            print(f"{work.words}{more}", file=sys.stderr, flush=True)
+
+    def change() -> None:
+        if not told["begun"]:
+            told["begun"] = True
+            write(" …")
+        elif not told["estimate"] and work.left_seconds is not None:
+            told["estimate"] = True
+            write(_how_far(work))
+
+    def tick() -> None:
+        while not ended.wait(LOG_SECONDS):
+            write(_how_far(work))
+
+    work.changed = change
+    clock = threading.Thread(target=tick, name="progress", daemon=True)
+    clock.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        clock.join()
+
+
+def _how_far(work: _Work) -> str:
+    parts = []
+    if work.planned:
+        parts.append(f"{work.done:,} of {work.planned:,}")
+    if (left := work.left_seconds) is not None:
+        parts.append(f"about {_duration(left)} left")
+    parts.append(f"{_duration(time.monotonic() - work.began)} so far")
+    return f" · {', '.join(parts)}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds below two minutes, else minutes, else hours and minutes."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -103,7 +103,7 @@ def run(
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished.
     """
     tell = say or (lambda _: None)
-    tell("Loading the weights")
+    tell(f"Loading {request.source if isinstance(request.source, str | Path) else 'the weights'}")
     weights = load(
         request.source,
         revision=request.revision,
@@ -113,7 +113,7 @@ def run(
     )
     tell("Reading the corpus")
     corpus = make_corpus(request, weights)
-    tell(f"Measuring {weights.source.name}")
+    tell(f"Measuring {weights.on_what}")
     profile = measure(weights, corpus, request.plan, resume=request.resume, progress=progress, keep_journal=True)
     control = None if profile.partial else _measure_control(request, weights, corpus, profile, progress, tell)
     found = outcome(profile, control, request)
@@ -181,7 +181,7 @@ def _measure_control(
 ) -> DecayProfile | None:
     if request.control is None:
         return None
-    tell("Measuring the same network with random weights")
+    tell(f"Measuring {weights.on_what} with random weights")
     plan = request.plan
     same = Plan(
         protocol=plan.protocol,

@@ -61,7 +61,7 @@ class _Kept(Protocol):
 def check_dtype(asked: str) -> None:
     """Raise MeasurementError for a name that is neither a number type nor `auto`."""
     if asked != AUTO and asked not in DTYPES:
-        raise MeasurementError(f"dtype must be auto, {', '.join(DTYPES)}, not {asked!r}.")
+        raise MeasurementError(f"dtype must be one of auto, {', '.join(DTYPES)}, not {asked!r}.")
 
 
 def number_type(asked: str, device: torch.device, n_weights: Callable[[], int | None] = lambda: None) -> NumberType:

@@ -45,6 +45,13 @@ class Weights:
         return str(self.network.dtype).removeprefix("torch.")
 
     @property
+    def on_what(self) -> str:
+        """The model, and what it runs on: "smollm2 (cpu, 2 threads, bfloat16)"."""
+        device = self.network.device
+        place = f"cpu, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+        return f"{self.source.name} ({place}, {self.dtype})"
+
+    @property
     def special_ids(self) -> tuple[int, ...]:
         """Ids that the config names as BOS, EOS or padding."""
         config = self.network.config.get_text_config()

@@ -62,7 +62,7 @@ def run(
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
     """
     tell = say or (lambda _: None)
-    tell("Loading the weights")
+    tell(f"Loading {request.source}")
     weights = load(
         request.source, revision=request.revision, dtype=request.dtype, device=request.device,
         trust_remote_code=request.trust_remote_code,
@@ -78,7 +78,7 @@ def run(
     def measured() -> OutputErrors | DecayProfile:
         if profile is not None:
             return profile
-        tell("Measuring on other text what plans are made from")
+        tell(f"Measuring on other text what plans are made from: {weights.on_what}")
         return measured_for(weights, length, files=request.files, progress=progress)
 
     split, budgets = Split(weights.model, length, request.new), request.budgets
@@ -102,7 +102,7 @@ def run(
         refuse_other_type(sweep.identity, Journal)
     else:
         journal.discard()
-    tell(f"Scoring {weights.model.name}")
+    tell(f"Scoring {weights.on_what}")
     return _carry_out(sweep, journal, timed, progress)
 
 

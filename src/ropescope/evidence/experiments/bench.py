@@ -101,7 +101,7 @@ class Bench:
         weights = weights or self.weights
         length = length or self.setting.length
         plan = self._plan(length, sinks)
-        self._begin(label)
+        self._begin(label, weights)
         profile = measure(
             weights,
             corpus or self.corpus(weights=weights),
@@ -155,7 +155,7 @@ class Bench:
         """
         weights = weights or self.weights
         network = weights.network
-        self._begin(label)
+        self._begin(label, weights)
         readers = []
         for index, tokens in enumerate(prompts):
             prompt_tokens(weights.model, self._plan(len(tokens), 4))
@@ -212,9 +212,9 @@ class Bench:
             beyond_trained=self.setting.beyond_trained,
         )
 
-    def _begin(self, label: str) -> None:
+    def _begin(self, label: str, weights: Weights | None = None) -> None:
         if not self._part:  # later parts are told by the progress, whose estimate of what is left goes on
-            self.say(label)
+            self.say(label if weights is None else f"Measuring {weights.on_what}")
 
     def _step(self, label: str, done: int) -> None:
         if self.progress is not None:

@@ -60,7 +60,7 @@ def run(
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished under all methods.
     """
     tell = say or (lambda _: None)
-    tell("Loading the weights")
+    tell(f"Loading {request.source}")
     weights = load(
         request.source, revision=request.revision, dtype=request.dtype, device=request.device,
         trust_remote_code=request.trust_remote_code,
@@ -71,7 +71,7 @@ def run(
         refuse_other_type(evaluation.identity, lambda identity: _journal(identity, request))
     else:
         journal.discard()
-    tell(f"Scoring {weights.model.name}")
+    tell(f"Scoring {weights.on_what}")
     interrupted: KeyboardInterrupt | None = None
     try:
         evaluation.run(journal, progress=progress)

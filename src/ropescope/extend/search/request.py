@@ -43,7 +43,7 @@ def run(
     Raises RopescopeError subclasses; KeyboardInterrupt only before the texts were read.
     """
     tell = say or (lambda _: None)
-    tell("Loading the weights")
+    tell(f"Loading {request.source}")
     weights = load(
         request.source, revision=request.revision, dtype=request.dtype, device=request.device,
         trust_remote_code=request.trust_remote_code,
@@ -51,6 +51,7 @@ def run(
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
     texts = calibration_texts(weights.tokenizer, request.target, request.texts, files=request.files)
+    tell(f"Searching for {weights.on_what}")
     search = Search(
         weights, request.target, texts, request.minutes, request.method, trained=request.trained, seed=request.seed
     )
