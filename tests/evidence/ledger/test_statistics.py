@@ -35,6 +35,14 @@ def test_clusters_widen_the_interval_of_doubled_data():
     assert np.diff(together)[0] / np.diff(apart)[0] == pytest.approx(2, rel=0.12)
 
 
+def test_six_clusters_have_about_students_interval():
+    """Plain percentiles of six reach 1.96·√(5/6) standard errors, where Student's t reaches 2.57."""
+    values = np.array([-1.6, -0.9, -0.2, 0.3, 1.0, 1.4])
+    low, high = cluster_interval(np.mean, list("abcdef"), values)
+    half = stats.t.ppf(0.975, 5) * values.std(ddof=1) / np.sqrt(6)
+    assert 0.85 * half < (high - low) / 2 < 1.05 * half
+
+
 def test_few_clusters_are_refused():
     with pytest.raises(EvidenceError, match="4 independent units are too few"):
         cluster_interval(np.mean, list("aabbccdd"), np.arange(8.0))

@@ -9,6 +9,7 @@ from ropescope.evidence.ledger.claim import Baseline, Finding
 from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.ledger.statistics import RESAMPLES, SEED
 from ropescope.evidence.sweeps import Sweep, cache_sweeps, named_budgets
+from ropescope.measure.bootstrap import bootstrap_interval
 from ropescope.report.report import Column, Table
 from ropescope.theory.window import compression_window
 
@@ -38,14 +39,15 @@ def window_names_budget(evidence: Evidence) -> Finding:
     names = {(row["model"], row["length"]): row for row in named_budgets()}
     knees = np.array([sweep.knee() for sweep in sweeps])
     closed = np.array([_closed_form(names[sweep.model, sweep.length]) for sweep in sweeps])
-    drawn = _resampled(sweeps)
-    errors = np.abs(closed - drawn).mean(axis=1)
-    low, high = (float(bound) for bound in np.percentile(errors, [2.5, 97.5]))
-    error = float(np.abs(closed - knees).mean())
     own = [place for place, sweep in enumerate(sweeps) if sweep.method == "planned"]
     named = np.array([names[sweeps[place].model, sweeps[place].length]["planned"] for place in own])
-    own_errors = np.abs(named - drawn[:, own]).mean(axis=1)
+    error = float(np.abs(closed - knees).mean())
     own_error = float(np.abs(named - knees[own]).mean())
+    drawn = _resampled(sweeps)
+    fewest = min(len(sweep.texts) for sweep in sweeps)
+    low, high = (float(end) for end in bootstrap_interval(np.abs(closed - drawn).mean(axis=1), fewest))
+    own_low, own_high = (float(end) for end in bootstrap_interval(np.abs(named - drawn[:, own]).mean(axis=1), fewest))
+    knees_low, knees_high = bootstrap_interval(drawn, fewest)
     half = float(np.abs(0.5 - knees).mean())
     n_texts = sorted({(sweep.length, len(sweep.texts)) for sweep in sweeps})
     return Finding(
@@ -58,8 +60,7 @@ def window_names_budget(evidence: Evidence) -> Finding:
         baselines=(
             Baseline("half of the cache", half),
             Baseline(
-                "a plan that names its own budget on other text, from its own knee", own_error,
-                (float(np.percentile(own_errors, 2.5)), float(np.percentile(own_errors, 97.5))),
+                "a plan that names its own budget on other text, from its own knee", own_error, (own_low, own_high),
             ),
         ),
         verdict="reproduced" if high < NEAR else "not reproduced",
@@ -77,10 +78,12 @@ def window_names_budget(evidence: Evidence) -> Finding:
                 ),
                 tuple(
                     (
-                        sweep.length, sweep.method, float(knee), float(np.percentile(resamples, 2.5)),
-                        float(np.percentile(resamples, 97.5)), float(named_by), float(named_by - knee),
+                        sweep.length, sweep.method, float(knee), float(low_end), float(high_end), float(named_by),
+                        float(named_by - knee),
                     )
-                    for sweep, knee, resamples, named_by in zip(sweeps, knees, drawn.T, closed, strict=True)
+                    for sweep, knee, low_end, high_end, named_by in zip(
+                        sweeps, knees, knees_low, knees_high, closed, strict=True
+                    )
                 ),
             ),
         ),

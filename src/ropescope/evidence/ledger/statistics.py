@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ropescope.errors import EvidenceError
+from ropescope.measure.bootstrap import bootstrap_interval
 
 Array = NDArray[np.float64]
 Statistic = Callable[..., float]
@@ -32,7 +33,7 @@ LEAST_FREEDOM = 1e-9
 
 
 def cluster_interval(statistic: Statistic, clusters: Sequence[str], *arrays: ArrayLike) -> tuple[float, float]:
-    """95 % percentile interval of `statistic(*arrays)` when whole clusters are drawn with replacement.
+    """95 % percentile interval of `statistic(*arrays)` when whole clusters are drawn with replacement, expanded for few clusters.
 
     A statistic returns NaN where a resample leaves it undefined. Raises EvidenceError for fewer than five clusters, and
     where more than one resample in twenty is undefined. (Field and Welsh 2007, J. R. Stat. Soc. B 69(3).)
@@ -60,7 +61,7 @@ def cluster_interval(statistic: Statistic, clusters: Sequence[str], *arrays: Arr
             f"The statistic has no value in {undefined:.0%} of the resamples: too few of the {len(members)} independent units "
             "differ for an interval."
         )
-    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = bootstrap_interval(drawn[~np.isnan(drawn)], len(members), LEVEL)
     return float(low), float(high)
 
 
