@@ -11,7 +11,15 @@ import pytest
 from conftest import byte_tokenizer
 
 from ropescope.errors import MeasurementError, SourceError
-from ropescope.measure.prompts import Corpus, bos_prefix, embedded_text, file_text, random_corpus, text_corpus
+from ropescope.measure.prompts import (
+    BLOCK,
+    Corpus,
+    bos_prefix,
+    embedded_text,
+    file_corpus,
+    random_corpus,
+    text_corpus,
+)
 
 TOKENIZER = byte_tokenizer()
 TEXT = "".join(chr(97 + i % 26) + str(i) for i in range(3000))
@@ -75,11 +83,40 @@ def test_embedded_text_is_english_prose_of_some_length() -> None:
     assert len(text) > 300_000 and "the" in text.split() and "pydoc_data" in about
 
 
-def test_files_of_all_kinds_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("first")
+def test_files_are_read_in_order_with_a_line_between(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("first " * 30)
     (tmp_path / "b.jsonl").write_text("\n".join(json.dumps({"body": f"line {i}"}) for i in range(3)))
-    text, about = file_text([tmp_path / "a.txt", tmp_path / "b.jsonl"], "body")
-    assert text == "first\n\nline 0\n\nline 1\n\nline 2" and about == "a.txt, b.jsonl"
+    corpus = file_corpus("files", "a.txt, b.jsonl", [tmp_path / "a.txt", tmp_path / "b.jsonl"], "body", TOKENIZER, 0)
+    text = "first " * 30 + "\n\nline 0\n\nline 1\n\nline 2"
+    whole = text_corpus("files", "both", text, TOKENIZER, seed=0)
+    for index in range(whole.available(33) or 0):
+        np.testing.assert_array_equal(corpus.prompt(index, 33), whole.prompt(index, 33))
+
+
+def test_prompts_are_the_same_however_much_more_text_there_is(tmp_path: Path) -> None:
+    words = "".join(f"{i} " for i in range(200_000))
+    (tmp_path / "short.txt").write_text(words[: BLOCK * 100 + 5_000])
+    (tmp_path / "long.txt").write_text(words)
+    short, long = (
+        file_corpus("files", name, [tmp_path / name], "text", TOKENIZER, 7) for name in ("short.txt", "long.txt")
+    )
+    for index in (0, 1, BLOCK - 1):
+        np.testing.assert_array_equal(short.prompt(index, 101), long.prompt(index, 101))
+    drawn = {tuple(long.prompt(index, 101).tolist()) for index in range(2 * BLOCK)}
+    assert len(drawn) == 2 * BLOCK  # the next block holds other windows
+
+
+def test_of_a_long_text_only_the_beginning_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "long.txt").write_text("a few words " * 500_000)  # 6 MB
+    seen: list[int] = []
+    spied = byte_tokenizer()
+    inner = type(spied).__call__
+    monkeypatch.setattr(
+        type(spied), "__call__", lambda self, text, **how: seen.append(len(text)) or inner(self, text, **how)
+    )
+    corpus = file_corpus("files", "long.txt", [tmp_path / "long.txt"], "text", spied, 0)
+    corpus.prompt(1, 256)
+    assert corpus.available(256, 2) == 2 and sum(seen) < 300_000
 
 
 @pytest.mark.parametrize("kind", ["text", "shuffled", "random"])

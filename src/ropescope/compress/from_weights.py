@@ -19,7 +19,8 @@ Progress = Callable[[int, int, str], None]
 
 def plan_from_weights(
     weights: Weights, target: Target, *, length: int | None = None, sinks: int = DEFAULT_SINKS, picks: bool = True,
-    prompts: int = PROMPTS, files: Sequence[Path] = (), cache_type: str | None = None, progress: Progress | None = None,
+    prompts: int = PROMPTS, files: Sequence[Path] = (), column: str = "text", cache_type: str | None = None,
+    progress: Progress | None = None,
 ) -> KVPlan:  # fmt: skip
     """The plan for sequences of `length` tokens (default 2,048, or the trained context if that is shorter), measured on
     `prompts` calibration texts, or on the first half of your own `files`.
@@ -33,11 +34,13 @@ def plan_from_weights(
         raise PlanError(
             f"{length:,} tokens is beyond the trained context of {weights.model.name} ({context:,}): plan for fewer."
         )
-    errors = measured_for(weights, length, prompts=prompts, files=files, sinks=sinks, progress=progress)
+    errors = measured_for(weights, length, prompts=prompts, files=files, column=column, sinks=sinks, progress=progress)
     if target.max_loss is None:
         return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)
     # None of the texts that measured the plans says what they cost.
-    others = calibration_texts(weights.tokenizer, length, prompts + NAMING_TEXTS, files=files)[errors.n_prompts :]
+    others = calibration_texts(weights.tokenizer, length, prompts + NAMING_TEXTS, files=files, column=column)[
+        errors.n_prompts :
+    ]
     if not others:
         raise PlanError(
             f"The calibration text holds {errors.n_prompts} passages of {length:,} tokens, and all were needed to measure the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ropescope.errors import MeasurementError
 from ropescope.measure.estimates import Summary
 from ropescope.measure.profile import DecayProfile
-from ropescope.measure.prompts import Corpus, embedded_text, file_text, random_corpus, text_corpus
+from ropescope.measure.prompts import Corpus, embedded_text, file_corpus, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
 from ropescope.measure.session import Plan, Progress, discard_journal, measure
 from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, summarise
@@ -157,18 +157,21 @@ def make_corpus(request: Request, weights: Weights) -> Corpus:
         from ropescope.models.datasets import fetch_dataset
 
         paths, commit = fetch_dataset(request.dataset, column=request.column)
-        text, about = file_text(paths, request.column)
-        name, about = "dataset", f"{request.dataset}@{commit[:8]} ({about})"
-    elif request.texts:
-        text, about = file_text(request.texts, request.column)
-        name = "files"
+        name, about = "dataset", f"{request.dataset}@{commit[:8]} ({_names(paths)})"
     else:
-        text, about = embedded_text()
-        name = "text"
+        paths, name, about = request.texts, "files", _names(request.texts)
     shuffled = request.corpus == "shuffled"
-    return text_corpus(
-        f"shuffled {name}" if shuffled else name, about, text, weights.tokenizer, request.seed, shuffled=shuffled
-    )
+    drawn = "shuffled " if shuffled else ""
+    if paths:
+        return file_corpus(
+            f"{drawn}{name}", about, paths, request.column, weights.tokenizer, request.seed, shuffled=shuffled
+        )
+    text, about = embedded_text()
+    return text_corpus(f"{drawn}text", about, text, weights.tokenizer, request.seed, shuffled=shuffled)
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths)
 
 
 def _measure_control(

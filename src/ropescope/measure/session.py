@@ -144,7 +144,7 @@ def prompt_tokens(model: Model, plan: Plan) -> int:
 
 def _planned(corpus: Corpus, plan: Plan, n_tokens: int) -> int:
     planned = plan.prompts if plan.precision is None else min(max(_PRECISION_START, plan.prompts), plan.max_prompts)
-    there_are = corpus.available(n_tokens)
+    there_are = corpus.available(n_tokens, planned)
     if there_are is not None and there_are < planned:
         if there_are < 1 or plan.precision is None:
             corpus.prompt(planned - 1, n_tokens)  # raises, saying how many prompts the text holds
@@ -158,8 +158,8 @@ def _more_prompts(profile: DecayProfile, corpus: Corpus, plan: Plan, n_tokens: i
         return 0
     n = profile.n_prompts
     se = summarise(profile, d_min=plan.d_min, resamples=_PRECISION_RESAMPLES).gamma.se
-    limit = plan.max_prompts
-    there_are = corpus.available(n_tokens)
+    limit = min(plan.max_prompts, 2 * n)
+    there_are = corpus.available(n_tokens, limit)
     if there_are is not None:
         limit = min(limit, there_are)
     if se is None or se <= plan.precision or n >= limit:
@@ -271,6 +271,7 @@ def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk
         "corpus_sha256": corpus.sha256,
         "prefix": list(corpus.prefix),
         "window_tokens": corpus.window_tokens,
+        **({} if corpus.block is None else {"window_block": corpus.block}),
         "seed": corpus.seed,
         "protocol": {item.name: getattr(plan.protocol, item.name) for item in fields(FixedLength)},
         "n_tokens": n_tokens,

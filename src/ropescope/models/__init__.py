@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ropescope.models.context import Context
     from ropescope.models.counts.meta import count_on_meta
     from ropescope.models.counts.parameters import count_parameters
-    from ropescope.models.datasets import fetch_dataset, read_texts
+    from ropescope.models.datasets import fetch_dataset
     from ropescope.models.embedded import embedded_model_path
     from ropescope.models.gguf.header import GGUFHeader, read_header
     from ropescope.models.gguf.model import from_gguf
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ropescope.models.opening import open
     from ropescope.models.parameters import Parameters, Quantization, Weights
     from ropescope.models.source import Source, resolve
+    from ropescope.models.text_files import read_texts
     from ropescope.models.tokenizer import Tokenizer
 
 _HOMES = {
@@ -43,7 +44,7 @@ _HOMES = {
     "from_gguf": "gguf.model",
     "open": "opening",
     "read_header": "gguf.header",
-    "read_texts": "datasets",
+    "read_texts": "text_files",
     "resolve": "source",
 }
 

@@ -22,6 +22,8 @@ _CHARACTERS_PER_TOKEN = 8
 """More characters than a token of these texts has in any common tokenizer (prose 4.5, code 3, tables 2)."""
 _WINDOWS = 64
 """Texts that one source gives at most."""
+_MOST_OWN = 64 << 20
+"""Characters of a file of the user's that are halved: of a longer one, its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +49,37 @@ class _Source:
         prefix = beginning(tokenizer)
         body = n_tokens - len(prefix)
         characters = (index + 1) * body * _CHARACTERS_PER_TOKEN
-        if characters > self._characters and len(self._ids) < (index + 1) * body:
+        while characters > self._characters and len(self._ids) < (index + 1) * body:
             text = self.read(characters)
             # What is shorter than was asked for is all there is.
             self._characters = characters if len(text) >= characters else sys.maxsize
             self._ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            characters *= 4  # a text of the user's may have longer tokens
         return (*prefix, *self._ids[index * body : (index + 1) * body])
 
 
-def held_out_texts(tokenizer: Any, n_tokens: int, per_kind: int, *, files: Sequence[Path] = ()) -> list[Text]:
+def held_out_texts(
+    tokenizer: Any, n_tokens: int, per_kind: int, *, files: Sequence[Path] = (), column: str = "text"
+) -> list[Text]:
     """Texts of `n_tokens` to score on, the kinds in turn, at most `per_kind` of each.
 
-    With `files`, the second half of each is what is scored, as the kind "own", and nothing else. Sixteen texts of each
+    With `files`, the second half of each is what is scored, as the kind "own", and nothing else (`column`: their field
+    of text, where they have fields). Sixteen texts of each
     kind are there at 8,256 tokens; longer ones are fewer. Raises MeasurementError where there is none of that length.
     """
-    sources = _own(files, second=True) if files else _held_out()
+    sources = _own(files, column, second=True) if files else _held_out()
     return _texts(tokenizer, n_tokens, per_kind, sources)
 
 
-def calibration_texts(tokenizer: Any, n_tokens: int, count: int, *, files: Sequence[Path] = ()) -> list[Text]:
+def calibration_texts(
+    tokenizer: Any, n_tokens: int, count: int, *, files: Sequence[Path] = (), column: str = "text"
+) -> list[Text]:
     """Up to `count` texts of `n_tokens` to tune on, the kinds in turn; with `files`, from the first half of each.
 
     None shares a passage with the held-out texts. Raises MeasurementError where there is none of that length.
     """
     if files:
-        return _texts(tokenizer, n_tokens, count, _own(files, second=False))
+        return _texts(tokenizer, n_tokens, count, _own(files, column, second=False))
     found = _texts(tokenizer, n_tokens, -(-count // len(KINDS)), _calibration())
     return (found if len(found) >= count else _texts(tokenizer, n_tokens, count, _calibration()))[:count]
 
@@ -143,16 +151,25 @@ def _calibration() -> list[_Source]:
     ]
 
 
-def _own(files: Sequence[Path], *, second: bool) -> list[_Source]:
-    from ropescope.models.datasets import read_texts
+def _own(files: Sequence[Path], column: str, *, second: bool) -> list[_Source]:
+    from ropescope.models.text_files import read_pieces
 
     found = []
     for path in files:
-        text = "\n\n".join(read_texts([path], column="text"))
+        text = _beginning_of(read_pieces([path], column=column))
         middle = text.rfind(" ", 0, len(text) // 2 + 1) + 1
         half = text[middle:] if second else text[:middle]
-        found.append(_Source("own", path.name, lambda _, half=half: half))  # type: ignore[misc]
+        found.append(_Source("own", path.name, lambda n, half=half: half[:n]))  # type: ignore[misc]
     return found
+
+
+def _beginning_of(pieces: Iterator[str]) -> str:
+    taken: list[str] = []
+    room = _MOST_OWN
+    while room > 0 and (piece := next(pieces, None)) is not None:
+        taken.append(piece[:room])
+        room -= len(piece)
+    return "".join(taken)
 
 
 def _documentation(place: str) -> Callable[[int], str]:

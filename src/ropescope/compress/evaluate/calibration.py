@@ -15,8 +15,8 @@ PROMPTS = 6
 
 
 def measured_for(
-    weights: Weights, length: int, *, prompts: int = PROMPTS, files: Sequence[Path] = (), sinks: int = DEFAULT_SINKS,
-    progress: Callable[[int, int, str], None] | None = None,
+    weights: Weights, length: int, *, prompts: int = PROMPTS, files: Sequence[Path] = (), column: str = "text",
+    sinks: int = DEFAULT_SINKS, progress: Callable[[int, int, str], None] | None = None,
 ) -> OutputErrors:  # fmt: skip
     """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
 
@@ -26,7 +26,7 @@ def measured_for(
         raise SourceError(
             f"{weights.source.name} comes without a tokenizer: plan from a profile of random tokens instead."
         )
-    texts = calibration_texts(weights.tokenizer, length, prompts, files=files)
+    texts = calibration_texts(weights.tokenizer, length, prompts, files=files, column=column)
     kinds = ", ".join(dict.fromkeys(text.kind for text in texts))
     about = f"calibration text: {kinds}; weights in {weights.dtype}"
     if weights.dtype_reason:

@@ -43,6 +43,7 @@ class Request:
     new: int = 64
     texts: int = 4
     files: tuple[Path, ...] = ()
+    column: str = "text"
     questions: int = 0
     plan: Path | None = None
     profile: Path | None = None
@@ -72,14 +73,14 @@ def run(
     plan = None if request.plan is None else _fitting_plan(request.plan, weights.model)
     profile = None if request.profile is None else DecayProfile.load(request.profile)
     length = _length(request, plan, profile, weights.model)
-    texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files)
+    texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files, column=request.column)
 
     @functools.cache
     def measured() -> OutputErrors | DecayProfile:
         if profile is not None:
             return profile
         tell(f"Measuring on other text what plans are made from: {weights.on_what}")
-        return measured_for(weights, length, files=request.files, progress=progress)
+        return measured_for(weights, length, files=request.files, column=request.column, progress=progress)
 
     split, budgets = Split(weights.model, length, request.new), request.budgets
     for budget in budgets:

@@ -56,7 +56,9 @@ def observe(bench: Bench) -> Findings:
     target = STRETCH * trained
     names = ["none", *(f"alpha@alpha={alpha:g}" for alpha in ALPHAS[1:]), *PEERS]
     per_kind = setting.prompts if setting.texts else -(-setting.prompts // 3)
-    texts = held_out_texts(weights.tokenizer, target, per_kind, files=setting.texts)[: setting.prompts]
+    texts = held_out_texts(weights.tokenizer, target, per_kind, files=setting.texts, column=setting.column)[
+        : setting.prompts
+    ]
     if len(texts) < setting.prompts:
         raise MeasurementError(
             f"There are {len(texts)} texts of {target:,} tokens: give --prompts {len(texts)}, or more text."

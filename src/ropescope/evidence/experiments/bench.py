@@ -84,6 +84,7 @@ class Bench:
             weights.source.name,
             corpus=_corpus_name(name),
             texts=() if name == "random" else self.setting.texts,
+            column=self.setting.column,
             seed=self.setting.seed,
         )
         return replace(make_corpus(request, weights), window_tokens=window)

@@ -91,6 +91,7 @@ class Setting:
     seed: int = 0
     corpus: str = "text"
     texts: tuple[Path, ...] = ()
+    column: str = "text"
     dtype: str = "auto"
     device: str | None = None
     revision: str | None = None

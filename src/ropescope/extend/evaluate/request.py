@@ -26,7 +26,8 @@ DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to evaluate. texts: how many of each kind, `files` replace them by the user's own. questions: at each of five
+    """What to evaluate. texts: how many of each kind, `files` replace them by the user's own, whose text is in
+    `column` where they have fields. questions: at each of five
     depths and each length, of each task in `retrieval`; 0: none. samples: of each task in `tasks` at each length.
     lengths: where facts are asked for (default: half the trained length, the trained one, halfway to the target, the target).
     keys_per_context: facts that share a text; more of them cost less, and have more to be confused with.
@@ -38,6 +39,7 @@ class Request:
     trained: int | None = None
     texts: int = 2
     files: tuple[Path, ...] = ()
+    column: str = "text"
     band: int = 2048
     questions: int = 0
     retrieval: tuple[Task, ...] = ("passkey",)
@@ -91,7 +93,9 @@ def prepare(request: Request, weights: Weights) -> Evaluation:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
     made = candidates(weights.model, request.target, request.methods, trained=request.trained)
     texts = (
-        held_out_texts(weights.tokenizer, request.target, request.texts, files=request.files) if request.texts else []
+        held_out_texts(weights.tokenizer, request.target, request.texts, files=request.files, column=request.column)
+        if request.texts
+        else []
     )
     lengths = request.lengths or default_lengths(made[0].plan.seen_length, request.target)
     if max(lengths) > request.target:

@@ -26,6 +26,7 @@ class Request:
     method: str = "yarn"
     texts: int = 3
     files: tuple[Path, ...] = ()
+    column: str = "text"
     trained: int | None = None
     seed: int = 0
     dtype: str = "auto"
@@ -50,7 +51,9 @@ def run(
     )  # fmt: skip
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
-    texts = calibration_texts(weights.tokenizer, request.target, request.texts, files=request.files)
+    texts = calibration_texts(
+        weights.tokenizer, request.target, request.texts, files=request.files, column=request.column
+    )
     tell(f"Searching for {weights.on_what}")
     search = Search(
         weights, request.target, texts, request.minutes, request.method, trained=request.trained, seed=request.seed
