@@ -13,9 +13,10 @@ from typing import Final, Literal
 from ropescope.checks.serving.engine_support import support_problem
 from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
-from ropescope.checks.serving.parallel import Parallel, ways
 from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving
-from ropescope.checks.serving.split_rules import split_problem, tensor_splits
+from ropescope.checks.serving.split_rules import split_problem
+from ropescope.checks.serving.ways import counts, other_ways, price, with_count
+from ropescope.checks.serving.weight_blocks import method_of
 from ropescope.errors import DomainError
 
 Outcome = Literal["fits", "tight", "may fit", "cache-bound", "weights-bound", "cannot be split", "does not run"]
@@ -25,7 +26,6 @@ weights-bound: weights, activations and overhead alone have none; does not run: 
 weights on this device."""
 
 TO_SPARE: Final = 0.10
-COUNTS: Final = (1, 2, 4, 8, 16)
 SHORTEST_RESCUE: Final = 0.25
 """A context shorter than this share of what was asked is not offered as a rescue."""
 
@@ -140,28 +140,15 @@ def _most(variant: Callable[[int], Serving], limit: int) -> int | None:
 
 def splits(serving: Serving) -> tuple[Fit, ...]:
     """The same on each number of devices, shared in the engine's own way; on the number asked, as asked."""
-    return tuple(fit(_on(serving, count)) for count in sorted({*_counts(serving), serving.count}))
+    return tuple(fit(with_count(serving, count)) for count in sorted({*counts(serving), serving.count}))
 
 
-def other_ways(serving: Serving) -> Iterator[Serving]:
-    """The other ways in which the same devices could share the model, plainest first."""
-    if serving.count == 1 or serving.engine.split == "layers":
-        return
-    model = serving.model
-    has_experts = any(layer.experts is not None for layer in model.layers)
-    latent = any(layer.latent is not None for layer in model.layers)
-    for found in ways(serving.count, serving.split.nodes, has_experts, latent):
-        if found != serving.split:
-            yield replace(serving, parallel=found)
-
-
-def _on(serving: Serving, count: int) -> Serving:
-    return serving if count == serving.count else replace(serving, count=count, parallel=None)
-
-
-def _counts(serving: Serving) -> tuple[int, ...]:
-    """Numbers of devices worth trying: powers of two, and what else this model's shapes allow."""
-    return COUNTS if serving.engine.split == "layers" else tuple({*COUNTS, *tensor_splits(serving, max(COUNTS))})
+def working_split(serving: Serving) -> Serving:
+    """`serving` with the plainest split of its devices that fits, where the user asked for none and the engine's own does
+    not; else as it is."""
+    if serving.parallel is not None or (not _problem(serving) and fits(serving)) or support_problem(serving):
+        return serving
+    return next((way for way in other_ways(serving) if not _problem(way) and fits(way)), serving)
 
 
 def rescues(serving: Serving, min_context: int | None = None) -> tuple[Rescue, ...]:
@@ -196,7 +183,7 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
     asked, longest = serving.context_tokens, longest_context(serving) or 0
     shorter = replace(serving, context_tokens=max(longest, 1))
     for way in other_ways(serving):
-        yield "split", f"split as {way.split.options}", _price(way.split), way
+        yield "split", f"split as {way.split.options}", price(way.split), way
     if min_context is not None and longest >= min_context:
         yield "context", f"context {longest:,} instead of {asked:,}", f"nothing down to {min_context:,}", shorter
     eight = _eight_bits(serving)
@@ -214,10 +201,10 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
         if most := largest_batch(variant):
             what = f"{change}, {lean.cache_type.label} cache, batch {most:,}"
             yield "fewer", what, "quality and throughput", replace(variant, batch=most)
-    for count in sorted(_counts(serving)):
+    for count in sorted(counts(serving)):
         if count != serving.count:
             more = f"{count - serving.count} more" if count > serving.count else "the others are free"
-            yield "devices", f"{count} device{'s' if count > 1 else ''}", more, _on(serving, count)
+            yield "devices", f"{count} device{'s' if count > 1 else ''}", more, with_count(serving, count)
     yield from _experts_off(serving)
     if longest >= SHORTEST_RESCUE * asked:
         yield "context", f"context {longest:,} instead of {asked:,}", "the tokens beyond", shorter
@@ -228,15 +215,13 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
             yield "all", what, "quality, and the tokens beyond", replace(variant, context_tokens=within)
 
 
-def _price(split: Parallel) -> str:
-    return "latency: stages work in turn" if split.pipeline > 1 else "balance: devices wait for the busiest experts"
-
-
 def _lighter_weights(serving: Serving) -> Iterator[tuple[str, Serving]]:
     if serving.model.parameters is None:
         return
     now = demand(serving).weights.n_bytes
     for precision in _LADDERS[serving.engine.name]:
+        if precision == method_of(serving):
+            continue  # its weights are in it already
         variant = replace(serving, precision=precision)
         if demand(variant).weights.n_bytes < now:
             yield f"weights in {precision}", variant

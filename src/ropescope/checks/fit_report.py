@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shlex
 from typing import Any
 
@@ -13,8 +15,10 @@ from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import growth_bytes
+from ropescope.checks.serving.ways import other_ways
 from ropescope.report.report import Basis, Column, Fact, Report, Table
 
+MOST_WAYS = 6
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
 
 
@@ -31,7 +35,7 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
         title=_title(serving),
         verdict=_verdict(found, ways, others),
         facts=_facts(found),
-        tables=tuple(filter(None, (_rescue_table(ways), _split_table(others)))),
+        tables=tuple(filter(None, (_rescue_table(ways), _split_table(others), _way_table(found)))),
         figures=(fit_figure(found, others, ways),),
         caveats=caveats(serving),
         next_steps=_next_steps(found),
@@ -150,7 +154,7 @@ def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> s
     if ways:
         return f"{text} Cheapest way out: {ways[0].change}."
     if not found.ok:
-        return f"{text} No way out was found here."
+        return text if found.outcome == "does not run" else f"{text} No way out was found here."
     fewer = next((other.serving for other in others if other.ok and other.serving.count < serving.count), None)
     return text if fewer is None else f"{text} It fits {on_devices(fewer)} as well."
 
@@ -206,10 +210,36 @@ def _split_table(others: tuple[Fit, ...]) -> Table:
         numbers = (needed.weights.n_bytes, needed.cache.n_bytes, needed.total)
         counted = [None] * 3 if other.problem else [number / GIB for number in numbers]
         longest = other.longest_context if not other.problem else None
-        rows.append((other.serving.count, *counted, longest, other.problem or other.outcome))
+        rows.append((other.serving.count, *counted, longest, _outcome(other)))
     engine = others[0].serving.engine
     cut = "every layer cut across them" if engine.split == "tensor" else "whole layers dealt out"
     return Table(f"On several devices ({cut}), each holds", columns, tuple(rows))
+
+
+def _outcome(found: Fit) -> str:
+    """The outcome, with the beginning of what the engine objects to."""
+    objection = re.split(r" \(|: |\. ", found.problem)[0]
+    return f"{found.outcome}: {objection}" if objection else found.outcome
+
+
+def _way_table(found: Fit) -> Table | None:
+    """Other splits of the same devices that the engine takes, the plainest `MOST_WAYS` of them."""
+    able = (other for other in map(fit, other_ways(found.serving)) if not other.problem)
+    others = tuple(itertools.islice(able, MOST_WAYS))
+    if not others:
+        return None
+    columns = (
+        Column("split"), Column("weights", "GiB", ",.1f"), Column("cache", "GiB", ",.1f"), Column("total", "GiB", ",.1f"),
+        Column("longest context", "tokens", ",d"), Column("outcome"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            other.serving.split.options, other.demand.weights.n_bytes / GIB, other.demand.cache.n_bytes / GIB,
+            other.demand.total / GIB, other.longest_context, other.outcome,
+        )
+        for other in others
+    )  # fmt: skip
+    return Table(f"Other splits of {on_devices(found.serving)}, each holds", columns, rows)
 
 
 def _next_steps(found: Fit) -> tuple[str, ...]:

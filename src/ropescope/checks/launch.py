@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.fit import Fit, fit, rescues
+from ropescope.checks.fit import Fit, fit, rescues, working_split
 from ropescope.checks.fit_report import caveats, gib, on_devices
 from ropescope.checks.serving.commands import Command, command
 from ropescope.checks.serving.engines import read_flags
@@ -35,6 +35,8 @@ def launch_report(inputs: LaunchInputs) -> Report:
         serving, unread = of_gguf(serving, inputs.gguf)
     if inputs.rescue:
         serving, changed = _rescued(serving)
+    else:
+        serving, changed = _with_split(serving)
     serving = published(serving)
     found = fit(serving)
     if found.outcome == "does not run":
@@ -59,6 +61,12 @@ def launch_report(inputs: LaunchInputs) -> Report:
         next_steps=() if found.ok else ("ropescope launch … --rescue: the command with the cheapest way out",),
         data=_data(serving, made, found, changed, source),
     )
+
+
+def _with_split(serving: Serving) -> tuple[Serving, str]:
+    """With a split that works, where the user gave a number of devices alone."""
+    found = working_split(serving)
+    return found, "" if found is serving else f"split as {found.split.options}"
 
 
 def _rescued(serving: Serving) -> tuple[Serving, str]:

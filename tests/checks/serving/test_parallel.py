@@ -10,8 +10,9 @@ import pytest
 from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
-from ropescope.checks.fit import fit, other_ways, rescues, splits
+from ropescope.checks.fit import fit, rescues, splits
 from ropescope.checks.fit_report import fit_report
+from ropescope.checks.launch import LaunchInputs, launch_report
 from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.memory import demand, device_weight_bytes
@@ -19,6 +20,7 @@ from ropescope.checks.serving.parallel import NO_SPLIT, Parallel, ParallelText, 
 from ropescope.checks.serving.precisions import weight_size
 from ropescope.checks.serving.roofline import decode
 from ropescope.checks.serving.stages import part_shares, stages
+from ropescope.checks.serving.ways import other_ways
 from ropescope.errors import DomainError
 
 TOKEN = 70_272
@@ -181,3 +183,24 @@ def test_the_ceiling_of_each_split() -> None:
     tensors = way(deepseek_v3(), "h200", "vllm", 8_192, 64, count=8)
     copies = decode(replace(tensors, parallel=Parallel(1, 8, experts=True)))
     assert copies.cache_bytes * 8 == decode(tensors).cache_bytes and copies.weight_bytes > decode(tensors).weight_bytes
+
+
+def test_a_number_of_devices_alone_is_launched_with_a_split_that_works() -> None:
+    # 32 heads do not divide by 3; nothing else was asked, so the command has three stages, and says so.
+    asked = way(llama_8b(), "h100", "vllm", 8_192, count=3)
+    report = launch_report(LaunchInputs(asked))
+    assert "--pipeline-parallel-size 3" in report.data["command"] and report.data["fits"]
+    assert report.data["changed"] == "split as --tp 1 --pp 3" and "split as --tp 1 --pp 3" in report.verdict
+    # What was asked for in words is not changed.
+    own = replace(asked, count=6, parallel=Parallel(3, 1, 2))
+    assert launch_report(LaunchInputs(own)).data["changed"] == ""
+    assert "--tensor-parallel-size 3" in launch_report(LaunchInputs(own)).data["command"]
+
+
+def test_other_splits_are_shown_beside_the_one_asked() -> None:
+    tables = {table.title: table for table in fit_report(way(deepseek_v3(), "h200", "vllm", 4_096, 64, count=8)).tables}
+    rows = {row[0]: row for row in tables["Other splits of 8 × H200, each holds"].rows}
+    assert rows["--tp 1 --dp 8 --ep"][2] == pytest.approx(8 * 4_096 * TOKEN / 2**30)
+    assert not any(
+        "Other splits" in title for title in (t.title for t in fit_report(way(llama_8b(), "h100", "vllm", 64)).tables)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,18 +106,3 @@ def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layer
             "them. Here --dp counts copies of the attention, each over --tp devices."
         )
     return found.count, found
-
-
-def ways(count: int, nodes: int, has_experts: bool, latent: bool) -> Iterator[Parallel]:
-    """The ways in which `count` devices in `nodes` machines can share a model, plainest first: tensors; whole experts;
-    copies of the attention (most copies first where each device would hold all latents); then stages."""
-    sizes = [size for size in range(1, count + 1) if count % size == 0]
-    yield Parallel(count, nodes=nodes)
-    if has_experts:
-        yield Parallel(count, experts=True, nodes=nodes)
-        for copies in sorted(sizes[1:], reverse=latent):
-            yield Parallel(count // copies, copies, experts=True, nodes=nodes)
-    for stages in sizes[1:]:
-        yield Parallel(count // stages, 1, stages, nodes=nodes)
-        if has_experts and stages < count:
-            yield Parallel(count // stages, 1, stages, True, nodes)
