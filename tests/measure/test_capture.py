@@ -209,10 +209,85 @@ def test_a_model_without_attention_is_refused() -> None:
         tally.layers()
 
 
-def test_batches_are_refused() -> None:
+class OfBatch:
+    """Collects captured rows by (row of the batch, call, position): [heads, keys] from the first token on."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int, int, int], torch.Tensor] = {}
+
+    def __call__(self, rows: AttentionRows) -> None:
+        for place, position in enumerate(rows.positions.tolist()):
+            kept = self.found.setdefault((rows.row, rows.call, position), torch.zeros(rows.n_heads, LENGTH))
+            own = rows.weights[:, place, : LENGTH - rows.key_start]
+            kept[rows.heads, rows.key_start : rows.key_start + own.shape[1]] = own
+
+
+IN_BATCHES = ("llama", "mistral", "gpt_oss", "gemma2", "bloom", "gpt_neo", "gptj", "deepseek_v3")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("model_type", IN_BATCHES)
+def test_rows_of_a_padded_batch_are_those_of_each_prompt_alone(model_type: str, side: str) -> None:
+    """Positions and keys are the row's own, and what pads it is not there."""
+    model = build(next(tiny for tiny in TINY if tiny.model_type == model_type))
+    lengths, ids = (LENGTH, 41), tokens(LENGTH) % 40 + 3
+    batch, mask = torch.zeros(2, LENGTH, dtype=torch.long), torch.zeros(2, LENGTH, dtype=torch.long)
+    for row, length in enumerate(lengths):
+        place = slice(0, length) if side == "right" else slice(LENGTH - length, LENGTH)
+        batch[row, place], mask[row, place] = ids[0, :length] + row, 1
+    places = (mask.cumsum(1) - 1).clamp_min(0)
+    numbered = {"position_ids": places} if model_type in ("gpt_neo", "gptj", "deepseek_v3") else {}
+    rows = OfBatch()
+    plain = model(batch, attention_mask=mask, use_cache=False, **numbered).logits
+    with capture_rows(model, POSITIONS, rows):
+        logits = model(batch, attention_mask=mask, use_cache=False, **numbered).logits
+    torch.testing.assert_close(logits[mask.bool()], plain[mask.bool()])
+    for row, length in enumerate(lengths):
+        alone = OfBatch()
+        with capture_rows(model, POSITIONS, alone):
+            model(ids[:, :length] + row, use_cache=False)
+        expected = {(row, call, position): found for (_, call, position), found in alone.found.items()}
+        mine = {key: found for key, found in rows.found.items() if key[0] == row}
+        assert mine.keys() == expected.keys() and len({key[2] for key in mine}) == sum(p < length for p in POSITIONS)
+        for key, found in expected.items():
+            torch.testing.assert_close(mine[key], found, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gemma2", "bloom"])
+def test_decode_steps_of_generate_are_read(model_type: str) -> None:
+    """The rows of a step are those of one pass over all that was written, for each row of a padded batch."""
+    model = build(next(tiny for tiny in TINY if tiny.model_type == model_type))
+    ids = tokens(40) % 40 + 3
+    batch = torch.cat([ids, torch.cat([torch.zeros(1, 9, dtype=torch.long), ids[:, :31] + 1], dim=1)])
+    mask = torch.ones_like(batch)
+    mask[1, :9] = 0
+    rows = OfBatch()
+    with capture_rows(model, [20, 33, 38, 43], rows):
+        written = model.generate(batch, attention_mask=mask, max_new_tokens=6, min_new_tokens=6, do_sample=False)
+    for row, padding in ((0, 0), (1, 9)):
+        alone = OfBatch()
+        with capture_rows(model, [20, 33, 38, 43], alone):
+            model(written[row : row + 1, padding:], use_cache=False)
+        # The last token that is written is not read again, so the farthest query is the one before it.
+        expected = {key[1:]: found for key, found in alone.found.items() if key[2] < written.shape[1] - padding - 1}
+        mine = {key[1:]: found for key, found in rows.found.items() if key[0] == row}
+        assert mine.keys() == expected.keys() and max(key[1] for key in mine) > 30
+        for key, found in expected.items():
+            torch.testing.assert_close(mine[key], found, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("mask", "why"),
+    [
+        (torch.tensor([[1, 1, 0, 1, 1], [1, 1, 1, 1, 1]]), "padding between its tokens"),
+        (torch.tensor([[0, 0, 0, 0, 0], [1, 1, 1, 1, 1]]), "padding alone"),
+        (torch.ones(2, 1, 5, 5, dtype=torch.bool).tril(), "which tokens pad it"),
+    ],
+)
+def test_a_batch_whose_padding_cannot_be_told_is_refused(mask: torch.Tensor, why: str) -> None:
     model = build(TINY[0])
-    with pytest.raises(CaptureError, match="one prompt at a time"), capture_rows(model, POSITIONS, Rows()):
-        model(tokens(LENGTH).expand(2, -1))
+    with pytest.raises(CaptureError, match=why), capture_rows(model, POSITIONS, Rows()):
+        model(tokens(5).expand(2, -1), attention_mask=mask)
 
 
 def test_interface_is_told_from_own_attention() -> None:

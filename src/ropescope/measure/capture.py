@@ -30,23 +30,26 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
 from ropescope.measure.adapter import AttentionCall, DeferredMask, InPlace, Output, attending
-from ropescope.measure.rowmask import RowMask, row_mask
+from ropescope.measure.rowmask import RowMask, row_masks
 from ropescope.measure.rows import Consumer, RowReader
 from ropescope.measure.softmax import Logits, attend_in_blocks
 
 
 @contextmanager
 def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[RowReader]:
-    """Within the context, forward passes of `model` (batch size 1) hand `consume` the attention rows at `positions`.
+    """Within the context, forward passes of `model` hand `consume` the attention rows at `positions`: prefills, chunks of one,
+    and the steps of `generate`.
 
-    positions: absolute query positions. Raises CaptureError for a model without decoder layers.
+    positions: of the queries, counted from the first token of each row of a batch; what pads a row, on either side, is neither
+    counted nor among its keys. Raises CaptureError for a model without decoder layers, and in a pass whose padding cannot be
+    told: a batch with a mask that is no [batch, tokens], or with padding between its tokens.
     """
     reader = RowReader(positions, consume)
     owner, layers = decoder_layers(model)
     with ExitStack() as stack:
         for index, layer in enumerate(layers):
             stack.callback(layer.register_forward_pre_hook(reader.enter_layer(index)).remove)
-        stack.callback(owner.register_forward_pre_hook(reader.start_forward).remove)
+        stack.callback(owner.register_forward_pre_hook(reader.start_forward, with_kwargs=True).remove)
         if uses_interface(model):
             stack.enter_context(attending(model, _Capture(reader)))
         else:
@@ -96,23 +99,19 @@ class _Capture(InPlace):
         self.reader = reader
 
     def attend(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
-        """The output [1, new, heads, dim], without weights."""
-        query, key, mask = call.query, call.key, call.mask
-        if isinstance(mask, DeferredMask):
-            mask = mask.read_by(row_mask)
-        if isinstance(mask, Tensor) and mask.dim() == 4:
-            mask = mask[..., : key.shape[2]]
+        """The output [batch, new, heads, dim], without weights."""
+        query, key = call.query, call.key
+        masks = _masks(call, len(query))
+        mask = masks[0]
         first_query, key_start = key.shape[2] - query.shape[2], 0
         if isinstance(mask, RowMask):
             first_query, key_start = mask.q_offset, mask.kv_offset
         bias = call.options.get("position_bias")
         logits = Logits(key=key, scale=call.scale, softcap=call.softcap, sinks=call.sinks, bias=bias)
         if call.options.get("is_causal") is not False:
-            if query.shape[0] != 1:
-                raise CaptureError(
-                    f"Attention rows are read at batch size 1, not {query.shape[0]}: pass one prompt at a time."
-                )
-            self.reader.read(logits, query, first_query, key_start, mask)
+            self.reader.read(logits, query, first_query, key_start, masks)
+        if len(query) > 1 or self.reader.padded or query.requires_grad:
+            return own()[0], None
         fused = logits.softcap is None and logits.sinks is None and query.shape[-1] == call.value.shape[-1]
         if fused and (not isinstance(mask, RowMask) or mask.is_plain_causal):
             plain = None if isinstance(mask, RowMask) else mask
@@ -127,6 +126,18 @@ class _Capture(InPlace):
                 "Attention rows cannot be read where another attention stands on the model (a planned cache behind its first "
                 "pass, skipped blocks, Leaky ReRoPE beyond the trained length): read them without it."
             )
+
+
+def _masks(call: AttentionCall, batch: int) -> Sequence[RowMask | Tensor | None]:
+    """The mask of each row of the batch."""
+    mask = call.mask
+    if isinstance(mask, DeferredMask):
+        found = mask.read_by(row_masks)
+        return found if len(found) == batch else found[:1] * batch
+    if isinstance(mask, Tensor) and mask.dim() == 4:
+        mask = mask[..., : call.key.shape[2]]
+        return [mask[row : row + 1] if len(mask) > 1 else mask for row in range(batch)]
+    return [mask] * batch
 
 
 class _OwnAttention(TorchFunctionMode):
@@ -168,7 +179,10 @@ class _OwnAttention(TorchFunctionMode):
             self._read_fused(*args, **kwargs)
         output = func(*args, **kwargs)
         if self.depth and func in _SOFTMAXES:
-            weights = output.unsqueeze(0) if output.dim() == 3 else output
+            batch = len(self.reader.spans)
+            weights = (
+                output.view(batch, -1, *output.shape[1:]) if output.dim() == 3 and len(output) % batch == 0 else output
+            )
             if weights.dim() == 4 and weights.shape[3] >= weights.shape[2]:
                 self.reader.read_weights(weights)
         return output
@@ -186,7 +200,10 @@ class _OwnAttention(TorchFunctionMode):
     ) -> None:
         with torch._C.DisableTorchFunction():
             logits = Logits(key=key, scale=query.shape[-1] ** -0.5 if scale is None else scale)
-            self.reader.read(logits, query, key.shape[2] - query.shape[2], 0, attn_mask)
+            rows = range(len(query))
+            alike = attn_mask is None or attn_mask.dim() < 4 or len(attn_mask) == 1
+            masks = [attn_mask if alike or attn_mask is None else attn_mask[row : row + 1] for row in rows]
+            self.reader.read(logits, query, key.shape[2] - query.shape[2], 0, masks)
 
 
 _SOFTMAXES = {F.softmax, torch.softmax, Tensor.softmax}

@@ -7,11 +7,12 @@ boolean matrix costs more memory than the attention itself, so this keeps the fu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers.masking_utils import causal_mask_function, sdpa_mask
 
@@ -102,3 +103,26 @@ def row_mask(
         use_vmap=use_vmap,
         is_plain_causal=allow_is_causal_skip and not padded and within_window and aligned,
     )
+
+
+def row_masks(*, batch_size: int, **arguments: Any) -> tuple[RowMask, ...]:
+    """The RowMask of each row of a batch; the arguments are those of `row_mask`."""
+    whole = row_mask(batch_size=batch_size, **arguments)
+    padding = whole.padding
+    if padding is not None and (missing := whole.kv_offset + whole.kv_length - padding.shape[1]) > 0:
+        padding = F.pad(padding, (0, missing))  # a static cache has room for tokens that are not there yet
+    return tuple(
+        replace(
+            whole,
+            padding=None if padding is None else padding[row : row + 1],
+            mask_function=whole.mask_function if row == 0 else _of_row(whole.mask_function, row),
+        )
+        for row in range(batch_size)
+    )
+
+
+def _of_row(mask_function: Callable[..., Any], row: int) -> Callable[..., Any]:
+    def of_row(batch: Any, head: Any, query: Any, key: Any) -> Any:
+        return mask_function(batch + row, head, query, key)
+
+    return of_row

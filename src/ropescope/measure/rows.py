@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ropescope.errors import CaptureError
 from ropescope.measure.rowmask import RowMask
 from ropescope.measure.softmax import (
     Logits,
@@ -26,12 +29,13 @@ from ropescope.measure.softmax import (
 class AttentionRows:
     """Some rows of one attention call, for a block of query heads.
 
-    call: which attention call of the forward pass. layer: the decoder layer it is in.
+    call: which attention call of the forward pass. layer: the decoder layer it is in. row: the row of the batch; positions and
+    keys are counted from its own first token, without what pads it.
     weights: [heads, rows, keys] fp32, the softmax probabilities the layer used, valid until `consume` returns (copy to
     keep); they sum to one together with `sink_logit`.
     entropy: [heads, rows] fp32, −Σ p ln p of each row in nats.
     sink_logit: [heads, rows] fp32, the share that a learned sink logit takes (gpt-oss), else None.
-    positions: [rows] absolute position of each query. key_start: absolute position of the first key.
+    positions: [rows] position of each query. key_start: position of the first key.
     reach: [rows, keys] bool, which keys the mask lets each query see; None: all keys up to the query's own position.
     """
 
@@ -45,9 +49,53 @@ class AttentionRows:
     entropy: Tensor
     sink_logit: Tensor | None
     reach: Tensor | None
+    row: int = 0
 
 
 Consumer = Callable[[AttentionRows], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where the tokens of a row of a batch stand between what pads it: from `first` up to `stop`, of all tokens so far."""
+
+    first: int = 0
+    stop: int = sys.maxsize
+
+    def keys(self, key_start: int) -> slice:
+        """Which of the keys from `key_start` on are the row's own."""
+        return slice(max(0, self.first - key_start), max(0, self.stop - key_start))
+
+
+def spans_of(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Span, ...]:
+    """The Span of each row that `module`, the decoder, is called with. Raises CaptureError where its mask does not tell them."""
+    given = {**signature(module.forward).bind_partial(*args).arguments, **kwargs}
+    tokens = next((given[name] for name in ("input_ids", "inputs_embeds") if given.get(name) is not None), None)
+    batch = tokens.shape[0] if isinstance(tokens, Tensor) else 1
+    mask = given.get("attention_mask")
+    if mask is None or (batch == 1 and not (isinstance(mask, Tensor) and mask.dim() == 2)):
+        return (Span(),) * batch
+    if not isinstance(mask, Tensor) or mask.dim() != 2:
+        raise CaptureError(
+            "The attention rows of a batch are read where its mask says which tokens pad it: give attention_mask [batch, tokens], "
+            "or one prompt at a time."
+        )
+    return tuple(_span(row) for row in mask.bool().cpu())
+
+
+def _span(real: Tensor) -> Span:
+    """The Span of a row [tokens] whose real tokens are true."""
+    places = real.nonzero().flatten()
+    if len(places) == len(real):
+        return Span()
+    if not len(places):
+        raise CaptureError("A row of the batch is padding alone: leave it out.")
+    first, last = int(places[0]), int(places[-1])
+    if last - first + 1 != len(places):
+        raise CaptureError(
+            "A row of the batch has padding between its tokens, so they have no places of their own: pad on the left to generate."
+        )
+    return Span(first, sys.maxsize if last + 1 == len(real) else last + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +122,14 @@ class RowReader:
         self.consume = consume
         self.calls = 0
         self.workspace = Workspace()
+        self.spans: tuple[Span, ...] = (Span(),)
         self._layer = 0
         self._last_query: weakref.ref[Tensor] | None = None
         self._parts: dict[tuple[Any, ...], list[_Part]] = {}
 
-    def start_forward(self, *_: Any) -> None:
-        """Forward hook: a new pass begins."""
+    def start_forward(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Forward hook: a new pass begins. Raises CaptureError for a batch whose padding cannot be told."""
+        self.spans = spans_of(module, args, kwargs)
         self.calls = 0
         self._layer = 0
         self._last_query = None
@@ -93,41 +143,62 @@ class RowReader:
 
         return hook
 
+    @property
+    def padded(self) -> bool:
+        """Whether some row of this pass is padded."""
+        return any(span != Span() for span in self.spans)
+
+    @torch.no_grad()
     def read(
-        self, logits: Logits, query: Tensor, first_query: int, key_start: int, mask: RowMask | Tensor | None
+        self, logits: Logits, query: Tensor, first_query: int, key_start: int, masks: Sequence[RowMask | Tensor | None]
     ) -> None:
-        """Hand over the rows of one attention call whose logits are made of `query` [1, H, q, d] and `logits.key`."""
+        """Hand over the rows of one attention call whose logits are made of `query` [B, H, q, d] and `logits.key`, with a mask
+        for each row of the batch."""
         if self._repeated(query):
             return
         call, self.calls = self.calls, self.calls + 1
-        n_heads = query.shape[1]
-        for part in self._plan(first_query, query.shape[2], key_start, logits.key.shape[2], mask, query.device):
-            needed = logits.up_to(part.n_keys)
-            for heads, group in key_head_groups(needed, n_heads, n_rows=len(part.positions)):
-                rows = softmax_rows(
-                    group,
-                    query[0, heads].index_select(1, part.chosen),
-                    part.chosen,
-                    part.mask[heads] if part.mask.dim() == 3 and part.mask.shape[0] > 1 else part.mask,
-                    part.masked_from,
-                    self.workspace,
-                )
-                self._give(call, heads, n_heads, part.positions, key_start, rows, part.reach)
+        n_heads, n_keys = query.shape[1], logits.key.shape[2]
+        for row, (span, mask) in enumerate(zip(self._spans(len(query)), masks, strict=True)):
+            of_row = logits.of_row(row)
+            for part in self._plan(first_query, query.shape[2], key_start, n_keys, mask, query.device, span):
+                needed = of_row.up_to(part.n_keys)
+                for heads, group in key_head_groups(needed, n_heads, n_rows=len(part.positions)):
+                    rows = softmax_rows(
+                        group,
+                        query[row, heads].index_select(1, part.chosen),
+                        part.chosen,
+                        part.mask[heads] if part.mask.dim() == 3 and part.mask.shape[0] > 1 else part.mask,
+                        part.masked_from,
+                        self.workspace,
+                    )
+                    self._give(call, row, span, heads, n_heads, part.positions, key_start, rows, part.reach)
 
+    @torch.no_grad()
     def read_weights(self, weights: Tensor) -> None:
-        """Hand over the rows of `weights` [1, H, q, k] that a model's own code has computed."""
+        """Hand over the rows of `weights` [B, H, q, k] that a model's own code has computed."""
         n_heads, n_queries, n_keys = weights.shape[1:]
         first = n_keys - n_queries
-        positions = self._within(first, n_queries)
         call, self.calls = self.calls, self.calls + 1
-        if len(positions):
-            rows = weights[0].index_select(1, (positions - first).to(weights.device)).float()
-            result = SoftmaxRows(rows, weights_entropy(rows), None)
-            self._give(call, slice(0, n_heads), n_heads, positions, 0, result, None)
+        for row, span in enumerate(self._spans(len(weights))):
+            positions = self._within(first, n_queries, span)
+            if len(positions):
+                rows = weights[row].index_select(1, (positions - first).to(weights.device)).float()
+                result = SoftmaxRows(rows, weights_entropy(rows), None)
+                self._give(call, row, span, slice(0, n_heads), n_heads, positions, 0, result, None)
+
+    def _spans(self, batch: int) -> tuple[Span, ...]:
+        if len(self.spans) != batch:
+            raise CaptureError(
+                f"The attention of {batch} rows cannot be told apart in a pass over {len(self.spans)}: this model folds its batch, "
+                "so pass one prompt at a time."
+            )
+        return self.spans
 
     def _give(
         self,
         call: int,
+        row: int,
+        span: Span,
         heads: slice,
         n_heads: int,
         positions: Tensor,
@@ -135,23 +206,27 @@ class RowReader:
         rows: SoftmaxRows,
         reach: Tensor | None,
     ) -> None:
+        keys = span.keys(key_start)
         self.consume(
             AttentionRows(
                 call=call,
                 layer=self._layer,
                 heads=heads,
                 n_heads=n_heads,
-                positions=positions,
-                key_start=key_start,
-                weights=rows.weights,
+                positions=positions - span.first,
+                key_start=max(key_start - span.first, 0),
+                weights=rows.weights[..., keys],
                 entropy=rows.entropy,
                 sink_logit=rows.sink_logit,
-                reach=reach,
+                reach=None if reach is None else reach[..., keys],
+                row=row,
             )
         )
 
-    def _within(self, first: int, count: int) -> Tensor:
-        return self.positions[(self.positions >= first) & (self.positions < first + count)]
+    def _within(self, first: int, count: int, span: Span) -> Tensor:
+        """The places in the batch of the wanted positions that are among `count` queries from `first` on."""
+        places = self.positions + span.first
+        return places[(places >= first) & (places < min(first + count, span.stop))]
 
     def _plan(
         self,
@@ -161,13 +236,14 @@ class RowReader:
         n_keys: int,
         mask: RowMask | Tensor | None,
         device: torch.device,
+        span: Span,
     ) -> list[_Part]:
         """The parts of a call. Layers of one pass mostly share their mask, so they share its plan (the mask is kept in the
         key, so that its identity cannot pass to another one)."""
-        key = (first_query, n_queries, key_start, n_keys, device, None if mask is None else _Identity(mask))
+        key = (first_query, n_queries, key_start, n_keys, device, span, None if mask is None else _Identity(mask))
         parts = self._parts.get(key)
         if parts is None:
-            positions = self._within(first_query, n_queries)
+            positions = self._within(first_query, n_queries, span)
             if not len(positions):
                 parts = []
             elif mask is None or (isinstance(mask, RowMask) and mask.is_plain_causal):

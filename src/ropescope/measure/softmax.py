@@ -44,7 +44,7 @@ class Workspace:
 class Logits:
     """What makes a layer's attention logits, beside the queries.
 
-    key: [1, H_kv, keys, d]. sinks: [H] learned sink logits. bias: [1 or B, 1 or H, 1 or q, keys] added to the logits.
+    key: [1 or B, H_kv, keys, d]. sinks: [H] learned sink logits. bias: [1 or B, 1 or H, 1 or q, keys] added to the logits.
     """
 
     key: Tensor
@@ -60,6 +60,13 @@ class Logits:
             bias = bias[:, query_heads]
         sinks = None if self.sinks is None else self.sinks[query_heads]
         return replace(self, key=self.key[:, key_heads], bias=bias, sinks=sinks)
+
+    def of_row(self, row: int) -> Logits:
+        """The same for one row of the batch."""
+        bias = self.bias
+        if bias is not None and bias.shape[0] > 1:
+            bias = bias[row : row + 1]
+        return replace(self, key=self.key[row : row + 1], bias=bias)
 
     def up_to(self, n_keys: int) -> Logits:
         """The same for the first `n_keys` keys."""
