@@ -77,6 +77,17 @@ def test_every_option_arrives() -> None:
     assert given["bytes"]["weights"] == 140_000_000_000
 
 
+def test_a_split_arrives_in_all_three_and_the_count_follows_from_it() -> None:
+    split = ("m", "--gpu", "h100", "--engine", "sglang", "--context", "8k", "--tp", "2", "--pp", "2")
+    data = json.loads(invoke("fit", *split, "--json").stdout)
+    assert (data["count"], data["split"]) == (4, "--tp 2 --pp 2")
+    assert json.loads(invoke("speed", *split, "--json").stdout)["count"] == 4
+    command = invoke("launch", *split, "--nodes", "2", "--bare").stdout
+    assert "--tp-size 2" in command and "--pp-size 2" in command and command.count("--dist-init-addr") == 2
+    with pytest.raises(DomainError, match="are 4 devices, and --count is 8"):
+        invoke("fit", *split, "--count", "8")
+
+
 def test_check_sets_the_exit_status() -> None:
     assert invoke("fit", "m", "--gpu", "4090", "--context", "8k", "--check").exit_code == 0
     result = invoke("fit", "m", "--gpu", "t4", "--context", "8k", "--check")

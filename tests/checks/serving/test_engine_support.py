@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ropescope.checks.serving.engine_support import support_problem, support_rem
 from ropescope.checks.serving.engines import ENGINES
 from ropescope.errors import DomainError
 from ropescope.models.opening import open as open_model
+from ropescope.models.source import Source
 
 LLAMA = {
     "model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 16, "num_key_value_heads": 4,
@@ -130,3 +132,11 @@ def test_every_fact_has_a_source_and_an_engine() -> None:
     for row in rows:
         assert row["engine"] in ENGINES and row["source"], row
         assert row["nvidia"] in ("", "no") or float(row["nvidia"]) >= 6, row
+
+
+def test_a_gguf_file_is_not_for_vllm() -> None:
+    model = replace(llama_8b(), source=Source("gguf", "llama-Q4_K_M.gguf", path=Path("llama-Q4_K_M.gguf")))
+    assert "vLLM 0.33.0 has no loader for GGUF weights. Engines that do: llama.cpp, ollama." in support_problem(
+        way(model, "4090", "vllm", 4_096)
+    )
+    assert support_problem(way(model, "4090", "llama.cpp", 4_096)) == ""

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from serving_ways import way
 
+from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.split_rules import split_problem, tensor_splits
+from ropescope.checks.serving.stages import part_shares
 from ropescope.models.config.reading import from_config
 from ropescope.models.opening import open as open_model
 
@@ -207,3 +209,26 @@ def test_stages_need_layers_and_engines_that_deal_layers_out_need_no_heads() -> 
     assert "28 layers make no 32 pipeline stages" in problem(QWEN_7B, 32, parallel=Parallel(1, 1, 32))
     assert problem(QWEN_7B, 8, "transformers") == "" and "cannot be dealt out" in problem(QWEN_7B, 29, "llama.cpp")
     assert from_config(QWEN_7B).layers[0].n_heads == 28
+
+
+def test_a_vision_tower_whose_heads_do_not_divide_is_held_whole() -> None:
+    # 16 heads over 3 devices: vLLM falls back by itself (is_vit_use_data_parallel), SGLang needs a flag.
+    vision = {"depth": 32, "hidden_size": 1280, "num_heads": 16, "intermediate_size": 3420, "patch_size": 14}
+    model = _model(
+        {
+            "model_type": "qwen2_5_vl", "num_hidden_layers": 4, "hidden_size": 3072, "num_attention_heads": 24,
+            "num_key_value_heads": 12, "intermediate_size": 6144, "vocab_size": 64 * 3 * 500, "vision_config": vision,
+        }
+    )  # fmt: skip
+    for engine in ("vllm", "sglang"):
+        serving = way(model, "h100", engine, 4_096, count=3)
+        assert split_problem(serving) == "" and part_shares(serving)["vision"] == 1
+        assert ("--mm-enable-dp-encoder" in command(serving).text) == (engine == "sglang")
+    assert "vision" not in part_shares(way(model, "h100", "vllm", 4_096, count=4))
+
+
+def test_not_every_model_has_pipeline_stages() -> None:
+    config = {"model_type": "mamba2", "num_hidden_layers": 4, "hidden_size": 4096, "num_heads": 128, "head_dim": 64,
+              "n_groups": 8, "vocab_size": 32768}  # fmt: skip
+    assert "no pipeline stages for mamba2" in problem(config, 2, parallel=Parallel(1, 1, 2))
+    assert problem(config, 2, "sglang", parallel=Parallel(1, 1, 2)) == problem(config, 2) == ""

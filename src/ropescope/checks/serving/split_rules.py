@@ -11,7 +11,7 @@ mamba_utils.py. MXFP4 experts are padded and never refused (`mxfp4_round_up_hidd
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import gcd
 from typing import Final
@@ -27,6 +27,17 @@ VOCABULARY_PADDING: Final = 64
 
 REFINED: Final = 32
 """The finest blocks into which vLLM cuts those of FP8 experts (`refine_fp8_moe_block_shape`, in releases from 0.29 on)."""
+
+NO_STAGES: Final[Mapping[str, frozenset[str]]] = {
+    "vllm": frozenset(
+        {
+            "alice_ai", "aria", "domyn_edge", "dory", "gemma3n", "gemma3n_text", "hrm_text", "idefics3", "mamba2", "paddleocr_vl",
+            "phi4mm", "smolvlm", "zamba2",
+        }
+    ),
+    "sglang": frozenset({"deepseek_v41", "deepseek_v41_text"}),
+}  # fmt: skip
+"""Model types without pipeline parallelism: vLLM's classes that are no `SupportsPP`, SGLang's deepseek_v4_hook.py."""
 
 MOST_OFFERED: Final = 64
 _PADDED_SHARED: Final = ("deepseek_v4", "deepseek_v41")
@@ -67,6 +78,9 @@ def _causes(serving: Serving, split: Parallel) -> Iterator[str]:
     model = serving.model
     if split.pipeline > len(model.layers):
         yield f"{len(model.layers)} layers make no {split.pipeline} pipeline stages."
+    types = {model.model_type, str(model.config.get("model_type", ""))}
+    if split.pipeline > 1 and types & NO_STAGES.get(serving.engine.name, frozenset()):
+        yield f"{serving.engine.name} {serving.engine.version} has no pipeline stages for {model.model_type}."
     yield from _heads(model, split.tensor)
     yield from _experts(serving, split)
     layers = linear_layers(model)
