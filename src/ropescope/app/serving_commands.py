@@ -42,7 +42,11 @@ Precision = Annotated[
     str, typer.Option("--precision", help="Of weights: stored, bf16, fp8, int8, awq, gptq, nf4, Q4_K_M, Q8_0, …")
 ]
 KvPrecision = Annotated[
-    str, typer.Option("--kv-precision", help="Of the cache, as the engine calls it: auto, bf16, fp8, q8_0, q4_0, …")
+    str,
+    typer.Option(
+        "--kv-precision",
+        help="Of the cache, as the engine calls it: auto, bf16, fp8, q8_0, …; llama.cpp takes two, for keys and values: q8_0,q4_0.",
+    ),
 ]
 Engine = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from ropescope.checks.serving.engine_support import support_remarks
 from ropescope.checks.serving.memory import Demand, demand
 from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.storage import growth_bytes
+from ropescope.checks.serving.storage import growth_bytes, storage_remarks
 from ropescope.checks.serving.ways import other_ways
 from ropescope.report.report import Basis, Column, Fact, Report, Table
 
@@ -85,6 +85,7 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
     if any(layer.cache.tokens_held is not None and not serving.windows(layer) for layer in model.layers):
         said.append(f"{engine.name} {engine.version} holds the sliding layers of this architecture in full.")
+    said += storage_remarks(serving)
     held = serving.held_precision
     if is_gguf(held):
         said.append(f"{held} is sized by llama.cpp's figure for Llama-3.1-8B; the file itself tells exactly.")

@@ -19,7 +19,8 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 CEILING = (
     "A ceiling, not a forecast: it counts reading and multiplying at the vendor's peak, and nothing else. Engines reach "
-    "a part of it, which only a benchmark on the machine tells; speculative decoding can pass it."
+    "a part of it, which only a benchmark on the machine tells. Speculative decoding and prefixes that sequences share can "
+    "pass it."
 )
 
 
@@ -99,7 +100,7 @@ def _facts(
     inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None
 ) -> tuple[Fact, ...]:
     serving, device = inputs.serving, inputs.serving.device
-    kind = compute_kind(serving.model, serving.held_precision)
+    kind = compute_kind(serving.model, serving.held_precision, serving.device)
     peak = device.peak(kind)
     size = weight_size(serving.model, serving.held_precision)
     source = ", ".join(filter(None, (device.source, device.date))) or "given"
@@ -166,15 +167,23 @@ def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
         )
     if any(layer.experts is not None for layer in serving.model.layers):
         said.append(
-            "Experts are taken as chosen uniformly; real routing reads fewer distinct ones, or the same more often."
+            "Experts are taken as chosen uniformly: sequences that choose alike, as copies of one prompt do, read fewer "
+            "and can pass the ceiling."
         )
-    if any(layer.cache.index_elements for layer in serving.model.layers):
-        said.append("Sparse attention reads only the tokens its indexer picks: the cache term is too large for it.")
+    if (top := _most_picked(serving)) is not None:
+        said.append(f"Attention is sparse: a layer reads what its indexer scores, and of the rest {top} that it picks.")
     if fits is None:
         said.append("Whether it fits is open: the weights are a lower bound (ropescope fit says why).")
     elif not fits:
         said.append("It does not fit the device as asked; the figures hold only if it did.")
     return tuple(said)
+
+
+def _most_picked(serving: Serving) -> str | None:
+    """The most that a query reads of what its indexer scores, in words; None where attention is not sparse."""
+    sparse = {(layer.sparse.top, layer.tokens_per_entry) for layer in serving.model.layers if layer.sparse is not None}
+    words = (f"{top:,} {'tokens' if rate is None else 'entries'}" for top, rate in sorted(sparse, key=str))
+    return f"at most {' or '.join(words)}" if sparse else None
 
 
 def _data(
@@ -193,7 +202,9 @@ def _data(
         "efficiency": inputs.efficiency,
         "price_per_device_hour": inputs.price,
         "bandwidth_bytes_per_second": serving.device.bandwidth,
-        "peak_operations_per_second": serving.device.peak(compute_kind(serving.model, serving.held_precision)),
+        "peak_operations_per_second": serving.device.peak(
+            compute_kind(serving.model, serving.held_precision, serving.device)
+        ),
         "decode": _plain(inputs, step),
         "prefill": None if reading is None else _plain(inputs, reading),
         "compute_bound_from_batch": turn,

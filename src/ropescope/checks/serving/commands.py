@@ -21,9 +21,13 @@ from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.checks.serving.stages import vision_whole
 from ropescope.checks.serving.weight_files import WeightFile, no_flag, printable, weight_file
 from ropescope.errors import DomainError
+from ropescope.models.cache import BLOCK_TYPES
 from ropescope.report.text import lines
 
 _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
+_CUDA_PAIRS: Final = frozenset({"q4_0", "q8_0"})
+"""Quantised types for which llama.cpp's CUDA builds have kernels by default, where keys and values share one (docs/build.md
+of its commit 0c1e57098); others fall back to one for 16 bits."""
 CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: --gguf org/name:Q4_K_M."
 
 HEAD: Final = "MACHINE_0"
@@ -98,10 +102,12 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         settings.add("-hf", weights.where, "a GGUF repository on the Hub; after the colon, which of its files")
     settings.add("-c", serving.context_tokens * serving.batch, f"{serving.context_tokens:,} tokens a slot")
     settings.add("-np", serving.batch, "slots, each with its own part of the context")
-    if serving.cache_type.kind != "f16":
-        settings.add("-ctk", serving.cache_type.flag, "type of the keys")
-        settings.add("-ctv", serving.cache_type.flag, "type of the values")
-    if serving.cache_type.kind not in ("f16", "bf16", "f32"):
+    kinds = serving.cache_type
+    if kinds.kind != "f16":
+        settings.add("-ctk", kinds.flag, "type of the keys")
+    if kinds.values != "f16":
+        settings.add("-ctv", kinds.value_word, "type of the values")
+    if kinds.values in BLOCK_TYPES:
         settings.add("-fa", "on", "quantised values need flash attention; else it is left at auto")
     if serving.chunk_tokens is not None:
         settings.add("-ub", serving.chunk_tokens, "tokens of a micro-batch")
@@ -116,6 +122,9 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         remarks = ["With --n-cpu-moe given, --fit moves nothing else: all other weights go to the device."]
     if serving.count > 1:
         remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
+    if {kinds.kind, kinds.values} & BLOCK_TYPES and (kinds.kind != kinds.values or kinds.kind not in _CUDA_PAIRS):
+        pair = f"{kinds.flag or 'f16'}-{kinds.value_word or 'f16'}"
+        remarks.append(f"A CUDA build has no kernel for {pair} by default: build with -DGGML_CUDA_FA_QUANTS={pair}.")
     remarks += [*weights.remarks, *((CONVERTED,) if weights.steps else ())]
     return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), weights.steps, tuple(remarks))
 
@@ -168,6 +177,10 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
     _vllm_split(settings, serving)
     if serving.cache_type.flag != "auto":
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
+        if serving.cache_type.kind != "fp8" and any(layer.tokens_per_entry for layer in serving.model.layers):
+            settings.add(
+                "--attention-backend", "FLASHINFER_MLA_SPARSE_DSV4", "the one that reads this cache in 16 bits"
+            )
     if serving.utilisation is not None:
         settings.add("--gpu-memory-utilization", f"{serving.utilisation:g}", "share of each device")
     if serving.chunk_tokens is not None:
@@ -230,7 +243,7 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
         settings.add("--chunked-prefill-size", serving.chunk_tokens, "tokens of a prefill step")
     _precision(settings, serving)
     remarks = ["--mem-fraction-static is left out: SGLang sets it for the device."]
-    if any(serving.windows(layer) for layer in serving.model.layers):
+    if any(serving.windows(layer) and layer.tokens_per_entry is None for layer in serving.model.layers):
         ratio = engine_default("sglang", "swa_full_tokens_ratio")
         remarks.append(
             f"Sliding layers get {ratio:g} of the tokens of full ones; --swa-full-tokens-ratio changes that."

@@ -103,15 +103,13 @@ class Engine:
             raise DomainError(
                 f"--kv-precision is {text!r}: give one type, or one for keys and one for values: q8_0,q4_0."
             )
-        keys, values = (self.cache_type(word) for word in words)
-        if keys.kind == values.kind:
-            return keys
         if self.name != "llama.cpp":
             raise DomainError(
                 f"--kv-precision is {text!r}, and {self.name} holds keys and values in one type: give one, or take "
                 "--engine llama.cpp."
             )
-        return CacheType(keys.flag, keys.kind, values.flag, values.kind)
+        keys, values = (self.cache_type(word) for word in words)
+        return keys if keys.kind == values.kind else CacheType(keys.flag, keys.kind, values.flag, values.kind)
 
     @property
     def precisions(self) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from ropescope.checks.serving.devices import Device
+from ropescope.checks.serving.products import product_types
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.models.parameters import Weights
@@ -47,7 +49,7 @@ BLOCK_FORMATS: Final[Mapping[str, BlockFormat]] = {
     "fp8": BlockFormat(8.0, "fp8", "8 bits; one scale a tensor or channel, not counted"),
     "int8": BlockFormat(8.0, "int8", "8 bits; one scale a channel, not counted"),
     "mxfp8": BlockFormat(8 + 8 / 32, "fp8", "8 bits and an 8-bit scale for 32 weights"),
-    "mxfp4": BlockFormat(4 + 8 / 32, "bf16", "4 bits and an 8-bit scale for 32 weights"),
+    "mxfp4": BlockFormat(4 + 8 / 32, "fp4", "4 bits and an 8-bit scale for 32 weights"),
     "nvfp4": BlockFormat(4 + 8 / 16, "fp4", "4 bits and an 8-bit scale for 16 weights"),
     "awq": BlockFormat(4 + (16 + 4) / 128, "bf16", "4 bits, and a 16-bit scale and 4-bit zero for 128 weights"),
     "gptq": BlockFormat(4 + (16 + 4) / 128, "bf16", "4 bits, and a 16-bit scale and 4-bit zero for 128 weights"),
@@ -191,17 +193,19 @@ def kept_in_16_bits(model: Model, form: str) -> int:
     return min(model.parameters.total, (model.vocab_size or 0) * (model.hidden_size or 0))
 
 
-def compute_kind(model: Model, precision: str) -> str:
-    """The number type in which the products of `precision` run: a name of `devices.PEAKS`.
+def compute_kind(model: Model, precision: str, device: Device | None = None) -> str:
+    """The number type in which the products of `precision` run: a name of `devices.PEAKS`, of several types the fastest
+    on `device`.
 
-    llama.cpp multiplies its mixes as 8-bit integers; 4-bit formats of other engines are expanded to 16 bits first.
+    llama.cpp multiplies its mixes as 8-bit integers; 4-bit formats of other engines are expanded to 16 bits first, but
+    for those that a device with 4-bit units multiplies as they are.
     """
-    if precision == STORED and model.quantization is not None:
-        method = model.quantization.method.lower()
-        if method == "gguf":
-            return "int8"
-        form = BLOCK_FORMATS.get(method)
-        return form.peak if form is not None else "bf16"
-    if is_gguf(precision):
-        return "int8"
-    return BLOCK_FORMATS[precision].peak if precision in BLOCK_FORMATS else "bf16"
+    if precision == STORED:
+        kinds = product_types(model)
+    elif is_gguf(precision):
+        kinds = ("int8",)
+    else:
+        kinds = (BLOCK_FORMATS[precision].peak,) if precision in BLOCK_FORMATS else ("bf16",)
+    if device is None:
+        return kinds[0]
+    return max(kinds, key=lambda kind: device.peak(kind) or 0.0)

@@ -138,7 +138,7 @@ def _compute_seconds(serving: Serving, work: Work) -> float | None:
     fastest type of the device counts, since kernels differ. vLLM and SGLang score an indexer's keys in 8 bits.
     """
     device = serving.device
-    weights = device.peak(compute_kind(serving.model, serving.held_precision))
+    weights = device.peak(compute_kind(serving.model, serving.held_precision, serving.device))
     if weights is None:
         return None
     half = device.peak("bf16") or weights

@@ -60,6 +60,12 @@ _GLM_SPARSE: Final = frozenset({"glm_moe_dsa", "glm5_next_text", "glm5_next"})
 _NO_SGLANG_FAMILY: Final = frozenset({"axk2", "mistral_large4_text"})
 """Sparse latents that are not in SGLang's `_DEEPSEEK_FAMILY_ARCHS`."""
 
+_NEEDS: Final = {
+    ("vllm", "nvfp4_ds_mla"): ((10,), "data-centre Blackwell (compute capability 10)"),
+    **{("sglang", name): ((10, 11, 12), "Blackwell (compute capability 10 and on)") for name in ("mxfp8", "nvfp4")},
+}  # fmt: skip
+"""Types that an engine refuses on other devices, by compute capability (flashmla_sparse.py; kv_cache_hook.py)."""
+
 _LATENT_KINDS: Final = frozenset({"f32", "f16", "bf16", "fp8", "nvfp4", *BLOCK_TYPES})
 
 
@@ -104,6 +110,23 @@ def growth_bytes(serving: Serving) -> float:
         if layer.tokens_per_entry is not None:
             growth += (each.entries + each.entry_index) / layer.tokens_per_entry
     return growth
+
+
+def storage_remarks(serving: Serving) -> list[str]:
+    """What a reader must know of the layout that an engine gives this cache on this device."""
+    engine, kind, said = serving.engine, serving.cache_type, list[str]()
+    if kind.flag == "auto" and engine.name in ("vllm", "sglang") and kind.kind not in ("bf16", "f16"):
+        said.append(
+            f"The cache is in {kind.label}: that is what {engine.name}'s auto becomes for this model and device."
+        )
+    if any(left_in_16_bits(serving, layer) for layer in serving.model.layers):
+        said.append(f"{engine.name} leaves the {BOUNDARY} layers at either end in 16 bits under {kind.label}.")
+    compressed = any(layer.tokens_per_entry is not None for layer in serving.model.layers)
+    if compressed and engine.name == "vllm":
+        said.append(
+            "vLLM holds the compressors' states of every token in flight, in 32 bits: a smaller --chunk takes less cache."
+        )
+    return said
 
 
 def keys_pooled(serving: Serving, layer: Layer) -> int:
@@ -156,8 +179,6 @@ def _latent_bytes(serving: Serving, layer: Layer, kind: CacheType) -> int:
         return _vectors(serving, layer, rank + rotary, kind.kind, "latents")
     if kind.flag == "nvfp4_ds_mla":
         return rank // 2 + rank // 16 + rotary  # flashmla_sparse.py: 352 bytes of 512 + 64 numbers
-    if kind.flag == "fp8_ds_mla" and layer.sparse is None:
-        raise DomainError(f"fp8_ds_mla is a layout for sparse latents, which {serving.model.name} has not: choose fp8.")
     if kind.kind == "fp8" and packs_latents(serving, layer, kind):
         return rank + rank // 128 * 4 + 2 * rotary  # 656 bytes of 512 + 64 numbers: 512, four scales, 64 in bfloat16
     return LAYOUTS[kind.kind].bytes_of(rank + rotary)
@@ -189,6 +210,8 @@ def _entry_bytes(serving: Serving, layer: Layer) -> int:
         raise DomainError(
             f"{name} {serving.engine.version} does not hold {serving.model.name} in {kind.label}: choose auto."
         )
+    if name == "vllm" and kind.kind != "fp8" and (serving.device.compute or (10, 0))[0] != 10:
+        raise DomainError(f"vllm holds {serving.model.name} in 8 bits on {serving.device.name}: choose auto.")
     if kind.values != kind.kind:
         raise DomainError(f"{serving.model.name} keeps one vector for keys and values: {name} takes one type for both.")
     if kind.kind != "fp8":
@@ -223,16 +246,29 @@ def _index_bytes(serving: Serving, layer: Layer) -> int:
 def cache_type_of(engine: Engine, model: Model, device: Device, text: str) -> CacheType:
     """The cache type that a user named, "auto" resolved as the engine resolves it for this model on this device.
 
-    Raises DomainError naming the engine's types for one it has not.
+    Raises DomainError naming the engine's types for one it has not, and for one that needs another device.
     """
     if text.strip().lower() != "auto":
-        return engine.cache_type(text)
+        found = engine.cache_type(text)
+        majors, needs = _NEEDS.get((engine.name, found.label), ((), ""))
+        if device.vendor and needs and (device.compute or (0, 0))[0] not in majors:
+            raise DomainError(
+                f"{engine.name} {engine.version} holds a cache in {found.label} on {needs} alone: choose fp8."
+            )
+        if found.flag.endswith("_ds_mla") and not (sparse_latents(model) or model.model_type in COMPRESSED):
+            raise DomainError(f"{found.flag} is a layout for sparse latents, which {model.name} has not: choose fp8.")
+        return found
     if engine.name == "transformers":
         return CacheType("", {"float32": "f32", "float16": "f16"}.get(model.dtype, "bf16"))
     named = {"vllm": _vllm_auto, "sglang": _sglang_auto}.get(engine.name)
     kind, name = ("", "") if named is None else named(model, (device.compute or (0, 0))[0])
     default = engine.cache_type("auto")
     return default if not kind else CacheType(default.flag, kind, name=name)
+
+
+def sparse_latents(model: Model) -> bool:
+    """Whether latents are read in part: DeepSeek-V3.2's attention."""
+    return any(layer.sparse is not None and layer.latent is not None for layer in model.layers)
 
 
 def _vllm_auto(model: Model, major: int) -> tuple[str, str]:
@@ -251,8 +287,7 @@ def _vllm_auto(model: Model, major: int) -> tuple[str, str]:
             return found, ""
     elif isinstance(scheme, Mapping):
         return "fp8", ""
-    sparse = any(layer.sparse is not None and layer.latent is not None for layer in model.layers)
-    if sparse and (major == 12 or (major == 10 and model.model_type in _GLM_SPARSE)):
+    if sparse_latents(model) and (major == 12 or (major == 10 and model.model_type in _GLM_SPARSE)):
         return "fp8", "fp8_ds_mla" if major == 12 else ""
     return "", ""
 
@@ -265,5 +300,6 @@ def _sglang_auto(model: Model, major: int) -> tuple[str, str]:
         return "fp8", ""
     if model.model_type in COMPRESSED or model.model_type.startswith("muse_spark"):
         return "fp8", ""
-    sparse = any(layer.sparse is not None and layer.latent is not None for layer in model.layers)
-    return ("fp8", "") if sparse and major >= 10 and model.model_type not in _NO_SGLANG_FAMILY else ("", "")
+    return (
+        ("fp8", "") if sparse_latents(model) and major >= 10 and model.model_type not in _NO_SGLANG_FAMILY else ("", "")
+    )
