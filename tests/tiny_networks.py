@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModel, AutoModelForCausalLM, DynamicCache
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 WINDOW = 24
@@ -73,7 +73,26 @@ OTHER: dict[str, dict[str, Any]] = {
     # latents
     **dict.fromkeys(("axk1", "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "minicpm3", "youtu"), _EVERY_HEAD),
     # latents and an indexer
-    **dict.fromkeys(("deepseek_v32", "glm_moe_dsa", "hy_v4"), _EVERY_HEAD),
+    **dict.fromkeys(("axk2", "deepseek_v32", "glm_moe_dsa", "hy_v4"), _EVERY_HEAD),
+    "mistral_large4_text": {
+        **_EVERY_HEAD,
+        "kv_source_layers": [0, 1, 1, 3],
+        "indexer_types": ["full", "full", "shared", "full"],
+    },
+    "glm5_next_text": {
+        **_EVERY_HEAD,
+        "qk_rope_head_dim": 0,
+        "index_kpool": 4,
+        "linear_head_dim": 8,
+        "linear_num_heads": 4,
+        "layer_types": ["linear_attention", "indexed_attention"] * 2,
+    },
+    "minimax_m3_vl_text": {
+        "layer_types": ["full_attention", "minimax_m3_sparse"] * 2,
+        "index_block_size": 4,
+        "index_topk_blocks": 2,
+        "rotary_dim": 4,
+    },
     "deepseek_v4": {
         "num_key_value_heads": 1,
         "layer_types": ["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"] * 2,
@@ -121,7 +140,8 @@ def config_of(model_type: str) -> Any:
 def network_of(model_type: str, dtype: torch.dtype = torch.bfloat16) -> Any:
     """The tiny network, with random weights."""
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config_of(model_type)).eval().to(dtype)
+    kind = AutoModelForCausalLM if type(config := config_of(model_type)) in MODEL_FOR_CAUSAL_LM_MAPPING else AutoModel
+    return kind.from_config(config).eval().to(dtype)
 
 
 def held_bytes(network: Any, length: int) -> int:

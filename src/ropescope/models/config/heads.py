@@ -65,15 +65,24 @@ def latent_of(fields: Fields) -> Latent | None:
 def kv_sources(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[int | None, ...]:
     """For each layer, the layer whose keys and values it reads instead of its own.
 
-    The last `num_kv_shared_layers` read those of the last layer of their kind before them (Gemma 3n, Gemma 4). Raises
-    FormatError for more shared layers than can be.
+    `kv_source_layers` lists them (Mistral Large 4), or the last `num_kv_shared_layers` read those of the last layer of
+    their kind before them (Gemma 3n, Gemma 4). Raises FormatError for sources that cannot be.
     """
+    listed = fields.config.get("kv_source_layers")
+    if listed is not None:
+        where = fields.label("kv_source_layers")
+        sources = whole_numbers(listed, where, most=len(kinds) - 1)
+        if len(sources) != len(kinds) or any(source > index for index, source in enumerate(sources)):
+            raise FormatError(
+                f"{where} must give each of {len(kinds)} layers itself or an earlier one: mend the config."
+            )
+        return tuple(None if source == index else source for index, source in enumerate(sources))
     value = fields.value("num_kv_shared_layers")
     if not value:
         return (None,) * len(kinds)
     (shared,) = whole_numbers([value], fields.label("num_kv_shared_layers"), most=len(kinds) - 1)
     first = len(kinds) - shared
-    sources: list[int | None] = [None] * first
+    found: list[int | None] = [None] * first
     for index in range(first, len(kinds)):
         before = [earlier for earlier in range(first) if kinds[earlier] == kinds[index]]
         if not before:
@@ -81,8 +90,8 @@ def kv_sources(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[int | None
                 f"{fields.label('num_kv_shared_layers')} is {shared}, but no {kinds[index]} layer comes before layer "
                 f"{index} to share its keys and values: mend the config."
             )
-        sources.append(before[-1])
-    return tuple(sources)
+        found.append(before[-1])
+    return tuple(found)
 
 
 def _by_kind(fields: Fields, name: str, kinds: tuple[LayerKind, ...], common: tuple[int, ...]) -> tuple[int, ...]:

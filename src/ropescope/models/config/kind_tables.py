@@ -57,5 +57,6 @@ FULL_EVERY: Final[Mapping[str, int]] = {
 }  # fmt: skip
 # every p-th layer is softmax attention, the others linear.
 SOFTMAX_EVERY: Final[Mapping[str, int]] = {
-    "qwen3_next": 4, "qwen3_5_text": 4, "qwen3_5_moe_text": 4, "olmo_hybrid": 4,
+    "qwen3_next": 4, "qwen3_5_text": 4, "qwen3_5_moe_text": 4, "olmo_hybrid": 4, "glm5_next_text": 4,
+    "qwen4_exp_text": 4,
 }  # fmt: skip

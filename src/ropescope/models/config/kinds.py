@@ -202,7 +202,7 @@ def _by_period(fields: Fields, n_layers: int) -> Kinds | None:
         return _choose(rope_switches(fields, n_layers) or (0,) * n_layers, "chunked", "full")
     if model_type == "gpt_neo":
         return _every(n_layers, 2, "full", "sliding", 1)
-    if model_type in ("deepseek_v32", "glm_moe_dsa"):
+    if model_type in ("axk2", "deepseek_v32", "glm_moe_dsa", "hy_v4", "mistral_large4_text"):
         return _all("full", n_layers)
     if model_type == "deepseek_v4":
         return _choose((rate is None for rate in compression_rates(fields, n_layers)), "sliding", "full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ropescope.errors import FormatError
@@ -83,6 +84,8 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     for index, kind in enumerate(kinds):
         own, window = heads[index], _window(fields, kind)
         latent_here = latent if own.n_heads else None
+        if latent_here is not None and rope_of[index] is None and fields.model_type == "mistral_large4_text":
+            latent_here = replace(latent_here, rotary_dim=0)  # its layers without RoPE keep no rotary key
         layers.append(
             Layer(
                 index=index,

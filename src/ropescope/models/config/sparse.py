@@ -63,7 +63,8 @@ def indexer_modes(fields: Fields, n_layers: int) -> tuple[bool, ...]:
         return tuple(mode in ("F", "full") for mode in pattern[:n_layers])
     frequency, offset = fields.config.get("index_topk_freq"), fields.config.get("index_skip_topk_offset")
     if frequency is None:
-        return (True,) * n_layers
+        every, first = (4, 2) if fields.model_type == "hy_v4" else (1, 2)
+        return tuple(max(index - first + 1, 0) % every == 0 for index in range(n_layers))
     (every,) = whole_numbers([frequency], fields.label("index_topk_freq"))
     (first,) = whole_numbers([2 if offset is None else offset], fields.label("index_skip_topk_offset"))
     return tuple(max(index - first + 1, 0) % max(every, 1) == 0 for index in range(n_layers))
