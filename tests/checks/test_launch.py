@@ -73,10 +73,11 @@ def every_way(engine: str) -> list[Serving]:
     known = find_engine(engine)
     model = at(llama_8b(), "/models/m.gguf") if engine in ("llama.cpp", "ollama") else llama_8b()
     extra = {"llama.cpp": {"cpu_moe_layers": 3, "swa_full": True}, "vllm": {"utilisation": 0.8}}.get(engine, {})
+    plain = way(model, "h100", engine, 8_192, 4)
     return [
-        way(model, "h100", engine, 8_192, 4, cache, precision=precision, count=count, chunk_tokens=chunk, **more)  # type: ignore[arg-type]
+        replace(plain, cache_type=cache, precision=precision, count=count, chunk_tokens=chunk, **more)
         for cache, precision, count, chunk, more in itertools.product(
-            known.cache_types, known.precisions, (1, 2), (None, 1_024), ({}, extra)
+            known.cache_types.values(), known.precisions, (1, 2), (None, 1_024), ({}, extra)
         )
     ]
 
