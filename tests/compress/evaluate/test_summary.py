@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import isotonic_regression
 from scipy.stats import ttest_1samp, ttest_rel
 
 from ropescope.compress.evaluate import summary
@@ -79,22 +78,21 @@ def test_a_knee_outside_of_the_sweep_is_a_bound(limit: float, budget: float, edg
     assert found is not None and (found.budget, found.edge) == (budget, edge)
 
 
-def test_the_interval_of_a_knee_covers_the_true_one() -> None:
-    """Texts with a true knee of 0.5: of 60 samples of 12 texts at least 50 intervals cover it."""
+@pytest.mark.parametrize("n_texts", [3, 12])
+def test_the_interval_of_a_knee_covers_the_true_one(n_texts: int) -> None:
+    """Texts with a true knee of 0.5; percentiles of a bootstrap over three texts cover it in three of four cases."""
     covered = 0
-    for seed in range(60):
-        found = summary.knee(made({"a": noisy([0.3, 0.06, 0.02], spread=0.03, seed=seed)}), "a", 0.02)
+    for seed in range(200):
+        rows = noisy([0.3, 0.06, 0.02], spread=0.03, seed=seed)[:n_texts]
+        found = summary.knee(made({"a": rows}), "a", 0.02)
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= 0.5 <= found.high
-    assert covered >= 50
+    assert covered >= 0.92 * 200
 
 
-def test_monotone_is_isotonic_regression() -> None:
-    rng = np.random.default_rng(0)
-    means = rng.normal(0.2, 0.2, (20, 6))
-    for row, found in zip(means, summary.monotone(means), strict=True):
-        expected = isotonic_regression(row, increasing=False).x
-        assert found == pytest.approx(np.maximum(expected, 0))
+def test_a_knee_that_no_budget_is_sure_of_reaches_to_the_whole_cache() -> None:
+    found = summary.knee(made({"a": [[0.3, 0.06, 0.0], [0.3, 0.06, 0.1]]}), "a", 0.02)
+    assert found is not None and found.high == 1.0 and found.low is not None and found.low < found.budget
 
 
 def test_recommended_is_the_smallest_budget_that_is_surely_enough() -> None:

@@ -1,7 +1,8 @@
 """What a TradeoffResult says: added loss with intervals, paired differences, knees, and the budget to recommend.
 
 Texts are what is independent. Means have Student's t intervals over texts, of paired differences: every text is compared
-with itself under the whole cache, or under another method. Knees have bootstrap intervals, texts resampled.
+with itself under the whole cache, or under another method. Knees have the interval of the added loss at the knee, read off
+the curve (Woodruff 1952, J. Am. Stat. Assoc. 47(260)).
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from ropescope.compress.evaluate.result import TradeoffResult
-from ropescope.measure.bootstrap import bootstrap_interval, resample_weights
 from ropescope.quality.intervals import Interval, paired
 
 Array = NDArray[np.float64]
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,14 @@ def knee(result: TradeoffResult, method: str, limit: float = 0.01) -> Knee | Non
     order = np.argsort(np.array(result.budgets)[swept])
     budgets = np.array(result.budgets)[swept][order]
     rows = rows[:, swept][:, order]
-    losses = np.array([text.loss for text in result.texts])
-    point = _crossing(budgets, rows.mean(axis=0)[None], np.array([limit * losses.mean()]))[0]
-    low: float | None = None
-    high: float | None = None
-    if len(rows) > 1:
-        weights = resample_weights(len(rows), RESAMPLES, 0)
-        drawn = _crossing(budgets, weights @ rows, limit * (weights @ losses))
-        low, high = (float(np.clip(bound, budgets[0], 1.0)) for bound in bootstrap_interval(drawn, len(rows)))
+    allowed = limit * np.array([text.loss for text in result.texts])
+    point = _crossing(budgets, rows.mean(axis=0), allowed.mean())
+    low = high = None
+    # What each text adds at the knee beyond what it is allowed: 0 in the mean, and as uncertain as these texts differ.
+    beyond = paired([_at(budgets, row, point) - most for row, most in zip(rows, allowed, strict=True)])
+    if beyond.low is not None and beyond.high is not None:
+        half = (beyond.high - beyond.low) / 2
+        low, high = (_crossing(budgets, rows.mean(axis=0), allowed.mean() + error) for error in (half, -half))
     edge = "below" if point <= budgets[0] else "above" if point > budgets[-1] else ""
     return Knee(float(budgets[-1] if edge == "above" else point), low, high, edge)
 
@@ -122,28 +122,19 @@ def _rows(result: TradeoffResult, method: str, kind: str | None = None) -> Array
     return np.array(rows, dtype=float).reshape(-1, len(result.budgets))
 
 
-def _crossing(budgets: Array, means: Array, limits: Array) -> Array:
-    """[n] the smallest budget at which the monotone curve of each row of means [n, budgets] is at its limit [n]."""
-    curve = np.concatenate([monotone(means), np.zeros((len(means), 1))], axis=1)
-    x = np.concatenate([budgets, [1.0]])
-    first = np.argmax(curve <= limits[:, None], axis=1)
-    row, before = np.arange(len(curve)), np.maximum(first - 1, 0)
-    rise = curve[row, before] - curve[row, first]
-    part = np.where(rise > 0, (curve[row, before] - limits) / np.where(rise > 0, rise, 1.0), 1.0)
-    crossing: Array = np.where(first == 0, x[0], x[before] + part * (x[first] - x[before]))
-    return crossing
+def _crossing(budgets: Array, means: Array, limit: float) -> float:
+    """The smallest budget at which the monotone curve through means [budgets] is at `limit`; 1 for a limit below zero."""
+    monotone = np.maximum(isotonic_regression(means, increasing=False).x, 0.0)
+    curve, x = np.append(monotone, 0.0), np.append(budgets, 1.0)
+    if limit < 0:
+        return 1.0
+    first = int(np.argmax(curve <= limit))
+    if first == 0:
+        return float(x[0])
+    rise = curve[first - 1] - curve[first]
+    return float(x[first - 1] + (curve[first - 1] - limit) / rise * (x[first] - x[first - 1]))
 
 
-def monotone(means: Array) -> Array:
-    """[n, budgets] the nearest curves that never rise and never fall below zero (isotonic regression, by its min-max
-    formula: Robertson, Wright and Dykstra 1988, theorem 1.4.4)."""
-    n_budgets = means.shape[1]
-    sums = np.concatenate([np.zeros((len(means), 1)), means.cumsum(axis=1)], axis=1)
-    fitted = np.empty_like(means)
-    for at in range(n_budgets):
-        blocks = [
-            np.max([(sums[:, end] - sums[:, start]) / (end - start) for end in range(at + 1, n_budgets + 1)], axis=0)
-            for start in range(at + 1)
-        ]
-        fitted[:, at] = np.min(blocks, axis=0)
-    return np.maximum(fitted, 0.0)
+def _at(budgets: Array, added: Array, budget: float) -> float:
+    """The added loss of one text at a budget, by straight lines between those swept and to zero at the whole cache."""
+    return float(np.interp(budget, np.append(budgets, 1.0), np.append(added, 0.0)))
