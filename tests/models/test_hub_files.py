@@ -135,7 +135,7 @@ def test_of_several_gguf_models_one_must_be_named(hub, ask, tmp_path, fake_hub):
     hub.repos["models/org/one"] = fake_hub.Repo(files={"m-Q4_K_M.gguf": file, "mmproj-f16.gguf": file})
     choice, one, wrong = ask(("open", "org/several"), ("open", "org/one"), ("open", "org/several/m-Q2_K.gguf"))
     assert "2 GGUF models and no config.json" in choice
-    assert "name one, as in org/several/m-Q4_K_M.gguf; it has m-Q4_K_M.gguf, m-Q8_0.gguf." in choice
+    assert "name one, as in org/several/m-Q4_K_M.gguf" in choice and "It has m-Q4_K_M.gguf, m-Q8_0.gguf." in choice
     assert one["source"]["file"] == "m-Q4_K_M.gguf"
     assert "has no file m-Q2_K.gguf: it has m-Q4_K_M.gguf, m-Q8_0.gguf, mmproj-f16.gguf" in wrong
 

@@ -104,6 +104,8 @@ def test_a_folder_without_config_says_what_it_holds(tmp_path):
     with pytest.raises(SourceError, match="it holds nothing"):
         resolve(tmp_path)
     (tmp_path / "q4.gguf").write_bytes(b"GGUF")
+    assert resolve(tmp_path).path == tmp_path / "q4.gguf"
+    (tmp_path / "q8.gguf").write_bytes(b"GGUF")
     with pytest.raises(SourceError, match=r"it holds q4\.gguf.*give the file itself"):
         resolve(tmp_path)
 

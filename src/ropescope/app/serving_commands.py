@@ -11,8 +11,11 @@ import typer
 from ropescope.app.options import Figures, Html, Json, Revision, Source
 
 if TYPE_CHECKING:
+    from ropescope.checks.serving.inputs import ServingText
     from ropescope.checks.serving.parallel import ParallelText
     from ropescope.checks.serving.serving import Serving
+    from ropescope.models.model import Model
+    from ropescope.models.offered import Offered
 
 
 def _list_gpus(asked: bool) -> None:
@@ -112,16 +115,22 @@ def fit(
     Example: ropescope fit Qwen/Qwen3-30B-A3B --gpu 4090 --engine llama.cpp --precision Q4_K_M --context 32k
     """
     from ropescope.app.show import show_report
+    from ropescope.checks.fit_choices import choices_report
     from ropescope.checks.fit_report import fit_report
     from ropescope.checks.numbers import read_tokens
+    from ropescope.checks.serving.inputs import read_serving
+    from ropescope.models.offered import Offered
 
     least = None if min_context is None else read_tokens("--min-context", min_context)
-    serving = _serving(
+    found, written = _found(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
-    report = fit_report(serving, least)
+    if isinstance(found, Offered):
+        report = choices_report(found, written)
+    else:
+        report = fit_report(read_serving(found, written), least)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
     if check and not report.data["fits"]:
         raise typer.Exit(1)
@@ -239,9 +248,31 @@ def _parallel(tp: int | None, dp: int | None, pp: int | None, ep: bool, nodes: i
 
 
 def _serving(source: str, revision: str | None, **text: Any) -> Serving:
-    from ropescope.checks.serving.inputs import ServingText, read_serving, refuse_unreadable
+    from ropescope.checks.serving.inputs import read_serving
+    from ropescope.errors import SourceError
+    from ropescope.models.offered import Offered
+
+    found, written = _found(source, revision, **text)
+    if isinstance(found, Offered):
+        held = ", ".join(choice.first for choice in found.choices[:8]) + (", …" if len(found.choices) > 8 else "")
+        raise SourceError(
+            f"{found.where} holds {len(found.choices)} GGUF models ({held}): name one, as {found.named(found.choices[0])}, "
+            "or its mix with --precision; ropescope fit tells which fits."
+        )
+    return read_serving(found, written)
+
+
+def _found(source: str, revision: str | None, **text: Any) -> tuple[Model | Offered, ServingText]:
+    """(what a source is: a model, or several GGUF models of which --precision names none; what was asked of it)."""
+    from ropescope.checks.serving.inputs import ServingText, refuse_unreadable
+    from ropescope.models.gguf.choices import with_mix
+    from ropescope.models.offered import offered
     from ropescope.models.opening import open as open_model
 
     written = ServingText(**text)
     refuse_unreadable(written)
-    return read_serving(open_model(source, revision=revision), written)
+    resolved, several = offered(source, revision)
+    if several is None:
+        return open_model(resolved, revision=revision if isinstance(resolved, str) else None), written
+    choice = with_mix(several.choices, written.precision)
+    return (several, written) if choice is None else (several.open(choice), replace(written, precision="stored"))

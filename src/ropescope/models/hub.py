@@ -80,6 +80,18 @@ def list_files(repo_id: str, revision: str, *, repo_type: RepoType = "model") ->
     )
 
 
+def list_sizes(repo_id: str, revision: str) -> dict[str, int]:
+    """The bytes of each file of a model repository at a commit, by name. Raises SourceError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    def ask() -> dict[str, int]:
+        tree = HfApi().list_repo_tree(repo_id, revision=revision, recursive=True)
+        return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+
+    return speak(ask, repo_id, revision)
+
+
 class HubUnreachable(SourceError):
     """The Hub did not answer: a cached copy may serve."""
 

@@ -142,16 +142,16 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
 def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
-    from ropescope.models.gguf.files import parts_of
+    from ropescope.models.gguf.choices import choices
 
-    firsts = sorted({parts_of(name)[0] for name in names if name.endswith(".gguf") and "mmproj" not in name.lower()})
+    firsts = [choice.first for choice in choices(names)]
     if len(firsts) == 1:
         return firsts[0]
     if not firsts:
         raise SourceError(f"{repo_id} has no config.json and no GGUF file: it holds no model that is read here.")
     raise SourceError(
-        f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; it has "
-        f"{_listed(firsts)}."
+        f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; ropescope fit "
+        f"{repo_id} --gpu … tells which fits. It has {_listed(firsts)}."
     )
 
 

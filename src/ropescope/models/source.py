@@ -160,6 +160,8 @@ def _folder(path: Path) -> Source:
         return on_base(adapter_of(config, str(path / ADAPTER_CONFIG), name=path.resolve().name, path=path))
     if (path / "config.json").is_file():
         return Source("folder", path.resolve().name, path=path)
+    if (only := _only_gguf(path)) is not None:
+        return Source("gguf", only.stem, path=only)
     try:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())
     except OSError as error:
@@ -167,8 +169,16 @@ def _folder(path: Path) -> Source:
     listing = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     hint = "give the folder that holds it"
     if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
-        hint = f"give the file itself, {path / ggufs[0]}"
+        hint = f"give the file itself, as {path / ggufs[0]} (ropescope fit {path} --gpu … tells which fits)"
     raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")
+
+
+def _only_gguf(path: Path) -> Path | None:
+    """The one GGUF model of a folder; None where there is none, or a choice."""
+    from ropescope.models.gguf.choices import choices
+
+    found = choices(entry.name for entry in path.glob("*.gguf"))
+    return path / found[0].first if len(found) == 1 else None
 
 
 def _holds_adapter(path: Path) -> bool:
