@@ -26,6 +26,11 @@ LLAMA = {
     "model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 16, "num_key_value_heads": 4,
     "intermediate_size": 8192, "vocab_size": 32000, "max_position_embeddings": 8192, "torch_dtype": "bfloat16",
 }  # fmt: skip
+MLA = {
+    "model_type": "deepseek_v3", "q_lora_rank": 256, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128,
+    "v_head_dim": 128, "n_routed_experts": 8, "num_experts_per_tok": 2, "n_shared_experts": 1, "moe_intermediate_size": 512,
+    "first_k_dense_replace": 1,
+}  # fmt: skip
 FORMATS: dict[str, dict[str, Any]] = {
     "nvfp4": {"quant_method": "modelopt", "quant_algo": "NVFP4"},
     "fp8": {"quant_method": "fp8"},
@@ -140,3 +145,20 @@ def test_a_gguf_file_is_not_for_vllm() -> None:
         way(model, "4090", "vllm", 4_096)
     )
     assert support_problem(way(model, "4090", "llama.cpp", 4_096)) == ""
+
+
+def test_caches_and_sparse_attention_need_kernels_too() -> None:
+    llama, mla = open_model(LLAMA), open_model(LLAMA | MLA)
+    # FlashInfer takes FP8 from 8.0 on, Triton's kernels and those for latents from 8.9 on.
+    assert "keeps a cache in FP8 from compute capability 8.0 on, and T4 has 7.5" in support_problem(
+        way(llama, "t4", "vllm", 4_096, cache="fp8")
+    )
+    assert support_problem(way(llama, "a100", "vllm", 4_096, cache="fp8")) == ""
+    assert "from compute capability 8.9 on (latents)" in support_problem(way(mla, "a100", "vllm", 4_096, cache="fp8"))
+    assert support_problem(way(mla, "4090", "vllm", 4_096, cache="fp8")) == ""
+    assert "no bfloat16 for the cache" in support_problem(way(llama, "t4", "vllm", 4_096, cache="bf16"))
+    sparse = open_model(
+        LLAMA | MLA | {"model_type": "deepseek_v32", "index_n_heads": 4, "index_head_dim": 128, "index_topk": 2048}
+    )
+    assert "sparse attention over latents" in support_problem(way(sparse, "a100", "vllm", 4_096))
+    assert support_problem(way(sparse, "h100", "vllm", 4_096)) == support_problem(way(mla, "a100", "vllm", 4_096)) == ""

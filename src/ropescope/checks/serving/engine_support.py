@@ -47,7 +47,7 @@ _FIRST_UNITS: Final[Mapping[str, tuple[int, int]]] = {
 def support_problem(serving: Serving) -> str:
     """Why the engine does not run these weights on this device, in a sentence, and which engines do; "" if it does."""
     cause = _cause(serving)
-    return f"{cause} {_others(serving)}" if cause else ""
+    return f"{cause} {_others(serving)}".rstrip() if cause else _attention_cause(serving)
 
 
 def support_remarks(serving: Serving) -> tuple[str, ...]:
@@ -74,6 +74,35 @@ def _cause(serving: Serving) -> str:
     if loads_none or (form in _FOREIGN and engine.name != "transformers"):
         return _no_loader(engine, form)
     return _without_bf16(serving) if engine.name in ("vllm", "sglang") and _lacks_bf16(device) else ""
+
+
+def _attention_cause(serving: Serving) -> str:
+    """What vLLM's attention kernels do not do on an NVIDIA device (v1/attention/backends): sparse latents, a cache in FP8
+    or bfloat16."""
+    engine, device, model = serving.engine, serving.device, serving.model
+    if engine.name != "vllm" or device.compute is None:
+        return ""
+    latent = any(layer.latent is not None for layer in model.layers)
+    sparse = any(layer.sparse is not None for layer in model.layers)
+    sparse = sparse and (latent or model.model_type.startswith("deepseek_v4"))  # whose one head is a latent, too
+    if sparse and device.compute[0] not in _SPARSE_MAJORS:
+        return (
+            f"{_named(engine)} has kernels for sparse attention over latents on compute capability 9, 10 and 12 alone, and "
+            f"{device.name} has {device.capability}."
+        )
+    least = (8, 9) if latent else (8, 0)
+    if serving.cache_type.flag.startswith("fp8") and device.compute < least:
+        return (
+            f"{_named(engine)} keeps a cache in FP8 from compute capability {least[0]}.{least[1]} on"
+            f"{' (latents)' if latent else ''}, and {device.name} has {device.capability}: give --kv-precision auto."
+        )
+    if serving.cache_type.flag == "bfloat16" and _lacks_bf16(device):
+        return f"{device.name} has no bfloat16 for the cache: give --kv-precision f16."
+    return ""
+
+
+_SPARSE_MAJORS: Final = (9, 10, 12)
+"""flashmla_sparse.py, flashattn_mla_sparse.py and flashinfer_mla_sparse.py (with its _sm90 and _SM120)."""
 
 
 def _refusal(engine: Engine, weights: str, device: Device) -> str:
