@@ -343,3 +343,14 @@ def test_rescue_takes_the_cheapest_way_out() -> None:
         launch_report(LaunchInputs(way(gemma_27b(), "t4", "transformers", 131_072, 64), rescue=True))
     fitting = launch_report(LaunchInputs(way(llama_8b(), "h100", "vllm", 8_192), rescue=True))
     assert fitting.data["changed"] == ""
+
+
+def test_keys_and_values_of_two_types() -> None:
+    made = command(way(at(llama_8b(), "/models/m.gguf"), "4090", "llama.cpp", 8_192, cache="q8_0,q4_0"))
+    assert "-ctk q8_0" in made.text and "-ctv q4_0" in made.text and "-fa on" in made.text
+    assert any("-DGGML_CUDA_FA_QUANTS=q8_0-q4_0" in remark for remark in made.remarks)
+    # Quantised keys beside values in 16 bits ask for no flash attention, and values alone do.
+    keys = command(way(at(llama_8b(), "/models/m.gguf"), "4090", "llama.cpp", 8_192, cache="q8_0,f16"))
+    assert "-ctk q8_0" in keys.text and "-ctv" not in keys.text and "-fa" not in keys.text
+    values = command(way(at(llama_8b(), "/models/m.gguf"), "4090", "llama.cpp", 8_192, cache="f16,q8_0"))
+    assert "-ctv q8_0" in values.text and "-ctk" not in values.text and "-fa on" in values.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,11 @@ from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, k
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
 from ropescope.errors import DomainError
-from ropescope.models.model import Layer
+from ropescope.models import from_config
+from ropescope.models.cache import LayerCache
+from ropescope.models.model import Layer, Model, Sparse
+from ropescope.models.parameters import Parameters, Quantization
+from ropescope.models.quantization import quantization_of
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
 
@@ -204,3 +209,104 @@ def test_the_picture_draws_each_limit() -> None:
     assert at["reading the caches"] == pytest.approx(3.35e12 / 2**30)
     assert at["ceiling"] == pytest.approx(1 / (1 / at["reading the weights"] + 1 / at["reading the caches"]))
     assert at["arithmetic"] > at["ceiling"] and svg(figure).startswith("<svg")
+
+
+def sparse_model(model_type: str, total: int = 671_026_419_200, active: int = 37_552_297_472, **more: Any) -> Model:
+    """A model by its type, with the parameter counts of DeepSeek-V3."""
+    parameters = Parameters(total, active, {}, "exact", "index")
+    return replace(from_config({"model_type": model_type, **more}), parameters=parameters)
+
+
+def test_sparse_attention_reads_the_index_and_what_it_picks() -> None:
+    tokens, layers = 131_072, 61
+    step = decode(way(sparse_model("deepseek_v32"), "b200", "vllm", tokens, count=8))
+    # 132 bytes for every token's index key, 1,152 for each of the 2,048 latents that are picked.
+    assert step.cache_bytes == layers * (132 * tokens + 1_152 * 2_048)
+    attention, index = 2 * 128 * (2 * 512 + 64) * 2_048, 2 * 64 * 128 * tokens
+    assert step.operations * 8 == pytest.approx(2 * 37_552_297_472 + layers * (attention + index))
+    # A context shorter than what may be picked is read whole.
+    short = decode(way(sparse_model("deepseek_v32"), "b200", "vllm", 1_000, count=8))
+    assert short.cache_bytes == layers * (132 + 1_152) * 1_000
+
+
+def test_a_sparse_prompt_has_the_index_pairs_of_all_and_the_attention_pairs_of_few() -> None:
+    tokens, layers = 32_768, 61
+    reading = prefill(way(sparse_model("deepseek_v32"), "b200", "vllm", tokens, count=8))
+    picked = 2_048 * 2_049 // 2 + (tokens - 2_048) * 2_048
+    attention, index = 2 * 128 * (192 + 128) * picked, 2 * 64 * 128 * (tokens * (tokens + 1) // 2)
+    assert reading.operations * 8 == pytest.approx(2 * 37_552_297_472 * tokens + layers * (attention + index), rel=1e-3)
+
+
+@pytest.mark.parametrize("tokens", [4_096, 32_768, 131_072])
+def test_the_ceiling_is_above_what_deepseek_v32_was_measured_to_read(tokens: int) -> None:
+    # Some 94,000 prompt tokens a second on 8 × B200; the ceiling of its fp8 files is above, and not by an order.
+    model = replace(sparse_model("deepseek_v32"), quantization=Quantization("fp8", 8))
+    assert 94_000 < prefill(way(model, "b200", "vllm", tokens, count=8)).tokens_per_second < 5 * 94_000
+
+
+def test_compressed_entries_are_read_in_place_of_tokens() -> None:
+    model, tokens = sparse_model("deepseek_v4", 284_000_000_000, 13_000_000_000), 2**20
+    step = decode(way(model, "h200", "vllm", tokens, count=8))
+    # 20 layers pick 512 of their entries, having scored all; 23 read one entry for 128 tokens; all a window of 127.
+    picking = 512 * 584 + tokens // 4 * 132
+    assert step.cache_bytes == 43 * 127 * 584 + 20 * picking + 23 * (tokens // 128) * 584
+    attended = 43 * 128 + 20 * 512 + 23 * (tokens // 128)
+    operations = 2 * 64 * 1_024 * attended + 20 * 2 * 64 * 128 * (tokens // 4)
+    assert step.operations * 8 == pytest.approx(2 * 13_000_000_000 + operations)
+
+
+@pytest.mark.parametrize(
+    ("sparse", "rate", "window", "tokens"),
+    [(None, None, None, 50), (Sparse(7), None, None, 50), (Sparse(7), None, 9, 50), (Sparse(7, dense_tokens=60), None, None, 50),
+     (Sparse(3, 1, 1, 4), 4, 6, 50), (None, 16, 6, 50), (Sparse(3, 1, 1, 4), 4, 6, 11)],
+)  # fmt: skip
+def test_pairs_are_counted_query_by_query(
+    sparse: Sparse | None, rate: int | None, window: int | None, tokens: int
+) -> None:
+    held = LayerCache(tokens_held=None if window is None else window - 1)
+    layer = Layer(0, "full", 1, 1, 1, None if rate else window, tokens_per_entry=rate, sparse=sparse, cache=held)
+    found = 0
+    for seen in range(1, tokens + 1):
+        near = seen if window is None else min(seen, window)
+        top = tokens if sparse is None or tokens <= sparse.dense_tokens else sparse.top
+        found += min(near, top) if rate is None else near + min(seen // rate, top)
+    assert _pairs(layer, tokens) == found
+
+
+@pytest.mark.parametrize(
+    ("stated", "gpu", "kind"),
+    [
+        ({"quant_method": "fp8"}, "h100", "fp8"), ({"quant_method": "gptq", "bits": 4}, "h100", "bf16"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "b200", "fp4"), ({"quant_method": "mxfp4"}, "b200", "fp4"),
+        ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "b200", "bf16"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
+            "weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}}}}, "h100", "fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
+            "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}}}}, "h100", "int8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
+            "weights": {"num_bits": 4, "type": "int"}, "input_activations": None}}}, "h100", "bf16"),
+    ],
+)  # fmt: skip
+def test_products_run_in_the_type_of_the_activations(stated: dict[str, Any], gpu: str, kind: str) -> None:
+    config = {"model_type": "llama", "quantization_config": stated}
+    model = replace(from_config(config), quantization=quantization_of(stated), parameters=llama_8b().parameters)
+    serving = way(model, gpu, "vllm", 1_024)
+    # Far beyond the knee, all but the little attention runs at the peak of the type.
+    step = decode(serving, 100_000)
+    assert step.compute_seconds is not None
+    peak = serving.device.peaks[kind]
+    assert step.operations / step.compute_seconds == pytest.approx(peak, rel=0.1)
+
+
+def test_micro_batches_of_a_prompt_pass_from_device_to_device() -> None:
+    one, four = (prefill(way(llama_8b(), "4090", "llama.cpp", 8_192, count=count)) for count in (1, 4))
+    assert one.compute_seconds is not None and four.compute_seconds is not None
+    # Sixteen micro-batches of 512 over four devices: 4 · 16 / 19 at once.
+    assert one.compute_seconds / four.compute_seconds == pytest.approx(4 * 16 / 19)
+    alone = prefill(way(llama_8b(), "4090", "llama.cpp", 512, count=4))
+    assert alone.seconds == prefill(way(llama_8b(), "4090", "llama.cpp", 512)).seconds
+
+
+def test_keys_of_quantised_caches_are_read_in_their_size() -> None:
+    step = decode(way(llama_8b(), "4090", "llama.cpp", 256, cache="q8_0,q4_0"))
+    assert step.cache_bytes == 256 * 32 * 8 * (136 + 72)

@@ -102,6 +102,8 @@ def _row(group: LayerGroup) -> tuple[Scalar, ...]:
     kind = " + ".join((layer.kind, *layer.beside)) + (" (shared KV)" if layer.kv_source is not None else "")
     if layer.tokens_per_entry is not None:
         kind += f" ({layer.tokens_per_entry} to one)"
+    if layer.sparse is not None:
+        kind += f", reads {layer.sparse.top:,}"
     cache = layer.cache
     experts = None
     if layer.experts is not None:
