@@ -4,8 +4,9 @@
 
 Real: SOURCE is measured on `--prompts` prompts (or a kept profile is read with `--population`). They are the population, and
 its numbers the truth; samples are drawn from it with replacement. Made up: `tests/made_prompts.py`, whose population exponent
-is known in closed form. Beside each interval stands the one of version 0.1.0, expanded percentiles of a cluster bootstrap, on
-the same samples. Prints the tables of docs/results/coverage.md.
+is known in closed form. Texts: the losses behind cuts of the cache that are shipped with the evidence, 48 texts and nine methods.
+Beside each interval stands the one of version 0.1.0, on the same samples: expanded percentiles of a cluster bootstrap. Prints the
+tables of docs/results/coverage.md.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ropescope.compress.evaluate.result import TextScore, TradeoffResult
+from ropescope.compress.evaluate.summary import added, knee
+from ropescope.evidence.sweeps import LIMIT, Sweep, cache_sweeps
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.curve import Decay, fitted_curve, published_decay
 from ropescope.measure.estimates import Estimate
@@ -42,7 +46,7 @@ SIZES = (3, 4, 6, 8, 12, 24, 48)
 RESAMPLES = 1000
 WIDE, MILD = (0.15, 0.3, 0.3), (0.05, 0.1, 0.1)
 _PARTS_EVERY = 25
-"""There are hundreds of layers and heads in each sample: they are looked at in one of so many."""
+"""A sample has hundreds of heads, layers and points: they are looked at in one of so many."""
 
 
 def main() -> None:
@@ -65,6 +69,8 @@ def main() -> None:
     print(f"\nReal: {profile.provenance['model']}, {profile.n_prompts} prompts of {profile.protocol.length:,} tokens\n")
     real = _Real(profile)
     _table(real.sample, given.trials)
+    print("\nTexts: added loss by budget, and knees\n")
+    _table(_texts, max(1, given.trials // 10))
 
 
 def _table(sample: Callable[[int, np.random.Generator], Callable[[int], Iterator[Case]]], trials: int) -> None:
@@ -82,7 +88,7 @@ def _table(sample: Callable[[int, np.random.Generator], Callable[[int], Iterator
             now, before, *lengths = np.concatenate(found, axis=1)
             longer = np.nanmedian(lengths[0]) / np.nanmedian(lengths[1])
             rows.setdefault(name, []).append(f"{100 * now.mean():.1f} ({100 * before.mean():.1f}) ×{longer:.2f}")
-    print("| prompts | " + " | ".join(map(str, SIZES)) + " |")
+    print("| prompts or texts | " + " | ".join(map(str, SIZES)) + " |")
     print("| --- |" + " --- |" * len(SIZES))
     for name, cells in rows.items():
         print(f"| {name} | " + " | ".join(cells) + " |")
@@ -105,6 +111,35 @@ def _made_up(population: PopulationOfPrompts, n: int, rng: np.random.Generator) 
         yield _exponent("γ", population.gamma, population.decay(n, rng), draws, weights)
 
     return draw
+
+
+def _texts(n: int, rng: np.random.Generator) -> Callable[[int], Iterator[Case]]:
+    """Added loss at each budget (Student's t, now and before), and the knee, of every method."""
+    weights = resample_weights(n, RESAMPLES, 0)
+
+    def draw(trial: int) -> Iterator[Case]:
+        for sweep in cache_sweeps():
+            chosen = rng.integers(len(sweep.texts), size=n)
+            result = _tradeoff(sweep, chosen)
+            means = [interval for interval in added(result, sweep.method) if interval is not None]
+            now = np.array([i.low for i in means], float), np.array([i.high for i in means], float)
+            yield "added loss", sweep.added.mean(axis=0), now, now
+            found = knee(result, sweep.method, LIMIT)
+            assert found is not None and found.low is not None and found.high is not None
+            drawn = [sweep.knee(np.repeat(chosen, np.round(row * n).astype(int))) for row in weights[:200]]
+            low, high = bootstrap_interval(np.array(drawn), n)
+            yield "knee", sweep.knee(), (np.asarray(found.low), np.asarray(found.high)), (low, high)
+
+    return draw
+
+
+def _tradeoff(sweep: Sweep, chosen: NDArray[np.int64]) -> TradeoffResult:
+    budgets, name = tuple(sweep.budgets.tolist()), sweep.method
+    texts = tuple(
+        TextScore("", str(i), float(sweep.losses[i]), {name: tuple(sweep.added[i].tolist())}, {name: budgets})
+        for i in chosen
+    )
+    return TradeoffResult("", sweep.length, 64, budgets, (name,), (), texts)
 
 
 class _Real:
@@ -153,10 +188,15 @@ class _Real:
             sink = self.sink[chosen]
             now = _ends(Estimate.of_share(sink, draws))
             yield "attention on sinks", self.sink.mean(), now, before(sink, lambda mean: mean)
-            found = log_contrast(decay.weight[chosen][..., None], np.ones(1), draws)
-            now = (np.exp(found.low), np.exp(found.high))
-            yield "points of the curve", decay.weight.mean(axis=0), now, before(decay.weight[chosen], lambda mean: mean)
             if trial % _PARTS_EVERY == 0:
+                found = log_contrast(decay.weight[chosen][..., None], np.ones(1), draws)
+                now = (np.exp(found.low), np.exp(found.high))
+                yield (
+                    "points of the curve",
+                    decay.weight.mean(axis=0),
+                    now,
+                    before(decay.weight[chosen], lambda mean: mean),
+                )
                 yield from (self._part(name, weight, chosen, draws, before) for name, weight in self.parts.items())
             if self.published is not None:
                 taken = replace(self.published, weight=self.published.weight[chosen])

@@ -38,17 +38,19 @@ def number(value: Scalar, spec: str = "", *, name: str = "a value") -> str:
 
 
 def interval(low: float, high: float, *, name: str = "an interval") -> str:
-    """`[low, high]`, both ends with as many decimals as give the width two significant digits."""
+    """`[low, high]`, both ends with as many decimals as give the width two significant digits; up to two more for a small
+    end."""
     ends = (number(low, name=name), number(high, name=name))
     width = abs(high - low)
     if math.isfinite(width) and width > 0 and min(abs(low), abs(high)) < 1000:
-        decimals = max(0, 1 - math.floor(math.log10(width)))
-        fixed = tuple(f"{end + 0.0:,.{decimals}f}" for end in (low, high))
-        # A wide interval must not turn a small end into a zero that it is not.
-        if decimals <= 8 and all(
-            float(text.replace(",", "")) != 0 or end == 0 for text, end in zip(fixed, (low, high), strict=True)
-        ):
-            ends = (fixed[0], fixed[1])
+        least = max(0, 1 - math.floor(math.log10(width)))
+        # A wide interval must not turn a small end into a zero that it is not: two more decimals may show it.
+        most = min(least + 2, 8) if least else 0
+        for decimals in range(least, most + 1):
+            fixed = tuple(f"{end + 0.0:,.{decimals}f}" for end in (low, high))
+            if all(float(text.replace(",", "")) != 0 or end == 0 for text, end in zip(fixed, (low, high), strict=True)):
+                ends = (fixed[0], fixed[1])
+                break
     return f"[{ends[0]}, {ends[1]}]"
 
 
