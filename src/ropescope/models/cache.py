@@ -118,6 +118,22 @@ class LayerCache:
         return Rows(held, held, entries, entries, waiting, min(entries, 1), 1)
 
 
+def compressed_cache(elements: int, index_elements: int, rate: int, window_tokens: int) -> LayerCache:
+    """The cache of a layer over a window of tokens of `elements` numbers (keys and values are the same ones) and entries
+    that stand for `rate` older tokens each. With an indexer, whose keys have `index_elements`, entries overlap."""
+    both = elements + index_elements
+    # A waiting token keeps its numbers and their gates; overlapping entries need both twice, and the last window stays.
+    return LayerCache(
+        key_elements=elements,
+        tokens_held=max(1, window_tokens - 1),
+        tokens_per_entry=rate,
+        entry_elements=elements,
+        waiting_elements=both * (4 if index_elements else 2),
+        overlap_elements=2 * both * rate if index_elements else 0,
+        entry_index_elements=index_elements,
+    )
+
+
 def block_bytes(kind: str) -> int:
     """The bytes of 32 numbers of a cache type. Raises DomainError naming the types there are."""
     try:

@@ -4,10 +4,11 @@ import gguf_models as made
 import pytest
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.models import from_config
 from ropescope.models import open as open_model
 from ropescope.models.cache import LayerCache
 from ropescope.models.gguf.types import FILE_TYPES
-from ropescope.models.model import Experts, Latent, Model
+from ropescope.models.model import Experts, Latent, Model, Sparse
 
 
 def test_llama_31_8b(tmp_path):
@@ -261,6 +262,34 @@ def test_sparse_attention_keeps_an_index(tmp_path):
         "rope.dimension_count": 8, "attention.indexer.key_length": 12, "attention.indexer.head_count": 4,
     })  # fmt: skip
     assert found.layers[0].cache == LayerCache(key_elements=40, index_elements=12)
+
+
+def test_sparse_attention_says_what_it_reads(tmp_path):
+    keys = {
+        "block_count": 4, "attention.kv_lora_rank": 32, "attention.key_length_mla": 24, "attention.value_length_mla": 16,
+        "rope.dimension_count": 8, "attention.indexer.key_length": 12, "attention.indexer.head_count": 4,
+        "attention.indexer.top_k": 16, "attention.indexer.types": [True, True, False, True],
+    }  # fmt: skip
+    found = metadata_only(tmp_path, "glm-dsa", keys)
+    assert [layer.sparse for layer in found.layers] == [Sparse(16, 4, 12)] * 2 + [Sparse(16), Sparse(16, 4, 12)]
+    assert [layer.cache.index_elements for layer in found.layers] == [12, 12, 0, 12]
+
+
+def test_deepseek_v4_is_read_as_its_config_is(tmp_path):
+    found = metadata_only(tmp_path, "deepseek4", {
+        "block_count": 6, "attention.head_count": 4, "attention.head_count_kv": 1, "attention.key_length": 512,
+        "attention.value_length": 512, "attention.sliding_window": 128, "attention.q_lora_rank": 16,
+        "attention.compress_ratios": [0, 0, 4, 128, 4, 0], "attention.indexer.key_length": 128,
+        "attention.indexer.head_count": 64, "attention.indexer.top_k": 512, "rope.dimension_count": 64,
+    })  # fmt: skip
+    stated = from_config({
+        "model_type": "deepseek_v4", "num_hidden_layers": 6, "num_attention_heads": 4,
+        "compress_ratios": [0, 0, 4, 128, 4, 0],
+    })  # fmt: skip
+    for own, other in zip(found.layers, stated.layers, strict=True):
+        assert (own.kind, own.cache, own.sparse, own.tokens_per_entry) == (
+            other.kind, other.cache, other.sparse, other.tokens_per_entry,
+        )  # fmt: skip
 
 
 def test_layers_for_multi_token_prediction_are_counted_apart(tmp_path):

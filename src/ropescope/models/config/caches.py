@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ropescope.models import state_sizes
-from ropescope.models.cache import LayerCache
-from ropescope.models.config.compressed import compressed_cache
+from ropescope.models.cache import LayerCache, compressed_cache
+from ropescope.models.config.compressed import SPARSE, compressed_rate
 from ropescope.models.config.fields import Fields, positive_int
 from ropescope.models.config.heads import Heads
 from ropescope.models.model import Latent, LayerKind, Sparse
@@ -33,8 +33,10 @@ def layer_cache(
     for sizes that cannot be.
     """
     if compression is not None:
-        window = fields.required("sliding_window")
-        return compressed_cache(fields, compression, heads.n_kv_heads * heads.head_dim, window)
+        index = fields.required("index_head_dim") if compression == compressed_rate(fields, SPARSE) else 0
+        return compressed_cache(
+            heads.n_kv_heads * heads.head_dim, index, compression, fields.required("sliding_window")
+        )
     key, value = 0, 0
     if heads.n_heads and kind != "cross" and not shares:
         key, value = heads.n_kv_heads * heads.head_dim, heads.n_kv_heads * heads.value_dim

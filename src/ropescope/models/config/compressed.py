@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from ropescope.errors import FormatError
-from ropescope.models.cache import LayerCache
 from ropescope.models.config.fields import Fields, positive_int, short, whole_numbers
 
 SPARSE, HEAVY = "compressed_sparse_attention", "heavily_compressed_attention"
@@ -43,21 +42,3 @@ def compressed_rate(fields: Fields, word: str) -> int:
             raise FormatError(f"{fields.label('compress_rates')} is {short(rates)}: it must be an object.")
         own = rates.get(word)
     return RATES[word] if own is None else positive_int(own, f"{fields.label('compress_rates')}.{word}", 1 << 20)
-
-
-def compressed_cache(fields: Fields, rate: int, elements: int, window_tokens: int) -> LayerCache:
-    """The cache of a layer whose tokens have `elements` numbers (keys and values are the same ones) and whose entries
-    stand for `rate` tokens each. A compressed sparse layer has an indexer, and overlapping entries."""
-    sparse = rate == compressed_rate(fields, SPARSE)
-    index = fields.required("index_head_dim") if sparse else 0
-    # A waiting token keeps its numbers and their gates; overlapping entries need both twice, and the last window stays.
-    waiting = (elements + index) * (4 if sparse else 2)
-    return LayerCache(
-        key_elements=elements,
-        tokens_held=max(1, window_tokens - 1),
-        tokens_per_entry=rate,
-        entry_elements=elements,
-        waiting_elements=waiting,
-        overlap_elements=2 * (elements + index) * rate if sparse else 0,
-        entry_index_elements=index,
-    )

@@ -79,10 +79,20 @@ def window(keys: Keys) -> int | None:
     return tokens // 2 * 2 + 1 if keys.architecture in SYMMETRIC else tokens
 
 
+def compress_ratios(keys: Keys, n_layers: int) -> tuple[int | None, ...] | None:
+    """For each layer of DeepSeek-V4, how many older tokens an entry stands for (None: it slides); None for others."""
+    if keys.architecture != "deepseek4":
+        return None
+    rates = keys.per_layer("attention.compress_ratios", n_layers)
+    return None if rates is None else tuple(rate or None for rate in rates)
+
+
 def _slides(keys: Keys, n_layers: int) -> tuple[bool, ...]:
     """Whether each layer has a window."""
     if window(keys) is None:
         return (False,) * n_layers
+    if (rates := compress_ratios(keys, n_layers)) is not None:
+        return tuple(rate is None for rate in rates)
     key = "attention.sliding_window_pattern"
     if (marks := keys.marks(key, n_layers)) is not None:
         return marks

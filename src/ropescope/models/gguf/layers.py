@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from ropescope.errors import FormatError
-from ropescope.models.cache import LayerCache
+from ropescope.models.cache import LayerCache, compressed_cache
 from ropescope.models.gguf.keys import Keys
-from ropescope.models.gguf.kinds import BESIDE, RECURRENT, STATE_SPACE, layer_kinds, window
+from ropescope.models.gguf.kinds import BESIDE, RECURRENT, STATE_SPACE, compress_ratios, layer_kinds, window
 from ropescope.models.gguf.ropes import positions_of, rope_of
-from ropescope.models.model import ATTENTION_KINDS, Experts, Latent, Layer, LayerKind
+from ropescope.models.model import ATTENTION_KINDS, Experts, Latent, Layer, LayerKind, Sparse
 from ropescope.models.state_sizes import (
     gated_delta_state,
     mamba1_state,
@@ -27,6 +27,8 @@ NOPE_EVERY: Final = {"smollm3": 4}
 # The layers of Gemma 3n that have keys and values of their own, where the file does not say how many share theirs.
 GEMMA3N_OWN: Final = 20
 MOST_DIMS: Final = 1 << 20
+OVERLAPPING: Final = 4
+"""Tokens of an entry of DeepSeek-V4 that an indexer picks (`DSV4_CSA_RATIO` of llama.cpp)."""
 
 
 def layers_of(
@@ -51,6 +53,15 @@ def layers_of(
         for index, kind in enumerate(kinds)
     )
     layers = _sharing(keys, layers)
+    rates, own = compress_ratios(keys, n_layers) or (None,) * n_layers, keys.marks("attention.indexer.types", n_layers)
+    layers = tuple(
+        replace(
+            layer,
+            tokens_per_entry=rates[layer.index],
+            sparse=_sparse(keys, layer, rates[layer.index], own is None or own[layer.index]),
+        )
+        for layer in layers
+    )
     return tuple(replace(layer, cache=_cache(keys, layer, hidden_size)) for layer in layers), positions
 
 
@@ -95,6 +106,16 @@ def _head_dims(keys: Keys, n_heads: int, hidden_size: int | None, windowed: bool
         stated = next((keys.integer(name, MOST_DIMS) for name in names if keys.get(name) is not None), None)
         found.append(stated or _share_of_width(keys, n_heads, hidden_size))
     return found[0], found[1]
+
+
+def _sparse(keys: Keys, layer: Layer, rate: int | None, own: bool) -> Sparse | None:
+    """What a layer with an indexer (of its `own`, or an earlier layer's) reads of the tokens before, or of the entries."""
+    top = keys.whole("attention.indexer.top_k", 1 << 24) * (keys.integer("attention.indexer.block_size", 1 << 24) or 1)
+    if not top or layer.kind != "full" or (keys.architecture == "deepseek4" and rate != OVERLAPPING):
+        return None
+    pooled = rate or keys.integer("attention.indexer.kpool", 1 << 20) or 1
+    heads, dim = (keys.whole(f"attention.indexer.{name}", MOST_DIMS) for name in ("head_count", "key_length"))
+    return Sparse(top, heads, dim, pooled) if own else Sparse(top)
 
 
 def _share_of_width(keys: Keys, n_heads: int, hidden_size: int | None) -> int:
@@ -168,12 +189,17 @@ def _cache(keys: Keys, layer: Layer, hidden_size: int | None) -> LayerCache:
     if not layer.has_attention or layer.kv_source is not None:
         return LayerCache(state_elements=convolution, recurrent_elements=recurrent)
     key, value = layer.n_kv_heads * layer.head_dim, layer.n_kv_heads * layer.value_dim
+    index = keys.whole("attention.indexer.key_length", MOST_DIMS)
+    if layer.sparse is not None or keys.get("attention.indexer.top_k") is not None:
+        index = 0 if layer.sparse is None else layer.sparse.head_dim
+    if layer.tokens_per_entry is not None:
+        return compressed_cache(key, index, layer.tokens_per_entry, window(keys) or 1)
     if layer.latent is not None:
         key, value = layer.latent.kv_rank + layer.latent.rotary_dim, 0
     return LayerCache(
         key_elements=key,
         value_elements=value,
-        index_elements=keys.whole("attention.indexer.key_length", MOST_DIMS),
+        index_elements=index,
         # The next token takes the place of the one that leaves the window.
         tokens_held=None if layer.window_tokens is None else max(0, layer.window_tokens - 1),
         state_elements=convolution,
