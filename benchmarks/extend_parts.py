@@ -20,7 +20,7 @@ from transformers import DynamicCache
 
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.search.objective import SCORED
+from ropescope.extend.search.spans import SCORED
 from ropescope.extend.search.turning import layout_of, turned
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.loss import span_losses, token_losses

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ropescope.app.compress_evaluate_command import evaluate
-from ropescope.app.options import Figures, Html, Json, Revision, read_share, writable
+from ropescope.app.options import (
+    Column,
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Revision,
+    TrustRemoteCode,
+    read_share,
+    text_files,
+    writable,
+)
 from ropescope.errors import MissingExtraError, PlanError
 
 if TYPE_CHECKING:
@@ -90,8 +102,13 @@ def plan(
     ] = None,
     prompts: Annotated[int, typer.Option(min=1, help="Texts to measure on, where weights are measured.")] = 6,
     text: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Your own text to measure on; may repeat.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", callback=text_files, help="Your own text to measure on; may repeat."),
     ] = None,
+    column: Column = "text",
+    dtype: Dtype = "auto",
+    device: Device = None,
+    trust_remote_code: TrustRemoteCode = False,
     revision: Revision = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", callback=writable, help="Keep the plan (JSON).")] = None,
     html: Html = None,
@@ -124,6 +141,10 @@ def plan(
         cache_type=cache_type,
         revision=revision,
         texts=tuple(text or ()),
+        column=column,
+        dtype=dtype,
+        device=device,
+        trust_remote_code=trust_remote_code,
         prompts=prompts,
         windows_only=windows_only,
     )
@@ -148,6 +169,10 @@ class _Wish:
     cache_type: str | None
     revision: str | None
     texts: tuple[Path, ...]
+    column: str
+    dtype: str
+    device: str | None
+    trust_remote_code: bool
     prompts: int
     windows_only: bool
 
@@ -156,13 +181,28 @@ def _plan(wish: _Wish, gamma: float | None, uniform: bool) -> KVPlan:
     if gamma is not None and uniform:
         raise PlanError("Give --gamma or --uniform, not both.")
     path = Path(wish.given)
-    if gamma is None and not uniform and path.is_file() and path.suffix.lower() != ".gguf":
+    kept = gamma is None and not uniform and path.is_file() and path.suffix.lower() not in (".gguf", ".safetensors")
+    if kept or gamma is not None or uniform:
+        _refuse_options_of_weights(wish)
+    if kept:
         return _from_profile(wish, path)
     if wish.model is not None:
         raise PlanError("--model goes with a profile: otherwise give the model in its place.")
     if gamma is None and not uniform:
         return _from_weights(wish)
     return _from_facts(wish, gamma)
+
+
+def _refuse_options_of_weights(wish: _Wish) -> None:
+    given = {
+        "--text": bool(wish.texts),
+        "--dtype": wish.dtype != "auto",
+        "--device": wish.device is not None,
+        "--trust-remote-code": wish.trust_remote_code,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise PlanError(f"{option} is for plans measured on weights: leave it out, this plan loads none.")
 
 
 def _from_profile(wish: _Wish, path: Path) -> KVPlan:
@@ -192,22 +232,34 @@ def _from_weights(wish: _Wish) -> KVPlan:
     """Measure what cutting each head costs its layer's output, and plan by that."""
     from ropescope.app.working import progress_bar, terminate_as_interrupt
     from ropescope.compress.frame import DEFAULT_SINKS
+    from ropescope.compress.planning import require_plannable
+    from ropescope.models.loadable import loadable
+    from ropescope.models.text_files import check_texts
 
+    sinks = DEFAULT_SINKS if wish.sinks is None else wish.sinks
+    require_plannable(
+        loadable(wish.given, wish.revision), wish.target, length=wish.length, sinks=sinks, cache_type=wish.cache_type
+    )
+    check_texts(wish.texts, wish.column)
     with _needs_extra():
         from ropescope.compress.from_weights import plan_from_weights
         from ropescope.measure.weights import load
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         say(f"Loading {wish.given}")
-        weights = load(wish.given, revision=wish.revision)
+        weights = load(
+            wish.given, revision=wish.revision, dtype=wish.dtype, device=wish.device,
+            trust_remote_code=wish.trust_remote_code,
+        )  # fmt: skip
         say(f"Measuring {weights.on_what}")
         return plan_from_weights(
             weights,
             wish.target,
             length=wish.length,
-            sinks=DEFAULT_SINKS if wish.sinks is None else wish.sinks,
+            sinks=sinks,
             picks=not wish.windows_only,
             prompts=wish.prompts,
             files=wish.texts,
+            column=wish.column,
             cache_type=wish.cache_type,
             progress=progress,
         )

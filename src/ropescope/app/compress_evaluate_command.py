@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ropescope.app.options import (
+    Column,
     Device,
     Dtype,
     Figures,
@@ -18,6 +19,7 @@ from ropescope.app.options import (
     Source,
     TrustRemoteCode,
     read_share,
+    text_files,
     writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
@@ -50,9 +52,12 @@ def evaluate(
     text: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Your own text: its first half is planned on, its second scored; may repeat."
+            metavar="FILE",
+            callback=text_files,
+            help="Your own text: its first half is planned on, its second scored; may repeat.",
         ),
     ] = None,
+    column: Column = "text",
     scored: Annotated[int, typer.Option(min=2, help="Tokens of each text that come behind the cut.")] = 64,
     needle: Annotated[
         bool, typer.Option("--needle", help="Ask for planted facts too, before the cut and after it.")
@@ -86,9 +91,8 @@ def evaluate(
 
     files = Files.checked(out, html, figure)
     swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
-    with needs_extra():
-        from ropescope.compress.evaluate.report import tradeoff_report
-        from ropescope.compress.evaluate.request import Request, run
+    from ropescope.compress.evaluate.asking import Request, check_first
+
     request = Request(
         source=source,
         methods=tuple(methods.split(",")),
@@ -97,6 +101,7 @@ def evaluate(
         new=scored,
         texts=texts,
         files=tuple(text or ()),
+        column=column,
         questions=questions if needle else 0,
         plan=plan,
         profile=profile,
@@ -107,6 +112,10 @@ def evaluate(
         trust_remote_code=trust_remote_code,
         resume=resume,
     )
+    with needs_extra():
+        check_first(request)
+        from ropescope.compress.evaluate.report import tradeoff_report
+        from ropescope.compress.evaluate.request import run
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say)
     keep_and_show(

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ropescope.app.options import Device, Dtype, Figures, Html, Json, Resume, Revision, TrustRemoteCode, writable
+from ropescope.app.options import (
+    Column,
+    Device,
+    Dtype,
+    Figures,
+    Html,
+    Json,
+    Resume,
+    Revision,
+    TrustRemoteCode,
+    text_files,
+    writable,
+)
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 
 
@@ -33,8 +45,13 @@ def experiment(
     ] = "text",
     text: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
+        typer.Option(
+            metavar="FILE",
+            callback=text_files,
+            help="Your own text: .txt, .md, .json, .jsonl, .csv, .tsv or .parquet, also with .gz; may repeat.",
+        ),
     ] = None,
+    column: Column = "text",
     dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
@@ -79,6 +96,7 @@ def experiment(
         seed=seed,
         corpus=corpus,
         texts=tuple(text or ()),
+        column=column,
         dtype=dtype,
         device=device,
         revision=revision,

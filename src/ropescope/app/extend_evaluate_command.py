@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ropescope.app.options import (
+    Column,
     Device,
     Dtype,
     Figures,
@@ -17,10 +18,10 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    text_files,
     writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
-from ropescope.errors import ExtendError
 
 
 def evaluate(
@@ -37,8 +38,9 @@ def evaluate(
     texts: Annotated[int, typer.Option(min=0, help="Texts of each kind (prose, code, tables); 0: no loss.")] = 2,
     text: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Your own text: its second half is scored; may repeat."),
+        typer.Option(metavar="FILE", callback=text_files, help="Your own text: its second half is scored; may repeat."),
     ] = None,
+    column: Column = "text",
     band: Annotated[str, typer.Option(metavar="N", help="Positions that a mean loss is taken over.")] = "2048",
     questions: Annotated[
         int, typer.Option(min=0, help="Planted facts asked for at each of five depths and each length; 0: none.")
@@ -82,14 +84,9 @@ def evaluate(
     from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
-    with needs_extra():
-        from ropescope.extend.evaluate.report import evaluation_report
-        from ropescope.extend.evaluate.request import RETRIEVAL, Request, run
-        from ropescope.extend.evaluate.tasks import TASKS
-    asked = tuple(task for task in RETRIEVAL if task in retrieval.split(","))
-    unknown = [name for name in retrieval.split(",") if name not in RETRIEVAL]
-    if unknown:
-        raise ExtendError(f"--retrieval {unknown[0]!r}: take some of {', '.join(RETRIEVAL)}.")
+    from ropescope.extend.evaluate.asking import Request, check_first
+    from ropescope.extend.evaluate.tasks import TASKS
+
     request = Request(
         source=source,
         target=read_tokens("--to", to, least=2),
@@ -97,9 +94,10 @@ def evaluate(
         trained=None if trained is None else read_tokens("--trained", trained, least=2),
         texts=texts,
         files=tuple(text or ()),
+        column=column,
         band=read_tokens("--band", band, least=2),
         questions=questions,
-        retrieval=asked,
+        retrieval=tuple(dict.fromkeys(retrieval.split(","))),  # type: ignore[arg-type]  # checked by Request
         lengths=tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else (),
         tasks=tuple(TASKS) if tasks == "all" else tuple(part for part in tasks.split(",") if part),
         samples=samples,
@@ -109,6 +107,10 @@ def evaluate(
         trust_remote_code=trust_remote_code,
         resume=resume,
     )
+    check_first(request)
+    with needs_extra():
+        from ropescope.extend.evaluate.report import evaluation_report
+        from ropescope.extend.evaluate.request import run
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say)
     keep_and_show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from ropescope.app.options import Device, Dtype, Html, Json, Revision, Source, TrustRemoteCode
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
+from ropescope.errors import MissingExtraError
 
 
 def lm_eval(
@@ -37,13 +39,20 @@ def lm_eval(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.numbers import read_tokens
+    from ropescope.extend.evaluate.candidates import candidates
+    from ropescope.models.loadable import loadable
     from ropescope.report.report import Column, Report, Table
 
+    target = read_tokens("--to", to, least=2)
+    at = tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else ()
     with needs_extra():
-        from ropescope.extend.evaluate.candidates import candidates
+        if find_spec("lm_eval") is None:  # said before the weights are loaded
+            raise MissingExtraError(
+                "lm-eval's tasks need lm-eval, which is not installed: pip install 'ropescope[lm-eval]'."
+            )
+        candidates(loadable(source, revision), target, methods.split(","))
         from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
         from ropescope.measure.weights import load
-    target = read_tokens("--to", to, least=2)
     with terminate_as_interrupt(), progress_bar() as (_, say):
         say(f"Loading {source}")
         weights = load(
@@ -53,7 +62,7 @@ def lm_eval(
         say(f"Running lm-eval on {weights.on_what}")
         found = run_tasks(
             weights, made, tasks.split(","), limit=limit, folder=include,
-            lengths=tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else (),
+            lengths=at,
         )  # fmt: skip
     first = found[0] if found else None
     verdict = (

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ropescope.app.options import (
+    Column,
     Device,
     Dtype,
     Figures,
@@ -18,6 +19,7 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    text_files,
     writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
@@ -38,8 +40,11 @@ def search(
     texts: Annotated[int, typer.Option(min=1, help="Texts to search on (prose, code and tables in turn).")] = 3,
     text: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Your own text: its first half is searched on; may repeat."),
+        typer.Option(
+            metavar="FILE", callback=text_files, help="Your own text: its first half is searched on; may repeat."
+        ),
     ] = None,
+    column: Column = "text",
     trained: Annotated[
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
@@ -68,8 +73,8 @@ def search(
     with needs_extra():
         if find_spec("cma") is None:  # said before the weights are loaded
             raise ModuleNotFoundError("No module named 'cma'", name="cma")
-        from ropescope.extend.search.report import search_report
-        from ropescope.extend.search.request import Request, run
+    from ropescope.extend.search.asking import Request, check_first
+
     request = Request(
         source=source,
         target=read_tokens("--to", to, least=2),
@@ -77,6 +82,7 @@ def search(
         method=method,
         texts=texts,
         files=tuple(text or ()),
+        column=column,
         trained=None if trained is None else read_tokens("--trained", trained, least=2),
         seed=seed,
         dtype=dtype,
@@ -85,6 +91,10 @@ def search(
         trust_remote_code=trust_remote_code,
         resume=resume,
     )
+    check_first(request)
+    with needs_extra():
+        from ropescope.extend.search.report import search_report
+        from ropescope.extend.search.request import run
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         result, journal = run(request, progress=progress, say=say)
     kept = keep_and_show(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ropescope.app.options import (
+    Column,
     Device,
     Dtype,
     Figures,
@@ -17,6 +18,7 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    text_files,
     writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
@@ -43,10 +45,14 @@ def measure(
     ] = "text",
     text: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Your own text: .txt, .md, .jsonl or .parquet; may repeat."),
+        typer.Option(
+            metavar="FILE",
+            callback=text_files,
+            help="Your own text: .txt, .md, .json, .jsonl, .csv, .tsv or .parquet, also with .gz; may repeat.",
+        ),
     ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="HUB_ID", help="Text from a dataset on the Hub.")] = None,
-    column: Annotated[str, typer.Option(help="The text column of .jsonl and .parquet.")] = "text",
+    column: Column = "text",
     control: Annotated[
         str | None, typer.Option(metavar="random-init", help="Measure the same network with random weights too.")
     ] = None,
@@ -79,12 +85,10 @@ def measure(
     from ropescope.app.show import Files, keep_and_show
     from ropescope.checks.numbers import read_tokens
 
-    with needs_extra():
-        from ropescope.measure.instrument import Request, run
-        from ropescope.measure.protocol import FixedLength
-        from ropescope.measure.session import Plan
-
     files = Files.checked(out, html, figure)
+    with needs_extra():
+        from ropescope.measure.protocol import FixedLength
+        from ropescope.measure.request import Plan, Request, check_first
     legacy = _is_legacy(protocol)
     request = Request(
         source=source,
@@ -112,6 +116,9 @@ def measure(
         resamples=resamples,
         legacy_first=legacy,
     )
+    check_first(request)
+    with needs_extra():
+        from ropescope.measure.instrument import run
     with terminate_as_interrupt(), progress_bar() as (progress, say):
         outcome = run(request, progress=progress, say=say, keep_journal=True)
     keep_and_show(

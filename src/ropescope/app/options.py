@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ropescope.errors import DomainError
+
 
 def writable(path: Path | None) -> Path | None:
     """`path`, if a file can be written there. Raises ReportError while the command line is read: before any work."""
@@ -28,6 +30,39 @@ def drawable(paths: list[Path] | None) -> list[Path] | None:
     return paths
 
 
+NUMBER_TYPES = ("auto", "bfloat16", "float16", "float32")
+DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "xla")
+"""Kinds of device that torch can run on, by its names."""
+
+
+def number_type(name: str) -> str:
+    """`name`, if it is a number type. Raises DomainError while the command line is read."""
+    if name not in NUMBER_TYPES:
+        raise DomainError(f"--dtype must be one of {', '.join(NUMBER_TYPES)}, not {name!r}.")
+    return name
+
+
+def device_name(name: str | None) -> str | None:
+    """`name`, if it is spelled as a device is. Raises DomainError while the command line is read."""
+    if name is None:
+        return None
+    kind, colon, number = name.partition(":")
+    if kind not in DEVICES or (colon and not number.isdecimal()):
+        raise DomainError(
+            f"--device {name!r} is no device: write cpu, cuda, cuda:1 or another kind ({', '.join(DEVICES)})."
+        )
+    return name
+
+
+def text_files(paths: list[Path] | None) -> list[Path] | None:
+    """`paths`, if they are there and of a kind that is read. Raises SourceError while the command line is read."""
+    if paths:
+        from ropescope.models.text_files import require_texts
+
+        require_texts(paths)
+    return paths
+
+
 Source = Annotated[
     str, typer.Argument(help="A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2.")
 ]
@@ -35,14 +70,18 @@ Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a H
 Dtype = Annotated[
     str,
     typer.Option(
+        callback=number_type,
         help="Number type of the weights: auto (what suits the machine), bfloat16, float16 or float32. "
-        "Losses and attention rows are always float32."
+        "Losses and attention rows are always float32.",
     ),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")]
+Device = Annotated[
+    str | None, typer.Option(callback=device_name, help="cpu, cuda, cuda:1, …; default: the GPU if there is one.")
+]
 TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code from the model's repository. Only if you trust it.")
 ]
+Column = Annotated[str, typer.Option(help="The text column of .jsonl, .json, .csv, .tsv and .parquet.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of the same settings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Html = Annotated[
@@ -62,8 +101,6 @@ Figures = Annotated[
 
 def read_share(option: str, given: str) -> float:
     """The share that a user wrote, as 15% or 0.15. Raises DomainError for what is none, or not above 0 and at most 1."""
-    from ropescope.errors import DomainError
-
     text = given.strip()
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)

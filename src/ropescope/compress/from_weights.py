@@ -9,7 +9,7 @@ from ropescope.compress.evaluate.calibration import PROMPTS, measured_for
 from ropescope.compress.frame import DEFAULT_SINKS, Target
 from ropescope.compress.naming import NAMING_TEXTS, plan_for_loss
 from ropescope.compress.plan import KVPlan
-from ropescope.compress.planning import plan_from_errors
+from ropescope.compress.planning import plan_from_errors, planned_length
 from ropescope.errors import PlanError
 from ropescope.measure.weights import Weights
 from ropescope.quality.texts import calibration_texts
@@ -28,12 +28,7 @@ def plan_from_weights(
     A target of `max_loss` is met by scoring plans of several budgets on further calibration texts. Raises PlanError for a
     length beyond the trained context, and as `measure_output_errors` and `plan_for_loss` do.
     """
-    context = weights.model.context_length
-    length = length or min(2048, context or 2048)
-    if context is not None and length > context:
-        raise PlanError(
-            f"{length:,} tokens is beyond the trained context of {weights.model.name} ({context:,}): plan for fewer."
-        )
+    length = planned_length(weights.model, length)
     errors = measured_for(weights, length, prompts=prompts, files=files, column=column, sinks=sinks, progress=progress)
     if target.max_loss is None:
         return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)

@@ -52,6 +52,29 @@ def plan_from_profile(
     return _measured_plan(frame, curves, gains, target, f"{basis}; {how}")
 
 
+def planned_length(model: Model, length: int | None = None) -> int:
+    """The tokens that a plan is for: `length`, or else 2,048 or the trained context if that is shorter. Raises PlanError
+    for a length beyond the trained context."""
+    context = model.context_length
+    length = length or min(2048, context or 2048)
+    if context is not None and length > context:
+        raise PlanError(
+            f"{length:,} tokens is beyond the trained context of {model.name} ({context:,}): plan for fewer."
+        )
+    return length
+
+
+def require_plannable(
+    model: Model, target: Target, *, length: int | None, sinks: int, cache_type: str | None = None
+) -> None:
+    """Raise PlanError or DomainError now for what no measurement mends: a model without a layer that can be planned, a
+    length beyond its context, a cache type that is none, a budget below the least that a plan holds."""
+    frame = Frame.of(model, planned_length(model, length), sinks, cache_type)
+    model.cache_bytes(frame.length, key_type=frame.cache_type)
+    if target.max_loss is None and target.keep_mass is None:
+        frame.window_bytes(target)
+
+
 def plan_from_errors(
     errors: OutputErrors, model: Model, target: Target, *, picks: bool = True, cache_type: str | None = None
 ) -> KVPlan:

@@ -7,13 +7,13 @@ from ropescope.lazy import attributes
 if TYPE_CHECKING:
     from ropescope.measure.capture import capture_rows
     from ropescope.measure.estimates import Summary
-    from ropescope.measure.instrument import Outcome, Request, run
+    from ropescope.measure.instrument import Outcome, run
     from ropescope.measure.profile import DecayProfile
     from ropescope.measure.protocol import FixedLength
+    from ropescope.measure.request import Plan, Request
     from ropescope.measure.rope_base import at_rope_base
     from ropescope.measure.rounding import rounded
     from ropescope.measure.rows import AttentionRows
-    from ropescope.measure.session import Plan
     from ropescope.measure.summary import summarise
 
 _HOMES = {
@@ -21,8 +21,8 @@ _HOMES = {
     "DecayProfile": "profile",
     "FixedLength": "protocol",
     "Outcome": "instrument",
-    "Plan": "session",
-    "Request": "instrument",
+    "Plan": "request",
+    "Request": "request",
     "Summary": "estimates",
     "at_rope_base": "rope_base",
     "capture_rows": "capture",

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from ropescope.errors import MeasurementError
 from ropescope.measure.estimates import Summary
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_corpus, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
-from ropescope.measure.session import Plan, Progress, discard_journal, measure
-from ropescope.measure.summary import DEFAULT_D_MIN, DEFAULT_RESAMPLES, summarise
+from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
+from ropescope.measure.session import Progress, discard_journal, measure
+from ropescope.measure.summary import summarise
 from ropescope.measure.weights import Weights, load, with_random_weights
 from ropescope.report.report import Report
-
-CorpusName = Literal["text", "random", "shuffled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to measure. `texts` or `dataset` replace the embedded text; `control` is "random-init" or None."""
-
-    source: str | Path | Mapping[str, Any]
-    revision: str | None = None
-    plan: Plan = field(default_factory=Plan)
-    corpus: CorpusName = "text"
-    texts: tuple[Path, ...] = ()
-    dataset: str | None = None
-    column: str = "text"
-    seed: int = 0
-    dtype: str = "auto"
-    device: str | None = None
-    control: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
-    resamples: int = DEFAULT_RESAMPLES
-    legacy_first: bool = False
-
-    def __post_init__(self) -> None:
-        if self.corpus not in ("text", "random", "shuffled"):
-            raise MeasurementError(f"--corpus must be text, random or shuffled, not {self.corpus!r}.")
-        if self.control not in (None, "random-init"):
-            raise MeasurementError(f"--control must be random-init, not {self.control!r}.")
-        if self.texts and self.dataset:
-            raise MeasurementError("Give --text or --dataset, not both.")
-        if (self.texts or self.dataset) and self.corpus == "random":
-            raise MeasurementError("--corpus random uses no text: leave out --text and --dataset, or --corpus.")
-        if self.resamples < 1000:
-            raise MeasurementError(f"--resamples must be at least 1000 for a 95 % interval, not {self.resamples}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -24,40 +24,17 @@ from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile, ProfileLayer
 from ropescope.measure.prompts import Corpus
-from ropescope.measure.protocol import LEGACY_LENGTH, FixedLength
+from ropescope.measure.protocol import FixedLength
+from ropescope.measure.request import Plan, prompt_tokens
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.measure.weights import Weights
-from ropescope.models.model import Model
 
 Progress = Callable[[int, int, str], None]
 """Called after each prompt with (done, planned, what is being measured)."""
 
 _PRECISION_START = 8
 _PRECISION_RESAMPLES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to measure. `precision` is the standard error of γ to reach by adding prompts, up to `max_prompts`."""
-
-    protocol: FixedLength = field(default_factory=FixedLength)
-    prompts: int = 12
-    precision: float | None = None
-    max_prompts: int = 512
-    d_min: int = 10
-    chunk_tokens: int | None = None
-    beyond_trained: bool = False
-    legacy_length: bool = False
-    """Lengthen short prompts so that all published distances fit."""
-
-    def __post_init__(self) -> None:
-        if self.prompts < 1:
-            raise MeasurementError(f"--prompts must be at least 1, not {self.prompts}.")
-        if self.precision is not None and not 0 < self.precision < 1:
-            raise MeasurementError(f"--precision is a standard error between 0 and 1, not {self.precision}.")
-        if self.chunk_tokens is not None and self.chunk_tokens < 1:
-            raise MeasurementError(f"--chunk must be at least 1 token, not {self.chunk_tokens}.")
 
 
 def measure(
@@ -115,31 +92,6 @@ def measure(
 def discard_journal(profile: DecayProfile) -> None:
     """Remove the prompts that are still kept on disk for a measured profile."""
     Journal({name: profile.provenance[name] for name in profile.provenance["identity"]}).discard()
-
-
-def prompt_tokens(model: Model, plan: Plan) -> int:
-    """Tokens in a prompt: the protocol's length, and two more if that lets the largest published distance in.
-
-    Raises MeasurementError for a length beyond the trained context, unless the plan allows it.
-    """
-    length, trained = plan.protocol.length, model.context_length
-    n_tokens = length
-    if plan.legacy_length or length >= LEGACY_LENGTH - 2:
-        n_tokens = max(length, LEGACY_LENGTH)
-    if trained is None or n_tokens <= trained:
-        return n_tokens
-    if length <= trained and not plan.legacy_length:
-        return length
-    if model.positions == "learned":
-        raise MeasurementError(
-            f"{model.name} has {trained:,} learned positions and cannot run at {n_tokens:,} tokens: --length {trained}."
-        )
-    if not plan.beyond_trained:
-        raise MeasurementError(
-            f"{n_tokens:,} tokens is beyond the trained context of {model.name} ({trained:,}, from {model.context_field}): "
-            f"use --length {trained} or less, or --beyond-trained if that is what you study."
-        )
-    return n_tokens
 
 
 def _planned(corpus: Corpus, plan: Plan, n_tokens: int) -> int:

@@ -21,13 +21,12 @@ from ropescope.measure.exponent import (
 from ropescope.measure.intervals import Draws, log_contrast, log_odds, normal_draws, share_of
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
+from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES
 from ropescope.measure.shapes import compare_shapes
 from ropescope.theory.nulls import uniform_null_exponent
 
 Array = NDArray[np.float64]
 
-DEFAULT_D_MIN = 10
-DEFAULT_RESAMPLES = 2000
 _LAYER_RESAMPLES = 500
 """Layers and heads are many: the ends of their intervals are good to some 2 % of its length, those of the whole to 1 %."""
 WINDOW_SHARES = (0.5, 0.9, 0.99)

@@ -55,6 +55,11 @@ def read_pieces(paths: str | Path | Iterable[str | Path], *, column: str = "text
     return _joined(texts)
 
 
+def require_texts(paths: Iterable[str | Path]) -> None:
+    """Raise SourceError now for a file that is not there, or of a kind that is not read."""
+    _checked(paths)
+
+
 def check_texts(paths: Iterable[Path], column: str = "text") -> None:
     """Raise now what `read_texts` would raise for the files themselves and for the first text of each."""
     for path in _checked(list(paths)) if paths else ():

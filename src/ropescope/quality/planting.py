@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 Ids = tuple[int, ...]
+Task = Literal["passkey", "multi-key", "key-value"]
+"""How a planted fact is asked for (`retrieval.trials`)."""
+TASKS: tuple[Task, ...] = ("passkey", "multi-key", "key-value")
+KEYS_PER_CONTEXT = 20
 
 
 def plant(tokenizer: Any, text: Sequence[int], facts: Sequence[tuple[float, Ids]]) -> Ids:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,13 +20,10 @@ from torch import Tensor
 from ropescope.errors import MeasurementError
 from ropescope.quality.keys import COUNTRIES, PLACES, THINGS
 from ropescope.quality.packing import continuation, continuations, packable
-from ropescope.quality.planting import plant
+from ropescope.quality.planting import KEYS_PER_CONTEXT, TASKS, Task, plant
 from ropescope.quality.texts import Text, beginning, held_out_texts
 
-Task = Literal["passkey", "multi-key", "key-value"]
-TASKS: tuple[Task, ...] = ("passkey", "multi-key", "key-value")
 N_DECOYS = 9
-KEYS_PER_CONTEXT = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ def test_the_command(tiny_folder_with_tokenizer: Any, tmp_path: Any, monkeypatch
         (["--to", "100"], "nothing is needed"),
         (["--to", "400", "--methods", "yran"], "Did you mean yarn"),
         (["--to", "400", "--retrieval", "passkeys", "--questions", "1"], "take some of passkey"),
-        (["--to", "400", "--tasks", "niah", "--texts", "0"], "no generated task"),
+        (["--to", "400", "--tasks", "niah", "--texts", "0"], "take some of niah-single"),
         (["--to", "400", "--questions", "1", "--lengths", "800"], "800 is more"),
     ],
 )

@@ -19,10 +19,11 @@ from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.factors import guess
-from ropescope.extend.search.objective import BLOCKS, Calibration, Losses, losses_of, spans, whole
+from ropescope.extend.search.objective import Calibration, Losses, losses_of, whole
 from ropescope.extend.search.report import search_report
 from ropescope.extend.search.result import Checked
 from ropescope.extend.search.session import Search
+from ropescope.extend.search.spans import BLOCKS, spans
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import prefill, token_losses

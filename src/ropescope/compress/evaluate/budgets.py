@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from ropescope.compress.evaluate.methods import Method, Prefilled
-from ropescope.compress.evaluate.planned import Planned, picked
-from ropescope.compress.evaluate.visible import Kept, PlanView, Visible
 from ropescope.compress.frame import Frame, Target
 from ropescope.errors import EvaluationError
 from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ropescope.compress.evaluate.methods import Method, Prefilled
+    from ropescope.compress.evaluate.visible import Visible
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Split:
 
         Raises EvaluationError or PlanError for a budget that the method cannot carry out.
         """
+        from ropescope.compress.evaluate.planned import Planned, picked
+        from ropescope.compress.evaluate.visible import Kept, PlanView
+
         if isinstance(method, Planned):
             plan = method.plan(budget)
             if plan.length < self.length:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ropescope.compress.evaluate.methods import Method
+from ropescope.compress.evaluate.names import PLANNED, checked_names
 from ropescope.compress.evaluate.planned import planned, uniform
 from ropescope.compress.evaluate.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
-from ropescope.compress.peers.library import kvpress, missing
+from ropescope.compress.peers.library import missing
 from ropescope.compress.peers.methods import PEERS
-from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
 
 if TYPE_CHECKING:
@@ -28,10 +27,6 @@ RESTATED: dict[str, Callable[[], Method]] = {
 }
 """Published methods as this package restates them, by the name a user writes; used where kvpress is not installed."""
 
-DEFAULT = ("planned", "uniform", "snapkv")
-PLANNED = ("planned", "windows", "uniform")
-"""Methods that are plans: of windows and picks, of windows alone, of one window for all heads."""
-
 
 def methods_named(
     names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
@@ -41,28 +36,12 @@ def methods_named(
 
     Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has.
     """
-    names = [name.strip().lower() for name in names]
-    for name in names:
-        _check(name)  # before anything is measured
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise EvaluationError(f"The method {twice} was given twice: name each once.")
-    return [_made(name, model, length, measured) for name in names]
+    return [_made(name, model, length, measured) for name in checked_names(names)]
 
 
 def all_names() -> tuple[str, ...]:
     """The names of all methods that can be had here."""
     return (*PLANNED, *(RESTATED if missing() else PEERS))
-
-
-def _check(name: str) -> None:
-    known = (*PLANNED, *PEERS)
-    if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
-    if name in PEERS and name not in RESTATED:
-        kvpress()
 
 
 def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]) -> Method:

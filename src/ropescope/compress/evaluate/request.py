@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
+from ropescope.compress.evaluate.asking import Request, fitting_plan, nothing_to_time, scored_length
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.catalogue import DEFAULT, methods_named
+from ropescope.compress.evaluate.catalogue import methods_named
 from ropescope.compress.evaluate.methods import Method
 from ropescope.compress.evaluate.planned import Planned, one_plan
 from ropescope.compress.evaluate.result import Named, TradeoffResult
@@ -20,39 +20,13 @@ from ropescope.compress.evaluate.session import Progress, Sweep
 from ropescope.compress.evaluate.timing import times
 from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
-from ropescope.errors import EvaluationError, SourceError
+from ropescope.errors import SourceError
 from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.weights import load
-from ropescope.models.model import Model
 from ropescope.quality.journal import Journal
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to evaluate. `texts` is how many of each kind; `files` replace them by the user's own text. `plan` is one that
-    was made before, `profile` one to plan from; without it plans are measured on the weights. `questions` is how many at
-    each of five depths are asked, 0: none."""
-
-    source: str
-    methods: tuple[str, ...] = DEFAULT
-    budgets: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6)
-    length: int | None = None
-    new: int = 64
-    texts: int = 4
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    questions: int = 0
-    plan: Path | None = None
-    profile: Path | None = None
-    time: bool = False
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
 
 
 def run(
@@ -70,9 +44,9 @@ def run(
     )  # fmt: skip
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
-    plan = None if request.plan is None else _fitting_plan(request.plan, weights.model)
+    plan = None if request.plan is None else fitting_plan(request.plan, weights.model)
     profile = None if request.profile is None else DecayProfile.load(request.profile)
-    length = _length(request, plan, profile, weights.model)
+    length = scored_length(request, plan, profile, weights.model)
     texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files, column=request.column)
 
     @functools.cache
@@ -129,35 +103,4 @@ def _timed_plan(methods: Sequence[Method], budgets: tuple[float, ...]) -> KVPlan
     for method in methods:
         if isinstance(method, Planned):
             return method.plan(method.only or budgets[len(budgets) // 2])
-    raise EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give --plan.")
-
-
-def _fitting_plan(path: Path, model: Model) -> KVPlan:
-    plan = KVPlan.load(path)
-    theirs = [(layer.index, layer.kind, layer.n_kv_heads) for layer in plan.layers]
-    if theirs != [(layer.index, layer.kind, layer.n_kv_heads) for layer in model.layers]:
-        raise EvaluationError(
-            f"{path} is a plan of {plan.model}, with other layers or KV heads than {model.name}: plan for this model."
-        )
-    return plan
-
-
-def _length(request: Request, plan: KVPlan | None, profile: DecayProfile | None, model: Model) -> int:
-    given = {
-        "--length": request.length,
-        f"the plan ({request.plan})": None if plan is None else plan.length,
-        f"the profile ({request.profile})": None if profile is None else profile.protocol.length,
-    }
-    said = {name: length for name, length in given.items() if length is not None}
-    if len(set(said.values())) > 1:
-        first, second = list(said.items())[:2]
-        raise EvaluationError(
-            f"{first[0]} has {first[1]:,} tokens and {second[0]} {second[1]:,}: plans are scored at the length they are for."
-        )
-    context = model.context_length
-    length = next(iter(said.values()), min(2048, context or 2048))
-    if context is not None and length > context:
-        raise EvaluationError(
-            f"{length:,} tokens is beyond the trained context of {model.name} ({context:,}): evaluate at fewer."
-        )
-    return length
+    raise nothing_to_time()

@@ -21,7 +21,8 @@ from ropescope.compress.evaluate.planned import Planned
 from ropescope.compress.evaluate.result import Retrieval
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.measure.weights import Weights
-from ropescope.quality.retrieval import Score, Task, Trial, score, trials
+from ropescope.quality.planting import Task
+from ropescope.quality.retrieval import Score, Trial, score, trials
 
 ASKED = ("before", "after")
 TASKS: tuple[Task, ...] = ("passkey", "key-value")

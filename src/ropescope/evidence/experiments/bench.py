@@ -16,15 +16,16 @@ from ropescope.evidence.experiments.experiment import Setting
 from ropescope.measure.bootstrap import resample_weights
 from ropescope.measure.capture import capture_rows
 from ropescope.measure.curve import Decay, fitted_curve, published_decay
-from ropescope.measure.instrument import CorpusName, Request, make_corpus
+from ropescope.measure.instrument import make_corpus
 from ropescope.measure.intervals import Draws, normal_draws
 from ropescope.measure.memory import require_memory
 from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, Tokens
 from ropescope.measure.protocol import FixedLength
+from ropescope.measure.request import CorpusName, Plan, Request, prompt_tokens
 from ropescope.measure.rows import Consumer
-from ropescope.measure.session import Plan, Progress, discard_journal, machine, measure, prompt_tokens, versions
+from ropescope.measure.session import Progress, discard_journal, machine, measure, versions
 from ropescope.measure.weights import Weights, load
 
 _ROWS = 64

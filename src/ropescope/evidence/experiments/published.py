@@ -18,7 +18,7 @@ def published_distances(model: Model, setting: Setting) -> tuple[int, ...]:
     """
     from ropescope.measure.exponent import LEAST_BINS
     from ropescope.measure.protocol import FixedLength, legacy_distances
-    from ropescope.measure.session import Plan, prompt_tokens
+    from ropescope.measure.request import Plan, prompt_tokens
 
     plan = Plan(FixedLength(length=setting.length, rows=1), beyond_trained=setting.beyond_trained)
     found = fitted_distances(legacy_distances(prompt_tokens(model, plan)))

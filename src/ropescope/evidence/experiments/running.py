@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from ropescope.errors import DomainError, MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Setting, Stand, stands
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
+from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
+from ropescope.models.text_files import check_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,17 @@ def run_experiment(
     models = [open_model(source, revision=setting.revision) for source in sources if not source.endswith(".parquet")]
     for each in models:
         _require_rope(experiment, each)
+        require_weights(each.source)
+    check_texts(setting.texts, setting.column)
     model = models[0] if len(sources) == 1 else None
     setting = setting.for_experiment(experiment, model)
     expectations = experiment.expect(model, setting)
+    if model is not None and setting.length >= 64:
+        from ropescope.measure.protocol import FixedLength
+        from ropescope.measure.request import Plan, prompt_tokens
+
+        protocol = FixedLength(setting.length, rows=min(64, setting.length // 4))
+        prompt_tokens(model, Plan(protocol, beyond_trained=setting.beyond_trained))
 
     from ropescope.evidence.experiments.bench import Bench, interrupted
 

@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from ropescope.errors import ExtendError, SourceError
+from ropescope.extend.evaluate.asking import Request, asked_lengths
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation, Progress
-from ropescope.extend.evaluate.tasks import TASKS as GENERATED
 from ropescope.extend.evaluate.tasks import Sample, samples
 from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
-from ropescope.quality.retrieval import KEYS_PER_CONTEXT, Task, Trial, trials
+from ropescope.quality.retrieval import Trial, trials
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
 
-RETRIEVAL: tuple[Task, ...] = get_args(Task)
 DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to evaluate. texts: how many of each kind, `files` replace them by the user's own, whose text is in
-    `column` where they have fields. questions: at each of five
-    depths and each length, of each task in `retrieval`; 0: none. samples: of each task in `tasks` at each length.
-    lengths: where facts are asked for (default: half the trained length, the trained one, halfway to the target, the target).
-    keys_per_context: facts that share a text; more of them cost less, and have more to be confused with.
-    """
-
-    source: str
-    target: int
-    methods: tuple[str, ...] = ("none", "truncated", "ntk", "yarn")
-    trained: int | None = None
-    texts: int = 2
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    band: int = 2048
-    questions: int = 0
-    retrieval: tuple[Task, ...] = ("passkey",)
-    lengths: tuple[int, ...] = ()
-    keys_per_context: int = KEYS_PER_CONTEXT
-    tasks: tuple[str, ...] = ()
-    samples: int = 5
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
 
 
 def run(
@@ -97,11 +64,7 @@ def prepare(request: Request, weights: Weights) -> Evaluation:
         if request.texts
         else []
     )
-    lengths = request.lengths or default_lengths(made[0].plan.seen_length, request.target)
-    if max(lengths) > request.target:
-        raise ExtendError(
-            f"Facts are asked for at up to {request.target:,} tokens, the target; {max(lengths):,} is more."
-        )
+    lengths = asked_lengths(request, made[0].plan.seen_length)
     return Evaluation(
         weights, made, request.target, texts, request.band,
         trials=_trials(request, weights, lengths),
@@ -123,12 +86,6 @@ def _journal(identity: Mapping[str, Any], request: Request) -> Journal:
     return Journal({**identity, **wishes})
 
 
-def default_lengths(trained: int, target: int) -> tuple[int, ...]:
-    """Half the trained length, all of it, halfway from there to the target, the target; in multiples of 64."""
-    wanted = (trained // 2, trained, (trained + target) // 2)
-    return tuple(sorted({*(length // 64 * 64 for length in wanted if 64 <= length < target), target}))
-
-
 def _trials(request: Request, weights: Weights, lengths: tuple[int, ...]) -> list[Trial]:
     if not request.questions:
         return []
@@ -148,9 +105,6 @@ def _trials(request: Request, weights: Weights, lengths: tuple[int, ...]) -> lis
 
 
 def _samples(request: Request, weights: Weights, lengths: tuple[int, ...]) -> list[Sample]:
-    unknown = [task for task in request.tasks if task not in GENERATED]
-    if unknown:
-        raise ExtendError(f"{unknown[0]!r} is no generated task: take some of {', '.join(GENERATED)}.")
     made: list[Sample] = []
     for length in lengths if request.tasks else ():
         prose = [text for text in held_out_texts(weights.tokenizer, length, request.samples) if text.kind == "prose"]

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from ropescope.errors import SourceError
+from ropescope.extend.search.asking import Request
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Progress, Search
 from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to search for, from `method` (yarn or rerope). texts: how many to search on, the kinds in turn; `files` replace
-    them by the user's own."""
-
-    source: str
-    target: int
-    minutes: float = 10.0
-    method: str = "yarn"
-    texts: int = 3
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    trained: int | None = None
-    seed: int = 0
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
 
 
 def run(

@@ -18,9 +18,10 @@ import torch
 from ropescope.errors import ExtendError, SourceError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
-from ropescope.extend.search.objective import Calibration, Losses, inside_of, losses_of, spans, whole
+from ropescope.extend.search.objective import Calibration, Losses, inside_of, losses_of, whole
 from ropescope.extend.search.result import Checked, SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of
+from ropescope.extend.search.spans import spans
 from ropescope.measure.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,11 +47,7 @@ def stored_weights(files: ModelFiles, only: str | None = None) -> tuple[StoredWe
     if not wanted:
         return None, (why,) if why else ()
     if missing := [name for name in wanted if name not in names]:
-        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        return None, (
-            f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown}), so their "
-            f"headers were not read: download them to {files.where}.",
-        )
+        return None, (f"{_missing(wanted, missing)}, so their headers were not read: download them to {files.where}.",)
     headers = files.map(lambda name: read_header(files, name), wanted)
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
     if len(wanted) > 1 and len({tensor.name for tensor in tensors}) != len(tensors):
@@ -73,6 +69,21 @@ def _torn(source: str, listed: frozenset[str], held: set[str]) -> tuple[str, ...
         f"{source} names {len(missing):,} of its {len(listed):,} tensors that the files lack ({shown}): the weights are "
         "incomplete, and parameters and bytes are too few. Download the files again.",
     )
+
+
+def why_incomplete(files: ModelFiles) -> str:
+    """Why the weights of a model cannot be loaded, by the names of its files alone; "" where they are there."""
+    names = files.names()
+    wanted, _, why, _ = _wanted(files, names, None)
+    if not wanted:
+        return why or f"no {ENDING} file is in {files.where}."
+    missing = [name for name in wanted if name not in names]
+    return f"{_missing(wanted, missing)}: download them to {files.where}." if missing else ""
+
+
+def _missing(wanted: Sequence[str], missing: Sequence[str]) -> str:
+    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    return f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown})"
 
 
 def read_header(files: ModelFiles, name: str) -> SafetensorsHeader:
@@ -132,7 +143,9 @@ def _why_none(names: frozenset[str], ours: list[str]) -> str:
     if any(name.endswith(".gguf") for name in names):
         return "the weights are GGUF files, and none of them was read: give the one you mean."
     if any(name.endswith((".bin", ".pt", ".pth")) for name in names):
-        return "the weights are pickled (.bin, .pt), which is never read, so no parameters were counted: convert them."
+        return (
+            "the weights are pickled (.bin, .pt), which is never read, so they were left: convert them to safetensors."
+        )
     return ""
 
 

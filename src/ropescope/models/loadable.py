@@ -1,0 +1,42 @@
+"""Whether the weights of a source can be loaded, as far as the names of its files and its config tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ropescope.errors import SourceError
+from ropescope.models.model import Model
+from ropescope.models.model_files import LocalFiles, ModelFiles
+from ropescope.models.opening import open as open_model
+from ropescope.models.source import Source, resolve
+
+
+def loadable(source: str | Path | Mapping[str, Any], revision: str | None = None) -> Model:
+    """What the config of a model says whose weights are to be loaded; no weight is read or fetched.
+
+    Raises SourceError where the source has no weights that are read here, or not all of them, and as `open` does.
+    """
+    found = resolve(source, revision=revision)
+    if found.kind == "dict":
+        raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
+    model = open_model(found, config_only=True)
+    require_weights(model.source)
+    return model
+
+
+def require_weights(source: Source) -> None:
+    """Raise SourceError where the files of a source, by their names, are not all that its weights need."""
+    if source.kind == "folder" and source.path is not None:
+        files: ModelFiles = LocalFiles(source.path)
+    elif source.kind == "hub" and source.repo_id and source.revision and source.file is None:
+        from ropescope.models.hub_files import HubFiles
+
+        files = HubFiles(source.repo_id, source.revision)
+    else:
+        return  # a GGUF file, whose header was read
+    from ropescope.models.safetensors.files import why_incomplete
+
+    if why := why_incomplete(files):
+        raise SourceError(f"{source.name} has no safetensors weights that can be read: {why}")
