@@ -13,6 +13,7 @@ from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, q
 from serving_ways import way
 
 from ropescope.checks.serving.engines import ENGINES
+from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
@@ -310,3 +311,12 @@ def test_micro_batches_of_a_prompt_pass_from_device_to_device() -> None:
 def test_keys_of_quantised_caches_are_read_in_their_size() -> None:
     step = decode(way(llama_8b(), "4090", "llama.cpp", 256, cache="q8_0,q4_0"))
     assert step.cache_bytes == 256 * 32 * 8 * (136 + 72)
+
+
+def test_copies_of_the_attention_read_a_prompt_each() -> None:
+    model = replace(sparse_model("deepseek_v32"), quantization=Quantization("fp8", 8))
+    cut = prefill(way(model, "b200", "vllm", 131_072, count=8))
+    copies = prefill(way(model, "b200", "vllm", 131_072, count=8, parallel=Parallel(data=8, experts=True)))
+    # Eight prompts, each on the devices of its copy, and the experts on all: no more work, and no less at once.
+    assert copies.tokens == 8 * cut.tokens
+    assert copies.tokens_per_second == pytest.approx(cut.tokens_per_second, rel=0.01)

@@ -90,7 +90,8 @@ def _verdict(inputs: SpeedInputs, step: Pass, reading: Pass | None, ok: bool) ->
         f"{serving.context_tokens:,} tokens in each cache, bound by {step.bound}"
     )
     text += "" if share == 1 else f", at {share:.0%} of the ceiling"
-    text += "." if reading is None else f"; reading such a prompt takes {_time(reading.seconds / share)}{more}."
+    prompts = "such a prompt" if serving.split.data == 1 else f"{serving.split.data} such prompts at once"
+    text += "." if reading is None else f"; reading {prompts} takes {_time(reading.seconds / share)}{more}."
     cost = cost_per_million(inputs, step)
     text += "" if cost is None else f" A million tokens cost {cost:,.3g}{more}."
     return text if ok else f"{text} But it does not fit: see ropescope fit."
@@ -122,7 +123,9 @@ def _facts(
         facts.append(Fact("peak", peak / 1e12, "TFLOPS", basis, told))
     if reading is not None:
         rate = inputs.efficiency * reading.tokens_per_second
-        facts.append(Fact("prefill", rate, "tokens/s", "formula", f"one prompt, {reading.bound}-bound"))
+        copies = serving.split.data
+        prompts = "one prompt" if copies == 1 else f"one prompt in each of {copies} copies of the attention"
+        facts.append(Fact("prefill", rate, "tokens/s", "formula", f"{prompts}, {reading.bound}-bound"))
     if turn is not None:
         facts.append(Fact("compute-bound from batch", turn, "sequences", "formula", "the knee of the roofline"))
     elif peak is not None:

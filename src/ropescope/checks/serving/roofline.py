@@ -85,7 +85,8 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
 
 
 def prefill(serving: Serving) -> Pass:
-    """Reading one prompt of `context_tokens` tokens into the cache: its tokens count as what comes out.
+    """Reading one prompt of `context_tokens` tokens into the cache, one in each copy of the attention where there are
+    several: their tokens count as what comes out.
 
     Every weight but the output's is multiplied with every token, and every token attends to those before it that its
     layer lets it see; of absorbed and unfolded latents the cheaper counts. Weights are read once, and what the cache
@@ -99,9 +100,10 @@ def prefill(serving: Serving) -> Pass:
     attention = sum(2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
                     for layer in attending)  # fmt: skip
     index = sum(_index_operations(layer) * _index_pairs(layer, tokens) for layer in attending)
-    weights = _weights_read(serving, tokens) / at_once
+    prompts = serving.split.data
+    weights = _weights_read(serving, prompts * tokens) / at_once
     work = Work(matrices / cut, attention / cut, index / cut)
-    return _pass(serving, tokens, weights, float(_cache_written(serving)), work)
+    return _pass(serving, prompts * tokens, weights, float(_cache_written(serving)), work)
 
 
 def knee(serving: Serving) -> int | None:
