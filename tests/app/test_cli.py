@@ -85,7 +85,7 @@ def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> 
         (["measure", "{tiny}", "--length", "10"], "at least 64"),
         (["measure", "{tiny}", "--protocol", "published"], "--protocol must be fixed or legacy"),
         (["measure", "{tiny}", "--dtype", "int3"], "dtype must be"),
-        (["measure", "{tiny}", "--device", "abacus"], "cannot be used here"),
+        (["measure", "{tiny}", "--device", "abacus"], "is no device"),
         (["measure", "{tiny}", "--prompts", "0"], "--prompts must be at least 1"),
         (["measure", "{tiny}", "--precision", "2"], "between 0 and 1"),
         (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),

@@ -44,8 +44,11 @@ def test_every_command_named_exists() -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("ropescope measure")])
-def test_measure_examples_parse(line: str) -> None:
+def test_measure_examples_parse(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ropescope.errors import RopescopeError
+
+    (tmp_path / "corpus.jsonl").write_text('{"text": "some words"}')
+    monkeypatch.chdir(tmp_path)
 
     # A source that is nowhere: the options are all understood before it is looked for.
     words = shlex.split(line.split("#")[0])[1:]

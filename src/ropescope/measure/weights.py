@@ -19,6 +19,7 @@ from ropescope.measure.gguf_positions import scale_as_stated
 from ropescope.measure.gguf_reading import gguf_read_fast
 from ropescope.measure.merging import adapter_folder, fingerprint_with, merged
 from ropescope.measure.number_type import AUTO, check_dtype, number_type
+from ropescope.measure.vocabulary import within_embedding
 from ropescope.models.context import Context
 from ropescope.models.model import Model
 from ropescope.models.opening import on_hub
@@ -104,6 +105,8 @@ def load(
             network = merged(network, found.adapter)
         network = network.to(place).eval()
         tokenizer = _tokenizer_of(found, where, arguments, trust_remote_code)
+        if tokenizer is not None:
+            tokenizer = within_embedding(tokenizer, network, found.name)
         model = read if isinstance(read, Model) else _facts(found, network, read)
         if "gguf_file" in arguments:
             scale_as_stated(network, model, _gguf_path(found, where, arguments))
