@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
 from ropescope.measure import number_type as module
-from ropescope.measure.instrument import Request, run
+from ropescope.measure.instrument import Request, run, show
 from ropescope.measure.number_type import bfloat16_units, number_type
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
@@ -115,6 +117,14 @@ def test_the_choice_is_said_in_profile_and_report(tiny_folder: Path, cpu: Any) -
     (fact,) = [fact for fact in outcome.report().facts if fact.name == "number type"]
     assert fact.value == "float32" and "no bfloat16 units" in fact.source
     assert outcome.report().data["provenance"]["dtype_reason"] == "this CPU has no bfloat16 units"
+
+
+def test_a_profile_beside_a_control_of_another_type_says_so(tmp_path: Path) -> None:
+    for name, dtype in (("p", "float32"), ("p.control", "bfloat16")):
+        profile = made_profile()
+        replace(profile, provenance={**profile.provenance, "dtype": dtype}).save(tmp_path / f"{name}.parquet")
+    said = " ".join(show(tmp_path / "p.parquet").report(kept_in="").caveats)
+    assert "(bfloat16: its control; float32: this profile)" in said
 
 
 def test_a_run_is_not_resumed_in_another_type(

@@ -9,9 +9,10 @@ from typing import Any
 from ropescope.measure.estimates import Estimate, LayerSummary, Summary
 from ropescope.measure.figures import figures
 from ropescope.measure.protocol import LEGACY_DISTANCES
-from ropescope.measure.result import WINDOW_NAMES, measurement_data, number_type_fact, predicted_exponent
+from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
+from ropescope.measure.type_words import number_type_fact, types_compared
 from ropescope.report.report import Column, Fact, Report, Table
 from ropescope.theory.formula import FORMULAS
 
@@ -239,6 +240,9 @@ def _caveats(s: Summary, control: Summary | None, legacy_first: bool) -> list[st
     found = list(s.provenance.get("notes", []))
     if s.partial or (control is not None and control.partial):
         found.append("The measurement was interrupted: the numbers are of the prompts that were finished.")
+    if control is not None:
+        sides = (("this profile", s), ("its control", control))
+        found += types_compared((name, side.provenance.get("dtype")) for name, side in sides)
     if s.n_prompts == 1:
         found.append("One prompt gives no error: intervals are over prompts.")
     elif legacy_first:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ropescope.measure.estimates import Estimate, LayerSummary, LegacySummary, Summary
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
-from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade as pade_exponent
 
 WINDOW_NAMES = tuple(f"D{round(100 * share)}" for share in WINDOW_SHARES)
@@ -18,13 +16,6 @@ def predicted_exponent(summary: Summary) -> float | None:
     """γ_Padé at the measured length, for a model with one RoPE base; None without RoPE or with several bases."""
     thetas = summary.provenance.get("rope_thetas", [])
     return pade_exponent(thetas[0], summary.length) if len(thetas) == 1 else None
-
-
-def number_type_fact(provenance: Mapping[str, Any], more: str = "") -> Fact:
-    """The type that the weights were held in, and why; `more` says what was done in another."""
-    reason = provenance.get("dtype_reason")
-    source = "; ".join(part for part in (reason, more) if part)
-    return Fact("number type", str(provenance.get("dtype", "")), basis="config", source=source)
 
 
 def measurement_data(summary: Summary, control: Summary | None = None, *, legacy_first: bool = False) -> dict[str, Any]:

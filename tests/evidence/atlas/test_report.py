@@ -75,6 +75,17 @@ def test_what_a_reader_should_know_is_said() -> None:
         assert words in said
 
 
+def test_number_types_side_by_side_are_named() -> None:
+    rows = [
+        made_row("org/a", 0.9, dtype="float32"),
+        made_row("org/b", 0.8, dtype="bfloat16"),
+        made_row("org/c", 0.7, dtype=None),
+    ]
+    (said,) = ranking_report(rows, STORE).caveats
+    assert "(bfloat16: org/b; float32: org/a), so small differences may be rounding" in said
+    assert ranking_report(rows[1:], STORE).caveats == ()  # an old profile without a type is not said to differ
+
+
 def test_an_empty_atlas_says_how_to_begin() -> None:
     report = ranking_report([], STORE)
     assert report.verdict == "The atlas is empty." and "ropescope atlas add" in report.next_steps[1]

@@ -64,6 +64,10 @@ def test_the_theory_stands_where_models_follow_it(tmp_path: Path) -> None:
     ]
     assert panel(apart).stand != "theory"
     four = panel(follow[:4])
+    assert not any("number types" in caveat for caveat in four.findings.caveats)
+    others = [kept(tmp_path, dtype, theta, 0.8, dtype=dtype) for dtype, theta in (("float32", 5e4), ("bfloat16", 6e4))]
+    said = " ".join(panel([*follow[:4], *others]).findings.caveats)
+    assert "(bfloat16: bfloat16; float32: float32)" in said
     assert any("20 models were called for" in caveat for caveat in four.findings.caveats)
 
 

@@ -11,6 +11,7 @@ from ropescope.evidence.atlas.figures import labels, ranking_figure
 from ropescope.evidence.atlas.ranking import Group, groups_of, ranked
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
+from ropescope.measure.type_words import types_compared
 from ropescope.report.report import Column, Report, Scalar, Table
 
 _APART = (
@@ -142,6 +143,11 @@ def caveats(groups: Sequence[Group]) -> tuple[str, ...]:
         f"{group.label}: the exponents are fitted over different distances, because some of these models see shorter windows."
         for group in groups
         if len({row.d_max for row in group.rows if row.gamma is not None}) > 1
+    ]
+    found += [
+        f"{group.label}: {sentence}"
+        for group in groups
+        for sentence in types_compared((row.model, row.dtype) for row in group.rows)
     ]
     if any(row.partial for row in rows):
         names = ", ".join(sorted({row.model for row in rows if row.partial}))

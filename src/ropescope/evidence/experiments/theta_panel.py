@@ -13,6 +13,7 @@ from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import MEASURED, THEORY
 from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.measure.type_words import types_compared
 from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Figure, Table
 from ropescope.theory.decay import gamma_pade
@@ -40,6 +41,7 @@ class _Member:
     corpus: str
     gamma: Estimate
     predicted: float
+    dtype: str | None = None
 
 
 def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
@@ -101,6 +103,7 @@ def observe(bench: Bench) -> Findings:
         caveats=(
             "The interval of the correlation is over models (Fisher's z), as if they were drawn independently; models of one "
             "family are not.",
+            *types_compared((member.name, member.dtype) for member in members),
             *(
                 (f"{ENOUGH_MODELS} models were called for beforehand; {len(members)} seldom decide.",)
                 if len(members) < ENOUGH_MODELS
@@ -137,6 +140,7 @@ def _member(bench: Bench, source: str) -> _Member:
     length = profile.protocol.length
     return _Member(
         name=str(profile.provenance["model"]),
+        dtype=profile.provenance.get("dtype"),
         theta=theta,
         length=length,
         corpus=str(profile.provenance["corpus"]),
