@@ -20,7 +20,7 @@ MOST_DEVICES: Final = 4096
 LLAMA_CELLS: Final = 256
 """llama.cpp rounds a context and a window up to this many tokens (GGML_PAD in llama-context.cpp, llama-kv-cache-iswa.cpp)."""
 SPARSE_BLOCK: Final = 64
-"""Tokens of a block under vLLM's kernels for sparse latents (`get_supported_kernel_block_sizes`)."""
+"""Tokens of a block under the kernels for sparse latents (vLLM's `get_supported_kernel_block_sizes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,12 @@ class Serving:
         """The tokens that the engine rounds a sequence up to."""
         if self.engine.name in ("llama.cpp", "ollama"):
             return LLAMA_CELLS
-        if self.engine.name != "vllm":
+        if self.engine.name not in ("vllm", "sglang"):
             return 1
-        sparse = any(layer.sparse is not None and layer.latent is not None for layer in self.model.layers)
-        return SPARSE_BLOCK if sparse else int(engine_default("vllm", "block_tokens"))
+        pools = [layer.sparse.tokens_per_key for layer in self.model.layers if layer.sparse and layer.latent]
+        if self.engine.name == "sglang":  # a page owns whole groups of pooled keys (model_overrides/deepseek_v2.py)
+            return SPARSE_BLOCK * pools[0] if pools else 1
+        return SPARSE_BLOCK if pools else int(engine_default("vllm", "block_tokens"))
 
     def windows(self, layer: Layer) -> bool:
         """Whether the engine drops what has left the window of `layer` in this model."""
