@@ -53,13 +53,23 @@ def heads_of(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Heads, ...]:
     )
 
 
-def latent_of(fields: Fields) -> Latent | None:
-    """The ranks of multi-head latent attention; None without it. Raises FormatError."""
+def latents_of(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Latent | None, ...]:
+    """The ranks of multi-head latent attention, for each layer; None without it. Raises FormatError."""
     dims = fields.latent_head_dims()
     if dims is None:
-        return None
-    rank = fields.required("kv_lora_rank")
-    return Latent(kv_rank=rank, rotary_dim=dims[0], query_rank=fields.integer("q_lora_rank"))
+        return (None,) * len(kinds)
+    rank, queries = fields.required("kv_lora_rank"), fields.integer("q_lora_rank")
+    ranks = _by_kind(fields, "kv_lora_rank", kinds, (rank,) * len(kinds))
+    rotary = _rotary_dims(fields, kinds, dims[0])
+    own = (
+        (queries,) * len(kinds) if queries is None else _by_kind(fields, "q_lora_rank", kinds, (queries,) * len(kinds))
+    )
+    return tuple(Latent(*sizes) for sizes in zip(ranks, rotary, own, strict=True))
+
+
+def _rotary_dims(fields: Fields, kinds: tuple[LayerKind, ...], common: int) -> tuple[int, ...]:
+    """The rotary dimensions of a head under latent attention, for each layer; 0 for a design without them."""
+    return _by_kind(fields, "qk_rope_head_dim", kinds, (common,) * len(kinds))
 
 
 def kv_sources(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[int | None, ...]:
@@ -128,7 +138,8 @@ def _kv_heads(fields: Fields, kinds: tuple[LayerKind, ...], heads: tuple[int, ..
 def _head_dims(fields: Fields, kinds: tuple[LayerKind, ...], heads: tuple[int, ...]) -> tuple[int, ...]:
     """The dimensions of a query or key head, for each layer."""
     if (latent := fields.latent_head_dims()) is not None:
-        return (sum(latent),) * len(heads)
+        rotary, other = _rotary_dims(fields, kinds, latent[0]), (latent[1],) * len(heads)
+        return tuple(map(sum, zip(rotary, _by_kind(fields, "qk_nope_head_dim", kinds, other), strict=True)))
     stated = fields.per_layer("head_dim", len(heads))
     if stated is not None:
         full = fields.integer("global_head_dim")

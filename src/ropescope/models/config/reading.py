@@ -12,7 +12,7 @@ from ropescope.models.config.caches import layer_cache
 from ropescope.models.config.compressed import compression_rates
 from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import Fields, positive_int, text_part
-from ropescope.models.config.heads import heads_of, kv_sources, latent_of
+from ropescope.models.config.heads import heads_of, kv_sources, latents_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
 from ropescope.models.config.rope_fields import unread_rope
 from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
@@ -76,14 +76,14 @@ def _layers(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[Layer, ...]:
     heads = heads_of(fields, kinds)
     rope_of = ropes(fields, kinds, tuple(own.head_dim for own in heads))
     shared = kv_sources(fields, kinds)
-    latent = latent_of(fields)
+    latents = latents_of(fields, kinds)
     experts = experts_of(fields, len(kinds))
     rates = compression_rates(fields, len(kinds))
     sparse = sparse_of(fields, kinds, rates)
     layers: list[Layer] = []
     for index, kind in enumerate(kinds):
         own, window = heads[index], _window(fields, kind)
-        latent_here = latent if own.n_heads else None
+        latent_here = latents[index] if own.n_heads else None
         if latent_here is not None and rope_of[index] is None and fields.model_type == "mistral_large4_text":
             latent_here = replace(latent_here, rotary_dim=0)  # its layers without RoPE keep no rotary key
         layers.append(
