@@ -79,7 +79,7 @@ def test_in_transformers_alone_the_choice_need_not_be_in_a_config(
     given = (str(tmp_path / "new") if word == "FOLDER" else word for word in words)
     text = " ".join(run(str(tiny_folder), "--to", "1Ki", *given).split())
     assert text.startswith(first)
-    assert ("a config.json takes --method yarn" in text) == (first != "YaRN")
+    assert ("a config.json takes the method yarn" in text) == (first != "YaRN")
 
 
 @pytest.mark.parametrize(

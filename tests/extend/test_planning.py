@@ -234,7 +234,11 @@ def test_layers_that_only_see_a_window_need_nothing() -> None:
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        (released.BLOOM_7B1, "alibi positions"),
+        (released.BLOOM_7B1, "ALiBi's biases by distance"),
+        (
+            {"model_type": "jamba", "attn_layer_period": 2, "attn_layer_offset": 1, "num_hidden_layers": 4},
+            "no positions at all.: nothing in it ends",
+        ),
         (released.GPT2, "a longer one has to be trained"),
         (released.JAMBA_V01, "score it on longer text as it is"),
     ],
@@ -254,7 +258,7 @@ def test_a_model_without_rope_is_told_what_could_be_done(config: dict[str, Any],
         (16384, "yarn", {"factor": 1.5}, "reaches 12,288 tokens, not 16,384"),
         (16384, "yarn", {"factor": float("nan")}, "extends nothing"),
         (16384, "none", {"factor": 2.0}, "method that has one"),
-        (16384, "yarn", {"gamma": 0.85}, "--gamma goes with --method alpha"),
+        (16384, "yarn", {"gamma": 0.85}, "gamma goes with the method alpha"),
         (16384, "alpha", {"gamma": 0.85, "alpha": 2.0}, "not both"),
         (16384, "alpha", {"gamma": 1.0}, "has no base"),
         (16384, "alpha", {"alpha": -1.0}, "makes no RoPE base"),

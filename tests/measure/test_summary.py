@@ -106,3 +106,20 @@ def test_intervals_repeat_with_the_same_seed() -> None:
     profile = made_profile(0.8)
     assert summarise(profile, resamples=1000).gamma == summarise(profile, resamples=1000).gamma
     assert np.isfinite(summarise(profile, resamples=1000, seed=1).gamma.se or np.nan)
+
+
+@pytest.mark.parametrize(
+    ("value", "ci", "words"),
+    [
+        (0.03, (0.01, 0.05), "nearly alike at all distances: ten times the distance gets 0.93 of the weight"),
+        (0.03, (-0.01, 0.07), "the interval includes 0, so no change"),
+        (0.4, (-0.1, 0.9), "the interval includes 0, so no change"),
+        (-0.3, (-0.4, -0.2), "ten times the distance gets 2 times the weight"),
+        (-0.03, (-0.05, -0.01), "ten times the distance gets 1.07 times the weight"),
+        (0.83, (0.8, 0.86), "ten times the distance gets 0.15 of the weight"),
+    ],
+)
+def test_the_verdict_says_no_more_than_its_interval(value: float, ci: tuple[float, float], words: str) -> None:
+    summary = summarise(made_profile(0.5), resamples=1000)
+    verdict = measurement_report(replace(summary, gamma=replace(summary.gamma, value=value, ci=ci))).verdict
+    assert words in verdict and ("includes 0" in verdict) == (ci[0] <= 0 <= ci[1])

@@ -26,6 +26,9 @@ def lm_eval(
         str | None, typer.Option(metavar="N,N,…", help="Lengths of the tasks that lm-eval generates (ruler).")
     ] = None,
     include: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Further task files (YAML).")] = None,
+    trained: Annotated[
+        str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
+    ] = None,
     dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,
@@ -44,13 +47,14 @@ def lm_eval(
     from ropescope.report.report import Column, Report, Table
 
     target = read_tokens("--to", to, least=2)
+    length = None if trained is None else read_tokens("--trained", trained, least=2)
     at = tuple(read_tokens("--lengths", part, least=2) for part in lengths.split(",")) if lengths else ()
     with needs_extra():
         if find_spec("lm_eval") is None:  # said before the weights are loaded
             raise MissingExtraError(
                 "lm-eval's tasks need lm-eval, which is not installed: pip install 'ropescope[lm-eval]'."
             )
-        candidates(loadable(source, revision), target, methods.split(","))
+        candidates(loadable(source, revision), target, methods.split(","), trained=length)
         from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
         from ropescope.measure.weights import load
     with terminate_as_interrupt(), progress_bar() as (_, say):
@@ -58,7 +62,7 @@ def lm_eval(
         weights = load(
             source, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
         )  # fmt: skip
-        made = candidates(weights.model, target, methods.split(","))
+        made = candidates(weights.model, target, methods.split(","), trained=length)
         say(f"Running lm-eval on {weights.on_what}")
         found = run_tasks(
             weights, made, tasks.split(","), limit=limit, folder=include,

@@ -53,7 +53,7 @@ def inputs_of(model: Model, length: float | None = None) -> PredictInputs:
     layers = [layer for layer in model.attention_layers if layer.rope is not None]
     if not layers:
         raise DomainError(
-            f"{model.name} has no rotary positions ({model.positions}): there is no base θ to predict from. "
+            f"{model.name} has no rotary positions ({model.position_words}): there is no base θ to predict from. "
             "Measure it instead: ropescope measure."
         )
     chosen = next((layer for layer in layers if layer.kind == "full"), layers[0])
@@ -84,7 +84,7 @@ def predict_report(inputs: PredictInputs) -> Report:
     """
     if inputs.position_encoding != "rope":
         raise DomainError(
-            f"{inputs.name} uses {inputs.position_encoding!r} positions: it has no base θ, so no exponent can be "
+            f"{inputs.name} has no rotary positions ({inputs.position_encoding}): it has no base θ, so no exponent can be "
             "predicted from one. Measure it instead: ropescope measure."
         )
     theta, length = inputs.theta, inputs.length

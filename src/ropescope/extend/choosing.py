@@ -27,7 +27,7 @@ _WHY_YARN: Final = (
 
 _WHY_REROPE: Final = (
     "Leaky ReRoPE loses least of all at the end of 1.5, 2 and 4 times the trained length, and nothing within it (SmolLM2, nine "
-    "texts). No config says it: it is put on the loaded network, and a config.json takes --method yarn."
+    "texts). No config says it: it is put on the loaded network, and a config.json takes the method yarn."
 )
 
 
@@ -51,7 +51,7 @@ def choose(
     needless = _needless(model, native, target, looks_far)
     if needless:
         if asked not in ("auto", "none"):
-            raise ExtendError(f"{needless} Leave out --method, or give a longer --to.")
+            raise ExtendError(f"{needless} Leave the method out, or give a longer --to.")
         return Choice("none", reasons=(needless,))
     if asked == "none":
         return Choice(

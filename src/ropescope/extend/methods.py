@@ -54,7 +54,7 @@ def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
     if kind == "proportional" and method not in ("linear", "ntk", "alpha"):
         raise ExtendError(
             f"This model turns a share of its pairs only (proportional RoPE), which {method} has no form for: "
-            "use --method ntk or linear."
+            "use the method ntk or linear."
         )
     kept = dict(group.kept)
     written = {"rope_theta": group.rope.theta, **WRITERS[method](group, wish)}
@@ -70,7 +70,7 @@ def _linear(group: RopeGroup, wish: Wish) -> Entry:
 def _ntk(group: RopeGroup, wish: Wish) -> Entry:
     """NTK-aware (bloc97, 2023): the base at which the slowest pair turns `factor` times slower, the fastest as before."""
     if group.rotary_dim < 4:
-        raise ExtendError("A single rotary pair turns at the same speed at every base: use --method linear.")
+        raise ExtendError("A single rotary pair turns at the same speed at every base: use the method linear.")
     return _at_base(group, group.rope.theta * ntk_aware_alpha(wish.factor, group.rotary_dim))
 
 

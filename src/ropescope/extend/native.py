@@ -138,7 +138,7 @@ def beyond(native: Native, target: int) -> float:
         raise ExtendError(
             f"This model comes with {native.words}. LongRoPE's factors are searched for one length and no formula carries "
             "them farther: search new ones (`ropescope extend search`), or name a method that starts from the original "
-            "positions (--method yarn), which gives up what the model was trained with."
+            "positions (yarn, say), which gives up what the model was trained with."
         )
     if native.method == "llama3" or native.trained is None:
         return native.factor * target / native.reach

@@ -65,7 +65,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     _check_options(choice.method, wanted)
     if choice.method in ("ntk", "alpha") and part.get("layer_rope_theta"):
         raise ExtendError(
-            f"{model.name} states a base for every layer, which {choice.method} would not reach: use --method yarn."
+            f"{model.name} states a base for every layer, which {choice.method} would not reach: use the method yarn."
         )
     if choice.method == "rerope" and why:
         raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
@@ -94,16 +94,16 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
 
 def _check_rope(model: Model, groups: tuple[RopeGroup, ...]) -> None:
     instead = {
-        "alibi": "ALiBi's biases go on beyond the trained length by themselves; what is lost there is not RoPE's to give",
+        "alibi": "they go on beyond the trained length by themselves; what is lost there is not RoPE's to give",
         "learned": "its position table has one row a position: a longer one has to be trained",
         "sinusoidal": "its sinusoids go on beyond the trained length, and only training on longer text helps",
         "relative": "its relative positions are bucketed or clipped: longer text needs training",
-        "none": "it has no positions at all, so nothing in it ends at a length: score it on longer text as it is",
+        "none": "nothing in it ends at a length, so score it on longer text as it is",
         "unknown": "its files do not say how positions enter",
     }
     if not groups:
         why = instead.get(model.positions, instead["unknown"])
-        raise ExtendError(f"{model.name} has no RoPE to scale ({model.positions} positions): {why}.")
+        raise ExtendError(f"{model.name} has no RoPE to scale ({model.position_words}): {why}.")
     names = [group.layer_type for group in groups]
     if len(set(names)) != len(names):
         raise ExtendError(
@@ -135,11 +135,11 @@ def _looks_beyond(group: RopeGroup, native: Native) -> bool:
 def _check_options(method: Method, wanted: Options) -> None:
     given = {"gamma": wanted.gamma is not None, "alpha": wanted.alpha is not None}
     if (wrong := next((name for name, there in given.items() if there), None)) and method != "alpha":
-        raise ExtendError(f"--{wrong} goes with --method alpha, not with {method}.")
+        raise ExtendError(f"{wrong} goes with the method alpha, not with {method}.")
     if all(given.values()):
-        raise ExtendError("Give --gamma, from which α follows, or --alpha itself, not both.")
+        raise ExtendError("Give gamma, from which α follows, or alpha itself, not both.")
     if wanted.gamma is not None and not -1 < wanted.gamma < 1:
-        raise ExtendError(f"--gamma {wanted.gamma:g} has no base: θ_design is defined between -1 and 1.")
+        raise ExtendError(f"gamma = {wanted.gamma:g} has no base: θ_design is defined between -1 and 1.")
     if method == "searched" and not wanted.factors:
         raise ExtendError("Searched factors are found on the weights: run `ropescope extend search`.")
     if method != "rerope" and not (wanted.near is None and wanted.slower is None):
@@ -158,7 +158,7 @@ def _wish(native: Native, target: int, choice: Choice, wanted: Options) -> Wish:
         needed = beyond(native, target)
     elif native.scaled and native.trained is None and choice.method != "none":
         raise ExtendError(
-            f"The files do not say what length came before {native.words}: give --trained N, or leave out --method to go "
+            f"The files do not say what length came before {native.words}: give --trained N, or leave the method out to go "
             "on with the scaling the model came with."
         )
     else:
@@ -280,7 +280,7 @@ def _caveats(
     method = choice.method
     if method == "dynamic" and model.model_type in LONGROPE_ONLY:
         raise ExtendError(
-            f"The config class of {model.model_type} takes static scaling only: use --method ntk or yarn."
+            f"The config class of {model.model_type} takes static scaling only: use the method ntk or yarn."
         )
     if (
         method != "none"

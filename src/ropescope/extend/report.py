@@ -141,7 +141,10 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         facts.append(Fact("attention factor", round(entry.attention_factor, 4), "", "formula", source, note=shown))
         facts.append(_short(plan))
         if plan.method in WORTH and not plan.goes_on and _keeps_the_rule(plan):
-            source = "nine texts, the last 2,048 tokens, paired, 95 %; score your own: truncated among --methods"
+            source = (
+                "nine texts, the last 2,048 tokens, paired, 95 %; score your own: ropescope extend evaluate, truncated among "
+                "its --methods"
+            )
             facts.append(Fact("worth of reading all", WORTH[plan.method], "", "measured", source))
         facts.append(_tuning(plan))
     return tuple(facts)

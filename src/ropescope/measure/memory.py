@@ -46,7 +46,7 @@ def too_little_memory(network: Any, n_tokens: int, n_rows: int) -> MeasurementEr
     advice = f"about {rounded:,} tokens would fit: --length {rounded}" if rounded >= 64 else "free some memory"
     return MeasurementError(
         f"Out of memory at {n_tokens:,} tokens on {network.device} ({free / 2**30:.1f} GiB free); {advice}, "
-        "or let the prompt through in pieces with --chunk."
+        "or let the prompt through in pieces, with `ropescope measure --chunk`."
     )
 
 

@@ -46,7 +46,7 @@ def _verdict(s: Summary, control: Summary | None) -> str:
     partial = "Partial result: " if s.partial else ""
     if s.gamma.value is None:
         return f"{partial}{name}: no exponent, because no layer reaches enough distances at {s.length:,} tokens."
-    sentence = f"{partial}{name} attends with γ = {_with_interval(s.gamma)}: {_in_words(s.gamma.value)}"
+    sentence = f"{partial}{name} attends with γ = {_with_interval(s.gamma)}: {_in_words(s.gamma)}"
     if control is not None and control.gamma.value is not None:
         spread = f" ± {control.gamma.se:.3f}" if control.gamma.se is not None else ""
         sentence += (
@@ -57,13 +57,15 @@ def _verdict(s: Summary, control: Summary | None) -> str:
     return sentence + "."
 
 
-def _in_words(gamma: float) -> str:
-    if gamma < -0.05:
-        return "it puts more weight on distant tokens than on near ones"
-    if gamma < 0.05:
-        return "it attends alike at all distances"
-    factor = 10**-gamma
-    return f"ten times the distance gets {factor:.2g} of the weight"
+def _in_words(gamma: Estimate) -> str:
+    """What an exponent says, as far as its interval lets it say so."""
+    value = gamma.value or 0.0
+    if gamma.ci is not None and gamma.ci[0] <= 0.0 <= gamma.ci[1]:
+        return "the interval includes 0, so no change of attention with distance is shown"
+    if value < 0:
+        return f"it puts more weight on distant tokens: ten times the distance gets {10**-value:.3g} times the weight"
+    nearly = "it attends nearly alike at all distances: " if value < 0.05 else ""
+    return f"{nearly}ten times the distance gets {10**-value:.2g} of the weight"
 
 
 def _beyond(s: Summary, control: Summary) -> bool:

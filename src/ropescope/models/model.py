@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from ropescope.errors import FormatError
 from ropescope.models import cache
@@ -24,6 +24,12 @@ tokens of the same chunk of `window_tokens`; linear: linear attention; cross: an
 
 ATTENTION_KINDS: frozenset[str] = frozenset({"full", "sliding", "chunked"})
 """Kinds with a softmax over earlier tokens of the same sequence: those with an attention pattern to measure."""
+
+
+POSITION_WORDS: Final = {
+    "rope": "rotary positions", "alibi": "ALiBi's biases by distance", "none": "no positions at all",
+    "unknown": "positions of a kind that its files do not name",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,11 @@ class Model:
     assumed: Mapping[str, str] = field(default_factory=dict, hash=False)
     notes: tuple[str, ...] = ()
     schema: str = SCHEMA
+
+    @property
+    def position_words(self) -> str:
+        """How order enters, as a sentence says it: "rotary positions", "no positions at all"."""
+        return POSITION_WORDS.get(self.positions, f"{self.positions} positions")
 
     @property
     def context_length(self) -> int | None:

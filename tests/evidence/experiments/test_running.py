@@ -24,7 +24,7 @@ def saved(model_type: str, folder: Path) -> str:
 @pytest.mark.parametrize("name", ["base-sweep", "length-sweep"])
 def test_a_model_without_rope_is_told_what_remains(name: str, tmp_path: Path) -> None:
     remain = "random-init, offset-sweep, corpus, shape, sinks, quantised, induction"
-    with pytest.raises(DomainError, match=rf"no rotary positions \(learned\).*What remains: {remain}\."):
+    with pytest.raises(DomainError, match=rf"no rotary positions \(learned positions\).*What remains: {remain}\."):
         run_experiment(name, [saved("gpt2", tmp_path / "gpt2")], RANDOM)
 
 

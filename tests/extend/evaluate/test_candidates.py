@@ -64,7 +64,7 @@ def test_only_positions_that_depend_on_the_length_take_a_text_whole(model: Model
         (["yran"], "Did you mean yarn"),
         (["yarn@factor"], "METHOD@OPTION=NUMBER"),
         (["yarn@theta=3"], "METHOD@OPTION=NUMBER"),
-        (["yarn@alpha=3"], "goes with --method alpha"),
+        (["yarn@alpha=3"], "goes with the method alpha"),
         (["yarn@near=64"], "go with the method rerope"),
         (["rerope@near=6.4"], "METHOD@OPTION=NUMBER"),
         (["rerope@near=512"], "between 1 and the trained 256"),

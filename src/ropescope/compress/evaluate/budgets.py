@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """A sequence of `length` tokens, the last `new` of which come behind the prefill and are scored."""
+    """A sequence of `length` tokens, the last `new` of which come behind the prefill; all but the first of them are scored, which
+    the prefill has predicted."""
 
     model: Model
     length: int
@@ -35,8 +36,8 @@ class Split:
         """Raises EvaluationError for too few tokens to prefill or to score."""
         if self.new < 2 or self.length < 2 * self.new:
             raise EvaluationError(
-                f"{self.length:,} tokens, the last {self.new} of them scored, leave no context to compress: "
-                f"give at least {2 * max(2, self.new)} tokens, and score at least 2."
+                f"{self.length:,} tokens, the last {self.new} of them behind the cut, leave no context to compress: "
+                f"give at least {2 * max(2, self.new)} tokens, with at least 2 behind the cut."
             )
 
     @property

@@ -77,7 +77,7 @@ def _facts(result: TradeoffResult, best: Recommended | None) -> tuple[Fact, ...]
         Fact("texts", len(result.texts), basis="measured", source=kinds),
         Fact(
             "loss with the whole cache", round(summary.full_loss(result), 4), "nats a token", "measured",
-            f"of the last {result.new} of {result.length:,} tokens; the others are prefilled in full",
+            f"of the last {result.new - 1} of {result.length:,} tokens; those before are prefilled in full",
         ),
     ]  # fmt: skip
     if best is not None:

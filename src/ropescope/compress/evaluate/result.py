@@ -73,7 +73,7 @@ class Named:
 
 @dataclass(frozen=True)
 class TradeoffResult(Saved):
-    """What methods cost on `model`: sequences of `length` tokens, the last `new` scored behind a cut to each budget, which
+    """What methods cost on `model`: sequences of `length` tokens, the last `new` behind a cut to each budget, which
     is a share of the bytes of the whole cache. `blind` are the methods that do not look at the text."""
 
     model: str

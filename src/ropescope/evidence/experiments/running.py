@@ -107,5 +107,5 @@ def _require_rope(experiment: Experiment, model: Model) -> None:
         found = ", ".join(f"{theta:g}" for theta in model.rope_thetas)
         cause = f"has several RoPE bases ({found}), and γ_Padé knows one"
     else:
-        cause = f"has no rotary positions ({model.positions}), so there is no base θ to predict from or to change"
+        cause = f"has no rotary positions ({model.position_words}), so there is no base θ to predict from or to change"
     raise DomainError(f"{model.name} {cause}: {experiment.name} does not apply. What remains: {remain}.")

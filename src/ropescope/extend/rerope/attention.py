@@ -129,7 +129,7 @@ class FarAttention:
         if end + int(offsets.max()) > self.ranges.trained:
             raise ExtendError(
                 f"Beyond {self.ranges.trained:,} tokens Leaky ReRoPE cannot be used together with another attention (a planned "
-                "cache, skipped blocks, attention rows, an evaluation): use another --method, or one of them at a time."
+                "cache, skipped blocks, attention rows, an evaluation): use another method, or one of them at a time."
             )
 
     def turned(self, module: nn.Module, states: Tensor, positions: Tensor) -> Tensor:
