@@ -34,6 +34,7 @@ SAID_IN: dict[str, tuple[str, ...]] = {
     "measure/merging": LOADING,
     "measure/number_type": ("measure", "experiment", "compress evaluate", "extend evaluate", "extend search"),
     "measure/report": ("measure",),
+    "measure/request": ("measure",),
     "measure/session": ("measure",),
     "measure/weights": LOADING,
     "quality": ("compress evaluate", "extend evaluate", "extend search"),

@@ -125,3 +125,13 @@ def test_a_folder_with_a_whole_model_beside_the_adapter_is_refused(tiny_folder: 
         shutil.copy(tiny_folder / file, folder / file)
     with pytest.raises(SourceError, match="a whole model and an adapter"):
         load(folder, dtype="float32")
+
+
+def test_what_an_adapter_lacks_is_told_before_anything_is_loaded(tiny_folder: Path, tmp_path: Path) -> None:
+    from ropescope.models.loadable import loadable
+
+    folder, _ = adapted(tiny_folder, tmp_path / "adapter", r=4)
+    assert loadable(folder).name == "adapter"
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(SourceError, match="reads safetensors only"):
+        loadable(folder)

@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from ropescope.errors import MissingExtraError, SourceError
+from ropescope.errors import SourceError
 from ropescope.models.adapter import CONFIG, WEIGHTS, Adapter
 from ropescope.models.json_file import read_json
+from ropescope.models.loadable import require_adapter
 from ropescope.models.model_files import LocalFiles
 from ropescope.models.safetensors.files import read_header
 
@@ -39,10 +40,6 @@ def adapter_folder(adapter: Adapter) -> Path:
                 f"The adapter {adapter.repo_id} cannot be fetched: {str(error).splitlines()[0]}"
             ) from error
     assert folder is not None
-    if not (folder / WEIGHTS).is_file():
-        raise SourceError(
-            f"The adapter {adapter.name} has no {WEIGHTS}: ropescope reads safetensors only. Save it again with a current peft."
-        )
     return folder
 
 
@@ -60,7 +57,9 @@ def fingerprint_with(base: str, adapter: Adapter) -> str:
 def merged(network: Any, adapter: Adapter) -> Any:
     """`network` with the weights of `adapter` added. Raises MissingExtraError without peft, SourceError for an adapter that does
     not fit: every tensor of its file has to find its place, and every place a tensor."""
-    peft = _peft()
+    require_adapter(adapter)
+    import peft
+
     folder = adapter_folder(adapter)
     config = {name: value for name, value in read_json(folder / CONFIG).items() if name not in _NOT_HANDED_ON}
     _make_room(network, folder)
@@ -110,11 +109,3 @@ def _make_room(network: Any, folder: Path) -> None:
             rows = int(tensor.shape[0])
     if rows > inputs.weight.shape[0]:
         network.resize_token_embeddings(rows, mean_resizing=False)
-
-
-def _peft() -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise MissingExtraError("An adapter is merged by peft: pip install 'ropescope[peft]'.") from error
-    return peft

@@ -21,6 +21,7 @@ from ropescope.measure.merging import adapter_folder, fingerprint_with, merged
 from ropescope.measure.number_type import AUTO, check_dtype, number_type
 from ropescope.measure.vocabulary import within_embedding
 from ropescope.models.context import Context
+from ropescope.models.loadable import require_adapter
 from ropescope.models.model import Model
 from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
@@ -82,7 +83,7 @@ def load(
     place = _device(device)
     found = resolved(source, revision)
     if found.adapter is not None:
-        adapter_folder(found.adapter)  # what is missing is told before the weights of the base are read
+        require_adapter(found.adapter)  # what is missing is told before the weights of the base are read
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     where, arguments = _arguments(found)

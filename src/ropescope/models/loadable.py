@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ropescope.errors import SourceError
+from ropescope.errors import MissingExtraError, SourceError
+from ropescope.models.adapter import WEIGHTS, Adapter
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalFiles, ModelFiles
 from ropescope.models.opening import open as open_model
@@ -27,7 +29,10 @@ def loadable(source: str | Path | Mapping[str, Any], revision: str | None = None
 
 
 def require_weights(source: Source) -> None:
-    """Raise SourceError where the files of a source, by their names, are not all that its weights need."""
+    """Raise SourceError where the files of a source, by their names, are not all that its weights need, and MissingExtraError
+    for an adapter where peft is not installed."""
+    if source.adapter is not None:
+        require_adapter(source.adapter)
     if source.kind == "folder" and source.path is not None:
         files: ModelFiles = LocalFiles(source.path)
     elif source.kind == "hub" and source.repo_id and source.revision and source.file is None:
@@ -40,3 +45,13 @@ def require_weights(source: Source) -> None:
 
     if why := why_incomplete(files):
         raise SourceError(f"{source.name} has no safetensors weights that can be read: {why}")
+
+
+def require_adapter(adapter: Adapter) -> None:
+    """Raise MissingExtraError without peft, and SourceError where a folder lacks the adapter's weights as safetensors."""
+    if find_spec("peft") is None:
+        raise MissingExtraError("An adapter is merged by peft: pip install 'ropescope[peft]'.")
+    if adapter.path is not None and not (adapter.path / WEIGHTS).is_file():
+        raise SourceError(
+            f"The adapter {adapter.name} has no {WEIGHTS}: ropescope reads safetensors only. Save it again with a current peft."
+        )
