@@ -37,8 +37,8 @@ def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, m
     file = words[2].endswith(".gguf")
     words[2] = str(tiny_gguf.write(tiny_gguf.network(), tmp_path / "tiny.gguf") if file else tiny_folder)
     result = CliRunner().invoke(app, words)
-    assert result.exception is None, result.output
-    assert result.output.startswith(("YaRN by", "NTK-aware scaling by", "Leaky ReRoPE beyond"))
+    assert result.exception is None, result.stdout
+    assert result.stdout.startswith(("YaRN by", "NTK-aware scaling by", "Leaky ReRoPE beyond"))
 
 
 @pytest.mark.parametrize("line", LONG_COMMANDS)

@@ -56,6 +56,7 @@ def lm_eval(
             )
         candidates(loadable(source, revision), target, methods.split(","), trained=length)
         from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
+        from ropescope.measure.type_words import number_type_fact
         from ropescope.measure.weights import load
     with terminate_as_interrupt(), progress_bar() as (_, say):
         say(f"Loading {source}")
@@ -84,10 +85,16 @@ def lm_eval(
         rows=rows,
         note="As lm-eval computes them; its limit, if one was given, is a part of each task's data.",
     )  # fmt: skip
+    provenance = {"dtype": weights.dtype, "dtype_reason": weights.dtype_reason}
     report = Report(
         title=f"lm-eval on {weights.model.name} at {target:,} tokens",
         verdict=verdict,
+        facts=(number_type_fact(provenance),),
         tables=(table,) if rows else (),
-        data={"schema": "ropescope.extend.lm-eval/1", "metrics": [asdict(metric) for metric in found]},
+        data={
+            "schema": "ropescope.extend.lm-eval/1",
+            "metrics": [asdict(metric) for metric in found],
+            "provenance": provenance,
+        },
     )
     show_report(report, json=as_json, html=html)

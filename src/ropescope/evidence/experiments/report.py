@@ -11,6 +11,7 @@ from ropescope.evidence.experiments.experiment import Expectation, Experiment, R
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.experiments.wording import plain
+from ropescope.measure.type_words import number_type_fact
 from ropescope.report.report import Column, Fact, Report, Scalar, Table
 
 SCHEMA = "ropescope.experiment/1"
@@ -31,7 +32,12 @@ def experiment_report(result: Result) -> Report:
     return Report(
         title=f"{experiment.name} · {name} · {_how(result)}",
         verdict=f"{_VERDICTS[result.stand]} ({experiment.name}, {name}): {found.sentence}.",
-        facts=(*_facts(result), *found.facts, Fact("time", result.seconds, "s", source="the whole experiment")),
+        facts=(
+            *_facts(result),
+            *found.facts,
+            *((number_type_fact(provenance, "attention rows in float32"),) if provenance.get("dtype") else ()),
+            Fact("time", result.seconds, "s", source="the whole experiment"),
+        ),
         tables=(_predictions(experiment), _held_against(result), *found.tables),
         figures=found.figures,
         caveats=(*(str(note) for note in provenance.get("notes", [])), *_caveats(result), *found.caveats),

@@ -112,7 +112,14 @@ def observe(bench: Bench) -> Findings:
         ),
         data={
             "models": [
-                {"model": m.name, "theta": m.theta, "gamma": plain(m.gamma), "gamma_pade": m.predicted} for m in members
+                {
+                    "model": m.name,
+                    "theta": m.theta,
+                    "gamma": plain(m.gamma),
+                    "gamma_pade": m.predicted,
+                    "dtype": m.dtype,
+                }
+                for m in members
             ],
             "correlation": plain(correlation),
             "mean_error_pade": error,
