@@ -42,6 +42,7 @@ def told(tiny_folder_with_tokenizer: Path, tmp_path: Path) -> Callable[[list[lis
     (tmp_path / "rows.csv").write_text("body,id\nsome words,1\n")
     (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b'{"text": "x"}')[:-9])
     (tmp_path / "plan.json").write_text("{}")
+    (tmp_path / "short.txt").write_text("a few words")
     (tmp_path / "config-only").mkdir()
     (tmp_path / "config-only" / "config.json").write_bytes((tiny_folder_with_tokenizer / "config.json").read_bytes())
     mamba = {"model_type": "mamba2", "hidden_size": 64, "num_hidden_layers": 2, "num_heads": 4, "head_dim": 32,
@@ -80,6 +81,14 @@ OWN = [
     (["measure", "{model}", "--length", "512"], "beyond the trained context"),
     (["measure", "{model}", "--corpus", "prose"], "--corpus must be"),
     (["measure", "{model}", "--rows", "900"], "rows do not fit"),
+    (["measure", "{model}", "--length", "64", "--rows", "8", "--d-min", "30"], "d_min must lie between 1 and"),
+    (["measure", "{model}", "--length", "128", "--rows", "8", "--seed", "-1"], "SystemExit: 2"),
+    (["measure", "{model}", "--length", "128", "--rows", "8", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
+    (["compress", "evaluate", "{model}", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
+    (["compress", "plan", "{model}", "--budget", "50%", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
+    (["extend", "evaluate", "{model}", "--to", "1k", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
+    (["extend", "search", "{model}", "--to", "1k", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
+    (["extend", "search", "{model}", "--to", "1k", "--minutes", "inf"], "--minutes is inf"),
     (["measure", "{tmp}/config-only"], "no safetensors weights"),
     (["compress", "plan", "{model}", "--budget", "lots"], "is no budget"),
     (["compress", "plan", "{model}", "--budget", "0.1%"], "below the least"),

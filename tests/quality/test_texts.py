@@ -131,3 +131,25 @@ def test_sixteen_texts_of_each_kind_for_smollm2(length: int) -> None:
     found = held_out_texts(tokenizer, length, 16)
     assert Counter(text.kind for text in found) == {"prose": 16, "code": 16, "table": 16}
     assert {len(text.tokens) for text in found} == {length}
+
+
+def test_a_column_of_a_table_is_the_text_it_holds(words, tmp_path):
+    sentence = " ".join(f"word{i}" for i in range(400))
+    (tmp_path / "own.txt").write_text(sentence)
+    (tmp_path / "own.csv").write_text(f"id,body\n1,{sentence}\n")
+    for make in (held_out_texts, calibration_texts):
+        of_text = make(words, 100, 2, files=[tmp_path / "own.txt"])
+        of_table = make(words, 100, 2, files=[tmp_path / "own.csv"], column="body")
+        assert [text.tokens for text in of_text] == [text.tokens for text in of_table]
+
+
+def test_a_text_of_long_tokens_is_read_on(tmp_path):
+    class Longest:  # a token every 40 characters
+        bos_token_id = None
+
+        def __call__(self, text, **_):
+            return {"input_ids": list(range(len(text) // 40))}
+
+    path = tmp_path / "own.txt"
+    path.write_text("x " * 20_000)
+    assert len(held_out_texts(Longest(), 300, 1, files=[path])[0].tokens) == 300

@@ -232,15 +232,15 @@ def _from_weights(wish: _Wish) -> KVPlan:
     """Measure what cutting each head costs its layer's output, and plan by that."""
     from ropescope.app.working import progress_bar, terminate_as_interrupt
     from ropescope.compress.frame import DEFAULT_SINKS
-    from ropescope.compress.planning import require_plannable
+    from ropescope.compress.planning import planned_length, require_plannable
     from ropescope.models.loadable import loadable
     from ropescope.models.text_files import check_texts
 
     sinks = DEFAULT_SINKS if wish.sinks is None else wish.sinks
-    require_plannable(
-        loadable(wish.given, wish.revision), wish.target, length=wish.length, sinks=sinks, cache_type=wish.cache_type
-    )
-    check_texts(wish.texts, wish.column)
+    model = loadable(wish.given, wish.revision)
+    require_plannable(model, wish.target, length=wish.length, sinks=sinks, cache_type=wish.cache_type)
+    # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
+    check_texts(wish.texts, wish.column, least_bytes=2 * (planned_length(model, wish.length) - 2))
     with _needs_extra():
         from ropescope.compress.from_weights import plan_from_weights
         from ropescope.measure.weights import load

@@ -39,7 +39,7 @@ def experiment(
         str | None,
         typer.Option(metavar="N", help="Tokens in a prompt, as 2048 or 2k; default: the experiment's own."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of prompts, rows, resamples and random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of prompts, rows, resamples and random weights.")] = 0,
     corpus: Annotated[
         str, typer.Option(help="text (Python's language reference), random (tokens), or shuffled.")
     ] = "text",

@@ -48,7 +48,7 @@ def search(
     trained: Annotated[
         str | None, typer.Option(metavar="N", help="Tokens it was trained at, where the files do not say.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the plans that are tried.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the plans that are tried.")] = 0,
     dtype: Dtype = "auto",
     device: Device = None,
     revision: Revision = None,

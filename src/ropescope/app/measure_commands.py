@@ -60,7 +60,7 @@ def measure(
     rows: Annotated[int, typer.Option(help="Query rows read in each prompt.")] = 64,
     sinks: Annotated[int, typer.Option(help="First tokens counted as sinks, left out of the decay.")] = 4,
     d_min: DMin = 10,
-    seed: Annotated[int, typer.Option(help="Seed of prompts, rows and resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of prompts, rows and resamples.")] = 0,
     dtype: Dtype = "auto",
     device: Device = None,
     chunk: Annotated[

@@ -33,8 +33,9 @@ def compare(
 ) -> None:
     """The same facts of two or more models side by side, differences first."""
     from ropescope.app.show import show_report
-    from ropescope.checks.compare import compare_models
+    from ropescope.checks.compare import compare_models, require_several
     from ropescope.models.opening import open as open_model
 
+    require_several(sources)
     report = compare_models([open_model(source) for source in sources])
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))

@@ -17,10 +17,15 @@ MOST_MODELS = 8
 COMPARED_LENGTHS = (8_192, 32_768, 131_072)
 
 
+def require_several(sources: Sequence[object]) -> None:
+    """Raise DomainError for fewer than 2 or more than 8."""
+    if not 2 <= len(sources) <= MOST_MODELS:
+        raise DomainError(f"A comparison takes 2 to {MOST_MODELS} models, and {len(sources)} were given.")
+
+
 def compare_models(models: Sequence[Model]) -> Report:
     """The facts of `models` in one table, those that differ first. Raises DomainError for fewer than 2 or more than 8."""
-    if not 2 <= len(models) <= MOST_MODELS:
-        raise DomainError(f"A comparison takes 2 to {MOST_MODELS} models, and {len(models)} were given.")
+    require_several(models)
     names = _names(models)
     columns = (Column("fact"), *(Column(name) for name in names))
     rows = _rows(models)

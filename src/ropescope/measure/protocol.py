@@ -64,6 +64,14 @@ class FixedLength:
         edges = edges[edges < self.length]
         return np.unique(np.concatenate([[0], edges, [self.max_distance + 1, self.length]]))
 
+    def require_distances(self, d_min: int) -> None:
+        """Raise MeasurementError where distances from `d_min` on are too few to fit."""
+        if d_min < 1 or 4 * d_min > self.max_distance:
+            raise MeasurementError(
+                f"d_min must lie between 1 and a quarter of the largest distance ({self.max_distance // 4} tokens here), "
+                f"not {d_min}."
+            )
+
     def positions(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """[rows] query positions, drawn from the last quarter without replacement, sorted."""
         return self.first_row + np.sort(rng.choice(self.length - self.first_row, size=self.rows, replace=False))

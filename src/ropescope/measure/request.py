@@ -78,7 +78,14 @@ class Request:
 def check_first(request: Request) -> None:
     """Raise now what arguments and files tell of a measurement that cannot be made: no weights are read, and no network is
     asked but for a model on the Hub."""
-    check_texts(request.texts, request.column)
+    request.plan.protocol.require_distances(request.plan.d_min)
+    if request.dataset is not None:
+        from ropescope.models.datasets import fetch_dataset
+
+        fetch_dataset(request.dataset, column=request.column)  # it stays in the cache
+    # No tokenizer makes more tokens than bytes of a text.
+    wanted = request.plan.prompts if request.plan.precision is None else 1
+    check_texts(request.texts, request.column, least_bytes=wanted * (request.plan.protocol.length - 2))
     try:
         model: Model | None = loadable(request.source, request.revision)
     except FormatError:

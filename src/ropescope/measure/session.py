@@ -52,6 +52,7 @@ def measure(
     `resume` takes up those of an interrupted run with the same settings. Interrupted by Ctrl-C after at least one
     prompt, it returns what it has, marked partial. Raises MeasurementError or CaptureError with the cause and what to do.
     """
+    plan.protocol.require_distances(plan.d_min)
     keep_freed_memory()
     n_tokens = prompt_tokens(weights.model, plan)
     chunk = plan.chunk_tokens or default_chunk_tokens(weights.network, n_tokens)

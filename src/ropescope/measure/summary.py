@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.errors import MeasurementError
 from ropescope.measure.curve import Decay, FittedCurve, fitted_curve, published_decay
 from ropescope.measure.estimates import Curve, Estimate, HeadSummary, LayerSummary, LegacySummary, Summary
 from ropescope.measure.exponent import (
@@ -39,11 +38,7 @@ def summarise(
 
     Raises MeasurementError when d_min leaves no distances to fit.
     """
-    if d_min < 1 or 4 * d_min > profile.protocol.max_distance:
-        raise MeasurementError(
-            f"d_min must lie between 1 and a quarter of the largest distance ({profile.protocol.max_distance // 4} "
-            f"tokens here), not {d_min}."
-        )
+    profile.protocol.require_distances(d_min)
     whole, parts = (
         normal_draws(profile.n_prompts, most, seed) for most in (resamples, min(resamples, _LAYER_RESAMPLES))
     )

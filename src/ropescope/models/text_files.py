@@ -13,7 +13,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, TextIO
 
@@ -60,10 +60,22 @@ def require_texts(paths: Iterable[str | Path]) -> None:
     _checked(paths)
 
 
-def check_texts(paths: Iterable[Path], column: str = "text") -> None:
-    """Raise now what `read_texts` would raise for the files themselves and for the first text of each."""
-    for path in _checked(list(paths)) if paths else ():
+def check_texts(paths: Sequence[Path], column: str = "text", *, least_bytes: int = 0) -> None:
+    """Raise now what `read_texts` would raise for the files themselves and for the first text of each, and SourceError
+    where all their text together is shorter than `least_bytes` in UTF-8."""
+    if not paths:
+        return
+    for path in _checked(paths):
         next(read_pieces([path], column=column))
+    found = 0
+    for piece in read_pieces(paths, column=column):
+        found += len(piece.encode())
+        if found >= least_bytes:
+            return
+    raise SourceError(
+        f"{', '.join(path.name for path in paths)} holds {found:,} bytes of text, and at least {least_bytes:,} are needed: "
+        "give more text, a shorter --length, or fewer prompts or texts."
+    )
 
 
 def kind_of(path: Path) -> str:

@@ -48,7 +48,6 @@ class Request:
 def check_first(request: Request) -> None:
     """Raise now what arguments and files tell of an evaluation that cannot be made. No weights are read."""
     names = checked_names(request.methods)
-    check_texts(request.files, request.column)
     model = loadable(request.source, request.revision)
     plan = None if request.plan is None else fitting_plan(request.plan, model)
     profile = None
@@ -58,6 +57,8 @@ def check_first(request: Request) -> None:
         profile = DecayProfile.load(request.profile)
         check_same_model(profile, model)
     length = scored_length(request, plan, profile, model)
+    # One half of the text is planned on and the other scored; no tokenizer makes more tokens than bytes.
+    check_texts(request.files, request.column, least_bytes=2 * (length - 2))
     split = Split(model, length, request.new)
     frame = Frame.of(model, length, DEFAULT_SINKS, None)
     for budget in request.budgets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ropescope.errors import ExtendError
 from ropescope.extend.search.shape import shape_of
 from ropescope.extend.search.spans import spans
 from ropescope.models.loadable import loadable
@@ -34,6 +35,9 @@ class Request:
 
 def check_first(request: Request) -> None:
     """Raise now what arguments and files tell of a search that cannot be made. No weights are read."""
-    check_texts(request.files, request.column)
+    if not 0 < request.minutes < float("inf"):
+        raise ExtendError(f"--minutes is {request.minutes:g}: give a number above 0.")
+    # The first half is searched on; no tokenizer makes more tokens than bytes.
+    check_texts(request.files, request.column, least_bytes=2 * (request.target - 2))
     shape = shape_of(loadable(request.source, request.revision), request.target, request.method, request.trained)
     spans(shape.start.trained_length, request.target)
