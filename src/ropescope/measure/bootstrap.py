@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -38,7 +37,7 @@ def bootstrap_interval(statistics: Array, n_prompts: int, level: float = 0.95) -
     """
     if n_prompts < 2:
         return np.full((2, *statistics.shape[1:]), np.nan)
-    tail = norm.cdf(np.sqrt(n_prompts / (n_prompts - 1)) * student.ppf((1 - level) / 2, n_prompts - 1))
+    tail = ndtr(np.sqrt(n_prompts / (n_prompts - 1)) * stdtrit(n_prompts - 1, (1 - level) / 2))
     return np.asarray(np.quantile(statistics, [tail, 1 - tail], axis=0))
 
 

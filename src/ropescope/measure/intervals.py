@@ -21,7 +21,7 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 Draws = NDArray[np.float32]
@@ -98,7 +98,7 @@ def _interval(relative: Array, coefficients: Array, draws: Draws) -> tuple[float
     se = float(np.sqrt((influence @ influence) / (n * (n - 1))))
     if se < _ROUNDING:
         return 0.0, 0.0, 0.0
-    half = float(student.ppf((1 + LEVEL) / 2, n - 1)) * se
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * se
     below, above = _stretch(np.log(np.maximum(relative, _LEAST_RELATIVE)), coefficients, draws)
     # A t statistic that reaches far below zero says that the truth may lie far above the estimate.
     return se, -above * half, below * half

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit
-from scipy.stats import t as student
+from scipy.special import expit, stdtrit
 
 from ropescope.measure.exponent import DistanceBins
 
@@ -111,7 +110,7 @@ def compare_shapes(mass: Array, bins: DistanceBins) -> ShapeComparison | None:
             held_out[index, fold == part] = share[fold == part] @ fitter.log_probability(shape, fitted)
     order = np.argsort(-held_out.mean(axis=1))
     best = held_out[order[0]]
-    quantile = float(student.ppf((1 + _LEVEL) / 2, n_prompts - 1))
+    quantile = float(stdtrit(n_prompts - 1, (1 + _LEVEL) / 2))
     scores = []
     for index in order:
         behind = best - held_out[index]
