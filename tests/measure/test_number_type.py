@@ -16,6 +16,7 @@ from made_profiles import made_profile
 from ropescope.errors import MeasurementError
 from ropescope.measure import number_type as module
 from ropescope.measure.instrument import Request, run, show
+from ropescope.measure.memory import _left_in_groups
 from ropescope.measure.number_type import bfloat16_units, number_type
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
@@ -153,3 +154,21 @@ def test_python_takes_what_suits_the_machine(tiny_folder: Path, cpu: Any) -> Non
     assert weights.network.dtype == torch.float32 and weights.dtype_reason == "this CPU has no bfloat16 units"
     with pytest.raises(MeasurementError, match="dtype must be one of auto, bfloat16, float16, float32, not 'half'"):
         load(tiny_folder, dtype="half")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_has_no_more_memory_than_its_limit(version: int, tmp_path: Path) -> None:
+    """8 GiB, of which 5 are taken, 1 of them by files that can be dropped; the group above allows more."""
+    own = tmp_path / "cgroup"
+    own.write_text("0::/a/b\n" if version == 2 else "3:cpu:/\n4:memory:/a/b\n0::/\n")
+    names = ("memory.max", "memory.current", "inactive_file")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    root = tmp_path if version == 2 else tmp_path / "memory"
+    for folder, limit in ((root / "a" / "b", str(8 * GIB)), (root / "a", str(64 * GIB)), (root, "max")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / names[0]).write_text(limit + "\n")
+        (folder / names[1]).write_text(f"{5 * GIB}\n")
+        (folder / "memory.stat").write_text(f"anon 1\n{names[2]} {GIB}\n")
+    assert list(_left_in_groups(own, tmp_path)) == [4 * GIB, 60 * GIB]
+    assert list(_left_in_groups(tmp_path / "none", tmp_path)) == []

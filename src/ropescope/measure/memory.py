@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,12 +27,38 @@ def bytes_per_token(network: Any, n_rows: int) -> int:
 
 
 def available_bytes(device: torch.device) -> int:
-    """Free memory of the device (for the CPU: what can be had without swapping)."""
+    """Free memory of the device (for the CPU: what can be had without swapping, and within the limit of a container)."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    return min([int(psutil.virtual_memory().available), *_left_in_groups()])
+
+
+def _left_in_groups(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """What each of Linux's control groups that limit this process still allows; nothing where there are none. The files
+    that a group keeps in memory can be dropped, so they are not counted as taken."""
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":  # version 2
+                root, limit, taken, kept = mounted, "memory.max", "memory.current", "inactive_file"
+            elif "memory" in controllers.split(","):
+                root, limit, taken, kept = mounted / "memory", *_VERSION_1
+            else:
+                continue
+            group = root / path.strip("/")
+            for folder in (group, *group.parents):
+                if folder == root.parent:
+                    break
+                # "max" is no number, and a container may not see the folder that it is in, only those above.
+                with suppress(OSError, ValueError):
+                    most, used = (int((folder / name).read_text()) for name in (limit, taken))
+                    held = re.search(rf"^{kept} (\d+)$", (folder / "memory.stat").read_text(), re.M)
+                    yield max(0, most - used + (int(held[1]) if held else 0))
+
+
+_VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 def require_memory(network: Any, n_tokens: int, chunk_tokens: int, n_rows: int) -> None:
