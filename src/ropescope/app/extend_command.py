@@ -104,7 +104,7 @@ def plan(
             value is not None for value in (factor, save_config, save_gguf)
         )
         made = plan_extension(model, target, method, in_config=in_config, **options)
-    named = ALIASES.get(model.source.name, model.source.spelled)  # engines know the repository, not our short name
+    named = ALIASES.get(model.source.name, model.source.base.spelled)  # engines know the repository, not our short name
     settings = [settings_for(made, named, name) for name in engine] if engine else all_settings(made, named)
     config_in = None if save_config is None else str(write_config(made, model, save_config))
     gguf_in = None if save_gguf is None else str(_write_gguf(made, model, save_gguf))

@@ -107,7 +107,8 @@ def measure_output_errors(
     reasons = untouched(weights.model)
     planned = [index for index, reason in reasons.items() if not reason]
     if not planned:
-        raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned.")
+        why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
+        raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned: {why}.")
     if not prompts or len({len(prompt) for prompt in prompts}) != 1:
         raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
     check_states_are_cached(weights.model.name, weights.model.layers)

@@ -303,6 +303,11 @@ def _caveats(
         found.append(
             f"attention_factor is kept at the {stated:g} that the model's config states; YaRN's own rule would make it {rule:.4g}."
         )
+    if (adapter := model.source.adapter) is not None:
+        found.append(
+            f"The settings name its base. {adapter.name} is an adapter: merge it into the base (peft: merge_and_unload), and name "
+            "the folder of the merged model in their place."
+        )
     if choice.method == "alpha":
         found += _short_of(groups, far, wish)
     windows = {group.window_tokens for group in groups if group not in far and group.window_tokens is not None}

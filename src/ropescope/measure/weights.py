@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +290,7 @@ def _fingerprint(source: Source) -> str:
     """What names the exact weights of a source: a commit, with the file where one was chosen, or a hash; of a base with an
     adapter, both."""
     if source.adapter is not None:
-        return fingerprint_with(_fingerprint(replace(source, adapter=None)), source.adapter)
+        return fingerprint_with(_fingerprint(source.base), source.adapter)
     if source.revision is None:
         return _files_sha256(source)
     return source.revision if source.file is None else f"{source.revision}/{source.file}"

@@ -57,6 +57,11 @@ class Source:
             return str(self.path)
         return self.name
 
+    @property
+    def base(self) -> Source:
+        """The same without its adapter."""
+        return replace(self, adapter=None)
+
     def sha256(self) -> str | None:
         """The SHA-256 of a source that is a single file, in hex; None for the other kinds. Reads the whole file."""
         return sha256_file(self.path) if self.kind == "gguf" and self.path is not None else None

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Final
 
 from ropescope.checks.serving.engines import Engine, engine_default
+from ropescope.checks.serving.merging import merged_first
 from ropescope.checks.serving.precisions import PLAIN, STORED
 from ropescope.checks.serving.quantised_checkpoints import checkpoint_name, checkpoint_script
 from ropescope.checks.serving.serving import Serving
@@ -88,7 +89,9 @@ def command(serving: Serving, gguf: str | None = None) -> Command:
 
     Raises DomainError for a source that cannot be written in a command, and for what the engine cannot run.
     """
-    return _WRITERS[serving.engine.name](serving, gguf)
+    served, steps = merged_first(serving)
+    made = _WRITERS[served.engine.name](served, gguf)
+    return replace(made, before=(*steps, *made.before)) if steps else made
 
 
 def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
