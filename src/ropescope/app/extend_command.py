@@ -78,6 +78,7 @@ def plan(
     """
     from ropescope.app.show import Files, show_report
     from ropescope.checks.numbers import read_tokens
+    from ropescope.extend.choosing import require_method
     from ropescope.extend.planning import plan_extension
     from ropescope.extend.report import plan_report
     from ropescope.extend.saving import fitting_plan
@@ -91,6 +92,10 @@ def plan(
     options: dict[str, Any] = {"factor": factor, "gamma": gamma, "alpha": alpha}
     if trained is not None:
         options["trained"] = read_tokens("--trained", trained, least=2)
+    if not method.endswith(".json"):
+        require_method(method)
+    for name in engine or ():
+        only_transformers([name])  # raises for a name that is no engine's
     model = open_model(source, revision=revision, config_only=True)
     if method.endswith(".json"):
         given = [f"--{name}" for name, value in options.items() if value is not None]

@@ -115,8 +115,10 @@ def _is_proportional(model: Model) -> bool:
     )
 
 
-def suggestion(name: str) -> str:
-    """What to say after an unknown method: the nearest, and all there are."""
+def require_method(name: str) -> None:
+    """Raise ExtendError, with the nearest and all there are, for a name that is neither a method nor `auto`."""
+    if name == "auto" or name in METHODS:
+        return
     near = get_close_matches(name, METHODS, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{hint} There are auto, {', '.join(METHODS)}."
+    raise ExtendError(f"No method is called {name!r}.{hint} There are auto, {', '.join(METHODS)}.")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ropescope.errors import ExtendError
-from ropescope.extend.choosing import Choice, choose, suggestion
+from ropescope.extend.choosing import Choice, choose, require_method
 from ropescope.extend.conflicts import check_agreement, check_read
 from ropescope.extend.frequencies import attention_factor, frequencies, stated_factor
 from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
 from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry, rerope_ranges
 from ropescope.extend.native import Native, beyond, check_tensors, native_of
-from ropescope.extend.plan import METHODS, LayerTypePlan, Method, RopePlan
+from ropescope.extend.plan import LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import families
 from ropescope.models.model import Model
 
@@ -50,8 +50,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     wanted = Options(**options)
     if isinstance(target, bool) or not isinstance(target, int) or target < 2:
         raise ExtendError(f"{target!r} is no length to read: give a whole number of tokens of at least 2.")
-    if method != "auto" and method not in METHODS:
-        raise ExtendError(f"No method is called {method!r}.{suggestion(method)}")
+    require_method(method)
     part, path = text_config(model)
     check_agreement(part, path)
     check_read(model, part, path)

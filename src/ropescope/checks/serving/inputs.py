@@ -93,7 +93,7 @@ def refuse_unreadable(text: ServingText) -> None:
         raise refused
 
 
-_SHAPE: Final = {"hidden_size": 8192, "num_hidden_layers": 512, "num_attention_heads": 64, "vocab_size": 32_000}
+_SHAPE: Final = {"hidden_size": 8192, "num_hidden_layers": 256, "num_attention_heads": 64, "vocab_size": 32_000}
 _UNLIKE: Final[tuple[Mapping[str, Any], ...]] = (
     {"model_type": "llama", **_SHAPE, "max_position_embeddings": 2**20},
     {"model_type": "mixtral", **_SHAPE, "quantization_config": {"quant_method": "fp8"}, "sliding_window": 4096},
