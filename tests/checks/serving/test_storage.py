@@ -131,7 +131,9 @@ def test_auto_is_what_the_checkpoint_says() -> None:
     ("model", "gpu", "engine", "cache", "words"),
     [
         (deepseek_v3(), "h200", "llama.cpp", "q8_0,q4_0", "one type for both"),
+        (deepseek_v3(), "h200", "llama.cpp", "f16,q8_0", "one type for both"),
         (deepseek_v3(), "h200", "vllm", "int8_per_token_head", "does not hold latents"),
+        (deepseek_v3(), "h200", "vllm", "turboquant_k8v4", "does not hold latents"),
         (deepseek_v3(), "h200", "vllm", "fp8_ds_mla", "sparse latents"),
         (llama_8b(), "h200", "vllm", "fp8_ds_mla", "sparse latents"),
         (llama_8b(), "h200", "vllm", "q8_0,q4_0", "keys and values in one type"),

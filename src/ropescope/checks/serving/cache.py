@@ -12,18 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
-from typing import Final
 
-from ropescope.checks.serving.compressed import compressed_bytes
+from ropescope.checks.serving.compressed import CONCURRENT_BATCHES, compressed_bytes
 from ropescope.checks.serving.engines import engine_default
 from ropescope.checks.serving.serving import LLAMA_CELLS, Serving
 from ropescope.checks.serving.storage import keys_pooled, left_in_16_bits, stored_rows
 from ropescope.errors import DomainError
 from ropescope.models.cache import Rows
 from ropescope.models.model import Layer
-
-CONCURRENT_BATCHES: Final = 2
-"""Steps that vLLM has in flight with asynchronous scheduling, its default (`max_concurrent_batches`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ PREFIX_TAILS: Final = 4
 """SGLang frees what has left a window after so many tokens, and keeps so many windows a request for reuse."""
 
 
+CONCURRENT_BATCHES: Final = 2
+"""Steps in flight with asynchronous scheduling, vLLM's default (`max_concurrent_batches`), and SGLang's overlap."""
+
+
 def compressed_bytes(serving: Serving, layer: Layer, each: Rows, in_flight: int) -> int:
     """The bytes of `layer` for all sequences on one device, which holds them whole. `each` are the bytes of its rows;
     `in_flight` the tokens of steps that have not settled."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ropescope.checks.serving.compressed import state_bytes
+from ropescope.checks.serving.compressed import CONCURRENT_BATCHES, state_bytes
 from ropescope.checks.serving.devices import Device
 from ropescope.checks.serving.engines import CacheType, Engine
 from ropescope.checks.serving.serving import Serving
@@ -124,7 +124,8 @@ def storage_remarks(serving: Serving) -> list[str]:
     compressed = any(layer.tokens_per_entry is not None for layer in serving.model.layers)
     if compressed and engine.name == "vllm":
         said.append(
-            "vLLM holds the compressors' states of every token in flight, in 32 bits: a smaller --chunk takes less cache."
+            f"vLLM holds the compressors' states of every token of {CONCURRENT_BATCHES} steps, in 32 bits and beside the "
+            "entries: --chunk makes the steps, and with them the cache, smaller."
         )
     return said
 
@@ -166,16 +167,14 @@ def _latent_bytes(serving: Serving, layer: Layer, kind: CacheType) -> int:
     """The bytes of a token's latent and rotary key, which all heads share."""
     assert layer.latent is not None
     rank, rotary, name = layer.latent.kv_rank, layer.latent.rotary_dim, serving.engine.name
-    if kind.kind not in _LATENT_KINDS or (kind.kind == "nvfp4" and name == "vllm" and kind.flag != "nvfp4_ds_mla"):
+    if kind.values != kind.kind and not kind.name:
         raise DomainError(
-            f"{name} {serving.engine.version} does not hold latents in {kind.label}: choose auto, bf16 or fp8."
+            f"{serving.model.name} keeps one latent for keys and values: {name} takes one type for both, not {kind.label}."
         )
+    bare = kind.kind == "nvfp4" and name == "vllm" and kind.flag != "nvfp4_ds_mla"
+    if kind.kind not in _LATENT_KINDS or kind.values != kind.kind or bare:
+        raise DomainError(f"{name} {serving.engine.version} does not hold latents in {kind.label}: choose bf16 or fp8.")
     if kind.kind in BLOCK_TYPES:
-        if kind.values != kind.kind:
-            raise DomainError(
-                f"{serving.model.name} keeps one latent for keys and values: {name} takes one type for both, not "
-                f"{kind.label}."
-            )
         return _vectors(serving, layer, rank + rotary, kind.kind, "latents")
     if kind.flag == "nvfp4_ds_mla":
         return rank // 2 + rank // 16 + rotary  # flashmla_sparse.py: 352 bytes of 512 + 64 numbers
