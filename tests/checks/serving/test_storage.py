@@ -156,3 +156,21 @@ def test_blocks_must_divide_a_head_and_not_the_layer() -> None:
     layers = tuple(replace(layer, head_dim=80, value_dim=80, cache=LayerCache(640, 640)) for layer in model.layers)
     with pytest.raises(DomainError, match="a head's keys have 80 numbers"):
         device_cache_bytes(way(replace(model, layers=layers), "4090", "llama.cpp", 4_096, cache="q8_0"))
+
+
+def test_indexers_of_other_designs() -> None:
+    minimax = from_config(
+        {"model_type": "minimax_m3_vl_text", "layer_types": ["full_attention"] * 3 + ["minimax_m3_sparse"] * 57}
+    )
+    heads = 60 * 2 * 4 * 128  # keys and values of 4 heads of 128
+    # One key of 128 in 16 bits, whatever the cache's type; SGLang takes 8 bits with it, llama.cpp has room for values.
+    for engine, cache, token, key in (
+        ("vllm", "auto", 2, 256), ("vllm", "fp8", 1, 256), ("sglang", "fp8", 1, 128), ("sglang", "auto", 2, 256),
+        ("llama.cpp", "auto", 2, 512),
+    ):  # fmt: skip
+        assert growth_bytes(way(minimax, "h200", engine, 1_000, cache=cache)) == token * heads + 57 * key
+    # GLM-5.3: 11 layers of latents of 512 without a rotary key; one key for 16 tokens, but in llama.cpp three a token.
+    glm = from_config({"model_type": "glm5_next_text"})
+    assert growth_bytes(way(glm, "h200", "vllm", 1_000)) == 11 * (1_024 + 132 / 16)
+    assert growth_bytes(way(glm, "h200", "llama.cpp", 1_000)) == 11 * (1_024 + 3 * 256)
+    assert growth_bytes(way(glm, "h200", "transformers", 1_000)) == 11 * (1_024 + 2 * 257)

@@ -56,6 +56,7 @@ _HALF: Final = CacheType("auto", "bf16")
 COMPRESSED: Final = frozenset({"deepseek_v4"})
 """Model types whose older tokens become entries for many (`Layer.tokens_per_entry`)."""
 
+_MINIMAX: Final = frozenset({"minimax_m3_vl_text", "minimax-m3"})
 _GLM_SPARSE: Final = frozenset({"glm_moe_dsa", "glm5_next_text", "glm5_next"})
 _NO_SGLANG_FAMILY: Final = frozenset({"axk2", "mistral_large4_text"})
 """Sparse latents that are not in SGLang's `_DEEPSEEK_FAMILY_ARCHS`."""
@@ -224,7 +225,8 @@ def _index_bytes(serving: Serving, layer: Layer) -> int:
 
     DeepSeek's indexers keep 8 bits a number and a float32 scale for 128 in vLLM and SGLang, whatever the type of the
     cache (`DeepseekV32IndexerCache`, `DSATokenToKVPool`); the others' keys are in 16 bits, in SGLang in the 8 bits of the
-    cache on Hopper and Blackwell. llama.cpp holds them in the type of the keys.
+    cache on Hopper and Blackwell. llama.cpp holds them in the type of the keys
+    (llama-kv-cache-msa.cpp, llama-memory-hybrid-idx.cpp).
     """
     cache, kind = layer.cache, serving.cache_type
     dim = layer.sparse.head_dim if layer.sparse is not None else cache.index_elements or cache.entry_index_elements
@@ -235,10 +237,13 @@ def _index_bytes(serving: Serving, layer: Layer) -> int:
                 f"the indexer's keys have {dim} numbers, no multiple of {layout.block}: {kind.kind} cannot hold them; "
                 "choose f16 or bf16."
             )
-        return layout.bytes_of(dim)
+        pooled = layer.latent is not None and layer.sparse is not None and layer.sparse.tokens_per_key > 1
+        # GLM-5.3: a gate and a pooled key beside each; MiniMax-M3: the cache has room for values that no one uses.
+        unused = LAYOUTS[kind.values].bytes_of(layer.value_dim) if serving.model.model_type in _MINIMAX else 0
+        return layout.bytes_of(dim) * (3 if pooled else 1) + unused
     if layer.latent is not None or layer.tokens_per_entry is not None:
         return dim + dim // 128 * 4
-    eight = serving.engine.name == "sglang" and kind.kind == "fp8" and serving.model.model_type == "minimax_m3_vl_text"
+    eight = serving.engine.name == "sglang" and kind.kind == "fp8" and serving.model.model_type in _MINIMAX
     return dim if eight and (serving.device.compute or (0, 0))[0] in (9, 10) else 2 * dim
 
 
