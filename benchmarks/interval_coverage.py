@@ -44,7 +44,11 @@ Case = tuple[str, float | Array, Ends, Ends]
 
 SIZES = (3, 4, 6, 8, 12, 24, 48)
 RESAMPLES = 1000
-WIDE, MILD = (0.15, 0.3, 0.3), (0.05, 0.1, 0.1)
+MADE_UP = {
+    "mild": PopulationOfPrompts(spread=0.05, noise=0.1, amplitude=0.1),
+    "wide": PopulationOfPrompts(spread=0.15, noise=0.3, amplitude=0.3),
+    "skewed": PopulationOfPrompts(spread=0.05, noise=0.1, amplitude=0.1, skew=0.06),
+}
 _PARTS_EVERY = 25
 """A sample has hundreds of heads, layers and points: they are looked at in one of so many."""
 
@@ -57,9 +61,8 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=120)
     parser.add_argument("--trials", type=int, default=1000)
     given = parser.parse_args()
-    for label, spec in (("mild", MILD), ("wide", WIDE)):
-        population = PopulationOfPrompts(*spec)
-        print(f"\nMade up, {label}: spread of γ {spec[0]}, noise {spec[1]}, amplitude {spec[2]}; 2,048 tokens\n")
+    for label, population in MADE_UP.items():
+        print(f"\nMade up, {label}: {population}\n")
         _table(lambda n, rng, population=population: _made_up(population, n, rng), given.trials)
     if given.population:
         profile = DecayProfile.load(given.population)
