@@ -144,6 +144,7 @@ def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
         ("a.csv", b"text\ncaf\xe9\n", "not UTF-8"),
         ("a.csv", "text\n", "holds no text"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",  # packed bytes hold the time
 )
 def test_damage_in_other_kinds_is_named(tmp_path, name, content, words):
     with pytest.raises(FormatError, match=words):
