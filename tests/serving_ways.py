@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ropescope.checks.serving.cache_types import cache_type_of
 from ropescope.checks.serving.devices import find_device
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.storage import cache_type_of
 from ropescope.models.model import Model
 
 

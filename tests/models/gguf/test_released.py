@@ -286,6 +286,7 @@ def test_deepseek_v4_is_read_as_its_config_is(tmp_path):
         "model_type": "deepseek_v4", "num_hidden_layers": 6, "num_attention_heads": 4,
         "compress_ratios": [0, 0, 4, 128, 4, 0],
     })  # fmt: skip
+    assert not any("compresses its cache" in note for note in found.notes)
     for own, other in zip(found.layers, stated.layers, strict=True):
         assert (own.kind, own.cache, own.sparse, own.tokens_per_entry) == (
             other.kind, other.cache, other.sparse, other.tokens_per_entry,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ropescope.checks.numbers import read_count, read_tokens
+from ropescope.checks.serving.cache_types import cache_type_of
 from ropescope.checks.serving.devices import find_device, read_size
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.storage import cache_type_of
 from ropescope.errors import DomainError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model

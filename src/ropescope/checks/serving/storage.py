@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ropescope.checks.serving.compressed import CONCURRENT_BATCHES, state_bytes
-from ropescope.checks.serving.devices import Device
-from ropescope.checks.serving.engines import CacheType, Engine
+from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.models.cache import BLOCK, BLOCK_BYTES, BLOCK_TYPES, Rows, plain_bytes, row_bytes
-from ropescope.models.model import Layer, Model
-from ropescope.models.quantization import quantization_config
+from ropescope.models.model import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +51,7 @@ BOUNDARY: Final = 2
 (`get_boundary_skip_layers` of its turboquant/config.py)."""
 
 _HALF: Final = CacheType("auto", "bf16")
-COMPRESSED: Final = frozenset({"deepseek_v4"})
-"""Model types whose older tokens become entries for many (`Layer.tokens_per_entry`)."""
-
 _MINIMAX: Final = frozenset({"minimax_m3_vl_text", "minimax-m3"})
-_GLM_SPARSE: Final = frozenset({"glm_moe_dsa", "glm5_next_text", "glm5_next"})
-_NO_SGLANG_FAMILY: Final = frozenset({"axk2", "mistral_large4_text"})
-"""Sparse latents that are not in SGLang's `_DEEPSEEK_FAMILY_ARCHS`."""
-
-_NEEDS: Final = {
-    ("vllm", "nvfp4_ds_mla"): ((10,), "data-centre Blackwell (compute capability 10)"),
-    **{("sglang", name): ((10, 11, 12), "Blackwell (compute capability 10 and on)") for name in ("mxfp8", "nvfp4")},
-}  # fmt: skip
-"""Types that an engine refuses on other devices, by compute capability (flashmla_sparse.py; kv_cache_hook.py)."""
-
 _LATENT_KINDS: Final = frozenset({"f32", "f16", "bf16", "fp8", "nvfp4", *BLOCK_TYPES})
 
 
@@ -180,7 +165,8 @@ def _latent_bytes(serving: Serving, layer: Layer, kind: CacheType) -> int:
     if kind.flag == "nvfp4_ds_mla":
         return rank // 2 + rank // 16 + rotary  # flashmla_sparse.py: 352 bytes of 512 + 64 numbers
     if kind.kind == "fp8" and packs_latents(serving, layer, kind):
-        return rank + rank // 128 * 4 + 2 * rotary  # 656 bytes of 512 + 64 numbers: 512, four scales, 64 in bfloat16
+        # 656 bytes of 512 + 64 numbers: 512, four scales, 64 in bfloat16; vLLM keeps their room where there are none.
+        return rank + rank // 128 * 4 + 2 * (max(rotary, 64) if name == "vllm" else rotary)
     return LAYOUTS[kind.kind].bytes_of(rank + rotary)
 
 
@@ -197,8 +183,9 @@ def packs_latents(serving: Serving, layer: Layer, kind: CacheType) -> bool:
         return True
     major = (serving.device.compute or (9, 0))[0]
     if serving.engine.name == "vllm":
-        # FlashInfer's kernel asks for 128 or 192 dimensions without rotary positions in a head.
-        return major in (9, 12) or layer.head_dim - layer.latent.rotary_dim not in (128, 192)
+        # FlashInfer's kernel asks for 128 or 192 dimensions without rotary positions in a head, or for none with them.
+        rotary = layer.latent.rotary_dim
+        return major in (9, 12) or (rotary > 0 and layer.head_dim - rotary not in (128, 192))
     return major < 10 or (major == 12 and serving.model.model_type == "glm_moe_dsa")
 
 
@@ -245,65 +232,3 @@ def _index_bytes(serving: Serving, layer: Layer) -> int:
         return dim + dim // 128 * 4
     eight = serving.engine.name == "sglang" and kind.kind == "fp8" and serving.model.model_type in _MINIMAX
     return dim if eight and (serving.device.compute or (0, 0))[0] in (9, 10) else 2 * dim
-
-
-def cache_type_of(engine: Engine, model: Model, device: Device, text: str) -> CacheType:
-    """The cache type that a user named, "auto" resolved as the engine resolves it for this model on this device.
-
-    Raises DomainError naming the engine's types for one it has not, and for one that needs another device.
-    """
-    if text.strip().lower() != "auto":
-        found = engine.cache_type(text)
-        majors, needs = _NEEDS.get((engine.name, found.label), ((), ""))
-        if device.vendor and needs and (device.compute or (0, 0))[0] not in majors:
-            raise DomainError(
-                f"{engine.name} {engine.version} holds a cache in {found.label} on {needs} alone: choose fp8."
-            )
-        if found.flag.endswith("_ds_mla") and not (sparse_latents(model) or model.model_type in COMPRESSED):
-            raise DomainError(f"{found.flag} is a layout for sparse latents, which {model.name} has not: choose fp8.")
-        return found
-    if engine.name == "transformers":
-        return CacheType("", {"float32": "f32", "float16": "f16"}.get(model.dtype, "bf16"))
-    named = {"vllm": _vllm_auto, "sglang": _sglang_auto}.get(engine.name)
-    kind, name = ("", "") if named is None else named(model, (device.compute or (0, 0))[0])
-    default = engine.cache_type("auto")
-    return default if not kind else CacheType(default.flag, kind, name=name)
-
-
-def sparse_latents(model: Model) -> bool:
-    """Whether latents are read in part: DeepSeek-V3.2's attention."""
-    return any(layer.sparse is not None and layer.latent is not None for layer in model.layers)
-
-
-def _vllm_auto(model: Model, major: int) -> tuple[str, str]:
-    """What the checkpoint says (`resolve_kv_cache_dtype_string`, attention.py); 8 bits for DeepSeek-V4 everywhere, for
-    GLM's sparse models on data-centre Blackwell, and for any sparse latents on compute capability 12
-    (model_executor/models/config.py, mla_attention.py)."""
-    stated = quantization_config(model.config)
-    scheme, algorithm = stated.get("kv_cache_scheme"), stated.get("kv_cache_quant_algo")
-    if model.model_type in COMPRESSED:
-        return "fp8", "fp8_ds_mla"
-    if str(stated.get("quant_method", "")).lower().startswith("modelopt"):
-        words = {"fp8": "fp8", "nvfp4": "nvfp4"}
-        if isinstance(scheme, Mapping):
-            algorithm = {8: "fp8", 4: "nvfp4"}.get(scheme.get("num_bits") or 0)
-        if (found := words.get(str(algorithm).lower())) is not None:
-            return found, ""
-    elif isinstance(scheme, Mapping):
-        return "fp8", ""
-    if sparse_latents(model) and (major == 12 or (major == 10 and model.model_type in _GLM_SPARSE)):
-        return "fp8", "fp8_ds_mla" if major == 12 else ""
-    return "", ""
-
-
-def _sglang_auto(model: Model, major: int) -> tuple[str, str]:
-    """What ModelOpt's checkpoint says (kv_cache_dtype.py); 8 bits for DeepSeek-V4 and Muse Spark, and for the sparse
-    models of DeepSeek's family from Blackwell on (`_dsa_kv_cache_dtype_default` of its arg_groups/overrides.py)."""
-    stated = quantization_config(model.config)
-    if str(stated.get("kv_cache_quant_algo", "")).upper() == "FP8":
-        return "fp8", ""
-    if model.model_type in COMPRESSED or model.model_type.startswith("muse_spark"):
-        return "fp8", ""
-    return (
-        ("fp8", "") if sparse_latents(model) and major >= 10 and model.model_type not in _NO_SGLANG_FAMILY else ("", "")
-    )

@@ -27,7 +27,7 @@ FACTOR_TENSORS: Final = frozenset({FACTORS, "rope_factors_long.weight", "rope_fa
 """Where a file keeps factors for each rotary pair, of which its metadata say nothing."""
 
 COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
-"""Architectures that compress what they keep of a sequence by rules that the file does not tell."""
+"""Architectures that compress what they keep of a sequence; files that do not tell how are counted as if they did not."""
 
 
 def from_gguf(
@@ -51,7 +51,7 @@ def from_gguf(
     layers, positions = layers_of(keys, n_layers, hidden_size, frozenset(tensor.name for tensor in tensors))
     context = keys.integer("context_length")
     notes = source.notes
-    if keys.architecture in COMPRESSED:
+    if keys.architecture in COMPRESSED and all(layer.tokens_per_entry is None for layer in layers):
         notes = (*notes, f"{keys.architecture} compresses its cache, which is counted here as if it did not.")
     if held := sorted(tensor.name for tensor in tensors if tensor.name in FACTOR_TENSORS):
         notes = (
