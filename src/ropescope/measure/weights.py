@@ -77,8 +77,6 @@ def load(
 
     Raises SourceError when the source has no readable weights, in a sentence that says what to do.
     """
-    from transformers import AutoModelForCausalLM
-
     check_dtype(dtype)
     place = _device(device)
     found = resolved(source, revision)
@@ -91,7 +89,7 @@ def load(
     chosen = number_type(dtype, place, lambda: _n_weights(found, read))
     with quiet_transformers(), gguf_read_fast():
         try:
-            network = AutoModelForCausalLM.from_pretrained(
+            network = _network_class(where, arguments, trust_remote_code).from_pretrained(
                 where,
                 **arguments,
                 **({} if "gguf_file" in arguments else {"use_safetensors": True}),
@@ -134,12 +132,10 @@ def resolved(source: str | Path | Mapping[str, Any], revision: str | None = None
 
 def with_random_weights(weights: Weights, seed: int) -> Weights:
     """The same architecture with fresh weights, as transformers initialises it: the control of every measurement."""
-    from transformers import AutoModelForCausalLM
-
     network = weights.network
     torch.manual_seed(seed)
     with quiet_transformers():
-        fresh = AutoModelForCausalLM.from_config(network.config, dtype=network.dtype)
+        fresh = type(network)._from_config(network.config, dtype=network.dtype)
     return Weights(
         network=fresh.to(network.device).eval(),
         tokenizer=weights.tokenizer,
@@ -149,6 +145,17 @@ def with_random_weights(weights: Weights, seed: int) -> Weights:
         random_init=True,
         dtype_reason=weights.dtype_reason,
     )
+
+
+def _network_class(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any:
+    """The class that loads a network: of language models, or of those that take images too where it is none of these."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+    if "gguf_file" in arguments:
+        return AutoModelForCausalLM
+    kind = type(AutoConfig.from_pretrained(where, **arguments, trust_remote_code=trust_remote_code))
+    with_images = kind in AutoModelForImageTextToText._model_mapping and kind not in AutoModelForCausalLM._model_mapping
+    return AutoModelForImageTextToText if with_images else AutoModelForCausalLM
 
 
 def _read(source: Source) -> Model | FormatError:
