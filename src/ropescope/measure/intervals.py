@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,13 +118,15 @@ def _stretch(log_relative: Array, coefficients: Array, draws: Draws) -> tuple[fl
     slope = spread @ coefficients
     if not slope.any():  # log-normal prompts of this kind would not differ at all
         return 1.0, 1.0
-    factors = draws.reshape(resamples * simulated, n_factors)[:, : len(spread)]
-    c = coefficients.astype(np.float32)
-    curves = np.exp(factors @ spread.astype(np.float32)).reshape(resamples, simulated, points)
+    # What all points share cancels in the contrast; where little is left, single precision would leave its own noise.
+    precision = np.float32 if slope @ slope > _SMALL_VARIANCE else np.float64
+    factors = draws.reshape(resamples * simulated, n_factors)[:, : len(spread)].astype(precision)
+    c = coefficients.astype(precision)
+    curves = np.exp(factors @ spread.astype(precision)).reshape(resamples, simulated, points)
     mean = curves.mean(axis=1)
-    error = np.log(mean) @ c - np.float32(variance @ coefficients / 2)
+    error = np.log(mean) @ c - precision(variance @ coefficients / 2)
     curved = _t(error, np.einsum("rsp,rp->rs", curves, c / mean) - c.sum())
-    linear = (factors @ slope.astype(np.float32)).reshape(resamples, simulated)
+    linear = (factors @ slope.astype(precision)).reshape(resamples, simulated)
     straight = _t(linear.mean(axis=1), linear - linear.mean(axis=1, keepdims=True))
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     ratio = np.quantile(curved, tails) / np.quantile(straight, tails)
@@ -131,8 +134,8 @@ def _stretch(log_relative: Array, coefficients: Array, draws: Draws) -> tuple[fl
     return float(below), float(above)
 
 
-def _t(error: Draws, influence: Draws) -> Draws:
+def _t(error: NDArray[Any], influence: NDArray[Any]) -> NDArray[Any]:
     """[resamples] error over its standard error from `influence` [resamples, prompts]."""
     n = influence.shape[1]
     squares = np.einsum("rs,rs->r", influence, influence)
-    return np.asarray(error / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny) / (n * (n - 1))), dtype=np.float32)
+    return np.asarray(error / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny) / (n * (n - 1))))
