@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ropescope.errors import MeasurementError
+from ropescope.measure.resuming import note_identity
 from ropescope.measure.tally import LayerTally
 from ropescope.models.embedded import cache_folder
 from ropescope.report.files import draft_of
@@ -29,13 +30,9 @@ class Journal:
     """The finished prompts of one measurement."""
 
     def __init__(self, identity: Mapping[str, Any], folder: Path | None = None) -> None:
+        self.identity = dict(identity)
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         self.folder = (folder or cache_folder().parent / "runs") / key
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything was kept."""
-        return self.folder.is_dir()
 
     def finished(self, index: int) -> tuple[list[LayerTally], float] | None:
         """The tallies of prompt `index` and the seconds they took, or None if it was not finished."""
@@ -62,6 +59,7 @@ class Journal:
         path = self._path(index)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            note_identity(self)
             with draft_of(path) as draft, draft.open("wb") as file:
                 np.savez(file, **arrays)
         except OSError as error:

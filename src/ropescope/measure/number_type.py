@@ -11,10 +11,10 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 
@@ -53,11 +53,6 @@ class NumberType:
         return self if name == self.name else NumberType(name, "the weight files ask for it")
 
 
-class _Kept(Protocol):
-    @property
-    def exists(self) -> bool: ...
-
-
 def check_dtype(asked: str) -> None:
     """Raise MeasurementError for a name that is neither a number type nor `auto`."""
     if asked != AUTO and asked not in DTYPES:
@@ -76,19 +71,6 @@ def number_type(asked: str, device: torch.device, n_weights: Callable[[], int | 
     if device.type == "cpu":
         return _on_cpu(n_weights)
     return _on_accelerator(device)
-
-
-def refuse_other_type(identity: Mapping[str, Any], journal: Callable[[Mapping[str, Any]], _Kept]) -> None:
-    """Raise MeasurementError where what is to be resumed was begun in another number type: the two are not mixed, and what
-    is there is not passed over in silence. `journal` makes the journal of an identity, whose key "dtype" names the type."""
-    if journal(identity).exists:
-        return
-    for other in DTYPES:
-        if other != identity["dtype"] and journal({**identity, "dtype": other}).exists:
-            raise MeasurementError(
-                f"The interrupted run of these settings was in {other}, and this one would be in {identity['dtype']}: give "
-                f"--dtype {other} to go on with it, or leave out --resume."
-            )
 
 
 def _on_accelerator(device: torch.device) -> NumberType:

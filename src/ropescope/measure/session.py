@@ -20,12 +20,12 @@ from ropescope.measure.allocator import keep_freed_memory
 from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
 from ropescope.measure.memory import is_out_of_memory, require_memory, too_little_memory
-from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile, ProfileLayer
 from ropescope.measure.prompts import Corpus
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import Plan, prompt_tokens
+from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.measure.weights import Weights
@@ -60,7 +60,7 @@ def measure(
     identity = _identity(weights, corpus, plan, n_tokens, chunk)
     journal = Journal(identity)
     if resume:
-        refuse_other_type(identity, Journal)
+        refuse_other_type(journal)
     else:
         journal.discard()
     planned = _planned(corpus, plan, n_tokens)

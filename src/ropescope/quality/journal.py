@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.errors import EvaluationError
+from ropescope.measure.resuming import note_identity
 from ropescope.models.embedded import cache_folder
 from ropescope.report.files import draft_of
 
@@ -21,13 +22,9 @@ class Journal:
     """The finished pieces of one evaluation (scored texts, answered questions), named by all that decides their numbers."""
 
     def __init__(self, identity: Mapping[str, Any], folder: Path | None = None) -> None:
+        self.identity = dict(identity)
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         self.folder = (folder or cache_folder().parent / "runs") / key
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything was kept."""
-        return self.folder.is_dir()
 
     def finished(self, piece: str) -> Any | None:
         """What was kept of a piece, or None if it was not finished."""
@@ -45,6 +42,7 @@ class Journal:
         path = self._path(piece)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            note_identity(self)
             with draft_of(path) as draft:
                 draft.write_text(json.dumps(data), "utf-8")
         except OSError as error:

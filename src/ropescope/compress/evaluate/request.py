@@ -21,8 +21,8 @@ from ropescope.compress.evaluate.timing import times
 from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
 from ropescope.errors import SourceError
-from ropescope.measure.number_type import refuse_other_type
 from ropescope.measure.profile import DecayProfile
+from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.saved import Outcome
@@ -74,7 +74,7 @@ def run(
     sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
     journal = Journal(sweep.identity)
     if request.resume:
-        refuse_other_type(sweep.identity, Journal)
+        refuse_other_type(journal)
     else:
         journal.discard()
     tell(f"Scoring {weights.on_what}")

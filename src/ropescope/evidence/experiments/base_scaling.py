@@ -44,6 +44,7 @@ def observe(bench: Bench) -> Findings:
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
     from ropescope.extend.evaluate.summary import against, loss
+    from ropescope.measure.resuming import refuse_other_type
     from ropescope.measure.rope_base import at_rope_base
     from ropescope.quality.journal import Journal
     from ropescope.quality.texts import held_out_texts
@@ -65,7 +66,9 @@ def observe(bench: Bench) -> Findings:
         )
     evaluation = Evaluation(weights, candidates(weights.model, target, names), target, texts, band=max(2, trained // 4))
     journal = Journal({**evaluation.identity, "experiment": "base-scaling"})
-    if not setting.resume:
+    if setting.resume:
+        refuse_other_type(journal)
+    else:
         journal.discard()
     pieces = list(evaluation.pieces())
     passes = [*names, *(f"{candidate.name}, short texts" for candidate in evaluation.by_length)]  # of every text

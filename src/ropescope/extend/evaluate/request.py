@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ropescope.errors import ExtendError, SourceError
 from ropescope.extend.evaluate.asking import Request, asked_lengths
@@ -11,7 +10,7 @@ from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation, Progress
 from ropescope.extend.evaluate.tasks import Sample, samples
-from ropescope.measure.number_type import refuse_other_type
+from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.retrieval import Trial, trials
@@ -37,7 +36,7 @@ def run(
     evaluation = prepare(request, weights)
     journal = journal_of(evaluation, request)
     if request.resume:
-        refuse_other_type(evaluation.identity, lambda identity: _journal(identity, request))
+        refuse_other_type(journal)
     else:
         journal.discard()
     tell(f"Scoring {weights.on_what}")
@@ -75,15 +74,11 @@ def prepare(request: Request, weights: Weights) -> Evaluation:
 
 def journal_of(evaluation: Evaluation, request: Request) -> Journal:
     """Where the pieces of an evaluation are kept: in one folder for one request, whatever shard makes them."""
-    return _journal(evaluation.identity, request)
-
-
-def _journal(identity: Mapping[str, Any], request: Request) -> Journal:
     wishes = {
         name: str(getattr(request, name))
         for name in ("target", "methods", "texts", "files", "questions", "tasks", "keys_per_context")
     }
-    return Journal({**identity, **wishes})
+    return Journal({**evaluation.identity, **wishes})
 
 
 def _trials(request: Request, weights: Weights, lengths: tuple[int, ...]) -> list[Trial]:

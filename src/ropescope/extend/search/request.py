@@ -9,7 +9,7 @@ from ropescope.errors import SourceError
 from ropescope.extend.search.asking import Request
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Progress, Search
-from ropescope.measure.number_type import refuse_other_type
+from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts
@@ -39,7 +39,7 @@ def run(
     )
     journal = Journal(search.identity)
     if request.resume:
-        refuse_other_type(search.identity, Journal)
+        refuse_other_type(journal)
     else:
         journal.discard()
     found = search.run(journal, progress=progress, say=say)
