@@ -135,10 +135,10 @@ def test_more_prompts_than_are_simulated_tend_to_students_interval(n: int) -> No
 
 
 def test_a_share_that_varies_far_less_than_the_whole_keeps_a_short_interval() -> None:
-    """Prompts of very different weight whose shares differ by a part in a million: the common factor must cancel."""
+    """Prompts of very different weight whose shares differ by a part in 10⁹: the common factor must cancel."""
     rng = np.random.default_rng(8)
     whole = rng.lognormal(0, 0.5, 8)
-    share = 0.3 * (1 + 1e-6 * rng.normal(size=8))
+    share = 0.3 * (1 + 1e-9 * rng.normal(size=8))
     found = log_odds(whole * share, whole * (1 - share), normal_draws(8, 400, 0))
     half = student.ppf(0.975, 7) * found.se
     assert half <= found.high - found.value < 2 * half and half <= found.value - found.low < 2 * half

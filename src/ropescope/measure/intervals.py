@@ -36,7 +36,8 @@ _LEAST_RELATIVE = np.exp(-4.0)
 _ROUNDING = 1e-12
 """A standard error below this is that of sums in another order, and is taken for none."""
 _SMALL_VARIANCE = 1e-6
-"""Below this variance of the log weights the t statistic is Student's to three digits: nothing is simulated."""
+"""Below this variance of the log weights the t statistic is Student's to three digits: nothing is simulated. Below this
+variance of the contrast it is simulated in double precision."""
 
 
 @dataclass(frozen=True, slots=True)
