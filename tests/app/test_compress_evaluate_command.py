@@ -181,7 +181,7 @@ def test_a_plan_for_another_length_or_model_is_refused(tiny_folder_with_tokenize
 
 
 def test_a_model_without_tokenizer_is_refused(tiny_folder: Path) -> None:
-    with pytest.raises(SourceError, match="comes without a tokenizer, so no text can be scored with it"):
+    with pytest.raises(SourceError, match="comes without a tokenizer, so no text can be read with it"):
         said(tiny_folder, *SMALL)
 
 
@@ -191,5 +191,5 @@ def test_own_text_is_scored_and_too_little_is_refused(tiny_folder_with_tokenizer
     printed = data(tiny_folder_with_tokenizer, *SMALL, "--methods", "planned", "--text", own)
     assert {(text.kind, text.name.split(",")[0]) for text in printed.texts} == {("own", "own.txt")}
     own.write_text("Too short.")
-    with pytest.raises(MeasurementError, match="No text has 160 tokens"):
+    with pytest.raises(SourceError, match="holds 10 bytes of text"):
         said(tiny_folder_with_tokenizer, *SMALL, "--methods", "uniform", "--text", own)

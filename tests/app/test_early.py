@@ -43,12 +43,16 @@ def told(tiny_folder_with_tokenizer: Path, tmp_path: Path) -> Callable[[list[lis
     (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b'{"text": "x"}')[:-9])
     (tmp_path / "plan.json").write_text("{}")
     (tmp_path / "short.txt").write_text("a few words")
+    (tmp_path / "wordless").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "wordless" / name).write_bytes((tiny_folder_with_tokenizer / name).read_bytes())
     (tmp_path / "config-only").mkdir()
     (tmp_path / "config-only" / "config.json").write_bytes((tiny_folder_with_tokenizer / "config.json").read_bytes())
     mamba = {"model_type": "mamba2", "hidden_size": 64, "num_hidden_layers": 2, "num_heads": 4, "head_dim": 32,
              "vocab_size": 300, "state_size": 16}  # fmt: skip
     (tmp_path / "mamba").mkdir()
     (tmp_path / "mamba" / "config.json").write_text(json.dumps(mamba))
+    (tmp_path / "mamba" / "tokenizer.json").write_text("{}")
     (tmp_path / "mamba" / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
 
     def run(lines: list[list[str]]) -> list[str]:
@@ -89,6 +93,20 @@ OWN = [
     (["extend", "evaluate", "{model}", "--to", "1k", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
     (["extend", "search", "{model}", "--to", "1k", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
     (["extend", "search", "{model}", "--to", "1k", "--minutes", "inf"], "--minutes is inf"),
+    *(
+        (line, "comes without a tokenizer")
+        for line in (
+            ["measure", "{tmp}/wordless", "--length", "128", "--rows", "8"],
+            ["compress", "plan", "{tmp}/wordless", "--budget", "50%"],
+            ["compress", "evaluate", "{tmp}/wordless"],
+            ["extend", "evaluate", "{tmp}/wordless", "--to", "1k"],
+            ["extend", "search", "{tmp}/wordless", "--to", "1k"],
+        )
+    ),
+    (
+        ["experiment", "theta-panel", "{model}", "{tmp}/absent.parquet", "smollm2", "{tmp}/wordless"],
+        "absent.parquet is no file",
+    ),
     (["measure", "{tmp}/config-only"], "no safetensors weights"),
     (["compress", "plan", "{model}", "--budget", "lots"], "is no budget"),
     (["compress", "plan", "{model}", "--budget", "0.1%"], "below the least"),

@@ -237,7 +237,7 @@ def _from_weights(wish: _Wish) -> KVPlan:
     from ropescope.models.text_files import check_texts
 
     sinks = DEFAULT_SINKS if wish.sinks is None else wish.sinks
-    model = loadable(wish.given, wish.revision)
+    model = loadable(wish.given, wish.revision, reads_text=not wish.trust_remote_code)
     require_plannable(model, wish.target, length=wish.length, sinks=sinks, cache_type=wish.cache_type)
     # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
     check_texts(wish.texts, wish.column, least_bytes=2 * (planned_length(model, wish.length) - 2))

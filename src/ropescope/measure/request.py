@@ -87,7 +87,9 @@ def check_first(request: Request) -> None:
     wanted = request.plan.prompts if request.plan.precision is None else 1
     check_texts(request.texts, request.column, least_bytes=wanted * (request.plan.protocol.length - 2))
     try:
-        model: Model | None = loadable(request.source, request.revision)
+        model: Model | None = loadable(
+            request.source, request.revision, reads_text=request.corpus != "random" and not request.trust_remote_code
+        )
     except FormatError:
         model = None  # a config that is not understood here; its network may still be measured
     if model is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ropescope.errors import MissingExtraError, SourceError
 from ropescope.models.adapter import WEIGHTS, Adapter
@@ -14,23 +15,29 @@ from ropescope.models.model_files import LocalFiles, ModelFiles
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
 
+_OF_TOKENIZERS: Final = re.compile(
+    r"tokenizer|vocab|merges\.txt$|sentencepiece|spiece|spm|tiktoken|tekken|special_tokens"
+)
+"""What the files of a tokenizer are called, one or another."""
 
-def loadable(source: str | Path | Mapping[str, Any], revision: str | None = None) -> Model:
+
+def loadable(source: str | Path | Mapping[str, Any], revision: str | None = None, *, reads_text: bool = False) -> Model:
     """What the config of a model says whose weights are to be loaded; no weight is read or fetched.
 
-    Raises SourceError where the source has no weights that are read here, or not all of them, and as `open` does.
+    Raises SourceError where the source has no weights that are read here, or not all of them, or no tokenizer while it
+    `reads_text`, and as `open` does.
     """
     found = resolve(source, revision=revision)
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
     model = open_model(found, config_only=True)
-    require_weights(model.source)
+    require_weights(model.source, reads_text=reads_text)
     return model
 
 
-def require_weights(source: Source) -> None:
-    """Raise SourceError where the files of a source, by their names, are not all that its weights need, and MissingExtraError
-    for an adapter where peft is not installed."""
+def require_weights(source: Source, *, reads_text: bool = False) -> None:
+    """Raise SourceError where the files of a source, by their names, are not all that its weights need, or hold no
+    tokenizer while it `reads_text`, and MissingExtraError for an adapter where peft is not installed."""
     if source.adapter is not None:
         require_adapter(source.adapter)
     if source.kind == "folder" and source.path is not None:
@@ -45,6 +52,12 @@ def require_weights(source: Source) -> None:
 
     if why := why_incomplete(files):
         raise SourceError(f"{source.name} has no safetensors weights that can be read: {why}")
+    # An adapter may bring a tokenizer of its own.
+    if reads_text and source.adapter is None and not any(_OF_TOKENIZERS.search(name) for name in files.names()):
+        raise SourceError(
+            f"{source.name} comes without a tokenizer, so no text can be read with it: put its tokenizer.json beside the "
+            "weights (ropescope measure reads random tokens without one: --corpus random)."
+        )
 
 
 def require_adapter(adapter: Adapter) -> None:

@@ -48,7 +48,7 @@ class Request:
 def check_first(request: Request) -> None:
     """Raise now what arguments and files tell of an evaluation that cannot be made. No weights are read."""
     names = checked_names(request.methods)
-    model = loadable(request.source, request.revision)
+    model = loadable(request.source, request.revision, reads_text=not request.trust_remote_code)
     plan = None if request.plan is None else fitting_plan(request.plan, model)
     profile = None
     if request.profile is not None:

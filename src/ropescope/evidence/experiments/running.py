@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ropescope.errors import DomainError, MeasurementError
+from ropescope.errors import DomainError, MeasurementError, SourceError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Setting, Stand, stands
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.models.loadable import require_weights
@@ -50,6 +51,9 @@ def run_experiment(
     setting = setting or Setting()
     sources = tuple(sources)
     _require_sources(experiment, sources)
+    for source in sources:
+        if source.endswith(".parquet") and not Path(source).is_file():
+            raise SourceError(f"{source} is no file: give a profile kept with `ropescope measure --out`.")
     models = [open_model(source, revision=setting.revision) for source in sources if not source.endswith(".parquet")]
     for each in models:
         _require_rope(experiment, each)

@@ -56,7 +56,7 @@ def check_first(request: Request) -> None:
     """Raise now what arguments and files tell of an evaluation that cannot be made. No weights are read."""
     # The second half is scored; no tokenizer makes more tokens than bytes.
     check_texts(request.files, request.column, least_bytes=2 * (request.target - 2) if request.texts else 0)
-    model = loadable(request.source, request.revision)
+    model = loadable(request.source, request.revision, reads_text=not request.trust_remote_code)
     made = candidates(model, request.target, request.methods, trained=request.trained)
     asked_lengths(request, made[0].plan.seen_length)
 

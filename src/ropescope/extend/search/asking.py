@@ -39,5 +39,10 @@ def check_first(request: Request) -> None:
         raise ExtendError(f"--minutes is {request.minutes:g}: give a number above 0.")
     # The first half is searched on; no tokenizer makes more tokens than bytes.
     check_texts(request.files, request.column, least_bytes=2 * (request.target - 2))
-    shape = shape_of(loadable(request.source, request.revision), request.target, request.method, request.trained)
+    shape = shape_of(
+        loadable(request.source, request.revision, reads_text=not request.trust_remote_code),
+        request.target,
+        request.method,
+        request.trained,
+    )
     spans(shape.start.trained_length, request.target)
