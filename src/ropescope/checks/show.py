@@ -8,7 +8,7 @@ import shlex
 from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
 from ropescope.checks.layer_map import layer_map, memory_by_length
 from ropescope.checks.model_facts import model_facts
-from ropescope.models.cache import BLOCK, LayerCache, cache_bytes
+from ropescope.models.cache import BLOCK, cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Column, Report, Scalar, Table
@@ -129,15 +129,19 @@ def _theta(layer: Layer) -> Scalar:
     return f"{layer.rope.theta:,.12g}" + (f" ({layer.rope.scaling['rope_type']})" if layer.rope.scaling else "")
 
 
-def holds_blocks(caches: tuple[LayerCache, ...]) -> bool:
-    """Whether keys and values come in whole blocks of 32, so that a block type can hold them."""
-    return all(cache.key_elements % BLOCK == 0 and cache.value_elements % BLOCK == 0 for cache in caches)
+def holds_blocks(model: Model) -> bool:
+    """Whether the keys and values of every head come in whole blocks of 32, as llama.cpp asks for block types."""
+    for layer in model.layers:
+        heads = 1 if layer.latent is not None else max(layer.n_kv_heads, 1)
+        if layer.cache.key_elements % (heads * BLOCK) or layer.cache.value_elements % (heads * BLOCK):
+            return False
+    return True
 
 
 def _memory_table(model: Model) -> Table:
     caches = tuple(layer.cache for layer in model.layers)
     keyed = any(cache.elements_per_token for cache in caches)
-    kinds = ("bf16", *(("q8_0", "q4_0") if keyed and holds_blocks(caches) else ("fp8",) if keyed else ()))
+    kinds = ("bf16", *(("q8_0", "q4_0") if keyed and holds_blocks(model) else ("fp8",) if keyed else ()))
     longest = model.context.longest
     rows: list[tuple[Scalar, ...]] = []
     for length in LENGTHS:

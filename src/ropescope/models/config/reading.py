@@ -56,7 +56,7 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
         positions=positions,
         unread=unread(config, fields),
         assumed=fields.assumed,
-        notes=(*source.notes, *_notes(fields, positions, kinds)),
+        notes=(*source.notes, *_notes(fields, positions, kinds, layers)),
     )
 
 
@@ -147,7 +147,7 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
     return context_of(configured, field, scaling, None, "", scaled_already=fields.model_type in SCALES_FULL_ONLY)
 
 
-def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...]) -> tuple[str, ...]:
+def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...], layers: tuple[Layer, ...]) -> tuple[str, ...]:
     notes = list(fields.remarks)
     if not fields.known:
         kind = (
@@ -160,7 +160,7 @@ def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...]) -> tupl
         f"{fields.label(name)} is not read by transformers for {fields.model_type}: {why}."
         for name, why in unread_rope(fields, kinds)
     ]
-    words = fields.stated("layer_types")
-    if isinstance(words, list | tuple) and any("sparse" in str(word) or "indexed" in str(word) for word in words):
-        notes.append("some layers attend to a part of the earlier tokens that an index picks; they are shown as full.")
+    if tops := sorted({layer.sparse.top for layer in layers if layer.sparse is not None}):
+        most = " or ".join(f"{top:,}" for top in tops)
+        notes.append(f"in some layers a token reads at most {most} of the earlier ones, which an index picks.")
     return tuple(notes)
