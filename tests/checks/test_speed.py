@@ -14,7 +14,7 @@ from serving_ways import way
 
 from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.parallel import Parallel
-from ropescope.checks.serving.roofline import _pairs, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.roofline import MANY_PROMPTS, _pairs, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
 from ropescope.errors import DomainError
@@ -320,3 +320,15 @@ def test_copies_of_the_attention_read_a_prompt_each() -> None:
     # Eight prompts, each on the devices of its copy, and the experts on all: no more work, and no less at once.
     assert copies.tokens == 8 * cut.tokens
     assert copies.tokens_per_second == pytest.approx(cut.tokens_per_second, rel=0.01)
+
+
+def test_many_prompts_share_the_weights() -> None:
+    # A prompt of 512 tokens reads all experts for itself; engines put many such into a step.
+    serving = way(
+        replace(sparse_model("deepseek_v32"), quantization=Quantization("fp8", 8)), "b200", "vllm", 512, count=8
+    )
+    one, many = prefill(serving), prefill(serving, MANY_PROMPTS)
+    assert one.bound == "memory" and many.bound == "compute" and one.tokens_per_second < 94_000 < many.tokens_per_second
+    assert many.tokens_per_second == pytest.approx(512 / (one.compute_seconds or 0), rel=1e-3)
+    data = speed_report(SpeedInputs(serving)).data
+    assert data["prefill_tokens_per_second_of_many"] == pytest.approx(many.tokens_per_second)

@@ -9,7 +9,7 @@ from ropescope.checks.fit import fit
 from ropescope.checks.fit_report import on_devices
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.precisions import compute_kind, weight_size
-from ropescope.checks.serving.roofline import Pass, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError
@@ -126,6 +126,10 @@ def _facts(
         copies = serving.split.data
         prompts = "one prompt" if copies == 1 else f"one prompt in each of {copies} copies of the attention"
         facts.append(Fact("prefill", rate, "tokens/s", "formula", f"{prompts}, {reading.bound}-bound"))
+        many = inputs.efficiency * prefill(serving, MANY_PROMPTS).tokens_per_second
+        facts.append(
+            Fact("prefill, many prompts", many, "tokens/s", "formula", "at once, so that weights cost no time")
+        )
     if turn is not None:
         facts.append(Fact("compute-bound from batch", turn, "sequences", "formula", "the knee of the roofline"))
     elif peak is not None:
@@ -210,6 +214,9 @@ def _data(
         ),
         "decode": _plain(inputs, step),
         "prefill": None if reading is None else _plain(inputs, reading),
+        "prefill_tokens_per_second_of_many": None
+        if reading is None
+        else inputs.efficiency * prefill(serving, MANY_PROMPTS).tokens_per_second,
         "compute_bound_from_batch": turn,
         "largest_batch": largest,
         "by_batch": [_plain(inputs, decode(serving, batch)) for batch in batches],

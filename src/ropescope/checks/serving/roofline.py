@@ -22,6 +22,8 @@ from ropescope.models.cache import Rows
 from ropescope.models.model import Layer
 
 MOST_BATCH: Final = 2**20
+MANY_PROMPTS: Final = 2**16
+"""So many prompts at once that reading the weights takes no time beside multiplying with them."""
 PLAIN_CACHE: Final = frozenset({"f32", "f16", "bf16"})
 """Types of a cache whose products run in 16 bits; the others may run in 8."""
 
@@ -84,26 +86,26 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     return _pass(serving, sequences, weights, cache, work)
 
 
-def prefill(serving: Serving) -> Pass:
-    """Reading one prompt of `context_tokens` tokens into the cache, one in each copy of the attention where there are
-    several: their tokens count as what comes out.
+def prefill(serving: Serving, prompts: int = 1) -> Pass:
+    """Reading `prompts` prompts of `context_tokens` tokens into the cache at once, so many in each copy of the attention
+    where there are several: their tokens count as what comes out.
 
     Every weight but the output's is multiplied with every token, and every token attends to those before it that its
     layer lets it see; of absorbed and unfolded latents the cheaper counts. Weights are read once, and what the cache
     holds is written. Raises DomainError as `decode` does.
     """
-    tokens, at_once = serving.context_tokens, _stages_at_once(serving)
-    cut = _cut(serving) * at_once
+    tokens, at_once = serving.context_tokens, _stages_at_once(serving, prompts)
+    each = prompts / (_cut(serving) * at_once)
     parts, attending = _parts(serving), serving.model.attention_layers
     output = parts.get("output", parts.get("embedding", 0))
     matrices = 2.0 * ((_multiplied(serving) - output) * tokens + output)
     attention = sum(2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
                     for layer in attending)  # fmt: skip
     index = sum(_index_operations(layer) * _index_pairs(layer, tokens) for layer in attending)
-    prompts = serving.split.data
-    weights = _weights_read(serving, prompts * tokens) / at_once
-    work = Work(matrices / cut, attention / cut, index / cut)
-    return _pass(serving, prompts * tokens, weights, float(_cache_written(serving)), work)
+    everywhere = prompts * serving.split.data * tokens
+    weights = _weights_read(serving, everywhere) / at_once
+    work = Work(each * matrices, each * attention, each * index)
+    return _pass(serving, everywhere, weights, prompts * float(_cache_written(serving)), work)
 
 
 def knee(serving: Serving) -> int | None:
@@ -167,12 +169,12 @@ def _turns(serving: Serving, sequences: int) -> tuple[int, int]:
     return turn, ceil(turn / serving.split.data)
 
 
-def _stages_at_once(serving: Serving) -> float:
-    """How many pipeline stages read one prompt at once: all engines but transformers pass its parts on from stage to
+def _stages_at_once(serving: Serving, prompts: int) -> float:
+    """How many pipeline stages read prompts at once: all engines but transformers pass their parts on from stage to
     stage, which for m parts and n stages is n · m / (m + n − 1)."""
     if serving.engine.name == "transformers":
         return 1.0
-    stages, parts = serving.split.pipeline, -(-serving.context_tokens // serving.chunk)
+    stages, parts = serving.split.pipeline, prompts * -(-serving.context_tokens // serving.chunk)
     return stages * parts / (parts + stages - 1)
 
 
