@@ -9,6 +9,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from ropescope.compress.filling import Filling
+from ropescope.compress.latents import LatentLayer
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan, Prefill
 from ropescope.compress.plannable import check_states_are_cached
@@ -92,7 +93,8 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
                 f"The plan is one of {plan.model}; layer {index} of {type(model).__name__} keeps a "
                 f"{type(layers[index]).__name__}, which it does not foresee: plan for this model."
             )
-        layers[index] = PlannedLayer(
+        kind = LatentLayer if layer.latent else PlannedLayer
+        layers[index] = kind(
             layer, plan.sinks, plan.length, filling, windowed=prefill == "windowed", storage=plan.storage
         )
     install()

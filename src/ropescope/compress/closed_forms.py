@@ -52,7 +52,7 @@ def plan_from_horizon(
         )
     if keep_mass is not None:
         Target(keep_mass=keep_mass)
-    frame = Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type, latents=True)
     bases = {layer.index: None if layer.rope is None else layer.rope.theta for layer in model.layers}
     thetas = {theta for index, theta in bases.items() if index in frame.planned and theta is not None}
     if not thetas:
@@ -61,7 +61,7 @@ def plan_from_horizon(
     windows: dict[int, list[int]] = {}
     kept: dict[int, list[float]] = {}
     for index in frame.planned:
-        heads, theta = model.layers[index].n_kv_heads, bases[index]
+        heads, theta = frame.heads(index), bases[index]
         window = length - sinks if theta is None else found[theta]
         windows[index] = [window] * heads
         kept[index] = [window_mass(gamma, length, window)] * heads

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ropescope.compress.plan import KVPlan, LayerPlan
-from ropescope.compress.plannable import untouched
+from ropescope.compress.plannable import planned_heads, untouched
 from ropescope.errors import PlanError
 from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Model
@@ -65,11 +65,12 @@ class Frame:
     reasons: Mapping[int, str]
 
     @classmethod
-    def of(cls, model: Model, length: int, sinks: int, cache_type: str | None) -> Frame:
-        """The frame for sequences of `length` tokens. Raises PlanError if no layer of the model can be planned."""
+    def of(cls, model: Model, length: int, sinks: int, cache_type: str | None, *, latents: bool = False) -> Frame:
+        """The frame for sequences of `length` tokens; `latents` as in `untouched`. Raises PlanError if no layer of the model can
+        be planned."""
         if length <= sinks:
             raise PlanError(f"{sinks} sinks leave nothing of {length:,} tokens to plan: plan for a longer sequence.")
-        reasons = untouched(model)
+        reasons = untouched(model, latents=latents)
         if all(reasons.values()):
             why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
             raise PlanError(f"No layer of {model.name} has a cache that can be planned: {why}.")
@@ -80,10 +81,14 @@ class Frame:
         """The layers that the plan changes."""
         return frozenset(index for index, reason in self.reasons.items() if not reason)
 
+    def heads(self, index: int) -> int:
+        """How many heads of a layer may keep tokens of their own."""
+        return planned_heads(self.model.layers[index])
+
     def token_bytes(self, index: int) -> int:
         """The bytes that one token costs in one KV head of a layer."""
         layer = self.model.layers[index]
-        return cache_bytes((layer.cache,), 1, key_type=self.cache_type) // layer.n_kv_heads
+        return cache_bytes((layer.cache,), 1, key_type=self.cache_type) // planned_heads(layer)
 
     def window_bytes(self, target: Target) -> int:
         """What a budget leaves for windows, once the other layers and the sinks are paid for."""
@@ -98,7 +103,7 @@ class Frame:
             (layer.cache for layer in self.model.layers if layer.index not in self.planned), self.length,
             key_type=self.cache_type,
         )  # fmt: skip
-        heads = {index: self.model.layers[index].n_kv_heads for index in self.planned}
+        heads = {index: self.heads(index) for index in self.planned}
         a_token = sum(self.token_bytes(index) * n for index, n in heads.items())
         least = fixed + (self.sinks + 1) * a_token
         if budget < least:
@@ -111,12 +116,12 @@ class Frame:
 
     def even_window(self, target: Target) -> int:
         """The window that a budget allows if all heads have the same."""
-        a_token = sum(self.token_bytes(index) * self.model.layers[index].n_kv_heads for index in self.planned)
+        a_token = sum(self.token_bytes(index) * self.heads(index) for index in self.planned)
         return min(self.window_bytes(target) // a_token, self.length - self.sinks)
 
     def even(self, window: int, share: float | None, target: Target, how: str, basis: str) -> KVPlan:
         """The plan with one window for all heads, which holds `share` of the mass (None: unknown)."""
-        heads = {index: self.model.layers[index].n_kv_heads for index in self.planned}
+        heads = {index: self.heads(index) for index in self.planned}
         windows = {index: [window] * n for index, n in heads.items()}
         kept = {} if share is None else {index: [share] * n for index, n in heads.items()}
         return self.plan(windows, kept, target, how, basis)
@@ -135,12 +140,13 @@ class Frame:
             LayerPlan(
                 index=layer.index,
                 kind=layer.kind,
-                n_kv_heads=layer.n_kv_heads,
+                n_kv_heads=planned_heads(layer),
                 cache=layer.cache,
                 windows=tuple(windows.get(layer.index, ())),
                 picks=tuple(picks.get(layer.index, ())),
                 kept_mass=tuple(kept.get(layer.index, ())),
                 untouched=self.reasons[layer.index],
+                latent=layer.latent is not None,
             )
             for layer in self.model.layers
         )

@@ -32,7 +32,8 @@ class LayerPlan:
     empty in a layer that stays as the model has it, and `untouched` says why. `picks` has the tokens that each KV head
     keeps besides, chosen by the attention of the last queries of a prompt (empty: none). `kept_mass` is the share of the
     attention outside the sinks that is expected on what is kept, averaged over the query heads of the KV head (empty if
-    not known). `cache` is what the layer keeps of a sequence without a plan."""
+    not known). `cache` is what the layer keeps of a sequence without a plan. `latent`: it keeps latents that
+    all heads share (MLA), which count as those of one KV head."""
 
     index: int
     kind: str
@@ -42,6 +43,7 @@ class LayerPlan:
     picks: tuple[int, ...] = ()
     kept_mass: tuple[float, ...] = ()
     untouched: str = ""
+    latent: bool = False
 
     @property
     def planned(self) -> bool:
@@ -104,6 +106,8 @@ class KVPlan:
                         "the sinks."
                     )
         if self.storage is not None:
+            if any(layer.latent for layer in self.planned_layers):
+                raise PlanError(f"{self.model} keeps latents, which are not quantised: leave the bits out.")
             for layer in self.planned_layers:
                 self._quantised_bytes(self.storage, layer, 1)  # raises what cannot be quantised
         if not any(layer.planned for layer in self.layers):

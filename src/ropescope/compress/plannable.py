@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
 
 
-def untouched(model: Model) -> dict[int, str]:
-    """Layer index → why a plan leaves it as it is; layers that it can change have an empty reason."""
+def untouched(model: Model, *, latents: bool = False) -> dict[int, str]:
+    """Layer index → why a plan leaves it as it is; layers that it can change have an empty reason. `latents`: those that keep
+    latents are among them, whose tokens all heads keep or none; what measures the cost of a cut does not read them."""
     shared = {layer.kv_source for layer in model.layers if layer.kv_source is not None}
-    return {layer.index: _reason(layer, layer.index in shared) for layer in model.layers}
+    return {layer.index: _reason(layer, layer.index in shared, latents) for layer in model.layers}
 
 
-def _reason(layer: Layer, is_shared: bool) -> str:
+def planned_heads(layer: Layer) -> int:
+    """How many heads of a layer may keep tokens of their own: its KV heads, and one where latents are those of all."""
+    return 1 if layer.latent is not None else layer.n_kv_heads
+
+
+def _reason(layer: Layer, is_shared: bool, latents: bool) -> str:
     if layer.kv_source is not None:
         return "reads the keys and values of another layer"
     if is_shared:
@@ -28,10 +34,10 @@ def _reason(layer: Layer, is_shared: bool) -> str:
         return f"has a window of its own ({layer.kind})"
     if layer.kind != "full":
         return "has no keys and values" if layer.kind == "none" else f"keeps a state of constant size ({layer.kind})"
-    if layer.latent is not None:
-        return "keeps latents that all its heads share"
     if layer.tokens_per_entry is not None or layer.cache.index_elements:
         return "chooses its keys by content"
+    if layer.latent is not None and not latents:
+        return "keeps latents that all its heads share (the cost of a cut is not measured: plan from a profile or a closed form)"
     if layer.beside:
         return f"has {' and '.join(layer.beside)} beside its attention"
     return ""

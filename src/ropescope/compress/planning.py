@@ -42,7 +42,7 @@ def plan_from_profile(
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
     curves = measured_curves(profile, length, sinks)
-    frame = Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type, latents=True)
     gains = None
     if target.keep_mass is None and allocation == "gain":
         gains = {index: mass.sum(axis=1) for index, mass in _by_layer(curves, frame).items()}
@@ -122,7 +122,8 @@ def plan_from_errors(
 
 def _by_layer(curves: MassCurves, frame: Frame) -> dict[int, Array]:
     """Planned layer → [KV heads, query heads of each, knots] mass."""
-    return {index: curves.of_layer(row) for row, index in enumerate(curves.layers) if index in frame.planned}
+    found = {index: curves.of_layer(row) for row, index in enumerate(curves.layers) if index in frame.planned}
+    return {index: mass.reshape(frame.heads(index), -1, mass.shape[-1]) for index, mass in found.items()}
 
 
 def _measured_plan(
@@ -166,7 +167,7 @@ def plan_from_gamma(
     `ropescope formulas compression_window`). Raises PlanError as `plan_from_profile` does, DomainError for a γ outside
     the formula's range.
     """
-    frame = Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type, latents=True)
     if target.keep_mass is not None:
         window = min(compression_window(gamma, length, target.keep_mass), length - sinks)
     else:
@@ -181,7 +182,7 @@ def plan_uniform(
     model: Model, target: Target, *, length: int, sinks: int = DEFAULT_SINKS, cache_type: str | None = None
 ) -> KVPlan:
     """One window for all heads that spends a budget (StreamingLLM): the null of every other plan. Raises PlanError."""
-    frame = Frame.of(model, length, sinks, cache_type)
+    frame = Frame.of(model, length, sinks, cache_type, latents=True)
     if target.keep_mass is not None:
         raise PlanError("A uniform window is made for a budget: what share it keeps, only a profile or a γ can tell.")
     return frame.even(frame.even_window(target), None, target, "one window for all heads", "assumed")

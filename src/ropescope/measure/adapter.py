@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from threading import Lock, local
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -83,6 +83,14 @@ class StatesOwner(Protocol):
 
     def answer(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
         """The attention of a call whose keys are its own."""
+        ...
+
+
+class LatentsOwner(StatesOwner, Protocol):
+    """A cache layer that returned what keys are made of."""
+
+    def takes(self, call: AttentionCall) -> bool:
+        """Whether the keys of a call were made of that."""
         ...
 
 
@@ -163,7 +171,7 @@ class _Entry:
 
 _entries: ContextVar[tuple[_Entry, ...]] = ContextVar("ropescope_attention", default=())
 _OWNER, _INSTALLED = "_ropescope_owner", "_ropescope_installed"
-_installing = Lock()
+_installing, _expected = Lock(), local()
 
 
 @contextmanager
@@ -189,6 +197,12 @@ def owned_by(owner: StatesOwner, key: Tensor) -> Tensor:
     install()
     setattr(key, _OWNER, owner)
     return key
+
+
+def expect(owner: LatentsOwner) -> None:
+    """Let the next attention call of this thread go to a cache layer, if it takes it: its keys are made of what that returned."""
+    install()
+    _expected.owner = owner
 
 
 def own_attention(module: nn.Module, implementation: str) -> Callable[..., Any]:
@@ -239,10 +253,16 @@ def _attention(
     *rest: Any, **options: Any,
 ) -> Any:  # fmt: skip
     owner: StatesOwner | None = getattr(key, _OWNER, None)
+    expected: LatentsOwner | None = getattr(_expected, "owner", None)
     entries = _entries.get()
-    if owner is None and not entries:
+    if owner is None and expected is None and not entries:
         return own(module, query, key, value, attention_mask, *rest, **options)
     call = AttentionCall(module, query, key, value, attention_mask, rest, options)
+    if expected is not None:
+        _expected.owner = None
+        owner = expected if owner is None and expected.takes(call) else owner
+        if owner is None and not entries:
+            return own(module, query, key, value, attention_mask, *rest, **options)
     above = [entry.replacement for entry in reversed(entries) if id(module) in entry.modules]
     if owner is None:
         return _answer(call, above, own)
