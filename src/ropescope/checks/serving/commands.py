@@ -127,7 +127,8 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
     if {kinds.kind, kinds.values} & BLOCK_TYPES and (kinds.kind != kinds.values or kinds.kind not in _CUDA_PAIRS):
         pair = f"{kinds.flag or 'f16'}-{kinds.value_word or 'f16'}"
-        remarks.append(f"A CUDA build has no kernel for {pair} by default: build with -DGGML_CUDA_FA_QUANTS={pair}.")
+        way = "use -ctk and -ctv of other types" if "iq4_nl" in pair else f"build with -DGGML_CUDA_FA_QUANTS={pair}"
+        remarks.append(f"A CUDA build has no kernel for {pair} by default, and falls back to 16 bits: {way}.")
     remarks += [*weights.remarks, *((CONVERTED,) if weights.steps else ())]
     return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), weights.steps, tuple(remarks))
 
