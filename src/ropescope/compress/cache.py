@@ -13,9 +13,11 @@ from ropescope.compress.latents import LatentLayer
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan, Prefill
 from ropescope.compress.plannable import check_states_are_cached
+from ropescope.compress.switching import empty, follow_switch
 from ropescope.errors import PlanError
 from ropescope.measure.adapter import install
 from ropescope.measure.capture import decoder_layers, uses_interface
+from ropescope.measure.whole_length import switching_length
 
 
 class PlannedCache(Cache):  # type: ignore[misc]
@@ -35,13 +37,7 @@ class PlannedCache(Cache):  # type: ignore[misc]
 
     def reset(self) -> None:
         """Forget everything."""
-        for layer in self.layers:
-            layer.reset()
-            if isinstance(
-                layer, DynamicLayer
-            ):  # before transformers 5.14 these are filled with zeros, and stay as long
-                layer.keys = layer.values = None
-                layer.is_initialized = False
+        empty(self)
 
     def held_bytes(self) -> int:
         """The bytes of the storage behind everything that is held: planned layers and the others."""
@@ -84,7 +80,10 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
             f"The plan is one of {plan.model}, with {len(plan.layers)} layers, and {type(model).__name__} keeps "
             f"{len(layers)}: plan for this model."
         )
-    filling = Filling(type(model).__name__, _attention_classes(model))
+    switch = switching_length(model)
+    if switch is not None:
+        follow_switch(model)
+    filling = Filling(type(model).__name__, _attention_classes(model), switch)
     for index, layer in enumerate(plan.layers):
         if not layer.planned:
             continue

@@ -12,6 +12,7 @@ from ropescope.compress.masks import check_later, check_windowed, padding_of
 from ropescope.compress.picks import OBSERVED
 from ropescope.errors import PlanError
 from ropescope.measure.adapter import AttentionCall
+from ropescope.measure.whole_length import whole_length
 
 if TYPE_CHECKING:
     from ropescope.compress.layer import PlannedLayer
@@ -23,12 +24,13 @@ _SAMPLED = 16
 class Filling:
     """The planned layers of a cache, in order (each adds itself to `layers`).
 
-    made_for: the model's class; attention: the names of its attention classes. It knows by a few of its weights the model
+    made_for: the model's class; attention: the names of its attention classes; switch: the tokens beyond which it turns all
+    keys otherwise (LongRoPE). It knows by a few of its weights the model
     that filled it, so that a copy, or a cache that was pickled, goes on with that model and no other.
     """
 
-    def __init__(self, made_for: str, attention: frozenset[str]) -> None:
-        self.made_for, self.attention = made_for, attention
+    def __init__(self, made_for: str, attention: frozenset[str], switch: int | None = None) -> None:
+        self.made_for, self.attention, self.switch = made_for, attention, switch
         self.layers: list[PlannedLayer] = []
         self.last_rows: Tensor | None = None
         """[1 or batch, last queries, keys] what the last queries of a first pass see, where a mask says so."""
@@ -38,8 +40,17 @@ class Filling:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_module": None}
 
+    def switches(self, seen: int, total: int) -> bool:
+        """Whether the model turns the keys of `seen` tokens otherwise once there are `total`."""
+        return self.switch is not None and 0 < seen <= self.switch < total and whole_length() <= self.switch
+
     def check_states(self, layer: PlannedLayer, new: int) -> None:
         """As `layer` takes in `new` tokens, raises PlanError if the other layers are not where they should be."""
+        if self.switches(layer.seen, layer.seen + new):
+            raise PlanError(
+                f"Beyond {self.switch:,} tokens {self.made_for} turns all keys otherwise (LongRoPE), so what was kept is of no "
+                "use: begin with the whole text in an empty cache, as model.generate does by itself."
+            )
         first = self.layers[0]
         if first is layer:
             fine = all(other.seen == layer.seen and other.waiting is None for other in self.layers)

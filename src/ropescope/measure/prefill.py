@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ropescope.measure.capture import uses_interface
+from ropescope.measure.whole_length import positions_of_whole
 
 # A model with attention code of its own makes (queries × keys) weights for every head: short chunks keep them small.
 _OWN_ATTENTION_CHUNK_TOKENS = 512
@@ -21,12 +22,13 @@ def default_chunk_tokens(model: nn.Module, length: int) -> int:
 def prefill(model: Any, tokens: Tensor, chunk_tokens: int) -> None:
     """Run `tokens` [1, N] through the decoder of `model`, `chunk_tokens` at a time. The logits are never computed.
 
-    With more than one chunk a KV cache carries the earlier ones, so attention is the same up to rounding.
+    With more than one chunk a KV cache carries the earlier ones, and positions are those of the whole, so attention is the same
+    up to rounding.
     """
     decoder = model.base_model
     length = tokens.shape[1]
     cache = None
-    with torch.inference_mode():
+    with torch.inference_mode(), positions_of_whole(model, length):
         for start in range(0, length, chunk_tokens):
             output = decoder(
                 input_ids=tokens[:, start : start + chunk_tokens],

@@ -18,6 +18,7 @@ from torch import Tensor
 from ropescope.errors import MeasurementError
 from ropescope.measure.capture import uses_interface
 from ropescope.measure.states import INSTALL, goes_on
+from ropescope.measure.whole_length import positions_of_whole
 
 CHUNK = 2048
 """Tokens that go through the decoder at once."""
@@ -130,10 +131,11 @@ def _batched(network: Any, tokens: Tensor) -> Tensor:
 def _hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> Iterator[tuple[int, Any, Any]]:
     """(first position, the decoder's output, the cache) of each chunk."""
     step = chunk or (CHUNK if uses_interface(network) else _OWN_ATTENTION_CHUNK)
-    decoder = decoder_of(network)
+    decoder, before = decoder_of(network), _seen(cache)
     for start in range(0, ids.shape[1], step):
         given = {} if cache is None else {"past_key_values": cache}
-        output = decoder(input_ids=ids[:, start : start + step], use_cache=True, **given)
+        with positions_of_whole(network, before + ids.shape[1]):
+            output = decoder(input_ids=ids[:, start : start + step], use_cache=True, **given)
         cache = output.get("past_key_values")
         if start + step < ids.shape[1] and not goes_on(cache):
             raise MeasurementError(
@@ -141,6 +143,14 @@ def _hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> 
                 f"(chunk={ids.shape[1]})."
             )
         yield start, output, cache
+
+
+def _seen(cache: Any) -> int:
+    """How many tokens a cache holds; 0 for one that keeps states alone and does not know."""
+    try:
+        return 0 if cache is None else int(cache.get_seq_length())
+    except (AttributeError, ValueError):
+        return 0
 
 
 def decoder_of(network: Any) -> Any:

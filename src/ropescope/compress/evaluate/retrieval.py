@@ -21,6 +21,7 @@ from ropescope.compress.evaluate.planned import Planned
 from ropescope.compress.evaluate.result import Retrieval
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.measure.weights import Weights
+from ropescope.measure.whole_length import positions_of_whole
 from ropescope.quality.planting import Task
 from ropescope.quality.retrieval import Score, Trial, score, trials
 
@@ -40,6 +41,13 @@ def ask(
     weights: Weights, group: Sequence[Trial], methods: Sequence[Method], budgets: Sequence[float], length: int
 ) -> list[Retrieval]:
     """Ask the questions of one context, cut for sequences of `length` tokens; the answers are summed by depth."""
+    with positions_of_whole(weights.network, length):
+        return _ask(weights, group, methods, budgets, length)
+
+
+def _ask(
+    weights: Weights, group: Sequence[Trial], methods: Sequence[Method], budgets: Sequence[float], length: int
+) -> list[Retrieval]:
     network, model = weights.network, weights.model
     wants_hidden = any(getattr(method, "needs_hidden", True) for method in methods)
     context = torch.tensor([group[0].context], device=network.device)

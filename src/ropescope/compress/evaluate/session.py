@@ -22,6 +22,7 @@ from ropescope.compress.evaluate.retrieval import ask, summed
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.measure.weights import Weights
+from ropescope.measure.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
 from ropescope.quality.retrieval import Trial
@@ -117,6 +118,10 @@ class Sweep:
 
     def score(self, text: Text) -> TextScore:
         """The loss of one text under every method and budget."""
+        with positions_of_whole(self.weights.network, len(text.tokens)):
+            return self._score(text)
+
+    def _score(self, text: Text) -> TextScore:
         network, cut_at = self.weights.network, self.split.prefilled
         ids = torch.tensor(text.tokens, device=network.device)[None]
         wants_hidden = any(getattr(method, "needs_hidden", True) for method in self.methods)

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicCache
 from ropescope.compress.evaluate.result import Times
 from ropescope.compress.plan import KVPlan
 from ropescope.measure.weights import Weights
+from ropescope.measure.whole_length import positions_of_whole
 
 PREFILLS, STEPS, WARM_UP = 3, 24, 4
 
@@ -30,7 +31,7 @@ def times(weights: Weights, plan: KVPlan, tokens: Tensor) -> Times:
         return plan.cache(network), DynamicCache(config=network.config.get_text_config(decoder=True))
 
     prefills: list[float] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), positions_of_whole(network, tokens.shape[1]):
         for index in range(PREFILLS):
             planned, full = fresh()
             prefills.append(_ratio(network, planned, full, context, index))
