@@ -88,6 +88,12 @@ def test_sliding_layers_read_their_window() -> None:
 def test_states_are_read_and_written() -> None:
     step = decode(way(mamba_3b(), "h100", "transformers", 4_096))
     assert step.cache_bytes == 2 * 64 * (5_120 * 4 * 2 + 5_120 * 16 * 4)
+    # vLLM holds recurrent states in the model's type, unless its config asks for 32 bits.
+    mamba = mamba_3b()
+    asked = replace(mamba, config=dict(mamba.config) | {"mamba_ssm_cache_dtype": "float32"})
+    for model, width in ((mamba, 2), (asked, 4)):
+        held = decode(way(model, "h100", "vllm", 4_096)).cache_bytes
+        assert held == 2 * 64 * (5_120 * 4 * 2 + 5_120 * 16 * width)
 
 
 def test_layers_dealt_out_gain_no_speed_and_layers_cut_do() -> None:

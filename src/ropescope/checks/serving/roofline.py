@@ -16,7 +16,7 @@ from typing import Final, Literal
 from ropescope.checks.serving.cache import kv_share, layer_rows
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.storage import keys_pooled
+from ropescope.checks.serving.storage import keys_pooled, least_state_bytes
 from ropescope.errors import DomainError
 from ropescope.models.cache import Rows
 from ropescope.models.model import Layer
@@ -234,7 +234,7 @@ def _cache_read(serving: Serving) -> Fraction:
             rows = Rows(tokens=min(cache.tokens(tokens), _seen(layer, tokens)), index=keys)
         total += _on_one(serving, layer, rows, each)
         if cache.tokens_per_entry is None:
-            total += Fraction(2 * each.states, _cut(serving))
+            total += Fraction(2 * least_state_bytes(serving, layer, each), _cut(serving))
     return total
 
 
@@ -247,7 +247,7 @@ def _cache_written(serving: Serving) -> Fraction:
         held = Rows(tokens=rows.tokens, index=keys, entries=rows.entries, entry_index=rows.entry_index)
         total += _on_one(serving, layer, held, each)
         if layer.tokens_per_entry is None:
-            total += Fraction(each.states, _cut(serving))
+            total += Fraction(least_state_bytes(serving, layer, each), _cut(serving))
     return total
 
 

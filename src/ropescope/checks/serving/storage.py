@@ -16,6 +16,7 @@ from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
 from ropescope.models.cache import BLOCK, BLOCK_BYTES, BLOCK_TYPES, Rows, plain_bytes, row_bytes
+from ropescope.models.config.fields import text_part
 from ropescope.models.model import Layer
 
 
@@ -52,6 +53,7 @@ BOUNDARY: Final = 2
 
 _HALF: Final = CacheType("auto", "bf16")
 _MINIMAX: Final = frozenset({"minimax_m3_vl_text", "minimax-m3"})
+_RECURRENT_IN_32_BITS: Final = frozenset({"nemotron_h", "kimi_linear", "glm5_next_text"})
 _LATENT_KINDS: Final = frozenset({"f32", "f16", "bf16", "fp8", "nvfp4", *BLOCK_TYPES})
 
 
@@ -122,6 +124,15 @@ def keys_pooled(serving: Serving, layer: Layer) -> int:
     if layer.sparse is None or layer.tokens_per_entry is not None or serving.engine.name not in ("vllm", "sglang"):
         return 1
     return layer.sparse.tokens_per_key
+
+
+def least_state_bytes(serving: Serving, layer: Layer, each: Rows) -> int:
+    """The bytes of a sequence's constant state at least: vLLM holds recurrent states in the model's 16 bits unless the
+    config or the model type asks for 32 (`_mamba_state_dtype` of its mamba_utils.py), which counting memory assumes."""
+    stated = {text_part(serving.model.config)[0].get(name) for name in ("mamba_ssm_dtype", "mamba_ssm_cache_dtype")}
+    if serving.engine.name != "vllm" or "float32" in stated or serving.model.model_type in _RECURRENT_IN_32_BITS:
+        return each.states
+    return each.states - 2 * layer.cache.recurrent_elements
 
 
 def left_in_16_bits(serving: Serving, layer: Layer) -> bool:
