@@ -71,7 +71,7 @@ def rope_groups(model: Model) -> tuple[RopeGroup, ...]:
     several = nested or len({(layer.rope, _rotary_dim(layer)) for layer in turning}) > 1
     for layer in turning:
         assert layer.rope is not None
-        key = (_layer_type(layer, part) if several else "", layer.rope, _rotary_dim(layer))
+        key = (_layer_type(layer, model.model_type, part) if several else "", layer.rope, _rotary_dim(layer))
         by_type.setdefault(key, []).append(layer)
     return tuple(
         RopeGroup(
@@ -110,11 +110,17 @@ def _has_entries_by_type(model: Model, part: Mapping[str, Any]) -> bool:
     )
 
 
-def _layer_type(layer: Layer, part: Mapping[str, Any]) -> str:
+def _layer_type(layer: Layer, model_type: str, part: Mapping[str, Any]) -> str:
+    """The key of a layer's entry in `rope_parameters`: as the file has it, else as the class of its type does."""
     words = LAYER_WORDS.get(layer.kind, ("full_attention",))
     stated = part.get("rope_parameters")
-    if isinstance(stated, Mapping):
-        return next((word for word in words if word in stated), words[0])
+    own = families()["families"].get(model_type, {}).get("rope_parameters", {})
+    for entries in (stated, own):
+        found = next(
+            (word for word in words if isinstance(entries, Mapping) and isinstance(entries.get(word), Mapping)), None
+        )
+        if found is not None:
+            return found
     return words[0]
 
 

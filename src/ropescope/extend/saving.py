@@ -14,7 +14,7 @@ from ropescope.extend.groups import from_gguf
 from ropescope.extend.methods import LONGROPE_ONLY
 from ropescope.extend.plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings.config import Form, legacy_entry, rope_fields
-from ropescope.models.config.rope_fields import THETA_NAMES, base_field
+from ropescope.models.config.rope_fields import THETA_NAMES, base_field, reads_rope_scaling
 from ropescope.models.config.ropes import LAYER_WORDS
 from ropescope.models.model import Model
 from ropescope.report.files import write_whole
@@ -53,6 +53,8 @@ def planned_json(plan: RopePlan, config: Mapping[str, Any], length_field: str = 
 
 def form_of(part: Mapping[str, Any], plan: RopePlan) -> Form:
     """The form in which a text config says its positions: the older one if it does, and if that has words for the plan."""
+    if not reads_rope_scaling(plan.model_type):
+        return "rope_parameters"
     if part.get("rope_parameters") or not any(name in part for name in ("rope_scaling", *THETA_NAMES)):
         return "rope_parameters"
     try:

@@ -117,9 +117,9 @@ def turns_a_share(fields: Fields) -> bool:
     return not is_read_by_class(fields) or fields.model_type in _TURN_A_SHARE
 
 
-def reads_rope_scaling(fields: Fields) -> bool:
-    """Whether this type reads `rope_scaling`, the older name of its RoPE entry."""
-    return fields.model_type not in _NO_ROPE_SCALING
+def reads_rope_scaling(model_type: str) -> bool:
+    """Whether a type reads `rope_scaling`, the older name of its RoPE entry."""
+    return model_type not in _NO_ROPE_SCALING
 
 
 def original_beside(model_type: str, config: Mapping[str, Any]) -> int | None:
@@ -137,7 +137,7 @@ def unread_rope(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[tuple[str
         return ()
     config, found = fields.config, {}
     scaling, parameters = config.get("rope_scaling"), config.get("rope_parameters")
-    if isinstance(scaling, Mapping) and scaling and not reads_rope_scaling(fields):
+    if isinstance(scaling, Mapping) and scaling and not reads_rope_scaling(fields.model_type):
         found["rope_scaling"] = "it takes rope_parameters"
     elif (
         isinstance(scaling, Mapping)
@@ -156,11 +156,12 @@ def unread_rope(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[tuple[str
         share = entry.get("partial_rotary_factor")
         if share not in (None, 1, 1.0) and not turns_a_share(fields) and entry.get("rope_type") != "proportional":
             found[f"{where}.partial_rotary_factor"] = "it turns whole heads"
-    named = {name for kind in set(kinds) for name in base_names(fields, kind, has_entry=True)}
+    stated = bool(entries_of(config)) or parameters == {}
+    named = {name for kind in set(kinds) for name in base_names(fields, kind, has_entry=stated)}
     for name in (*THETA_NAMES, *LOCAL_THETA_NAMES):
         if config.get(name) is not None and name not in named:
             found[name] = f"it takes {' and '.join(sorted(named)) or 'rope_parameters'}"
-    named = set(share_names(fields, has_entry=True))
+    named = set(share_names(fields, has_entry=stated))
     for name in FRACTION_NAMES:
         if config.get(name) not in (None, 1, 1.0) and name not in named:
             found[name] = f"it takes {' and '.join(sorted(named))}" if named else "it turns whole heads"

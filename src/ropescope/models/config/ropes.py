@@ -161,7 +161,7 @@ def _parameters(fields: Fields, kind: LayerKind) -> tuple[Mapping[str, Any], str
             continue
         if not isinstance(value, Mapping):
             raise FormatError(f"{fields.label(name)} is {short(value)}: it must be an object.")
-        if name == "rope_scaling" and not reads_rope_scaling(fields):
+        if name == "rope_scaling" and not reads_rope_scaling(fields.model_type):
             continue
         nested = {key: part for key, part in value.items() if isinstance(part, Mapping)}
         words = LAYER_WORDS.get(kind, ())
