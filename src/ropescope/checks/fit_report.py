@@ -19,6 +19,7 @@ from ropescope.checks.serving.ways import other_ways
 from ropescope.report.report import Basis, Column, Fact, Report, Table
 
 MOST_WAYS = 6
+USUAL_NODE = 8
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
 
 
@@ -100,6 +101,8 @@ def caveats(serving: Serving) -> tuple[str, ...]:
     if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
         said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
     said.extend(support_remarks(serving))
+    if serving.count > USUAL_NODE and serving.split.nodes == 1 and engine.split == "tensor":
+        said.append(f"More than {USUAL_NODE} devices mostly stand in several machines: --nodes N counts with that.")
     if engine.name == "transformers":
         said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
     said.append(

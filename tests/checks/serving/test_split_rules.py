@@ -113,6 +113,8 @@ def test_what_a_list_leaves_in_16_bits_has_no_groups() -> None:
 def test_groups_of_experts_are_halved_to_32() -> None:
     # 1,536 / 8 = 192 = 1.5 × 128, but 3 × 64 (moe_wna16.py); compressed-tensors refuses it.
     assert problem(QWEN_235B | {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}, 8) == ""
+    gptq = QWEN_235B | {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}}
+    assert problem(gptq, 8) == "" and "192 is no multiple of 128" in problem(gptq, 8, "sglang")
     weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128}
     grouped = {
         "quant_method": "compressed-tensors",

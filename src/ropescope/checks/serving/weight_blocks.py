@@ -17,7 +17,8 @@ from ropescope.models.quantized.matrices import Matrix, matrices
 from ropescope.models.quantized.methods import scheme_of
 
 SMALLEST_GROUP: Final = 32
-"""The smallest group into which moe_wna16.py of both engines halves those of AWQ and GPTQ experts."""
+"""The smallest group into which moe_wna16.py halves those of experts: AWQ in both engines, GPTQ in vLLM (SGLang's
+GPTQMarlinMoEMethod has no such way out)."""
 
 _MADE: Final = {"awq": 128, "gptq": 128, "nvfp4": 16, "mxfp8": 32}
 """Groups of the precisions that a user may ask for, as `precisions.BLOCK_FORMATS` counts them."""
@@ -48,7 +49,8 @@ def method_of(serving: Serving) -> str:
 def blocks_of(serving: Serving, layer: LinearLayer) -> Blocks | None:
     """The blocks of one kind of linear layer; None where no module of it is quantised in blocks."""
     method = method_of(serving)
-    finest = SMALLEST_GROUP if layer.expert and method in _GROUPED else 0
+    halved = method in _GROUPED and not (serving.engine.name == "sglang" and method.startswith("gptq"))
+    finest = SMALLEST_GROUP if layer.expert and halved else 0
     if serving.precision != STORED:
         made = _MADE.get(serving.precision)
         return None if made is None else Blocks(1, made, f"{serving.precision} groups of {made}", finest)
