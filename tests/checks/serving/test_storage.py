@@ -10,6 +10,7 @@ from serving_models import deepseek_v3, llama_8b
 from serving_ways import way
 
 from ropescope.checks.serving.cache import device_cache_bytes
+from ropescope.checks.serving.compressed import flight_bytes
 from ropescope.checks.serving.storage import growth_bytes
 from ropescope.errors import DomainError
 from ropescope.models import from_config
@@ -101,16 +102,18 @@ def test_deepseek_v4_by_hand() -> None:
     cells = 43 * 768 * window + 20 * (tokens // 4) * both + 23 * (tokens // 128) * window
     assert device_cache_bytes(way(model, "h200", "llama.cpp", tokens)) == 2 * cells + 4 * states
     # vLLM: pages of 256 tokens in multiples of 576 bytes, 64 · 584 → 37,440, 2 · 584 → 1,728, 64 · 132 → 8,640; the
-    # window in pages of 64 and the states in pages of 4 and 8, two steps of 8,192 tokens in flight.
+    # window in pages of 64, with two steps of 8,192 tokens in flight, and the states in pages of 4 and 8.
     pages = tokens // 256
     paged = 20 * pages * (37_440 + 8_640) + 23 * pages * 1_728 + 43 * (258 + 1) * 37_440
-    states = 20 * (4_098 + 1) * (32_832 + 8_640) + 23 * (2_064 + 1) * 32_832
+    states = 20 * (2 + 1) * (32_832 + 8_640) + 23 * (16 + 1) * 32_832
+    flying = 20 * (4_098 - 2) * (32_832 + 8_640) + 23 * (2_064 - 16) * 32_832
+    assert flight_bytes(way(model, "h200", "vllm", tokens, count=8)) == flying
     for cache in ("auto", "fp8"):
         assert device_cache_bytes(way(model, "h200", "vllm", tokens, cache=cache, count=8)) == paged + states
     assert growth_bytes(way(model, "h200", "vllm", tokens)) == 20 * (584 + 132) / 4 + 23 * 584 / 128
     # SGLang: the same pages, a pool for the window by requests, rings of states.
     held = device_cache_bytes(way(model, "h200", "sglang", tokens, count=8))
-    assert 20 * pages * (37_440 + 8_448) + 23 * pages * 1_728 < held < 1.25 * (paged)
+    assert 20 * pages * (37_440 + 8_448) + 23 * pages * 1_728 < held < 1.25 * paged
 
 
 def test_auto_is_what_the_checkpoint_says() -> None:

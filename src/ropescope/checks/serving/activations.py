@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
+from ropescope.checks.serving.compressed import flight_bytes
 from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
 
@@ -39,7 +40,9 @@ def activations(serving: Serving) -> Activations:
     masked = engine.name in ("llama.cpp", "ollama") and bool(model.attention_layers)
     mask = 2 * tokens * serving.context_tokens if masked else 0
     made_of = f"{tokens:,} prompt tokens at once" if layer >= logits else f"sampling for {serving.batch:,} sequences"
-    return Activations(max(layer, logits) + mask, f"{made_of}; workspaces of kernels are not counted")
+    in_flight = flight_bytes(serving)
+    made_of += "; the compressors' states of two steps in flight, in the cache's pages" if in_flight else ""
+    return Activations(max(layer, logits) + mask + in_flight, f"{made_of}; workspaces of kernels are not counted")
 
 
 def mlp_width(model: Model) -> int:

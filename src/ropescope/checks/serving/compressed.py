@@ -58,12 +58,31 @@ def _vllm(serving: Serving, cache: LayerCache, each: Rows, in_flight: int) -> in
     total = pages * (_up(held * each.entries, align) + _up(held * each.entry_index, align))
     window = (cache.tokens_held or 0) + 1
     total += _sliding_pages(serving, window, WINDOW_PAGE, in_flight) * _up(WINDOW_PAGE * each.tokens, align)
-    kept, state = state_bytes(cache)
-    page = 4 if cache.overlap_elements else 8
-    both = cache.entry_elements + cache.entry_index_elements
-    for part in (cache.entry_elements, cache.entry_index_elements):  # two caches, each with pages of its own
-        total += _sliding_pages(serving, kept, page, in_flight) * _up(page * state * part // both, align)
+    kept, _ = state_bytes(cache)
+    page, n_bytes = _state_page(serving, cache)
+    return total + serving.batch * (-(-min(kept, serving.context_tokens) // page) + 1) * n_bytes
+
+
+def flight_bytes(serving: Serving) -> int:
+    """The bytes of the compressors' states that vLLM holds on one device for the tokens of steps in flight, beside those
+    that settled sequences keep: it allocates a page for every few tokens of a prompt, and frees them with the step."""
+    total = 0
+    for layer in serving.model.layers if serving.engine.name == "vllm" else ():
+        if layer.tokens_per_entry is not None:
+            kept, _ = state_bytes(layer.cache)
+            page, n_bytes = _state_page(serving, layer.cache)
+            context, reach = serving.context_tokens, kept - 1 + CONCURRENT_BATCHES * serving.chunk
+            total += (-(-min(reach, context) // page) - -(-min(kept, context) // page)) * n_bytes
     return total
+
+
+def _state_page(serving: Serving, cache: LayerCache) -> tuple[int, int]:
+    """(tokens of a page of the compressors' states in vLLM, its bytes): two caches, each with pages of its own."""
+    align = ALIGNMENT if serving.cache_type.kind == "fp8" else OTHER_ALIGNMENT
+    page, (_, state) = 4 if cache.overlap_elements else 8, state_bytes(cache)
+    both = cache.entry_elements + cache.entry_index_elements
+    parts = (cache.entry_elements, cache.entry_index_elements)
+    return page, sum(_up(page * state * part // both, align) for part in parts)
 
 
 def _sliding_pages(serving: Serving, window: int, page: int, in_flight: int) -> int:

@@ -112,8 +112,8 @@ def storage_remarks(serving: Serving) -> list[str]:
     compressed = any(layer.tokens_per_entry is not None for layer in serving.model.layers)
     if compressed and engine.name == "vllm":
         said.append(
-            f"vLLM holds the compressors' states of every token of {CONCURRENT_BATCHES} steps, in 32 bits and beside the "
-            "entries: --chunk makes the steps, and with them the cache, smaller."
+            f"vLLM holds the compressors' states of every token of {CONCURRENT_BATCHES} steps in 32 bits; they are counted "
+            "with the activations, and --chunk makes the steps smaller."
         )
     return said
 
