@@ -61,7 +61,8 @@ class Fit:
     @property
     def outcome_in_words(self) -> str:
         """How a sentence goes on that says where: "does not run on", "cannot be split over"; "" where it could fit."""
-        return {"does not run": "does not run on", "cannot be split": "cannot be split over"}.get(self.outcome, "")
+        split = "cannot be split over" if self.serving.count > 1 else "cannot be loaded on"
+        return {"does not run": "does not run on", "cannot be split": split}.get(self.outcome, "")
 
     @property
     def ok(self) -> bool:

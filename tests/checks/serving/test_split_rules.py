@@ -234,3 +234,15 @@ def test_not_every_model_has_pipeline_stages() -> None:
               "n_groups": 8, "vocab_size": 32768}  # fmt: skip
     assert "no pipeline stages for mamba2" in problem(config, 2, parallel=Parallel(1, 1, 2))
     assert problem(config, 2, "sglang", parallel=Parallel(1, 1, 2)) == problem(config, 2) == ""
+
+
+def test_joined_matrices_need_whole_blocks_on_one_device_too() -> None:
+    # validate_fp8_block_shape_moe asks so of both engines' experts; vLLM re-cuts 2,880 = 45 × 64, and not 1,407.
+    for width, engine, refused in (
+        (1407, "vllm", True),
+        (1407, "sglang", True),
+        (2880, "vllm", False),
+        (2880, "sglang", True),
+    ):
+        config = QWEN_235B | {"moe_intermediate_size": width, "quantization_config": FP8}
+        assert ("no multiple of 128" in problem(config, 1, engine)) == refused, (width, engine)

@@ -152,10 +152,10 @@ def _blocks(serving: Serving, split: Parallel, layers: tuple[LinearLayer, ...]) 
         cut, blocks = _share(serving, split, layer), blocks_of(serving, layer)
         if blocks is None:
             continue
-        if layer.cut != "rows" and blocks.rows == 1:
+        if layer.cut != "rows" and blocks.rows <= 1:
             continue  # groups lie along the inputs, which these do not cut
-        if cut == 1 and not (layer.cut == "merged" and serving.engine.name == "sglang"):
-            continue
+        if cut == 1 and layer.cut != "merged":
+            continue  # whole matrices may end in part of a block; those that are joined with others may not
         if layer.shared and serving.engine.name == "vllm" and serving.model.model_type.startswith(_PADDED_SHARED):
             continue
         if layer.cut == "merged" and not layer.expert and serving.engine.name == "vllm":
@@ -164,7 +164,9 @@ def _blocks(serving: Serving, split: Parallel, layers: tuple[LinearLayer, ...]) 
         held = layer.width // cut if not layer.copied else layer.unit * max(layer.copied // cut, 1)
         if held % block == 0 or (layer.expert and blocks.finest and _halves(held, block, blocks.finest)):
             continue
-        yield _sentence(serving, layer, cut, held, block, blocks)
+        finer = _finer(serving, layer, held, blocks)
+        if cut > 1 or not finer:
+            yield _sentence(serving, layer, cut, held, block, blocks, finer)
 
 
 def _halves(held: int, block: int, finest: int) -> bool:
@@ -173,13 +175,19 @@ def _halves(held: int, block: int, finest: int) -> bool:
     return held % block == 0
 
 
-def _sentence(serving: Serving, layer: LinearLayer, cut: int, held: int, block: int, blocks: Blocks) -> str:
+def _finer(serving: Serving, layer: LinearLayer, held: int, blocks: Blocks) -> int:
+    """The finer blocks into which vLLM re-cuts those of FP8 experts; 0 where it cannot."""
+    fine = gcd(blocks.rows, blocks.columns, held, serving.model.hidden_size or blocks.columns)
+    able = layer.expert and serving.engine.name == "vllm" and method_of(serving) == "fp8"
+    return fine if able and fine >= REFINED else 0
+
+
+def _sentence(serving: Serving, layer: LinearLayer, cut: int, held: int, block: int, blocks: Blocks, finer: int) -> str:
     told = f"{layer.made_of}{f' / {cut}' if cut > 1 else ''} = {held}" if cut > 1 or layer.copied else layer.made_of
     text = f"{told} is no multiple of {block} ({blocks.field}; {layer.name}, layer {layer.layer})"
-    fine = gcd(blocks.rows, blocks.columns, held, serving.model.hidden_size or blocks.columns)
-    if layer.expert and serving.engine.name == "vllm" and method_of(serving) == "fp8" and fine >= REFINED:
+    if finer:
         return (
-            f"{text}: vLLM 0.25 refuses to load it; from 0.29 on it re-cuts the blocks to {fine} × {fine} for its "
+            f"{text}: vLLM 0.25 refuses to load it; from 0.29 on it re-cuts the blocks to {finer} × {finer} for its "
             "Triton kernels."
         )
     return f"{text}: {'SGLang' if serving.engine.name == 'sglang' else 'vLLM'} refuses to load it."
