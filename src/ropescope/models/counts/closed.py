@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ropescope.models.config.fields import ALIASES, families, text_part
 from ropescope.models.counts.estimate import estimate
+from ropescope.models.counts.vision import EXACT, exact_tower
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
 
@@ -86,6 +87,11 @@ _OWN: Final = frozenset(
 )
 """Objects in a config that are no network of their own."""
 
+_OWN_AND_PARTS: Final = _OWN | {"text_config", "vision_config"}
+
+_IN_COMPOSITES: Final = frozenset({"qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text"})
+"""Model types that are built with an output layer only as the language model of a composite."""
+
 _HEADS: Final = ("ForCausalLM", "LMHeadModel", "ForMaskedLM", "ForConditionalGeneration")
 """How the names of classes with a language head end; others have another head, or none."""
 
@@ -101,16 +107,28 @@ def closed_count(model: Model) -> Parameters:
 def is_closed(config: Mapping[str, Any]) -> bool:
     """Whether the sum over the layers is proven for `config` (the dict of config.json)."""
     part, model_type, path = text_part(config)
-    if path or config.get("model_type") != model_type or model_type not in CLOSED:
+    composite = bool(path) or config.get("model_type") in EXACT
+    if composite:
+        # Some describe their language model at the top (Qwen2.5-VL).
+        if path not in ("text_config.", "") or not _is_closed_composite(config, part, model_type):
+            return False
+    elif config.get("model_type") != model_type or model_type not in CLOSED:
         return False
     named = config.get("architectures")
     if isinstance(named, list) and any(not str(name).endswith(_HEADS) for name in named):
         return False
     if any(
-        isinstance(value, Mapping) and name.endswith("_config") and name not in _OWN for name, value in config.items()
+        isinstance(value, Mapping) and name.endswith("_config") and name not in (_OWN_AND_PARTS if composite else _OWN)
+        for name, value in config.items()
     ):
         return False
     return _one_name_a_fact(part, model_type) and _as_proven(part, model_type)
+
+
+def _is_closed_composite(config: Mapping[str, Any], part: Mapping[str, Any], model_type: str) -> bool:
+    width = part.get("hidden_size")
+    in_part = model_type in CLOSED or model_type in _IN_COMPOSITES
+    return in_part and isinstance(width, int) and exact_tower(config, width) is not None
 
 
 def _one_name_a_fact(part: Mapping[str, Any], model_type: str) -> bool:

@@ -51,7 +51,7 @@ def estimate(model: Model) -> Parameters:
             counts, unchosen = expert_counts(fields, design, layer.experts, width)
             parts.update(counts)
             idle += unchosen
-    tower, said = tower_counts(model.config)
+    tower, said = tower_counts(model.config, width)
     parts["vision"] += tower
     if fields.model_type not in DESIGNS and not fields.known:
         said += f"; model type {fields.model_type or '(none)'} is unknown here and counted as a Llama"
