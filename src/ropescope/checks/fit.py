@@ -115,8 +115,11 @@ def outcome(needed: Demand, allowed: Budget) -> Outcome:
 
 
 def longest_context(serving: Serving) -> int | None:
-    """The most tokens a sequence for which `serving` fits; None if nothing bounds it, 0 if none does."""
-    return _most(lambda tokens: replace(serving, context_tokens=tokens), MOST_TOKENS)
+    """The most tokens a sequence for which `serving` fits; None if nothing bounds it, 0 if none does. An encoder has no
+    positions beyond those that it states."""
+    found = _most(lambda tokens: replace(serving, context_tokens=tokens), MOST_TOKENS)
+    stated = None if serving.model.causal else serving.model.context.longest
+    return found if stated is None else min(stated, MOST_TOKENS if found is None else found)
 
 
 def largest_batch(serving: Serving) -> int | None:

@@ -85,6 +85,8 @@ def constant_bytes(layers: Sequence[Layer]) -> int:
 def reach(model: Model) -> str:
     """How far back a token can be read, in one or two sentences."""
     attending = model.attention_layers
+    if not model.causal:
+        return "It is an encoder: it reads the whole text at once, earlier tokens and later ones, and keeps no cache."
     if not attending:
         return (
             "No layer reads earlier tokens directly: what is kept of them is a state of constant size "

@@ -21,7 +21,7 @@ GIB = 1 << 30
 
 def show_model(model: Model) -> Report:
     """What `model` is: its layers, positions, contexts, memory, parameters, precision and tokenizer."""
-    tables = [_layer_table(model), _memory_table(model)]
+    tables = [_layer_table(model), *((_memory_table(model),) if model.causal else ())]
     if model.parameters is not None and len(model.parameters.parts) > 1:
         tables.append(_parts_table(model))
     return Report(
@@ -29,7 +29,7 @@ def show_model(model: Model) -> Report:
         verdict=_verdict(model),
         facts=model_facts(model),
         tables=tuple(tables),
-        figures=(layer_map(model), memory_by_length(model, LENGTHS)),
+        figures=(layer_map(model), *((memory_by_length(model, LENGTHS),) if model.causal else ())),
         caveats=_caveats(model),
         next_steps=_next_steps(model),
         data={
@@ -52,10 +52,8 @@ def _verdict(model: Model) -> str:
     parts.append(layout(model))
     longest = model.context.longest
     if longest is not None:
-        rule = _rule(model)
-        parts.append(
-            f"context of {longest:,} tokens{rule}, whose cache takes {binary_size(model.cache_bytes(longest))}"
-        )
+        whose = f", whose cache takes {binary_size(model.cache_bytes(longest))}" if model.causal else ""
+        parts.append(f"context of {longest:,} tokens{_rule(model)}{whose}")
     elif (constant := constant_bytes(model.layers)) and not model.attention_layers:
         parts.append(f"a state of {binary_size(constant)} whatever the length")
     return f"{parts[0]}: {'; '.join(parts[1:])}. {reach(model)}"
@@ -203,6 +201,6 @@ _DEFAULT = re.compile(r"not in the file; transformers (?P<version>\S+) takes (?P
 def _next_steps(model: Model) -> tuple[str, ...]:
     name = shlex.quote(model.source.spelled)
     steps = [f"ropescope fit {name} --gpu 24GB: whether it fits, and what it costs in context"]
-    if model.attention_layers:
+    if model.attention_layers and model.causal:
         steps.append(f"ropescope measure {name}: how far its attention really reaches")
     return tuple(steps)

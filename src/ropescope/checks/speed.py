@@ -51,6 +51,11 @@ def speed_report(inputs: SpeedInputs) -> Report:
     Raises DomainError for a model whose parameters are not known, and a device whose bandwidth is not.
     """
     serving = inputs.serving
+    if not serving.model.causal:
+        raise DomainError(
+            f"{serving.model.name} is an encoder, which generates no tokens: there is no speed of decoding to tell; ropescope fit "
+            "counts its memory."
+        )
     found = fit(serving)
     if found.problem:
         raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")

@@ -114,6 +114,7 @@ class Layer:
 class Model:
     """A model as its files describe it.
 
+    `causal` is whether a token sees the earlier ones alone; an encoder reads the whole text at once and keeps no cache.
     `positions` is how order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none" or "unknown".
     `dtype` is the type the model computes in as its files say ("bfloat16", …; "" if they do not). `parameters` and
     `weights` are None where nothing tells them. `config` is the raw configuration (for GGUF, its metadata); `unread`
@@ -130,6 +131,7 @@ class Model:
     hidden_size: int | None
     config: Mapping[str, Any] = field(repr=False, hash=False)
     positions: str = "rope"
+    causal: bool = True
     dtype: str = ""
     parameters: Parameters | None = None
     weights: Weights | None = None

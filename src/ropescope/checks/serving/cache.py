@@ -34,6 +34,8 @@ class HeldLayer:
 def device_cache_bytes(serving: Serving) -> int:
     """The bytes of cache on the device that holds the most. Raises DomainError where a cache type does not fit."""
     model = serving.model
+    if not model.causal:
+        return 0  # the whole text is read at once
     if model.attention_layers and not any(layer.cache.elements_per_token for layer in model.layers):
         raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
     held = tuple(held_layers(serving))

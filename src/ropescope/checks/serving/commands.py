@@ -116,6 +116,9 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         settings.add("-ub", serving.chunk_tokens, "tokens of a micro-batch")
     if serving.swa_full:
         settings.add("--swa-full", "", "sliding layers held in full")
+    if not serving.model.causal:
+        flag, answer = ("--reranking", "scores") if _ranks(serving) else ("--embeddings", "vectors")
+        settings.add(flag, "", f"an encoder: it answers with {answer}")
     margin = int(engine_default("llama.cpp", "fit_margin_mib"))
     remarks = [
         f"-ngl is left out: --fit is on by default and places layers and experts itself, keeping {margin:,} MiB free."
@@ -179,6 +182,8 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
         + "; vLLM would take more and let them wait for blocks",
     )
     _vllm_split(settings, serving)
+    if not serving.model.causal:
+        settings.add("--runner", "pooling", "an encoder: it answers with vectors or scores")
     if serving.cache_type.flag != "auto":
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
         if serving.cache_type.kind != "fp8" and any(layer.tokens_per_entry for layer in serving.model.layers):
@@ -196,6 +201,16 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
     )
     text = _by_node(settings, serving, ("vllm", "serve", model), "--headless")
     return Command(text, "shell", tuple(settings.rows), before, remarks)
+
+
+def _ranks(serving: Serving) -> bool:
+    """Whether an encoder scores pairs of texts: a head that classifies, or llama.cpp's pooling of that name (4)."""
+    config = serving.model.config
+    named = config.get("architectures")
+    heads = named if isinstance(named, list) else ()
+    return config.get(f"{serving.model.model_type}.pooling_type") == 4 or any(
+        "SequenceClassification" in str(head) for head in heads
+    )
 
 
 def _vllm_split(settings: Settings, serving: Serving) -> None:
@@ -241,6 +256,8 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
     settings.add("--context-length", serving.context_tokens, "prompt and answer together")
     settings.add("--max-running-requests", serving.batch, "sequences at once")
     _sglang_split(settings, serving)
+    if not serving.model.causal:
+        settings.add("--is-embedding", "", "an encoder: it answers with vectors or scores")
     if serving.cache_type.flag != "auto":
         settings.add("--kv-cache-dtype", serving.cache_type.flag, "type of keys and values")
     if serving.chunk_tokens is not None:
@@ -282,6 +299,11 @@ def _sglang_split(settings: Settings, serving: Serving) -> None:
 def _transformers(serving: Serving, gguf: str | None) -> Command:
     _no_gguf(serving, gguf)
     source, revision = _reference(serving), serving.model.source.revision
+    if not serving.model.causal:
+        raise DomainError(
+            f"{serving.model.name} is an encoder, which generates nothing: transformers loads it with AutoModel; choose --engine "
+            "vllm, sglang or llama.cpp for a command."
+        )
     held, steps = serving.held_precision, ""
     _as_it_is(serving, held)
     quantised = serving.engine.online.get(held)

@@ -63,8 +63,9 @@ def demand(serving: Serving) -> Demand:
     on_device, in_cache = _fullest(serving, size)
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
     weights = Part("weights", on_device, size.basis, size.source + where)
-    stated = "layer by layer, as the engine allocates it"
-    cache = Part("cache", in_cache, "formula", f"{serving.cache_type.label}, {stated}")
+    held = f"{serving.cache_type.label}, layer by layer, as the engine allocates it"
+    told = held if serving.model.causal else "an encoder reads the whole text at once and keeps nothing"
+    cache = Part("cache", in_cache, "formula", told)
     if serving.engine.name == "sglang":
         reserve = sglang_reserve_bytes(serving)
         work = Part("activations", reserve, "published", f"what SGLang {serving.engine.version} sets aside itself")

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ropescope.errors import FormatError
+from ropescope.models.cache import LayerCache
 from ropescope.models.config.bearing import unread
 from ropescope.models.config.caches import layer_cache
 from ropescope.models.config.compressed import compression_rates
+from ropescope.models.config.encoders import is_encoder
 from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import Fields, positive_int, text_part
 from ropescope.models.config.heads import heads_of, kv_sources, latents_of
@@ -39,7 +41,10 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
     kinds = layer_kinds(fields, n_layers)
     hidden_size = fields.integer("hidden_size")
     attends = any(kind in ATTENTION_KINDS for kind in kinds)
+    causal = not is_encoder(config, fields)
     layers = _layers(fields, kinds)
+    if not causal:
+        layers = tuple(replace(layer, cache=LayerCache()) for layer in layers)
     positions = positions_of(fields) if attends else "none"
     if source is None:
         stated = config.get("_name_or_path") or config.get("model_type")
@@ -54,6 +59,7 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
         hidden_size=hidden_size,
         config=dict(config),
         positions=positions,
+        causal=causal,
         unread=unread(config, fields),
         assumed=fields.assumed,
         notes=(*source.notes, *_notes(fields, positions, kinds, layers)),

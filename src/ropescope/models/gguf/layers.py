@@ -26,6 +26,12 @@ NOPE_IN_FULL: Final = frozenset({"cohere2", "exaone4", "exaone-moe", "afmoe", "s
 NOPE_EVERY: Final = {"smollm3": 4}
 # The layers of Gemma 3n that have keys and values of their own, where the file does not say how many share theirs.
 GEMMA3N_OWN: Final = 20
+ENCODERS: Final = frozenset({
+    "bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
+    "nomic-bert-moe",
+})  # fmt: skip
+"""Architectures that see the whole text at once, though older files do not say so."""
+
 MOST_DIMS: Final = 1 << 20
 OVERLAPPING: Final = 4
 """Tokens of an entry of DeepSeek-V4 that an indexer picks (`DSV4_CSA_RATIO` of llama.cpp)."""
@@ -181,7 +187,7 @@ def _sharing(keys: Keys, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
 
 def _cache(keys: Keys, layer: Layer, hidden_size: int | None) -> LayerCache:
     """What a layer keeps. Models that see the whole text at once keep nothing."""
-    if not keys.flag("attention.causal", True) or layer.kind == "none":
+    if not keys.flag("attention.causal", keys.architecture not in ENCODERS) or layer.kind == "none":
         return LayerCache()
     convolution, recurrent = (0, 0)
     if not layer.has_attention or layer.beside:

@@ -12,7 +12,7 @@ from ropescope.models.context import context_of
 from ropescope.models.counts.weights import count_parts, part_in
 from ropescope.models.gguf.header import GGUFArray, GGUFHeader, GGUFTensor
 from ropescope.models.gguf.keys import Keys
-from ropescope.models.gguf.layers import layers_of
+from ropescope.models.gguf.layers import ENCODERS, layers_of
 from ropescope.models.gguf.types import FILE_TYPES, TENSOR_TYPES
 from ropescope.models.model import Layer, Model
 from ropescope.models.parameters import Parameters, Quantization, Weights
@@ -76,6 +76,7 @@ def from_gguf(
         hidden_size=hidden_size,
         config={key: _plain(value) for key, value in header.metadata.items()},
         positions=positions,
+        causal=keys.flag("attention.causal", keys.architecture not in ENCODERS),
         parameters=_parameters(keys.architecture, tensors, layers, weights.source) if weights else None,
         weights=weights,
         tokenizer=_tokenizer(header, source),
