@@ -162,3 +162,14 @@ def test_caches_and_sparse_attention_need_kernels_too() -> None:
     )
     assert "sparse attention over latents" in support_problem(way(sparse, "a100", "vllm", 4_096))
     assert support_problem(way(sparse, "h100", "vllm", 4_096)) == support_problem(way(mla, "a100", "vllm", 4_096)) == ""
+
+
+def test_amd_devices_are_told_apart_by_their_target() -> None:
+    # setup_rocm.py of SGLang's kernels stops for targets other than gfx942 and gfx950; vLLM's pages list RDNA as well.
+    serving = way(llama_8b(), "mi300x", "sglang", 4_096)
+    assert support_problem(serving) == ""
+    consumer = replace(serving, device=replace(serving.device, name="RX 7900 XTX", capability="gfx1100"))
+    assert (
+        "SGLang 0.5.23 is not built for RX 7900 XTX (gfx1100). Engines that do: llama.cpp, ollama, vllm, transformers."
+        in (support_problem(consumer))
+    )
