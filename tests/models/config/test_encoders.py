@@ -44,8 +44,10 @@ def test_every_other_type_known_here_keeps_a_cache() -> None:
     assert kept <= set(families()["families"]) - ENCODERS
     # A decoder of BERT's shape keeps one, and what switches causal masks off makes an encoder of any type.
     assert from_config({**BERT, "is_decoder": True}).causal
-    assert not from_config({"model_type": "qwen2", **TINY, "is_causal": False}).causal
-    assert not from_config({"model_type": "gemma3_text", **TINY, "use_bidirectional_attention": True}).causal
+    assert not from_config({"model_type": "qwen2", **TINY, "num_key_value_heads": 2, "is_causal": False}).causal
+    assert not from_config(
+        {"model_type": "gemma3_text", **TINY, "num_key_value_heads": 2, "use_bidirectional_attention": True}
+    ).causal
 
 
 def test_it_is_said_and_counted_so() -> None:
