@@ -127,10 +127,14 @@ def test_a_model_is_measured_where_there_is_no_profile(tiny_folder_with_tokenize
             2,
             "--cache-type",
             "f32",
+            "--dtype",
+            "float16",
+            "--device",
+            "cpu",
             "--json",
         )
     )
-    assert printed["basis"] == "measured"
+    assert printed["basis"] == "measured" and "weights in float16" in printed["windows_from"]
     assert "by the error of layer outputs" in printed["windows_from"]
     assert 0.39 * printed["bytes_before"] < printed["bytes_after"] <= 0.4 * printed["bytes_before"]
     with pytest.raises(PlanError, match="beyond the trained context of model"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def test_a_text_with_such_an_id_is_refused_in_a_sentence(
     error = ran(folder, tmp_path, text, command, monkeypatch)
     assert isinstance(error, RopescopeError), repr(error)
     assert "gives the id 300 ('zebra'), and the network has embeddings for 300 ids" in str(error)
+
+
+def test_random_tokens_need_no_beginning_that_the_network_lacks(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = json.loads((folder / "tokenizer.json").read_text())
+    settings["post_processor"]["special_tokens"]["<s>"]["ids"] = [301]  # begins a text with <image>
+    (folder / "tokenizer.json").write_text(json.dumps(settings))
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path))
+    line = [part.format(model=folder) for part in COMMANDS["measure"]]
+    assert CliRunner().invoke(app, [*line, "--corpus", "random", "--json"]).exception is None
 
 
 @pytest.mark.parametrize("command", ["measure", "extend evaluate"])

@@ -10,6 +10,7 @@ import hashlib
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,10 @@ class Corpus:
 def random_corpus(vocab_size: int, tokenizer: Any | None, special_ids: Sequence[int], seed: int) -> Corpus:
     """Uniform over the ids that are no special tokens. Needs no tokenizer; with one, its special tokens are known better."""
     excluded = set(special_ids)
+    prefix: tuple[int, ...] = ()
     if tokenizer is not None:
+        with suppress(SourceError):  # a beginning that the network has no embedding for is left out
+            prefix = bos_prefix(tokenizer)
         vocab_size = min(vocab_size, len(tokenizer))
         excluded |= set(tokenizer.all_special_ids)
         excluded |= {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -142,7 +146,7 @@ def random_corpus(vocab_size: int, tokenizer: Any | None, special_ids: Sequence[
         about=f"random tokens, uniform over {len(vocabulary):,} ids",
         sha256=hashlib.sha256(vocabulary.tobytes()).hexdigest(),
         seed=seed,
-        prefix=bos_prefix(tokenizer),
+        prefix=prefix,
         vocabulary=vocabulary,
     )
 
