@@ -19,10 +19,11 @@ from serving_ways import way
 
 from ropescope.checks.fit_report import caveats
 from ropescope.checks.launch import LaunchInputs, launch_report
-from ropescope.checks.serving.commands import Settings, command
+from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
 from ropescope.checks.serving.memory import demand
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.settings import Settings
 from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError, SourceError
 from ropescope.models import open as open_model

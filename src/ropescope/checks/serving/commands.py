@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from ropescope.checks.serving.engines import Engine, engine_default
+from ropescope.checks.serving.engines import engine_default
 from ropescope.checks.serving.merging import merged_first
 from ropescope.checks.serving.precisions import PLAIN, STORED
 from ropescope.checks.serving.quantised_checkpoints import checkpoint_name, checkpoint_script
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.settings import Setting, Settings
 from ropescope.checks.serving.snippet import transformers_snippet
-from ropescope.checks.serving.stages import vision_whole
+from ropescope.checks.serving.split_flags import by_node, node_remarks, sglang_split, vllm_split
 from ropescope.checks.serving.weight_files import WeightFile, no_flag, printable, weight_file
 from ropescope.errors import DomainError
 from ropescope.models.cache import BLOCK_TYPES
@@ -31,21 +32,7 @@ _CUDA_PAIRS: Final = frozenset({"q4_0", "q8_0"})
 of its commit 0c1e57098); others fall back to one for 16 bits."""
 CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: --gguf org/name:Q4_K_M."
 
-HEAD: Final = "MACHINE_0"
-"""Stands for the address of the first of several machines."""
-PORT: Final = 25000
-"""The port of the example in SGLang's own help."""
-
 _MODELFILE_WORDS: Final = ("FROM", "PARAMETER", "num_ctx")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One flag (for Ollama a variable or parameter; for transformers a keyword) with its value and its reason."""
-
-    flag: str
-    value: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +49,6 @@ class Command:
     def script(self) -> str:
         """The text, after the steps that a shell must run first; Python stands alone."""
         return "\n".join((*self.before, self.text)) if self.language == "shell" else self.text
-
-
-@dataclass(slots=True)
-class Settings:
-    """Settings as they are gathered for one engine."""
-
-    engine: Engine
-    rows: list[Setting] = field(default_factory=list)
-
-    def add(self, flag: str, value: object, why: str) -> None:
-        """One more. Raises LookupError for a flag that the engine's version does not take: a fault of this program."""
-        if flag not in self.engine.flags:
-            raise LookupError(f"{self.engine.name} {self.engine.version} has no {flag}.")
-        self.rows.append(Setting(flag, printable(str(value)), why))
-
-    def shell(self, *head: str) -> str:
-        """The command line: `head`, then flag and value, one a line, all quoted."""
-        first = " ".join(shlex.quote(printable(word)) for word in head)
-        rest = (f"{row.flag} {shlex.quote(row.value)}" if row.value else row.flag for row in self.rows)
-        return " \\\n  ".join((first, *rest))
 
 
 def command(serving: Serving, gguf: str | None = None) -> Command:
@@ -181,7 +148,7 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
         + (", in each copy of the attention" if copies > 1 else "")
         + "; vLLM would take more and let them wait for blocks",
     )
-    _vllm_split(settings, serving)
+    vllm_split(settings, serving)
     if not serving.model.causal:
         settings.add("--runner", "pooling", "an encoder: it answers with vectors or scores")
     if serving.cache_type.flag != "auto":
@@ -197,9 +164,9 @@ def _vllm(serving: Serving, gguf: str | None) -> Command:
     _precision(settings, serving)
     remarks = (
         "vLLM measures its activations when it starts and gives the cache what is left, so more than this may fit.",
-        *_node_remarks(serving),
+        *node_remarks(serving),
     )
-    text = _by_node(settings, serving, ("vllm", "serve", model), "--headless")
+    text = by_node(settings, serving, ("vllm", "serve", model), "--headless")
     return Command(text, "shell", tuple(settings.rows), before, remarks)
 
 
@@ -213,41 +180,6 @@ def _ranks(serving: Serving) -> bool:
     )
 
 
-def _vllm_split(settings: Settings, serving: Serving) -> None:
-    split = serving.split
-    if split.tensor > 1:
-        settings.add("--tensor-parallel-size", split.tensor, "devices that cut each layer")
-    if split.data > 1:
-        settings.add("--data-parallel-size", split.data, "copies of the attention, each with its own sequences")
-    if split.pipeline > 1:
-        settings.add("--pipeline-parallel-size", split.pipeline, "stages of consecutive layers")
-    if split.experts:
-        settings.add("--enable-expert-parallel", "", "whole experts on each device")
-    if split.nodes > 1:
-        settings.add("--nnodes", split.nodes, "machines")
-        settings.add("--master-addr", HEAD, "the address of the first machine")
-
-
-def _by_node(settings: Settings, serving: Serving, head: tuple[str, ...], *on_others: str) -> str:
-    """The command; with several machines one for each, which differ in their rank and, after the first, `on_others`."""
-    nodes = serving.split.nodes
-    if nodes == 1:
-        return settings.shell(*head)
-    texts = []
-    for rank in range(nodes):
-        own = Settings(settings.engine, list(settings.rows))
-        own.add("--node-rank", rank, "which machine this is")
-        for flag in on_others if rank else ():
-            own.add(flag, "", "no API server here")
-        texts.append(f"# on machine {rank}\n{own.shell(*head)}")
-    settings.add("--node-rank", f"0 to {nodes - 1}", "which machine this is: one command for each")
-    return "\n".join(texts)
-
-
-def _node_remarks(serving: Serving) -> tuple[str, ...]:
-    return (f"Put the address of machine 0 in {HEAD}.",) if serving.split.nodes > 1 else ()
-
-
 def _sglang(serving: Serving, gguf: str | None) -> Command:
     _no_gguf(serving, gguf)
     settings, (model, before) = Settings(serving.engine), _checkpoint(serving)
@@ -255,7 +187,7 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
     _revision(settings, serving, before)
     settings.add("--context-length", serving.context_tokens, "prompt and answer together")
     settings.add("--max-running-requests", serving.batch, "sequences at once")
-    _sglang_split(settings, serving)
+    sglang_split(settings, serving)
     if not serving.model.causal:
         settings.add("--is-embedding", "", "an encoder: it answers with vectors or scores")
     if serving.cache_type.flag != "auto":
@@ -269,31 +201,9 @@ def _sglang(serving: Serving, gguf: str | None) -> Command:
         remarks.append(
             f"Sliding layers get {ratio:g} of the tokens of full ones; --swa-full-tokens-ratio changes that."
         )
-    remarks += _node_remarks(serving)
-    text = _by_node(settings, serving, ("python", "-m", "sglang.launch_server"))
+    remarks += node_remarks(serving)
+    text = by_node(settings, serving, ("python", "-m", "sglang.launch_server"))
     return Command(text, "shell", tuple(settings.rows), before, tuple(remarks))
-
-
-def _sglang_split(settings: Settings, serving: Serving) -> None:
-    split = serving.split
-    if split.stage > 1:
-        settings.add("--tp-size", split.stage, "devices that share each layer")
-    if split.data > 1:
-        settings.add("--dp-size", split.data, "copies of the attention among them, each with its own sequences")
-        settings.add(
-            "--enable-dp-attention", "", "copies of the attention alone; newer releases call it --attn-dp-size"
-        )
-    if split.pipeline > 1:
-        settings.add("--pp-size", split.pipeline, "stages of consecutive layers")
-    if split.experts:
-        settings.add("--ep-size", split.stage, "whole experts on each device")
-    if vision_whole(serving):
-        settings.add(
-            "--mm-enable-dp-encoder", "", "the heads of the vision tower do not divide: each device holds it whole"
-        )
-    if split.nodes > 1:
-        settings.add("--nnodes", split.nodes, "machines")
-        settings.add("--dist-init-addr", f"{HEAD}:{PORT}", "the address of the first machine, and a free port there")
 
 
 def _transformers(serving: Serving, gguf: str | None) -> Command:
