@@ -60,7 +60,7 @@ def test_every_failure_is_a_sentence_with_a_mend(hub, ask, fake_hub):
     assert "429" in said["limited"] and "wait" in said["limited"]
     assert "500" in said["broken"] and "try again" in said["broken"]
     assert "no revision 'nope'" in said["revision"]
-    assert "no config.json and no GGUF file" in said["bare"]
+    assert "holds an ONNX export" in said["bare"]
     assert said["torn"].startswith("FormatError") and "config.json:1" in said["torn"]
     assert all("\n" not in answer for answer in answers)
 

@@ -44,11 +44,26 @@ def pin(repo_id: str, revision: str | None, *, repo_type: RepoType = "model") ->
 
     try:
         return speak(ask, repo_id, revision), ()
+    except HubRepositoryMissing as error:
+        if repo_type == "model" and _is_dataset(repo_id):
+            raise SourceError(f"{repo_id} is a data set on the Hub, not a model: give the id of a model.") from error
+        raise
     except HubUnreachable as error:
         commit = _cached_commit(repo_id, revision, repo_type)
         if commit is None:
             raise
         return commit, (f"the copy of {repo_id} in the local cache (commit {commit[:8]}) was used, since {error}",)
+
+
+def _is_dataset(repo_id: str) -> bool:
+    """Whether the Hub has a data set of this name."""
+    from huggingface_hub import HfApi
+
+    try:
+        speak(lambda: HfApi().repo_info(repo_id, repo_type="dataset"), repo_id, None)
+    except SourceError:
+        return False
+    return True
 
 
 def _repository(info: Any) -> Repository:
@@ -96,6 +111,10 @@ class HubUnreachable(SourceError):
     """The Hub did not answer: a cached copy may serve."""
 
 
+class HubRepositoryMissing(SourceError):
+    """The Hub shows no such repository."""
+
+
 class HubFileMissing(SourceError):
     """The repository is there and the file is not."""
 
@@ -119,7 +138,7 @@ def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: s
     except errors.DisabledRepoError as error:
         raise SourceError(f"{repo_id} was disabled on the Hub: choose another repository.") from error
     except errors.RepositoryNotFoundError as error:
-        raise SourceError(_not_found(repo_id, _status(error))) from error
+        raise HubRepositoryMissing(_not_found(repo_id, _status(error))) from error
     except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(
             f"HF_HUB_OFFLINE is set, so the Hub was not asked for {what}{at}: unset it, or fetch the repository first."

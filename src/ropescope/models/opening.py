@@ -5,7 +5,7 @@ What one kind of source needs is imported when such a source is opened: a folder
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -105,7 +105,7 @@ def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:
     if source.file is None and (on := on_hub(source, files)) is not None:
         return _opened(on, config_only)
     if source.file is None and names and "config.json" not in names:
-        source = replace(source, file=_only_gguf(repo_id, names))
+        source = replace(source, file=_only_gguf(repo_id, names, files.json))
     if source.file is not None:
         return _hub_gguf(source, files, source.file)
     config = files.json("config.json")
@@ -140,7 +140,7 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
     return from_gguf(header, source=source, parts=others)
 
 
-def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
+def _only_gguf(repo_id: str, names: frozenset[str], read: Callable[[str], Mapping[str, Any] | None]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
     from ropescope.models.gguf.choices import choices
 
@@ -148,6 +148,10 @@ def _only_gguf(repo_id: str, names: frozenset[str]) -> str:
     if len(firsts) == 1:
         return firsts[0]
     if not firsts:
+        from ropescope.models.other_files import what_it_is
+
+        if told := what_it_is(names, read):
+            raise SourceError(f"{repo_id} holds {told} (it has no config.json).")
         raise SourceError(f"{repo_id} has no config.json and no GGUF file: it holds no model that is read here.")
     raise SourceError(
         f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; ropescope fit "

@@ -175,7 +175,20 @@ def _folder(path: Path) -> Source:
     hint = "give the folder that holds it"
     if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
         hint = f"give the file itself, as {path / ggufs[0]} (ropescope fit {path} --gpu … tells which fits)"
+    if told := _told(path, names):
+        raise SourceError(f"{path} holds {told} (it has no config.json; its files: {listing}).")
     raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")
+
+
+def _told(path: Path, names: list[str]) -> str:
+    """What a folder without a config holds; "" where its names do not tell, or it is for GGUF models to be chosen from."""
+    from ropescope.models.gguf.choices import choices
+    from ropescope.models.json_file import read_json
+    from ropescope.models.other_files import what_it_is
+
+    if choices(names):
+        return ""
+    return what_it_is(names, lambda name: read_json(path / name) if (path / name).is_file() else None)
 
 
 def _only_gguf(path: Path) -> Path | None:
@@ -234,6 +247,10 @@ def _file(path: Path) -> Source:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
     if magic == b"GGUF":
         return Source("gguf", path.stem, path=path)
+    from ropescope.models.other_files import what_it_is
+
+    if path.suffix.lower() != ".gguf" and (told := what_it_is([path.name], lambda _: None)):
+        raise SourceError(f"{path} holds {told}.")
     if path.suffix.lower() == ".gguf":
         raise FormatError(f"{path} does not start with 'GGUF': it is no GGUF file, or its download was cut short.")
     raise SourceError(
