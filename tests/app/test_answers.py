@@ -32,15 +32,16 @@ K32 = 32_768
 KNOWN = {
     "llama-3.1-8b": Known(released.LLAMA_31_8B, 8_030_261_248, 16_060_522_496, 131_072 * K32),
     "qwen3-30b-a3b": Known(released.QWEN3_30B_A3B, 30_532_122_624, 61_064_245_248, 98_304 * K32),
-    # 8 bits a weight, but for embedding, output, norms and routers (with their bias).
+    # 8 bits a weight, and 4 bytes for each block of 128 × 128; but for embedding, output, norms and routers (with their
+    # bias). Blocks: of the attention's q_a, q_b, kv_a, kv_b and o; of three dense MLPs; of 58 × 257 experts.
     "deepseek-v3": Known(
         released.DEEPSEEK_V3, 671_026_419_200,
-        671_026_419_200 + 2 * 129_280 * 7_168 + 61 * (2 * 7_168 + 1_536 + 512) + 7_168 + 58 * (256 * 7_168 + 256),
+        671_026_419_200 + 2 * 129_280 * 7_168 + 61 * (2 * 7_168 + 1_536 + 512) + 7_168 + 58 * (256 * 7_168 + 256)
+        + 4 * (61 * (12 * 56 + 192 * 12 + 5 * 56 + 256 * 4 + 56 * 128) + 9 * 144 * 56 + 58 * 257 * 3 * 16 * 56),
         70_272 * K32,
     ),
-    # 24 × 32 experts of 24,891,840 in MXFP4 (4.25 bits), all else in 16: 9.7 MB less than the files, whose experts keep
-    # their biases in 16 bits.
-    "gpt-oss-20b": Known(released.GPT_OSS_20B, 20_914_757_184, 13_751_518_848, 2_048 * (12 * K32 + 12 * 127)),
+    # The `total_size` of its index on the Hub: 24 × 32 experts of 24,883,200 in MXFP4 (4.25 bits), all else in 16.
+    "gpt-oss-20b": Known(released.GPT_OSS_20B, 20_914_757_184, 13_761_264_768, 2_048 * (12 * K32 + 12 * 127)),
     "gemma-3-27b": Known(released.GEMMA_3_27B, 27_432_406_640, 54_864_813_280, 8_192 * (10 * K32 + 52 * 1_023)),
     "mistral-7b-v0.1": Known(released.MISTRAL_7B_V01, 7_241_732_096, 14_483_464_192, 131_072 * 4_095),
     "jamba": Known(released.JAMBA_V01, 51_570_323_328, 103_140_646_656, 4 * 4_096 * K32 + 28 * 8_192 * 72),

@@ -194,6 +194,7 @@ def test_a_mask_of_ones_own_holds_for_the_first_pass() -> None:
             )
 
 
+@pytest.mark.long  # most of a minute of compiling
 def test_a_compiled_model_takes_a_planned_cache() -> None:
     network, plan, ids, expected = setting()
     compiled = torch.compile(network, backend="eager")

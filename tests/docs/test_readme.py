@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_every_command_named_exists() -> None:
 def test_measure_examples_parse(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ropescope.errors import RopescopeError
 
-    (tmp_path / "corpus.jsonl").write_text('{"text": "some words"}')
+    (tmp_path / "corpus.jsonl").write_text(json.dumps({"text": "some words " * 20_000}))
     monkeypatch.chdir(tmp_path)
 
     # A source that is nowhere: the options are all understood before it is looked for.

@@ -95,4 +95,4 @@ def test_a_dataset_gives_one_suitable_file(hub, ask, fake_hub):
     hub.repos["datasets/org/pictures"] = fake_hub.Repo(files={"a.png": b"x"})
     (path, commit), none = ask(("dataset", "org/texts"), ("dataset", "org/pictures"))
     assert path.endswith("data/train-0.jsonl") and commit == COMMIT
-    assert "no .parquet, .jsonl or .txt" in none
+    assert "holds no file of texts" in none

@@ -27,10 +27,9 @@ def at_rope_base(weights: Weights, theta: float) -> Iterator[Weights]:
         raise DomainError(f"theta = {theta!r} is no RoPE base: give a number above 1.")
     model = weights.model
     if len(model.rope_thetas) != 1:
-        found = ", ".join(f"{base:g}" for base in model.rope_thetas) or "none"
-        raise MeasurementError(
-            f"{model.name} has {model.position_words}, with the RoPE bases {found}: another base is set for a model with one."
-        )
+        found = ", ".join(f"{base:g}" for base in model.rope_thetas)
+        has = f"the RoPE bases {found}" if found else f"{model.position_words} and no RoPE base"
+        raise MeasurementError(f"{model.name} has {has}: another base can be set only for a model that has one.")
     places = rotary_modules(weights.network)
     if not places:
         raise MeasurementError(
