@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import pytest
 import torch
 from long_matrix import in_brief
@@ -9,6 +12,7 @@ from planned_models import explicit_masks, logits_in_pieces, ragged_plan, tiny
 from tiny_models import build, carries_states, tokens
 from transformers import DynamicCache
 
+from ropescope.compress.plan import LayerPlan
 from ropescope.errors import PlanError
 from ropescope.measure.states import KEPT_IN_CACHES
 
@@ -248,3 +252,36 @@ def test_padding_that_would_leave_holes_is_refused() -> None:
         narrow = torch.ones(2, 1, 20, 19, dtype=torch.bool)
         with pytest.raises(PlanError, match="takes an attention mask"):
             network(ids, attention_mask=narrow, past_key_values=plan.cache(network))
+
+
+def grown(layer: LayerPlan, before: int, after: int) -> LayerPlan:
+    """Heads that keep everything of a shorter sequence keep everything of a longer one."""
+    ends = [keep == before for keep in layer.kept]
+    windows = tuple(after if end else window for end, window in zip(ends, layer.windows, strict=True))
+    picks = tuple(0 if end else pick for end, pick in zip(ends, layer.picks, strict=True))
+    return replace(layer, windows=windows, picks=picks)
+
+
+@pytest.mark.parametrize("padded", [0, 7])
+def test_an_answer_grows_beyond_the_plan_and_a_prompt_is_refused(padded: int) -> None:
+    network, ids, planned = build(tiny("llama"), attention="sdpa"), tokens(N), 40
+    plan = ragged_plan(network, length=planned, seed=6, most_picks=5)
+    plan = replace(plan, layers=(replace(plan.layers[0], windows=(planned - 3 - 4, 5), picks=(4, 3)), *plan.layers[1:]))
+    beyond = replace(plan, length=N, layers=tuple(grown(layer, planned - 3, N - 3) for layer in plan.layers))
+    pieces = [30, *[1] * (N - 30)]
+    with explicit_masks(network, beyond, pieces), torch.no_grad():
+        expected = network(ids, use_cache=False).logits
+    cache, found, at = plan.cache(network), [], 0
+    mask = torch.ones(2, padded + N, dtype=torch.long)
+    mask[1, :padded] = 0
+    both = torch.cat([tokens(padded + N, seed=8), torch.cat([tokens(N)[:, :padded], ids], dim=1)])
+    with torch.no_grad(), warnings.catch_warnings(record=True) as warned:
+        for piece in both.split([padded + 30, *pieces[1:]], dim=1):
+            at += piece.shape[1]
+            found.append(network(piece, attention_mask=mask[:, :at], past_key_values=cache).logits)
+    assert [str(entry.message)[:48] for entry in warned] == ["The sequence has grown beyond the 40 tokens of i"]
+    close(torch.cat(found, dim=1)[1, padded:], expected[0])
+    with pytest.raises(PlanError, match="plan for a longer sequence"), torch.no_grad():
+        network(ids[:, :41], past_key_values=plan.cache(network))
+    with pytest.warns(UserWarning, match="go on to do so"):
+        assert len(generated(network, ids[:, :30], past_key_values=plan.cache(network))[0]) == 54

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Filling:
     def __init__(self, made_for: str, attention: frozenset[str], switch: int | None = None) -> None:
         self.made_for, self.attention, self.switch = made_for, attention, switch
         self.layers: list[PlannedLayer] = []
+        self.is_beyond = False
         self.last_rows: Tensor | None = None
         """[1 or batch, last queries, keys] what the last queries of a first pass see, where a mask says so."""
         self._module: weakref.ref[nn.Module] | None = None
@@ -43,6 +45,23 @@ class Filling:
     def switches(self, seen: int, total: int) -> bool:
         """Whether the model turns the keys of `seen` tokens otherwise once there are `total`."""
         return self.switch is not None and 0 < seen <= self.switch < total and whole_length() <= self.switch
+
+    def go_beyond(self, length: int, seen: int, new: int) -> None:
+        """A sequence grows beyond the length of the plan. An answer that is being written goes on, with a warning.
+
+        Raises PlanError for a pass of several tokens: a prompt, of which nothing is lost yet.
+        """
+        if new > 1:
+            raise PlanError(
+                f"The plan is one for {length:,} tokens, and the sequence has come to {seen + new:,}: plan for a longer sequence."
+            )
+        if not self.is_beyond:
+            self.is_beyond = True
+            warnings.warn(
+                f"The sequence has grown beyond the {length:,} tokens of its plan: heads that keep everything go on to do so, the "
+                "others keep as much as before, and what that costs was not measured.",
+                stacklevel=2,
+            )
 
     def check_states(self, layer: PlannedLayer, new: int) -> None:
         """As `layer` takes in `new` tokens, raises PlanError if the other layers are not where they should be."""

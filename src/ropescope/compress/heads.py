@@ -8,6 +8,8 @@ from torch import Tensor
 from ropescope.compress.picks import best
 from ropescope.compress.slots import slot_of, tokens_in_slots
 
+ENDLESS = 1 << 40
+"""The window of heads that keep everything."""
 SLACK = 64
 """While a store still grows it takes 1/64 more room than it needs, so that not every token costs a copy of all others."""
 
@@ -18,10 +20,13 @@ class HeadStore:
     keys, values: [batch, heads, slots, dim]; the slots of picks lie behind the ring of the window. As long as they are not
     full they take what leaves the window, so that a row with c tokens fills its first c slots. `padding` [batch] counts the
     tokens that pad each row on the left (None: none); a row's own tokens are numbered from 0 behind its padding.
+
+    grows: these heads keep all tokens of the planned length, and go on to keep all beyond it.
     """
 
-    def __init__(self, heads: tuple[int, ...], sinks: int, window: int, picks: int = 0) -> None:
-        self.heads, self.sinks, self.window, self.picks = heads, sinks, window, picks
+    def __init__(self, heads: tuple[int, ...], sinks: int, window: int, picks: int = 0, *, grows: bool = False) -> None:
+        self.heads, self.sinks, self.planned_slots = heads, sinks, sinks + window + picks
+        self.window, self.picks = (ENDLESS, 0) if grows else (window, picks)
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
         self._index: Tensor | None = None
@@ -124,7 +129,8 @@ class HeadStore:
         needed = min(seen + new, self.full_slots)
         if held is not None and held.shape[2] >= needed:
             return held
-        slots = needed if held is None else min(self.full_slots, needed + needed // SLACK)
+        most = self.planned_slots if needed <= self.planned_slots else self.full_slots
+        slots = needed if held is None else min(most, needed + needed // SLACK)
         grown = states.new_empty(states.shape[0], states.shape[1], slots, states.shape[3])
         if held is not None:
             grown[:, :, : held.shape[2]] = held

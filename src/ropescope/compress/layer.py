@@ -31,7 +31,8 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
     `update` takes note of the new states and returns them; the attention to them is `answer`, which computes it from what is
     held and from them, and writes them. A single token sees the sinks, the picks and its window. So do the tokens of a
     longer pass where the layer is `windowed`, in whatever pieces they come (it has no picks then); otherwise they see all
-    that is held and each other, and the layer is cut behind the pass.
+    that is held and each other, and the layer is cut behind the pass. An answer may grow beyond the `length` of the plan, token
+    by token: heads that keep everything go on to do so, and the others keep what they kept.
 
     filling: what the planned layers of a cache have in common.
     """
@@ -54,9 +55,9 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
             alike[window, kept - window].append(head)
         self.plan, self.sinks, self.length, self.windowed, self.filling = plan, sinks, length, windowed, filling
         self.stores = tuple(
-            HeadStore(tuple(heads), sinks, window, picks)
+            HeadStore(tuple(heads), sinks, window, picks, grows=sinks + window + picks >= length)
             if storage is None
-            else QuantizedStore(tuple(heads), sinks, window, picks, storage)
+            else QuantizedStore(tuple(heads), sinks, window, picks, storage, grows=sinks + window + picks >= length)
             for (window, picks), heads in sorted(alike.items())
         )
         self.seen = 0
@@ -76,10 +77,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
                 f"Layer {self.plan.index} has {heads} KV heads and the plan {self.plan.n_kv_heads}: plan for this model."
             )
         if self.seen + new > self.length:
-            raise PlanError(
-                f"The plan is one for {self.length:,} tokens, and the sequence has come to {self.seen + new:,}: plan for "
-                "a longer sequence."
-            )
+            self.filling.go_beyond(self.length, self.seen, new)
         if key_states.requires_grad:
             raise PlanError("A planned cache is for inference: call the model under torch.no_grad().")
         self.filling.check_states(self, new)
@@ -245,8 +243,8 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         return self.seen + (queries if isinstance(queries, int) else len(queries)), 0
 
     def get_max_length(self) -> int:
-        """The length of the plan."""
-        return self.length
+        """No greatest length: beyond that of the plan, heads that keep everything grow."""
+        return -1
 
     get_max_cache_shape = get_max_length  # its name before transformers 5.14
 

@@ -21,7 +21,9 @@ from ropescope.errors import MissingExtraError
 class QuantizedStore(HeadStore):
     """A HeadStore whose `keys` and `values` are made when they are asked for, from what is quantised and what is not."""
 
-    def __init__(self, heads: tuple[int, ...], sinks: int, window: int, picks: int, storage: Storage) -> None:
+    def __init__(
+        self, heads: tuple[int, ...], sinks: int, window: int, picks: int, storage: Storage, *, grows: bool = False
+    ) -> None:
         self.storage = storage
         self.newest = storage.newest_of(window)
         self._open: tuple[Tensor | None, Tensor | None] | None = (None, None)
@@ -30,7 +32,7 @@ class QuantizedStore(HeadStore):
         self._n_recent, self._seen = 0, 0
         self._padding: Tensor | None = None
         self._quantizers: dict[int, Any] = {}
-        super().__init__(heads, sinks, window, picks)
+        super().__init__(heads, sinks, window, picks, grows=grows)
 
     @property
     def keys(self) -> Tensor | None:
