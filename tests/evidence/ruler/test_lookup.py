@@ -115,3 +115,19 @@ def test_the_figure_has_the_model_in_front_of_all_others() -> None:
     assert [value["score"] for value in spec["layer"][3]["data"]["values"]] == [96.3, 96.0, 91.8, 91.2, 82.1, 77.4]
     assert png(all_report().figures[0], scale=1).startswith(b"\x89PNG")
     assert png(evidence_report("Mistral-7B-Instruct-v0.2").figures[0], scale=1).startswith(b"\x89PNG")
+
+
+QWEN25 = (("7B", 55.1, 85.4), ("14B", 78.1, 91.4), ("32B", 82.0, 92.9), ("72B", 88.4, 95.1))
+
+
+@pytest.mark.parametrize(("size", "at_128k", "average"), QWEN25)
+def test_instruct_models_that_only_their_authors_report_are_found_by_their_ids(
+    size: str, at_128k: float, average: float
+) -> None:
+    # Qwen2.5 technical report (arXiv:2412.15115), Table 16; its averages check the six scores of each row.
+    report = evidence_report(f"Qwen/Qwen2.5-{size}-Instruct")
+    (row,) = report.data["matches"]
+    assert row["how"] == "id" and row["scores"]["131072"] == at_128k and row["run_by"] == "model authors"
+    assert sum(row["scores"].values()) / 6 == pytest.approx(average, abs=0.06) == row["average"]
+    assert "reported by the model authors" in report.verdict and "arXiv:2412.15115" in str(report.facts)
+    assert any("YaRN" in caveat for caveat in report.caveats)

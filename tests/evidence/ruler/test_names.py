@@ -66,7 +66,7 @@ def test_a_copy_by_another_organisation_is_found_with_a_note() -> None:
         ("meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-7b-chat-hf", "the chat model"),
         # Another version, size or context.
         ("mistralai/Mistral-7B-Instruct-v0.3", "mistralai/Mistral-7B-instruct-v0.2", "0.2 instead of 0.3"),
-        ("Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct-1M", "with 1m in its name"),
+        ("Qwen/Qwen2.5-3B-Instruct-1M", "Qwen/Qwen2.5-14B-Instruct-1m", "14b instead of 3b"),
         ("meta-llama/Llama-3.1-405B-Instruct", "meta-llama/Meta-Llama-3.1-70B-Instruct", "70b instead of 405b"),
         ("01-ai/Yi-34B", "01-ai/Yi-34B-200K", "with 200k in its name"),
         # The same model, quantised or converted.

@@ -21,6 +21,7 @@ from ropescope.evidence.ruler.scores import (
     mean_drop,
     place,
     relative_drops,
+    reported_rows,
     ruler_rows,
     score_interval,
 )
@@ -39,7 +40,7 @@ _CAVEATS = (
 def evidence_report(source: str) -> Report:
     """What is published about the model `source`; that nothing is, is an answer. Raises SourceError for an empty name."""
     name, taken_from = asked_name(source)
-    matches, near = find(name, ruler_rows())
+    matches, near = find(name, (*ruler_rows(), *reported_rows()))
     title = f"Published evidence for {name} at length" + (f" (named after {taken_from})" if taken_from else "")
     data: dict[str, Any] = {
         "schema": SCHEMA,
@@ -136,12 +137,12 @@ def _facts(row: RulerRow) -> list[Fact]:
     claimed = [drop for length, drop in drops.items() if row.claims(length)]
     as_stated = row.effective_length.upper() in ("", effective_length(row))
     found = [
-        Fact("claimed length", row.claimed_length, basis="published", source=SOURCE),
+        Fact("claimed length", row.claimed_length, basis="published", source=_told_by(row)),
         Fact(
             "effective length",
-            row.effective_length or None,
-            basis="published",
-            source=f"{SOURCE}: the longest that scores above Llama-2-7b-chat at 4K ({THRESHOLD})",
+            row.effective_length or effective_length(row),
+            basis="published" if row.effective_length else "formula",
+            source=f"{_told_by(row)}: the longest that scores above Llama-2-7b-chat at 4K ({THRESHOLD})",
             note="" if as_stated else f"stated so, but by this rule its scores give {effective_length(row)}",
         ),
         Fact("mean of 4K and 8K", base_score(row), "%", "published", _row_source(row)),
@@ -155,6 +156,10 @@ def _facts(row: RulerRow) -> list[Fact]:
             Fact(f"mean drop, 16K to {longest}K", round(mean, 4), basis="formula", source="claimed lengths only")
         )
     return found
+
+
+def _told_by(row: RulerRow) -> str:
+    return _row_source(row) if row in reported_rows() else SOURCE
 
 
 def _who(row: RulerRow) -> str:
@@ -238,7 +243,7 @@ def _near_table(near: tuple[NearMatch, ...]) -> Table:
 def _nothing(name: str, near: tuple[NearMatch, ...]) -> str:
     sentence = (
         f"Nothing is published about {name} among the {len(ruler_rows())} models of the RULER leaderboard "
-        f"(as of {AS_OF})"
+        f"(as of {AS_OF}) and {len(reported_rows())} in reports of their authors"
     )
     if not near:
         return f"{sentence}."
