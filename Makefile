@@ -17,7 +17,7 @@ demo: $(VENV)/.demo
 	$(BIN)/ropescope measure smollm2 --control random-init --out demo/smollm2.parquet --html demo/smollm2.html
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 test-all: test peers long
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tiny_gguf
 import torch
+from long_matrix import in_brief
 
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.saving_gguf import save_gguf
@@ -90,7 +91,7 @@ def as_parameters(text: str) -> dict[str, Any]:
     return {read[flag][0]: read[flag][1](word) for flag, word in flags.items() if flag in read}
 
 
-@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "alpha"])
+@pytest.mark.parametrize("method", in_brief(["yarn", "linear", "ntk", "alpha"], ("yarn", "linear")))
 def test_the_flags_do_what_the_plan_does(tiny: tuple[Any, Model, Path], method: str) -> None:
     network, model, path = tiny
     plan = planned(model, method)
@@ -111,7 +112,7 @@ def test_a_slot_is_cut_to_the_trained_length_unless_the_scaling_is_yarn(tiny: tu
         theirs(path, (200,), **linear)
 
 
-@pytest.mark.parametrize("method", ["yarn", "linear", "ntk", "alpha", "llama3", "searched"])
+@pytest.mark.parametrize("method", in_brief(["yarn", "linear", "ntk", "alpha", "llama3", "searched"], ("searched",)))
 def test_a_file_that_holds_the_plan_needs_no_flag(tiny: tuple[Any, Model, Path], method: str, tmp_path: Path) -> None:
     network, model, _ = tiny
     plan = planned(model, method)
