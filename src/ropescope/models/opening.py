@@ -87,6 +87,7 @@ def _with_facts(model: Model, files: ModelFiles) -> Model:
 def _local_gguf(source: Source, path: Path) -> Model:
     from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
     from ropescope.models.gguf.model import from_gguf
+    from ropescope.models.gguf.tied import same_bytes
 
     names = parts_of(path.name)
     if missing := [name for name in names if not (path.parent / name).is_file()]:
@@ -94,7 +95,10 @@ def _local_gguf(source: Source, path: Path) -> Model:
     header, *others = read_parts(
         names, lambda name: LocalBeginning(path.parent / name), lambda name: str(path.parent / name)
     )
-    return from_gguf(header, source=source, name=source.name if source.name != path.stem else None, parts=others)
+    with LocalBeginning(path.parent / names[0]) as file:
+        same = same_bytes(header, file)
+    name = source.name if source.name != path.stem else None
+    return from_gguf(header, source=source, name=name, parts=others, same=same)
 
 
 def _hub(source: Source, repo_id: str, commit: str, config_only: bool) -> Model:

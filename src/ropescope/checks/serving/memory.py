@@ -9,7 +9,7 @@ from ropescope.checks.serving.activations import activations
 from ropescope.checks.serving.cache import device_cache_bytes
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.engines import MIB, engine_default
-from ropescope.checks.serving.precisions import WeightSize, weight_size
+from ropescope.checks.serving.precisions import WeightSize, output_apart, weight_size
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.stages import one_copy, stage_weight_bytes, stages
 from ropescope.report.report import Basis
@@ -116,7 +116,7 @@ def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
     parameters, count = serving.model.parameters, serving.count
     parts = {} if parameters is None else parameters.parts
     held = size.n_bytes
-    if serving.engine.name in ("llama.cpp", "ollama") and "output" in parts:
+    if serving.engine.name in ("llama.cpp", "ollama") and output_apart(serving.model):
         held -= round(size.of("embedding", parts.get("embedding", 0)))
     held -= round(expert_bytes_in_system_memory(serving, size))
     if count == 1:

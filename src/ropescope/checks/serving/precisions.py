@@ -117,6 +117,8 @@ def weight_size(model: Model, precision: str) -> WeightSize:
     total = 0 if model.parameters is None else model.parameters.total
     if precision == STORED and model.weights is not None:
         return _held(model, model.weights, "config", model.weights.source or "weight files")
+    if output_apart(model) and model.parameters is not None and "output" not in model.parameters.parts:
+        total += model.parameters.parts.get("embedding", 0)  # whoever quantises the file quantises both
     if model.parameters is None or total < 1:
         raise DomainError(
             f"{model.name} does not say how many parameters it has: give a folder with its weights, a .gguf file, or "
@@ -181,6 +183,13 @@ def _experts_only(model: Model, form: str) -> bool:
 
 def _left_alone(model: Model, form: str, part: str) -> bool:
     return part != "experts" if _experts_only(model, form) else part in KEPT_IN_16_BITS
+
+
+def output_apart(model: Model) -> bool:
+    """Whether the output is a matrix of its own: the network has one, or a GGUF file holds the embedding a second time."""
+    parts = {} if model.parameters is None else model.parameters.parts
+    twice = model.source.kind == "gguf" or (model.source.file or "").lower().endswith(".gguf")
+    return "output" in parts or (twice and model.weights is not None and "output" in model.weights.by_part)
 
 
 def kept_in_16_bits(model: Model, form: str) -> int:

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Final, Literal
 
 from ropescope.checks.serving.cache import kv_share, layer_rows
-from ropescope.checks.serving.precisions import compute_kind, weight_size
+from ropescope.checks.serving.precisions import compute_kind, output_apart, weight_size
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import keys_pooled, least_state_bytes
 from ropescope.errors import DomainError
@@ -191,7 +191,7 @@ def _weights_read(serving: Serving, tokens: int) -> float:
     """The bytes of weights that a pass of `tokens` tokens reads on one device: all but the token embedding (where the output
     is another matrix), towers beside the language model, and experts that no token calls for."""
     parts, size = _parts(serving), weight_size(serving.model, serving.held_precision)
-    never = ("vision", "prediction", *(("embedding",) if "output" in parts else ()))
+    never = ("vision", "prediction", *(("embedding",) if output_apart(serving.model) else ()))
     unread = [name for name in never if name in parts]
     left_out = sum(size.of(name, parts[name]) for name in unread)
     experts, touched = _expert_parameters(serving), experts_touched(serving, tokens)

@@ -13,6 +13,7 @@ from ropescope.models.counts.weights import count_parts, part_in
 from ropescope.models.gguf.header import GGUFArray, GGUFHeader, GGUFTensor
 from ropescope.models.gguf.keys import Keys
 from ropescope.models.gguf.layers import ENCODERS, layers_of
+from ropescope.models.gguf.tied import stored_twice
 from ropescope.models.gguf.types import FILE_TYPES, TENSOR_TYPES
 from ropescope.models.model import Layer, Model
 from ropescope.models.parameters import Parameters, Quantization, Weights
@@ -31,11 +32,13 @@ COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
 
 
 def from_gguf(
-    header: GGUFHeader, *, source: Source, name: str | None = None, parts: Sequence[GGUFHeader] = ()
-) -> Model:
+    header: GGUFHeader, *, source: Source, name: str | None = None, parts: Sequence[GGUFHeader] = (),
+    same: bool | None = None,
+) -> Model:  # fmt: skip
     """The Model that a GGUF header describes; `name` defaults to the file's `general.name`, else the source's.
 
-    `parts` are the headers of the other files of a split model, whose tensors are counted too. Raises FormatError
+    `parts` are the headers of the other files of a split model, whose tensors are counted too; `same` is whether embedding
+    and output hold the same bytes, where that was looked at. Raises FormatError
     naming the key for what is missing or cannot be.
     """
     keys = Keys(header)
@@ -59,6 +62,14 @@ def from_gguf(
             f"its rotary pairs are slowed by factors that stand in a tensor ({held[0]}), of which its metadata do not say what "
             "scaling it is.",
         )
+    twice = stored_twice(tensors, (keys.architecture, hidden_size, n_layers), same)
+    if twice is not None:
+        n_bytes = twice.n_bytes or 0
+        notes = (
+            *notes,
+            f"its embedding is stored twice, once more as the output ({twice.n_elements:,} numbers, {n_bytes:,} bytes), and counts "
+            "as parameters once.",
+        )
     weights = _weights((header, *parts), _file_name(source), layers) if tensors else None
     return Model(
         name=name or _text(header, "general.name") or source.name,
@@ -77,7 +88,11 @@ def from_gguf(
         config={key: _plain(value) for key, value in header.metadata.items()},
         positions=positions,
         causal=keys.flag("attention.causal", keys.architecture not in ENCODERS),
-        parameters=_parameters(keys.architecture, tensors, layers, weights.source) if weights else None,
+        parameters=_parameters(
+            keys.architecture, [tensor for tensor in tensors if tensor is not twice], layers, weights.source
+        )
+        if weights
+        else None,
         weights=weights,
         tokenizer=_tokenizer(header, source),
         licence=_licence(header),
