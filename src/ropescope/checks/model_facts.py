@@ -94,6 +94,8 @@ def _weights(model: Model) -> tuple[Fact, ...]:
         facts.append(
             Fact("weights", binary_size(counted.n_bytes), basis="formula", source=counted.source, note=lacking)
         )
+    if model.adapter_bytes:
+        facts.append(Fact("adapter", binary_size(model.adapter_bytes), basis="config", source="its weight file"))
     if model.dtype:
         facts.append(Fact("precision", model.dtype, basis="config", source="dtype"))
     if (quantised := model.quantization) is not None:

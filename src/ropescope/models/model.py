@@ -114,6 +114,7 @@ class Layer:
 class Model:
     """A model as its files describe it.
 
+    `adapter_bytes` are those of the adapter of `source`, which `weights` do not count.
     `causal` is whether a token sees the earlier ones alone; an encoder reads the whole text at once and keeps no cache.
     `positions` is how order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none" or "unknown".
     `dtype` is the type the model computes in as its files say ("bfloat16", …; "" if they do not). `parameters` and
@@ -135,6 +136,7 @@ class Model:
     dtype: str = ""
     parameters: Parameters | None = None
     weights: Weights | None = None
+    adapter_bytes: int = 0
     tokenizer: Tokenizer | None = None
     licence: str | None = None
     quantization: Quantization | None = None

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
-from ropescope.models.adapter import adapter_of
+from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
+from ropescope.models.adapter import Adapter, adapter_of
 from ropescope.models.config.reading import from_config
 from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
@@ -35,6 +36,8 @@ def open(
     """
     found = source if isinstance(source, Source) else resolve(source, revision=revision)
     model = _opened(found, config_only)
+    if model.source.adapter is not None and not config_only:
+        model = _with_adapter(model, model.source.adapter)
     return model if config_only or model.parameters is not None else _counted(model)
 
 
@@ -49,6 +52,26 @@ def _opened(found: Source, config_only: bool) -> Model:
     if found.kind == "hub" and found.repo_id is not None and found.revision is not None:
         return _hub(found, found.repo_id, found.revision, config_only)
     raise SourceError(f"the source {found.name!r} lacks what a {found.kind} needs: resolve it again.")
+
+
+def _with_adapter(model: Model, adapter: Adapter) -> Model:
+    """`model` with the bytes of its adapter; with a note where they are not told."""
+    from ropescope.models.safetensors.files import read_header
+
+    files: ModelFiles
+    if adapter.path is not None:
+        files = LocalFiles(adapter.path)
+    else:
+        from ropescope.models.hub_files import HubFiles
+
+        assert adapter.repo_id is not None and adapter.revision is not None
+        files = HubFiles(adapter.repo_id, adapter.revision)
+    if ADAPTER_WEIGHTS not in files.names():
+        return replace(
+            model, notes=(*model.notes, f"the bytes of the adapter are not counted: it has no {ADAPTER_WEIGHTS}.")
+        )
+    held = read_header(files, ADAPTER_WEIGHTS).tensors
+    return replace(model, adapter_bytes=sum(tensor.n_bytes for tensor in held))
 
 
 def _counted(model: Model) -> Model:

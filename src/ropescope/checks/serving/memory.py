@@ -62,7 +62,9 @@ def demand(serving: Serving) -> Demand:
     size = weight_size(serving.model, serving.held_precision)
     on_device, in_cache = _fullest(serving, size)
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
-    weights = Part("weights", on_device, size.basis, size.source + where)
+    if adapter := serving.model.adapter_bytes:
+        where += f"; with {adapter:,} bytes of the adapter"
+    weights = Part("weights", on_device + adapter, size.basis, size.source + where)
     held = f"{serving.cache_type.label}, layer by layer, as the engine allocates it"
     told = held if serving.model.causal else "an encoder reads the whole text at once and keeps nothing"
     cache = Part("cache", in_cache, "formula", told)

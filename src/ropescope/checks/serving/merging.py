@@ -16,7 +16,7 @@ from ropescope.models.source import Source
 def merged_first(serving: Serving) -> tuple[Serving, tuple[str, ...]]:
     """(what is served, of a model with an adapter the folder in which it is merged; the steps that make that folder).
 
-    Raises DomainError for an adapter on a GGUF file, and for a name that cannot stand in a command.
+    Raises DomainError for an adapter on a GGUF file or on quantised weights, and for a name that cannot stand in a command.
     """
     source = serving.model.source
     if source.adapter is None:
@@ -25,6 +25,11 @@ def merged_first(serving: Serving) -> tuple[Serving, tuple[str, ...]]:
         raise DomainError(
             f"{source.name} is an adapter on a GGUF file: give an adapter whose base is a folder or a Hub id, which it can be "
             "merged into."
+        )
+    if serving.model.quantization is not None:
+        raise DomainError(
+            f"{source.name} is an adapter of weights in {serving.model.quantization.method}, into which nothing is merged: give an "
+            "adapter whose base has 16-bit weights."
         )
     folder = re.sub(r"[^\w.-]+", "-", source.name.rsplit("/", 1)[-1], flags=re.ASCII).strip("-.") + "-merged"
     adapter, base = printable(source.adapter.spelled), printable(source.base.spelled)
