@@ -80,7 +80,7 @@ def rope_groups(model: Model) -> tuple[RopeGroup, ...]:
             rope=rope,
             rotary_dim=rotary_dim,
             window_tokens=_farthest(layers),
-            kept=_kept(part, layer_type, rope, layers[0]),
+            kept=_kept(model.model_type, part, layer_type, rope, layers[0]),
             original=None if nested or from_gguf(model) else original_beside(model.model_type, part),
         )
         for (layer_type, rope, rotary_dim), layers in by_type.items()
@@ -144,8 +144,13 @@ def _farthest(layers: list[Layer]) -> int | None:
     return None if None in windows else max(window for window in windows if window is not None)
 
 
-def _kept(part: Mapping[str, Any], layer_type: str, rope: Rope, layer: Layer) -> dict[str, Any]:
-    kept = {name: value for name, value in entry_of(part, layer_type).items() if name not in SCALING_FIELDS}
+def _kept(model_type: str, part: Mapping[str, Any], layer_type: str, rope: Rope, layer: Layer) -> dict[str, Any]:
+    stated = entry_of(part, layer_type)
+    if part and not any(part.get(name) for name in ("rope_scaling", "rope_parameters")):
+        stated = entry_of(
+            {"rope_parameters": families()["families"].get(model_type, {}).get("rope_parameters")}, layer_type
+        )
+    kept = {name: value for name, value in stated.items() if name not in SCALING_FIELDS}
     if layer.latent is None and rope.rotary_fraction != 1.0:
         # Engines that replace the whole entry would otherwise lose a share that stands elsewhere in the config.
         kept["partial_rotary_factor"] = rope.rotary_fraction

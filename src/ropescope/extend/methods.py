@@ -23,6 +23,9 @@ Entry = dict[str, Any]
 LONGROPE_ONLY: Final = frozenset({"phi3", "phi4_multimodal"})
 """Model types whose config class refuses every type of scaling but longrope, which can say all that is static."""
 
+DEFAULT_ONLY: Final = frozenset({"cosmos3_edge_text", "ernie4_5_vl_moe_text"})
+"""Model types whose config class refuses every type of scaling, so that only another base can be said."""
+
 _YARN_FIELDS: Final[tuple[str, ...]] = (
     "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
 )  # fmt: skip

@@ -11,7 +11,15 @@ from ropescope.extend.choosing import Choice, choose, require_method
 from ropescope.extend.conflicts import check_agreement, check_read
 from ropescope.extend.frequencies import attention_factor, frequencies, stated_factor
 from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
-from ropescope.extend.methods import LONGROPE_ONLY, Wish, as_longrope, checked_factors, entry, rerope_ranges
+from ropescope.extend.methods import (
+    DEFAULT_ONLY,
+    LONGROPE_ONLY,
+    Wish,
+    as_longrope,
+    checked_factors,
+    entry,
+    rerope_ranges,
+)
 from ropescope.extend.native import Native, beyond, check_tensors, native_of
 from ropescope.extend.plan import LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import families
@@ -277,6 +285,10 @@ def _caveats(
 ) -> tuple[str, ...]:
     found: list[str] = []
     method = choice.method
+    if model.model_type in DEFAULT_ONLY and method not in ("none", "ntk", "alpha", "rerope"):
+        raise ExtendError(
+            f"The config class of {model.model_type} takes no scaling, but another base: use the method ntk."
+        )
     if method == "dynamic" and model.model_type in LONGROPE_ONLY:
         raise ExtendError(
             f"The config class of {model.model_type} takes static scaling only: use the method ntk or yarn."

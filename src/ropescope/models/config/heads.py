@@ -12,6 +12,8 @@ from ropescope.models.model import ATTENTION_KINDS, Latent, LayerKind
 
 # These keep one shared attention block that reads the hidden state beside the embedding: twice the width.
 _DOUBLE_WIDTH: Final = frozenset({"zamba", "zamba2"})
+# Full layers have wider heads, whose width the classes know where the file does not state it.
+_WIDE_IN_FULL: Final = frozenset({"diffusion_gemma_text", "gemma4_text", "gemma4_unified_text"})
 # Sliding layers have twice the KV heads of the full ones, and the file need not say so.
 _DOUBLE_KV_IN_SLIDING: Final = frozenset({"mimo_v2_flash"})
 
@@ -143,6 +145,9 @@ def _head_dims(fields: Fields, kinds: tuple[LayerKind, ...], heads: tuple[int, .
     stated = fields.per_layer("head_dim", len(heads))
     if stated is not None:
         full = fields.integer("global_head_dim")
+        if full is None and fields.model_type in _WIDE_IN_FULL and fields.config.get("per_layer_config") is None:
+            full = 512
+            fields.assume("global_head_dim", full)
         if full is not None:
             stated = tuple(full if kind == "full" else dim for kind, dim in zip(kinds, stated, strict=True))
         return _by_kind(fields, "head_dim", kinds, stated)

@@ -44,7 +44,9 @@ _RENAMED_TYPE: Final = BY_LAYER_TYPE - ENTRIES_ALONE
 """Types that read `rope_type` in `rope_scaling`, and `type`, its older name, not at all."""
 
 # Without any entry, the class takes its own whole one, base and all.
-_OWN_ENTRY: Final = frozenset({"apertus", "cwm", "ministral3", "mistral4", "mistral_large4_text", "muse_spark_text"})
+_OWN_ENTRY: Final = frozenset(
+    {"apertus", "cosmos3_edge_text", "cwm", "ministral3", "mistral4", "mistral_large4_text", "muse_spark_text"}
+)
 _BASE_OF_BARE_ENTRY: Final = dict.fromkeys(
     ("ministral3", "mistral4", "mistral_large4_text", "muse_spark_text"), 10000.0
 )
@@ -82,7 +84,9 @@ def base_names(fields: Fields, kind: LayerKind, *, has_entry: bool) -> tuple[str
     local = kind in ("sliding", "chunked")
     if not is_read_by_class(fields):
         return (*LOCAL_THETA_NAMES, *THETA_NAMES) if local else THETA_NAMES
-    if (own := _OTHER_BASE.get(fields.model_type)) is not None:
+    if (own := _OTHER_BASE.get(fields.model_type)) is not None and not (
+        fields.model_type == "dots3_note_text" and has_entry
+    ):
         name = own.get("sliding" if local else "full")
         return () if name is None else (name,)
     if fields.model_type in ENTRIES_ALONE | _OWN_ENTRY and not has_entry:

@@ -24,7 +24,7 @@ from ropescope.models.config.rope_fields import (
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("full_attention", "compress", "main", "hybrid"),
+    "full": ("full_attention", "indexed_attention", "compress", "main", "hybrid"),
     "sliding": ("sliding_attention", "local_attention", "hybrid_sliding", "main"),
     "chunked": ("chunked_attention",),
 }
