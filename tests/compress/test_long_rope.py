@@ -10,14 +10,20 @@ from planned_models import logits_in_pieces, ragged_plan
 from tiny_models import Tiny, build, tokens
 from transformers import DynamicCache
 
+from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.harness import cut, prefill
+from ropescope.compress.evaluate.restated import RandomTokens
+from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.evaluate.visible import whole
 from ropescope.errors import PlanError
 from ropescope.measure.capture import capture_rows
 from ropescope.measure.prefill import prefill as measured
+from ropescope.measure.weights import Weights
 from ropescope.measure.whole_length import positions_of_whole, switching_length
 from ropescope.models.opening import open as open_model
+from ropescope.models.source import Source
 from ropescope.quality.loss import token_losses
+from ropescope.quality.texts import Text
 
 ORIGINAL, N = 32, 72
 OPTIONS = {"do_sample": False, "eos_token_id": None, "pad_token_id": 0, "return_dict_in_generate": True}
@@ -59,6 +65,18 @@ def test_parts_are_read_as_the_whole(kind: str) -> None:
         filled = prefill(fresh, open_model(fresh.config.to_dict()), ids[:, :24], chunk=10)
         found = fresh(ids[:, 24:], past_key_values=cut(filled, whole(filled.n_layers))).logits
     torch.testing.assert_close(found, expected[:, 24:], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["longrope", "dynamic"])
+def test_an_evaluated_text_has_the_loss_of_a_whole_pass(kind: str) -> None:
+    """Cut behind 30 tokens, within the original length of 32; scored to the 60th."""
+    network, ids = network_of(kind), tokens(60)
+    weights = Weights(network, None, open_model(network.config.to_dict()), Source("dict", kind), "made")
+    text = Text("prose", "tokens", tuple(ids[0].tolist()))
+    found = Sweep(weights, Split(weights.model, 60, 30), [RandomTokens()], (0.9,), [text]).score(text).loss
+    with torch.no_grad():
+        expected = network_of(kind)(ids, use_cache=False).logits[0, 30:-1]
+    assert found == pytest.approx(float(torch.nn.functional.cross_entropy(expected, ids[0, 31:])), abs=1e-5)
 
 
 def test_generation_keeps_its_planned_cache_beyond_the_switch() -> None:
