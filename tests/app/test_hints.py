@@ -12,6 +12,7 @@ from typer.main import get_command
 
 import ropescope
 from ropescope.app.cli import app
+from ropescope.checks.serving.engines import read_flags
 
 SRC = Path(ropescope.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]")
@@ -42,11 +43,13 @@ SAID_IN: dict[str, tuple[str, ...]] = {
 """Room or file → the commands whose users meet its sentences. Options have to be those of each."""
 OF_SOME = {"checks/serving": SERVING, "checks/fit": SERVING, "checks/speed": SERVING, "checks/launch": SERVING}
 """The same where each sentence is of one of these commands: it names an option of some."""
-OTHERS = {  # those of other programs, in the files that write their commands
-    "extend/settings/llama_cpp.py", "extend/settings/sglang.py", "extend/settings/vllm.py", "checks/serving/commands.py",
-    "checks/serving/memory.py", "checks/serving/stages.py", "checks/serving/weight_files.py",
+ENGINES = {flag for engine in read_flags().values() for flag in engine["flags"]} | {"--node-rank"}
+"""What engines take, which may be named where their commands are written."""
+WRITING = ("checks/serving", "extend/settings")
+OTHERS = {"checks/serving/weight_files.py"}
+OF_PROGRAMS = {
+    "extend/saving_gguf.py": {"--merge"}, "extend/settings/llama_cpp.py": {"--yarn"}, "extend/settings/vllm.py": {"--rope-theta"},
 }  # fmt: skip
-OF_PROGRAMS = {"extend/saving_gguf.py": {"--merge"}}
 PIECES = {  # put together from parts, where the command stands in another
     ("compress/evaluate/report.py", "--windows-only"): "compress plan",
     ("compress/evaluate/report.py", "--uniform"): "compress plan",
@@ -108,7 +111,11 @@ def wrongly_named(path: Path) -> Iterator[str]:
                 unknown = [option for option in OPTION.findall(shown[2]) if option not in COMMANDS[command]]
                 yield from (f"{name}:{line} {option} of {command}" for option in unknown)
         for option in OPTION.findall(rest):
-            if name in OTHERS or option in OF_PROGRAMS.get(name, ()):
+            if (
+                (name.startswith(WRITING) and option in ENGINES)
+                or name in OTHERS
+                or option in OF_PROGRAMS.get(name, ())
+            ):
                 continue
             of = (PIECES[name, option],) if (name, option) in PIECES else everyone
             yield from (f"{name}:{line} {option} of {command}" for command in of if option not in COMMANDS[command])
