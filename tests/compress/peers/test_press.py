@@ -43,8 +43,9 @@ def generated(network: Any, ids: torch.Tensor, **options: Any) -> torch.Tensor:
     return torch.stack(found.logits, dim=1)
 
 
+@pytest.mark.filterwarnings("ignore:The sequence has grown beyond")
 @pytest.mark.parametrize("which", PLANS)
-@pytest.mark.parametrize("prompt", [60, 90])
+@pytest.mark.parametrize("prompt", [60, 110])  # with its answer, the longer one grows beyond the plan
 def test_generation_is_that_of_the_planned_cache(network: Any, which: str, prompt: int) -> None:
     plan, ids = ragged_plan(network, length=N, **PLANS[which]), tokens(2 * prompt).view(2, prompt)
     with PlannedPress(plan)(network):

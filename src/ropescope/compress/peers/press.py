@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicLayer
 
 from ropescope.compress.attend import Scoring
+from ropescope.compress.heads import ENDLESS
 from ropescope.compress.peers.library import kvpress
 from ropescope.compress.picks import OBSERVED, attention_received, best
 from ropescope.compress.plan import KVPlan, LayerPlan
@@ -32,8 +33,9 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
     Within `with press(model):` windows go on sliding with every single token, as those of a PlannedCache do. Outside of it
     (where kvpress's pipeline puts question and answer) the cut cache stays, and all later tokens with it.
 
-    Calling it on a model raises PlanError for a plan of another model. A prefill raises PlanError for padding, for a
-    sequence beyond the plan's length, and in eager attention where heads keep different numbers of tokens.
+    Calling it on a model raises PlanError for a plan of another model. A prefill raises PlanError for padding, for a prompt
+    beyond the plan's length (an answer may grow beyond it), and in eager attention where heads keep different numbers of
+    tokens.
     """
 
     plan: KVPlan
@@ -43,6 +45,8 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
         # A layer that stays whole is as long as the sequence, and the others must be as long as it.
         most = max(max(layer.kept) for layer in self.plan.planned_layers) + self.plan.sinks
         self._most = most if all(layer.planned for layer in layers) else self.plan.length
+        # As in a PlannedCache, what keeps everything goes on to do so when an answer grows beyond the plan.
+        self._grows = self._most >= self.plan.length
         self._held: dict[int, _Held] = {}
 
     @contextmanager
@@ -89,12 +93,14 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
         # Quantised layers keep their keys elsewhere: they stay as the prefill was cut.
         if held is None or type(store) is not DynamicLayer or store.keys is None or store.keys.numel() == 0:
             return
-        self._check_length(held.seen + new)
+        if new > 1:
+            self._check_length(held.seen + new)
         if store.keys.shape[2] != held.tokens.shape[2]:
             raise PlanError("The cache has changed since the prefill that was cut: prefill again inside the context.")
         if new == 1:
             layer = self.plan.layers[index]
-            store.keys, store.values = self._cut(module, layer, store.keys, store.values, held.seen + 1, self._most - 1)
+            most = max(self._most - 1, held.seen) if self._grows else self._most - 1
+            store.keys, store.values = self._cut(module, layer, store.keys, store.values, held.seen + 1, most)
         self._held[index].grow(new)
 
     def _cut(
@@ -103,11 +109,13 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
         """Keep `most` tokens at most: all that are visible once `seen` tokens have come, then the latest of the others,
         which are hidden."""
         held = self._held[layer.index]
-        window = torch.tensor(layer.windows, device=keys.device)[None, :, None]
+        whole = self.plan.length - self.plan.sinks
+        endless = [ENDLESS if kept >= whole else size for size, kept in zip(layer.windows, layer.kept, strict=True)]
+        window = torch.tensor(endless, device=keys.device)[None, :, None]
         visible = (held.tokens < held.staying) | (held.tokens >= seen - window) | held.picked
         if keys.shape[2] > most:
-            # Tokens are numbered below the plan's length: whatever is visible comes before all that is not.
-            order = (visible * self.plan.length + held.tokens).topk(most, dim=2).indices.sort(dim=2).values
+            # Whatever is visible comes before all that is not.
+            order = (visible * (seen + 1) + held.tokens).topk(most, dim=2).indices.sort(dim=2).values
             held.tokens, held.picked, visible = (e.gather(2, order) for e in (held.tokens, held.picked, visible))
             keys, values = (
                 states.gather(2, order[..., None].expand(-1, -1, -1, states.shape[3])) for states in (keys, values)
