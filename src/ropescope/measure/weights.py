@@ -159,11 +159,16 @@ def _network_class(where: str, arguments: dict[str, Any], trust_remote_code: boo
 
 
 def _read(source: Source) -> Model | FormatError:
-    """What the files say of the model, or what was not understood in them."""
+    """What the files say of the model, or what was not understood in them. Raises SourceError for an encoder-decoder."""
     try:
-        return open_model(source, config_only=True)
+        read = open_model(source, config_only=True)
     except FormatError as error:
         return error
+    if any("cross" in layer.beside for layer in read.layers):
+        raise SourceError(
+            f"{read.name} is an encoder-decoder, whose attention is not measured here: give a causal model."
+        )
+    return read
 
 
 def _n_weights(source: Source, read: Model | FormatError) -> int | None:

@@ -11,6 +11,7 @@ from ropescope.models.cache import LayerCache
 from ropescope.models.config.bearing import unread
 from ropescope.models.config.caches import layer_cache
 from ropescope.models.config.compressed import compression_rates
+from ropescope.models.config.encoder_decoders import encoder_decoder, is_encoder_decoder
 from ropescope.models.config.encoders import is_encoder
 from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import Fields, positive_int, text_part
@@ -29,12 +30,15 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
 
     `name` defaults to the source's. Facts the file does not state are taken from what transformers assumes for its
     model type and listed in `Model.assumed`. Raises FormatError naming the field for values that cannot be, and for
-    encoder-decoder models, which have no single stack of layers.
+    encoder-decoders of a type not known here; the layers of the others are those of their decoder.
     """
     if not isinstance(config, Mapping):
         raise FormatError(f"a config is an object of fields, not {type(config).__name__}: give a model's config.json.")
-    if config.get("is_encoder_decoder") is True:
-        raise FormatError(f"{config.get('model_type', 'this model')} is an encoder-decoder, which is not read yet.")
+    if source is None:
+        stated = config.get("_name_or_path") or config.get("model_type")
+        source = Source("dict", name or (stated if isinstance(stated, str) else "config"), config=dict(config))
+    if is_encoder_decoder(config):
+        return encoder_decoder(config, source, name or source.name)
     part, model_type, path = text_part(config)
     fields = Fields(part, model_type, path)
     n_layers = _n_layers(fields)
@@ -46,9 +50,6 @@ def from_config(config: Mapping[str, Any], *, name: str | None = None, source: S
     if not causal:
         layers = tuple(replace(layer, cache=LayerCache()) for layer in layers)
     positions = positions_of(fields) if attends else "none"
-    if source is None:
-        stated = config.get("_name_or_path") or config.get("model_type")
-        source = Source("dict", name or (stated if isinstance(stated, str) else "config"), config=dict(config))
     return Model(
         name=name or source.name,
         source=source,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ropescope.errors import FormatError
+from ropescope.models.config.encoder_decoders import is_encoder_decoder
 from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.counts.attention import attention_counts
 from ropescope.models.counts.designs import DESIGNS, LLAMA, UNFIT, Design, is_on, whole
@@ -32,7 +33,7 @@ def estimate(model: Model) -> Parameters:
     or cannot be, and for types whose layers no rule here fits.
     """
     fields = Fields(*text_part(model.config))
-    if fields.model_type in UNFIT:
+    if fields.model_type in UNFIT or is_encoder_decoder(model.config):
         raise FormatError(
             f"{fields.model_type} is built in a way that no rule here counts: install ropescope[measure] to count its "
             "parameters by building the network."

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, RopescopeError
+from ropescope.models.config.encoder_decoders import is_encoder_decoder
 from ropescope.models.config.fields import Fields, short, text_part
 from ropescope.models.config.reading import from_config
 from ropescope.models.counts.estimate import without_prediction
@@ -177,6 +178,8 @@ def _network_class(config: Any, architectures: Any) -> tuple[Any, bool]:
             return cls, False
     composite = bool(getattr(config, "sub_configs", None))
     order = ["AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForCausalLM"]
+    if getattr(config, "is_encoder_decoder", False):
+        order = ["AutoModelForSpeechSeq2Seq", "AutoModelForSeq2SeqLM"]
     for auto in (*(order if composite else order[::-1]), "AutoModelForMaskedLM", "AutoModel"):
         mapping = getattr(getattr(transformers, auto, None), "_model_mapping", {})
         if type(config) in mapping:
@@ -249,6 +252,8 @@ def _sizes(network: Any, torch: Any) -> Iterator[tuple[str, int]]:
 
 
 def _layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
+    if is_encoder_decoder(config):
+        return ()  # two stacks, whose layers bear the same numbers
     try:
         return from_config(config).layers
     except FormatError:  # then nothing is known of kinds and experts

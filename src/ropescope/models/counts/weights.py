@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ropescope.models.config.encoder_decoders import is_encoder_decoder
 from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.counts.parts import layer_of, part_of
 from ropescope.models.model import ATTENTION_KINDS, Experts, Layer, Model
@@ -24,11 +25,13 @@ def count_weights(
     where a tensor is packed in a way that is not known.
     """
     kinds = alike(stored.tensors)
+    # The two stacks of an encoder-decoder number their layers alike.
+    layers = () if is_encoder_decoder(model.config) else model.layers
     by_type: Counter[str] = Counter()
     by_part: Counter[str] = Counter()
     for tensor, times in kinds:
         by_type[tensor.dtype] += times * tensor.n_bytes
-        by_part[part_in(tensor.name, model.layers)] += times * tensor.n_bytes
+        by_part[part_in(tensor.name, layers)] += times * tensor.n_bytes
     weights = Weights(
         by_type.total(), dict(by_type.most_common()), stored.n_files, stored.source, dict(by_part.most_common())
     )
@@ -39,8 +42,7 @@ def count_weights(
         return None, weights, (f"{error} is packed in a way not known here, so no parameters were counted.",)
     for name in _tied_heads([tensor for tensor, _ in kinds], model.config, part, model_type):
         counts.pop(name, None)
-    experts = [layer.experts for layer in model.layers]
-    return count_parts(counts, model.layers, experts, stored.source), weights, ()
+    return count_parts(counts, layers, [layer.experts for layer in layers], stored.source), weights, ()
 
 
 def count_parts(
