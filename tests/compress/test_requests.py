@@ -227,3 +227,21 @@ def test_what_stands_on_one_model_together_is_asked_in_turn_or_objects() -> None
             network(ids[:, PROMPT : PROMPT + 1], past_key_values=cache)
         with capture_rows(network, [20], lambda _: None), pytest.raises(PlanError, match="Blocks cannot be skipped"):
             network(ids[:, :PROMPT])
+
+
+def test_what_is_put_on_a_model_holds_for_its_own_thread() -> None:
+    network, _, ids, _ = setting()
+    with torch.no_grad():
+        expected = network(ids).logits
+    rows: list[int] = []
+    found: list[Tensor] = []
+
+    def plain() -> None:
+        with torch.no_grad():
+            found.append(network(ids).logits)
+
+    with capture_rows(network, [20], lambda row: rows.append(row.layer)), blasst(network, threshold=0.9):
+        thread = threading.Thread(target=plain)
+        thread.start()
+        thread.join()
+    assert torch.equal(found[0], expected) and not rows
