@@ -313,3 +313,44 @@ def test_the_listed_matrices_are_the_layers_but_for_a_little(name):
         listed[matrix.part] += matrix.times * matrix.rows * matrix.columns
     for part in {"attention", "mlp", "experts", "mixer"} & set(parts):
         assert 0.98 * parts[part] <= listed[part] <= parts[part], part
+
+
+INT4 = {"actorder": None, "block_structure": None, "dynamic": False, "group_size": 32, "num_bits": 4, "observer": "minmax",
+        "observer_kwargs": {}, "strategy": "group", "symmetric": True, "type": "int"}  # fmt: skip
+FP8_BLOCKS = {"quant_method": "fp8", "activation_scheme": "dynamic", "fmt": "e4m3", "weight_block_size": [128, 128]}
+SKIPPED = ["lm_head", "multi_modal_projector", "merger", "modality_projection", "router", "visual", "vision_tower"]
+WHOLE = {
+    # Kimi-K2-Thinking is published with 594 GB of files, MiniMax-M2 with 230 GB.
+    "Kimi-K2-Thinking": (released.KIMI_K2, CT | {
+        "config_groups": {"group_0": {"input_activations": None, "output_activations": None, "targets": ["Linear"],
+                                      "weights": INT4}},
+        "ignore": ["lm_head", "re:.*self_attn.*", "re:.*shared_experts.*", r"re:.*mlp\.(gate|up|gate_up|down)_proj.*"],
+        "kv_cache_scheme": None, "quantization_status": "compressed", "transform_config": {}, "sparsity_config": {}}, 594e9),
+    "MiniMax-M2": (released.MINIMAX_M2, FP8_BLOCKS | {
+        "modules_to_not_convert": ["gate", "e_score_correction_bias", "lm_head"]}, 230e9),
+    "gpt-oss-20b": (released.GPT_OSS_20B, {"quant_method": "mxfp4", "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}, 13_761_264_768),
+    "Qwen3-Next in FP8": (released.QWEN3_NEXT_80B_A3B, FP8_BLOCKS | {"modules_to_not_convert": [
+        "lm_head", "mtp.fc", "model.layers.0.linear_attn.conv1d", "model.layers.0.linear_attn.in_proj_ba",
+        "model.layers.0.mlp.gate",
+        "model.layers.0.mlp.shared_expert_gate", "model.layers.0.input_layernorm"]}, None),
+    "bitsandbytes as Unsloth writes it": (released.LLAMA_31_8B, {
+        "quant_method": "bitsandbytes", "_load_in_4bit": True, "load_in_4bit": True, "bnb_4bit_compute_dtype": "bfloat16",
+        "bnb_4bit_quant_storage": "uint8", "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
+        "llm_int8_skip_modules": [*SKIPPED, "model.layers.1.mlp"], "llm_int8_threshold": 6.0}, None),
+    "GPTQModel": (released.QWEN3_8B, {
+        "bits": 4, "group_size": 128, "desc_act": False, "sym": True, "lm_head": False, "quant_method": "gptq",
+        "checkpoint_format": "gptq", "pack_dtype": "int32", "dynamic": {"-:.*mlp.gate$": {}}, "meta": {"mse": 0.0},
+        "exllama_config": {"version": 1}, "batch_size": 1, "act_group_aware": True, "damp_percent": 0.1}, None),
+    "DeepSeek in NVFP4": (released.DEEPSEEK_V3, {
+        "quant_method": "modelopt", "quant_algo": "NVFP4", "kv_cache_scheme": {"num_bits": 8, "type": "float"},
+        "ignore": ["lm_head", "model.embed_tokens", "model.layers.61*", *(f"model.layers.{n}.self_attn*" for n in range(61)),
+                   *(f"model.layers.{n}.mlp.gate" for n in range(3, 61))]}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_configs_as_they_are_published_are_understood_whole(name):
+    config, stated, published = WHOLE[name]
+    found = counted(config, **stated)
+    assert found.lacks == () and (published is None or found.n_bytes == pytest.approx(published, rel=1e-3))

@@ -61,6 +61,8 @@ _GPTQ_KEYS: Final = frozenset(
         "model_file_base_name",
         "quant_type",
         "is_marlin_format",
+        "batch_size",
+        "act_group_aware",
     }
 )
 
@@ -80,7 +82,10 @@ _READERS: Final[Mapping[str, tuple[Callable[[Stated], Scheme], frozenset[str]]]]
         ),
     ),
     "gptq": (libraries.gptq, _GPTQ_KEYS),
-    "awq": (libraries.awq, _SKIPS | {"bits", "w_bit", "group_size", "q_group_size", "backend"}),
+    "awq": (
+        libraries.awq,
+        _SKIPS | {"bits", "w_bit", "group_size", "q_group_size", "backend", "modules_to_fuse"},
+    ),
     "fp8": (published.fp8, _SKIPS | {"weight_block_size", "ignored_layers", "fmt", "scale_fmt", "expert_dtype"}),
     "modelopt": (
         published.modelopt,

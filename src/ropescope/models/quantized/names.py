@@ -28,7 +28,9 @@ MOST_REPEATS: Final = 5
 _NESTED: Final = re.compile(r"[*+}][^()]*\)[*+{]")
 _PLACE: Final = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,6}\..+|\d{1,6})$")
 _META: Final = re.compile(r"^re:|\\[.dwsb]|[\^$()\[\]*+?|\\]")
-_NO_MATRIX: Final = re.compile(r"rotary|conv1d|A_log|dt_bias")
+_NO_MATRIX: Final = re.compile(
+    r"rotary|conv1d|A_log|dt_bias|modality|multi_modal|^(?:gate|wte|wpe|score|classifier|merger|rope|ln_f|norm)$"
+)
 _TOWER: Final = re.compile(r"(?:^|[._])(?:vision|visual|audio|image|speech|encoder|mtp)")
 
 

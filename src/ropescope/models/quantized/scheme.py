@@ -49,7 +49,17 @@ class Scheme:
 _BEARS: Final = re.compile(
     r"bit|dtype|type|size|group|block|module|layer|ignore|exclude|skip|target|keep|config|dynamic|list|rank|scheme|algo"
 )
-ANYWHERE: Final = frozenset({"quant_method", "kv_cache_scheme", "kv_cache_quant_algo", "kv_cache_dtype", "_class_name"})
+ANYWHERE: Final = frozenset(
+    {
+        "quant_method",
+        "kv_cache_scheme",
+        "kv_cache_quant_algo",
+        "kv_cache_dtype",
+        "activation_scheme",
+        "exllama_config",
+        "_class_name",
+    }
+)
 
 
 def bears(key: str, value: object) -> bool:
