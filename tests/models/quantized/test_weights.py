@@ -354,3 +354,14 @@ def test_configs_as_they_are_published_are_understood_whole(name):
     config, stated, published = WHOLE[name]
     found = counted(config, **stated)
     assert found.lacks == () and (published is None or found.n_bytes == pytest.approx(published, rel=1e-3))
+
+
+def test_mlx_quantises_embedding_and_output_too():
+    # mlx-community/Meta-Llama-3.1-8B-Instruct-4bit is published with 4.52 GB: a scale and a bias for 64 numbers, 4.5 bits in all.
+    model = open_model({**LLAMA, "quantization": {"group_size": 64, "bits": 4}})
+    found = model.quantization.weights
+    assert found.n_bytes == pytest.approx(4.52e9, rel=1e-3) and found.lacks == ()
+    assert found.by_part["embedding"] == found.by_part["output"] == 128_256 * 4096 * 4.5 / 8
+    wider = {"model.layers.0.mlp.down_proj": {"group_size": 64, "bits": 8}, "model.layers.1.mlp.up_proj": False}
+    mixed = open_model({**LLAMA, "quantization": {"group_size": 64, "bits": 4, **wider}}).quantization.weights
+    assert mixed.n_bytes - found.n_bytes == 4096 * 14336 * (4 + 16 - 4.5) / 8 and mixed.lacks == ()

@@ -27,6 +27,11 @@ FACTORS: Final = "rope_freqs.weight"
 FACTOR_TENSORS: Final = frozenset({FACTORS, "rope_factors_long.weight", "rope_factors_short.weight"})
 """Where a file keeps factors for each rotary pair, of which its metadata say nothing."""
 
+IMAGES: Final = frozenset({
+    "aura", "cosmos", "flux", "hidream", "hyvid", "ltxv", "lumina2", "pig", "qwen_image", "sd1", "sd2", "sd3", "sdxl", "wan",
+})  # fmt: skip
+"""Architectures of diffusion models, which other programs write as GGUF."""
+
 COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
 """Architectures that compress what they keep of a sequence; files that do not tell how are counted as if they did not."""
 
@@ -106,6 +111,10 @@ def _refuse_what_is_no_model(header: GGUFHeader) -> None:
     kind = _text(header, "general.type")
     if header.architecture == "clip" or kind == "mmproj":
         raise FormatError("this GGUF file is the vision part of a model (mmproj): give the file of its language model.")
+    if header.architecture in IMAGES:
+        raise FormatError(
+            f"this GGUF file is an image or video model ({header.architecture}), which has no context: give a language model."
+        )
     if kind in ("adapter", "imatrix"):
         raise FormatError(f"this GGUF file is an {kind}, not a model: give the file of the model it belongs to.")
 

@@ -50,6 +50,29 @@ def awq(stated: Stated) -> Scheme:
     return Scheme(form, names_in(stated, "modules_to_not_convert"), lacks=lacks)
 
 
+def mlx(stated: Stated) -> Scheme:
+    """mlx-lm: every matrix, embedding and output too; other widths, or none, for modules that stand beside by name."""
+    lacks: list[str] = []
+    parts = WITH_OUTPUT | {"embedding", "router"}
+    scheme = Scheme(_mlx_format(stated, lacks), Names((), "names"), parts, lacks=lacks)
+    for name, change in stated.items():
+        if change is False or isinstance(change, Mapping):
+            own = _mlx_format({**stated, **change}, lacks) if isinstance(change, Mapping) else None
+            scheme.special.append((Names([name], "parts"), own))
+    return scheme
+
+
+def _mlx_format(stated: Stated, lacks: list[str]) -> Format | None:
+    bits, group, mode = whole(stated, "bits", most=16), whole(stated, "group_size"), stated.get("mode", "affine")
+    if mode in ("mxfp4", "mxfp8", "nvfp4"):
+        return Format(8 if mode == "mxfp8" else 4, 1, group or (16 if mode == "nvfp4" else 32), 1)
+    if bits is None or group is None or mode != "affine":
+        form, said = lacking(bits, f"mlx mode {str(mode)[:40]!r}")
+        lacks += said
+        return form
+    return Format(bits, 1, group, 4)  # a scale and a bias in 16 bits each
+
+
 def bitsandbytes(stated: Stated) -> Scheme:
     """bitsandbytes: all matrices of the layers but those that are named."""
     keep = names_in(stated, "llm_int8_skip_modules")

@@ -18,6 +18,8 @@ def scheme_of(stated: Stated) -> Scheme | None:
     method = str(stated.get("quant_method") or "").lower()
     if not method and (stated.get("load_in_4bit") or stated.get("load_in_8bit")):
         method = "bitsandbytes"
+    if not method and all(isinstance(stated.get(name), int) for name in ("bits", "group_size")):
+        method = "mlx"
     if not method:
         return None
     if method.startswith("modelopt"):
@@ -25,7 +27,11 @@ def scheme_of(stated: Stated) -> Scheme | None:
     reader, known = _READERS.get(method, (_unknown, frozenset()))
     scheme = reader(stated)
     if reader is not _unknown:
-        foreign = sorted(key for key, value in stated.items() if key not in known | ANYWHERE and bears(key, value))
+        foreign = sorted(
+            key
+            for key, value in stated.items()
+            if key not in known | ANYWHERE and bears(key, value) and not (method == "mlx" and "." in key)
+        )
         if foreign:
             scheme.lacks.append(f"quantization_config.{shown(foreign)}")
     return scheme
@@ -166,6 +172,7 @@ _READERS: Final[Mapping[str, tuple[Callable[[Stated], Scheme], frozenset[str]]]]
             "super_group_size",
         },
     ),
+    "mlx": (libraries.mlx, frozenset({"bits", "group_size", "mode"})),
     "bitnet": (libraries.bitnet, _SKIPS | {"linear_class", "quantization_mode"}),
 }
 """`quant_method` → (its reader, the fields that it knows)."""

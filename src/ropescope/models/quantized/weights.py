@@ -14,7 +14,7 @@ from ropescope.models.quantization import quantization_config
 from ropescope.models.quantized.formats import Format
 from ropescope.models.quantized.matrices import Matrix, matrices
 from ropescope.models.quantized.methods import scheme_of
-from ropescope.models.quantized.scheme import Scheme
+from ropescope.models.quantized.scheme import LAYERS, Scheme
 
 BYTES_OF: Final[Mapping[str, int]] = {"float32": 4, "float64": 8}
 """Types of a model that are not held in 16 bits."""
@@ -50,11 +50,11 @@ def _weights(model: Model, parts: Mapping[str, int], scheme: Scheme) -> Weights:
         numbers[matrix.part] += matrix.times * size
         by_type["quantised"] += packed
     lacks = list(scheme.finish(len(model.layers)))
-    unnamed = []
+    unnamed: list[str] = []
     for part, total in parts.items():
         rest = total - numbers[part]
         if part in scheme.parts and part != "output" and not -UNNAMED * total <= rest <= UNNAMED * total:
-            unnamed.append(part)
+            unnamed += [part] if part in LAYERS else []
             held[part] = _of_unnamed(model, scheme.default, total, width)
             by_type["quantised"] += held[part]
         else:
