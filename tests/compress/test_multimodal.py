@@ -95,6 +95,26 @@ def test_text_is_what_explicit_masks_make_of_it(kind: str) -> None:
     assert len(layers) == 2 and layers[0] is network.get_decoder().layers[0]
 
 
+def test_layers_of_images_among_those_of_text_are_left_alone() -> None:
+    """Mllama looks into the layers of the cache for images; text alone skips those that attend to them."""
+    towers = {"attention_heads": 2, "num_global_layers": 1, "max_num_tiles": 1, "vision_output_dim": 64}
+    parts = {"intermediate_layers_indices": [0], "supported_aspect_ratios": [[1, 1]]}
+    text = {
+        **TEXT,
+        "num_hidden_layers": 3,
+        "cross_attention_layers": [1],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+    }
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("mllama", text_config=text, vision_config={**TOWER, **towers, **parts})
+    network, ids, pieces = AutoModelForImageTextToText.from_config(config).eval(), tokens(60), [40, *[1] * 20]
+    plan = ragged_plan(network, length=60)
+    with explicit_masks(network, plan, pieces), torch.no_grad():
+        expected = network(input_ids=ids, use_cache=False).logits
+    found = logits_in_pieces(network, ids, plan.cache(network), pieces)
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("kind", ["gemma3", "llava", "qwen2_5_vl", "qwen3_vl"])
 def test_images_are_read_in_full_and_kept_as_the_plan_says(kind: str, attention: str) -> None:

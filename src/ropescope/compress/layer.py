@@ -81,7 +81,11 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         if key_states.requires_grad:
             raise PlanError("A planned cache is for inference: call the model under torch.no_grad().")
         self.filling.check_states(self, new)
-        self.is_initialized = True
+        if not self.is_initialized:
+            # Models ask these whether a layer was filled (PaliGemma), or holds images (Mllama). What is held lies in stores.
+            self.keys: Tensor | None = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
+            self.values: Tensor | None = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
+            self.is_initialized = True
         self.waiting = key_states, value_states
         return owned_by(self, key_states), value_states
 
@@ -253,6 +257,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         for store in self.stores:
             store.clear()
         self.seen, self.padding, self._most_padding, self.waiting = 0, None, 0, None
+        self.keys, self.values, self.is_initialized = None, None, False
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Put the rows of the batch in the order of `beam_idx` (beam search)."""
