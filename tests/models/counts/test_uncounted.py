@@ -41,3 +41,9 @@ def test_experts_in_a_latent_space_are_counted_in_it():
     }  # fmt: skip
     built = count_on_meta(tiny)
     assert dict(estimate(from_config(tiny)).parts) == dict(built.parts)
+
+
+def test_a_model_type_that_is_not_known_is_a_lower_bound():
+    found = estimate(from_config({**released.LLAMA_31_8B, "model_type": "unheard_of"}))
+    assert found.total == estimate(from_config(released.LLAMA_31_8B)).total
+    assert found.lacks == ("model type unheard_of, which is counted as a Llama",)

@@ -189,6 +189,11 @@ def test_experts_in_fp4_beside_fp8():
     ).quantization.weights
     experts = 58 * 256 * 3 * 2048 * 7168
     assert found.by_part["experts"] == experts * (4 + 8 / 32) / 8 and found.lacks == ()
+    # DeepSeek-V4-Flash itself: 284 B parameters, of which the experts take 4.25 bits.
+    pytest.importorskip("transformers")
+    flash = open_model({"model_type": "deepseek_v4", "expert_dtype": "fp4", "quantization_config": stated})
+    assert flash.parameters.total == pytest.approx(284e9, rel=2e-3)
+    assert flash.quantization.weights.lacks == () and 150e9 < flash.quantization.weights.n_bytes < 160e9
     odd = open_model(
         {**released.DEEPSEEK_V3, "expert_dtype": "int3", "quantization_config": stated}
     ).quantization.weights

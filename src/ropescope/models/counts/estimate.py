@@ -60,6 +60,8 @@ def estimate(model: Model) -> Parameters:
     total = sum(counted.values())
     source = f"config{said}{without_prediction(model.config)}"
     lacks = uncounted(model.config, frozenset(fields.config.asked))
+    if fields.model_type not in DESIGNS and not fields.known:
+        lacks = (f"model type {fields.model_type or '(none)'}, which is counted as a Llama", *lacks)
     return Parameters(total, total - idle, counted, "estimate", source, lacks)
 
 

@@ -59,7 +59,8 @@ def _weights(model: Model, parts: Mapping[str, int], scheme: Scheme) -> Weights:
             by_type["quantised"] += held[part]
         else:
             held[part] += max(rest, 0) * width
-    if unnamed and (scheme.keep or scheme.special):
+    named = (entry for names in (scheme.keep, *(names for names, _ in scheme.special)) for entry in names.entries)
+    if unnamed and any("experts" not in entry for entry in named):  # a list may mean them
         lacks.append(f"the names of the modules of its {' and '.join(unnamed)}{why}")
     if not parts:
         lacks.append("which parameters are matrices of the layers")
