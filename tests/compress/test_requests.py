@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
 from ropescope.compress.blasst_context import blasst
+from ropescope.compress.cache import PlannedCache
 from ropescope.errors import CaptureError, PlanError
 from ropescope.measure.capture import capture_rows
 
@@ -45,6 +46,9 @@ def test_a_cache_that_is_passed_in_becomes_a_planned_one(family: str, made: Call
     with plan.applied(network):
         close(logits_in_pieces(network, ids, before, PIECES), expected)
         assert before.get_seq_length() == N
+        assert isinstance(before, PlannedCache) and before.plan == plan and before.held_bytes() > 0
+        before.reset()
+        close(logits_in_pieces(network, ids, before, PIECES), expected)
         inside = made(network)
         close(logits_in_pieces(network, ids[:, :50], inside, PIECES[:11]), expected[:, :50])
     # What began inside goes on outside, and a copy of it does too.

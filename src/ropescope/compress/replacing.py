@@ -70,4 +70,6 @@ def _become_planned(cache: Any, make: Callable[[], Cache]) -> None:
         )
     if cache.get_seq_length() > 0:
         raise PlanError("This cache was filled without the plan: begin the sequence inside the context.")
-    cache.layers, cache.layer_class_to_replicate = make().layers, None
+    planned = make()
+    cache.__class__ = type(planned)  # it is asked for its bytes, and emptied, as any planned cache
+    vars(cache).update(vars(planned))
