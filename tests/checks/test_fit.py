@@ -19,6 +19,7 @@ from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.memory import fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.split_rules import split_problem
+from ropescope.checks.speed import SpeedInputs, speed_report
 from ropescope.models import open as open_model
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
@@ -182,5 +183,9 @@ def test_a_lower_bound_never_fits() -> None:
     # What does not fit even so does not fit; what was counted without it is no way out.
     small = fit_report(way(model, "8GiB", "vllm", 8_192))
     assert "does not fit" in small.verdict and "at least" in small.verdict and small.data["fits"] is False
+    fast = speed_report(SpeedInputs(way(model, "4090", "vllm", 8_192)))
+    assert {row[-1] for row in fast.tables[0].rows} == {None, False} and any(
+        "lower bound" in text for text in fast.caveats
+    )
     wide = open_model({**LLAMA_31_8B, "mystery_hidden_size": 99_999})
     assert fit_report(way(wide, "h100", "vllm", 8_192)).data["lower_bound"] == ["mystery_hidden_size"]

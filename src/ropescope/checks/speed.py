@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.fit import fit
+from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_report import on_devices
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.precisions import compute_kind, weight_size
@@ -63,7 +63,7 @@ def speed_report(inputs: SpeedInputs) -> Report:
     # Reading a prompt is a matter of arithmetic: without a peak nothing can be said of it.
     reading = None if step.compute_seconds is None else prefill(serving)
     batches = sorted({*BATCHES, serving.batch, *([found.largest_batch] if found.largest_batch else [])})
-    rows = tuple(_row(inputs, decode(serving, batch), found.largest_batch) for batch in batches)
+    rows = tuple(_row(inputs, decode(serving, batch), found) for batch in batches)
     return Report(
         title=f"{serving.model.name} · {on_devices(serving)} · {serving.context_tokens:,} tokens in each cache · weights "
         f"{serving.weights_as}, cache {serving.cache_type.label}",
@@ -142,7 +142,8 @@ def _facts(
             Fact("compute-bound from batch", "never", "", "formula", "each sequence's cache is read for it alone")
         )
     limit = "nothing here bounds it" if largest is None else largest
-    facts.append(Fact("largest batch that fits", limit, "", "formula", "as ropescope fit counts it"))
+    bound = "at most: the weights are a lower bound" if weight_size(serving.model, serving.held_precision).lacks else ""
+    facts.append(Fact("largest batch that fits", limit, "", "formula", "as ropescope fit counts it", note=bound))
     if any(layer.experts is not None for layer in serving.model.layers):
         touched = experts_touched(serving, serving.batch)
         facts.append(Fact("experts read a step", touched, "of all", "assumed", "uniform routing: 1 − (1 − k/n)^batch"))
@@ -160,12 +161,13 @@ def _table(inputs: SpeedInputs, rows: tuple[tuple[Any, ...], ...]) -> Table:
     return Table(f"Decoding by batch: ceiling{share}", tuple(columns), rows)
 
 
-def _row(inputs: SpeedInputs, step: Pass, largest: int | None) -> tuple[Any, ...]:
+def _row(inputs: SpeedInputs, step: Pass, found: Fit) -> tuple[Any, ...]:
     rate = inputs.efficiency * step.tokens_per_second
     row = [step.tokens, rate, rate / step.tokens, 1e3 * step.seconds / inputs.efficiency, step.bound]
     if inputs.price is not None:
         row.insert(4, cost_per_million(inputs, step) or 0.0)
-    return (*row, largest is None or step.tokens <= largest)
+    within = found.largest_batch is None or step.tokens <= found.largest_batch
+    return (*row, None if within and found.demand.lacks else within)  # of a lower bound it is not known
 
 
 def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
