@@ -68,8 +68,18 @@ def test_each_model_of_a_folder_is_judged_as_it_is_alone(folder: Path) -> None:
 def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:
     file = llama(tmp_path / "m" / "Llama-Q8_0.gguf", "Q8_0")
     (tmp_path / "m" / "mmproj-F16.gguf").write_bytes(b"GGUF")
-    assert offered(str(tmp_path / "m"))[1] is None
+    assert offered(str(tmp_path / "m")) == (str(file), None)
     assert open_model(tmp_path / "m").weights == open_model(file).weights
+    # A config beside it changes nothing in what is served; safetensors do.
+    (tmp_path / "m" / "config.json").write_text("{}")
+    assert offered(str(tmp_path / "m")) == (str(file), None)
+    (tmp_path / "m" / "model.safetensors").write_bytes(b"")
+    assert offered(str(tmp_path / "m")) == (str(tmp_path / "m"), None)
+
+
+def test_what_cannot_be_looked_at_is_left_to_the_opening() -> None:
+    for text in ("x" * 5000, "~nobody/m", "m", "a\0b"):
+        assert offered(text) == (text, None)
 
 
 def test_names_tell_the_mix_and_what_is_no_model() -> None:

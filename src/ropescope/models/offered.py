@@ -41,11 +41,15 @@ class Offered:
 
 def offered(text: str, revision: str | None = None) -> tuple[str | Source, Offered | None]:
     """(the source, resolved where that asked the Hub; the GGUF models that it offers, where they are two or more and no
-    other weights lie beside them). Raises SourceError as `resolve`."""
-    path = Path(text).expanduser() if not text.startswith("~") or text[:2] in ("~", "~/") else Path(text)
-    if path.is_dir():
-        return text, None if revision is not None else _in_folder(path)
-    if path.exists() or text.count("/") != 1 or text.lower().endswith(".gguf"):
+    other weights lie beside them). A single one is the source itself, though a config lies beside it. Raises SourceError as
+    `resolve`."""
+    try:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            return (text, None) if revision is not None else _of_folder(text, path)
+        if path.exists() or text.count("/") != 1 or text.lower().endswith(".gguf"):
+            return text, None
+    except (OSError, RuntimeError):  # what cannot be looked at is told of by whoever opens it
         return text, None
     source = resolve(text, revision=revision)
     if source.kind != "hub" or source.file is not None or source.repo_id is None or source.revision is None:
@@ -53,7 +57,9 @@ def offered(text: str, revision: str | None = None) -> tuple[str | Source, Offer
     from ropescope.models.hub_files import HubFiles
 
     names = HubFiles(source.repo_id, source.revision).names()
-    found = _several(names)
+    found = _choices(names)
+    if len(found) == 1:
+        return replace(source, name=f"{source.repo_id}/{found[0].first}", file=found[0].first), None
     if not found:
         return source, None
     from ropescope.models.hub import list_sizes
@@ -62,21 +68,25 @@ def offered(text: str, revision: str | None = None) -> tuple[str | Source, Offer
     return source, Offered(source.repo_id, found, _sizes(found, sizes), source=source)
 
 
+def _of_folder(text: str, folder: Path) -> tuple[str, Offered | None]:
+    found = _choices(frozenset(entry.name for entry in folder.iterdir()))
+    return (str(folder / found[0].first), None) if len(found) == 1 else (text, _in_folder(folder))
+
+
 def _in_folder(folder: Path) -> Offered | None:
     places = [folder, *(entry for entry in sorted(folder.iterdir())[:MOST_FOLDERS] if entry.is_dir())]
     held = {file.relative_to(folder).as_posix(): file for place in places for file in place.glob("*") if file.is_file()}
-    found = _several(frozenset(held))
-    if not found:
+    found = _choices(frozenset(held))
+    if len(found) < 2:
         return None
     sizes = {name: held[name].stat().st_size for choice in found for name in choice.files if name in held}
     return Offered(str(folder), found, _sizes(found, sizes), folder=folder)
 
 
-def _several(names: frozenset[str]) -> tuple[Choice, ...]:
-    if any(name.endswith(".safetensors") and "/" not in name for name in names):
-        return ()
-    found = choices(names)
-    return found if len(found) > 1 else ()
+def _choices(names: frozenset[str]) -> tuple[Choice, ...]:
+    """The GGUF models, where no other weights lie beside them."""
+    others = any(name.endswith((".safetensors", ".bin")) and "/" not in name for name in names)
+    return () if others else choices(names)
 
 
 def _sizes(found: tuple[Choice, ...], sizes: Mapping[str, int]) -> dict[str, int]:

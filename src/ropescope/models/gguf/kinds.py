@@ -45,7 +45,9 @@ def layer_kinds(keys: Keys, n_layers: int, kv_heads: Sequence[int], tensors: fro
     if keys.architecture in RECURRENT:
         return _all("recurrent", n_layers)
     if keys.architecture in ENCODER_DECODER:
-        raise FormatError(f"{keys.architecture} is an encoder-decoder, which is not read yet.")
+        raise FormatError(
+            f"{keys.architecture} is an encoder-decoder, which is not read from GGUF: give the folder or Hub id of its config."
+        )
     slides = _slides(keys, n_layers)
     windowed: LayerKind = "chunked" if keys.architecture == "llama4" else "sliding"
     attends = _attends(keys, n_layers, kv_heads, tensors)
