@@ -24,8 +24,9 @@ KEPT: Final = frozenset({"embedding", "norm", "router", "vision", "prediction", 
 
 MOST_PATTERNS: Final = 1000
 MOST_PATTERN: Final = 400
-MOST_REPEATS: Final = 5
-_NESTED: Final = re.compile(r"[*+}][^()]*\)[*+{]")
+MOST_REPEATS: Final = 3
+_OF_DIGITS: Final = re.compile(r"(?:\\d|\[0-9\])[*+]")
+_REPEATED_GROUP: Final = re.compile(r"\)[*+{]")
 _PLACE: Final = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d{1,6}\..+|\d{1,6})$")
 _META: Final = re.compile(r"^re:|\\[.dwsb]|[\^$()\[\]*+?|\\]")
 _NO_MATRIX: Final = re.compile(
@@ -122,7 +123,8 @@ def _pattern(entry: str, manner: Manner) -> re.Pattern[str] | None:
 def _safe(pattern: str, checked: str | None = None) -> re.Pattern[str] | None:
     text = pattern if checked is None else checked
     # Whoever wrote the file may have wanted a search that never ends.
-    if len(text) > MOST_PATTERN or sum(map(text.count, "*+{")) > MOST_REPEATS or _NESTED.search(text):
+    repeats = sum(map(_OF_DIGITS.sub("", text).replace("(?", "").count, "*+{?"))  # a number is short
+    if len(text) > MOST_PATTERN or repeats > MOST_REPEATS or _REPEATED_GROUP.search(text):
         return None
     try:
         return re.compile(pattern)
