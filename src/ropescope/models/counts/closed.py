@@ -51,7 +51,7 @@ _ONLY: Final[Mapping[str, Mapping[str, object]]] = {
     **dict.fromkeys(("aria_text", "deepseek_v2", "eurobert", "hy_v3", "minicpm3"), _NO_MLP_BIAS),
     **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "solar_open"), _NO_BIAS),
     **dict.fromkeys(("biogpt", "gpt_neox", "persimmon"), _OWN_KEYS),
-    **dict.fromkeys(("gpt2", "xglm"), _DECODER),
+    **dict.fromkeys(("gpt2", "gpt_bigcode", "xglm"), _DECODER),
     "deberta-v2": {**_TIED, "position_biased_input": True, "relative_attention": False},
     "ernie": {**_TIED, "use_task_id": False},
     "ernie4_5_moe": {"use_bias": False},

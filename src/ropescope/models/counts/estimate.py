@@ -133,7 +133,7 @@ def _ends(fields: Fields, design: Design, model: Model, width: int) -> Counts:
     if design.learned_positions is not None:
         counts["embedding"] += (fields.required("max_position_embeddings") + design.learned_positions) * width
     if not is_tied(model.config, fields):
-        counts["output"] += vocabulary * width
+        counts["output"] += vocabulary * embedded
     counts["output"] += is_on(fields, design.head_bias) * vocabulary
     for name in design.extras:
         counts.update(_extra_of_ends(name, fields, len(model.layers), width, vocabulary, _NORM_SIZE[design.norm]))
