@@ -16,10 +16,11 @@ from ropescope.checks.fit import fit, longest_context, rescues, splits
 from ropescope.checks.fit_report import fit_report, gpu_report
 from ropescope.checks.serving.devices import devices
 from ropescope.checks.serving.engines import ENGINES
-from ropescope.checks.serving.memory import fits
+from ropescope.checks.serving.memory import demand, fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.split_rules import split_problem
 from ropescope.checks.speed import SpeedInputs, speed_report
+from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
@@ -46,6 +47,24 @@ def test_outcomes_name_the_culprit() -> None:
     assert fit(way(qwen_30b_a3b(), "4090", "vllm", 4_096)).outcome == "weights-bound"
     split = fit(way(llama_8b(), "h100", "vllm", 8_192, count=3))
     assert split.outcome == "cannot be split" and not split.ok and split.longest_context == 0
+
+
+def test_a_cache_type_that_cannot_hold_the_heads_is_no_way_out() -> None:
+    # Phi-2's heads have 80 numbers: no block of 32 divides them, and 5.2 GiB in 16 bits do not fit 4.
+    phi = from_config(
+        {"model_type": "phi", "hidden_size": 2560, "intermediate_size": 10_240, "num_hidden_layers": 32,
+         "num_attention_heads": 32, "vocab_size": 51_200, "max_position_embeddings": 2_048}
+    )  # fmt: skip
+    phi = replace(phi, parameters=count_parameters(phi), dtype="float16")
+    changes = [found.change for found in rescues(way(phi, "4GiB", "llama.cpp", 2_048))]
+    assert changes and not any("cache" in change for change in changes)
+
+
+def test_latents_are_one_vector_whatever_the_heads() -> None:
+    # Kimi K2: 64 heads share latents of 512 + 64 numbers, 18 blocks of 32; 576 / 64 would be no multiple of 32.
+    latents = deepseek_v3()
+    kimi = replace(latents, layers=tuple(replace(layer, n_heads=64, n_kv_heads=64) for layer in latents.layers))
+    assert demand(way(kimi, "h200", "llama.cpp", 4_096, cache="q8_0")).cache.n_bytes == 61 * 4_096 * 18 * 34
 
 
 def test_nothing_bounds_the_context_of_a_state_space_model() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from ropescope.checks.serving.cache import layer_rows
 from ropescope.checks.serving.engine_support import support_problem
 from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
@@ -243,6 +244,13 @@ def _experts_off(serving: Serving) -> Iterator[tuple[str, str, str, Serving]]:
 
 
 def _eight_bits(serving: Serving) -> CacheType | None:
+    """The engine's 8-bit cache; None where the cache is in it already, or its blocks do not divide this model's heads."""
     name = _EIGHT_BIT_CACHE.get(serving.engine.name)
     found = serving.engine.cache_types[name] if name else None
-    return None if found is None or found.kind == serving.cache_type.kind else found
+    if found is None or found.kind == serving.cache_type.kind:
+        return None
+    try:
+        layer_rows(replace(serving, cache_type=found))
+    except DomainError:
+        return None
+    return found

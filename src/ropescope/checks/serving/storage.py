@@ -146,10 +146,11 @@ def left_in_16_bits(serving: Serving, layer: Layer) -> bool:
 
 
 def _vectors(serving: Serving, layer: Layer, elements: int, kind: str, what: str) -> int:
-    """The bytes of the keys or values of one token in all heads."""
+    """The bytes of the keys or values of one token in all heads, or of the one latent that they share."""
     if not elements:
         return 0
-    heads = layer.n_kv_heads if layer.n_kv_heads and elements % layer.n_kv_heads == 0 else 1
+    several = layer.latent is None and layer.n_kv_heads and elements % layer.n_kv_heads == 0
+    heads = layer.n_kv_heads if several else 1
     layout, dim = LAYOUTS[kind], elements // heads
     if kind in BLOCK_TYPES and dim % layout.block:
         # llama.cpp asks it of every head, in the constructor of its context.
