@@ -22,6 +22,7 @@ from ropescope.checks.serving.roofline import decode
 from ropescope.checks.serving.stages import part_shares, stages
 from ropescope.checks.serving.ways import other_ways
 from ropescope.errors import DomainError
+from ropescope.models import count_parameters, from_config
 
 TOKEN = 70_272
 """Bytes of a token's latents in DeepSeek-V3: 61 layers × 576 numbers × 2."""
@@ -85,6 +86,20 @@ def test_keys_and_values_of_one_head_are_held_at_least() -> None:
     kv = 32 * 2 * 4_096 * 8 * 128 * 2
     even = (size.n_bytes - 2 * (32 * 8_192 + 4_096)) / 16 + 2 * (32 * 8_192 + 4_096)
     assert sixteen == pytest.approx(even + kv / 16, rel=1e-6)
+
+
+def test_a_stage_may_hold_layers_that_read_the_caches_of_others_alone() -> None:
+    # As the last 15 of Gemma 3n's 35 layers do.
+    config = {
+        "model_type": "gemma3n_text", "hidden_size": 2048, "intermediate_size": 16_384, "num_hidden_layers": 35,
+        "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_kv_shared_layers": 15,
+        "layer_types": ["full_attention"] * 35, "vocab_size": 262_400,
+    }  # fmt: skip
+    shared = from_config(config)
+    assert shared.layers[-1].kv_source is not None
+    # 5 stages of 7 layers, of which the last two have no cache of their own; keys and values of 2 × 256 numbers, two bytes.
+    held = way(replace(shared, parameters=count_parameters(shared, build=False)), "h100", "sglang", 4_096, count=5)
+    assert demand(replace(held, parallel=Parallel(1, 1, 5))).cache.n_bytes == 7 * 4_096 * 2 * 2 * 256 * 2
 
 
 def test_the_way_out_is_a_split_before_anything_is_lost() -> None:

@@ -36,7 +36,9 @@ def device_cache_bytes(serving: Serving) -> int:
     model = serving.model
     if not model.causal:
         return 0  # the whole text is read at once
-    if model.attention_layers and not any(layer.cache.elements_per_token for layer in model.layers):
+    # A pipeline stage may hold nothing but layers that read the caches of others.
+    own = [layer for layer in model.attention_layers if layer.kv_source is None]
+    if own and not any(layer.cache.elements_per_token for layer in own):
         raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
     held = tuple(held_layers(serving))
     if serving.engine.split == "layers":
