@@ -43,6 +43,22 @@ def test_experts_in_a_latent_space_are_counted_in_it():
     assert dict(estimate(from_config(tiny)).parts) == dict(built.parts)
 
 
+@pytest.mark.parametrize(
+    "names", [("num_experts", "num_shared_experts"), ("n_routed_experts", "n_shared_experts"), ("num_local_experts", "")]
+)
+def test_the_number_of_experts_is_read_under_each_of_its_names(names):
+    # Kimi Linear is published with num_experts, where transformers' own config says num_local_experts.
+    total, shared = names
+    config = {
+        "model_type": "kimi_linear", "hidden_size": 2304, "num_hidden_layers": 27, "num_experts_per_token": 8,
+        "moe_intermediate_size": 1024, "first_k_dense_replace": 1, total: 64, **({shared: 1} if shared else {}),
+        "linear_attn_config": {"full_attn_layers": [4, 8, 12, 16, 20, 24, 27], "head_dim": 128, "num_heads": 32,
+                               "short_conv_kernel_size": 4},
+    }  # fmt: skip
+    found = estimate(from_config(config))
+    assert found.parts["experts"] == 26 * 64 * 3 * 2304 * 1024 and found.lacks == ()
+
+
 def test_a_model_type_that_is_not_known_is_a_lower_bound():
     found = estimate(from_config({**released.LLAMA_31_8B, "model_type": "unheard_of"}))
     assert found.total == estimate(from_config(released.LLAMA_31_8B)).total

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from ropescope.models.config import experts
 from ropescope.models.config.fields import ALIASES, Fields, text_part
 from ropescope.models.counts.mlps import EXPERT_WIDTHS, WIDTHS
 
@@ -30,6 +31,8 @@ _READ: Final = frozenset(
     | {
         *WIDTHS,
         *EXPERT_WIDTHS,
+        *experts.TOTAL,
+        *experts.SHARED,
         "attention_hidden_size",
         "block_ff_dim",
         "qk_nope_head_dim",
