@@ -1,7 +1,7 @@
 """Which way of counting is taken, and what is said where it fails."""
 
 import pytest
-from released_configs import LLAMA_31_8B, LLAVA_15_7B, RELEASED
+from released_configs import KIMI_K2, LLAMA_31_8B, LLAVA_15_7B, RELEASED
 
 from ropescope.errors import FormatError, MissingExtraError
 from ropescope.models import Source, count_parameters, from_config
@@ -31,6 +31,14 @@ def test_a_network_that_cannot_be_built_is_estimated_and_the_reason_said():
     tower = {"model_type": "timm_wrapper", "architecture": "x"}
     other = count_parameters(from_config({**LLAVA_15_7B, "vision_config": tower}))
     assert "backbone from another library" in other.source and "tower is not counted" in other.source
+
+
+def test_kimi_k2_is_counted_as_the_network_whose_class_it_names():
+    published = from_config({**KIMI_K2, "model_type": "kimi_k2"})
+    found = count_parameters(published)
+    assert found.count == "closed" and found.lacks == ()
+    assert found.total == RELEASED["moonshotai/Kimi-K2-Instruct"].total
+    assert any("'kimi_k2' is the network of deepseek_v3" in note for note in published.notes)
 
 
 def test_building_without_torch_names_the_extra(monkeypatch):

@@ -34,6 +34,10 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 TEXT_FIELDS: Final = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")
 """Where composite models keep the description of their language model."""
 
+SAME_NETWORK: Final[Mapping[str, str]] = {"kimi_k2": "deepseek_v3"}
+"""Model types of repositories whose code is that of another type: their `architectures` name its class
+(DeepseekV3ForCausalLM for Kimi K2), which is what vLLM and SGLang load."""
+
 MOST: Final[Mapping[str, int]] = {"num_hidden_layers": 4096, "num_attention_heads": 1 << 16, "head_dim": 1 << 20}
 MOST_OTHERWISE: Final = 1 << 40
 
@@ -69,7 +73,7 @@ def _model_type(config: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
         raise FormatError(f"model_type is {short(value)}: it must be a word.")
-    return value
+    return SAME_NETWORK.get(value, value)
 
 
 class Watched(Mapping[str, Any]):

@@ -14,7 +14,7 @@ from ropescope.models.config.compressed import compression_rates
 from ropescope.models.config.encoder_decoders import encoder_decoder, is_encoder_decoder
 from ropescope.models.config.encoders import is_encoder
 from ropescope.models.config.experts import experts_of
-from ropescope.models.config.fields import Fields, positive_int, text_part
+from ropescope.models.config.fields import SAME_NETWORK, Fields, positive_int, text_part
 from ropescope.models.config.heads import heads_of, kv_sources, latents_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
 from ropescope.models.config.rope_fields import unread_rope
@@ -156,6 +156,9 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
 
 def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...], layers: tuple[Layer, ...]) -> tuple[str, ...]:
     notes = list(fields.remarks)
+    stated = fields.config.get("model_type")
+    if stated in SAME_NETWORK:
+        notes.append(f"model type {stated!r} is the network of {SAME_NETWORK[stated]}, and is read as that.")
     if not fields.known:
         kind = (
             f"model type {fields.model_type!r} is unknown here" if fields.model_type else "the config has no model_type"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ropescope.models.config.fields import ALIASES, families, text_part
+from ropescope.models.config.fields import ALIASES, SAME_NETWORK, families, text_part
 from ropescope.models.counts.estimate import estimate
 from ropescope.models.counts.vision import EXACT, exact_tower
 from ropescope.models.model import Model
@@ -112,7 +112,7 @@ def is_closed(config: Mapping[str, Any]) -> bool:
         # Some describe their language model at the top (Qwen2.5-VL).
         if path not in ("text_config.", "") or not _is_closed_composite(config, part, model_type):
             return False
-    elif config.get("model_type") != model_type or model_type not in CLOSED:
+    elif _stated_type(config) != model_type or model_type not in CLOSED:
         return False
     named = config.get("architectures")
     if isinstance(named, list) and any(not str(name).endswith(_HEADS) for name in named):
@@ -123,6 +123,11 @@ def is_closed(config: Mapping[str, Any]) -> bool:
     ):
         return False
     return _one_name_a_fact(part, model_type) and _as_proven(part, model_type)
+
+
+def _stated_type(config: Mapping[str, Any]) -> object:
+    stated = config.get("model_type")
+    return SAME_NETWORK.get(stated, stated) if isinstance(stated, str) else stated
 
 
 def _is_closed_composite(config: Mapping[str, Any], part: Mapping[str, Any], model_type: str) -> bool:
