@@ -120,7 +120,10 @@ def test_auto_is_what_the_checkpoint_says() -> None:
     plain = {"model_type": "llama", "num_key_value_heads": 8}
     for stated, vllm, sglang in (
         ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, "fp8", "fp8"),
+        ({"quant_method": "modelopt", "quantization": {"kv_cache_quant_algo": "FP8"}}, "fp8", "fp8"),
+        ({"quant_method": "modelopt", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "fp8", "fp8"),
         ({"quant_method": "modelopt", "kv_cache_scheme": {"num_bits": 4, "type": "float"}}, "nvfp4", "bf16"),
+        ({"quant_method": "modelopt", "kv_cache_scheme": {"num_bits": [8], "type": "int"}}, "bf16", "bf16"),
         ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "fp8", "bf16"),
         ({"quant_method": "fp8"}, "bf16", "bf16"),
     ):

@@ -55,13 +55,10 @@ def _vllm_auto(model: Model, major: int) -> tuple[str, str]:
     if _compressed(model):
         return "fp8", "fp8_ds_mla"
     stated = _stated(model)
-    scheme, algorithm = stated.get("kv_cache_scheme"), stated.get("kv_cache_quant_algo")
-    if str(stated.get("quant_method", "")).lower().startswith("modelopt"):
-        if isinstance(scheme, Mapping):
-            algorithm = {8: "fp8", 4: "nvfp4"}.get(scheme.get("num_bits") or 0)
-        if (found := str(algorithm).lower()) in ("fp8", "nvfp4"):
+    if _by_modelopt(stated):
+        if found := _modelopt_cache(stated):
             return found, ""
-    elif isinstance(scheme, Mapping):
+    elif isinstance(stated.get("kv_cache_scheme"), Mapping):
         return "fp8", ""
     if _sparse_latents(model) and (major == 12 or (major == 10 and model.model_type in _GLM_SPARSE)):
         return "fp8", "fp8_ds_mla" if major == 12 else ""
@@ -71,10 +68,32 @@ def _vllm_auto(model: Model, major: int) -> tuple[str, str]:
 def _sglang_auto(model: Model, major: int) -> tuple[str, str]:
     """What ModelOpt's checkpoint says (kv_cache_dtype.py); 8 bits for DeepSeek-V4 and Muse Spark, and for the sparse
     models of DeepSeek's family from Blackwell on (`_dsa_kv_cache_dtype_default` of its arg_groups/overrides.py)."""
-    eight = str(_stated(model).get("kv_cache_quant_algo", "")).upper() == "FP8"
-    eight = eight or _compressed(model) or model.model_type.startswith("muse_spark")
+    stated = _stated(model)
+    told = _modelopt_cache(stated) if _by_modelopt(stated) else str(stated.get("kv_cache_quant_algo")).lower()
+    eight = told == "fp8" or _compressed(model) or model.model_type.startswith("muse_spark")
     eight = eight or (_sparse_latents(model) and major >= 10 and model.model_type not in _NO_SGLANG_FAMILY)
     return ("fp8", "") if eight else ("", "")
+
+
+def _by_modelopt(stated: Mapping[str, Any]) -> bool:
+    return str(stated.get("quant_method", "")).lower().startswith("modelopt")
+
+
+def _modelopt_cache(stated: Mapping[str, Any]) -> str:
+    """The type that ModelOpt states for the cache, at the top or under `quantization`; "" without one that engines know
+    (`get_kv_cache_quant_algo_string` of vLLM's torch_utils.py, `from_config` of SGLang's modelopt_quant.py)."""
+    inner = stated.get("quantization")
+    places = (inner, stated) if isinstance(inner, Mapping) else (stated,)
+    told = next(
+        (place[name] for name in ("kv_cache_scheme", "kv_cache_quant_algo") for place in places if place.get(name)), ""
+    )
+    if isinstance(told, Mapping):
+        told = {(8, "float"): "fp8", (4, "float"): "nvfp4"}.get((_number(told.get("num_bits")), str(told.get("type"))), "")
+    return str(told).lower() if str(told).lower() in ("fp8", "nvfp4") else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _stated(model: Model) -> Mapping[str, Any]:
