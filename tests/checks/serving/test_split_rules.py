@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from serving_ways import way
 
+from ropescope.checks.fit import working_split
 from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.split_rules import split_problem, tensor_splits
@@ -234,6 +235,13 @@ def test_not_every_model_has_pipeline_stages() -> None:
               "n_groups": 8, "vocab_size": 32768}  # fmt: skip
     assert "no pipeline stages for mamba2" in problem(config, 2, parallel=Parallel(1, 1, 2))
     assert problem(config, 2, "sglang", parallel=Parallel(1, 1, 2)) == problem(config, 2) == ""
+    # 12 heads do not divide by 8, and no stages make up for it.
+    bert = {"model_type": "bert", "num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12,
+            "intermediate_size": 3072, "vocab_size": 30522, "max_position_embeddings": 512}  # fmt: skip
+    for engine in ("vllm", "sglang"):
+        assert "no pipeline stages for bert" in problem(bert, 2, engine, parallel=Parallel(1, 1, 2))
+        serving = way(_model(bert), "h100", engine, 512, count=8)
+        assert working_split(serving) is serving and split_problem(serving)
 
 
 def test_joined_matrices_need_whole_blocks_on_one_device_too() -> None:

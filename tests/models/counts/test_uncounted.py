@@ -44,7 +44,8 @@ def test_experts_in_a_latent_space_are_counted_in_it():
 
 
 @pytest.mark.parametrize(
-    "names", [("num_experts", "num_shared_experts"), ("n_routed_experts", "n_shared_experts"), ("num_local_experts", "")]
+    "names",
+    [("num_experts", "num_shared_experts"), ("n_routed_experts", "n_shared_experts"), ("num_local_experts", "")],
 )
 def test_the_number_of_experts_is_read_under_each_of_its_names(names):
     # Kimi Linear is published with num_experts, where transformers' own config says num_local_experts.

@@ -88,7 +88,9 @@ def _modelopt_cache(stated: Mapping[str, Any]) -> str:
         (place[name] for name in ("kv_cache_scheme", "kv_cache_quant_algo") for place in places if place.get(name)), ""
     )
     if isinstance(told, Mapping):
-        told = {(8, "float"): "fp8", (4, "float"): "nvfp4"}.get((_number(told.get("num_bits")), str(told.get("type"))), "")
+        told = {(8, "float"): "fp8", (4, "float"): "nvfp4"}.get(
+            (_number(told.get("num_bits")), str(told.get("type"))), ""
+        )
     return str(told).lower() if str(told).lower() in ("fp8", "nvfp4") else ""
 
 

@@ -20,6 +20,7 @@ from ropescope.checks.serving.linear_layers import LinearLayer, linear_layers, m
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.weight_blocks import Blocks, blocks_of, method_of
+from ropescope.models.config.encoders import ENCODERS
 from ropescope.models.model import Model
 
 VOCABULARY_PADDING: Final = 64
@@ -31,13 +32,14 @@ REFINED: Final = 32
 NO_STAGES: Final[Mapping[str, frozenset[str]]] = {
     "vllm": frozenset(
         {
-            "alice_ai", "aria", "domyn_edge", "dory", "gemma3n", "gemma3n_text", "hrm_text", "idefics3", "mamba2", "paddleocr_vl",
-            "phi4mm", "smolvlm", "zamba2",
+            "alice_ai", "aria", "diffusion_gemma", "diffusion_gemma_text", "domyn_edge", "dory", "gemma3n", "gemma3n_text",
+            "hrm_text", "idefics3", "mamba2", "paddleocr_vl", "phi4mm", "smolvlm", "zamba2",
         }
     ),
     "sglang": frozenset({"deepseek_v41", "deepseek_v41_text"}),
 }  # fmt: skip
-"""Model types without pipeline parallelism: vLLM's classes that are no `SupportsPP`, SGLang's deepseek_v4_hook.py."""
+"""Model types without pipeline parallelism: vLLM's classes that are no `SupportsPP`, SGLang's deepseek_v4_hook.py. Neither
+engine cuts BERT-like encoders (bert.py, roberta.py, modernbert.py) or Whisper into stages."""
 
 MOST_OFFERED: Final = 64
 _PADDED_SHARED: Final = ("deepseek_v4", "deepseek_v41")
@@ -79,7 +81,8 @@ def _causes(serving: Serving, split: Parallel) -> Iterator[str]:
     if split.pipeline > len(model.layers):
         yield f"{len(model.layers)} layers make no {split.pipeline} pipeline stages."
     types = {model.model_type, str(model.config.get("model_type", ""))}
-    if split.pipeline > 1 and types & NO_STAGES.get(serving.engine.name, frozenset()):
+    none = NO_STAGES.get(serving.engine.name, frozenset()) | ENCODERS | {"whisper"}
+    if split.pipeline > 1 and types & none:
         yield f"{serving.engine.name} {serving.engine.version} has no pipeline stages for {model.model_type}."
     yield from _heads(model, split.tensor)
     yield from _experts(serving, split)
