@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf_models
 import pytest
@@ -26,6 +27,7 @@ from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.settings import Settings
 from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError, SourceError
+from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model
 from ropescope.models.model import Model
 from ropescope.models.parameters import Quantization, Weights
@@ -81,6 +83,32 @@ def every_way(engine: str) -> list[Serving]:
             known.cache_types.values(), known.precisions, (1, 2), (None, 1_024), ({}, extra)
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "engine", "words"),
+    [
+        ({}, 65_536, "vllm", "vLLM 0.33.0 refuses more than the 32,768 tokens of max_position_embeddings"),
+        ({}, 65_536, "sglang", "ropescope extend plan"),
+        ({}, 65_536, "llama.cpp", ""),
+        ({}, 32_768, "vllm", ""),
+        # YaRN: max_position_embeddings is the scaled length to both engines; under linear scaling the factor comes on top.
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}}, 65_536, "vllm",
+         "state the scaled length there (131072)"),
+        ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, 65_536, "vllm", ""),
+        ({"model_type": "gpt2", "n_positions": 1_024, "max_position_embeddings": None}, 1_025, "llama.cpp",
+         "learned positions for 1,024 tokens"),
+    ],
+)  # fmt: skip
+def test_a_context_that_the_engine_refuses_is_said_to_be(
+    changes: dict[str, Any], asked: int, engine: str, words: str
+) -> None:
+    config = {"model_type": "qwen2", "max_position_embeddings": 32_768, **changes}
+    model = from_config({name: value for name, value in config.items() if value is not None})
+    model = replace(model, parameters=count_parameters(model, build=False))
+    report = launch_report(LaunchInputs(way(model, "h200", engine, asked)))
+    assert words in report.data["refused"] and words in report.verdict
+    assert report.data["fits"] is (not words) and bool(report.data["refused"]) == bool(words)
 
 
 @pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "vllm", "sglang"])

@@ -8,6 +8,7 @@ from typing import Any
 from ropescope.checks.fit import Fit, fit, rescues, working_split
 from ropescope.checks.fit_report import caveats, gib, on_devices
 from ropescope.checks.serving.commands import Command, command
+from ropescope.checks.serving.context_limit import context_problem
 from ropescope.checks.serving.engines import read_flags
 from ropescope.checks.serving.published_files import of_gguf, published
 from ropescope.checks.serving.serving import Serving
@@ -28,7 +29,8 @@ class LaunchInputs:
 def launch_report(inputs: LaunchInputs) -> Report:
     """The command (`data["command"]`), every setting with its reason, and whether it fits.
 
-    Raises DomainError for what the engine cannot run, and with `rescue` where no change helps.
+    `data["refused"]` says why the engine would not start with such a context. Raises DomainError for what the engine cannot
+    run, and with `rescue` where no change helps.
     """
     serving, changed, unread = inputs.serving, "", None
     if inputs.gguf is not None:
@@ -41,13 +43,13 @@ def launch_report(inputs: LaunchInputs) -> Report:
     found = fit(serving)
     if found.outcome == "does not run":
         raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")
-    made = command(serving, unread)
+    made, refused = command(serving, unread), context_problem(serving)
     engine = serving.engine
     source = str(read_flags()[engine.name]["source"])
     rows = tuple((row.flag, row.value, row.why) for row in made.settings)
     return Report(
         title=f"{serving.model.name} with {engine.name} on {on_devices(serving)}",
-        verdict=_verdict(found, changed),
+        verdict=_verdict(found, changed, refused),
         facts=(
             Fact("engine", f"{engine.name} {engine.version}", "", "published", f"flags from {source}"),
             Fact("needed", found.demand.total / 2**30, "GiB", "formula", "as ropescope fit counts it"),
@@ -58,8 +60,10 @@ def launch_report(inputs: LaunchInputs) -> Report:
             Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),
         ),
         caveats=(*(f"First: {step}" for step in made.before if "\n" not in step), *made.remarks, *caveats(serving)),
-        next_steps=() if found.ok else ("ropescope launch … --rescue: the command with the cheapest way out",),
-        data=_data(serving, made, found, changed, source),
+        next_steps=()
+        if found.ok or refused
+        else ("ropescope launch … --rescue: the command with the cheapest way out",),
+        data=_data(serving, made, found, changed, source, refused),
     )
 
 
@@ -81,7 +85,7 @@ def _rescued(serving: Serving) -> tuple[Serving, str]:
     raise DomainError(f"{serving.model.name} does not fit {on_devices(serving)}, and no way out was found.")
 
 
-def _verdict(found: Fit, changed: str) -> str:
+def _verdict(found: Fit, changed: str, refused: str) -> str:
     serving = found.serving
     need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
@@ -89,6 +93,8 @@ def _verdict(found: Fit, changed: str) -> str:
     told = f" (changed: {changed})" if changed else ""
     if found.problem:
         return f"{what} {found.outcome_in_words} {on_devices(serving)}: {found.problem}"
+    if refused:
+        return f"{what} cannot be served on {on_devices(serving)}. {refused}"
     if found.outcome == "may fit":
         return (
             f"{what} needs at least {need} of {allowed}{each} on {on_devices(serving)}{told}: that is a lower bound, since "
@@ -102,7 +108,9 @@ def _verdict(found: Fit, changed: str) -> str:
     return f"{lack}: expect this command to fail."
 
 
-def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str) -> dict[str, Any]:
+def _data(
+    serving: Serving, made: Command, found: Fit, changed: str, source: str, refused: str
+) -> dict[str, Any]:  # fmt: skip
     return {
         "model": serving.model.name,
         "engine": serving.engine.name,
@@ -114,7 +122,8 @@ def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str
         "before": list(made.before),
         "remarks": list(made.remarks),
         "changed": changed,
-        "fits": found.answer,
+        "fits": False if refused else found.answer,
+        "refused": refused,
         "lower_bound": list(found.demand.lacks),
         "warnings": list(caveats(serving)),
         "outcome": found.outcome,
