@@ -84,3 +84,17 @@ def test_so_are_those_in_gguf_files(tmp_path: Path, keys: dict[str, Any], flag: 
     assert not model.causal and model.cache_bytes(128) == 0
     serving = way(model, "t4", "llama.cpp", 128)
     assert fit_report(serving).data["bytes"]["cache"] == 0 and flag in command(serving).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "tokens"),
+    [
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 8194, "pad_token_id": 1}, 8192),
+        ({"model_type": "roberta", "max_position_embeddings": 514}, 512),
+        ({"model_type": "longformer", "max_position_embeddings": 4098, "pad_token_id": 1}, 4096),
+        ({"model_type": "bert", "max_position_embeddings": 512, "pad_token_id": 0}, 512),
+    ],
+)
+def test_positions_after_the_padding_are_the_context(changes: dict[str, Any], tokens: int) -> None:
+    shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}
+    assert from_config({**shape, **changes}).context.longest == tokens

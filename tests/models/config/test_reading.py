@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ropescope.errors import FormatError
-from ropescope.models import Model, from_config
+from ropescope.models import Model, count_parameters, from_config
 
 LLAMA31 = {
     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -307,3 +307,18 @@ def test_mutated_configs_are_read_or_refused(raw, model_type, changes):
             assert (layer.window_tokens is not None) == (layer.kind in ("sliding", "chunked"))
             assert layer.kv_source is None or layers_alike(model.layers[layer.kv_source], layer)
         assert 0 <= model.cache_bytes(100) <= model.cache_bytes(200)
+
+
+def test_command_r_has_the_context_that_engines_take():
+    # Its table of defaults has 8,192; vLLM and SGLang take model_max_length, whichever is the longer.
+    shape = {
+        "model_type": "cohere",
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "vocab_size": 100,
+    }
+    stated = from_config({**shape, "max_position_embeddings": 8192, "model_max_length": 131072})
+    assert (stated.context.longest, stated.context.configured_field) == (131072, "model_max_length")
+    assert from_config({**shape, "max_position_embeddings": 8192, "model_max_length": 10**30}).context.longest == 8192
+    assert count_parameters(stated).count == "closed"

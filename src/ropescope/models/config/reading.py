@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ropescope.errors import FormatError
 from ropescope.models.cache import LayerCache
@@ -14,7 +14,7 @@ from ropescope.models.config.compressed import compression_rates
 from ropescope.models.config.encoder_decoders import encoder_decoder, is_encoder_decoder
 from ropescope.models.config.encoders import is_encoder
 from ropescope.models.config.experts import experts_of
-from ropescope.models.config.fields import SAME_NETWORK, Fields, positive_int, text_part
+from ropescope.models.config.fields import MOST_OTHERWISE, SAME_NETWORK, Fields, positive_int, text_part
 from ropescope.models.config.heads import heads_of, kv_sources, latents_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
 from ropescope.models.config.rope_fields import unread_rope
@@ -138,11 +138,39 @@ def _window(fields: Fields, kind: LayerKind) -> int | None:
     return fields.required("attention_chunk_size") if kind == "chunked" else None
 
 
+_AFTER_PADDING: Final = frozenset({
+    "camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet", "roberta",
+    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
+})  # fmt: skip
+"""Model types that count positions from the one after the padding token's: the rows before are no text's
+(`create_position_ids_from_input_ids` of transformers, RobertaEmbedding of vLLM's roberta.py)."""
+
+
+def _rows_before_the_first(fields: Fields) -> int:
+    if fields.config.get("position_embedding_type") not in (None, "absolute"):
+        return 0
+    padding = fields.config.get("pad_token_id")
+    return 1 + (padding if isinstance(padding, int) and padding >= 0 else 1)
+
+
+def _model_max_length(fields: Fields) -> int | None:
+    """What a config states beside `max_position_embeddings`, as Command R does: vLLM and SGLang take it for the context
+    (`derive_max_model_len_and_key`, `get_context_length`)."""
+    stated = fields.config.get("model_max_length")
+    known = isinstance(stated, int) and not isinstance(stated, bool) and 1 <= stated <= MOST_OTHERWISE
+    return stated if known else None
+
+
 def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Context:
     if not attends and fields.stated("max_position_embeddings") is None:
         return Context()
     configured = fields.integer("max_position_embeddings")
     field = fields.where("max_position_embeddings") if configured is not None else ""
+    if configured is not None and fields.model_type in _AFTER_PADDING:
+        if (skipped := _rows_before_the_first(fields)) < configured:
+            configured, field = configured - skipped, f"{field} - {skipped}"
+    elif (own := _model_max_length(fields)) is not None:
+        configured, field = own, fields.label("model_max_length")
     scaling = next((layer.rope.scaling for layer in layers if layer.rope is not None and layer.rope.scaling), None)
     name = "original_max_position_embeddings"
     for place, where in (
@@ -157,7 +185,7 @@ def _context(fields: Fields, attends: bool, layers: tuple[Layer, ...]) -> Contex
 def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...], layers: tuple[Layer, ...]) -> tuple[str, ...]:
     notes = list(fields.remarks)
     stated = fields.config.get("model_type")
-    if stated in SAME_NETWORK:
+    if isinstance(stated, str) and stated in SAME_NETWORK:
         notes.append(f"model type {stated!r} is the network of {SAME_NETWORK[stated]}, and is read as that.")
     if not fields.known:
         kind = (

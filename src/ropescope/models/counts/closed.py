@@ -87,6 +87,9 @@ _OWN: Final = frozenset(
 )
 """Objects in a config that are no network of their own."""
 
+_IN_NO_NETWORK: Final = frozenset({"model_max_length"})
+"""Names that no network of transformers reads: Command R states another length beside its own."""
+
 _OWN_AND_PARTS: Final = _OWN | {"text_config", "vision_config"}
 
 _IN_COMPOSITES: Final = frozenset({"qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text"})
@@ -140,7 +143,8 @@ def _one_name_a_fact(part: Mapping[str, Any], model_type: str) -> bool:
     """Whether no fact is stated twice, under two names and with two values."""
     own = families()["families"].get(model_type, {}).get("names", {})
     for name, aliases in ALIASES.items():
-        stated = {repr(part[alias]) for alias in (name, own.get(name), *aliases) if part.get(alias) is not None}
+        names = {name, own.get(name), *aliases} - _IN_NO_NETWORK
+        stated = {repr(part[alias]) for alias in names if part.get(alias) is not None}
         if len(stated) > 1:
             return False
     return True
