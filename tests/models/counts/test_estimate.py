@@ -201,3 +201,21 @@ def test_it_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code, json.dumps(LLAMA_31_8B)], capture_output=True, text=True)
     assert done.stdout.strip() == "8030261248", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "published"),
+    [
+        # Qwen-7B: its intermediate_size is that of both halves, 2 × 11,008.
+        ({"model_type": "qwen", "hidden_size": 4096, "intermediate_size": 22016, "num_hidden_layers": 32,
+          "num_attention_heads": 32, "vocab_size": 151936}, 7_721_324_544),
+        # LLaDA-8B and Phi-3-small have names of their own for it.
+        ({"model_type": "llada", "d_model": 4096, "n_heads": 32, "n_layers": 32, "mlp_hidden_size": 12288,
+          "vocab_size": 126464}, 8_015_581_184),
+        ({"model_type": "phi3small", "hidden_size": 4096, "ff_intermediate_size": 14336, "num_hidden_layers": 32,
+          "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 100352, "tie_word_embeddings": True},
+         7_392_272_384),
+    ],
+)  # fmt: skip
+def test_a_lower_bound_is_none_that_the_model_undercuts(config, published):
+    assert 0.999 * published < estimate(from_config(config)).total <= published

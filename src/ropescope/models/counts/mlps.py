@@ -20,10 +20,15 @@ WIDTHS: Final = (
     "d_ff",
     "dim_ff",
     "encoder_ffn_dim",
+    "ff_intermediate_size",
+    "mlp_hidden_size",
 )
 EXPERT_WIDTHS: Final = ("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size")
 LATENT_WIDTHS: Final = ("routed_expert_hidden_size", "moe_latent_size")
 """The width that routed experts read where it is not the model's (Kimi K3, Nemotron 3)."""
+
+_BOTH_HALVES: Final = frozenset({"hf_olmo", "moshi", "qwen", "recurrent_gemma"})
+"""Model types that name the widths of both halves of their gated MLP together."""
 
 FACTORS: Final = ("expansion_ratio", "intermediate_multiple_size")
 
@@ -70,8 +75,7 @@ def dense_width(fields: Fields, index: int, width: int) -> int:
     middle = _of_layer(fields, name, value, index)
     if fields.model_type == "lfm2":
         return _lfm2_width(fields, middle)
-    # These name the widths of both halves of their gated MLP together.
-    return middle // 2 if fields.model_type in ("recurrent_gemma", "moshi") else middle
+    return middle // 2 if fields.model_type in _BOTH_HALVES else middle
 
 
 def expert_width(fields: Fields) -> int:
