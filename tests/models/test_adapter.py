@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from ropescope.errors import SourceError
+from ropescope.models import open as open_model
 
 LLAMA = {
     "model_type": "llama", "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64,
@@ -29,3 +35,13 @@ def test_the_base_is_read_at_its_own_revision(hub: Any, ask: Any, fake_hub: Any)
     assert astray.startswith(
         "SourceError: The base of the adapter org/astray cannot be had: the Hub has no repository org/lost"
     )
+
+
+def test_an_adapter_of_an_adapter_is_refused_though_they_name_each_other(tmp_path: Path) -> None:
+    for name, base in (("itself", "itself"), ("one", "two"), ("two", "one")):
+        config = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path / base)}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps(config))
+    for name in ("itself", "one", "two"):
+        with pytest.raises(SourceError, match=f"base of the adapter {name} is an adapter itself"):
+            open_model(tmp_path / name)

@@ -18,6 +18,7 @@ from ropescope.models import open as open_model
         ({"model_index.json": '{"_class_name": "FluxPipeline"}', "text_encoder/": ""}, "diffusers pipeline (FluxPipeline)"),
         ({"params.json": "{}", "consolidated.safetensors": ""}, "Mistral's own format"),
         ({"params.json": "{}", "consolidated.00.pth": ""}, "Meta's own format"),
+        ({"params.json": '{"dim": 4096, "n_layers": 32}', "tekken.json": "{}"}, "Mistral's own format"),
         ({"adapter_model.safetensors": ""}, "adapter without adapter_config.json"),
         ({"pytorch_model.bin": ""}, "pickled weights (pytorch_model.bin)"),
         ({"model.ckpt": ""}, "pickled weights"),

@@ -35,8 +35,9 @@ def what_it_is(names: Collection[str], read: Read) -> str:
     if "model_index.json" in held:
         kind = str((read("model_index.json") or {}).get("_class_name") or "a diffusion pipeline")[:60]
         return f"a diffusers pipeline ({kind}), which is no language model: give the folder of its text_encoder, if you mean that"
-    if "params.json" in held and any(name.startswith("consolidated") for name in held):
-        if any(name.endswith(".safetensors") for name in held):
+    weights = any(name.startswith("consolidated") for name in held)
+    if "params.json" in held and (weights or "n_layers" in (read("params.json") or {})):
+        if not weights or any(name.endswith(".safetensors") for name in held):
             return (
                 "a model in Mistral's own format (params.json): give the Hub id or folder that has a config.json of it"
             )

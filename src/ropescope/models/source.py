@@ -215,13 +215,13 @@ def on_base(adapter: Adapter) -> Source:
     beside = None if adapter.path is None else adapter.path / adapter.base
     local = beside is not None and not _exists(_expanded(adapter.base)) and _exists(beside)
     named = beside if local and beside is not None else adapter.base
+    revision = adapter.base_revision if not _exists(_expanded(adapter.base)) and not local else None
     try:
-        base = resolve(
-            named, revision=adapter.base_revision if not _exists(_expanded(adapter.base)) and not local else None
-        )
+        # An adapter is told before it is followed: it may name itself.
+        base = None if _holds_adapter(_expanded(str(named))) else resolve(named, revision=revision)
     except SourceError as error:
         raise SourceError(f"The base of the adapter {adapter.name} cannot be had: {error}") from error
-    if base.adapter is not None:
+    if base is None or base.adapter is not None:
         raise SourceError(
             f"The base of the adapter {adapter.name} is an adapter itself ({adapter.base}): merge that one first."
         )

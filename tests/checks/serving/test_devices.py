@@ -58,7 +58,7 @@ def test_the_nearest_names_are_offered() -> None:
 def test_given_figures_take_the_place_of_the_tables() -> None:
     device = find_device("64GiB", bandwidth_gb_s=80, tflops=3)
     assert device.bandwidth == 80 * GB and device.peak("fp8") == 3e12
-    for wrong in ({"bandwidth_gb_s": 0.0}, {"tflops": -1.0}):
+    for wrong in ({"bandwidth_gb_s": 0.0}, {"bandwidth_gb_s": float("inf")}, {"tflops": -1.0}):
         with pytest.raises(DomainError, match="above 0"):
             find_device("4090", **wrong)
 

@@ -30,6 +30,9 @@ _NOISE: Final = re.compile(r"nvidia|geforce|amd|instinct|apple|tesla|[^a-z0-9]")
 LARGEST_BARE: Final = 1024
 """A number without a unit above this is a model number that is not in the table, not a size in GiB."""
 
+_MOST: Final = 1e9
+"""What is above this, in GB/s or TFLOPS, is no device: a step would take no time."""
+
 PEAKS: Final = ("bf16", "fp8", "fp4", "int8")
 """Number types whose peak a device may state: dense matrix products, never the figures "with sparsity"."""
 
@@ -83,8 +86,8 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
     DomainError for a name that is not in the table (with the nearest names) and for numbers that are not positive.
     """
     for name, value in (("--bandwidth", bandwidth_gb_s), ("--tflops", tflops)):
-        if value is not None and not value > 0:
-            raise DomainError(f"{name} is {value:g}: give a number above 0.")
+        if value is not None and not 0 < value <= _MOST:
+            raise DomainError(f"{name} is {value:g}: give a number above 0, and at most {_MOST:g}.")
     found = _named(text)
     if found is None:
         found = _sized(text)

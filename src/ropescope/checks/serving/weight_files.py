@@ -62,9 +62,10 @@ def held_precision(model: Model, engine: str, precision: str) -> str:
     if method in _KEPT or "nvfp4" in _format(model):
         return STORED
     if method and method not in _UNPACKED:
+        reads = "transformers" if method == "bitsandbytes" else "vllm"
         raise DomainError(
             f"{model.name} is stored in {method}, which llama.cpp's converter does not read: give the original weights, "
-            "name a GGUF file of it with --gguf, or choose --engine vllm."
+            f"name a GGUF file of it with --gguf, or choose --engine {reads}."
         )
     sixteen = model.weights is not None and next(iter(model.weights.by_type), "") in ("BF16", "F16")
     return STORED if sixteen and not method else "bf16"
