@@ -138,6 +138,7 @@ def test_what_is_left_out_is_said():
     swin = {**LLAVA_15_7B, "vision_config": {"depths": [2, 2], "embed_dim": 96}, "audio_config": {"d_model": 64}}
     found = estimate(from_config(swin))
     assert "vision and audio towers are not counted" in found.source and "vision" not in found.parts
+    assert found.lacks == ("vision_config", "audio_config")  # the total is a lower bound, and so is its memory
 
 
 def test_a_composite_ties_its_embedding_as_its_top_says():

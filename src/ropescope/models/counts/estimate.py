@@ -52,14 +52,14 @@ def estimate(model: Model) -> Parameters:
             counts, unchosen = expert_counts(fields, design, layer.experts, width)
             parts.update(counts)
             idle += unchosen
-    tower, said = tower_counts(model.config, width)
+    tower, said, left_out = tower_counts(model.config, width)
     parts["vision"] += tower
     if fields.model_type not in DESIGNS and not fields.known:
         said += f"; model type {fields.model_type or '(none)'} is unknown here and counted as a Llama"
     counted = {name: n for name, n in parts.most_common() if n}
     total = sum(counted.values())
     source = f"config{said}{without_prediction(model.config)}"
-    lacks = uncounted(model.config, frozenset(fields.config.asked))
+    lacks = (*uncounted(model.config, frozenset(fields.config.asked)), *left_out)
     if fields.model_type not in DESIGNS and not fields.known:
         lacks = (f"model type {fields.model_type or '(none)'}, which is counted as a Llama", *lacks)
     return Parameters(total, total - idle, counted, "estimate", source, lacks)

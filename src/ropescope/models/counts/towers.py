@@ -10,24 +10,25 @@ from ropescope.models.counts.vision import exact_tower
 _TOWERS: Final = ("vision_config", "audio_config", "speech_config", "vision_tower_config")
 
 
-def tower_counts(config: Mapping[str, Any], width: int) -> tuple[int, str]:
-    """(parameters of the vision tower, what to say of it): 0 and "" without towers, 0 where it cannot be told. `width` is
-    that of the language model.
+def tower_counts(config: Mapping[str, Any], width: int) -> tuple[int, str, tuple[str, ...]]:
+    """(parameters of the vision tower, what to say of it, the configs of the towers that are left out): 0 and "" without
+    towers, 0 where it cannot be told. `width` is that of the language model.
 
     A tower that `vision` does not count exactly is taken as a vision transformer with biases, a plain MLP, a patch
     embedding and learned positions; what joins it to the language model is then not counted.
     """
     present = [name for name in _TOWERS if isinstance(config.get(name), Mapping)]
     if not present:
-        return 0, ""
+        return 0, "", ()
     if present == ["vision_config"] and (exact := exact_tower(config, width)) is not None:
-        return exact, ""
+        return exact, "", ()
     n = _transformer(config["vision_config"]) if "vision_config" in present else None
-    left_out = [name.removesuffix("_config") for name in present if name != "vision_config" or n is None]
+    left_out = tuple(name for name in present if name != "vision_config" or n is None)
     said = "" if n is None else "; the vision tower is a rough count, without what joins it to the language model"
     if left_out:
-        said += f"; the {' and '.join(left_out)} tower{'s are' if len(left_out) > 1 else ' is'} not counted"
-    return n or 0, said
+        named = " and ".join(name.removesuffix("_config") for name in left_out)
+        said += f"; the {named} tower{'s are' if len(left_out) > 1 else ' is'} not counted"
+    return n or 0, said, left_out
 
 
 def _transformer(config: Mapping[str, Any]) -> int | None:
