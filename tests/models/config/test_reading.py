@@ -322,3 +322,16 @@ def test_command_r_has_the_context_that_engines_take():
     assert (stated.context.longest, stated.context.configured_field) == (131072, "model_max_length")
     assert from_config({**shape, "max_position_embeddings": 8192, "model_max_length": 10**30}).context.longest == 8192
     assert count_parameters(stated).count == "closed"
+
+
+def test_towers_that_are_counted_are_not_called_unread():
+    tower = {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 96, "num_attention_heads": 4}
+    text = {"model_type": "mistral", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 8}
+    config = {
+        "model_type": "mistral3",
+        "text_config": text,
+        "vision_config": tower,
+        "spatial_merge_size": 2,
+        "grid_of": 3,
+    }
+    assert from_config(config).unread == ("grid_of",)

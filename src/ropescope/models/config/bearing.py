@@ -29,6 +29,7 @@ _NO_BEARING: Final = re.compile(
 _COUNTS_ONLY: Final = re.compile(
     r"intermediate|bias|^tie_|ffn|mlp|expert|moe|norm|router|gating|n_group$|topk_group|nextn|mtp|dt_rank|time_step_rank"
     r"|^quantization_config$|^compression_config$|^n_inner$|^expand|_expand$|embed_proj_dim|adapter|mem_blocks|^block_"
+    r"|^(?:vision|audio|speech|vision_tower)_config$|^spatial_merge_size$"  # towers: counted, or said to be left out
     r"|parallel_attn|use_parallel_residual|laurel|altup|per_layer_input|^num_codebooks$|learned_pos_emb|cross_attention$"
 )
 # What the layout of the layers was made from, or would have been had the file not listed it.
