@@ -156,3 +156,15 @@ def test_the_pictures_hold_what_the_layers_hold():
     assert sum(row["MiB"] for row in rows) == pytest.approx(of(released.GEMMA_3_27B).cache_bytes(131_072) / 2**20)
     for figure in (layers, memory):
         assert "<svg" in svg(figure)
+
+
+def test_a_window_that_holds_the_whole_context_bounds_nothing():
+    # Phi-3.5-mini: windows of 262,144 tokens, a context of 131,072, two vectors of 32 × 96 numbers in 32 layers.
+    shape = {"model_type": "phi3", "hidden_size": 3072, "num_hidden_layers": 32, "num_attention_heads": 32}
+    for window, sees, grows in (
+        (262_144, "can read every earlier token", 32 * 2 * 3072 * 2),
+        (2_047, "reads the last 2,047 tokens", 0),
+    ):
+        model = from_config({**shape, "max_position_embeddings": 131_072, "sliding_window": window})
+        assert sees in reach(model)
+        assert facts(show_model(model))["cache a token"].value == grows

@@ -72,6 +72,12 @@ def layout(model: Model) -> str:
     return f"{together} layer{'s' if len(model.layers) != 1 else ''}"
 
 
+def is_wide(model: Model, layer: Layer) -> bool:
+    """Whether a window holds the whole context that the files state, as those of Phi-3.5 do: it bounds nothing there."""
+    longest = model.context.longest
+    return layer.kind == "sliding" and longest is not None and (layer.window_tokens or 0) >= longest
+
+
 def growth_bytes(layers: Sequence[Layer], kind: str = "bf16") -> float:
     """The bytes of cache that one more token costs once every window is full."""
     return sum(layer.cache.growth_elements for layer in layers) * block_bytes(kind) / BLOCK
@@ -92,6 +98,13 @@ def reach(model: Model) -> str:
             "No layer reads earlier tokens directly: what is kept of them is a state of constant size "
             f"({constant_bytes(model.layers):,} bytes a sequence)."
         )
+    if all(is_wide(model, layer) or layer.kind == "full" for layer in model.layers):
+        wide = sorted({layer.window_tokens for layer in attending if layer.window_tokens is not None})
+        if wide:
+            named = " or ".join(f"{tokens:,}" for tokens in wide)
+            return (
+                f"Every attention layer can read every earlier token: windows of {named} tokens hold the whole context."
+            )
     full = [layer for layer in attending if layer.kind == "full"]
     others = [kind for kind in KINDS if kind not in ("full", "none") and any(x.kind == kind for x in model.layers)]
     if full and not others and all(layer.tokens_per_entry is None for layer in full):

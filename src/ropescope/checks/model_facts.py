@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ropescope.checks.layer_groups import constant_bytes, growth_bytes, layout
+from ropescope.checks.layer_groups import constant_bytes, growth_bytes, is_wide, layout
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
 from ropescope.report.numbers import binary_size
@@ -146,7 +146,8 @@ def _length(name: str, tokens: int | None, source: str, basis: Basis = "config")
 def _cache(model: Model) -> tuple[Fact, ...]:
     facts: list[Fact] = []
     if any(layer.cache.elements_per_token for layer in model.layers):
-        growing = growth_bytes(model.layers)
+        wide = [layer for layer in model.layers if is_wide(model, layer)]
+        growing = growth_bytes(model.layers) + float(sum(2 * layer.cache.elements_per_token for layer in wide))
         first = float(sum(2 * layer.cache.elements_per_token for layer in model.layers))
         note = "" if growing == first else f"{first:,.0f} until the windows are full"
         facts.append(
