@@ -98,3 +98,17 @@ def test_so_are_those_in_gguf_files(tmp_path: Path, keys: dict[str, Any], flag: 
 def test_positions_after_the_padding_are_the_context(changes: dict[str, Any], tokens: int) -> None:
     shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}
     assert from_config({**shape, **changes}).context.longest == tokens
+
+
+@pytest.mark.parametrize("model_type", ["vit", "dinov2", "wav2vec2", "clip", "siglip"])
+def test_networks_that_write_no_text_keep_no_cache(model_type: str) -> None:
+    shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}
+    config: dict[str, Any] = {"model_type": model_type, **shape}
+    if model_type in ("clip", "siglip"):
+        config = {"model_type": model_type, "text_config": {"model_type": f"{model_type}_text_model", **shape}}
+    model = from_config(config)
+    assert not model.causal and model.cache_bytes(100) == 0
+    # What reads images beside a language model is no such network.
+    assert from_config(
+        {"model_type": "llava", "text_config": {"model_type": "llama", **shape}, "vision_config": config}
+    ).causal
