@@ -42,6 +42,10 @@ def test_a_size_is_read_in_the_unit_it_is_written_in() -> None:
     assert read_size("--overhead", "800MiB") == 800 * 2**20
     with pytest.raises(DomainError, match="--overhead"):
         read_size("--overhead", "much")
+    with pytest.raises(DomainError, match="is no size"):
+        read_size("--overhead", "9" * 400 + "GiB")  # beyond every number that a machine has
+    with pytest.raises(DomainError, match="No device is called"):
+        find_device("9" * 400 + "GiB")
 
 
 @pytest.mark.parametrize("text", ["4091", "h1000", "", "24XB", "-24GiB", "0"])

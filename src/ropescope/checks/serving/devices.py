@@ -21,7 +21,7 @@ from ropescope.report.report import Basis
 GIB: Final = 2**30
 GB: Final = 10**9
 
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(mib|mb|gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(mib|mb|gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
 _UNITS: Final[Mapping[str, int]] = {
     "": GIB, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12,
 }  # fmt: skip
