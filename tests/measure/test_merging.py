@@ -64,7 +64,10 @@ def test_another_adapter_on_the_same_base_has_another_fingerprint(tiny_folder: P
     assert load(one, dtype="float32").fingerprint != load(two, dtype="float32").fingerprint
 
 
-def test_the_base_is_described_and_found_beside_the_adapter(tiny_folder: Path, tmp_path: Path) -> None:
+def test_the_base_is_described_and_found_beside_the_adapter(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where ../base names nothing
     shutil.copytree(tiny_folder, tmp_path / "base")
     folder, right = adapted(tmp_path / "base", tmp_path / "adapter", r=4)
     config = json.loads((folder / "adapter_config.json").read_text())
