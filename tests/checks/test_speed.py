@@ -130,7 +130,7 @@ def test_the_knee_is_where_computing_takes_over() -> None:
     assert decode(serving, turn).bound == "compute" and decode(serving, turn - 1).bound == "memory"
     # With 8,192 tokens each, reading the caches takes longer than computing, however many there are.
     assert knee(way(llama_8b(), "h100", "vllm", 8_192)) is None
-    assert knee(way(llama_8b(), "m4-max", "llama.cpp", 128)) is None
+    assert knee(way(llama_8b(), "m4-max 128gb", "llama.cpp", 128)) is None
 
 
 @settings(deadline=None, max_examples=80)
@@ -189,7 +189,7 @@ def test_the_report_is_a_ceiling_and_says_so() -> None:
 
 
 def test_without_a_peak_nothing_is_said_of_prefill() -> None:
-    report = speed_report(SpeedInputs(way(llama_8b(), "m4-max", "llama.cpp", 8_192)))
+    report = speed_report(SpeedInputs(way(llama_8b(), "m4-max 128gb", "llama.cpp", 8_192)))
     assert report.data["prefill"] is None and "prompt" not in report.verdict
     assert report.data["decode"]["tokens_per_second"] == pytest.approx(546e9 / (READ + 2**30))
 

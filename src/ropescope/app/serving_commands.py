@@ -28,7 +28,8 @@ def _list_gpus(asked: bool) -> None:
 
 
 Gpu = Annotated[
-    str, typer.Option("--gpu", metavar="NAME|SIZE", help="A device (4090, h100, m4-max, …) or its memory, as 24GiB.")
+    str,
+    typer.Option("--gpu", metavar="NAME|SIZE", help="A device (4090, h100, m4-max-64gb, …) or its memory, as 24GiB."),
 ]
 Count = Annotated[int | None, typer.Option("--count", help="How many of them; default: 1, or what the split needs.")]
 Tp = Annotated[int | None, typer.Option("--tp", help="Devices that cut each layer (vllm, sglang); default: all.")]

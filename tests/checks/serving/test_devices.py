@@ -7,7 +7,8 @@ from collections import defaultdict
 
 import pytest
 
-from ropescope.checks.serving.devices import GB, GIB, _plain, _rows, devices, find_device, read_size
+from ropescope.checks.serving.device_names import _plain, names
+from ropescope.checks.serving.devices import GB, GIB, _rows, devices, find_device, read_size
 from ropescope.errors import DomainError
 
 
@@ -15,8 +16,15 @@ from ropescope.errors import DomainError
     ("text", "name"),
     [
         ("4090", "RTX 4090"), ("rtx-4090", "RTX 4090"), ("NVIDIA GeForce RTX 4090", "RTX 4090"), ("h100", "H100 SXM"),
-        ("A100-80GB", "A100 80GB"), ("NVIDIA A100-SXM4-40GB", "A100 40GB"), ("m4 max", "Apple M4 Max 128GB"),
-        ("AMD Instinct MI300X", "MI300X"), ("RTX PRO 6000", "RTX PRO 6000 Blackwell"),
+        ("A100-80GB", "A100 80GB"), ("m4 max 64gb", "Apple M4 Max 64GB"), ("RTX PRO 6000", "RTX PRO 6000 Blackwell"),
+        ("m4-max-128", "Apple M4 Max 128GB"), ("4060ti 16g", "RTX 4060 Ti 16GB"), ("4090 24GB", "RTX 4090"),
+        # As nvidia-smi and rocm-smi print them.
+        ("NVIDIA A100-SXM4-40GB", "A100 40GB"), ("NVIDIA A100-SXM4-80GB", "A100 80GB"),
+        ("NVIDIA A100 80GB PCIe", "A100 80GB PCIe"), ("NVIDIA A100-PCIE-40GB", "A100 40GB"),
+        ("Tesla V100-SXM2-32GB", "V100 32GB"), ("Tesla V100-PCIE-16GB", "V100 16GB"), ("Tesla T4", "T4"),
+        ("NVIDIA H100 80GB HBM3", "H100 SXM"), ("NVIDIA H100 PCIe", "H100 PCIe"), ("NVIDIA H100 NVL", "H100 NVL"),
+        ("NVIDIA GH200 480GB", "GH200 96GB"), ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"),
+        ("AMD Instinct MI300X", "MI300X"), ("AMD Instinct MI300X OAM", "MI300X"),
     ],
 )  # fmt: skip
 def test_people_write_names_in_many_ways(text: str, name: str) -> None:
@@ -31,7 +39,7 @@ def test_memory_is_what_the_driver_reports() -> None:
     assert find_device("mi300x").memory_bytes == 206_141_652_992
     assert find_device("mi355x").memory_bytes == 309_220_868_096
     # Metal's recommendedMaxWorkingSetSize on an M3 Ultra of 512 GB: 498,216.21 MB.
-    assert find_device("m3-ultra").memory_bytes == pytest.approx(498_216.21e6, rel=1e-7)
+    assert find_device("m3-ultra 512gb").memory_bytes == pytest.approx(498_216.21e6, rel=1e-7)
 
 
 def test_a_size_is_read_in_the_unit_it_is_written_in() -> None:
@@ -51,6 +59,22 @@ def test_a_size_is_read_in_the_unit_it_is_written_in() -> None:
 @pytest.mark.parametrize("text", ["4091", "h1000", "", "24XB", "-24GiB", "0"])
 def test_what_is_no_device_is_refused(text: str) -> None:
     with pytest.raises(DomainError):
+        find_device(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a100", "A100 40GB and A100 80GB"), ("a100 pcie", "A100 40GB and A100 80GB PCIe"), ("v100", "V100 16GB and V100 32GB"),
+        ("m4-max", "Apple M4 Max 64GB and Apple M4 Max 128GB"), ("Apple M3 Ultra", "512GB and Apple M3 Ultra 96GB"),
+        ("4060 ti", "of which RTX 4060 Ti 16GB is listed"), ("Apple M4 Pro", "of which Apple M4 Pro 48GB is listed"),
+        ("4090 48GB", "listed with 24 GB"), ("m4 max 32gb", "listed with 64 GB or 128 GB"),
+        ("NVIDIA A100-SXM4-80GB MIG 3g.40gb", "MIG slice"), ("1g.10gb", "MIG slice"),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", "laptop"), ("GRID A100-20C", "virtual"), ("NVIDIA A10-24Q", "virtual"),
+    ],
+)  # fmt: skip
+def test_a_name_that_may_be_several_devices_or_is_a_part_of_one_is_refused(text: str, told: str) -> None:
+    with pytest.raises(DomainError, match=re.escape(told)):
         find_device(text)
 
 
@@ -77,9 +101,8 @@ def test_every_row_has_its_source_and_date() -> None:
 def test_a_name_means_one_device() -> None:
     meant: dict[str, set[str]] = defaultdict(set)
     for row in _rows():
-        for name in (row["name"], *row["aliases"].split(";")):
+        for name in names(row):
             meant[_plain(name)].add(row["name"])
-    del meant[""]  # rows without another name
     assert {name: rows for name, rows in meant.items() if len(rows) > 1} == {}
 
 

@@ -54,14 +54,14 @@ def told(form: str, gpu: str, engine: str, **more: Any) -> str:
         ("plain", "m4 max 64gb", "vllm", "vLLM 0.33.0 does not run on Apple devices", "llama.cpp, ollama, transformers"),
         ("plain", "m4 max 64gb", "vllm", "Apple", "mlx-lm does too"),
         ("plain", "m4 max 64gb", "sglang", "with its MLX backend alone", "llama.cpp"),
-        ("plain", "v100", "vllm", "from compute capability 7.5 on, and V100 16GB has 7.0", "llama.cpp"),
-        ("plain", "v100", "sglang", "7.5 on", "transformers"),
+        ("plain", "v100 16gb", "vllm", "from compute capability 7.5 on, and V100 16GB has 7.0", "llama.cpp"),
+        ("plain", "v100 16gb", "sglang", "7.5 on", "transformers"),
         ("nvfp4", "t4", "sglang", "NVFP4 weights from compute capability 8.0 on, and T4 has 7.5", "vllm"),
         ("nvfp4", "t4", "transformers", "from compute capability 10.0 on", "vllm"),
         ("fp8", "t4", "sglang", "FP8 weights from compute capability 8.0", "vllm"),
         ("fp8", "3090", "transformers", "expands FP8 weights to bfloat16 on RTX 3090", "vllm, sglang"),
         ("mxfp4", "t4", "vllm", "MXFP4 weights from compute capability 8.0", "llama.cpp"),
-        ("awq", "v100", "vllm", "7.5", "llama.cpp runs a GGUF of the model there"),
+        ("awq", "v100 16gb", "vllm", "7.5", "llama.cpp runs a GGUF of the model there"),
         ("gptq", "mi300x", "sglang", "does not run GPTQ weights on AMD devices", "vllm"),
         ("bitsandbytes", "h100", "vllm", "has no loader for bitsandbytes", "sglang, transformers"),
         ("mlx", "m4 max 64gb", "llama.cpp", "has no loader for MLX", "mlx-lm on Apple devices runs them"),
@@ -79,10 +79,10 @@ def test_what_does_not_run_and_what_does(form: str, gpu: str, engine: str, what:
     ("form", "gpu", "engine"),
     [
         ("plain", "t4", "vllm"), ("plain", "m4 max 64gb", "llama.cpp"), ("plain", "m4 max 64gb", "transformers"),
-        ("plain", "v100", "llama.cpp"), ("plain", "24GiB", "vllm"), ("nvfp4", "t4", "vllm"), ("nvfp4", "3090", "sglang"),
-        ("nvfp4", "b200", "transformers"), ("fp8", "t4", "vllm"), ("fp8", "a100", "sglang"), ("fp8", "mi300x", "vllm"),
+        ("plain", "v100 16gb", "llama.cpp"), ("plain", "24GiB", "vllm"), ("nvfp4", "t4", "vllm"), ("nvfp4", "3090", "sglang"),
+        ("nvfp4", "b200", "transformers"), ("fp8", "t4", "vllm"), ("fp8", "a100 80gb", "sglang"), ("fp8", "mi300x", "vllm"),
         ("awq", "t4", "vllm"), ("awq", "mi300x", "vllm"), ("gptq", "t4", "sglang"), ("bitsandbytes", "t4", "transformers"),
-        ("mxfp4", "a100", "vllm"), ("mxfp4", "t4", "transformers"), ("awq", "m4 max 64gb", "transformers"),
+        ("mxfp4", "a100 80gb", "vllm"), ("mxfp4", "t4", "transformers"), ("awq", "m4 max 64gb", "transformers"),
     ],
 )  # fmt: skip
 def test_what_runs_is_not_refused(form: str, gpu: str, engine: str) -> None:
@@ -104,7 +104,7 @@ def test_gemma_3_takes_twice_the_bytes_where_bfloat16_is_missing() -> None:
     gemma = LLAMA | {"model_type": "gemma3_text", "head_dim": 128}
     assert "it runs in float32" in support_problem(way(open_model(gemma), "t4", "vllm", 4_096))
     assert support_problem(way(open_model(gemma), "t4", "vllm", 4_096, precision="f32")) == ""
-    assert support_problem(way(open_model(gemma), "a100", "vllm", 4_096)) == ""
+    assert support_problem(way(open_model(gemma), "a100 80gb", "vllm", 4_096)) == ""
 
 
 def test_vllm_makes_int8_and_nvfp4_of_experts_alone_so_they_are_checkpoints_here() -> None:
@@ -153,15 +153,21 @@ def test_caches_and_sparse_attention_need_kernels_too() -> None:
     assert "keeps a cache in FP8 from compute capability 8.0 on, and T4 has 7.5" in support_problem(
         way(llama, "t4", "vllm", 4_096, cache="fp8")
     )
-    assert support_problem(way(llama, "a100", "vllm", 4_096, cache="fp8")) == ""
-    assert "from compute capability 8.9 on (latents)" in support_problem(way(mla, "a100", "vllm", 4_096, cache="fp8"))
+    assert support_problem(way(llama, "a100 80gb", "vllm", 4_096, cache="fp8")) == ""
+    assert "from compute capability 8.9 on (latents)" in support_problem(
+        way(mla, "a100 80gb", "vllm", 4_096, cache="fp8")
+    )
     assert support_problem(way(mla, "4090", "vllm", 4_096, cache="fp8")) == ""
     assert "no bfloat16 for the cache" in support_problem(way(llama, "t4", "vllm", 4_096, cache="bf16"))
     sparse = open_model(
         LLAMA | MLA | {"model_type": "deepseek_v32", "index_n_heads": 4, "index_head_dim": 128, "index_topk": 2048}
     )
-    assert "sparse attention over latents" in support_problem(way(sparse, "a100", "vllm", 4_096))
-    assert support_problem(way(sparse, "h100", "vllm", 4_096)) == support_problem(way(mla, "a100", "vllm", 4_096)) == ""
+    assert "sparse attention over latents" in support_problem(way(sparse, "a100 80gb", "vllm", 4_096))
+    assert (
+        support_problem(way(sparse, "h100", "vllm", 4_096))
+        == support_problem(way(mla, "a100 80gb", "vllm", 4_096))
+        == ""
+    )
 
 
 def test_amd_devices_are_told_apart_by_their_target() -> None:

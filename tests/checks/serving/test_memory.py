@@ -136,7 +136,7 @@ def test_sglang_sets_memory_aside_by_its_own_rule() -> None:
     assert sglang_reserve_bytes(way(llama_8b(), "4090", "sglang", 8_192)) == (512 + 6_144 + 128 + 2 + 400) * MIB
     # Above 60 GiB at least 10 GiB; latent attention reserves 1.5 GiB for its graphs instead.
     assert (
-        sglang_reserve_bytes(way(llama_8b(), "a100", "sglang", 8_192))
+        sglang_reserve_bytes(way(llama_8b(), "a100 80gb", "sglang", 8_192))
         == max(10_240, 512 + 12_288 + 128 + 2 + 464) * MIB
     )
     latent = sglang_reserve_bytes(way(deepseek_v3(), "h200", "sglang", 8_192, count=8))

@@ -10,11 +10,11 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from ropescope.checks.serving.device_names import nearest, row_named
 from ropescope.errors import DomainError
 from ropescope.report.report import Basis
 
@@ -25,7 +25,6 @@ _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(mib|mb|gib|gb|gi|g|tib|
 _UNITS: Final[Mapping[str, int]] = {
     "": GIB, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12,
 }  # fmt: skip
-_NOISE: Final = re.compile(r"nvidia|geforce|amd|instinct|apple|tesla|[^a-z0-9]")
 
 LARGEST_BARE: Final = 1024
 """A number without a unit above this is a model number that is not in the table, not a size in GiB."""
@@ -83,7 +82,8 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
     """The device that `text` names, or one made of a memory size: `24GiB`, `24GB` (24·10⁹ bytes) or `24` (24 GiB).
 
     `bandwidth_gb_s` (10⁹ bytes a second) and `tflops` (dense 16-bit) stand in for the table's figures. Raises
-    DomainError for a name that is not in the table (with the nearest names) and for numbers that are not positive.
+    DomainError for a name that is not in the table (with the nearest names), one that several devices share, a part of a
+    device, and numbers that are not positive.
     """
     for name, value in (("--bandwidth", bandwidth_gb_s), ("--tflops", tflops)):
         if value is not None and not 0 < value <= _MOST:
@@ -108,18 +108,14 @@ def read_size(name: str, text: str) -> int:
 
 
 def _named(text: str) -> Device | None:
-    wanted = _plain(text)
-    for device, row in zip(devices(), _rows(), strict=True):
-        if wanted and wanted in {_plain(name) for name in (row["name"], *row["aliases"].split(";"))}:
-            return device
-    return None
+    row = row_named(text, _rows())
+    return None if row is None else _device(row)
 
 
 def _sized(text: str) -> Device:
     match = _SIZE.fullmatch(text.strip())
     if match is None or (not match.group(2) and float(match.group(1)) > LARGEST_BARE):
-        names = {_plain(device.name): device.name for device in devices()}
-        near = [names[close] for close in get_close_matches(_plain(text), names, n=3, cutoff=0.4)]
+        near = nearest(text, _rows())
         hint = f" The nearest are {', '.join(near)}." if near else ""
         raise DomainError(
             f"No device is called {text!r}.{hint} Give a name of `ropescope fit --list-gpus`, or its memory as 24GiB "
@@ -163,7 +159,3 @@ def _device(row: Mapping[str, str]) -> Device:
 def _rows() -> tuple[dict[str, str], ...]:
     text = files("ropescope.checks.serving").joinpath("devices.csv").read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
-
-
-def _plain(text: str) -> str:
-    return _NOISE.sub("", text.lower())

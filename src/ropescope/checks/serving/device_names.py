@@ -1,0 +1,110 @@
+"""Device names: as vendors, drivers and people write them, resolved to rows of the table of devices.
+
+A driver prints `NVIDIA A100-SXM4-80GB`, `AMD Radeon RX 7900 XTX` or `Apple M4 Max`; people write `4090`, `4060ti 16g`. A name
+that several rows share, as `a100` of 40 and 80 GB, is never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from ropescope.errors import DomainError
+
+Row = Mapping[str, str]
+
+_FILLERS: Final = re.compile(
+    r"\b(?:nvidia|geforce|tesla|quadro|amd|radeon|instinct|apple|intel|corporation|graphics|edition|generation|gpu|accelerator"
+    r"|hbm\d+e?|oam)\b|\((?:r|tm)\)"
+)
+_SIZE: Final = re.compile(r"(?<![a-z0-9.])(\d{1,4})\s?(?:gib|gb|gi|g)\b")
+_JOINED_SIZE: Final = re.compile(r"[\s_-](\d{1,4})$")
+_SERIES: Final = re.compile(r"^(?:rtx|gtx|rx|arc)")
+_SLICE: Final = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
+_VIRTUAL: Final = re.compile(r"^(?:(?:nvidia|grid)\s+)*[a-z]+\d+[a-z]?-\d{1,3}[qcba]$")
+_MOBILE: Final = re.compile(r"\b(?:laptop|mobile)\b")
+
+
+def row_named(text: str, rows: Sequence[Row]) -> Row | None:
+    """The row that `text` names; None where nothing is called so. Raises DomainError for a name that several rows share, a
+    size in which a device is not sold, and a part of a device."""
+    _refuse_parts(text)
+    plain = _plain(text)
+    whole = [row for row in rows if plain and plain in map(_plain, names(row))]
+    if len(whole) == 1:
+        return whole[0]
+    base, size = _split(text)
+    alike = whole or _based(base, rows)
+    if not alike and size is None and (tail := _JOINED_SIZE.search(text.strip())):
+        base, size = _split(text.strip()[: tail.start()])[0], int(tail.group(1))
+        alike = _based(base, rows)
+    found = [row for row in alike if size is None or size == float(row["vendor_gb"])]
+    if len(found) > 1:
+        listed = [row["name"] for row in found]
+        raise DomainError(f"--gpu {text} is one of {', '.join(listed[:-1])} and {listed[-1]}: name one of them.")
+    if alike and not found:
+        sizes = " or ".join(dict.fromkeys(f"{row['vendor_gb']} GB" for row in alike))
+        raise DomainError(
+            f"--gpu {text}: that device is listed with {sizes}. Give one of these, or the memory as {size}GiB and --bandwidth "
+            "in GB/s."
+        )
+    if found and size is None and _split(found[0]["name"])[1] is not None:
+        raise DomainError(
+            f"--gpu {text} is sold with several sizes of memory, of which {found[0]['name']} is listed: name that, or give the "
+            "memory as 24GiB and --bandwidth in GB/s."
+        )
+    return found[0] if found else None
+
+
+def nearest(text: str, rows: Sequence[Row]) -> list[str]:
+    """Up to three names of rows that are spelled most like `text`."""
+    spelled: dict[str, str] = {}
+    for row in rows:
+        for name in (_plain(row["name"]), *_bases(row)):
+            spelled.setdefault(name, row["name"])
+    close = get_close_matches(_plain(text), spelled, n=6, cutoff=0.4)
+    return list(dict.fromkeys(spelled[name] for name in close))[:3]
+
+
+def names(row: Row) -> Iterator[str]:
+    """The name of a row and its aliases."""
+    yield row["name"]
+    yield from filter(None, row["aliases"].split(";"))
+
+
+def _refuse_parts(text: str) -> None:
+    lower = text.strip().lower()
+    for pattern, told in (
+        (_SLICE, "a MIG slice, which has a part of a device's memory and bandwidth"),
+        (_MOBILE, "a laptop's device, which has other memory than the card of that name"),
+        (_VIRTUAL, "a virtual device, which has a part of a card"),
+    ):
+        if pattern.search(lower):
+            raise DomainError(f"--gpu {text} is {told}: give its memory, as 40GiB, and --bandwidth in GB/s.")
+
+
+def _based(base: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if base and base in _bases(row)]
+
+
+def _bases(row: Row) -> set[str]:
+    """The names of a row without its size, each with and without the name of its series."""
+    bases = {_split(name)[0] for name in names(row)}
+    return {short for base in bases for short in (base, _SERIES.sub("", base)) if len(short) > 1}
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    """(a name without fillers, spaces and size; the size in GB where it names one)."""
+    lower = _spaced(text)
+    size = _SIZE.search(lower)
+    return re.sub(r"[^a-z0-9]", "", _SIZE.sub(" ", lower)), None if size is None else int(size.group(1))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", _spaced(text))
+
+
+def _spaced(text: str) -> str:
+    return _FILLERS.sub(" ", re.sub(r"[-_/]", " ", text.strip().lower()))
