@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -274,6 +275,31 @@ def test_decode_steps_of_generate_are_read(model_type: str) -> None:
         assert mine.keys() == expected.keys() and max(key[1] for key in mine) > 30
         for key, found in expected.items():
             torch.testing.assert_close(mine[key], found, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "bloom"])
+def test_a_pass_of_another_thread_in_between_changes_no_row(model_type: str) -> None:
+    """The other pass goes through the same hooks: it begins anew, and passes the layers that this one has still to read."""
+    model = build(next(tiny for tiny in TINY if tiny.model_type == model_type))
+    main = threading.get_ident()
+
+    def plain() -> None:
+        with torch.inference_mode():
+            model(tokens(20).expand(3, -1), attention_mask=torch.ones(3, 20).tril(17).flip(1).long())
+
+    def in_between(*_: Any) -> None:
+        if threading.get_ident() == main:
+            thread = threading.Thread(target=plain)
+            thread.start()
+            thread.join()
+
+    alone, ids = read(model, tokens(LENGTH)), tokens(LENGTH)
+    attention = next(module for module in model.modules() if "attention" in type(module).__name__.lower())
+    next(attention.children()).register_forward_pre_hook(in_between)
+    beside = read(model, ids)
+    assert beside.layers == alone.layers
+    for call, weights in alone.weights.items():
+        assert torch.equal(beside.weights[call], weights)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,9 @@ def replacing_caches(model: nn.Module, make: Callable[[], Cache]) -> Iterator[No
     decoder, _ = decoder_layers(model)
     mark, names = object(), list(inspect.signature(decoder.forward).parameters)
 
-    def put_in(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if _innermost.get().get(id(decoder)) is not mark:
+    def put_in(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+        # A pass of another thread that was under way as this context ended still runs the hook, and without kwargs.
+        if kwargs is None or _innermost.get().get(id(decoder)) is not mark:
             return None
         given = dict(zip(names, args, strict=False)) | kwargs
         cache = given.get("past_key_values")
@@ -50,8 +51,8 @@ def replacing_caches(model: nn.Module, make: Callable[[], Cache]) -> Iterator[No
     try:
         yield
     finally:
-        _innermost.reset(token)
         handle.remove()
+        _innermost.reset(token)
 
 
 def _become_planned(cache: Any, make: Callable[[], Cache]) -> None:

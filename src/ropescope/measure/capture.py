@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -34,6 +35,9 @@ from ropescope.measure.rowmask import RowMask, row_masks
 from ropescope.measure.rows import Consumer, RowReader
 from ropescope.measure.softmax import Logits, attend_in_blocks
 
+_reading: ContextVar[tuple[RowReader, ...]] = ContextVar("ropescope_reading", default=())
+"""The readers of this thread or task: hooks stand on the model, so they run in the passes of every thread."""
+
 
 @contextmanager
 def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) -> Iterator[RowReader]:
@@ -42,19 +46,32 @@ def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) 
 
     positions: of the queries, counted from the first token of each row of a batch; what pads a row, on either side, is neither
     counted nor among its keys. Raises CaptureError for a model without decoder layers, and in a pass whose padding cannot be
-    told: a batch with a mask that is no [batch, tokens], or with padding between its tokens.
+    told: a batch with a mask that is no [batch, tokens], or with padding between its tokens. It holds for the thread that entered
+    it: what other threads do with the model is neither read nor hindered.
     """
     reader = RowReader(positions, consume)
     owner, layers = decoder_layers(model)
     with ExitStack() as stack:
+        stack.callback(_reading.reset, _reading.set((*_reading.get(), reader)))
         for index, layer in enumerate(layers):
-            stack.callback(layer.register_forward_pre_hook(reader.enter_layer(index)).remove)
-        stack.callback(owner.register_forward_pre_hook(reader.start_forward, with_kwargs=True).remove)
+            stack.callback(layer.register_forward_pre_hook(_read_here(reader, reader.enter_layer(index))).remove)
+        start = _read_here(reader, reader.start_forward)
+        stack.callback(owner.register_forward_pre_hook(start, with_kwargs=True).remove)
         if uses_interface(model):
             stack.enter_context(attending(model, _Capture(reader)))
         else:
             stack.enter_context(_OwnAttention(model, reader))
         yield reader
+
+
+def _read_here(reader: RowReader, hook: Callable[..., None]) -> Callable[..., None]:
+    """A hook that is silent in the passes of other threads."""
+
+    def of_this_context(*args: Any) -> None:
+        if reader in _reading.get():
+            hook(*args)
+
+    return of_this_context
 
 
 def decoder_layers(model: nn.Module) -> tuple[nn.Module, nn.ModuleList]:
@@ -156,8 +173,9 @@ class _OwnAttention(TorchFunctionMode):
 
     def __enter__(self) -> _OwnAttention:
         for module in self.modules:
-            self.hooks.append(module.register_forward_pre_hook(self._enter_attention))
-            self.hooks.append(module.register_forward_hook(self._leave_attention, always_call=True))
+            enter, leave = (_read_here(self.reader, hook) for hook in (self._enter_attention, self._leave_attention))
+            self.hooks.append(module.register_forward_pre_hook(enter))
+            self.hooks.append(module.register_forward_hook(leave, always_call=True))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 

@@ -22,7 +22,8 @@ _whole: ContextVar[int] = ContextVar("ropescope_whole_length", default=0)
 def positions_of_whole(network: nn.Module, n_tokens: int) -> Iterator[None]:
     """Within the context, passes of `network` turn their keys as a pass over `n_tokens` tokens from the start does.
 
-    It changes nothing for positions that do not depend on the length. Contexts may be nested: the longest decides.
+    It changes nothing for positions that do not depend on the length, nor for passes of other threads. Contexts may be nested:
+    the longest decides.
     """
     with ExitStack() as stack:
         for module in network.modules():
@@ -73,10 +74,17 @@ class _LastPosition:
     def __init__(self, n_tokens: int) -> None:
         self.n_tokens = n_tokens
 
-    def add(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    @property
+    def _is_here(self) -> bool:
+        """Whether a pass is one of the thread that entered the context: hooks run in every thread."""
+        return whole_length() >= self.n_tokens
+
+    def add(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """`position_ids` [..., tokens] with one more."""
+        if kwargs is None:
+            return None  # of a context of another thread that has just ended
         given = kwargs.get("position_ids", args[1] if len(args) > 1 else None)
-        if not isinstance(given, Tensor):
+        if not isinstance(given, Tensor) or not self._is_here:
             return None
         more = torch.cat([given, torch.full_like(given[..., :1], self.n_tokens - 1)], dim=-1)
         if "position_ids" in kwargs:
@@ -85,4 +93,6 @@ class _LastPosition:
 
     def drop(self, _: nn.Module, __: Any, output: Any) -> Any:
         """The cosines and sines [..., tokens, dim] without the last."""
+        if not self._is_here:
+            return None
         return tuple(part[..., :-1, :] for part in output) if isinstance(output, tuple) else output[..., :-1, :]
