@@ -7,6 +7,7 @@ import gc
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,11 @@ from ropescope.compress.blasst_context import blasst
 from ropescope.compress.cache import PlannedCache
 from ropescope.errors import CaptureError, PlanError
 from ropescope.measure.capture import capture_rows
+from ropescope.measure.whole_length import positions_of_whole
 
 N, PROMPT = 72, 40
 PIECES = [PROMPT, *[1] * (N - PROMPT)]
+DYNAMIC = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
 
 
 def setting(family: str = "llama", picks: int = 6) -> tuple[Any, Any, Tensor, Tensor]:
@@ -249,3 +252,68 @@ def test_what_is_put_on_a_model_holds_for_its_own_thread() -> None:
         thread.start()
         thread.join()
     assert torch.equal(found[0], expected) and not rows
+
+
+@pytest.mark.parametrize(
+    "entered",
+    [
+        lambda network, plan: plan.applied(network),
+        lambda network, _: capture_rows(network, [20], lambda _: None),
+        lambda network, _: positions_of_whole(network, 400),
+    ],
+    ids=["applied", "capture_rows", "positions_of_whole"],
+)
+def test_a_pass_of_another_thread_is_its_own_from_the_entry_to_the_end_of_a_context(
+    entered: Callable[..., Any],
+) -> None:
+    """Hooks stand on the shared model; a context that ends while a pass of another thread runs takes them away under it."""
+    network = build(replace(tiny("llama"), settings={"rope_parameters": DYNAMIC}), attention="sdpa")
+    plan, ids = ragged_plan(network, length=N), tokens(20)
+    holed = torch.ones_like(ids)
+    holed[0, 3] = 0
+    with torch.no_grad():
+        expected = network(ids, attention_mask=holed).logits
+    inside, leave, left = (threading.Event() for _ in range(3))
+
+    def other() -> None:
+        with entered(network, plan):
+            inside.set()
+            leave.wait(60)
+        left.set()
+
+    def while_the_pass_runs(*_: Any) -> None:
+        leave.set()
+        assert left.wait(60)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    with torch.no_grad():
+        assert torch.equal(network(ids, attention_mask=holed).logits, expected)
+        for module in (network.model, network.model.rotary_emb, network.model.layers[0]):
+            module.register_forward_pre_hook(while_the_pass_runs, prepend=True)
+        assert torch.equal(network(ids, attention_mask=holed).logits, expected)
+    thread.join()
+
+
+def test_rows_of_another_number_are_refused_and_harm_nothing() -> None:
+    network, plan, ids, expected = setting()
+    cache = plan.cache(network)
+    with torch.no_grad():
+        network(ids[:, :PROMPT], past_key_values=cache)
+        for new in (1, 3):
+            with pytest.raises(PlanError, match="holds 1 rows and the pass has 2"):
+                network(ids[:, PROMPT : PROMPT + new].expand(2, -1), past_key_values=cache)
+        cache.batch_repeat_interleave(2)
+        found = network(ids[:, PROMPT : PROMPT + 1].expand(2, -1), past_key_values=cache).logits
+    close(found, expected[:, PROMPT : PROMPT + 1].expand(2, -1, -1))
+
+
+def test_a_mask_with_a_bias_is_refused_as_such() -> None:
+    """It hides nothing, and was taken for padding where no key had a bias of 0."""
+    network, plan, ids, _ = setting()
+    far = torch.arange(PROMPT)[:, None] - torch.arange(PROMPT)
+    bias = torch.where(far < 0, torch.finfo(torch.float32).min, -0.1 * far.float())[None, None]
+    for mask in (bias, bias - 0.5):
+        with pytest.raises(PlanError, match="adds a bias"), torch.no_grad():
+            network(ids[:, :PROMPT], attention_mask=mask, past_key_values=plan.cache(network))

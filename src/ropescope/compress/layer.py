@@ -81,6 +81,11 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         if key_states.requires_grad:
             raise PlanError("A planned cache is for inference: call the model under torch.no_grad().")
         self.filling.check_states(self, new)
+        if self.seen and self.keys is not None and len(self.keys) != len(key_states):
+            raise PlanError(
+                f"The planned cache holds {len(self.keys)} rows and the pass has {len(key_states)}: pass as many, or "
+                "bring the cache to them with batch_repeat_interleave or batch_select_indices."
+            )
         if not self.is_initialized:
             # Models ask these whether a layer was filled (PaliGemma), or holds images (Mllama). What is held lies in stores.
             self.keys: Tensor | None = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
@@ -267,6 +272,9 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Keep these rows of the batch."""
         for store in self.stores:
             store.select_rows(indices)
+        if self.keys is not None and self.values is not None:
+            rows = indices.to(self.keys.device)
+            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
         if self.padding is not None:
             self.padding = self.padding.index_select(0, indices.to(self.padding.device))
 

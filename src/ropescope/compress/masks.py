@@ -10,6 +10,9 @@ from torch import Tensor
 from ropescope.errors import PlanError
 from ropescope.measure.adapter import LazyMask
 
+_HIDDEN = -1e3
+"""What is added to a score is a bias above this, and hides the key below."""
+
 
 def padding_of(mask: Any, n_queries: int, n_keys: int, batch: int) -> tuple[Tensor | None, Tensor | None]:
     """Of a first pass: [batch] how many tokens pad each row on the left (None: none), and its mask as `visible` reads it.
@@ -73,8 +76,11 @@ def visible(mask: Any, n_queries: int, n_keys: int, batch: int) -> Tensor | None
             "A planned cache takes an attention mask [batch, tokens], [batch, 1, new tokens, tokens] or none: its windows are "
             "the rest."
         )
-    # What is added to the scores of visible keys is nothing: a bias could not be carried on to later tokens.
     seen = mask if mask.dtype == torch.bool else mask == 0
+    if mask.dtype != torch.bool and bool(((mask > _HIDDEN) & ~seen).any()):
+        raise PlanError(
+            "This mask adds a bias to the scores of keys that are seen, which a planned cache does not carry on to later tokens."
+        )
     if seen.shape[1] > 1 and not bool((seen == seen[:, :1]).all()):
         raise PlanError("A planned cache takes a mask that is the same for all heads.")
     return seen[:, 0, :, :n_keys]
