@@ -7,7 +7,7 @@ from typing import Any
 
 from ropescope.errors import ExtendError
 from ropescope.models.config.fields import Fields
-from ropescope.models.config.rope_fields import THETA_NAMES, entries_of, original_beside, unread_rope
+from ropescope.models.config.rope_fields import FRACTION_NAMES, THETA_NAMES, entries_of, original_beside, unread_rope
 from ropescope.models.model import Model
 
 
@@ -44,12 +44,13 @@ def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
 
 def check_read(model: Model, config: Mapping[str, Any], path: str = "") -> None:
     """Raises ExtendError where the text config of `model` says of RoPE what transformers does not read for its type, or reads
-    otherwise: which one counts would depend on the program. A base that is the one in use anyway is let be."""
+    otherwise: which one counts would depend on the program. A base, or a share of a head, that is in use anyway is let be."""
     fields = Fields(config, model.model_type, path)
     bases = {layer.rope.theta for layer in model.layers if layer.rope is not None}
+    shares = {layer.rope.rotary_fraction for layer in model.layers if layer.rope is not None and layer.latent is None}
     for name, why in unread_rope(fields, tuple(layer.kind for layer in model.layers)):
         stated = config.get(name)
-        if isinstance(stated, Mapping) or stated not in bases:
+        if isinstance(stated, Mapping) or stated not in (shares if name in FRACTION_NAMES else bases):
             raise ExtendError(
                 f"The config says {path}{name}, which transformers does not read in a {model.model_type}: {why}. Remove it, or say "
                 "it there."

@@ -46,14 +46,17 @@ def frequencies(
         raise ExtendError(f"The scaling {kind!r} cannot be computed: {error}") from error
 
 
-def attention_factor(parameters: Mapping[str, Any], max_positions: int) -> float:
-    """The factor on cosines and sines: as stated, else as the type's rule has it. Raises ExtendError."""
+def attention_factor(parameters: Mapping[str, Any], max_positions: int, *, length: int | None = None) -> float:
+    """The factor on cosines and sines of a sequence of `length` tokens (None: a long one): as stated, else as the type's rule has
+    it. Raises ExtendError."""
     kind = str(parameters.get("rope_type", "default"))
     if kind not in ("yarn", "longrope"):
         return 1.0
-    if (stated := stated_factor(parameters)) is not None:
-        return stated
     original = int(parameters.get("original_max_position_embeddings") or max_positions)
+    by_length = "short_mscale" if length is not None and length <= original else "long_mscale"
+    for name in (by_length, "attention_factor") if kind == "longrope" else ("attention_factor",):
+        if (stated := stated_factor(parameters, name)) is not None:
+            return stated
     scales = {name: float(parameters.get(name) or 0.0) for name in ("mscale", "mscale_all_dim")}
     try:
         return rule_attention_factor(kind, scale(parameters, max_positions), original, **scales)
@@ -61,13 +64,13 @@ def attention_factor(parameters: Mapping[str, Any], max_positions: int) -> float
         raise ExtendError(f"The attention factor of {kind!r} cannot be computed: {error}") from error
 
 
-def stated_factor(parameters: Mapping[str, Any]) -> float | None:
-    """The attention factor that an entry states, which goes before every rule; None where it states none."""
-    stated = parameters.get("attention_factor")
+def stated_factor(parameters: Mapping[str, Any], name: str = "attention_factor") -> float | None:
+    """The attention factor that an entry states under a name, which goes before every rule; None where it states none."""
+    stated = parameters.get(name)
     if stated is None:
         return None
     if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 < stated < 100:
-        raise ExtendError(f"attention_factor is {stated!r}: it multiplies cosines and sines, so give a number near 1.")
+        raise ExtendError(f"{name} is {stated!r}: it multiplies cosines and sines, so give a number near 1.")
     return float(stated)
 
 

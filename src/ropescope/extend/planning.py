@@ -201,7 +201,7 @@ def _layer_type(
     planned, by_type = _max_positions(model, native, method, wish.target), group.layer_type != ""
     before = frequencies(group.parameters, group.rotary_dim, length=wish.target, max_positions=stated, by_type=by_type)
     after = frequencies(parameters, group.rotary_dim, length=wish.target, max_positions=planned, by_type=by_type)
-    scale, near = attention_factor(parameters, planned), None
+    scale, near = attention_factor(parameters, planned, length=wish.target), None
     if method == "rerope":
         near, slower = rerope_ranges(wish)
         after = tuple(frequency / slower for frequency in before)
@@ -223,7 +223,7 @@ def _layer_type(
         theta=float(parameters["rope_theta"]),
         before=before,
         after=after,
-        attention_factor_before=attention_factor(group.parameters, stated),
+        attention_factor_before=attention_factor(group.parameters, stated, length=wish.target),
         attention_factor=scale,
         parameters=parameters,
         window_tokens=group.window_tokens,

@@ -76,6 +76,7 @@ def stated(own: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"rotary_dim": 4}
     for entry in (YARN, SCALES, RAMP, {"type": "linear", "factor": 3.0}, {"type": "dynamic", "factor": 3.0}):
         yield {**base, "rope_scaling": entry}
+    yield {**base, "rope_scaling": {"type": "dynamic", "factor": 3.0, "alpha": 1000.0}}
     yield {**base, "original_max_position_embeddings": 16, "rope_scaling": {"rope_type": "yarn", "factor": 4.0}}
     yield {**base, "rope_scaling": {**YARN, "factor": None, "rope_theta": 11111.0}}
     yield {"rope_parameters": {**YARN, **base}}
@@ -221,6 +222,7 @@ def test_a_saved_plan_is_what_the_class_reads(model_type: str) -> None:
         ("olmo3", {"rope_scaling": SCALES}, r"rope_scaling\.type"),
         ("phi3", {"rope_scaling": {**YARN, "original_max_position_embeddings": 2048}}, "takes 4096 from beside it"),
         ("llama", {"rope_scaling": YARN, "original_max_position_embeddings": 16}, "state one length in both places"),
+        ("llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0, "alpha": 1000.0}}, r"rope_scaling\.alpha"),
     ],
 )
 def test_what_transformers_passes_over_is_refused_by_name(model_type: str, extra: dict[str, Any], why: str) -> None:
@@ -238,3 +240,37 @@ def test_what_transformers_passes_over_is_refused_by_name(model_type: str, extra
 def test_a_base_that_is_in_use_anyway_is_let_be() -> None:
     model = from_config({"model_type": "llama", **tiny("llama"), "rope_theta": 5e5, "rotary_emb_base": 5e5})
     assert plan_extension(model, 256, "yarn").layer_types[0].theta == 5e5
+
+
+def test_a_share_of_a_head_that_is_in_use_anyway_is_let_be() -> None:
+    """MiMo-V2-Flash's config.json states it beside entries that the class fills in with the same."""
+    stated = {"head_dim": 192, "partial_rotary_factor": 0.334, "rope_theta": 5e6, "swa_rope_theta": 1e4}
+    stated |= {"layer_types": ["full_attention", *["sliding_attention"] * 3]}
+    model = from_config({"model_type": "mimo_v2_flash", **tiny("mimo_v2_flash"), **stated})
+    assert {entry.rotary_dim for entry in plan_extension(model, 262144, "none").layer_types} == {64}
+
+
+FACTORS = {"long_factor": [2.0, 3.0, 4.0, 5.0], "short_factor": [1.0, 1.1, 1.2, 1.3]}
+
+
+def test_the_older_names_of_longrope_are_read_as_phi3_reads_them() -> None:
+    stated = {"max_position_embeddings": 256, "original_max_position_embeddings": 32}
+    plans = []
+    for word in ("longrope", "su", "yarn"):
+        raw = {"model_type": "phi3", **tiny("phi3"), **stated, "rope_scaling": {"type": word, **FACTORS}}
+        plans.append(plan_extension(from_config(raw), 256, "none").layer_types)
+    assert plans[0] == plans[1] == plans[2]
+    assert plans[0][0].method == "none" and plans[0][0].before[0] == 0.5
+
+
+@pytest.mark.parametrize(("length", "name"), [(16, "short_mscale"), (256, "long_mscale")])
+def test_phimoe_scales_by_the_factors_that_its_files_state(length: int, name: str) -> None:
+    entry = {"rope_type": "longrope", **FACTORS, "short_mscale": 1.1, "long_mscale": 1.3}
+    entry |= {"original_max_position_embeddings": 32, "rope_theta": 1e4}
+    raw = {"model_type": "phimoe", **tiny("phimoe"), "max_position_embeddings": 256, "rope_scaling": entry}
+    plan = plan_extension(from_config(raw), length, "none").layer_types[0]
+    assert plan.attention_factor == plan.attention_factor_before == entry[name]
+    config = AutoConfig.for_model(**copy.deepcopy(raw))
+    cls = importlib.import_module("transformers.models.phimoe.modeling_phimoe").PhimoeRotaryEmbedding
+    cosines, sines = cls(config)(torch.zeros(1), torch.tensor([[length - 1]]))
+    assert torch.allclose((cosines**2 + sines**2).sqrt(), torch.tensor(plan.attention_factor))

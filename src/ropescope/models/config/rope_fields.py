@@ -68,6 +68,12 @@ _OTHER_SHARE: Final[Mapping[str, str]] = {
     "gpt_neox": "rotary_pct", "gpt_neox_japanese": "rotary_pct", "minimax_m2": "rotary_dim",
 }  # fmt: skip
 
+_OF_SOME_ENTRIES: Final[Mapping[str, frozenset[str]]] = {
+    "alpha": frozenset({"hunyuan_v1_dense", "hunyuan_v1_moe", "hunyuan_vl_text"}),
+    "short_mscale": frozenset({"phimoe"}), "long_mscale": frozenset({"phimoe"}),
+}  # fmt: skip
+"""Fields of a RoPE entry that vLLM reads for every type, and transformers in the classes of these types alone."""
+
 ROPE_FIELDS: Final = frozenset(
     {*THETA_NAMES, *LOCAL_THETA_NAMES, *FRACTION_NAMES, "rotary_dim", "rope_scaling", "compress_rope_theta"}
 )
@@ -92,6 +98,13 @@ def base_names(fields: Fields, kind: LayerKind, *, has_entry: bool) -> tuple[str
     if fields.model_type in ENTRIES_ALONE | _OWN_ENTRY and not has_entry:
         return ()
     return ("rope_theta",)
+
+
+def stretches_base(fields: Fields, entry: Mapping[str, Any]) -> bool:
+    """Whether an entry multiplies its base once and for all, by alpha^(d / (d − 2)) for d rotary dimensions: Hunyuan's files call
+    that dynamic, or xdrope."""
+    read = not is_read_by_class(fields) or fields.model_type in _OF_SOME_ENTRIES["alpha"]
+    return read and bool(entry.get("alpha")) and entry.get("rope_type", entry.get("type")) in ("dynamic", "xdrope")
 
 
 def base_field(model_type: str) -> str:
@@ -160,6 +173,9 @@ def unread_rope(fields: Fields, kinds: tuple[LayerKind, ...]) -> tuple[tuple[str
         share = entry.get("partial_rotary_factor")
         if share not in (None, 1, 1.0) and not turns_a_share(fields) and entry.get("rope_type") != "proportional":
             found[f"{where}.partial_rotary_factor"] = "it turns whole heads"
+        for name, types in _OF_SOME_ENTRIES.items():
+            if entry.get(name) and fields.model_type not in types:
+                found[f"{where}.{name}"] = "it scales without it"
     stated = bool(entries_of(config)) or parameters == {}
     named = {name for kind in set(kinds) for name in base_names(fields, kind, has_entry=stated)}
     for name in (*THETA_NAMES, *LOCAL_THETA_NAMES):

@@ -19,6 +19,7 @@ from ropescope.models.config.rope_fields import (
     base_of_bare_entry,
     reads_rope_scaling,
     share_names,
+    stretches_base,
     turns_a_share,
 )
 from ropescope.models.model import LayerKind, Rope
@@ -141,6 +142,15 @@ def _rope(fields: Fields, kind: LayerKind, head_dim: int) -> Rope:
     parameters, where = _parameters(fields, kind)
     theta = _theta(fields, kind, parameters, where)
     fraction = _fraction(fields, kind, parameters, where, head_dim)
+    if stretches_base(fields, parameters):
+        alpha, turning = positive_float(parameters["alpha"], f"{where}.alpha"), int(head_dim * fraction + 1e-9)
+        if turning <= 2:
+            raise FormatError(f"{where}.alpha stretches the base of {turning} rotary dimensions: it takes more than 2.")
+        stretched = theta * alpha ** (turning / (turning - 2))
+        fields.remark(
+            f"{where}.alpha stretches the RoPE base from {theta:,.0f} to {stretched:,.0f}, whatever the length."
+        )
+        return Rope(stretched, None, fraction)
     return Rope(theta, _scaling(fields, kind, parameters, where), fraction)
 
 
@@ -292,8 +302,8 @@ def _scaling(
         raise FormatError(f"{where}.rope_type is {short(kind)}: it must be a word.")
     if kind is None or kind in _SCALING_TYPES_WITHOUT_EFFECT:
         return None
-    if kind == "su":
-        kind = "longrope"  # the name it had in the first Phi-3 files
+    if kind == "su" or (kind == "yarn" and source.get("long_factor")):
+        kind = "longrope"  # the names it had in the first Phi-3 files
     if (factor := source.get("factor")) is not None:
         positive_float(factor, f"{where}.factor")
     if (original := source.get("original_max_position_embeddings")) is not None:
