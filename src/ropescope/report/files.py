@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
 
 from ropescope.errors import ReportError
 
@@ -20,8 +19,6 @@ def draft_of(path: str | Path) -> Iterator[Path]:
     # A link is followed, so that the file it names is replaced and not the link. The name is short and in the same
     # folder: a rename is atomic within one file system only, and a long name plus a suffix may pass its limit.
     target = Path(os.path.realpath(path))
-    if _is_special(Path(path)):
-        raise OSError(errno.EINVAL, _SPECIAL)
     draft = target.parent / f".ropescope-{secrets.token_hex(6)}.tmp"
     try:
         yield draft
@@ -66,18 +63,8 @@ def require_writable(paths: Iterable[Path]) -> None:
             raise ReportError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
         if path.is_dir():
             raise ReportError(f"{path} is a folder: give a file name in it.")
-        if _is_special(path):
-            raise ReportError(f"{path} is {_SPECIAL}, which a file would replace: name a file.")
         if not os.access(folder, os.W_OK):
             raise ReportError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose another folder.")
-
-
-_SPECIAL: Final = "a device or a pipe"
-
-
-def _is_special(path: Path) -> bool:
-    """Whether something is there that is no file and no folder: a draft would take the place of `/dev/null` itself."""
-    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _sentence(path: Path, error: OSError) -> str:
