@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,7 +17,15 @@ from ropescope.errors import ReportError
 @contextlib.contextmanager
 def draft_of(path: str | Path) -> Iterator[Path]:
     """The path of a draft to write in the `with` block: it takes the place of `path` when the block ends, and is gone if
-    the block fails. An OSError is the caller's to word."""
+    the block fails. A device or a pipe (/dev/null, /dev/stdout, a FIFO) is not replaced: what the draft holds is written into it.
+    An OSError is the caller's to word."""
+    if _is_stream(Path(path)):
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / "draft"
+            yield draft
+            with draft.open("rb") as made, open(path, "wb") as stream:
+                shutil.copyfileobj(made, stream)
+        return
     # A link is followed, so that the file it names is replaced and not the link. The name is short and in the same
     # folder: a rename is atomic within one file system only, and a long name plus a suffix may pass its limit.
     target = Path(os.path.realpath(path))
@@ -53,6 +63,10 @@ def require_writable(paths: Iterable[Path]) -> None:
     """Raise ReportError now for a path that could not be written at the end of long work, or is there twice."""
     seen: set[Path] = set()
     for path in paths:
+        if _is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise ReportError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose a file.")
+            continue
         if path.resolve() in seen:
             raise ReportError(
                 f"{path} is named for two results, and the second would replace the first: name another file."
@@ -65,6 +79,11 @@ def require_writable(paths: Iterable[Path]) -> None:
             raise ReportError(f"{path} is a folder: give a file name in it.")
         if not os.access(folder, os.W_OK):
             raise ReportError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose another folder.")
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether something is there that is neither a file nor a folder. A link is followed."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _sentence(path: Path, error: OSError) -> str:
