@@ -203,8 +203,9 @@ def test_it_is_not_left_out_by_another_attention() -> None:
         rows: list[Tensor] = []
         with capture_rows(network, [50], lambda row: rows.append(row.weights.clone())):
             network(ids[:, :TRAINED])
-        with pytest.raises(ExtendError, match="packed into one row"):
-            network(ids, position_ids=torch.arange(100)[None] % 70, use_cache=False)
+        for use_cache in (False, True):
+            with pytest.raises(ExtendError, match="packed into one row"):
+                network(ids, position_ids=torch.arange(100)[None] % 70, use_cache=use_cache)
     with torch.inference_mode():
         close = logits_in_pieces(network, ids[:, :TRAINED], short.cache(network), [40, *[1] * 24])
     torch.testing.assert_close(found, close)

@@ -26,6 +26,10 @@ from ropescope.measure.rowmask import row_mask
 
 _TABLE_STEP = 4096
 """Tables of angles grow by so many positions."""
+_PACKED = (
+    "Leaky ReRoPE takes causal attention and padding only: not texts packed into one row by their positions, nor tokens that see "
+    "later ones."
+)
 
 
 class _Mask(LazyMask):
@@ -184,10 +188,7 @@ def _first(query: Tensor, key: Tensor, mask: Any) -> tuple[int, Tensor | None]:
     if not isinstance(mask, LazyMask):
         return key.shape[2] - query.shape[2], None
     if mask.arguments.get("mask_function", causal_mask_function) is not causal_mask_function:
-        raise ExtendError(
-            "Leaky ReRoPE takes causal attention and padding only: not texts packed into one row by their positions, nor tokens "
-            "that see later ones."
-        )
+        raise ExtendError(_PACKED)
     seen = mask.read_by(row_mask)
     return seen.q_offset, seen.padding
 
@@ -199,6 +200,9 @@ def _offsets(end: int, padding: Tensor | None, positions: Tensor | None, batch: 
         found = -(padding[:, :end].long().cumsum(1) == 0).sum(1)
     elif positions is not None and positions.dim() == 2:
         found = positions[:, -1] - (end - 1)
+        in_a_row = torch.arange(end - positions.shape[1], end, device=positions.device) + found[:, None]
+        if not torch.equal(positions, in_a_row):  # a pass with a cache makes no mask of positions that begin anew
+            raise ExtendError(_PACKED)
     else:
         found = torch.zeros(1, dtype=torch.long)
     return found.expand(batch).cpu()
