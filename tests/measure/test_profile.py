@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -56,6 +58,26 @@ def test_a_file_with_a_column_or_a_number_missing_is_refused(tmp_path: Path) -> 
     pyarrow.parquet.write_table(table.set_column(place, table.schema.field("mass"), holed), path)
     with pytest.raises(FormatError, match="numbers are missing"):
         DecayProfile.load(path)
+
+
+def test_a_file_that_lacks_rows_or_what_it_was_measured_with_is_refused(tmp_path: Path) -> None:
+    """Half of a file was read as prompts without numbers, and told so at the end of a report or an atlas."""
+    import pyarrow.parquet
+
+    path = tmp_path / "p.parquet"
+    PROFILE.save(path)
+    table = pyarrow.parquet.read_table(path)
+
+    def refused(table: Any, header: dict[str, Any], why: str) -> None:
+        pyarrow.parquet.write_table(table.replace_schema_metadata({b"ropescope": json.dumps(header)}), path)
+        with pytest.raises(FormatError, match=f"damaged.*{why}"):
+            DecayProfile.load(path)
+
+    header = json.loads(table.schema.metadata[b"ropescope"])
+    refused(table.slice(0, table.num_rows - 1), header, "one row for each head")
+    refused(table, header | {"n_prompts": 10**9}, "one row for each head")
+    refused(table, header | {"provenance": None}, "measured with is incomplete")
+    refused(table, header | {"provenance": {"identity": ["dtype"]}}, "measured with is incomplete")
 
 
 def test_equality_sees_every_number() -> None:

@@ -185,6 +185,12 @@ class DecayProfile:
         columns = {name: numbers(table[name].chunk(0)) for name in _READ}
         protocols = table["protocol"].chunk(0)
         fixed = numbers(protocols.indices) == protocols.dictionary.to_pylist().index("fixed")
+        rows_of_a_bin = shape[0] * sum(layer.n_heads for layer in layers)
+        if (int(fixed.sum()), int((~fixed).sum())) != (rows_of_a_bin * bins, rows_of_a_bin * len(distances)):
+            raise ValueError(f"it has not one row for each head, distance and one of {shape[0]:,} prompts")
+        provenance = header["provenance"]
+        if not isinstance(provenance, Mapping) or not set(provenance.get("identity", ())) <= provenance.keys():
+            raise ValueError("what it was measured with is incomplete")
 
         def grid(name: str, rows: NDArray[np.bool_], depth: int) -> Floats:
             full = np.full((*shape, depth), np.nan, dtype=np.float32)
@@ -204,7 +210,7 @@ class DecayProfile:
             entropy_nats=grid("entropy_nats", fixed, bins)[..., 0],
             legacy=grid("weight", ~fixed, len(distances)),
             legacy_distances=distances,
-            provenance=header["provenance"],
+            provenance=provenance,
             partial=header["partial"],
         )
 
