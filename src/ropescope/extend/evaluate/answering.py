@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ropescope.extend.evaluate.tasks import Sample
+from ropescope.measure.whole_length import positions_of_whole, switching_length
 from ropescope.quality.loss import decoder_of, output_layer, prefill
 
 
@@ -17,18 +18,25 @@ def recall(network: Any, tokenizer: Any, sample: Sample, *, chunk: int | None = 
 
 
 def greedy(network: Any, tokenizer: Any, sample: Sample, *, chunk: int | None = None) -> str:
-    """What greedy decoding answers, up to the end of the text, the tokens allowed, or when all that is asked for is said."""
-    prompt = torch.tensor(sample.prompt, device=network.device)
-    cache = prefill(network, prompt[:-1], chunk=chunk)
-    decoder, last, said = decoder_of(network), prompt[-1:], list[int]()
-    ends = _ends(network, tokenizer)
+    """What greedy decoding answers, up to the end of the text, the tokens allowed, or when all that is asked for is said.
+
+    Where the text grows beyond LongRoPE's original length, all of it is read again under the frequencies for long texts, as
+    `generate` does for the Phi-3 family.
+    """
+    ids, said, cache = list(sample.prompt), list[int](), None
+    decoder, ends, switch = decoder_of(network), _ends(network, tokenizer), switching_length(network)
     with torch.inference_mode():
         for _ in range(sample.answer_tokens):
-            output = decoder(input_ids=last[None], past_key_values=cache, use_cache=True)
-            last = output_layer(network, output, output.last_hidden_state[:, -1:])[0, -1:].argmax(-1)
-            if int(last) in ends:
+            last = torch.tensor([ids[-1:]], device=network.device)
+            with positions_of_whole(network, len(ids)):
+                if cache is None or len(ids) - 1 == switch:
+                    cache = prefill(network, torch.tensor(ids[:-1]), chunk=chunk)
+                output = decoder(input_ids=last, past_key_values=cache, use_cache=True)
+            token = int(output_layer(network, output, output.last_hidden_state[:, -1:])[0, -1].argmax())
+            if token in ends:
                 break
-            said.append(int(last))
+            ids.append(token)
+            said.append(token)
             text = tokenizer.decode(said).lower()
             # Nothing said later can change the score.
             if all(wanted.lower() in text for wanted in sample.expected):

@@ -239,8 +239,9 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
         found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ())]
     if _by_length(result):
         found.append(
-            f"{' and '.join(_by_length(result))}: frequencies depend on the length, so each text was read whole and all its keys "
-            "are turned alike; who goes on from a shorter prompt keeps keys that are turned for that."
+            f"{' and '.join(_by_length(result))}: frequencies depend on the length, so each text was read whole, and each "
+            "context with its question and answer; all keys are turned alike. Who goes on from a shorter prompt keeps keys "
+            "that are turned for that."
         )
     return tuple(dict.fromkeys(found))
 

@@ -20,6 +20,7 @@ from ropescope.extend.evaluate.candidates import Candidate
 from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, TextLosses
 from ropescope.extend.evaluate.tasks import Sample
 from ropescope.measure.weights import Weights
+from ropescope.measure.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 from ropescope.quality.retrieval import Trial, scores
@@ -104,6 +105,10 @@ class Evaluation:
         more: list[Any] = [] if plan.in_config else [(entry.near_tokens, entry.after) for entry in plan.layer_types]
         if candidate.cuts(n_tokens):
             more.append(candidate.shown)
+        if plan.by_length and kind != "text":
+            more.append(
+                "turned as the whole"
+            )  # kept journals may hold answers under other frequencies than their prompt
         made = json.dumps([of, plan.rope_parameters, *more], sort_keys=True)
         return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
 
@@ -139,9 +144,11 @@ class Evaluation:
         """[right, exact] of every trial of a context."""
         with candidate.plan.applied(self.weights.network) as network:
             told = group[0].context
-            context = torch.tensor(candidate.seen(told, group[0].length - len(told), self._begins(told)))
-            cache = prefill(network, context, chunk=candidate.chunk(len(context)))
-            return [[found.right, found.exact] for found in scores(network, cache, group)]
+            to_come = group[0].length - len(told)
+            context = torch.tensor(candidate.seen(told, to_come, self._begins(told)))
+            with positions_of_whole(network, len(context) + to_come):
+                cache = prefill(network, context, chunk=candidate.chunk(len(context)))
+                return [[found.right, found.exact] for found in scores(network, cache, group)]
 
     def _recall(self, sample: Sample, candidate: Candidate) -> float:
         seen = candidate.seen(sample.prompt, sample.answer_tokens, self._begins(sample.prompt))
