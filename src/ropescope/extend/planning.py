@@ -22,7 +22,8 @@ from ropescope.extend.methods import (
 )
 from ropescope.extend.native import Native, beyond, check_tensors, native_of
 from ropescope.extend.plan import LayerTypePlan, Method, RopePlan
-from ropescope.models.config.fields import families
+from ropescope.models.config.fields import Fields, families
+from ropescope.models.config.rope_otherwise import read_otherwise
 from ropescope.models.model import Model
 
 Factors = Sequence[float] | Mapping[str, Sequence[float]]
@@ -283,7 +284,8 @@ def _reads_beyond(entry: LayerTypePlan, wish: Wish) -> tuple[str, ...]:
 def _caveats(
     model: Model, choice: Choice, wish: Wish, groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...]
 ) -> tuple[str, ...]:
-    found: list[str] = []
+    part, path = text_config(model)
+    found = [said[0].upper() + said[1:] for said in read_otherwise(Fields(part, model.model_type, path))]
     method = choice.method
     if model.model_type in DEFAULT_ONLY and method not in ("none", "ntk", "alpha", "rerope"):
         raise ExtendError(

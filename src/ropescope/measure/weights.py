@@ -20,6 +20,8 @@ from ropescope.measure.gguf_reading import gguf_read_fast
 from ropescope.measure.merging import adapter_folder, fingerprint_with, merged
 from ropescope.measure.number_type import AUTO, check_dtype, number_type
 from ropescope.measure.vocabulary import within_embedding
+from ropescope.models.config.fields import Fields, text_part
+from ropescope.models.config.rope_otherwise import base_in_transformers, base_of_makers
 from ropescope.models.context import Context
 from ropescope.models.loadable import require_adapter
 from ropescope.models.model import Model
@@ -92,7 +94,7 @@ def load(
             network = _network_class(where, arguments, trust_remote_code).from_pretrained(
                 where,
                 **arguments,
-                **({} if "gguf_file" in arguments else {"use_safetensors": True}),
+                **({} if "gguf_file" in arguments else {"use_safetensors": True, **_rope_of_makers(read)}),
                 dtype=chosen.dtype,
                 attn_implementation=None,
                 trust_remote_code=trust_remote_code,
@@ -169,6 +171,18 @@ def _read(source: Source) -> Model | FormatError:
             f"{read.name} is an encoder-decoder, whose attention is not measured here: give a causal model."
         )
     return read
+
+
+def _rope_of_makers(read: Model | FormatError) -> dict[str, Any]:
+    """The RoPE entry of a model whose class in transformers would take another base than its makers state."""
+    if isinstance(read, FormatError):
+        return {}
+    fields = Fields(*text_part(read.config))
+    base, _ = base_of_makers(fields)
+    if base is None or base == base_in_transformers(fields):
+        return {}
+    scaling = next((layer.rope.scaling for layer in read.layers if layer.rope is not None), None)
+    return {"rope_parameters": {**(scaling or {"rope_type": "default"}), "rope_theta": float(base)}}
 
 
 def _n_weights(source: Source, read: Model | FormatError) -> int | None:

@@ -10,12 +10,13 @@ import copy
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_networks
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ropescope.errors import ExtendError, RopescopeError
@@ -24,6 +25,8 @@ from ropescope.extend.conflicts import check_agreement, check_read
 from ropescope.extend.frequencies import attention_factor, frequencies
 from ropescope.extend.groups import rope_groups, text_config
 from ropescope.extend.saving import planned_json
+from ropescope.measure.rope_base import rotary_modules
+from ropescope.measure.weights import load
 from ropescope.models import from_config
 from ropescope.models.config.fields import families
 
@@ -274,3 +277,46 @@ def test_phimoe_scales_by_the_factors_that_its_files_state(length: int, name: st
     cls = importlib.import_module("transformers.models.phimoe.modeling_phimoe").PhimoeRotaryEmbedding
     cosines, sines = cls(config)(torch.zeros(1), torch.tensor([[length - 1]]))
     assert torch.allclose((cosines**2 + sines**2).sqrt(), torch.tensor(plan.attention_factor))
+
+
+RELEASED_DBRX = {
+    "model_type": "dbrx", "d_model": 64, "n_heads": 4, "n_layers": 2, "max_seq_len": 128, "vocab_size": 96,
+    "attn_config": {"clip_qkv": 8, "kv_n_heads": 2, "rope_theta": 500000},
+    "ffn_config": {"ffn_hidden_size": 32, "moe_num_experts": 4, "moe_top_k": 2},
+}  # fmt: skip
+"""As databricks/dbrx-base states it, in small."""
+
+
+def test_dbrx_has_the_base_of_its_attn_config_and_says_what_transformers_takes(tmp_path: Path) -> None:
+    """Saved by transformers, the config has both: its own 10,000 in rope_parameters, which nothing was trained with."""
+    saved = {**RELEASED_DBRX, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}
+    for raw in (RELEASED_DBRX, saved):
+        config = AutoConfig.for_model(**copy.deepcopy(raw))
+        assert config.rope_parameters["rope_theta"] == 10000.0  # mended there, the remark is to go
+        model = from_config(raw)
+        assert model.rope_thetas == (500000.0,)
+        assert any("transformers 5 takes 10,000" in note for note in model.notes)
+        plan = plan_extension(model, 512, "yarn")
+        assert plan.layer_types[0].theta_before == 500000.0 and any("10,000" in caveat for caveat in plan.caveats)
+    mended = {**RELEASED_DBRX, "rope_theta": 500000}
+    assert theirs(AutoConfig.for_model(**copy.deepcopy(mended)))[0][""][0][1] == pytest.approx(500000 ** (-1 / 8))
+    assert not any("transformers" in note for note in from_config(mended).notes)
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(**copy.deepcopy(RELEASED_DBRX))).save_pretrained(tmp_path)
+    ((parent, name),) = rotary_modules(load(tmp_path, dtype="float32").network)
+    assert float(getattr(parent, name).inv_freq[1]) == pytest.approx(500000 ** (-1 / 8))
+
+
+def test_phimoe_says_that_transformers_turns_it_by_the_short_factors_alone() -> None:
+    entry = {"rope_type": "longrope", **FACTORS, "short_mscale": 1.1, "long_mscale": 1.3}
+    entry |= {"original_max_position_embeddings": 32, "rope_theta": 1e4}
+    raw = {"model_type": "phimoe", **tiny("phimoe"), "max_position_embeddings": 256, "rope_scaling": entry}
+    assert any("short_factor at any length" in note for note in from_config(raw).notes)
+    plan = plan_extension(from_config(raw), 256, "none")
+    assert any("long_factor beyond 32 tokens" in caveat for caveat in plan.caveats)
+    cls = importlib.import_module("transformers.models.phimoe.modeling_phimoe").PhimoeRotaryEmbedding
+    rotary, place = cls(AutoConfig.for_model(**copy.deepcopy(raw))), torch.tensor([[255]])
+    _, sines = rotary(torch.zeros(1), place)
+    short = torch.sin(255 * torch.tensor(frequencies(plan.layer_types[0].parameters, 8, length=16, max_positions=256)))
+    assert torch.allclose(sines[0, 0, :4] / 1.3, short, atol=1e-4)  # mended there, the remark is to go
+    alike = {**entry, "long_factor": entry["short_factor"]}
+    assert not any("short_factor" in note for note in from_config({**raw, "rope_scaling": alike}).notes)

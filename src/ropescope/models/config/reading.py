@@ -18,6 +18,7 @@ from ropescope.models.config.fields import MOST_OTHERWISE, SAME_NETWORK, Fields,
 from ropescope.models.config.heads import heads_of, kv_sources, latents_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
 from ropescope.models.config.rope_fields import unread_rope
+from ropescope.models.config.rope_otherwise import read_otherwise
 from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
 from ropescope.models.config.sparse import sparse_of
 from ropescope.models.context import Context, context_of
@@ -198,6 +199,7 @@ def _notes(fields: Fields, positions: str, kinds: tuple[LayerKind, ...], layers:
         f"{fields.label(name)} is not read by transformers for {fields.model_type}: {why}."
         for name, why in unread_rope(fields, kinds)
     ]
+    notes += read_otherwise(fields)
     if tops := sorted({layer.sparse.top for layer in layers if layer.sparse is not None}):
         most = " or ".join(f"{top:,}" for top in tops)
         notes.append(f"in some layers a token reads at most {most} of the earlier ones, which an index picks.")

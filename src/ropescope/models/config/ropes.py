@@ -22,6 +22,7 @@ from ropescope.models.config.rope_fields import (
     stretches_base,
     turns_a_share,
 )
+from ropescope.models.config.rope_otherwise import base_of_makers
 from ropescope.models.model import LayerKind, Rope
 
 LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -211,6 +212,9 @@ def _has_entry(fields: Fields, parameters: Mapping[str, Any]) -> bool:
 
 
 def _theta(fields: Fields, kind: LayerKind, parameters: Mapping[str, Any], where: str) -> float:
+    of_makers, name = base_of_makers(fields)
+    if of_makers is not None:
+        return positive_float(of_makers, fields.label(name))
     if parameters.get("rope_theta") is not None:
         return positive_float(parameters["rope_theta"], f"{where}.rope_theta")
     places: list[Mapping[str, Any]] = [fields.config]
