@@ -77,7 +77,7 @@ def test_show(known: tuple[Path, Known]) -> None:
 
 def test_fit(known: tuple[Path, Known]) -> None:
     folder, expected = known
-    found = answer("fit", folder, "--gpu", "h200", "--context", "2048", "--engine", "transformers")
+    found = answer("fit", folder, "--gpu", "h200-sxm", "--context", "2048", "--engine", "transformers")
     assert found["bytes"]["weights"] == pytest.approx(expected.weights, rel=2e-6)
     model = expected.weights + found["bytes"]["cache"]
     assert found["fits"] == (model + found["bytes"]["activations"] + found["bytes"]["overhead"] <= 143_771 * 2**20)
@@ -85,7 +85,7 @@ def test_fit(known: tuple[Path, Known]) -> None:
 
 def test_speed(known: tuple[Path, Known]) -> None:
     folder, expected = known
-    found = answer("speed", folder, "--gpu", "h200", "--context", "2048")
+    found = answer("speed", folder, "--gpu", "h200-sxm", "--context", "2048")
     one = found["decode"]
     # 4,800 GB/s read the weights that a token passes through and its cache, and nothing is faster.
     assert (
@@ -99,7 +99,7 @@ def test_speed(known: tuple[Path, Known]) -> None:
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers"])
 def test_launch(known: tuple[Path, Known], engine: str) -> None:
     folder, _ = known
-    found = answer("launch", folder, "--gpu", "h200", "--count", "8", "--context", "2048", "--engine", engine)
+    found = answer("launch", folder, "--gpu", "h200-sxm", "--count", "8", "--context", "2048", "--engine", engine)
     words = {"vllm": "vllm serve", "sglang": "sglang", "transformers": "from transformers import"}
     assert words[engine] in found["command"] and str(folder) in found["command"]
 

@@ -40,22 +40,22 @@ def test_fit_answers_first_and_writes_what_is_asked(tmp_path: Path) -> None:
 
 
 def test_defaults_are_the_models_context_and_vllm() -> None:
-    data = json.loads(invoke("fit", "m", "--gpu", "h100", "--json").stdout)
+    data = json.loads(invoke("fit", "m", "--gpu", "h100-sxm", "--json").stdout)
     assert (data["context_tokens"], data["engine"], data["precision"]) == (131_072, "vllm", "stored")
-    assert json.loads(invoke("speed", "m", "--gpu", "h100", "--json").stdout)["context_tokens"] == 4_096
+    assert json.loads(invoke("speed", "m", "--gpu", "h100-sxm", "--json").stdout)["context_tokens"] == 4_096
 
 
 @pytest.mark.parametrize("command", ["fit", "speed", "launch"])
 def test_json_carries_the_warnings(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     torn = replace(llama_8b(), notes=("of the 4 files that hold the weights, 1 are missing.",))
     monkeypatch.setattr("ropescope.models.opening.open", lambda *_, **__: torn)
-    data = json.loads(invoke(command, "m", "--gpu", "h100", "--json").stdout)
+    data = json.loads(invoke(command, "m", "--gpu", "h100-sxm", "--json").stdout)
     assert data["warnings"][0] == "Of the 4 files that hold the weights, 1 are missing."
-    assert "Of the 4 files" in " ".join(invoke(command, "m", "--gpu", "h100").stdout.split())
+    assert "Of the 4 files" in " ".join(invoke(command, "m", "--gpu", "h100-sxm").stdout.split())
 
 
 def test_a_bare_command_that_does_not_fit_is_no_success() -> None:
-    fitting = invoke("launch", "m", "--gpu", "h100", "--context", "8k", "--bare")
+    fitting = invoke("launch", "m", "--gpu", "h100-sxm", "--context", "8k", "--bare")
     assert fitting.exit_code == 0 and fitting.stdout.startswith("vllm serve") and fitting.stderr == ""
     failing = invoke("launch", "m", "--gpu", "t4", "--context", "8k", "--bare")
     assert failing.exit_code == 1 and "does not fit" in failing.stderr and "does not fit" not in failing.stdout
@@ -78,7 +78,7 @@ def test_every_option_arrives() -> None:
 
 
 def test_a_split_arrives_in_all_three_and_the_count_follows_from_it() -> None:
-    split = ("m", "--gpu", "h100", "--engine", "sglang", "--context", "8k", "--tp", "2", "--pp", "2")
+    split = ("m", "--gpu", "h100-sxm", "--engine", "sglang", "--context", "8k", "--tp", "2", "--pp", "2")
     data = json.loads(invoke("fit", *split, "--json").stdout)
     assert (data["count"], data["split"]) == (4, "--tp 2 --pp 2")
     assert json.loads(invoke("speed", *split, "--json").stdout)["count"] == 4
@@ -95,18 +95,20 @@ def test_check_sets_the_exit_status() -> None:
 
 
 def test_speed_answers_first() -> None:
-    result = invoke("speed", "m", "--gpu", "h100", "--context", "8192", "--batch", "32", "--price", "2.5")
+    result = invoke("speed", "m", "--gpu", "h100-sxm", "--context", "8192", "--batch", "32", "--price", "2.5")
     assert result.stdout.startswith("meta-llama/Llama-3.1-8B on one H100 SXM decodes at most 2,171 tokens a second")
     assert "a million tokens" in result.stdout
 
 
 def test_launch_gives_the_command_first_and_whole() -> None:
-    result = invoke("launch", "m", "--gpu", "h100", "--context", "8k", "--batch", "16", "--kv-precision", "fp8")
+    result = invoke("launch", "m", "--gpu", "h100-sxm", "--context", "8k", "--batch", "16", "--kv-precision", "fp8")
     first = result.stdout.split("\n\n")[0]
     assert first.startswith("vllm serve meta-llama/Llama-3.1-8B \\\n") and "--kv-cache-dtype fp8" in first
     assert result.stdout.count("--max-num-seqs 16") == 1  # not once more in a table that folds it
-    assert invoke("launch", "m", "--gpu", "h100", "--context", "8k", "--bare").stdout.count("\n\n") == 0
-    data = json.loads(invoke("launch", "m", "--gpu", "h100", "--engine", "sglang", "--context", "8k", "--json").stdout)
+    assert invoke("launch", "m", "--gpu", "h100-sxm", "--context", "8k", "--bare").stdout.count("\n\n") == 0
+    data = json.loads(
+        invoke("launch", "m", "--gpu", "h100-sxm", "--engine", "sglang", "--context", "8k", "--json").stdout
+    )
     assert data["command"].startswith("python -m sglang.launch_server")
 
 
@@ -130,8 +132,8 @@ def test_the_devices_are_listed_without_a_model() -> None:
         (["fit", "m", "--gpu", "4090", "--active", "3B"], "--active needs --parameters"),
         (["fit", "m", "--gpu", "4090", "--parameters", "1B", "--active", "3B"], "more than"),
         (["fit", "m", "--gpu", "4090", "--engine", "vllm", "--precision", "Q4_K_M"], "does not run weights in Q4_K_M"),
-        (["speed", "m", "--gpu", "h100", "--efficiency", "2"], "--efficiency"),
-        (["speed", "m", "--gpu", "h100", "--price", "-1"], "--price"),
+        (["speed", "m", "--gpu", "h100-sxm", "--efficiency", "2"], "--efficiency"),
+        (["speed", "m", "--gpu", "h100-sxm", "--price", "-1"], "--price"),
         (["speed", "m", "--gpu", "24GiB", "--bandwidth", "-3"], "--bandwidth"),
     ],
 )
@@ -150,7 +152,7 @@ def test_refusals_name_the_option_before_the_model_is_read(
         (["fit", "m", "--gpu", "4090", "--kv-precision", "q8_0"], "has no cache type"),
         (["fit", "m", "--gpu", "4090", "--precision", "Q4_K_M"], "does not run weights in Q4_K_M"),
         (["speed", "m", "--gpu", "24GiB"], "--bandwidth"),
-        (["launch", "m", "--gpu", "h100", "--engine", "vllm", "--gguf", "x.gguf"], "GGUF"),
+        (["launch", "m", "--gpu", "h100-sxm", "--engine", "vllm", "--gguf", "x.gguf"], "GGUF"),
     ],
 )
 def test_what_hangs_on_the_model_is_told_once_it_is_read(arguments: list[str], sentence: str) -> None:

@@ -42,10 +42,10 @@ def test_llama_on_a_24_gib_card() -> None:
 def test_outcomes_name_the_culprit() -> None:
     assert fit(way(llama_8b(), "4090", "llama.cpp", 66_000)).outcome == "tight"
     assert fit(way(gemma_27b(), "4090", "llama.cpp", 4_096)).outcome == "weights-bound"
-    assert fit(way(deepseek_v3(), "h200", "vllm", 32_768, 8, count=8)).outcome == "fits"
+    assert fit(way(deepseek_v3(), "h200-sxm", "vllm", 32_768, 8, count=8)).outcome == "fits"
     # The published tool's formulas made Qwen3-30B-A3B a model of 5.5 GiB that fits a 24 GB card in bf16.
     assert fit(way(qwen_30b_a3b(), "4090", "vllm", 4_096)).outcome == "weights-bound"
-    split = fit(way(llama_8b(), "h100", "vllm", 8_192, count=3))
+    split = fit(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3))
     assert split.outcome == "cannot be split" and not split.ok and split.longest_context == 0
 
 
@@ -64,7 +64,7 @@ def test_latents_are_one_vector_whatever_the_heads() -> None:
     # Kimi K2: 64 heads share latents of 512 + 64 numbers, 18 blocks of 32; 576 / 64 would be no multiple of 32.
     latents = deepseek_v3()
     kimi = replace(latents, layers=tuple(replace(layer, n_heads=64, n_kv_heads=64) for layer in latents.layers))
-    assert demand(way(kimi, "h200", "llama.cpp", 4_096, cache="q8_0")).cache.n_bytes == 61 * 4_096 * 18 * 34
+    assert demand(way(kimi, "h200-sxm", "llama.cpp", 4_096, cache="q8_0")).cache.n_bytes == 61 * 4_096 * 18 * 34
 
 
 def test_nothing_bounds_the_context_of_a_state_space_model() -> None:
@@ -121,7 +121,7 @@ def test_every_way_out_is_one(serving: Serving) -> None:
 
 
 def test_ways_out_come_least_harm_first() -> None:
-    crowded = rescues(way(llama_8b(), "h100", "vllm", 8_192, 100))
+    crowded = rescues(way(llama_8b(), "h100-sxm", "vllm", 8_192, 100))
     assert [found.change for found in crowded][:2] == ["cache in fp8", "batch 55 instead of 100"]
     assert crowded[0].serving.cache_type.kind == "fp8"
     # Neither fewer bits nor an 8-bit cache alone brings Gemma 27B with 131,072 tokens onto 24 GiB; together they do.
@@ -131,7 +131,7 @@ def test_ways_out_come_least_harm_first() -> None:
     shorter = rescues(way(llama_8b(), "4090", "llama.cpp", 131_072), min_context=32_768)
     assert shorter[0].serving.context_tokens == 68_352
     assert rescues(way(llama_8b(), "4090", "llama.cpp", 131_072))[0].change == "weights in Q6_K"
-    experts = next(w for w in rescues(way(deepseek_v3(), "h100", "llama.cpp", 4_096)) if w.serving.cpu_moe_layers)
+    experts = next(w for w in rescues(way(deepseek_v3(), "h100-sxm", "llama.cpp", 4_096)) if w.serving.cpu_moe_layers)
     assert not fits(replace(experts.serving, cpu_moe_layers=experts.serving.cpu_moe_layers - 1))
 
 
@@ -158,18 +158,18 @@ def test_the_first_line_is_the_answer_and_the_data_are_plain() -> None:
 
 
 def test_caveats_say_what_was_not_asked_for() -> None:
-    beyond = fit_report(way(llama_8b(), "h200", "vllm", 200_000))
+    beyond = fit_report(way(llama_8b(), "h200-sxm", "vllm", 200_000))
     assert any("more than the 131,072 that the model states" in text for text in beyond.caveats)
     mistral = replace(gemma_27b(), model_type="mistral")
-    held = fit_report(way(mistral, "h200", "llama.cpp", 8_192))
+    held = fit_report(way(mistral, "h200-sxm", "llama.cpp", 8_192))
     assert any("holds the sliding layers of this architecture in full" in text for text in held.caveats)
-    experts = fit_report(way(qwen_30b_a3b(), "h200", "vllm", 8_192, precision="awq"))
+    experts = fit_report(way(qwen_30b_a3b(), "h200-sxm", "vllm", 8_192, precision="awq"))
     assert any("All experts are held" in text for text in experts.caveats)
     assert any("needs a checkpoint" in text for text in experts.caveats)
 
 
 def test_the_picture_stacks_the_parts_of_every_bar() -> None:
-    serving = way(deepseek_v3(), "h200", "vllm", 32_768, 8, count=8)
+    serving = way(deepseek_v3(), "h200-sxm", "vllm", 32_768, 8, count=8)
     report = fit_report(serving)
     spec = report.figures[0].spec
     values = spec["layer"][0]["data"]["values"]
@@ -207,4 +207,4 @@ def test_a_lower_bound_never_fits() -> None:
         "lower bound" in text for text in fast.caveats
     )
     wide = open_model({**LLAMA_31_8B, "mystery_hidden_size": 99_999})
-    assert fit_report(way(wide, "h100", "vllm", 8_192)).data["lower_bound"] == ["mystery_hidden_size"]
+    assert fit_report(way(wide, "h100-sxm", "vllm", 8_192)).data["lower_bound"] == ["mystery_hidden_size"]

@@ -76,7 +76,7 @@ def every_way(engine: str) -> list[Serving]:
     known = find_engine(engine)
     model = at(llama_8b(), "/models/m.gguf") if engine in ("llama.cpp", "ollama") else llama_8b()
     extra = {"llama.cpp": {"cpu_moe_layers": 3, "swa_full": True}, "vllm": {"utilisation": 0.8}}.get(engine, {})
-    plain = way(model, "h100", engine, 8_192, 4)
+    plain = way(model, "h100-sxm", engine, 8_192, 4)
     return [
         replace(plain, cache_type=cache, precision=precision, count=count, chunk_tokens=chunk, **more)
         for cache, precision, count, chunk, more in itertools.product(
@@ -106,7 +106,7 @@ def test_a_context_that_the_engine_refuses_is_said_to_be(
     config = {"model_type": "qwen2", "max_position_embeddings": 32_768, **changes}
     model = from_config({name: value for name, value in config.items() if value is not None})
     model = replace(model, parameters=count_parameters(model, build=False))
-    report = launch_report(LaunchInputs(way(model, "h200", engine, asked)))
+    report = launch_report(LaunchInputs(way(model, "h200-sxm", engine, asked)))
     assert words in report.data["refused"] and words in report.verdict
     assert report.data["fits"] is (not words) and bool(report.data["refused"]) == bool(words)
 
@@ -172,13 +172,13 @@ def test_a_gguf_repository_goes_to_hf_and_safetensors_must_be_converted() -> Non
 
 
 def test_vllm_and_sglang_by_their_own_names(tmp_path: Path) -> None:
-    serving = way(llama_8b(), "h100", "vllm", 8_192, 64, "fp8", count=2, precision="fp8", utilisation=0.85)
+    serving = way(llama_8b(), "h100-sxm", "vllm", 8_192, 64, "fp8", count=2, precision="fp8", utilisation=0.85)
     assert run(command(serving).text, "vllm", tmp_path) == [
         "serve", "meta-llama/Llama-3.1-8B", "--revision", "0" * 40, "--max-model-len", "8192", "--max-num-seqs", "64",
         "--tensor-parallel-size", "2", "--kv-cache-dtype", "fp8", "--gpu-memory-utilization", "0.85",
         "--quantization", "fp8_per_tensor",
     ]  # fmt: skip
-    serving = way(llama_8b(), "h100", "sglang", 8_192, 64, "fp8", count=2, precision="bf16")
+    serving = way(llama_8b(), "h100-sxm", "sglang", 8_192, 64, "fp8", count=2, precision="bf16")
     assert run(command(serving).text, "python", tmp_path) == [
         "-m", "sglang.launch_server", "--model-path", "meta-llama/Llama-3.1-8B", "--revision", "0" * 40,
         "--context-length", "8192", "--max-running-requests", "64", "--tp-size", "2", "--kv-cache-dtype", "fp8_e4m3",
@@ -188,7 +188,7 @@ def test_vllm_and_sglang_by_their_own_names(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_the_engine_does_not_make_is_made_first(tmp_path: Path) -> None:
     for engine, precision in (("vllm", "awq"), ("vllm", "mxfp4"), ("sglang", "nvfp4"), ("sglang", "int8")):
-        made = command(way(llama_8b(), "h100", engine, 8_192, precision=precision))
+        made = command(way(llama_8b(), "h100-sxm", engine, 8_192, precision=precision))
         assert "--quantization" not in made.text and f"Llama-3.1-8B-{precision}" in made.text
         assert "meta-llama/Llama-3.1-8B" not in made.text and made.script.index("oneshot(") < made.script.index(
             made.text
@@ -197,11 +197,11 @@ def test_a_checkpoint_that_the_engine_does_not_make_is_made_first(tmp_path: Path
         script = made.before[1].removeprefix("python - <<'QUANTISE'\n").removesuffix("\nQUANTISE")
         compile(script, "step", "exec")
         assert f"output_dir='Llama-3.1-8B-{precision}'" in script and "model_revision='000" in script
-    text = command(way(llama_8b(), "h100", "transformers", 8_192, precision="gptq")).text
+    text = command(way(llama_8b(), "h100-sxm", "transformers", 8_192, precision="gptq")).text
     compile(text, "snippet", "exec")
     assert "source = 'Llama-3.1-8B-gptq'" in text and text.index("oneshot(") < text.index("from_pretrained")
     nasty = at(llama_8b(), "/models/it's $(touch owned)")
-    for step in command(way(nasty, "h100", "vllm", 4_096, precision="awq")).before[1:]:
+    for step in command(way(nasty, "h100-sxm", "vllm", 4_096, precision="awq")).before[1:]:
         run(step, "python", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -210,8 +210,8 @@ def test_weights_that_are_quantised_are_not_quantised_otherwise() -> None:
     stored = replace(llama_8b(), quantization=Quantization("awq", 4))
     for engine in ("vllm", "sglang", "transformers"):
         with pytest.raises(DomainError, match="stored in awq"):
-            command(way(stored, "h100", engine, 8_192, precision="gptq"))
-        assert command(way(stored, "h100", engine, 8_192, precision="awq")).before == ()  # as it is stored
+            command(way(stored, "h100-sxm", engine, 8_192, precision="gptq"))
+        assert command(way(stored, "h100-sxm", engine, 8_192, precision="awq")).before == ()  # as it is stored
 
 
 def llama_gguf(path: Path) -> Path:
@@ -241,15 +241,15 @@ def test_llama_cpp_counts_what_its_converter_writes() -> None:
     eight = replace(
         llama_8b(), quantization=Quantization("fp8", 8), weights=Weights(9_000_000_000, {"F8_E4M3": 9_000_000_000})
     )
-    held = demand(way(eight, "h100", "llama.cpp", 8_192)).weights
+    held = demand(way(eight, "h100-sxm", "llama.cpp", 8_192)).weights
     assert held.n_bytes == 2 * (8_030_261_248 - 525_336_576)  # the embedding stays in system memory
-    made = command(way(eight, "h100", "llama.cpp", 8_192))
+    made = command(way(eight, "h100-sxm", "llama.cpp", 8_192))
     assert (
         "--outtype bf16" in made.before[0]
-        and demand(way(eight, "h100", "vllm", 8_192)).weights.n_bytes == 9_000_000_000
+        and demand(way(eight, "h100-sxm", "vllm", 8_192)).weights.n_bytes == 9_000_000_000
     )
-    assert any("as its converter writes them" in text for text in caveats(way(eight, "h100", "llama.cpp", 8_192)))
-    half = command(way(eight, "h100", "llama.cpp", 8_192, precision="f16"))
+    assert any("as its converter writes them" in text for text in caveats(way(eight, "h100-sxm", "llama.cpp", 8_192)))
+    half = command(way(eight, "h100-sxm", "llama.cpp", 8_192, precision="f16"))
     assert "--outtype f16" in half.before[0] and "-f16.gguf" in half.text
     for method in ("awq", "bitsandbytes", "quark", "hqq"):
         refused = replace(eight, quantization=Quantization(method, 4))
@@ -258,7 +258,7 @@ def test_llama_cpp_counts_what_its_converter_writes() -> None:
             reads = "transformers" if method == "bitsandbytes" else "vllm"
             words = f"{method}, which llama.cpp's converter does not read.*--engine {reads}"
             with pytest.raises(DomainError, match=words):
-                launch_report(LaunchInputs(way(refused, "h100", "llama.cpp", 8_192, precision=precision)))
+                launch_report(LaunchInputs(way(refused, "h100-sxm", "llama.cpp", 8_192, precision=precision)))
 
 
 def test_the_gguf_that_is_named_is_what_is_counted(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_ollama_writes_its_modelfile(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers"])
 def test_what_reads_no_gguf_says_so(engine: str) -> None:
     with pytest.raises(DomainError, match=r"--engine llama\.cpp"):
-        command(way(at(llama_8b(), "/m.gguf"), "h100", engine, 4_096))
+        command(way(at(llama_8b(), "/m.gguf"), "h100-sxm", engine, 4_096))
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -297,7 +297,7 @@ def test_what_reads_no_gguf_says_so(engine: str) -> None:
 )
 def test_no_name_reaches_a_shell_unquoted(name: str, engine: str, program: str, place: int, tmp_path: Path) -> None:
     path = f"/models/{name}" + (".gguf" if engine == "llama.cpp" else "")
-    made = command(way(at(llama_8b(), path), "h100", engine, 4_096))
+    made = command(way(at(llama_8b(), path), "h100-sxm", engine, 4_096))
     assert run(made.text, program, tmp_path)[place] == path
     assert list(tmp_path.iterdir()) == []
 
@@ -314,7 +314,7 @@ def test_steps_before_are_quoted_too(name: str, tmp_path: Path) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.text(min_size=1, max_size=40).filter(lambda text: "\0" not in text and not text.endswith(".gguf")))
 def test_any_name_is_one_word_or_is_refused(name: str) -> None:
-    serving = way(at(llama_8b(), f"/models/{name}"), "h100", "vllm", 4_096)
+    serving = way(at(llama_8b(), f"/models/{name}"), "h100-sxm", "vllm", 4_096)
     if not text_alone(name):
         with pytest.raises(DomainError, match="cannot stand in a command") as caught:
             command(serving)
@@ -326,14 +326,14 @@ def test_any_name_is_one_word_or_is_refused(name: str) -> None:
 
 
 def test_a_folder_whose_name_begins_with_a_hyphen_is_no_flag(tmp_path: Path) -> None:
-    made = command(way(at(llama_8b(), "--trust-remote-code"), "h100", "vllm", 4_096))
+    made = command(way(at(llama_8b(), "--trust-remote-code"), "h100-sxm", "vllm", 4_096))
     assert run(made.text, "vllm", tmp_path)[1] == "./--trust-remote-code"
 
 
 def test_names_with_control_characters_are_refused() -> None:
     for name in ("a\nb", "a\x1b[31m", "a\tb", "a\rb"):
         with pytest.raises(DomainError, match="rename it"):
-            command(way(at(llama_8b(), f"/models/{name}"), "h100", "vllm", 4_096))
+            command(way(at(llama_8b(), f"/models/{name}"), "h100-sxm", "vllm", 4_096))
 
 
 @pytest.mark.parametrize("precision", ENGINES["transformers"].precisions)
@@ -353,7 +353,7 @@ def test_the_snippet_runs(tiny_folder_with_tokenizer: Path, capsys: pytest.Captu
 
 
 def test_the_report_tells_whether_it_fits_and_why_each_flag() -> None:
-    report = launch_report(LaunchInputs(way(llama_8b(), "h100", "vllm", 8_192, 16)))
+    report = launch_report(LaunchInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 16)))
     assert report.verdict.startswith("meta-llama/Llama-3.1-8B at 8,192 tokens × 16 fits one H100 SXM: ")
     data = json.loads(to_json(report))
     assert data["command"].startswith("vllm serve meta-llama/Llama-3.1-8B \\\n  --revision")
@@ -363,7 +363,7 @@ def test_the_report_tells_whether_it_fits_and_why_each_flag() -> None:
 
 
 def test_rescue_takes_the_cheapest_way_out() -> None:
-    crowded = way(llama_8b(), "h100", "vllm", 8_192, 100)
+    crowded = way(llama_8b(), "h100-sxm", "vllm", 8_192, 100)
     assert "expect this command to fail" in launch_report(LaunchInputs(crowded)).verdict
     saved = launch_report(LaunchInputs(crowded, rescue=True))
     assert (
@@ -373,7 +373,7 @@ def test_rescue_takes_the_cheapest_way_out() -> None:
     )
     with pytest.raises(DomainError, match="no way out"):
         launch_report(LaunchInputs(way(gemma_27b(), "t4", "transformers", 131_072, 64), rescue=True))
-    fitting = launch_report(LaunchInputs(way(llama_8b(), "h100", "vllm", 8_192), rescue=True))
+    fitting = launch_report(LaunchInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), rescue=True))
     assert fitting.data["changed"] == ""
 
 

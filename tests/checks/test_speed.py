@@ -31,7 +31,7 @@ READ = 16_060_522_496 - 2 * 525_336_576
 
 
 def test_decoding_one_sequence_reads_the_weights_and_its_cache() -> None:
-    step = decode(way(llama_8b(), "h100", "vllm", 8_192))
+    step = decode(way(llama_8b(), "h100-sxm", "vllm", 8_192))
     assert step.weight_bytes == READ and step.cache_bytes == 2**30
     assert step.seconds == pytest.approx((READ + 2**30) / 3.35e12)
     assert step.bound == "memory" and step.tokens_per_second == pytest.approx(208.3, abs=0.1)
@@ -40,7 +40,7 @@ def test_decoding_one_sequence_reads_the_weights_and_its_cache() -> None:
 
 
 def test_decoding_many_reads_the_weights_once() -> None:
-    step = decode(way(llama_8b(), "h100", "vllm", 8_192, 32))
+    step = decode(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32))
     assert step.weight_bytes == READ and step.cache_bytes == 32 * 2**30
     assert step.tokens_per_second == pytest.approx(32 * 3.35e12 / (READ + 2**35))
 
@@ -53,10 +53,10 @@ def test_quantised_weights_are_read_in_their_size() -> None:
 
 
 def test_experts_are_read_as_they_are_called() -> None:
-    serving = way(qwen_30b_a3b(), "h100", "vllm", 256)
+    serving = way(qwen_30b_a3b(), "h100-sxm", "vllm", 256)
     assert experts_touched(serving, 1) == pytest.approx(8 / 128)
     assert experts_touched(serving, 2) == pytest.approx(1 - (120 / 128) ** 2)
-    assert experts_touched(way(llama_8b(), "h100", "vllm", 256), 1) == 1
+    assert experts_touched(way(llama_8b(), "h100-sxm", "vllm", 256), 1) == 1
     # One token reads what is active, but for the embedding; very many read everything.
     one, many = decode(serving), decode(serving, 100_000)
     assert one.weight_bytes == pytest.approx(2 * (3_353_032_704 - 311_164_928))
@@ -72,7 +72,7 @@ def test_experts_are_read_as_they_are_called() -> None:
 
 
 def test_latents_are_read_by_every_device_and_multiplied_as_latents() -> None:
-    one, eight = (decode(way(deepseek_v3(), "h200", "vllm", 4_096, count=count)) for count in (1, 8))
+    one, eight = (decode(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, count=count)) for count in (1, 8))
     assert one.cache_bytes == eight.cache_bytes == 4_096 * 70_272
     assert eight.weight_bytes * 8 == pytest.approx(one.weight_bytes)
     attention = 61 * 128 * 2 * (512 + 64 + 512) * 4_096
@@ -80,19 +80,19 @@ def test_latents_are_read_by_every_device_and_multiplied_as_latents() -> None:
 
 
 def test_sliding_layers_read_their_window() -> None:
-    step = decode(way(gemma_27b(), "h100", "transformers", 131_072))
+    step = decode(way(gemma_27b(), "h100-sxm", "transformers", 131_072))
     assert step.cache_bytes == 8_192 * (10 * 131_072 + 52 * 1_023)
     assert step.weight_bytes == 2 * 27_009_346_304  # the embedding is the output, and is read as such
 
 
 def test_states_are_read_and_written() -> None:
-    step = decode(way(mamba_3b(), "h100", "transformers", 4_096))
+    step = decode(way(mamba_3b(), "h100-sxm", "transformers", 4_096))
     assert step.cache_bytes == 2 * 64 * (5_120 * 4 * 2 + 5_120 * 16 * 4)
     # vLLM holds recurrent states in the model's type, unless its config asks for 32 bits.
     mamba = mamba_3b()
     asked = replace(mamba, config=dict(mamba.config) | {"mamba_ssm_cache_dtype": "float32"})
     for model, width in ((mamba, 2), (asked, 4)):
-        held = decode(way(model, "h100", "vllm", 4_096)).cache_bytes
+        held = decode(way(model, "h100-sxm", "vllm", 4_096)).cache_bytes
         assert held == 2 * 64 * (5_120 * 4 * 2 + 5_120 * 16 * width)
 
 
@@ -116,7 +116,7 @@ def test_attention_pairs_are_those_that_the_mask_lets_through(kind: str, window:
 
 
 def test_prefill_multiplies_every_weight_but_the_outputs_with_every_token() -> None:
-    reading = prefill(way(llama_8b(), "h100", "vllm", 8_192))
+    reading = prefill(way(llama_8b(), "h100-sxm", "vllm", 8_192))
     inner, output = 32 * (41_943_040 + 176_160_768) + 32 * 8_192 + 4_096, 525_336_576
     attention = 32 * 32 * 2 * 256 * (8_192 * 8_193 // 2)
     assert reading.operations == 2 * inner * 8_192 + 2 * output + attention
@@ -124,12 +124,12 @@ def test_prefill_multiplies_every_weight_but_the_outputs_with_every_token() -> N
 
 
 def test_the_knee_is_where_computing_takes_over() -> None:
-    serving = way(llama_8b(), "h100", "vllm", 128)
+    serving = way(llama_8b(), "h100-sxm", "vllm", 128)
     turn = knee(serving)
     assert turn is not None
     assert decode(serving, turn).bound == "compute" and decode(serving, turn - 1).bound == "memory"
     # With 8,192 tokens each, reading the caches takes longer than computing, however many there are.
-    assert knee(way(llama_8b(), "h100", "vllm", 8_192)) is None
+    assert knee(way(llama_8b(), "h100-sxm", "vllm", 8_192)) is None
     assert knee(way(llama_8b(), "m4-max 128gb", "llama.cpp", 128)) is None
 
 
@@ -141,34 +141,34 @@ def test_the_knee_is_where_computing_takes_over() -> None:
 def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, batch: int) -> None:  # type: ignore[no-untyped-def]
     from ropescope.checks.serving.devices import find_device
 
-    serving = Serving(model, find_device("h100"), engine, context, engine.cache_type("auto"))
+    serving = Serving(model, find_device("h100-sxm"), engine, context, engine.cache_type("auto"))
     one, other = decode(serving, batch), decode(serving, batch + 1)
     assert one.tokens_per_second <= other.tokens_per_second * (1 + 1e-12)
     assert one.tokens_per_second / batch >= other.tokens_per_second / (batch + 1) * (1 - 1e-12)
 
 
 def test_costs_are_the_hours_of_all_devices() -> None:
-    inputs = SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 32, count=2), efficiency=0.5, price=2.5)
+    inputs = SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32, count=2), efficiency=0.5, price=2.5)
     rate = 0.5 * decode(inputs.serving).tokens_per_second
     assert cost_per_million(inputs, decode(inputs.serving)) == pytest.approx(2 * 2.5 / 3600 / rate * 1e6)
     assert cost_per_million(replace(inputs, price=None), decode(inputs.serving)) is None
 
 
 def test_efficiency_scales_every_figure() -> None:
-    whole = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 4))).data
-    part = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 4), efficiency=0.6)).data
+    whole = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4))).data
+    part = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4), efficiency=0.6)).data
     for name in ("decode", "prefill"):
         assert part[name]["tokens_per_second"] == pytest.approx(0.6 * whole[name]["tokens_per_second"])
         assert part[name]["seconds"] == pytest.approx(whole[name]["seconds"] / 0.6)
     for wrong in (0.0, 1.5):
         with pytest.raises(DomainError, match="--efficiency"):
-            SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192), efficiency=wrong)
+            SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), efficiency=wrong)
     with pytest.raises(DomainError, match="--price"):
-        SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192), price=-1)
+        SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), price=-1)
 
 
 def test_the_report_is_a_ceiling_and_says_so() -> None:
-    report = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, 32), price=2.5))
+    report = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32), price=2.5))
     assert "decodes at most 2,171 tokens a second (67.9 for each of 32)" in report.verdict
     assert any("A ceiling, not a forecast" in text for text in report.caveats)
     data = json.loads(to_json(report))
@@ -198,9 +198,9 @@ def test_what_cannot_be_answered_is_refused() -> None:
     with pytest.raises(DomainError, match="--bandwidth"):
         speed_report(SpeedInputs(way(llama_8b(), "24GiB", "llama.cpp", 8_192)))
     with pytest.raises(DomainError, match="--parameters 8B"):
-        speed_report(SpeedInputs(way(replace(llama_8b(), parameters=None, weights=None), "h100", "vllm", 8_192)))
+        speed_report(SpeedInputs(way(replace(llama_8b(), parameters=None, weights=None), "h100-sxm", "vllm", 8_192)))
     with pytest.raises(DomainError, match="cannot be split"):
-        speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192, count=3)))
+        speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)))
 
 
 def test_a_way_that_does_not_fit_is_not_passed_over() -> None:
@@ -209,7 +209,7 @@ def test_a_way_that_does_not_fit_is_not_passed_over() -> None:
 
 
 def test_the_picture_draws_each_limit() -> None:
-    figure = speed_report(SpeedInputs(way(llama_8b(), "h100", "vllm", 8_192))).figures[0]
+    figure = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192))).figures[0]
     values = figure.spec["layer"][0]["data"]["values"]
     at = {entry["line"]: entry["tokens"] for entry in values if entry["batch"] == 64}
     assert at["reading the weights"] == pytest.approx(64 * 3.35e12 / READ)
@@ -253,7 +253,7 @@ def test_the_ceiling_is_above_what_deepseek_v32_was_measured_to_read(tokens: int
 
 def test_compressed_entries_are_read_in_place_of_tokens() -> None:
     model, tokens = sparse_model("deepseek_v4", 284_000_000_000, 13_000_000_000), 2**20
-    step = decode(way(model, "h200", "vllm", tokens, count=8))
+    step = decode(way(model, "h200-sxm", "vllm", tokens, count=8))
     # 20 layers pick 512 of their entries, having scored all; 23 read one entry for 128 tokens; all a window of 127.
     picking = 512 * 584 + tokens // 4 * 132
     assert step.cache_bytes == 43 * 127 * 584 + 20 * picking + 23 * (tokens // 128) * 584
@@ -283,15 +283,17 @@ def test_pairs_are_counted_query_by_query(
 @pytest.mark.parametrize(
     ("stated", "gpu", "kind"),
     [
-        ({"quant_method": "fp8"}, "h100", "fp8"), ({"quant_method": "gptq", "bits": 4}, "h100", "bf16"),
+        ({"quant_method": "fp8"}, "h100-sxm", "fp8"), ({"quant_method": "gptq", "bits": 4}, "h100-sxm", "bf16"),
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "b200", "fp4"), ({"quant_method": "mxfp4"}, "b200", "fp4"),
         ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "b200", "bf16"),
         ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}}}}, "h100", "fp8"),
+            "weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}}}},
+            "h100-sxm", "fp8"),
         ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}}}}, "h100", "int8"),
+            "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}}}},
+            "h100-sxm", "int8"),
         ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 4, "type": "int"}, "input_activations": None}}}, "h100", "bf16"),
+            "weights": {"num_bits": 4, "type": "int"}, "input_activations": None}}}, "h100-sxm", "bf16"),
     ],
 )  # fmt: skip
 def test_products_run_in_the_type_of_the_activations(stated: dict[str, Any], gpu: str, kind: str) -> None:

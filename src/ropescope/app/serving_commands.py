@@ -29,7 +29,9 @@ def _list_gpus(asked: bool) -> None:
 
 Gpu = Annotated[
     str,
-    typer.Option("--gpu", metavar="NAME|SIZE", help="A device (4090, h100, m4-max-64gb, …) or its memory, as 24GiB."),
+    typer.Option(
+        "--gpu", metavar="NAME|SIZE", help="A device (4090, h100-sxm, m4-max-64gb, …) or its memory, as 24GiB."
+    ),
 ]
 Count = Annotated[int | None, typer.Option("--count", help="How many of them; default: 1, or what the split needs.")]
 Tp = Annotated[int | None, typer.Option("--tp", help="Devices that cut each layer (vllm, sglang); default: all.")]
@@ -168,7 +170,7 @@ def speed(
 ) -> None:
     """Tell how fast a device could decode and prefill at most, by batch, and what a token costs.
 
-    Example: ropescope speed meta-llama/Llama-3.1-8B --gpu h100 --context 8k --batch 32 --price 2.50
+    Example: ropescope speed meta-llama/Llama-3.1-8B --gpu h100-sxm --context 8k --batch 32 --price 2.50
     """
     from ropescope.app.show import show_report
     from ropescope.checks.speed import SpeedInputs, require_shares, speed_report

@@ -72,7 +72,7 @@ def gpu_report() -> Report:
 
 
 def on_devices(serving: Serving) -> str:
-    """`one RTX 4090`, `4 × H200`."""
+    """`one RTX 4090`, `4 × H200 SXM`."""
     return f"one {serving.device.name}" if serving.count == 1 else f"{serving.count} × {serving.device.name}"
 
 

@@ -35,13 +35,13 @@ def test_base_and_adapter_are_counted_and_merged(tmp_path: Path) -> None:
     folder, n_bytes = lora(tmp_path / "lora", str(base))
     model, alone = open_model(folder), open_model(base)
     assert model.adapter_bytes == n_bytes and model.weights == alone.weights
-    serving = way(model, "h100", "vllm", 8_192)
-    assert demand(serving).total - demand(way(alone, "h100", "vllm", 8_192)).total == n_bytes
+    serving = way(model, "h100-sxm", "vllm", 8_192)
+    assert demand(serving).total - demand(way(alone, "h100-sxm", "vllm", 8_192)).total == n_bytes
     told = command(serving)
     assert "vllm serve lora-merged" in told.text and told.script.index("merge_and_unload") < told.script.index(
         "vllm serve"
     )
-    converted = command(way(model, "h100", "llama.cpp", 8_192)).before
+    converted = command(way(model, "h100-sxm", "llama.cpp", 8_192)).before
     assert "merge_and_unload" in converted[0] and "convert_hf_to_gguf.py lora-merged" in converted[1]
 
 
@@ -52,4 +52,4 @@ def test_nothing_is_merged_into_quantised_weights(tmp_path: Path) -> None:
     (base / "config.json").write_text(json.dumps({**made.LLAMA_31_8B, "quantization_config": stated}))
     folder, _ = lora(tmp_path / "lora", str(base))
     with pytest.raises(DomainError, match="into which nothing is merged"):
-        command(way(open_model(folder), "h100", "vllm", 8_192))
+        command(way(open_model(folder), "h100-sxm", "vllm", 8_192))

@@ -63,11 +63,18 @@ def told(form: str, gpu: str, engine: str, **more: Any) -> str:
         ("mxfp4", "t4", "vllm", "MXFP4 weights from compute capability 8.0", "llama.cpp"),
         ("awq", "v100 16gb", "vllm", "7.5", "llama.cpp runs a GGUF of the model there"),
         ("gptq", "mi300x", "sglang", "does not run GPTQ weights on AMD devices", "vllm"),
-        ("bitsandbytes", "h100", "vllm", "has no loader for bitsandbytes", "sglang, transformers"),
+        ("bitsandbytes", "h100-sxm", "vllm", "has no loader for bitsandbytes", "sglang, transformers"),
         ("mlx", "m4 max 64gb", "llama.cpp", "has no loader for MLX", "mlx-lm on Apple devices runs them"),
-        ("mlx", "h100", "vllm", "has no loader for MLX", "mlx-lm"),
+        ("mlx", "h100-sxm", "vllm", "has no loader for MLX", "mlx-lm"),
         ("mlx", "24GiB", "transformers", "has no loader for MLX", "mlx-lm"),
         ("exl2", "3090", "vllm", "has no loader for exl2", "ExLlamaV2"),
+        ("plain", "p40", "vllm", "from compute capability 7.5 on, and P40 has 6.1", "llama.cpp"),
+        ("plain", "7900 xtx", "sglang", "is not built for RX 7900 XTX (gfx1100)", "vllm"),
+        ("plain", "strix halo 128gb", "sglang", "is not built for Strix Halo 128GB (gfx1151)", "vllm"),
+        ("plain", "mi100", "vllm", "is not built for MI100 (gfx908)", "llama.cpp"),
+        ("nvfp4", "b580", "vllm", "does not run NVFP4 weights on Intel devices", "llama.cpp runs a GGUF of the model there"),
+        ("fp8", "7900 xtx", "vllm", "does not run FP8 weights on RX 7900 XTX (gfx1100)", "llama.cpp runs a GGUF"),
+        ("mxfp4", "2080 ti", "vllm", "from compute capability 8.0 on, and RTX 2080 Ti has 7.5", "llama.cpp"),
     ],
 )  # fmt: skip
 def test_what_does_not_run_and_what_does(form: str, gpu: str, engine: str, what: str, instead: str) -> None:
@@ -80,9 +87,13 @@ def test_what_does_not_run_and_what_does(form: str, gpu: str, engine: str, what:
     [
         ("plain", "t4", "vllm"), ("plain", "m4 max 64gb", "llama.cpp"), ("plain", "m4 max 64gb", "transformers"),
         ("plain", "v100 16gb", "llama.cpp"), ("plain", "24GiB", "vllm"), ("nvfp4", "t4", "vllm"), ("nvfp4", "3090", "sglang"),
-        ("nvfp4", "b200", "transformers"), ("fp8", "t4", "vllm"), ("fp8", "a100 80gb", "sglang"), ("fp8", "mi300x", "vllm"),
+        ("nvfp4", "b200", "transformers"), ("fp8", "t4", "vllm"), ("fp8", "a100 80gb sxm", "sglang"), ("fp8", "mi300x", "vllm"),
         ("awq", "t4", "vllm"), ("awq", "mi300x", "vllm"), ("gptq", "t4", "sglang"), ("bitsandbytes", "t4", "transformers"),
-        ("mxfp4", "a100 80gb", "vllm"), ("mxfp4", "t4", "transformers"), ("awq", "m4 max 64gb", "transformers"),
+        ("plain", "strix halo 128gb", "vllm"), ("plain", "7900 xtx", "vllm"), ("plain", "9070", "vllm"), ("plain", "gb10", "vllm"),
+        ("nvfp4", "gb10", "sglang"), ("fp8", "9070 xt", "vllm"),
+        ("plain", "b580", "vllm"), ("plain", "b580", "sglang"), ("awq", "arc pro b60", "vllm"),
+        ("plain", "p40", "llama.cpp"), ("plain", "p40", "transformers"),
+        ("mxfp4", "a100 80gb sxm", "vllm"), ("mxfp4", "t4", "transformers"), ("awq", "m4 max 64gb", "transformers"),
     ],
 )  # fmt: skip
 def test_what_runs_is_not_refused(form: str, gpu: str, engine: str) -> None:
@@ -104,7 +115,7 @@ def test_gemma_3_takes_twice_the_bytes_where_bfloat16_is_missing() -> None:
     gemma = LLAMA | {"model_type": "gemma3_text", "head_dim": 128}
     assert "it runs in float32" in support_problem(way(open_model(gemma), "t4", "vllm", 4_096))
     assert support_problem(way(open_model(gemma), "t4", "vllm", 4_096, precision="f32")) == ""
-    assert support_problem(way(open_model(gemma), "a100 80gb", "vllm", 4_096)) == ""
+    assert support_problem(way(open_model(gemma), "a100 80gb sxm", "vllm", 4_096)) == ""
 
 
 def test_vllm_makes_int8_and_nvfp4_of_experts_alone_so_they_are_checkpoints_here() -> None:
@@ -153,19 +164,19 @@ def test_caches_and_sparse_attention_need_kernels_too() -> None:
     assert "keeps a cache in FP8 from compute capability 8.0 on, and T4 has 7.5" in support_problem(
         way(llama, "t4", "vllm", 4_096, cache="fp8")
     )
-    assert support_problem(way(llama, "a100 80gb", "vllm", 4_096, cache="fp8")) == ""
+    assert support_problem(way(llama, "a100 80gb sxm", "vllm", 4_096, cache="fp8")) == ""
     assert "from compute capability 8.9 on (latents)" in support_problem(
-        way(mla, "a100 80gb", "vllm", 4_096, cache="fp8")
+        way(mla, "a100 80gb sxm", "vllm", 4_096, cache="fp8")
     )
     assert support_problem(way(mla, "4090", "vllm", 4_096, cache="fp8")) == ""
     assert "no bfloat16 for the cache" in support_problem(way(llama, "t4", "vllm", 4_096, cache="bf16"))
     sparse = open_model(
         LLAMA | MLA | {"model_type": "deepseek_v32", "index_n_heads": 4, "index_head_dim": 128, "index_topk": 2048}
     )
-    assert "sparse attention over latents" in support_problem(way(sparse, "a100 80gb", "vllm", 4_096))
+    assert "sparse attention over latents" in support_problem(way(sparse, "a100 80gb sxm", "vllm", 4_096))
     assert (
-        support_problem(way(sparse, "h100", "vllm", 4_096))
-        == support_problem(way(mla, "a100 80gb", "vllm", 4_096))
+        support_problem(way(sparse, "h100-sxm", "vllm", 4_096))
+        == support_problem(way(mla, "a100 80gb sxm", "vllm", 4_096))
         == ""
     )
 

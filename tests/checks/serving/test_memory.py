@@ -24,10 +24,10 @@ MIB, GIB = 2**20, 2**30
 
 
 def test_caches_by_hand() -> None:
-    assert device_cache_bytes(way(llama_8b(), "h100", "transformers", 131_072)) == 16 * GIB
-    assert device_cache_bytes(way(llama_8b(), "h100", "transformers", 1_000, 3)) == 3 * 131_072_000
-    assert device_cache_bytes(way(qwen_30b_a3b(), "h100", "transformers", 1_000)) == 98_304_000
-    assert device_cache_bytes(way(deepseek_v3(), "h200", "vllm", 16)) == 16 * 70_272
+    assert device_cache_bytes(way(llama_8b(), "h100-sxm", "transformers", 131_072)) == 16 * GIB
+    assert device_cache_bytes(way(llama_8b(), "h100-sxm", "transformers", 1_000, 3)) == 3 * 131_072_000
+    assert device_cache_bytes(way(qwen_30b_a3b(), "h100-sxm", "transformers", 1_000)) == 98_304_000
+    assert device_cache_bytes(way(deepseek_v3(), "h200-sxm", "vllm", 16)) == 16 * 70_272
     # 64 layers of a 5,120 × 4 window in 16 bits and 5,120 × 16 states in 32 bits, at any length.
     for context in (1, 100_000):
         assert device_cache_bytes(way(mamba_3b(), "4090", "transformers", context)) == 64 * (5_120 * 8 + 5_120 * 64)
@@ -50,44 +50,44 @@ def test_a_block_type_that_does_not_divide_the_heads_is_refused() -> None:
 
 def test_engines_round_up() -> None:
     layer = llama_8b().layers[0]
-    assert held_tokens(way(llama_8b(), "h100", "vllm", 8_191, 2), layer) == 2 * 8_192
-    assert held_tokens(way(llama_8b(), "h100", "vllm", 8_193), layer) == 8_208
-    assert held_tokens(way(llama_8b(), "h100", "llama.cpp", 8_193, 3), layer) == 3 * 8_448
-    assert held_tokens(way(llama_8b(), "h100", "sglang", 8_193), layer) == 8_193
+    assert held_tokens(way(llama_8b(), "h100-sxm", "vllm", 8_191, 2), layer) == 2 * 8_192
+    assert held_tokens(way(llama_8b(), "h100-sxm", "vllm", 8_193), layer) == 8_208
+    assert held_tokens(way(llama_8b(), "h100-sxm", "llama.cpp", 8_193, 3), layer) == 3 * 8_448
+    assert held_tokens(way(llama_8b(), "h100-sxm", "sglang", 8_193), layer) == 8_193
 
 
 def test_sliding_layers_by_engine() -> None:
     gemma, sliding, full = gemma_27b(), gemma_27b().layers[0], gemma_27b().layers[5]
     token = 2 * 2_048 * 2  # keys and values of 16 heads of 128 in 16 bits
     # transformers keeps one token less than the window, llama.cpp the window and a micro-batch of 512, in whole 256.
-    assert held_tokens(way(gemma, "h100", "transformers", 131_072), sliding) == 1_023
-    assert held_tokens(way(gemma, "h100", "llama.cpp", 131_072), sliding) == 1_536
-    assert held_tokens(way(gemma, "h100", "llama.cpp", 131_072, chunk_tokens=2_048), sliding) == 3_072
-    assert held_tokens(way(gemma, "h100", "llama.cpp", 700), sliding) == 768
-    assert held_tokens(way(gemma, "h100", "llama.cpp", 131_072, swa_full=True), sliding) == 131_072
-    held = device_cache_bytes(way(gemma, "h100", "llama.cpp", 131_072))
+    assert held_tokens(way(gemma, "h100-sxm", "transformers", 131_072), sliding) == 1_023
+    assert held_tokens(way(gemma, "h100-sxm", "llama.cpp", 131_072), sliding) == 1_536
+    assert held_tokens(way(gemma, "h100-sxm", "llama.cpp", 131_072, chunk_tokens=2_048), sliding) == 3_072
+    assert held_tokens(way(gemma, "h100-sxm", "llama.cpp", 700), sliding) == 768
+    assert held_tokens(way(gemma, "h100-sxm", "llama.cpp", 131_072, swa_full=True), sliding) == 131_072
+    held = device_cache_bytes(way(gemma, "h100-sxm", "llama.cpp", 131_072))
     assert held == token * (10 * 131_072 + 52 * 1_536)
     # vLLM: the window, two steps of 8,192 tokens in flight for one sequence, a block more for the window's start.
-    assert held_tokens(way(gemma, "h100", "vllm", 131_072), sliding) == (1_088 + 1) * 16
-    assert held_tokens(way(gemma, "h100", "vllm", 131_072, 2), sliding) == (1_088 + 1 + 64 + 1) * 16
-    assert held_tokens(way(gemma, "h100", "vllm", 131_072), full) == 131_072
+    assert held_tokens(way(gemma, "h100-sxm", "vllm", 131_072), sliding) == (1_088 + 1) * 16
+    assert held_tokens(way(gemma, "h100-sxm", "vllm", 131_072, 2), sliding) == (1_088 + 1 + 64 + 1) * 16
+    assert held_tokens(way(gemma, "h100-sxm", "vllm", 131_072), full) == 131_072
     # SGLang 0.5.23 keeps no pool of its own for Gemma 3: its sliding layers are held in full.
-    assert held_tokens(way(gemma, "h100", "sglang", 131_072), sliding) == 131_072
+    assert held_tokens(way(gemma, "h100-sxm", "sglang", 131_072), sliding) == 131_072
     gpt_oss = replace(gemma, model_type="gpt_oss")
-    assert held_tokens(way(gpt_oss, "h100", "sglang", 1_000), sliding) == 800
+    assert held_tokens(way(gpt_oss, "h100-sxm", "sglang", 1_000), sliding) == 800
 
 
 def test_vllm_pads_groups_to_one_size() -> None:
     # 10 full and 52 sliding layers: groups of 10, so that the sliding ones take up 60 layers' room.
-    serving = way(gemma_27b(), "h100", "vllm", 131_072)
+    serving = way(gemma_27b(), "h100-sxm", "vllm", 131_072)
     full, sliding = 131_072, held_tokens(serving, gemma_27b().layers[0])
     assert device_cache_bytes(serving) == 2 * 2_048 * 2 * (10 * full + 60 * sliding)
 
 
 def test_windows_that_an_engine_does_not_apply_are_held_in_full() -> None:
     mistral = replace(gemma_27b(), model_type="mistral")
-    assert held_tokens(way(mistral, "h100", "llama.cpp", 32_768), mistral.layers[0]) == 32_768
-    assert held_tokens(way(mistral, "h100", "transformers", 32_768), mistral.layers[0]) == 1_023
+    assert held_tokens(way(mistral, "h100-sxm", "llama.cpp", 32_768), mistral.layers[0]) == 32_768
+    assert held_tokens(way(mistral, "h100-sxm", "transformers", 32_768), mistral.layers[0]) == 1_023
 
 
 def test_llama_cpp_published_its_memory_for_qwen3_30b_a3b() -> None:
@@ -110,7 +110,7 @@ def test_vllm_published_its_memory_for_llama_3_8b() -> None:
     # github.com/vllm-project/vllm/pull/10511, H100: weights 14.96 GiB, activations 1.26 GiB on one device and on two
     # alike (256 sequences), weights 7.48 GiB on two.
     for count, weights in ((1, 14.96), (2, 7.48)):
-        held = demand(way(llama_8b(), "h100", "vllm", 8_192, 256, count=count))
+        held = demand(way(llama_8b(), "h100-sxm", "vllm", 8_192, 256, count=count))
         assert held.weights.n_bytes / GIB == pytest.approx(weights, abs=0.01)
         assert held.activations.n_bytes / GIB == pytest.approx(1.26, rel=0.05)
 
@@ -120,7 +120,7 @@ def test_the_token_embedding_stays_in_system_memory_under_llama_cpp() -> None:
     assert held.n_bytes == 16_060_522_496 - 2 * 525_336_576 and "embedding" in held.source
     # Gemma's output is its embedding: a copy stays on the device.
     gemma = gemma_27b()
-    assert demand(way(gemma, "h100", "llama.cpp", 4_096)).weights.n_bytes == 2 * 27_009_346_304
+    assert demand(way(gemma, "h100-sxm", "llama.cpp", 4_096)).weights.n_bytes == 2 * 27_009_346_304
 
 
 def test_budgets_are_the_engines_own() -> None:
@@ -136,21 +136,23 @@ def test_sglang_sets_memory_aside_by_its_own_rule() -> None:
     assert sglang_reserve_bytes(way(llama_8b(), "4090", "sglang", 8_192)) == (512 + 6_144 + 128 + 2 + 400) * MIB
     # Above 60 GiB at least 10 GiB; latent attention reserves 1.5 GiB for its graphs instead.
     assert (
-        sglang_reserve_bytes(way(llama_8b(), "a100 80gb", "sglang", 8_192))
+        sglang_reserve_bytes(way(llama_8b(), "a100 80gb sxm", "sglang", 8_192))
         == max(10_240, 512 + 12_288 + 128 + 2 + 464) * MIB
     )
-    latent = sglang_reserve_bytes(way(deepseek_v3(), "h200", "sglang", 8_192, count=8))
+    latent = sglang_reserve_bytes(way(deepseek_v3(), "h200-sxm", "sglang", 8_192, count=8))
     assert latent == (512 + 12_288 + 1_024 + 2 + 1_536) * MIB
 
 
 def test_tensor_parallelism_cuts_heads_and_repeats_what_it_cannot_cut() -> None:
-    one = device_cache_bytes(way(llama_8b(), "h100", "vllm", 8_192))
+    one = device_cache_bytes(way(llama_8b(), "h100-sxm", "vllm", 8_192))
     for count, share in ((2, 2), (4, 4), (8, 8), (16, 8), (32, 8)):
-        assert device_cache_bytes(way(llama_8b(), "h100", "vllm", 8_192, count=count)) * share == one, count
+        assert device_cache_bytes(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=count)) * share == one, count
     # Latents are held whole by every device, and so are the projections to them; experts and all other matrices divide.
-    latents = {device_cache_bytes(way(deepseek_v3(), "h200", "vllm", 4_096, count=count)) for count in (1, 2, 8)}
+    latents = {device_cache_bytes(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, count=count)) for count in (1, 2, 8)}
     assert latents == {4_096 * 70_272}
-    whole, eighth = (demand(way(deepseek_v3(), "h200", "vllm", 64, count=count)).weights.n_bytes for count in (1, 8))
+    whole, eighth = (
+        demand(way(deepseek_v3(), "h200-sxm", "vllm", 64, count=count)).weights.n_bytes for count in (1, 8)
+    )
     to_latents = 61 * 7_168 * (1_536 + 512 + 64)
     assert eighth == pytest.approx(whole / 8 + 7 / 8 * to_latents, rel=0.002)
 
@@ -160,22 +162,22 @@ def test_tensor_parallelism_cuts_heads_and_repeats_what_it_cannot_cut() -> None:
     [(3, "vllm", "32 heads"), (5, "sglang", "32 heads"), (64, "vllm", "32 heads"), (33, "llama.cpp", "32 layers")],
 )
 def test_a_split_that_cannot_be_is_named(count: int, engine: str, why: str) -> None:
-    assert why in split_problem(way(llama_8b(), "h100", engine, 4_096, count=count))
+    assert why in split_problem(way(llama_8b(), "h100-sxm", engine, 4_096, count=count))
 
 
 def test_kv_heads_that_neither_divide_nor_are_divided() -> None:
     model = llama_8b()
     six = replace(model, config={}, layers=tuple(replace(layer, n_heads=24, n_kv_heads=6) for layer in model.layers))
-    assert "6 KV heads" in split_problem(way(six, "h100", "vllm", 4_096, count=4))
-    assert split_problem(way(six, "h100", "vllm", 4_096, count=12)) == ""
-    assert split_problem(way(deepseek_v3(), "h100", "vllm", 4_096, count=64)) == ""
+    assert "6 KV heads" in split_problem(way(six, "h100-sxm", "vllm", 4_096, count=4))
+    assert split_problem(way(six, "h100-sxm", "vllm", 4_096, count=12)) == ""
+    assert split_problem(way(deepseek_v3(), "h100-sxm", "vllm", 4_096, count=64)) == ""
 
 
 def test_layers_dealt_out_are_counted_on_the_fullest_device() -> None:
     gemma = gemma_27b()
     token = 2 * 2_048 * 2
     # 62 layers over 4 devices: 15 or 16 each, of which two or three are full.
-    held = device_cache_bytes(way(gemma, "h100", "llama.cpp", 65_536, count=4))
+    held = device_cache_bytes(way(gemma, "h100-sxm", "llama.cpp", 65_536, count=4))
     assert held == token * (3 * 65_536 + 13 * 1_536)
 
 

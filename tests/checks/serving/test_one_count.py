@@ -61,7 +61,7 @@ def test_most_types_are_counted() -> None:
 def test_fit_counts_what_show_counts() -> None:
     """transformers allocates nothing ahead: the same bytes, but for tokens that wait until an entry is made of them."""
     for model in models():
-        serving = way(model, "h200", "transformers", 1)
+        serving = way(model, "h200-sxm", "transformers", 1)
         kind = serving.cache_type.kind
         for length in LENGTHS:
             held = device_cache_bytes(replace(serving, context_tokens=length))
@@ -76,7 +76,7 @@ def test_fit_counts_what_show_counts() -> None:
 @pytest.mark.parametrize("engine", OWN)
 def test_memory_grows_with_every_token_and_the_longest_context_is_exact(engine: str) -> None:
     for model in models():
-        serving = way(model, "h200", engine, 1)
+        serving = way(model, "h200-sxm", engine, 1)
         held = [device_cache_bytes(replace(serving, context_tokens=length)) for length in LENGTHS]
         assert held == sorted(held), model.model_type
         longest, grows = longest_context(serving), growth_bytes(serving) > 0
@@ -90,7 +90,7 @@ def test_memory_grows_with_every_token_and_the_longest_context_is_exact(engine: 
 @pytest.mark.parametrize("engine", OWN)
 def test_a_step_reads_no_more_than_is_held(engine: str) -> None:
     for model in models():
-        serving = way(model, "h200", engine, 100_000)
+        serving = way(model, "h200-sxm", engine, 100_000)
         states = sum(2 * layer.cache.state_elements + 4 * layer.cache.recurrent_elements for layer in model.layers)
         held = sum(one.n_bytes for one in held_layers(serving))
         # Constant states are read and written, and llama.cpp holds those that follow a model's type in 32 bits.
@@ -101,4 +101,4 @@ def test_a_type_that_cannot_hold_a_cache_is_refused_by_every_check() -> None:
     model = next(model for model in models() if model.model_type == "deepseek_v3")
     for check in (device_cache_bytes, decode, longest_context):
         with pytest.raises(DomainError, match="one type for both"):
-            check(way(model, "h200", "llama.cpp", 1_000, cache="q8_0,q4_0"))
+            check(way(model, "h200-sxm", "llama.cpp", 1_000, cache="q8_0,q4_0"))

@@ -30,7 +30,7 @@ TOKEN = 70_272
 
 def test_copies_of_the_attention_are_what_avoids_repeated_latents() -> None:
     # 64 sequences of 4,096 tokens: with tensors alone each of 8 devices holds the latents of all, else of its own 8.
-    tensors = way(deepseek_v3(), "h200", "vllm", 4_096, 64, count=8)
+    tensors = way(deepseek_v3(), "h200-sxm", "vllm", 4_096, 64, count=8)
     copies = replace(tensors, parallel=Parallel(1, 8, experts=True))
     assert demand(tensors).cache.n_bytes == 64 * 4_096 * TOKEN
     assert demand(copies).cache.n_bytes == 8 * 4_096 * TOKEN
@@ -50,14 +50,18 @@ def test_copies_of_the_attention_are_what_avoids_repeated_latents() -> None:
 
 
 def test_sglang_shares_dense_mlps_and_the_output_among_all_copies() -> None:
-    shares = part_shares(way(deepseek_v3(), "h200", "sglang", 4_096, count=8, parallel=Parallel(2, 4, experts=True)))
+    shares = part_shares(
+        way(deepseek_v3(), "h200-sxm", "sglang", 4_096, count=8, parallel=Parallel(2, 4, experts=True))
+    )
     assert shares["mlp"] == shares["output"] == shares["experts"] == Fraction(1, 8)
-    assert "mlp" not in part_shares(way(deepseek_v3(), "h200", "vllm", 4_096, count=8, parallel=Parallel(2, 4)))
+    assert "mlp" not in part_shares(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, count=8, parallel=Parallel(2, 4)))
 
 
 def test_experts_that_do_not_divide_leave_one_device_with_more() -> None:
     # 128 experts over 24 devices: 5 or 6 each.
-    shares = part_shares(way(qwen_30b_a3b(), "h100", "vllm", 4_096, count=24, parallel=Parallel(1, 24, experts=True)))
+    shares = part_shares(
+        way(qwen_30b_a3b(), "h100-sxm", "vllm", 4_096, count=24, parallel=Parallel(1, 24, experts=True))
+    )
     assert shares["experts"] == Fraction(6, 128)
 
 
@@ -65,13 +69,13 @@ def test_experts_that_do_not_divide_leave_one_device_with_more() -> None:
 def test_stages_are_dealt_as_each_engine_deals_them(engine: str, sizes: list[int]) -> None:
     # get_pp_indices of both, on 38 layers over 5 stages.
     model = replace(llama_8b(), layers=llama_8b().layers + llama_8b().layers[:6])
-    serving = way(model, "h100", engine, 4_096, count=5, parallel=Parallel(1, 1, 5))
+    serving = way(model, "h100-sxm", engine, 4_096, count=5, parallel=Parallel(1, 1, 5))
     assert [len(stage) for stage in stages(serving)] == sizes
 
 
 def test_a_stage_holds_its_layers_and_the_ends_theirs() -> None:
     model, size = llama_8b(), weight_size(llama_8b(), "stored")
-    halves = way(model, "h100", "vllm", 8_192, 2, count=2, parallel=Parallel(1, 1, 2))
+    halves = way(model, "h100-sxm", "vllm", 8_192, 2, count=2, parallel=Parallel(1, 1, 2))
     layers = 16 * 2 * (41_943_040 + 176_160_768 + 8_192)
     assert device_weight_bytes(halves, size) == pytest.approx(layers + 2 * 525_336_576, abs=2 * 4_096)
     assert demand(halves).cache.n_bytes == 2 * 2**30 // 2  # 16 of 32 layers, for both sequences
@@ -81,7 +85,7 @@ def test_a_stage_holds_its_layers_and_the_ends_theirs() -> None:
 
 def test_keys_and_values_of_one_head_are_held_at_least() -> None:
     model, size = llama_8b(), weight_size(llama_8b(), "stored")
-    sixteen = device_weight_bytes(way(model, "h100", "vllm", 64, count=16), size)
+    sixteen = device_weight_bytes(way(model, "h100-sxm", "vllm", 64, count=16), size)
     # 8 KV heads over 16 devices: twice an even share of the projections to keys and values.
     kv = 32 * 2 * 4_096 * 8 * 128 * 2
     even = (size.n_bytes - 2 * (32 * 8_192 + 4_096)) / 16 + 2 * (32 * 8_192 + 4_096)
@@ -98,28 +102,28 @@ def test_a_stage_may_hold_layers_that_read_the_caches_of_others_alone() -> None:
     shared = from_config(config)
     assert shared.layers[-1].kv_source is not None
     # 5 stages of 7 layers, of which the last two have no cache of their own; keys and values of 2 × 256 numbers, two bytes.
-    held = way(replace(shared, parameters=count_parameters(shared, build=False)), "h100", "sglang", 4_096, count=5)
+    held = way(replace(shared, parameters=count_parameters(shared, build=False)), "h100-sxm", "sglang", 4_096, count=5)
     assert demand(replace(held, parallel=Parallel(1, 1, 5))).cache.n_bytes == 7 * 4_096 * 2 * 2 * 256 * 2
 
 
 def test_the_way_out_is_a_split_before_anything_is_lost() -> None:
-    asked = way(deepseek_v3(), "h200", "vllm", 32_768, 64, count=8)
+    asked = way(deepseek_v3(), "h200-sxm", "vllm", 32_768, 64, count=8)
     first = rescues(asked)[0]
     assert first.change == "split as --tp 1 --dp 8 --ep" and first.serving.split == Parallel(1, 8, experts=True)
     assert "Cheapest way out: split as --tp 1 --dp 8 --ep." in fit_report(asked).verdict
     # 32 heads do not divide by 3, and 3 stages do hold the layers.
-    three = way(llama_8b(), "h100", "vllm", 8_192, count=3)
+    three = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
     assert rescues(three)[0].serving.split == Parallel(1, 1, 3)
     assert {found.split.count for found in other_ways(three)} == {3}
 
 
 def test_fewer_devices_are_named_where_fewer_do() -> None:
-    assert "It fits one H100 SXM as well." in fit_report(way(llama_8b(), "h100", "vllm", 8_192, count=4)).verdict
-    one = fit_report(way(llama_8b(), "h100", "vllm", 8_192)).verdict
+    assert "It fits one H100 SXM as well." in fit_report(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=4)).verdict
+    one = fit_report(way(llama_8b(), "h100-sxm", "vllm", 8_192)).verdict
     assert "as well" not in one
-    counted = splits(way(deepseek_v3(), "h200", "vllm", 4_096, 64, count=8, parallel=Parallel(1, 8, experts=True)))
+    counted = splits(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, 64, count=8, parallel=Parallel(1, 8, experts=True)))
     assert [found.serving.parallel is None for found in counted if found.serving.count == 8] == [False]
-    assert fit(way(llama_8b(), "h100", "vllm", 8_192, count=3)).outcome == "cannot be split"
+    assert fit(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)).outcome == "cannot be split"
 
 
 @pytest.mark.parametrize(
@@ -157,52 +161,52 @@ def test_splits_that_do_not_agree_are_refused(text: ParallelText, count: int | N
 
 def test_commands_say_the_split_in_each_engines_words() -> None:
     split = Parallel(1, 8, experts=True)
-    vllm = command(way(deepseek_v3(), "h200", "vllm", 4_096, 64, count=8, parallel=split)).text
+    vllm = command(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, 64, count=8, parallel=split)).text
     assert "--data-parallel-size 8" in vllm and "--enable-expert-parallel" in vllm and "--tensor" not in vllm
     assert "--max-num-seqs 8" in vllm  # each copy has a scheduler of its own
-    sglang = command(way(deepseek_v3(), "h200", "sglang", 4_096, 64, count=8, parallel=split)).text
+    sglang = command(way(deepseek_v3(), "h200-sxm", "sglang", 4_096, 64, count=8, parallel=split)).text
     # Its tensor size counts all devices of a stage.
     for words in ("--tp-size 8", "--dp-size 8", "--enable-dp-attention", "--ep-size 8", "--max-running-requests 64"):
         assert words in sglang
     stages_of_four = Parallel(4, 1, 2)
     assert (
         "--pipeline-parallel-size 2"
-        in command(way(llama_8b(), "h100", "vllm", 64, count=8, parallel=stages_of_four)).text
+        in command(way(llama_8b(), "h100-sxm", "vllm", 64, count=8, parallel=stages_of_four)).text
     )
-    assert "--pp-size 2" in command(way(llama_8b(), "h100", "sglang", 64, count=8, parallel=stages_of_four)).text
+    assert "--pp-size 2" in command(way(llama_8b(), "h100-sxm", "sglang", 64, count=8, parallel=stages_of_four)).text
 
 
 def test_each_machine_has_its_command() -> None:
     split = Parallel(8, 1, 2, nodes=2)
-    first, second = command(way(deepseek_v3(), "h200", "vllm", 64, count=16, parallel=split)).text.split(
+    first, second = command(way(deepseek_v3(), "h200-sxm", "vllm", 64, count=16, parallel=split)).text.split(
         "# on machine 1\n"
     )
     assert "--nnodes 2" in first and "--node-rank 0" in first and "--headless" not in first
     assert "--node-rank 1" in second and second.rstrip().endswith("--headless")
-    both = command(way(deepseek_v3(), "h200", "sglang", 64, count=16, parallel=Parallel(16, nodes=2))).text
+    both = command(way(deepseek_v3(), "h200-sxm", "sglang", 64, count=16, parallel=Parallel(16, nodes=2))).text
     assert both.count("--dist-init-addr") == 2 and "--node-rank 1" in both
 
 
 def test_the_ceiling_of_each_split() -> None:
     model = llama_8b()
-    one = decode(way(model, "h100", "vllm", 8_192, 8))
-    four = decode(way(model, "h100", "vllm", 8_192, 8, count=4))
+    one = decode(way(model, "h100-sxm", "vllm", 8_192, 8))
+    four = decode(way(model, "h100-sxm", "vllm", 8_192, 8, count=4))
     assert four.memory_seconds == pytest.approx(one.memory_seconds / 4)
     # Four stages each read all their weights for each of four parts of the batch, and the cache of their own layers.
-    staged = decode(way(model, "h100", "vllm", 8_192, 8, count=4, parallel=Parallel(1, 1, 4)))
+    staged = decode(way(model, "h100-sxm", "vllm", 8_192, 8, count=4, parallel=Parallel(1, 1, 4)))
     assert staged.weight_bytes == one.weight_bytes and staged.cache_bytes == pytest.approx(one.cache_bytes / 4)
     # A sequence alone gains nothing from stages.
-    single = way(model, "h100", "vllm", 8_192)
+    single = way(model, "h100-sxm", "vllm", 8_192)
     assert decode(replace(single, count=4, parallel=Parallel(1, 1, 4))).seconds == decode(single).seconds
     # Latents: eight copies of the attention read those of an eighth of the sequences each.
-    tensors = way(deepseek_v3(), "h200", "vllm", 8_192, 64, count=8)
+    tensors = way(deepseek_v3(), "h200-sxm", "vllm", 8_192, 64, count=8)
     copies = decode(replace(tensors, parallel=Parallel(1, 8, experts=True)))
     assert copies.cache_bytes * 8 == decode(tensors).cache_bytes and copies.weight_bytes > decode(tensors).weight_bytes
 
 
 def test_a_number_of_devices_alone_is_launched_with_a_split_that_works() -> None:
     # 32 heads do not divide by 3; nothing else was asked, so the command has three stages, and says so.
-    asked = way(llama_8b(), "h100", "vllm", 8_192, count=3)
+    asked = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
     report = launch_report(LaunchInputs(asked))
     assert "--pipeline-parallel-size 3" in report.data["command"] and report.data["fits"]
     assert report.data["changed"] == "split as --tp 1 --pp 3" and "split as --tp 1 --pp 3" in report.verdict
@@ -213,9 +217,12 @@ def test_a_number_of_devices_alone_is_launched_with_a_split_that_works() -> None
 
 
 def test_other_splits_are_shown_beside_the_one_asked() -> None:
-    tables = {table.title: table for table in fit_report(way(deepseek_v3(), "h200", "vllm", 4_096, 64, count=8)).tables}
-    rows = {row[0]: row for row in tables["Other splits of 8 × H200, each holds"].rows}
+    tables = {
+        table.title: table for table in fit_report(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, 64, count=8)).tables
+    }
+    rows = {row[0]: row for row in tables["Other splits of 8 × H200 SXM, each holds"].rows}
     assert rows["--tp 1 --dp 8 --ep"][2] == pytest.approx(8 * 4_096 * TOKEN / 2**30)
     assert not any(
-        "Other splits" in title for title in (t.title for t in fit_report(way(llama_8b(), "h100", "vllm", 64)).tables)
+        "Other splits" in title
+        for title in (t.title for t in fit_report(way(llama_8b(), "h100-sxm", "vllm", 64)).tables)
     )

@@ -39,7 +39,7 @@ DEEPSEEK_V3 = {
 
 
 def problem(config: dict[str, Any], count: int, engine: str = "vllm", **more: Any) -> str:
-    return split_problem(way(_model(config), "h100", engine, 4_096, count=count, **more))
+    return split_problem(way(_model(config), "h100-sxm", engine, 4_096, count=count, **more))
 
 
 def _model(config: dict[str, Any]) -> Any:
@@ -205,7 +205,7 @@ def test_mxfp4_experts_are_padded() -> None:
         "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 2880, "num_local_experts": 128,
         "num_experts_per_tok": 4, "vocab_size": 201088, "quantization_config": {"quant_method": "mxfp4"},
     }  # fmt: skip
-    assert tensor_splits(way(_model(gpt_oss), "h100", "vllm", 4_096), 16) == (1, 2, 4, 8, 16)
+    assert tensor_splits(way(_model(gpt_oss), "h100-sxm", "vllm", 4_096), 16) == (1, 2, 4, 8, 16)
 
 
 def test_stages_need_layers_and_engines_that_deal_layers_out_need_no_heads() -> None:
@@ -224,10 +224,10 @@ def test_a_vision_tower_whose_heads_do_not_divide_is_held_whole() -> None:
         }
     )  # fmt: skip
     for engine in ("vllm", "sglang"):
-        serving = way(model, "h100", engine, 4_096, count=3)
+        serving = way(model, "h100-sxm", engine, 4_096, count=3)
         assert split_problem(serving) == "" and part_shares(serving)["vision"] == 1
         assert ("--mm-enable-dp-encoder" in command(serving).text) == (engine == "sglang")
-    assert "vision" not in part_shares(way(model, "h100", "vllm", 4_096, count=4))
+    assert "vision" not in part_shares(way(model, "h100-sxm", "vllm", 4_096, count=4))
 
 
 def test_not_every_model_has_pipeline_stages() -> None:
@@ -240,7 +240,7 @@ def test_not_every_model_has_pipeline_stages() -> None:
             "intermediate_size": 3072, "vocab_size": 30522, "max_position_embeddings": 512}  # fmt: skip
     for engine in ("vllm", "sglang"):
         assert "no pipeline stages for bert" in problem(bert, 2, engine, parallel=Parallel(1, 1, 2))
-        serving = way(_model(bert), "h100", engine, 512, count=8)
+        serving = way(_model(bert), "h100-sxm", engine, 512, count=8)
         assert working_split(serving) is serving and split_problem(serving)
 
 

@@ -59,10 +59,10 @@ def test_it_is_said_and_counted_so() -> None:
     )
     fitted = fit_report(way(model, "t4", "vllm", 64, 32, precision="f16"))
     assert fitted.data["bytes"]["cache"] == 0 and fitted.data["longest_context"] == 64
-    assert "--runner pooling" in command(way(model, "h100", "vllm", 64)).text
-    assert "--is-embedding" in command(way(model, "h100", "sglang", 64)).text
+    assert "--runner pooling" in command(way(model, "h100-sxm", "vllm", 64)).text
+    assert "--is-embedding" in command(way(model, "h100-sxm", "sglang", 64)).text
     with pytest.raises(DomainError, match="is an encoder"):
-        command(way(model, "h100", "transformers", 64))
+        command(way(model, "h100-sxm", "transformers", 64))
     assert Model.from_dict(model.to_dict()) == model
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import product
 from typing import Final
 
 from ropescope.errors import DomainError
@@ -16,14 +17,19 @@ from ropescope.errors import DomainError
 Row = Mapping[str, str]
 
 _FILLERS: Final = re.compile(
-    r"\b(?:nvidia|geforce|tesla|quadro|amd|radeon|instinct|apple|intel|corporation|graphics|edition|generation|gpu|accelerator"
-    r"|hbm\d+e?|oam)\b|\((?:r|tm)\)"
+    r"\b(?:nvidia|geforce|tesla|amd|radeon|instinct|apple|intel|corporation|graphics|edition|generation|gpu|accelerator|oam)\b"
+    r"|\((?:r|tm)\)"
 )
+_MEMORY_TYPE: Final = re.compile(r"\bhbm\d+e?\b")
+_KINDS: Final = re.compile(r"\b(?:pcie|sxm\d?|nvl\d*|dgx station|blackwell|workstation|server|max q)\b")
+"""Words that tell kinds of one device apart, which people leave out: `h100` may be any of three."""
 _SIZE: Final = re.compile(r"(?<![a-z0-9.])(\d{1,4})\s?(?:gib|gb|gi|g)\b")
 _JOINED_SIZE: Final = re.compile(r"[\s_-](\d{1,4})$")
 _SERIES: Final = re.compile(r"^(?:rtx|gtx|rx|arc)")
 _SLICE: Final = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
 _VIRTUAL: Final = re.compile(r"^(?:(?:nvidia|grid)\s+)*[a-z]+\d+[a-z]?-\d{1,3}[qcba]$")
+_PART_SIZE: Final = re.compile(r"\b\d+g\.(\d{1,3})gb\b|-(\d{1,3})[qcba]$")
+"""The memory that the name of a slice (1g.10gb) or of a virtual device (A10-24Q) tells, in GB."""
 _MOBILE: Final = re.compile(r"\b(?:laptop|mobile)\b")
 
 
@@ -31,14 +37,15 @@ def row_named(text: str, rows: Sequence[Row]) -> Row | None:
     """The row that `text` names; None where nothing is called so. Raises DomainError for a name that several rows share, a
     size in which a device is not sold, and a part of a device."""
     _refuse_parts(text)
-    plain = _plain(text)
-    whole = [row for row in rows if plain and plain in map(_plain, names(row))]
+    printed = [row for row in rows if _letters(text) in map(_letters, filter(None, row["driver_names"].split(";")))]
+    bare = _MEMORY_TYPE.sub(" ", text.lower()).strip()
+    whole = printed or _called(_plain(text), rows) or _called(_plain(bare), rows)
     if len(whole) == 1:
         return whole[0]
-    base, size = _split(text)
+    base, size = _split(bare)
     alike = whole or _based(base, rows)
-    if not alike and size is None and (tail := _JOINED_SIZE.search(text.strip())):
-        base, size = _split(text.strip()[: tail.start()])[0], int(tail.group(1))
+    if not alike and size is None and (tail := _JOINED_SIZE.search(bare)):
+        base, size = _split(bare[: tail.start()])[0], int(tail.group(1))
         alike = _based(base, rows)
     found = [row for row in alike if size is None or size == float(row["vendor_gb"])]
     if len(found) > 1:
@@ -81,8 +88,15 @@ def _refuse_parts(text: str) -> None:
         (_MOBILE, "a laptop's device, which has other memory than the card of that name"),
         (_VIRTUAL, "a virtual device, which has a part of a card"),
     ):
-        if pattern.search(lower):
-            raise DomainError(f"--gpu {text} is {told}: give its memory, as 40GiB, and --bandwidth in GB/s.")
+        if pattern.search(lower) is None:
+            continue
+        size = _PART_SIZE.search(lower)
+        memory = next(filter(None, size.groups()), "16") if size else "16"
+        raise DomainError(f"--gpu {text} is {told}: give its memory, as {memory}GiB, and --bandwidth in GB/s.")
+
+
+def _called(plain: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if plain and plain in map(_plain, names(row))]
 
 
 def _based(base: str, rows: Sequence[Row]) -> list[Row]:
@@ -90,20 +104,33 @@ def _based(base: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def _bases(row: Row) -> set[str]:
-    """The names of a row without its size, each with and without the name of its series."""
-    bases = {_split(name)[0] for name in names(row)}
+    """The names of a row without its size, each with and without the name of its series and the words of `_KINDS`."""
+    bases = {_split(name)[0] for told in names(row) for name in _without_kinds(told)}
     return {short for base in bases for short in (base, _SERIES.sub("", base)) if len(short) > 1}
+
+
+def _without_kinds(name: str) -> Iterator[str]:
+    """`name` without none, some and all of the words that tell its kind."""
+    spaced = _spaced(name)
+    kinds = [match.span() for match in _KINDS.finditer(spaced)]
+    for kept in product((True, False), repeat=len(kinds)):
+        dropped = {place for span, keep in zip(kinds, kept, strict=True) if not keep for place in range(*span)}
+        yield "".join(" " if place in dropped else letter for place, letter in enumerate(spaced))
 
 
 def _split(text: str) -> tuple[str, int | None]:
     """(a name without fillers, spaces and size; the size in GB where it names one)."""
     lower = _spaced(text)
     size = _SIZE.search(lower)
-    return re.sub(r"[^a-z0-9]", "", _SIZE.sub(" ", lower)), None if size is None else int(size.group(1))
+    return _letters(_SIZE.sub(" ", lower)), None if size is None else int(size.group(1))
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", _spaced(text))
+    return _letters(_spaced(text))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def _spaced(text: str) -> str:

@@ -29,6 +29,9 @@ _UNITS: Final[Mapping[str, int]] = {
 LARGEST_BARE: Final = 1024
 """A number without a unit above this is a model number that is not in the table, not a size in GiB."""
 
+_SHARE: Final = re.compile(r"\d+% of the memory")
+"""How the note of a device begins whose GPU may use a share of the memory that it has together with the CPU."""
+
 _MOST: Final = 1e9
 """What is above this, in GB/s or TFLOPS, is no device: a step would take no time."""
 
@@ -132,24 +135,23 @@ def _sized(text: str) -> Device:
 
 
 def _device(row: Mapping[str, str]) -> Device:
-    told = row["usable_mib"] != ""
-    apple = row["name"].startswith("Apple")
+    told, note = row["usable_mib"] != "", row["note"]
     mib = float(row["usable_mib"]) if told else float(row["vendor_gb"]) * 1024
     source = f"{row['usable_mib']} MiB as the driver reports them" if told else f"{row['vendor_gb']} GB read as GiB"
-    if apple:
-        source = row["note"]
+    if row["interconnect"] == "unified memory":
+        source, _, note = note.partition("; ")
     peaks = {kind: float(row[kind]) * 1e12 for kind in PEAKS if row[kind]}
     return Device(
         row["name"],
         int(mib * 2**20),
-        "published" if told and not source.startswith("75%") else "assumed",
+        "published" if told and not _SHARE.match(source) else "assumed",
         source,
         float(row["bandwidth_gb_s"]) * GB if row["bandwidth_gb_s"] else None,
         peaks,
         row["interconnect"],
         row["source"],
         row["date"],
-        "" if apple else row["note"],
+        note,
         row["vendor"],
         row["capability"],
     )

@@ -1,7 +1,7 @@
 """Whether an engine runs weights of a format on a device at all, and which engines do.
 
 The facts are those of `engine_support.csv`, read from the engines' sources at the versions of `engine_flags.json`: the least
-compute capability on NVIDIA's devices, "yes" or "no" on others, nothing where no source says.
+compute capability on NVIDIA's devices, "yes", "no" or the targets on others, nothing where no source says.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _refusal(engine: Engine, weights: str, device: Device) -> str:
             f"{_named(engine)} runs{what} from compute capability {told} on, and {device.name} has {device.capability}."
         )
     if told != "no":
-        return f"{_named(engine)} is not built for {device.name} ({device.capability})."
+        does = f"does not run{what} on" if what else "is not built for"
+        return f"{_named(engine)} {does} {device.name} ({device.capability})."
     if (engine.name, device.vendor) == _MLX_BACKEND:
         return (
             f"{_named(engine)} runs on Apple devices with its MLX backend alone (SGLANG_USE_MLX=1), not counted here."
