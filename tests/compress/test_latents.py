@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from planned_models import explicit_masks, logits_in_pieces, ragged_plan, tiny
 from tiny_models import build, tokens
 from transformers import DynamicCache
@@ -119,3 +122,16 @@ def test_plans_say_what_they_are_of() -> None:
     assert plan.bytes_before == model.cache_bytes(64, key_type=plan.key_type)
     with pytest.raises(PlanError, match="latents, which are not quantised"):
         plan.quantized(4)
+
+
+def test_a_transformers_that_unfolds_latents_before_it_keeps_them_is_told_in_a_sentence() -> None:
+    """transformers 5.2 does, and fails in its first pass; a newer one is stood in for by what 5.2 hands to the cache."""
+    network = build(tiny("deepseek_v3"))
+    model = open_model(network.config.to_dict())
+    cache = plan_uniform(model, Target(budget_share=0.5), length=64, cache_type="f32").cache(network)
+    said = rf"transformers {re.escape(transformers.__version__)} keeps the keys of 4 heads .*: install 5\.23 or newer"
+    unfolds = Version(transformers.__version__) < Version("5.3")
+    first_pass = network if unfolds else cache.layers[0].update
+    given = (tokens(4),) if unfolds else (torch.zeros(1, 4, 3, 20), torch.zeros(1, 4, 3, 12))
+    with pytest.raises(PlanError, match=said), torch.no_grad():
+        first_pass(*given, **({"past_key_values": cache} if unfolds else {}))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
 
 from ropescope.compress.attend import Scoring, attend
@@ -18,6 +19,9 @@ from ropescope.compress.layer import PIECE, PlannedLayer
 from ropescope.compress.picks import OBSERVED, attention_received
 from ropescope.errors import PlanError
 from ropescope.measure.adapter import AttentionCall, Output, expect
+
+LATENTS_FROM = "5.23"
+"""The transformers in which the tests find latents in the cache; 5.2 unfolds them to keys of all heads before it keeps them."""
 
 
 class LatentLayer(PlannedLayer):
@@ -35,8 +39,8 @@ class LatentLayer(PlannedLayer):
         """Take note of the latents of new tokens; returns all that their queries may look at. Raises PlanError."""
         if key_states.shape[1] != 1:
             raise PlanError(
-                f"Layer {self.plan.index} keeps the keys of {key_states.shape[1]} heads in the place of latents: its plan needs "
-                "a newer transformers."
+                f"transformers {transformers.__version__} keeps the keys of {key_states.shape[1]} heads in layer "
+                f"{self.plan.index}, not the latents that the plan is of: install {LATENTS_FROM} or newer."
             )
         super().update(key_states, value_states, *args, **kwargs)
         (store,), new = self.stores, key_states.shape[2]

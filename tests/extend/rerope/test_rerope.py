@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+import transformers
+from packaging.version import Version
 from planned_models import logits_in_pieces
 from tiny_models import Tiny
 from torch import Tensor
@@ -343,3 +345,28 @@ def test_a_plan_is_kept_and_read_back(tmp_path: Path) -> None:
     distances: Callable[[float], float] = entry.read_as
     assert [distances(value) for value in (1, 16, 64)] == [1, 16, pytest.approx(16 + 48 * 48 / 284)]
     assert distances(TARGET) == pytest.approx(TRAINED)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_prompt_in_chunks_is_read_as_the_whole_or_refused_where_transformers_counts_wrongly(masked: bool) -> None:
+    """transformers 5.2 says after prefill_chunk_size that the first new token stands one place beyond its own."""
+    network, ids = network_of(Tiny("llama")), tiny_models.tokens(100)
+    options = {"max_new_tokens": 5, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    mask = {"attention_mask": torch.ones_like(ids)} if masked else {}
+    with plan_of(network).applied(network):
+        expected = network.generate(ids, **options)
+        if Version(transformers.__version__) < Version("5.3"):
+            with pytest.raises(ExtendError, match="leave prefill_chunk_size out"):
+                network.generate(ids, prefill_chunk_size=30, **options, **mask)
+        else:
+            assert torch.equal(network.generate(ids, prefill_chunk_size=30, **options, **mask), expected)
+
+
+def test_a_token_beyond_the_cache_is_refused_by_what_it_comes_from() -> None:
+    network, ids = network_of(Tiny("llama")), tiny_models.tokens(100)
+    with plan_of(network).applied(network), torch.inference_mode():
+        cache = network(ids).past_key_values
+        cache.get_seq_length = lambda *_, **__: 101
+        given = {"cache_position": torch.tensor([101])} if Version(transformers.__version__) < Version("5.4") else {}
+        with pytest.raises(ExtendError, match="one place too far after prefill_chunk_size"):
+            network(ids[:, :1], past_key_values=cache, **given)

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
@@ -29,6 +30,10 @@ _TABLE_STEP = 4096
 _PACKED = (
     "Leaky ReRoPE takes causal attention and padding only: not texts packed into one row by their positions, nor tokens that see "
     "later ones."
+)
+_ONE_TOO_FAR = (
+    f"transformers {transformers.__version__} counts a new token one place too far after prefill_chunk_size, so all that "
+    "follows would be turned wrongly: leave prefill_chunk_size out in generate, or install transformers 5.23."
 )
 
 
@@ -90,6 +95,8 @@ class FarAttention:
             return self._masked(module, query, key, value, attention_mask, places, scaling), None
         first, padding = _first(query, key, attention_mask)
         end = first + query.shape[2]
+        if end > key.shape[2]:
+            raise ExtendError(_ONE_TOO_FAR)
         offsets = _offsets(end, padding, kwargs.get("position_ids"), query.shape[0])
         if end + int(offsets.max()) <= self.ranges.trained:
             made = attention_mask.make() if isinstance(attention_mask, LazyMask) else attention_mask
