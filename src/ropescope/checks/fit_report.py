@@ -60,11 +60,12 @@ def gpu_report() -> Report:
         Column("source"),
     )  # fmt: skip
     note = (
-        "Memory is what the driver reports, where it is known; compute is dense, never with sparsity. "
+        "Memory is what the driver reports, where it is known, and of memory shared with the CPU what the GPU may use by "
+        "default; compute is dense, never with sparsity. "
         "Other devices: --gpu 24GiB --bandwidth 500."
     )
     return Report(
-        "Devices, as their vendors state them",
+        "Known devices",
         f"{len(rows)} devices are known by name; any other is given by its memory and bandwidth.",
         tables=(Table("Devices", columns, rows, note),),
         data={"devices": [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]},
