@@ -30,10 +30,15 @@ def _list_gpus(asked: bool) -> None:
 Gpu = Annotated[
     str,
     typer.Option(
-        "--gpu", metavar="NAME|SIZE", help="A device (4090, h100-sxm, m4-max-64gb, …) or its memory, as 24GiB."
+        "--gpu",
+        metavar="NAME|SIZE|this",
+        help="A device (4090, h100-sxm, m4-max-64gb, …), its memory, as 24GiB, or this: what this machine has.",
     ),
 ]
-Count = Annotated[int | None, typer.Option("--count", help="How many of them; default: 1, or what the split needs.")]
+Count = Annotated[
+    int | None,
+    typer.Option("--count", help="How many of them; default: 1, or what the split needs; of this machine, all."),
+]
 Tp = Annotated[int | None, typer.Option("--tp", help="Devices that cut each layer (vllm, sglang); default: all.")]
 Dp = Annotated[int | None, typer.Option("--dp", help="Copies of the attention, each over --tp devices.")]
 Pp = Annotated[int | None, typer.Option("--pp", help="Pipeline stages of consecutive layers.")]
@@ -56,7 +61,9 @@ KvPrecision = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="llama.cpp (default for GGUF), ollama, vllm (default), sglang or transformers."),
+    typer.Option(
+        "--engine", help="llama.cpp (default for GGUF, CPUs and Apple), ollama, vllm (default), sglang or transformers."
+    ),
 ]
 Chunk = Annotated[
     str | None, typer.Option("--chunk", metavar="T", help="Prompt tokens run at once; default: the engine's.")
@@ -179,7 +186,7 @@ def speed(
     serving = _serving(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
-        active=active, most_by_default=4096,
+        active=active, most_by_default=4096, needs_bandwidth=True,
     )  # fmt: skip
     report = speed_report(SpeedInputs(serving, efficiency, price))
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))

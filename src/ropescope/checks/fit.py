@@ -234,7 +234,7 @@ def _lighter_weights(serving: Serving) -> Iterator[tuple[str, Serving]]:
 
 def _experts_off(serving: Serving) -> Iterator[tuple[str, str, str, Serving]]:
     known = serving.model.parameters is not None and "experts" in serving.model.parameters.parts
-    if serving.engine.name != "llama.cpp" or not known:
+    if serving.engine.name != "llama.cpp" or serving.device.vendor == "cpu" or not known:
         return
     for moved in range(1, len(serving.model.layers) + 1):
         variant = replace(serving, cpu_moe_layers=moved)

@@ -169,6 +169,7 @@ def _data(offered: Offered, rows: list[_Row], best: _Row | None) -> dict[str, An
         "engine": serving.engine.name,
         "engine_version": serving.engine.version,
         "device": serving.device.name,
+        "detected": serving.device.detected,
         "count": serving.count,
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,

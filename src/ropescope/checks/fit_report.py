@@ -62,7 +62,7 @@ def gpu_report() -> Report:
     note = (
         "Memory is what the driver reports, where it is known, and of memory shared with the CPU what the GPU may use by "
         "default; compute is dense, never with sparsity. "
-        "Other devices: --gpu 24GiB --bandwidth 500."
+        "Other devices: --gpu 24GiB --bandwidth 500. --gpu this: what this machine has."
     )
     return Report(
         "Known devices",
@@ -81,6 +81,8 @@ def caveats(serving: Serving) -> tuple[str, ...]:
     """What a reader must know of the numbers for this way of serving."""
     model, engine = serving.model, serving.engine
     said = [note[0].upper() + note[1:] for note in model.notes if note]
+    if serving.device.detected:
+        said.append(serving.device.detected)
     said += [f"The weights are a lower bound; not understood: {text}." for text in demand(serving).lacks]
     stated = model.context.longest
     if stated is not None and serving.context_tokens > stated:
@@ -264,6 +266,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "engine": serving.engine.name,
         "engine_version": serving.engine.version,
         "device": serving.device.name,
+        "detected": serving.device.detected,
         "count": serving.count,
         "split": serving.split.options if serving.engine.split == "tensor" else "",
         "context_tokens": serving.context_tokens,
@@ -280,6 +283,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "total_bytes": found.demand.total,
         "budget_bytes": found.budget.n_bytes,
         "device_bytes": serving.device.memory_bytes,
+        "device_basis": serving.device.memory_basis,
         "spare_bytes": found.spare_bytes,
         "longest_context": found.longest_context,
         "largest_batch": found.largest_batch,

@@ -103,7 +103,7 @@ def _verdict(found: Fit, changed: str, refused: str) -> str:
     if found.ok:
         return f"{what} fits {on_devices(serving)}{told}: {need} of {allowed}{each}."
     lack = f"{what} does not fit {on_devices(serving)} ({need} of {allowed}{each})"
-    if serving.engine.name in ("llama.cpp", "ollama"):
+    if serving.engine.name in ("llama.cpp", "ollama") and serving.device.vendor != "cpu":
         return f"{lack}: {serving.engine.name} will move a part to system memory, and be slower."
     return f"{lack}: expect this command to fail."
 
@@ -129,6 +129,8 @@ def _data(
         "outcome": found.outcome,
         "total_bytes": found.demand.total,
         "budget_bytes": found.budget.n_bytes,
+        "device": serving.device.name,
+        "detected": serving.device.detected,
         "count": serving.count,
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_report import on_devices
-from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.devices import GIB, Device
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
@@ -120,7 +120,7 @@ def _facts(
         Fact(
             "operations a step", step.operations / 1e12, "10¹²", "formula", "two a weight and sequence, and attention"
         ),
-        Fact("bandwidth", bandwidth, "GB/s", basis, source),
+        Fact("bandwidth", bandwidth, "GB/s", *_rests_on(device, basis, source)),
     ]
     if peak is None:
         facts.append(Fact("peak", "not stated", "", basis, "give --tflops to learn of prefill and the knee"))
@@ -150,6 +150,11 @@ def _facts(
     return tuple(facts)
 
 
+def _rests_on(device: Device, basis: Basis, source: str) -> tuple[Basis, str]:
+    """(basis, source) of the bandwidth: its own where it is not the vendor's."""
+    return (device.bandwidth_basis, device.bandwidth_source) if device.bandwidth_source else (basis, source)
+
+
 def _table(inputs: SpeedInputs, rows: tuple[tuple[Any, ...], ...]) -> Table:
     columns = [
         Column("batch", "", ",d"), Column("tokens/s", "", ",.4g"), Column("each", "tokens/s", ",.4g"),
@@ -173,6 +178,13 @@ def _row(inputs: SpeedInputs, step: Pass, found: Fit) -> tuple[Any, ...]:
 def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
     serving = inputs.serving
     said = [*(note[0].upper() + note[1:] for note in serving.model.notes if note), CEILING]
+    if serving.device.detected:
+        said.append(serving.device.detected)
+    if serving.device.bandwidth_basis == "measured":
+        said.append(
+            f"The bandwidth is measured: {serving.device.bandwidth_source}. A copy also reads what it overwrites, so decoding, "
+            "which mostly reads, can pass the ceiling."
+        )
     if serving.count > 1:
         said.append(
             "Exchange between devices takes time that is not counted."
@@ -207,6 +219,7 @@ def _data(
     return {
         "model": serving.model.name,
         "device": serving.device.name,
+        "detected": serving.device.detected,
         "count": serving.count,
         "engine": serving.engine.name,
         "context_tokens": serving.context_tokens,
@@ -216,6 +229,7 @@ def _data(
         "efficiency": inputs.efficiency,
         "price_per_device_hour": inputs.price,
         "bandwidth_bytes_per_second": serving.device.bandwidth,
+        "bandwidth_source": serving.device.bandwidth_source or serving.device.source,
         "peak_operations_per_second": serving.device.peak(
             compute_kind(serving.model, serving.held_precision, serving.device)
         ),

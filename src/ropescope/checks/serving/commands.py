@@ -90,12 +90,15 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
     remarks = [
         f"-ngl is left out: --fit is on by default and places layers and experts itself, keeping {margin:,} MiB free."
     ]
+    if serving.device.vendor == "cpu":
+        remarks = ["No GPU was found: all of it runs on the CPU."]
     if serving.cpu_moe_layers:
         settings.add("--n-cpu-moe", serving.cpu_moe_layers, "experts of the first layers stay in system memory")
         remarks = ["With --n-cpu-moe given, --fit moves nothing else: all other weights go to the device."]
     if serving.count > 1:
         remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
-    if {kinds.kind, kinds.values} & BLOCK_TYPES and (kinds.kind != kinds.values or kinds.kind not in _CUDA_PAIRS):
+    blocks = serving.device.vendor != "cpu" and {kinds.kind, kinds.values} & BLOCK_TYPES
+    if blocks and (kinds.kind != kinds.values or kinds.kind not in _CUDA_PAIRS):
         pair = f"{kinds.flag or 'f16'}-{kinds.value_word or 'f16'}"
         way = "use -ctk and -ctv of other types" if "iq4_nl" in pair else f"build with -DGGML_CUDA_FA_QUANTS={pair}"
         remarks.append(f"A CUDA build has no kernel for {pair} by default, and falls back to 16 bits: {way}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -46,7 +46,8 @@ class Device:
 
     `vendor` is "nvidia", "amd", "intel", "apple" or "cpu" ("": not known, as for a bare memory size). `capability` is
     NVIDIA's compute capability ("8.9", developer.nvidia.com/cuda-gpus) or AMD's target ("gfx942", the table of GPU
-    specifications in ROCm's documentation); "" where there is none.
+    specifications in ROCm's documentation); "" where there is none. `bandwidth_source` says where a bandwidth is from
+    that is not the vendor's; `detected`, in a sentence, what told that this machine has the device.
     """
 
     name: str
@@ -61,6 +62,9 @@ class Device:
     note: str = ""
     vendor: str = ""
     capability: str = ""
+    bandwidth_basis: Basis = "published"
+    bandwidth_source: str = ""
+    detected: str = ""
 
     @property
     def compute(self) -> tuple[int, int] | None:
@@ -88,18 +92,23 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
     DomainError for a name that is not in the table (with the nearest names), one that several devices share, a part of a
     device, and numbers that are not positive.
     """
+    found = device_named(text)
+    if found is None:
+        found = _sized(text)
+    return with_given(found, bandwidth_gb_s, tflops)
+
+
+def with_given(device: Device, bandwidth_gb_s: float | None, tflops: float | None) -> Device:
+    """`device` with the bandwidth (10⁹ bytes a second) and dense 16-bit TFLOPS that a user gives. Raises DomainError for
+    numbers that are not positive, or endless."""
     for name, value in (("--bandwidth", bandwidth_gb_s), ("--tflops", tflops)):
         if value is not None and not 0 < value <= _MOST:
             raise DomainError(f"{name} is {value:g}: give a number above 0, and at most {_MOST:g}.")
-    found = _named(text)
-    if found is None:
-        found = _sized(text)
-    bandwidth = found.bandwidth if bandwidth_gb_s is None else bandwidth_gb_s * GB
-    peaks = found.peaks if tflops is None else {"bf16": tflops * 1e12}
-    return Device(
-        found.name, found.memory_bytes, found.memory_basis, found.memory_source, bandwidth, peaks,
-        found.interconnect, found.source, found.date, found.note, found.vendor, found.capability,
-    )  # fmt: skip
+    if bandwidth_gb_s is not None:
+        device = replace(
+            device, bandwidth=bandwidth_gb_s * GB, bandwidth_basis="assumed", bandwidth_source="given with --bandwidth"
+        )
+    return device if tflops is None else replace(device, peaks={"bf16": tflops * 1e12})
 
 
 def read_size(name: str, text: str) -> int:
@@ -110,7 +119,8 @@ def read_size(name: str, text: str) -> int:
     return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
 
 
-def _named(text: str) -> Device | None:
+def device_named(text: str) -> Device | None:
+    """The device of the table that `text` names; None where nothing is called so. Raises DomainError as `row_named`."""
     row = row_named(text, _rows())
     return None if row is None else _device(row)
 

@@ -128,15 +128,21 @@ def _refusal(engine: Engine, weights: str, device: Device) -> str:
     if told != "no":
         does = f"does not run{what} on" if what else "is not built for"
         return f"{_named(engine)} {does} {device.name} ({device.capability})."
-    if (engine.name, device.vendor) == _MLX_BACKEND:
-        return (
-            f"{_named(engine)} runs on Apple devices with its MLX backend alone (SGLANG_USE_MLX=1), not counted here."
-        )
-    return f"{_named(engine)} does not run{what} on {_VENDORS[device.vendor]} devices."
+    if weights == "any" and (engine.name, device.vendor) in _OWN_BUILDS:
+        return f"{_named(engine)} runs on {_OWN_BUILDS[engine.name, device.vendor]}, not counted here."
+    return f"{_named(engine)} does not run{what} on {_VENDORS[device.vendor]}."
 
 
-_VENDORS: Final[Mapping[str, str]] = {"amd": "AMD", "intel": "Intel", "apple": "Apple"}
-_MLX_BACKEND: Final = ("sglang", "apple")
+_VENDORS: Final[Mapping[str, str]] = {
+    "amd": "AMD devices", "intel": "Intel devices", "apple": "Apple devices", "cpu": "CPUs",
+}  # fmt: skip
+_OWN_BUILDS: Final[Mapping[tuple[str, str], str]] = {
+    ("sglang", "apple"): "Apple devices with its MLX backend alone (SGLANG_USE_MLX=1)",
+    ("sglang", "cpu"): "CPUs in a build of its own alone, for Xeons with AMX (SGLANG_USE_CPU_ENGINE=1)",
+    ("vllm", "cpu"): "CPUs in a build of its own alone, whose cache VLLM_CPU_KVCACHE_SPACE sizes",
+}
+"""Engines that run there otherwise than is counted here: docs.vllm.ai (getting_started/installation/cpu), docs.sglang.io
+(hardware-platforms/cpu_server)."""
 _EXPANDED: Final = frozenset({("transformers", "fp8"), ("transformers", "mxfp4")})
 """Weights that an engine expands to 16 bits as it loads them where it cannot multiply them: then they take that much."""
 
@@ -221,6 +227,6 @@ _TITLES: Final[Mapping[str, str]] = {"vllm": "vLLM", "sglang": "SGLang", "ollama
 def _rows() -> Mapping[tuple[str, str], Mapping[str, str]]:
     text = files("ropescope.checks.serving").joinpath("engine_support.csv").read_text(encoding="utf-8")
     return {
-        (row["engine"], row["weights"]): {vendor: row[vendor] for vendor in ("nvidia", "amd", "intel", "apple")}
+        (row["engine"], row["weights"]): {vendor: row[vendor] for vendor in ("nvidia", "amd", "intel", "apple", "cpu")}
         for row in csv.DictReader(text.splitlines())
     }

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from ropescope.checks.numbers import read_count, read_tokens
 from ropescope.checks.serving.cache_types import cache_type_of
-from ropescope.checks.serving.devices import find_device, read_size
+from ropescope.checks.serving.devices import Device, find_device, read_size, with_given
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.this_device import is_this, require_there, this_device
 from ropescope.errors import DomainError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
@@ -22,7 +23,8 @@ from ropescope.models.parameters import Parameters
 @dataclass(frozen=True, slots=True)
 class ServingText:
     """A way of serving as it is written on a command line. None: the engine's, the device's or the model's own; a
-    context that is not given is no longer than `most_by_default`."""
+    context that is not given is no longer than `most_by_default`. With `needs_bandwidth` that of this machine's CPU is
+    measured."""
 
     gpu: str
     count: int | None = None
@@ -42,21 +44,26 @@ class ServingText:
     parameters: str | None = None
     active: str | None = None
     most_by_default: int | None = None
+    needs_bandwidth: bool = False
 
 
 def read_serving(model: Model, text: ServingText) -> Serving:
-    """The Serving that `text` asks for. The engine is llama.cpp for a GGUF file, else vLLM; the context is the one the
-    model states. Raises DomainError for what cannot be read, naming the option."""
+    """The Serving that `text` asks for. The engine is llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM; the
+    context is the one the model states, and the number of devices that of this machine, if it is asked for. Raises
+    DomainError for what cannot be read, naming the option."""
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
-    engine = find_engine(text.engine or ("llama.cpp" if gguf else "vllm"))
+    device, there = _device(text)
+    engine = find_engine(text.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
     if text.context is not None:
         context = read_tokens("--context", text.context)
     elif model.context_length is not None:
         context = min(model.context_length, text.most_by_default or model.context_length)
     else:
         raise DomainError(f"{model.name} states no context length: give one with --context.")
-    count, parallel = read_parallel(text.parallel, text.count, engine.name, engine.split == "tensor")
-    device = find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops)
+    asked = text.count if text.count is not None or text.parallel.given else there
+    count, parallel = read_parallel(text.parallel, asked, engine.name, engine.split == "tensor")
+    if there is not None:
+        require_there(count, there, device)
     return Serving(
         model=with_parameters(model, text.parameters, text.active),
         device=device,
@@ -75,6 +82,14 @@ def read_serving(model: Model, text: ServingText) -> Serving:
     )
 
 
+def _device(text: ServingText) -> tuple[Device, int | None]:
+    """(the device that is asked for, how many this machine has if that is it)."""
+    if not is_this(text.gpu):
+        return find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops), None
+    device, there = this_device(needs_bandwidth=text.needs_bandwidth and text.bandwidth is None)
+    return with_given(device, text.bandwidth, text.tflops), there
+
+
 def refuse_unreadable(text: ServingText) -> None:
     """Raise now, before a model is read or fetched, the DomainError that `read_serving` raises whatever the model is."""
     refused: DomainError | None = None
@@ -82,7 +97,7 @@ def refuse_unreadable(text: ServingText) -> None:
         told: list[DomainError] = []
         for config in _UNLIKE:
             try:
-                read_serving(from_config(config), replace(text, engine=engine))
+                read_serving(from_config(config), replace(text, engine=engine, needs_bandwidth=False))
                 return
             except DomainError as error:
                 told.append(error)

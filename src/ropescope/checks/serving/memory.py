@@ -97,7 +97,7 @@ def budget(serving: Serving) -> Budget:
         given = serving.utilisation is not None
         source = f"--gpu-memory-utilization {share:g}" + ("" if given else f", the default of vLLM {engine.version}")
         return Budget(int(memory * share), "assumed" if given else "published", source)
-    if engine.name == "llama.cpp":
+    if engine.name == "llama.cpp" and serving.device.vendor != "cpu":
         margin = int(engine_default("llama.cpp", "fit_margin_mib"))
         return Budget(max(memory - margin * MIB, 0), "published", f"all but the {margin:,} MiB that --fit keeps free")
     return Budget(memory, serving.device.memory_basis, "all of it")
@@ -113,12 +113,12 @@ def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
 
     Cut across devices (tensor): see `stage_weight_bytes`. Dealt out (layers), the fullest device has the most layers and
     the output. llama.cpp keeps the token embedding in system memory; where embedding and output are one
-    matrix, a copy of it stays on the device as the output.
+    matrix, a copy of it stays on the device as the output. On a CPU system memory is the device's, and counts whole.
     """
     parameters, count = serving.model.parameters, serving.count
     parts = {} if parameters is None else parameters.parts
     held = size.n_bytes
-    if serving.engine.name in ("llama.cpp", "ollama") and output_apart(serving.model):
+    if _embedding_elsewhere(serving) and output_apart(serving.model):
         held -= round(size.of("embedding", parts.get("embedding", 0)))
     held -= round(expert_bytes_in_system_memory(serving, size))
     if count == 1:
@@ -161,9 +161,14 @@ def sglang_reserve_bytes(serving: Serving) -> int:
     return round((max(mib, 10 * 1024) if memory > 60 * GIB else mib) * MIB)
 
 
+def _embedding_elsewhere(serving: Serving) -> bool:
+    """Whether the token embedding stays in system memory, which is not the device's."""
+    return serving.engine.name in ("llama.cpp", "ollama") and serving.device.vendor != "cpu"
+
+
 def _elsewhere(serving: Serving) -> str:
     reasons = []
-    if serving.engine.name in ("llama.cpp", "ollama"):
+    if _embedding_elsewhere(serving):
         reasons.append("the token embedding stays in system memory")
     if serving.cpu_moe_layers:
         reasons.append(f"the experts of {serving.cpu_moe_layers} layers too")
@@ -175,6 +180,8 @@ def _elsewhere(serving: Serving) -> str:
 def _overhead(serving: Serving) -> Part:
     if serving.overhead_bytes is not None:
         return Part("overhead", serving.overhead_bytes, "assumed", "--overhead")
+    if serving.device.vendor == "cpu":
+        return Part("overhead", serving.engine.overhead_bytes, "assumed", "a process and its libraries, rounded")
     several = serving.engine.name == "vllm" and serving.count > 1
     n_bytes = serving.engine.overhead_bytes * (2 if several else 1)
     basis: Basis = "assumed" if serving.engine.name in ("transformers", "ollama", "sglang") else "published"

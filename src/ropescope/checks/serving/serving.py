@@ -70,6 +70,10 @@ class Serving:
             )
         if self.parallel is not None and (self.parallel.count != self.count or self.engine.split != "tensor"):
             raise DomainError(f"{self.engine.name} cannot share a model over {self.count} devices as {self.parallel}.")
+        if self.cpu_moe_layers and self.device.vendor == "cpu":
+            raise DomainError(
+                f"--cpu-moe-layers moves experts to system memory, where all is on {self.device.name}: leave it out."
+            )
         if self.cpu_moe_layers and self.engine.name != "llama.cpp":
             raise DomainError(
                 f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."

@@ -15,7 +15,9 @@ COUNTS: Final = (1, 2, 4, 8, 16)
 
 
 def counts(serving: Serving) -> tuple[int, ...]:
-    """Numbers of devices worth trying: the usual ones, and what else this model's shapes allow."""
+    """Numbers of devices worth trying: the usual ones, and what else this model's shapes allow; one CPU."""
+    if serving.device.vendor == "cpu":
+        return (1,)
     allowed = () if serving.engine.split == "layers" else tensor_splits(serving, max(COUNTS))
     return tuple(sorted({*COUNTS, *allowed}))
 
