@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.models.config.bearing import no_bearing
+from ropescope.models.config.fields import TEXT_FIELDS
 
 TABLE = Path(__file__).parents[3] / "src" / "ropescope" / "models" / "config" / "families.json"
 
@@ -67,6 +68,18 @@ def family(cls: type[Any]) -> dict[str, Any] | None:
     return entry
 
 
+def _text_type(cls: type[Any]) -> str:
+    """The model type that a composite class takes for its language model where the file does not name one; "" for others."""
+    if not set(TEXT_FIELDS) & set(getattr(cls, "sub_configs", None) or {}):
+        return ""
+    try:
+        whole = cls()
+        text = whole.get_text_config(decoder=True)
+    except Exception:  # a class that needs arguments names no type by itself
+        return ""
+    return "" if text is whole or getattr(whole, "is_encoder_decoder", False) else str(text.model_type)
+
+
 def families() -> dict[str, Any]:
     """The whole table: the version it was read from, text types of composite models, and one entry a model type."""
     import transformers
@@ -100,6 +113,9 @@ def families() -> dict[str, Any]:
             continue
         if entry is not None:
             table[cls.model_type] = entry
+    for model_type in sorted(set(CONFIG_MAPPING_NAMES) - set(text_types) - set(table)):
+        if (named := _text_type(CONFIG_MAPPING[model_type])) in table:
+            text_types[model_type] = named
     return {"transformers": transformers.__version__, "text_types": text_types, "families": table}
 
 
