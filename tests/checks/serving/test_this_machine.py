@@ -30,6 +30,7 @@ from ropescope.checks.serving.smi_outputs import (
 )
 from ropescope.checks.serving.this_device import device_of, this_device
 from ropescope.checks.serving.this_machine import Machine, cgroup_limit, this_machine
+from ropescope.checks.speed import SpeedInputs, speed_report
 from ropescope.errors import DomainError
 
 # Memory as nvidia-smi states it for these cards, MIG mode and capability as it prints them ([N/A] on a card without MIG).
@@ -280,6 +281,23 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
 def test_engines_that_run_on_a_cpu_otherwise_than_is_counted_are_refused(engine: str, told: str) -> None:
     problem = fit(read_serving(llama_8b(), ServingText("this", context="4k", engine=engine))).problem
     assert told in problem and bool(problem) == bool(told)
+
+
+def test_speed_says_whose_figure_a_bandwidth_is() -> None:
+    text = ServingText("this", context="4k")
+    cpu = read_serving(llama_8b(), replace(text, bandwidth=80.0))
+    measured = replace(cpu.device, bandwidth=40e9, bandwidth_basis="measured", bandwidth_source="a copy of 256 MiB")
+    card = read_serving(llama_8b(), replace(text, gpu="4090", bandwidth=500.0))
+    for serving, basis, source in (
+        (cpu, "assumed", "given with --bandwidth"), (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
+        (card, "assumed", "given with --bandwidth"),
+    ):  # fmt: skip
+        report = speed_report(SpeedInputs(serving))
+        fact = next(fact for fact in report.facts if fact.name == "bandwidth")
+        assert (fact.basis, fact.source) == (basis, source)
+        assert any("can pass the ceiling" in line and "a copy" in line for line in report.caveats) == (
+            basis == "measured"
+        )
 
 
 def test_a_copy_is_measured_only_where_memory_allows() -> None:
