@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any, Literal
 
 from ropescope.errors import FormatError
@@ -36,6 +37,12 @@ def read_csv(columns: Mapping[str, Kind], text: str, name: str) -> tuple[dict[st
         return tuple({key: _read(row[key], kind) for key, kind in columns.items()} for row in reader)
     except (ValueError, AttributeError) as error:
         raise FormatError(f"The table {name} has a cell that does not read: {error}.") from error
+
+
+def shipped_rows(columns: Mapping[str, Kind], name: str) -> tuple[dict[str, Any], ...]:
+    """The rows of the table `name` that comes with the package. Raises FormatError as `read_csv`."""
+    text = files("ropescope.evidence").joinpath("data", f"{name}.csv").read_text(encoding="utf-8")
+    return read_csv(columns, text, name)
 
 
 def _write(value: Any, kind: Kind) -> str:

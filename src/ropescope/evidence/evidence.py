@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 
 from ropescope.errors import SourceError
-from ropescope.evidence.cells import Kind, read_csv
+from ropescope.evidence.cells import Kind, shipped_rows
 from ropescope.evidence.extract import Extract, Rows, extracts
 from ropescope.evidence.measurement import Measurement, ModelFacts, measurement_of
 from ropescope.evidence.raw import PUBLISHED_AT, RawFiles
@@ -98,5 +97,4 @@ class Evidence:
 
 def model_facts() -> dict[str, ModelFacts]:
     """What is known of each measured model, by its Hub id."""
-    text = files("ropescope.evidence").joinpath("data", "models.csv").read_text(encoding="utf-8")
-    return {row["model"]: ModelFacts(**row) for row in read_csv(_MODELS, text, "models")}
+    return {row["model"]: ModelFacts(**row) for row in shipped_rows(_MODELS, "models")}

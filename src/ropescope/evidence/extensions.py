@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from ropescope.evidence.cells import Kind, read_csv
+from ropescope.evidence.cells import Kind, shipped_rows
 from ropescope.quality.intervals import Interval, paired
 
 LOSS_COLUMNS: dict[str, Kind] = {
@@ -68,7 +67,7 @@ class Extension:
 def extensions() -> dict[int, dict[str, Extension]]:
     """By target length and name of the method, in the order of the file."""
     found: dict[int, dict[str, list[dict[str, Any]]]] = {}
-    for row in read_csv(LOSS_COLUMNS, _text("extended_losses"), "extended_losses"):
+    for row in shipped_rows(LOSS_COLUMNS, "extended_losses"):
         found.setdefault(row["target"], {}).setdefault(row["method"], []).append(row)
     return {
         target: {name: _extension(rows) for name, rows in methods.items()} for target, methods in sorted(found.items())
@@ -78,7 +77,7 @@ def extensions() -> dict[int, dict[str, Extension]]:
 @cache
 def exponents() -> tuple[dict[str, Any], ...]:
     """γ at each multiple of the base, inside the trained length, with its 95 % interval."""
-    return read_csv(EXPONENT_COLUMNS, _text("extended_exponents"), "extended_exponents")
+    return shipped_rows(EXPONENT_COLUMNS, "extended_exponents")
 
 
 def _extension(rows: list[dict[str, Any]]) -> Extension:
@@ -92,7 +91,3 @@ def _extension(rows: list[dict[str, Any]]) -> Extension:
         texts=tuple(f"{row['kind']} {row['text']}" for row in rows),
         losses={where: tuple(row[where] for row in rows) for where in PLACES},
     )
-
-
-def _text(name: str) -> str:
-    return files("ropescope.evidence").joinpath("data", f"{name}.csv").read_text(encoding="utf-8")

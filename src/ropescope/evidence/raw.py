@@ -6,12 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ropescope.errors import FormatError, SourceError
-from ropescope.evidence.cells import Kind, read_csv
+from ropescope.evidence.cells import Kind, shipped_rows
 
 PUBLISHED_AT = "https://github.com/karlesmarin/tafagent"
 LANDMARK = "e4_gamma"
@@ -78,8 +77,7 @@ class RawFiles:
 @cache
 def manifest() -> tuple[dict[str, Any], ...]:
     """Every raw file that a shipped table was compiled from: its name, size and SHA-256."""
-    text = files("ropescope.evidence").joinpath("data", "raw_files.csv").read_text(encoding="utf-8")
-    return read_csv(MANIFEST_COLUMNS, text, "raw_files")
+    return shipped_rows(MANIFEST_COLUMNS, "raw_files")
 
 
 @cache

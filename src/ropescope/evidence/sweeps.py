@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from ropescope.evidence.cells import Kind, read_csv
+from ropescope.evidence.cells import Kind, shipped_rows
 
 COLUMNS: dict[str, Kind] = {
     "model": "text",
@@ -74,13 +73,13 @@ class Sweep:
 def named_budgets() -> tuple[dict[str, Any], ...]:
     """For each model and length, the measured γ (with its standard error), and the budget that a plan named for LIMIT by
     scoring other text, with its 95 % interval."""
-    return read_csv(NAME_COLUMNS, _text("cache_names"), "cache_names")
+    return shipped_rows(NAME_COLUMNS, "cache_names")
 
 
 @cache
 def cache_sweeps() -> tuple[Sweep, ...]:
     """Every sweep, in the order of the file."""
-    rows = read_csv(COLUMNS, _text("cache_sweeps"), "cache_sweeps")
+    rows = shipped_rows(COLUMNS, "cache_sweeps")
     keys = list(dict.fromkeys((row["model"], row["length"], row["method"]) for row in rows))
     return tuple(_sweep([row for row in rows if (row["model"], row["length"], row["method"]) == key]) for key in keys)
 
@@ -96,7 +95,3 @@ def _sweep(rows: list[dict[str, Any]]) -> Sweep:
         budgets=np.array(first["budgets"]),
         added=np.array([row["added"] for row in rows]),
     )
-
-
-def _text(name: str) -> str:
-    return files("ropescope.evidence").joinpath("data", f"{name}.csv").read_text(encoding="utf-8")
