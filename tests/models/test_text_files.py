@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
-from ropescope.models import text_files
+from ropescope.models import text_kinds
 from ropescope.models.text_files import check_texts, read_pieces, read_texts
 
 
@@ -125,7 +125,7 @@ def test_no_more_is_unpacked_than_is_read(tmp_path):
 
 
 def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_files, "MOST_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr(text_kinds, "MOST_UNPACKED_BYTES", 1 << 20)
     bomb = put(tmp_path / "a.txt.gz", gzip.compress(b"word " * (1 << 20)))
     with pytest.raises(FormatError, match="unpacks to more than"):
         list(read_texts(bomb))
@@ -152,8 +152,32 @@ def test_damage_in_other_kinds_is_named(tmp_path, name, content, words):
 
 
 def test_a_piece_may_end_inside_a_character(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_files, "_AT_ONCE", 3)
+    monkeypatch.setattr(text_kinds, "_AT_ONCE", 3)
     path = put(tmp_path / "a.txt", "aγβδ  ε")
     assert "".join(read_pieces(path)) == "aγβδ  ε" and list(read_texts(path)) == ["aγβδ  ε"]
     with pytest.raises(FormatError, match=r"not UTF-8 \(byte 7\)"):
         list(read_texts(put(tmp_path / "b.txt", "aγβδ".encode() + b"\xff")))
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_a_text_reads_alike_whatever_ends_its_lines(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(text_kinds, "_AT_ONCE", 4)  # a piece ends between \r and \n
+    wanted = "one\ntwo\n\nthree\n"
+    text = wanted.replace("\n", end)
+    quoted = json.dumps(text)
+    files = [
+        put(tmp_path / "a.txt", text),
+        put(tmp_path / "b.jsonl.gz", gzip.compress(f'{{"text": {quoted}}}\r\n'.encode())),
+        put(tmp_path / "c.json", f"[{quoted}]"),
+        put(tmp_path / "d.csv", f'text,n\r\n"{text}",1\r\n'),
+        parquet(tmp_path / "e.parquet", text=[text]),
+    ]
+    assert list(read_texts(files)) == [wanted] * 5
+
+
+def test_a_broken_line_is_told_with_the_head_of_the_file(tmp_path):
+    good = '{"text": "words"}\n'
+    with pytest.raises(FormatError, match=r"a\.jsonl:101 is not valid JSON"):
+        check_texts([put(tmp_path / "a.jsonl", good * 100 + "{torn\n")])
+    with pytest.raises(FormatError, match=r"b\.csv is not UTF-8"):
+        check_texts([put(tmp_path / "b.csv", b"text\n" + b"words\n" * 100 + b"\xff\n")])

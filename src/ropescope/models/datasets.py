@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from ropescope.errors import SourceError
-from ropescope.models.text_files import KINDS, check_texts, kind_of
+from ropescope.models.text_files import KINDS, check_texts
+from ropescope.models.text_kinds import kind_of
 
 PREFERENCE: Final = (".parquet", ".jsonl", ".txt", ".csv", ".tsv", ".json")
 """Which data file of a dataset to take, best first."""
