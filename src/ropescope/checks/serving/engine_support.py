@@ -1,4 +1,4 @@
-"""Whether an engine runs weights of a format on a device at all, and which engines do.
+"""Whether an engine runs a model of this kind, and weights of a format, on a device at all, and which engines do.
 
 The facts are those of `engine_support.csv`, read from the engines' sources at the versions of `engine_flags.json`: the least
 compute capability on NVIDIA's devices, "yes", "no" or the targets on others, nothing where no source says.
@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from ropescope.checks.serving.devices import Device
+from ropescope.checks.serving.engine_architectures import architecture_problem, architecture_remarks
 from ropescope.checks.serving.engines import ENGINES, Engine
 from ropescope.checks.serving.precisions import PLAIN, STORED
 from ropescope.checks.serving.serving import Serving
@@ -46,14 +47,14 @@ _FIRST_UNITS: Final[Mapping[str, tuple[int, int]]] = {
 
 def support_problem(serving: Serving) -> str:
     """Why the engine does not run these weights on this device, in a sentence, and which engines do; "" if it does."""
-    cause = _cause(serving)
+    cause = _cause(serving) or architecture_problem(serving)
     return f"{cause} {_others(serving)}".rstrip() if cause else _attention_cause(serving)
 
 
 def support_remarks(serving: Serving) -> tuple[str, ...]:
     """What differs on this device though the engine runs there."""
     device, engine = serving.device, serving.engine
-    said = []
+    said = list(architecture_remarks(serving))
     form = _form(serving)
     if engine.name in ("vllm", "sglang") and _lacks_bf16(device) and serving.precision == STORED:
         said.append(f"{device.name} has no bfloat16: {_named(engine)} runs the model in float16.")
@@ -202,7 +203,7 @@ def _would_run(serving: Serving, engine: Engine, form: str) -> bool:
     other = replace(
         serving, engine=engine, cache_type=next(iter(engine.cache_types.values())), parallel=None, cpu_moe_layers=0
     )  # fmt: skip
-    return not _cause(other)
+    return not (_cause(other) or architecture_problem(other))
 
 
 def _form(serving: Serving) -> str:
