@@ -15,7 +15,8 @@ import torch
 
 from ropescope.measure.weights import load
 from ropescope.quality.loss import prefill
-from ropescope.quality.retrieval import score, scores, trials
+from ropescope.quality.retrieval import score, scores
+from ropescope.quality.trials import trials
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ WEIGHTS = {
 def told(tiny_folder_with_tokenizer: Path, tmp_path: Path) -> Callable[[list[list[str]]], list[str]]:
     """What each of some command lines answers, in one process that has no torch."""
     (tmp_path / "rows.csv").write_text("body,id\nsome words,1\n")
+    (tmp_path / "torn.jsonl").write_text('{"text": "x"}\n' * 2 + '{"text": "y')
     (tmp_path / "torn.jsonl.gz").write_bytes(gzip.compress(b'{"text": "x"}')[:-9])
     (tmp_path / "plan.json").write_text("{}")
     (tmp_path / "short.txt").write_text("a few words")
@@ -73,6 +74,8 @@ COMMON = [
     (["--text", "{tmp}/plan.docx"], "is no file"),
     (["--text", "{tmp}/rows.csv"], "has no column 'text' (it has body, id)"),
     (["--text", "{tmp}/torn.jsonl.gz"], "no sound gzip file"),
+    (["--text", "{tmp}/torn.jsonl"], "torn.jsonl:3 is not valid JSON"),
+    (["--column", "body"], "--column is given and not read"),
     (["--dtype", "bf16"], "--dtype must be one of auto"),
     (["--device", "gpu0"], "--device 'gpu0' is no device"),
     (["--out", "{tmp}/none/result.json"], "is no folder"),
@@ -125,10 +128,26 @@ OWN = [
     (["compress", "evaluate", "{model}", "--time", "--methods", "snapkv"], "Only plans are timed"),
     (["compress", "evaluate", "{tmp}/mamba"], "No layer of"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--methods", "yran"], "Did you mean yarn"),
-    (["extend", "evaluate", "{model}", "--to", "1k", "--retrieval", "passkeys"], "--retrieval 'passkeys'"),
+    (
+        ["extend", "evaluate", "{model}", "--to", "1k", "--questions", "1", "--retrieval", "passkeys"],
+        "--retrieval 'passkeys'",
+    ),
     (["extend", "evaluate", "{model}", "--to", "1k", "--tasks", "niah"], "--tasks 'niah'"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--questions", "1", "--lengths", "2k"], "2,048 is more"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--texts", "0"], "Nothing is to be scored"),
+    (["compress", "evaluate", "{model}", "--needle", "--length", "128"], "or fewer questions"),
+    (["extend", "evaluate", "{model}", "--to", "1k", "--questions", "4", "--lengths", "96"], "or fewer questions"),
+    (["compress", "evaluate", "{model}", "--questions", "2"], "it goes with --needle"),
+    (["compress", "plan", "{model}", "--uniform", "--budget", "50%", "--allocation", "gain"], "--allocation divides"),
+    (["compress", "plan", "{model}", "--budget", "50%", "--allocation", "gain"], "--allocation divides"),
+    (["compress", "plan", "{model}", "--uniform", "--budget", "50%", "--windows-only"], "--windows-only is for plans"),
+    (["extend", "evaluate", "{model}", "--to", "1k", "--samples", "9"], "it goes with --tasks"),
+    (["extend", "evaluate", "{model}", "--to", "1k", "--retrieval", "key-value"], "it goes with --questions"),
+    (["measure", "{model}", "--max-prompts", "20"], "it goes with --precision"),
+    (["experiment", "length-sweep", "--dtype", "float32"], "it goes with an experiment and a SOURCE"),
+    (["speed", "{tmp}/absent", "--gpu", "24GiB"], "The bandwidth of 24GiB is not known"),
+    (["launch", "{tmp}/absent", "--gpu", "h100", "--engine", "vllm", "--gguf", "x.gguf"], "not launched from GGUF"),
+    (["launch", "{tmp}/absent", "--gpu", "h100", "--bare", "--json"], "--bare is given and not read"),
     (["extend", "plan", "{tmp}/absent", "--to", "1k", "--method", "yran"], "Did you mean yarn"),
     (["extend", "plan", "{tmp}/absent", "--to", "1k", "--engine", "vllm", "--engine", "vlm"], "Did you mean vllm"),
     (["predict", "{tmp}/absent", "--length", "far"], "--length = 'far' is not a number"),

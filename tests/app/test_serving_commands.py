@@ -112,6 +112,11 @@ def test_launch_gives_the_command_first_and_whole() -> None:
     assert data["command"].startswith("python -m sglang.launch_server")
 
 
+@pytest.mark.parametrize("line", [("fit", "--list-gpus", "--json"), ("speed", "--json", "--list-gpus")])
+def test_the_list_of_devices_is_json_where_that_is_asked(line: tuple[str, ...]) -> None:
+    assert len(json.loads(invoke(*line).stdout)["devices"]) > 40
+
+
 def test_the_devices_are_listed_without_a_model() -> None:
     result = invoke("fit", "--list-gpus")
     assert result.exit_code == 0 and "RTX 5090" in result.stdout and "MI355X" in result.stdout

@@ -17,8 +17,10 @@ from ropescope.errors import MeasurementError
 from ropescope.quality.cache_state import unchanged
 from ropescope.quality.loss import prefill
 from ropescope.quality.packing import packable
-from ropescope.quality.retrieval import Score, Task, Trial, score, scores, trials
+from ropescope.quality.planting import Task
+from ropescope.quality.retrieval import Score, score, scores
 from ropescope.quality.texts import Text
+from ropescope.quality.trials import Trial, trials
 
 TOKENIZER = byte_tokenizer()
 HAY = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "

@@ -22,6 +22,7 @@ from ropescope.app.options import (
     Revision,
     TrustRemoteCode,
     read_share,
+    require_column_read,
     text_files,
     writable,
 )
@@ -38,6 +39,7 @@ compress = typer.Typer(
     no_args_is_help=True,
 )
 
+PROMPTS = 6
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
@@ -85,8 +87,12 @@ def plan(
         ),
     ] = None,
     allocation: Annotated[
-        str, typer.Option(help="How a budget is divided: share (of each head's attention) or gain (of the next byte).")
-    ] = "share",
+        str | None,
+        typer.Option(
+            help="Of a plan from a profile: how a budget is divided: share (of each head's attention; default) or gain (of the "
+            "next byte)."
+        ),
+    ] = None,
     uniform: Annotated[
         bool, typer.Option("--uniform", help="One window for all heads: what every plan must beat.")
     ] = False,
@@ -100,7 +106,7 @@ def plan(
     cache_type: Annotated[
         str | None, typer.Option(help="Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.")
     ] = None,
-    prompts: Annotated[int, typer.Option(min=1, help="Texts to measure on, where weights are measured.")] = 6,
+    prompts: Annotated[int, typer.Option(min=1, help="Texts to measure on, where weights are measured.")] = PROMPTS,
     text: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", callback=text_files, help="Your own text to measure on; may repeat."),
@@ -122,15 +128,7 @@ def plan(
 
     Files.checked(out, html, figure)
     tokens = None if length is None else read_tokens("--length", length)
-    if shape is not None:
-        if gamma is None or budget is not None or uniform:
-            raise PlanError(
-                "--shape goes with --gamma, and without --budget and --uniform: a horizon sets its own windows."
-            )
-        cut = _from_horizon(given, gamma, shape, keep_mass, revision, tokens, sinks, cache_type)
-        report = plan_report(cut, None if out is None else str(cut.save(out)))
-        show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
-        return
+    require_column_read(column, text)
     wish = _Wish(
         given=given,
         target=_target(keep_mass, budget, max_loss),
@@ -148,6 +146,17 @@ def plan(
         prompts=prompts,
         windows_only=windows_only,
     )
+    if shape is not None:
+        if gamma is None or budget is not None or max_loss is not None or uniform:
+            raise PlanError(
+                "--shape goes with --gamma, and without --budget, --max-loss and --uniform: a horizon sets its own windows."
+            )
+        _refuse_options_of_weights(wish)
+        _refuse_options_of_profiles(wish)
+        cut = _from_horizon(given, gamma, shape, keep_mass, revision, tokens, sinks, cache_type)
+        report = plan_report(cut, None if out is None else str(cut.save(out)))
+        show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
+        return
     made = _plan(wish, gamma, uniform)
     report = plan_report(made, None if out is None else str(made.save(out)))
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
@@ -164,7 +173,7 @@ class _Wish:
     target: Target
     model: str | None
     length: int | None
-    allocation: str
+    allocation: str | None
     sinks: int | None
     cache_type: str | None
     revision: str | None
@@ -186,8 +195,7 @@ def _plan(wish: _Wish, gamma: float | None, uniform: bool) -> KVPlan:
         _refuse_options_of_weights(wish)
     if kept:
         return _from_profile(wish, path)
-    if wish.model is not None:
-        raise PlanError("--model goes with a profile: otherwise give the model in its place.")
+    _refuse_options_of_profiles(wish)
     if gamma is None and not uniform:
         return _from_weights(wish)
     return _from_facts(wish, gamma)
@@ -199,16 +207,29 @@ def _refuse_options_of_weights(wish: _Wish) -> None:
         "--dtype": wish.dtype != "auto",
         "--device": wish.device is not None,
         "--trust-remote-code": wish.trust_remote_code,
+        "--windows-only": wish.windows_only,
+        "--prompts": wish.prompts != PROMPTS,
     }
     for option, is_given in given.items():
         if is_given:
             raise PlanError(f"{option} is for plans measured on weights: leave it out, this plan loads none.")
 
 
+def _refuse_options_of_profiles(wish: _Wish) -> None:
+    if wish.model is not None:
+        raise PlanError("--model goes with a profile: otherwise give the model in its place.")
+    if wish.allocation is not None:
+        raise PlanError(
+            "--allocation divides the budget of a plan from a profile: leave it out, this plan has one rule."
+        )
+
+
 def _from_profile(wish: _Wish, path: Path) -> KVPlan:
     from ropescope.compress.planning import plan_from_profile
     from ropescope.models.opening import open as open_model
 
+    if wish.allocation is not None and wish.target.keep_mass is not None:
+        raise PlanError("--allocation divides a --budget: leave it out with --keep-mass, which sets every window.")
     with _needs_extra():
         from ropescope.measure.profile import DecayProfile
     profile = DecayProfile.load(path)
@@ -223,7 +244,7 @@ def _from_profile(wish: _Wish, path: Path) -> KVPlan:
         facts,
         wish.target,
         length=wish.length,
-        allocation=wish.allocation,  # type: ignore[arg-type]  # checked there, in a sentence that names the choices
+        allocation=wish.allocation or "share",  # type: ignore[arg-type]  # checked there, in a sentence that names the choices
         cache_type=wish.cache_type,
     )
 

@@ -19,6 +19,8 @@ from ropescope.app.options import (
     Source,
     TrustRemoteCode,
     read_share,
+    require_column_read,
+    require_used,
     text_files,
     writable,
 )
@@ -90,6 +92,8 @@ def evaluate(
     from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
+    require_column_read(column, text)
+    require_used({"--questions": questions != 4 and not needle}, "--needle")
     swept, limit = _shares("--budgets", budgets), read_share("--max-loss", max_loss)
     from ropescope.compress.evaluate.asking import Request, check_first
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json
+from ropescope.app.options import Figures, Html, Json, require_used
 from ropescope.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def claims(
     """
     from ropescope.app.show import show_report
 
+    require_used({"--data": data is not None and listing}, "claims that are recomputed, not with --list")
     with _needs_extra():
         import statsmodels  # noqa: F401  (not every claim needs it, but whoever lacks it should hear so at once)
 

@@ -18,6 +18,8 @@ from ropescope.app.options import (
     Resume,
     Revision,
     TrustRemoteCode,
+    require_column_read,
+    require_used,
     text_files,
     writable,
 )
@@ -77,7 +79,15 @@ def experiment(
     from ropescope.evidence.experiments.report import description_report, list_report
 
     figures = tuple(figure or ())
+    require_column_read(column, text)
     if not name or not sources:
+        require_used(
+            {"--prompts": prompts is not None, "--length": length is not None, "--seed": seed != 0, "--corpus": corpus != "text",
+             "--text": bool(text), "--dtype": dtype != "auto", "--device": device is not None, "--revision": revision is not None,
+             "--beyond-trained": beyond_trained, "--trust-remote-code": trust_remote_code, "--resume": resume,
+             "--out": out is not None},
+            "an experiment and a SOURCE to run it on",
+        )  # fmt: skip
         report = description_report(find(name)) if name else list_report()
         show_report(report, json=as_json, html=html, figures=figures)
         return

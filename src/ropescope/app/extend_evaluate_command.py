@@ -18,6 +18,8 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    require_column_read,
+    require_used,
     text_files,
     writable,
 )
@@ -84,6 +86,11 @@ def evaluate(
     from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
+    require_column_read(column, text)
+    require_used({"--retrieval": retrieval != "passkey" and not questions}, "--questions")
+    require_used({"--samples": samples != 5 and not tasks}, "--tasks")
+    require_used({"--lengths": lengths is not None and not (questions or tasks)}, "--questions or --tasks")
+    require_used({"--text": bool(text) and not texts, "--band": band != "2048" and not texts}, "--texts above 0")
     from ropescope.extend.evaluate.asking import Request, check_first
     from ropescope.extend.evaluate.tasks import TASKS
 

@@ -19,6 +19,7 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    require_column_read,
     text_files,
     writable,
 )
@@ -70,6 +71,7 @@ def search(
     from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
+    require_column_read(column, text)
     with needs_extra():
         if find_spec("cma") is None:  # said before the weights are loaded
             raise ModuleNotFoundError("No module named 'cma'", name="cma")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,14 +18,13 @@ from ropescope.app.options import (
     Revision,
     Source,
     TrustRemoteCode,
+    require_column_read,
+    require_used,
     text_files,
     writable,
 )
 from ropescope.app.working import needs_extra, progress_bar, terminate_as_interrupt
 from ropescope.errors import MeasurementError
-
-if TYPE_CHECKING:
-    pass
 
 DMin = Annotated[int, typer.Option("--d-min", min=1, help="Shortest distance in the fit, in tokens.")]
 Protocol = Annotated[
@@ -86,6 +85,8 @@ def measure(
     from ropescope.checks.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
+    require_column_read(column, text, other=dataset is not None)
+    require_used({"--max-prompts": max_prompts != 512 and precision is None}, "--precision")
     with needs_extra():
         from ropescope.measure.protocol import FixedLength
         from ropescope.measure.request import Plan, Request, check_first

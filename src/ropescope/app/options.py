@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,18 @@ def text_files(paths: list[Path] | None) -> list[Path] | None:
 
         require_texts(paths)
     return paths
+
+
+def require_used(given: Mapping[str, bool], needs: str) -> None:
+    """Raise DomainError for the first option that is given and that nothing reads: `needs` says what would."""
+    for option, is_given in given.items():
+        if is_given:
+            raise DomainError(f"{option} is given and not read: it goes with {needs}. Leave it out, or give that too.")
+
+
+def require_column_read(column: str, texts: Sequence[Path] | None, *, other: bool = False) -> None:
+    """Raise DomainError for a --column that no --text file (or `other` text) has."""
+    require_used({"--column": column != "text" and not texts and not other}, "a --text file whose rows have fields")
 
 
 Source = Annotated[

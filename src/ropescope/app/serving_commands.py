@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ropescope.app.options import Figures, Html, Json, Revision, Source
+from ropescope.app.options import Figures, Html, Revision, Source, require_used
 
 if TYPE_CHECKING:
     from ropescope.checks.serving.inputs import ServingText
@@ -18,13 +18,25 @@ if TYPE_CHECKING:
     from ropescope.models.offered import Offered
 
 
-def _list_gpus(asked: bool) -> None:
-    if asked:
-        from ropescope.app.show import show_report
-        from ropescope.checks.fit_report import gpu_report
+def _list_gpus(context: typer.Context, asked: bool) -> bool:
+    """Both this and --json are read before all else, in the order in which they stand: the second of them shows the list."""
+    if asked and "as_json" in context.params:
+        _show_gpus(context.params["as_json"])
+    return asked
 
-        show_report(gpu_report())
-        raise typer.Exit
+
+def _as_json(context: typer.Context, asked: bool) -> bool:
+    if context.params.get("list_gpus"):
+        _show_gpus(asked)
+    return asked
+
+
+def _show_gpus(as_json: bool) -> None:
+    from ropescope.app.show import show_report
+    from ropescope.checks.fit_report import gpu_report
+
+    show_report(gpu_report(), json=as_json)
+    raise typer.Exit
 
 
 Gpu = Annotated[
@@ -84,6 +96,10 @@ ParametersGiven = Annotated[
     str | None, typer.Option("--parameters", metavar="N", help="Where the files do not tell: 8B, 70B, …")
 ]
 Active = Annotated[str | None, typer.Option("--active", metavar="N", help="Of those, what a token passes through.")]
+ListJson = Annotated[
+    bool,
+    typer.Option("--json", callback=_as_json, is_eager=True, help="Print the result as JSON, and nothing else."),
+]
 ListGpus = Annotated[
     bool, typer.Option("--list-gpus", callback=_list_gpus, is_eager=True, help="Show the known devices, and exit.")
 ]
@@ -118,14 +134,13 @@ def fit(
     revision: Revision = None,
     html: Html = None,
     figure: Figures = None,
-    as_json: Json = False,
+    as_json: ListJson = False,
 ) -> None:
     """Tell whether a model fits a device: part by part, with the culprit, the longest context, and the ways out.
 
     Example: ropescope fit Qwen/Qwen3-30B-A3B --gpu 4090 --engine llama.cpp --precision Q4_K_M --context 32k
     """
     from ropescope.app.show import show_report
-    from ropescope.checks.fit_choices import choices_report
     from ropescope.checks.fit_report import fit_report
     from ropescope.checks.numbers import read_tokens
     from ropescope.checks.serving.inputs import read_serving
@@ -138,6 +153,8 @@ def fit(
         cpu_moe_layers=cpu_moe_layers, swa_full=swa_full, parameters=parameters, active=active,
     )  # fmt: skip
     if isinstance(found, Offered):
+        from ropescope.checks.fit_choices import choices_report
+
         report = choices_report(found, written)
     else:
         report = fit_report(read_serving(found, written), least)
@@ -173,16 +190,17 @@ def speed(
     revision: Revision = None,
     html: Html = None,
     figure: Figures = None,
-    as_json: Json = False,
+    as_json: ListJson = False,
 ) -> None:
     """Tell how fast a device could decode and prefill at most, by batch, and what a token costs.
 
     Example: ropescope speed meta-llama/Llama-3.1-8B --gpu h100-sxm --context 8k --batch 32 --price 2.50
     """
     from ropescope.app.show import show_report
-    from ropescope.checks.speed import SpeedInputs, require_shares, speed_report
+    from ropescope.checks.speed import SpeedInputs, require_bandwidth, require_shares, speed_report
 
     require_shares(efficiency, price)
+    require_bandwidth(gpu, bandwidth)
     serving = _serving(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, bandwidth=bandwidth, tflops=tflops, parameters=parameters,
@@ -224,7 +242,7 @@ def launch(
     list_gpus: ListGpus = False,
     revision: Revision = None,
     html: Html = None,
-    as_json: Json = False,
+    as_json: ListJson = False,
 ) -> None:
     """Write the command that serves a model: every flag is one the engine has, with its reason, and whether it fits.
 
@@ -232,7 +250,13 @@ def launch(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.launch import LaunchInputs, launch_report
+    from ropescope.checks.serving.engines import find_engine
+    from ropescope.checks.serving.published_files import require_runs_gguf
 
+    require_used({"--bare": bare and as_json}, "the command as text, not with --json")
+    if gguf is not None:
+        engine = engine or "llama.cpp"
+        require_runs_gguf(find_engine(engine).name)
     serving = _serving(
         source, revision, gpu=gpu, count=count, parallel=_parallel(tp, dp, pp, ep, nodes), context=context, batch=batch,
         precision=precision, kv_precision=kv_precision, engine=engine, chunk=chunk, overhead=overhead, utilisation=utilisation,

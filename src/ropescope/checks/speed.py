@@ -7,7 +7,7 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_report import on_devices
-from ropescope.checks.serving.devices import GIB, Device
+from ropescope.checks.serving.devices import GIB, Device, read_size
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
@@ -43,6 +43,17 @@ def require_shares(efficiency: float, price: float | None) -> None:
         raise DomainError(f"--efficiency is {efficiency:g}: give a share above 0 and at most 1.")
     if price is not None and not 0 <= price < float("inf"):
         raise DomainError(f"--price is {price:g}: give what a device costs an hour, 0 or more.")
+
+
+def require_bandwidth(gpu: str, bandwidth_gb_s: float | None) -> None:
+    """Raise DomainError for a device that is given by its memory alone: nothing tells how fast that is read."""
+    if bandwidth_gb_s is not None:
+        return
+    try:
+        read_size("--gpu", gpu)
+    except DomainError:
+        return  # a name, whose bandwidth is in the table
+    raise DomainError(f"The bandwidth of {gpu} is not known: give --bandwidth in GB/s.")
 
 
 def speed_report(inputs: SpeedInputs) -> Report:

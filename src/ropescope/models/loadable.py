@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ _OF_TOKENIZERS: Final = re.compile(
     r"tokenizer|vocab|merges\.txt$|sentencepiece|spiece|spm|tiktoken|tekken|special_tokens"
 )
 """What the files of a tokenizer are called, one or another."""
+_MOST_TOKENIZER_BYTES: Final = 256 << 20
 
 
 def loadable(source: str | Path | Mapping[str, Any], revision: str | None = None, *, reads_text: bool = False) -> Model:
@@ -40,13 +41,8 @@ def require_weights(source: Source, *, reads_text: bool = False) -> None:
     tokenizer while it `reads_text`, and MissingExtraError for an adapter where peft is not installed."""
     if source.adapter is not None:
         require_adapter(source.adapter)
-    if source.kind == "folder" and source.path is not None:
-        files: ModelFiles = LocalFiles(source.path)
-    elif source.kind == "hub" and source.repo_id and source.revision and source.file is None:
-        from ropescope.models.hub_files import HubFiles
-
-        files = HubFiles(source.repo_id, source.revision)
-    else:
+    files = _files_of(source)
+    if files is None:
         return  # a GGUF file, whose header was read
     from ropescope.models.safetensors.files import why_incomplete
 
@@ -68,3 +64,31 @@ def require_adapter(adapter: Adapter) -> None:
         raise SourceError(
             f"The adapter {adapter.name} has no {WEIGHTS}: ropescope reads safetensors only. Save it again with a current peft."
         )
+
+
+def encoder_of(source: Source) -> Callable[[str], tuple[int, ...]] | None:
+    """The tokens of a text by a model's tokenizer.json; None for a model without one, and without `tokenizers`."""
+    files = _files_of(source)
+    if files is None or find_spec("tokenizers") is None or (source.adapter is not None):
+        return None
+    written = files.text("tokenizer.json", _MOST_TOKENIZER_BYTES) if "tokenizer.json" in files.names() else None
+    if written is None:
+        return None
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(written)
+    except Exception:  # the one class it raises; transformers will say what is wrong with it
+        return None
+    return lambda text: tuple(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _files_of(source: Source) -> ModelFiles | None:
+    """The files beside a model's config; None for a GGUF file."""
+    if source.kind == "folder" and source.path is not None:
+        return LocalFiles(source.path)
+    if source.kind == "hub" and source.repo_id and source.revision and source.file is None:
+        from ropescope.models.hub_files import HubFiles
+
+        return HubFiles(source.repo_id, source.revision)
+    return None

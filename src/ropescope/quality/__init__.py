@@ -7,14 +7,15 @@ from ropescope.lazy import attributes
 if TYPE_CHECKING:
     from ropescope.quality.intervals import Interval, paired, wilson
     from ropescope.quality.loss import losses_by_band, prefill, token_losses
-    from ropescope.quality.retrieval import Score, Trial, score, scores, trials
+    from ropescope.quality.retrieval import Score, score, scores
     from ropescope.quality.texts import Text, calibration_texts, held_out_texts
+    from ropescope.quality.trials import Trial, trials
 
 _HOMES = {
     "Interval": "intervals",
     "Score": "retrieval",
     "Text": "texts",
-    "Trial": "retrieval",
+    "Trial": "trials",
     "calibration_texts": "texts",
     "held_out_texts": "texts",
     "losses_by_band": "loss",
@@ -23,7 +24,7 @@ _HOMES = {
     "score": "retrieval",
     "scores": "retrieval",
     "token_losses": "loss",
-    "trials": "retrieval",
+    "trials": "trials",
     "wilson": "intervals",
 }
 

@@ -16,7 +16,8 @@ from ropescope.compress.frame import Target
 from ropescope.compress.planning import plan_uniform
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.loss import prefill as filled_by_model
-from ropescope.quality.retrieval import Trial, score, trials
+from ropescope.quality.retrieval import score
+from ropescope.quality.trials import Trial, trials
 
 LENGTH = 400
 

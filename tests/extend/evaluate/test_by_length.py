@@ -20,7 +20,8 @@ from ropescope.measure.weights import Weights
 from ropescope.models import from_config
 from ropescope.models.source import Source
 from ropescope.quality.loss import prefill
-from ropescope.quality.retrieval import Trial, score
+from ropescope.quality.retrieval import score
+from ropescope.quality.trials import Trial
 
 ORIGINAL = 32
 LONG = {

@@ -18,8 +18,8 @@ from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
-from ropescope.quality.retrieval import trials
 from ropescope.quality.texts import held_out_texts
+from ropescope.quality.trials import trials
 
 TARGET, BAND = 512, 128
 METHODS = ("none", "yarn", "dynamic")

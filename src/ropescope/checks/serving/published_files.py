@@ -24,8 +24,7 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
     Raises DomainError for what is neither a file nor a repository, for an engine that runs no GGUF and for a file of
     another model; SourceError and FormatError as `models.open`.
     """
-    if serving.engine.name not in RUN_GGUF:
-        raise DomainError(f"{serving.engine.name} is not launched from GGUF here: --gguf is for llama.cpp and Ollama.")
+    require_runs_gguf(serving.engine.name)
     from ropescope.models.hub import HubUnreachable
     from ropescope.models.opening import open as open_model
 
@@ -49,6 +48,12 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
     except HubUnreachable:
         precision = read_precision(mix or DEFAULT_MIX)
         return replace(serving, precision=precision), f"{repo}:{mix or DEFAULT_MIX}"
+
+
+def require_runs_gguf(engine: str) -> None:
+    """Raise DomainError for an engine that is not launched from a GGUF file."""
+    if engine not in RUN_GGUF:
+        raise DomainError(f"{engine} is not launched from GGUF here: --gguf is for llama.cpp and Ollama.")
 
 
 def _with(serving: Serving, model: Model) -> Serving:

@@ -12,12 +12,18 @@ from ropescope.compress.frame import DEFAULT_SINKS, Frame, Target
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.plannable import check_same_model
 from ropescope.errors import EvaluationError
-from ropescope.models.loadable import loadable
+from ropescope.models.loadable import encoder_of, loadable
 from ropescope.models.model import Model
 from ropescope.models.text_files import check_texts
+from ropescope.quality.planting import Task
+from ropescope.quality.trials import require_room
 
 if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
+
+ASKED_TASKS: tuple[Task, ...] = ("passkey", "key-value")
+KEYS_PER_CONTEXT = 10
+"""Facts that share a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,9 @@ def check_first(request: Request) -> None:
         split.kept_share(budget)
         if set(names) & set(PLANNED):
             frame.window_bytes(Target(budget_share=budget))
+    if request.questions and (encode := encoder_of(model.source)) is not None:
+        for task in ASKED_TASKS:
+            require_room(encode, task, length, request.questions, keys_per_context=KEYS_PER_CONTEXT)
     if request.time and plan is None and not set(names) & set(PLANNED):
         raise nothing_to_time()
 

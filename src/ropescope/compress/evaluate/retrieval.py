@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ropescope.compress.evaluate.asking import ASKED_TASKS, KEYS_PER_CONTEXT
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.harness import cut, extended, prefill
 from ropescope.compress.evaluate.methods import Method, Prefilled
@@ -22,18 +23,18 @@ from ropescope.compress.evaluate.result import Retrieval
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.measure.weights import Weights
 from ropescope.measure.whole_length import positions_of_whole
-from ropescope.quality.planting import Task
-from ropescope.quality.retrieval import Score, Trial, score, trials
+from ropescope.quality.retrieval import Score, score
+from ropescope.quality.trials import Trial, trials
 
 ASKED = ("before", "after")
-TASKS: tuple[Task, ...] = ("passkey", "key-value")
-KEYS_PER_CONTEXT = 10
 
 
 def questions(tokenizer: Any, length: int, per_depth: int) -> list[list[Trial]]:
     """`per_depth` questions at each of five depths, of each task, in contexts for sequences of `length` tokens; those of one
     context together. Raises MeasurementError for a length that cannot hold them."""
-    found = (trials(tokenizer, task, length, per_depth=per_depth, keys_per_context=KEYS_PER_CONTEXT) for task in TASKS)
+    found = (
+        trials(tokenizer, task, length, per_depth=per_depth, keys_per_context=KEYS_PER_CONTEXT) for task in ASKED_TASKS
+    )
     return [list(group) for of_task in found for _, group in groupby(of_task, key=lambda trial: trial.context)]
 
 

@@ -25,8 +25,8 @@ from ropescope.measure.weights import Weights
 from ropescope.measure.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
-from ropescope.quality.retrieval import Trial
 from ropescope.quality.texts import Text
+from ropescope.quality.trials import Trial
 
 Progress = Callable[[int, int, str], None]
 """Called with what is finished, what there is, and a name."""

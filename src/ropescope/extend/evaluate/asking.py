@@ -8,9 +8,10 @@ from pathlib import Path
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.tasks import TASKS as GENERATED
-from ropescope.models.loadable import loadable
+from ropescope.models.loadable import encoder_of, loadable
 from ropescope.models.text_files import check_texts
 from ropescope.quality.planting import KEYS_PER_CONTEXT, TASKS, Task
+from ropescope.quality.trials import require_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,11 @@ def check_first(request: Request) -> None:
     check_texts(request.files, request.column, least_bytes=2 * (request.target - 2) if request.texts else 0)
     model = loadable(request.source, request.revision, reads_text=not request.trust_remote_code)
     made = candidates(model, request.target, request.methods, trained=request.trained)
-    asked_lengths(request, made[0].plan.seen_length)
+    lengths = asked_lengths(request, made[0].plan.seen_length)
+    if request.questions and (encode := encoder_of(model.source)) is not None:
+        for length in lengths:
+            for task in request.retrieval:
+                require_room(encode, task, length, request.questions, keys_per_context=request.keys_per_context)
 
 
 def asked_lengths(request: Request, trained: int) -> tuple[int, ...]:

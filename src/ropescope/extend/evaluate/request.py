@@ -13,11 +13,9 @@ from ropescope.extend.evaluate.tasks import Sample, samples
 from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.weights import Weights, load
 from ropescope.quality.journal import Journal
-from ropescope.quality.retrieval import Trial, trials
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
-
-DEPTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
+from ropescope.quality.trials import DEPTHS, Trial, trials
 
 
 def run(

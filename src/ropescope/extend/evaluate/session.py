@@ -23,8 +23,9 @@ from ropescope.measure.weights import Weights
 from ropescope.measure.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
-from ropescope.quality.retrieval import Trial, scores
+from ropescope.quality.retrieval import scores
 from ropescope.quality.texts import Text
+from ropescope.quality.trials import Trial
 
 Progress = Callable[[int, int, str], None]
 """Called with what is finished, what there is, and a name."""

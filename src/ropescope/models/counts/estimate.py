@@ -12,7 +12,7 @@ from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.counts.attention import attention_counts
 from ropescope.models.counts.designs import DESIGNS, LLAMA, UNFIT, Design, is_on, whole
 from ropescope.models.counts.mixers import Counts, mixer_counts, mixer_of
-from ropescope.models.counts.mlps import dense_counts, dense_width, expert_counts
+from ropescope.models.counts.mlps import dense_counts, dense_width, expert_counts, states_width
 from ropescope.models.counts.towers import tower_counts
 from ropescope.models.counts.uncounted import uncounted
 from ropescope.models.model import ATTENTION_KINDS, Layer, Model
@@ -41,10 +41,15 @@ def estimate(model: Model) -> Parameters:
     design = DESIGNS.get(fields.model_type, LLAMA)
     width = fields.required("hidden_size")
     parts: Counter[str] = Counter(_ends(fields, design, model, width))
+    foreign = fields.model_type not in DESIGNS and not fields.known
+    # Four times the hidden width, the usual guess, is too much for some: what is unknown has to be a lower bound.
+    no_width = foreign and not states_width(fields)
     idle = 0
     for layer in model.layers:
         parts.update(_mixing(fields, design, layer, width))
         if not design.mlp or (fields.model_type == "nemotron_h" and layer.kind != "none"):
+            continue
+        if layer.experts is None and no_width:
             continue
         if layer.experts is None:
             parts.update(dense_counts(fields, design, layer, width))
@@ -54,14 +59,16 @@ def estimate(model: Model) -> Parameters:
             idle += unchosen
     tower, said, left_out = tower_counts(model.config, width)
     parts["vision"] += tower
-    if fields.model_type not in DESIGNS and not fields.known:
+    if foreign:
         said += f"; model type {fields.model_type or '(none)'} is unknown here and counted as a Llama"
     counted = {name: n for name, n in parts.most_common() if n}
     total = sum(counted.values())
     source = f"config{said}{without_prediction(model.config)}"
     lacks = (*uncounted(model.config, frozenset(fields.config.asked)), *left_out)
-    if fields.model_type not in DESIGNS and not fields.known:
+    if foreign:
         lacks = (f"model type {fields.model_type or '(none)'}, which is counted as a Llama", *lacks)
+    if no_width and any(layer.experts is None for layer in model.layers):
+        lacks = (*lacks, "the MLP of each layer, whose width no field states")
     return Parameters(total, total - idle, counted, "estimate", source, lacks)
 
 

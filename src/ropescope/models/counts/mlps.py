@@ -41,6 +41,11 @@ def dense_counts(fields: Fields, design: Design, layer: Layer, width: int) -> Co
     return {"mlp": _mlp(design, middle, width) + is_on(fields, design.mlp_bias) * _biases(design, middle, width)}
 
 
+def states_width(fields: Fields) -> bool:
+    """Whether a config gives the width of its dense MLP, or a factor for it."""
+    return any(fields.value(name) is not None for name in FACTORS) or first_value(fields, WIDTHS)[1] is not None
+
+
 def expert_counts(fields: Fields, design: Design, experts: Experts, width: int) -> tuple[Counts, int]:
     """(the parameters of experts, router and shared experts; those of the experts that a token does not choose)."""
     middle, inner = expert_shape(fields, width)
