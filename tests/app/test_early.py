@@ -135,7 +135,7 @@ OWN = [
     (["extend", "evaluate", "{model}", "--to", "1k", "--tasks", "niah"], "--tasks 'niah'"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--questions", "1", "--lengths", "2k"], "2,048 is more"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--texts", "0"], "Nothing is to be scored"),
-    (["compress", "evaluate", "{model}", "--needle", "--length", "128"], "or fewer questions"),
+    (["compress", "evaluate", "{model}", "--needle", "--length", "128", "--scored", "8"], "or fewer questions"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--questions", "4", "--lengths", "96"], "or fewer questions"),
     (["compress", "evaluate", "{model}", "--questions", "2"], "it goes with --needle"),
     (["compress", "plan", "{model}", "--uniform", "--budget", "50%", "--allocation", "gain"], "--allocation divides"),

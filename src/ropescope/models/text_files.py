@@ -105,9 +105,9 @@ def _with_newlines(pieces: Text) -> Text:
     """A text with universal newlines."""
     line_ends = io.IncrementalNewlineDecoder(None, translate=True)
     for piece in pieces:
-        if shown := line_ends.decode(piece):  # type: ignore[arg-type]  # without a decoder of bytes it takes text
+        if shown := line_ends.decode(piece):
             yield shown
-    if last := line_ends.decode("", final=True):  # type: ignore[arg-type]
+    if last := line_ends.decode("", final=True):
         yield last
 
 

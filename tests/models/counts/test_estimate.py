@@ -220,3 +220,20 @@ def test_it_needs_no_torch():
 )  # fmt: skip
 def test_a_lower_bound_is_none_that_the_model_undercuts(config, published):
     assert 0.999 * published < estimate(from_config(config)).total <= published
+
+
+def test_an_unknown_type_without_an_mlp_width_is_a_lower_bound() -> None:
+    from ropescope.models.opening import open as open_model
+
+    config = {
+        "model_type": "newest",
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "vocab_size": 100,
+    }
+    bound = estimate(open_model(config))
+    assert "mlp" not in bound.parts
+    assert "the MLP of each layer, whose width no field states" in bound.lacks
+    stated = estimate(open_model(config | {"intermediate_size": 32}))
+    assert stated.total == bound.total + 2 * 3 * 64 * 32
