@@ -1,5 +1,7 @@
 """Every error a user may meet: one sentence that names the cause, and how to mend it."""
 
+from __future__ import annotations
+
 
 class RopescopeError(Exception):
     """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is."""
@@ -7,6 +9,18 @@ class RopescopeError(Exception):
 
 class DomainError(RopescopeError, ValueError):
     """A formula was asked for a value outside its stated domain."""
+
+
+class InputError(DomainError):
+    """An input of a question is not what it must be. `field` names the input; the sentence has the names of inputs in
+    backquotes, which each face writes in its own way (`context` is --context on a command line)."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
+        return type(self), (self.field, str(self))
 
 
 class SourceError(RopescopeError):

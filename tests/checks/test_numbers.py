@@ -3,7 +3,7 @@
 import pytest
 
 from ropescope.checks.compute import compute_report
-from ropescope.checks.numbers import read_count, read_number, read_tokens
+from ropescope.questions.numbers import read_count, read_number, read_tokens
 from ropescope.errors import DomainError
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ropescope.checks.predict import PredictInputs, inputs_of, predict_report
+from ropescope.checks.predict import Basics, inputs_of, predict_report
 from ropescope.errors import DomainError
 from ropescope.models import from_config
 from ropescope.report.report import Report
@@ -12,7 +12,7 @@ from ropescope.report.report import Report
 
 def test_family_with_standings_and_the_careful_sentence():
     report = predict_report(
-        PredictInputs("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="--length")
+        Basics("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="--length")
     )
     gammas = {row[0]: row[2] for row in report.tables[0].rows}
     assert gammas["gamma_pade"] == pytest.approx(0.7522013138014092)
@@ -28,29 +28,29 @@ def test_family_with_standings_and_the_careful_sentence():
 
 
 def test_without_a_head_dimension_there_is_no_amplitude_exponent():
-    report = predict_report(PredictInputs("x", 1e4, 2000))
+    report = predict_report(Basics("x", 1e4, 2000))
     assert "amplitude_exponent" not in report.data["gamma"]
 
 
 def test_a_scaled_model_says_that_scaling_is_invisible_here():
-    report = predict_report(PredictInputs("Llama-3.1-8B", 5e5, 131072, 128, scaling_rule="llama3"))
+    report = predict_report(Basics("Llama-3.1-8B", 5e5, 131072, 128, scaling_rule="llama3"))
     assert any("llama3" in caveat for caveat in report.caveats)
 
 
 def test_without_rotary_positions_there_is_nothing_to_predict():
     with pytest.raises(DomainError, match=r"no rotary positions \(alibi\)"):
-        predict_report(PredictInputs("BLOOM", 1e4, 2000, position_encoding="alibi"))
+        predict_report(Basics("BLOOM", 1e4, 2000, position_encoding="alibi"))
 
 
 @pytest.mark.parametrize(("theta", "length", "named"), [(0, 2000, "theta"), (1e4, -1, "length")])
 def test_a_bad_config_is_named(theta, length, named):
     with pytest.raises(DomainError, match=f"^{named} = "):
-        predict_report(PredictInputs("x", theta, length))
+        predict_report(Basics("x", theta, length))
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 10**7])
 def test_any_length_gives_a_picture(length):
-    for layer in predict_report(PredictInputs("x", 1e4, length)).figures[0].spec["layer"][:1]:
+    for layer in predict_report(Basics("x", 1e4, length)).figures[0].spec["layer"][:1]:
         assert all(row["T"] > 0 for row in layer["data"]["values"]) or length == 0
 
 

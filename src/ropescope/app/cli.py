@@ -1,85 +1,143 @@
-"""The command line. Each command asks, hands over, and shows; what it needs is imported when it runs."""
+"""The command line, made from the registry: one command for each question, all with the same ways to show an answer."""
 
 from __future__ import annotations
 
 import errno
-import os
 import sys
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from ropescope import __version__
-from ropescope.app.atlas_command import atlas
-from ropescope.app.compress_command import compress
-from ropescope.app.evidence_commands import claims, panel
-from ropescope.app.experiment_command import experiment
-from ropescope.app.extend_command import extend
-from ropescope.app.measure_commands import measure, show_profile
-from ropescope.app.model_commands import compare, show
-from ropescope.app.predict_command import predict
-from ropescope.app.published_command import evidence
-from ropescope.app.serving_commands import fit, launch, speed
+from ropescope.app.asking import ask, face
+from ropescope.app.parameters import parameter_of
 from ropescope.app.streams import let_readers_leave, nowhere
-from ropescope.app.theory_commands import compute, formulas, plot, prove
+from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
+from ropescope.questions.inputs import fields_of
+from ropescope.questions.question import Question
+from ropescope.questions.registry import GROUPS, SITUATIONS, questions
 
-app = typer.Typer(
-    name="ropescope",
-    help="How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+HELP = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-def _version(asked: bool) -> None:
+class Group(click.Group):
+    """Commands that are looked up in the registry when they are asked for. `path` is the word they share, "" for all.
+
+    A group whose name is a question of its own, as `atlas`, answers it where no further word is given.
+    """
+
+    def __init__(self, path: str, **more: Any) -> None:
+        self.path = path
+        self.known = {
+            question.name.removeprefix(path).strip(): question
+            for question in questions()
+            if question.name.startswith(f"{path} " if path else "")
+        }
+        own = questions_named().get(path)
+        super().__init__(
+            path or "ropescope",
+            help=GROUPS.get(path, HELP),
+            params=[] if own is None else _parameters(own),
+            callback=None if own is None else click.pass_context(_answer_alone(own)),
+            invoke_without_command=own is not None,
+            no_args_is_help=own is None,
+            context_settings=_SETTINGS,
+            **more,
+        )
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The next words, in the registry's order."""
+        return list(dict.fromkeys(name.partition(" ")[0] for name in self.known))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None where there is none."""
+        if any(name.startswith(f"{cmd_name} ") for name in self.known):
+            return Group(f"{self.path} {cmd_name}".strip())
+        question = self.known.get(cmd_name)
+        return None if question is None else command_of(question)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under the situation that each is for."""
+        if self.path:
+            rows = [(name, question.asks) for name, question in self.known.items()]
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+            return
+        for situation, asked in SITUATIONS.items():
+            with formatter.section(situation):
+                formatter.write_dl([(question.name, question.asks) for question in asked])
+
+
+def questions_named() -> dict[str, Question]:
+    """Every question by its name."""
+    return {question.name: question for question in questions()}
+
+
+def command_of(question: Question) -> click.Command:
+    """The command that asks `question`."""
+
+    def answer(**given: Any) -> None:
+        ask(question, given)
+
+    return click.Command(
+        question.name.rpartition(" ")[2],
+        params=_parameters(question),
+        callback=answer,
+        help=question.asks,
+        epilog=f"Example: {command_line(question.name, question.example)}",
+        context_settings=_SETTINGS,
+    )
+
+
+def _parameters(question: Question) -> list[click.Parameter]:
+    made = [parameter_of(one) for one in fields_of(question.inputs_type)]
+    return [*made, *_instead(question), *face(question)]
+
+
+def _instead(question: Question) -> list[click.Parameter]:
+    """Flags that ask another question."""
+
+    def asks(other: str) -> Any:
+        def act(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+            if given:
+                found = questions_named()[other]
+                ask(found, {"as_json": "--json" in sys.argv})
+                ctx.exit()
+
+        return act
+
+    return [
+        click.Option([f"--{flag}"], is_flag=True, is_eager=True, expose_value=False, callback=asks(other), help=f"As `ropescope {other}`.")
+        for flag, other in question.instead.items()
+    ]
+
+
+def _answer_alone(question: Question) -> Any:
+    def answer(ctx: click.Context, **given: Any) -> None:
+        if ctx.invoked_subcommand is None:
+            ask(question, given)
+        else:  # what was given before the further word goes to its command
+            ctx.obj = given
+
+    return answer
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if asked:
         print(f"ropescope {__version__}")
-        raise typer.Exit
+        ctx.exit()
 
 
-@app.callback()
-def ropescope(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."""
-
-
-# What a model is, and what it takes to serve it.
-app.command("show")(show)
-app.command("compare")(compare)
-app.command("fit")(fit)
-app.command("speed")(speed)
-app.command("launch")(launch)
-# How far it attends.
-app.command("measure")(measure)
-app.command("show-profile")(show_profile)
-app.command("predict")(predict)
-# What to do about it.
-app.add_typer(compress, name="compress")
-app.add_typer(extend, name="extend")
-# The theory.
-app.command("formulas")(formulas)
-app.command("compute")(compute)
-app.command("prove")(prove)
-app.command("plot")(plot)
-# The evidence.
-app.command("claims")(claims)
-app.command("panel")(panel)
-app.command("experiment")(experiment)
-app.command("evidence")(evidence)
-app.add_typer(atlas, name="atlas")
+app = Group("")
+app.params.append(
+    click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+)
 
 
 def main() -> None:
     """Run the command line; errors meant for the user are shown as one sentence, and set the exit status."""
-    # typer reads arguments through pydantic, which would search every installed package for plugins on the way.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     let_readers_leave()
     try:
         try:

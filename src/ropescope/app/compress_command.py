@@ -123,7 +123,7 @@ def plan(
 ) -> None:
     """Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes."""
     from ropescope.app.show import Files, show_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.compress.report import plan_report
 
     Files.checked(out, html, figure)

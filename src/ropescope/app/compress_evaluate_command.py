@@ -89,7 +89,7 @@ def evaluate(
     Example: ropescope compress evaluate smollm2 --budgets 15%,30%,60% --needle --figure tradeoff.svg
     """
     from ropescope.app.show import Files, keep_and_show
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     require_column_read(column, text)

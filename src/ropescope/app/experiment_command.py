@@ -74,7 +74,7 @@ def experiment(
     Examples: ropescope experiment · ropescope experiment length-sweep · ropescope experiment length-sweep smollm2
     """
     from ropescope.app.show import Files, show_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.evidence.experiments.registry import find
     from ropescope.evidence.experiments.report import description_report, list_report
 

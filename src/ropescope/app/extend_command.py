@@ -77,7 +77,7 @@ def plan(
     Example: ropescope extend plan HuggingFaceTB/SmolLM2-135M-Instruct --to 16Ki --engine vllm
     """
     from ropescope.app.show import Files, show_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.extend.choosing import require_method
     from ropescope.extend.planning import plan_extension
     from ropescope.extend.report import plan_report

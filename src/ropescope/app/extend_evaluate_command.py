@@ -83,7 +83,7 @@ def evaluate(
     Example: ropescope extend evaluate smollm2 --to 16Ki --methods none,ntk,yarn --questions 4 --figure bands.svg
     """
     from ropescope.app.show import Files, keep_and_show
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     require_column_read(column, text)

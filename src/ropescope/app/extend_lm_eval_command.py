@@ -41,7 +41,7 @@ def lm_eval(
     Example: ropescope extend lm-eval smollm2 --to 16Ki --tasks niah_single_1 --lengths 16384 --limit 20
     """
     from ropescope.app.show import show_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.models.loadable import loadable
     from ropescope.report.report import Column, Report, Table

@@ -68,7 +68,7 @@ def search(
     Example: ropescope extend search smollm2 --to 16Ki --minutes 10 --out plan.json
     """
     from ropescope.app.show import Files, keep_and_show
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     require_column_read(column, text)

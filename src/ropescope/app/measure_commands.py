@@ -82,7 +82,7 @@ def measure(
 ) -> None:
     """Measure how a model's attention falls with distance, per layer and head, with errors and a null."""
     from ropescope.app.show import Files, keep_and_show
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
 
     files = Files.checked(out, html, figure)
     require_column_read(column, text, other=dataset is not None)

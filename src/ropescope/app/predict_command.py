@@ -22,7 +22,7 @@ def predict(
 ) -> None:
     """Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth."""
     from ropescope.app.show import show_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.checks.predict import inputs_of, predict_report
     from ropescope.models.opening import open as open_model
 

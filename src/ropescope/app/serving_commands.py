@@ -142,7 +142,7 @@ def fit(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.fit_report import fit_report
-    from ropescope.checks.numbers import read_tokens
+    from ropescope.questions.numbers import read_tokens
     from ropescope.checks.serving.inputs import read_serving
     from ropescope.models.offered import Offered
 

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ropescope.checks.model_facts import model_facts
 from ropescope.checks.show import LENGTHS, assumptions, short_count
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
+from ropescope.models.opening import open as open_model
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import ListOf, Source
+from ropescope.questions.question import Run
 from ropescope.report.numbers import binary_size, fact_value
 from ropescope.report.report import Column, Fact, Figure, Report, Scalar, Table
 from ropescope.report.theme import CATEGORY, LOG_AXIS
 
 MOST_MODELS = 8
 COMPARED_LENGTHS = (8_192, 32_768, 131_072)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareInputs:
+    """Models to compare."""
+
+    sources: tuple[str, ...] = asked(
+        ListOf(Source(), least=1), "Two models or more, each as for show.", placed=True, group="model"
+    )
+
+
+def answer(inputs: CompareInputs, run: Run) -> Report:
+    """The same facts of several models, differences first."""
+    require_several(inputs.sources)
+    return compare_models([open_model(source) for source in inputs.sources])
 
 
 def require_several(sources: Sequence[object]) -> None:

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from ropescope.checks.formulas import (
-    example_command,
+    example_words,
     find_formula,
     plain_result,
     result_facts,
     result_tables,
 )
-from ropescope.checks.numbers import read_number
 from ropescope.errors import DomainError
-from ropescope.report.report import Fact, Report
+from ropescope.questions.domains import Choice, Flag, Reals
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import ListOf, Text
+from ropescope.questions.question import Run
+from ropescope.questions.numbers import read_number
+from ropescope.report.report import Fact, Report, Step
 from ropescope.theory import STANDINGS, Argument, Formula
-from ropescope.theory.domain import Choice, Flag, Reals
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeInputs:
+    """A formula and its arguments."""
+
+    name: str = asked(Text(), "A formula by its name.", placed=True)
+    arguments: tuple[str, ...] = asked(
+        ListOf(Text(metavar="ARGUMENT=VALUE")),
+        "argument=value; numbers may be written 0.5, 1e6, 1M; 32k tokens are 32,768; lists 30,50,100.",
+        default=(), placed=True,
+    )  # fmt: skip
+
+
+def answer(inputs: ComputeInputs, run: Run) -> Report:
+    """The value of a formula."""
+    return compute_report(inputs.name, inputs.arguments)
 
 
 def compute_report(name: str, arguments: Iterable[str]) -> Report:
@@ -47,7 +68,7 @@ def compute_report(name: str, arguments: Iterable[str]) -> Report:
         facts=(*facts, *given),
         tables=result_tables(result, entry.name),
         caveats=(f"Standing {entry.standing}: {STANDINGS[entry.standing]}. {entry.worth}",),
-        next_steps=(f"ropescope formulas {entry.name}",),
+        next_steps=(Step("formulas", {"name": entry.name}, "What it is"),),
         data={
             "name": entry.name,
             "arguments": {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
@@ -67,7 +88,7 @@ def read_arguments(entry: Formula, arguments: Iterable[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise DomainError(f"{text!r} is not of the form argument=value. Try: {example_command(entry)}")
+            raise DomainError(f"{text!r} is not of the form argument=value. Example: {_example(entry)}.")
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -77,7 +98,7 @@ def read_arguments(entry: Formula, arguments: Iterable[str]) -> dict[str, Any]:
         values[name] = read_value(known[name], value.strip())
     missing = [name for name, argument in known.items() if argument.required and name not in values]
     if missing:
-        raise DomainError(f"{entry.name} needs {', '.join(missing)}. Try: {example_command(entry)}")
+        raise DomainError(f"{entry.name} needs {', '.join(missing)}. Example: {_example(entry)}.")
     return values
 
 
@@ -97,6 +118,10 @@ def read_value(argument: Argument, text: str) -> Any:
         items = (item.strip() for item in text.strip("[]()").split(","))
         return tuple(read_number(argument.name, item, of_tokens=of_tokens) for item in items if item)
     return read_number(argument.name, text, of_tokens=of_tokens)
+
+
+def _example(entry: Formula) -> str:
+    return " ".join((entry.name, *example_words(entry)))
 
 
 def _verdict(entry: Formula, result: Any) -> str:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from ropescope.errors import DomainError
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Text
+from ropescope.questions.question import Run
+from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 from ropescope.theory import FORMULAS, STANDINGS, Argument, Formula, grouped
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulasInputs:
+    """One formula, or all."""
+
+    name: str | None = asked(Text(), "A formula; without one, the table of all.", default=None, placed=True)
+
+
+def answer(inputs: FormulasInputs, run: Run) -> Report:
+    """What a formula is, or which there are."""
+    return formulas_report() if inputs.name is None else formula_report(inputs.name)
 
 
 def find_formula(name: str) -> Formula:
@@ -20,7 +36,7 @@ def find_formula(name: str) -> Formula:
         get_close_matches(key, FORMULAS, n=3, cutoff=0.5) or [known for known in FORMULAS if key and key in known][:3]
     )
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise DomainError(f"No formula is called {name!r}.{hint} `ropescope formulas` lists all {len(FORMULAS)}.")
+    raise DomainError(f"No formula is called {name!r}.{hint} The question formulas lists all {len(FORMULAS)}.")
 
 
 def formulas_report() -> Report:
@@ -45,7 +61,11 @@ def formulas_report() -> Report:
             ),
         ),
         caveats=("An identity or an exact sum is true of its numbers; only a measurement says something of a model.",),
-        next_steps=("ropescope formulas NAME", "ropescope compute NAME argument=value …", "ropescope prove"),
+        next_steps=(
+            Step("formulas", {"name": "NAME"}, "One formula"),
+            Step("compute", {"name": "NAME", "arguments": ["argument=value", "…"]}, "Its value"),
+            Step("prove", {}, "Check the algebra by machine"),
+        ),
         data={"formulas": [{**_plain(f), "group": group} for group, members in groups.items() for f in members]},
     )
 
@@ -73,15 +93,14 @@ def formula_report(name: str) -> Report:
             ),
             *result_tables(result, "Example"),
         ),
-        next_steps=(example_command(entry),),
+        next_steps=(Step("compute", {"name": entry.name, "arguments": example_words(entry)}, "Its example"),),
         data={**_plain(entry), "example_result": plain_result(result)},
     )
 
 
-def example_command(entry: Formula) -> str:
-    """The command that computes the example of a formula."""
-    given = " ".join(f"{name}={_written(value)}" for name, value in entry.example.items())
-    return f"ropescope compute {entry.name} {given}"
+def example_words(entry: Formula) -> list[str]:
+    """The arguments of the example of a formula, as `compute` reads them."""
+    return [f"{name}={_written(value)}" for name, value in entry.example.items()]
 
 
 def result_facts(entry: Formula, result: Any, prefix: str = "") -> tuple[Fact, ...]:

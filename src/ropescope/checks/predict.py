@@ -7,6 +7,11 @@ from typing import Any
 
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
+from ropescope.models.opening import open as open_model
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import OneModel
 from ropescope.report.report import Basis, Column, Fact, Figure, Report, Table
 from ropescope.theory.decay import gamma_exponential, gamma_lerch, gamma_linear, gamma_pade, gamma_pade22
 from ropescope.theory.formula import FORMULAS
@@ -26,8 +31,23 @@ CAREFUL = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PredictInputs(OneModel):
+    """A model, and the length to predict at."""
+
+    length: int | None = asked(
+        Tokens(), "Context length in tokens, as 8192 or 32k (32,768); default: the stated one.", default=None
+    )
+
+
+def answer(inputs: PredictInputs, run: Run) -> Report:
+    """The exponents that the formulas give for a model's config."""
+    model = open_model(inputs.source, revision=inputs.revision, config_only=True)
+    return predict_report(inputs_of(model, inputs.length))
+
+
 @dataclass(frozen=True, slots=True)
-class PredictInputs:
+class Basics:
     """What a prediction needs, and where each number comes from. `head_dim` = 0 means that it is not known."""
 
     name: str
@@ -45,7 +65,7 @@ class PredictInputs:
     rotary_fraction: float = 1.0
 
 
-def inputs_of(model: Model, length: float | None = None) -> PredictInputs:
+def inputs_of(model: Model, length: float | None = None) -> Basics:
     """What a model's files say, at its stated context or at `length`. With several bases, that of its full layers.
 
     Raises `DomainError` for a model without RoPE, or without a stated context where no length is given.
@@ -62,7 +82,7 @@ def inputs_of(model: Model, length: float | None = None) -> PredictInputs:
     if length is None and model.context_length is None:
         raise DomainError(f"{model.name} states no context length: give one with --length.")
     several = len(model.rope_thetas) > 1
-    return PredictInputs(
+    return Basics(
         name=model.name,
         theta=rope.theta,
         length=float(model.context_length if length is None else length),  # type: ignore[arg-type]
@@ -77,7 +97,7 @@ def inputs_of(model: Model, length: float | None = None) -> PredictInputs:
     )
 
 
-def predict_report(inputs: PredictInputs) -> Report:
+def predict_report(inputs: Basics) -> Report:
     """Every predicted exponent with its standing, beside the null of the published protocol.
 
     Raises `DomainError` for a model without rotary positions, θ ≤ 0 or T < 0.
@@ -150,7 +170,7 @@ def predict_report(inputs: PredictInputs) -> Report:
     )
 
 
-def _caveats(inputs: PredictInputs) -> tuple[str, ...]:
+def _caveats(inputs: Basics) -> tuple[str, ...]:
     caveats = [
         "A constant predicts the published exponents as well, and their spread at one and the same (θ, T) is 0.28.",
         "The forms disagree in sign on θ: γ_Padé rises with the base, γ_amp falls with it.",
@@ -168,7 +188,7 @@ def _caveats(inputs: PredictInputs) -> tuple[str, ...]:
     return tuple(caveats)
 
 
-def _figure(inputs: PredictInputs) -> Figure:
+def _figure(inputs: Basics) -> Figure:
     functions = {"Padé": gamma_pade, "exponential": gamma_exponential, "Padé[2,2]": gamma_pade22, "Lerch": gamma_lerch}
     top = max(inputs.length * 8.0, inputs.theta)
     lengths = (

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass
 
 from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
 from ropescope.checks.layer_map import layer_map, memory_by_length
 from ropescope.checks.model_facts import model_facts
 from ropescope.models.cache import BLOCK, cache_bytes
 from ropescope.models.model import Layer, Model
+from ropescope.models.opening import open as open_model
+from ropescope.questions.question import Run
+from ropescope.questions.shared import OneModel
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Column, Report, Scalar, Table
 
@@ -17,6 +21,16 @@ LENGTHS: tuple[int, ...] = tuple(1 << power for power in range(12, 21))
 """4,096 to 1,048,576 tokens."""
 
 GIB = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowInputs(OneModel):
+    """One model."""
+
+
+def answer(inputs: ShowInputs, run: Run) -> Report:
+    """What a model is, from its files alone."""
+    return show_model(open_model(inputs.source, revision=inputs.revision))
 
 
 def show_model(model: Model) -> Report:

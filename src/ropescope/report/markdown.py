@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ropescope.report.numbers import cell, fact_interval, fact_value, heading, numeric_columns
 from ropescope.report.report import Figure, Report, Table
-from ropescope.report.text import plain
+from ropescope.report.text import lines, plain
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]|~$]")
 _LINE_START = re.compile(r"^([-+](?=\s|$)|[#=]|\d+(?=[.)]\s))")
@@ -21,6 +21,9 @@ def to_markdown(report: Report, *, figures: Mapping[str, str] | None = None, lev
     ReportError for a number that is NaN or infinite.
     """
     parts = [f"{'#' * level} {escape(report.verdict)}", f"_{escape(report.title)}_"]
+    if report.lead:
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", report.lead)), default=0))
+        parts.append(f"{fence}\n{lines(report.lead)}\n{fence}")
     if report.facts:
         head = ["", "value", "interval", "basis", "source"]
         rows = [
@@ -39,7 +42,7 @@ def to_markdown(report: Report, *, figures: Mapping[str, str] | None = None, lev
     parts += [_figure(figure, links[figure.name], level + 1) for figure in report.figures if figure.name in links]
     for name, texts in (("Caveats", report.caveats), ("Next steps", report.next_steps)):
         if texts:
-            items = "\n".join(f"- {escape(text)}" for text in texts)
+            items = "\n".join(f"- {escape(str(text))}" for text in texts)
             parts.append(f"{'#' * (level + 1)} {name}\n\n{items}")
     return "\n\n".join(parts) + "\n"
 

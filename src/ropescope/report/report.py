@@ -81,8 +81,25 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What to ask next: a question by name, with inputs as text, and why. Each face writes it in its own way."""
+
+    question: str
+    inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    why: str = ""
+
+    def __str__(self) -> str:
+        given = "".join(f" {name}={value}" for name, value in self.inputs.items())
+        return f"{self.why}: {self.question}{given}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The answer to one question. `data` is the machine-readable result, which `--json` prints as it is."""
+    """The answer to one question. `data` is the machine-readable result, which is printed as JSON as it is.
+
+    `holds` answers a question of yes or no (None: undecided, or another kind of question). `lead` is text to copy, such as
+    a command, which stands first and is never folded.
+    """
 
     title: str
     verdict: str
@@ -90,8 +107,10 @@ class Report:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     caveats: tuple[str, ...] = ()
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[Step | str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    holds: bool | None = None
+    lead: str = ""
     schema: str = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,7 +132,12 @@ class Report:
             ],
             "figures": [_plain(figure) for figure in self.figures],
             "caveats": list(self.caveats),
-            "next_steps": list(self.next_steps),
+            "next_steps": [
+                {"question": step.question, "inputs": dict(step.inputs), "why": step.why} if isinstance(step, Step) else step
+                for step in self.next_steps
+            ],
+            "holds": self.holds,
+            "lead": self.lead,
             "data": dict(self.data),
         }
 
@@ -131,8 +155,10 @@ class Report:
                 tables=tuple(_table(table) for table in data["tables"]),
                 figures=tuple(Figure(**figure) for figure in data["figures"]),
                 caveats=tuple(data["caveats"]),
-                next_steps=tuple(data["next_steps"]),
+                next_steps=tuple(step if isinstance(step, str) else Step(**step) for step in data["next_steps"]),
                 data=dict(data["data"]),
+                holds=data.get("holds"),
+                lead=data.get("lead", ""),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             cause = f"the field {error} is missing" if isinstance(error, KeyError) else str(error)

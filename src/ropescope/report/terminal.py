@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ropescope.report.columns import GAP, row_lines, table_lines, wrapped
 from ropescope.report.numbers import cell, fact_interval, fact_value, heading, numeric_columns
 from ropescope.report.report import Fact, Report, Table
+from ropescope.report.text import lines as text_lines
 from ropescope.report.text import plain
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def report_lines(report: Report, console: Console) -> list[Text]:
 
     width = console.width
     prose = min(width, PROSE_WIDTH)
-    lines = wrapped(Text(plain(report.verdict), "bold"), prose, console)
+    lines = [*(Text(line) for line in text_lines(report.lead).splitlines()), Text()] if report.lead else []
+    lines += wrapped(Text(plain(report.verdict), "bold"), prose, console)
     lines += wrapped(Text(plain(report.title), "dim"), prose, console)
     if report.facts:
         lines += [Text(), *_facts(report.facts, width, console)]
@@ -61,7 +63,7 @@ def report_lines(report: Report, console: Console) -> list[Text]:
         if texts:
             lines.append(Text())
         for text in texts:
-            lines += wrapped(Text(plain(text)), prose, console, indent="  ", first=Text(f"{mark} ", style))
+            lines += wrapped(Text(plain(str(text))), prose, console, indent="  ", first=Text(f"{mark} ", style))
     return lines
 
 

@@ -6,7 +6,7 @@ from cmath import exp as complex_exp
 from math import cos, e, exp, log, sqrt
 from operator import mul
 
-from ropescope.theory.domain import Whole
+from ropescope.questions.domains import Whole
 from ropescope.theory.formula import Argument, formula
 
 _REMEMBERED = 12

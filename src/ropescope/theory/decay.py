@@ -11,7 +11,7 @@ from math import exp
 
 from ropescope.theory.arguments import LENGTH, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import GAMMA_LIMIT, SQRT2
-from ropescope.theory.domain import Real
+from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _POINT = {"theta": 1e4, "length": 2000}

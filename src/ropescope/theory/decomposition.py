@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ropescope.theory.arguments import GAMMA, LENGTH, PARAMETERS, THETA
 from ropescope.theory.decay import gamma_pade
-from ropescope.theory.domain import Choice, Flag, Real, Whole
+from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.theory.formula import Argument, formula
 
 GQA_SHIFT = 0.11

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from ropescope.theory.arguments import HEAD_DIM, POSITIVE_LENGTH, THETA_ABOVE_ONE
-from ropescope.theory.domain import Whole
+from ropescope.questions.domains import Whole
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.geometry import aliased_fraction
 

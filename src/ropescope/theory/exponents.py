@@ -10,7 +10,7 @@ from math import log, sqrt
 from typing import NamedTuple
 
 from ropescope.theory.constants import GAMMA_LIMIT
-from ropescope.theory.domain import Real
+from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _GAMMA = Argument(

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from ropescope.errors import DomainError
-from ropescope.theory.domain import Domain
+from ropescope.questions.domains import Domain
 
 P = ParamSpec("P")
 R = TypeVar("R")

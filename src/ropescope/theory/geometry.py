@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ropescope.theory.arguments import HEAD_DIM, POSITIVE_LENGTH, THETA_ABOVE_ONE
 from ropescope.theory.constants import SQRT2
-from ropescope.theory.domain import Real, Whole, refuse
+from ropescope.questions.domains import Real, Whole, refuse
 from ropescope.theory.formula import Argument, formula
 
 _SOURCE = "RoPE (Su et al. 2021); Part I, geometry"

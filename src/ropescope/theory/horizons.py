@@ -10,7 +10,7 @@ from math import expm1, log, log1p, sqrt
 
 from ropescope.theory.arguments import OPEN_GAMMA, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import GAMMA_LIMIT, SQRT2
-from ropescope.theory.domain import Real
+from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _OBSERVED = {"theta": 1e4, "gamma": 0.7476, "length": 2000}

@@ -11,7 +11,7 @@ from math import cos, log, pi
 from ropescope.theory.arguments import HEAD_DIM, THETA_ABOVE_ONE
 from ropescope.theory.constants import EULER_GAMMA
 from ropescope.theory.cosine_integral import cosine_integral_difference
-from ropescope.theory.domain import Real, Whole
+from ropescope.questions.domains import Real, Whole
 from ropescope.theory.formula import Argument, formula
 
 _BITS = 100

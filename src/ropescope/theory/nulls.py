@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ropescope.errors import DomainError
 from ropescope.theory.constants import TOKENS_LIMIT
-from ropescope.theory.domain import Real, Reals, Whole
+from ropescope.questions.domains import Real, Reals, Whole
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.zeta_sums import LAST_DIRECT, power_sum_between
 

@@ -9,7 +9,7 @@ from math import exp, expm1, inf, log
 
 from ropescope.theory.arguments import GAMMA, N_TOKENS
 from ropescope.theory.constants import EULER_MACLAURIN
-from ropescope.theory.domain import Real
+from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.incomplete_gamma import lower_gamma, upper_gamma
 

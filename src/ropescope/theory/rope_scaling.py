@@ -10,7 +10,7 @@ from math import ceil, floor, log, pi, sqrt
 
 from ropescope.errors import DomainError
 from ropescope.theory.arguments import HEAD_DIM, THETA_ABOVE_ONE
-from ropescope.theory.domain import Choice, Flag, Real, Reals, Whole
+from ropescope.questions.domains import Choice, Flag, Real, Reals, Whole
 from ropescope.theory.formula import Argument, formula
 
 RULES = ("default", "linear", "dynamic", "ntk", "yarn", "longrope", "llama3", "proportional")

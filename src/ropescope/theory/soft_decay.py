@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ropescope.theory.arguments import POSITIVE_LENGTH
 from ropescope.theory.constants import GAMMA_LIMIT
-from ropescope.theory.domain import Real
+from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _HORIZON = Argument("horizon_tokens", "horizon d_h", Real(above=0.0, at_most=1e21), "tokens")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from ropescope.checks.plots.regimes import regimes_report
@@ -10,6 +11,9 @@ from ropescope.checks.plots.scaling import scaling_report
 from ropescope.checks.plots.thermodynamics import thermodynamics_report
 from ropescope.checks.plots.window import window_report
 from ropescope.errors import DomainError
+from ropescope.questions.domains import Choice
+from ropescope.questions.inputs import asked
+from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
 PLOTS: Mapping[str, Callable[[], Report]] = {
@@ -19,6 +23,18 @@ PLOTS: Mapping[str, Callable[[], Report]] = {
     "scaling": scaling_report,
 }
 """The plots by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotInputs:
+    """One picture."""
+
+    kind: str = asked(Choice(tuple(PLOTS)), "Which picture.", placed=True)
+
+
+def answer(inputs: PlotInputs, run: Run) -> Report:
+    """A picture of the theory."""
+    return plot_report(inputs.kind)
 
 
 def plot_report(kind: str) -> Report:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ropescope.checks.numbers import read_count, read_tokens
+from ropescope.questions.numbers import read_count, read_tokens
 from ropescope.checks.serving.cache_types import cache_type_of
 from ropescope.checks.serving.devices import Device, find_device, read_size, with_given
 from ropescope.checks.serving.engines import find_engine

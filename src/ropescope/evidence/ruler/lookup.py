@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from typing import Any
 
 from ropescope.evidence.ruler.figure import field_figure
@@ -26,6 +27,9 @@ from ropescope.evidence.ruler.scores import (
     score_interval,
 )
 from ropescope.evidence.ruler.source import HUB_ID, asked_name
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Text
+from ropescope.questions.question import Run
 from ropescope.report.report import Column, Fact, Report, Table
 
 SCHEMA = "ropescope.evidence/1"
@@ -35,6 +39,21 @@ _CAVEATS = (
     "cannot replace realistic tasks.",
     "Scores of the model authors come from their own harness; only those of the RULER authors share one.",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceInputs:
+    """One model, or all."""
+
+    model: str | None = asked(
+        Text(), "A Hub id (org/name), a model's name, a folder or a .gguf file; left out: every model.",
+        default=None, placed=True,
+    )  # fmt: skip
+
+
+def answer(inputs: EvidenceInputs, run: Run) -> Report:
+    """What is published about a model at length."""
+    return all_report() if inputs.model is None else evidence_report(inputs.model)
 
 
 def evidence_report(source: str) -> Report:

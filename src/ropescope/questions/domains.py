@@ -1,4 +1,4 @@
-"""Domain: the values an argument may take, in words for people and as a fast check for calls.
+"""Domains: kinds whose values are numbers, words or truths between bounds, in words for people and as fast checks for calls.
 
 A check takes whatever the caller gave and returns a clean value (float, int, str, bool or tuple of floats); anything
 outside the domain, NaN and infinity included, raises `DomainError` with the argument's name, its value and the domain.
@@ -12,15 +12,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
-from typing import Any, NoReturn
+from typing import Any
 
 from ropescope.errors import DomainError
+from ropescope.questions.kind import Kind, refuse, refuse_input, within
+from ropescope.questions.numbers import read_number
 
 Check = Callable[[Any], Any]
 
 
+class Domain(Kind):
+    """A kind whose check is a closure: `checker(name)` is for calls that must be fast, `accept` for everything else."""
+
+    def checker(self, name: str) -> Check:
+        """A function that returns its argument clean, or raises `DomainError`."""
+        raise NotImplementedError
+
+    def accept(self, name: str, value: Any) -> Any:
+        """The value, clean. Raises InputError."""
+        try:
+            return self.checker(name)(value)
+        except DomainError:
+            refuse_input(name, value, self.words)
+
+
 @dataclass(frozen=True, slots=True)
-class Real:
+class Real(Domain):
     """A finite real number between bounds; an excluded bound is written `above` or `below`."""
 
     at_least: float = -inf
@@ -63,9 +80,25 @@ class Real:
 
         return check
 
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """A number."""
+        return "X"
+
+    def read(self, name: str, text: str) -> float:
+        """A number such as 0.5, 1e6 or 1M."""
+        return float(self.accept(name, read_number(name, text)))
+
+    def schema(self) -> dict[str, Any]:
+        """A number between the bounds."""
+        return within(
+            {"type": "number"},
+            minimum=self.at_least, maximum=self.at_most, exclusiveMinimum=self.above, exclusiveMaximum=self.below,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Domain):
     """A whole number between bounds, even if `even`; a float such as 1e6 that is whole is taken as one."""
 
     at_least: int
@@ -98,21 +131,55 @@ class Whole:
 
         return check
 
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """A whole number."""
+        return "N"
+
+    def read(self, name: str, text: str) -> int:
+        """A whole number such as 12, 2_000 or 1e6."""
+        return int(self.accept(name, read_number(name, text)))
+
+    def schema(self) -> dict[str, Any]:
+        """A whole number between the bounds."""
+        return within({"type": "integer"}, minimum=self.at_least, maximum=self.at_most)
+
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Domain):
     """One of a few words."""
 
-    options: tuple[str, ...]
+    among: tuple[str, ...]
 
     @property
     def words(self) -> str:
         """The words, separated by bars."""
-        return " | ".join(self.options)
+        return " | ".join(self.among)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words."""
+        return self.among
+
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """The words, as long as they are few."""
+        return "|".join(self.among) if len(self.among) <= 5 else "NAME"
+
+    def schema(self) -> dict[str, Any]:
+        """One of the words."""
+        return {"type": "string", "enum": list(self.among)}
+
+    def accept(self, name: str, value: Any) -> str:
+        """The word. Raises InputError, which lists the words."""
+        if isinstance(value, str) and value in self.among:
+            return value
+        *before, last = self.among
+        refuse_input(name, value, f"{', '.join(before)} or {last}" if before else last)
 
     def checker(self, name: str) -> Check:
         """A function that returns its argument, or raises `DomainError`."""
-        options = self.options
+        options = self.among
 
         def check(value: Any) -> str:
             if isinstance(value, str) and value in options:
@@ -123,7 +190,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Domain):
     """True or false."""
 
     @property
@@ -141,9 +208,23 @@ class Flag:
 
         return check
 
+    def read(self, name: str, text: str) -> bool:
+        """true or false."""
+        if text.strip().lower() not in ("true", "false"):
+            refuse_input(name, text, self.words)
+        return text.strip().lower() == "true"
+
+    def write(self, value: Any) -> str:
+        """true or false."""
+        return str(value).lower()
+
+    def schema(self) -> dict[str, Any]:
+        """True or false."""
+        return {"type": "boolean"}
+
 
 @dataclass(frozen=True, slots=True)
-class Reals:
+class Reals(Domain):
     """A list of finite real numbers, each between bounds, with at least `min_length` of them."""
 
     at_least: float = -inf
@@ -176,13 +257,30 @@ class Reals:
 
         return check
 
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """Numbers with commas between."""
+        return "X,X,…"
 
-Domain = Real | Whole | Choice | Flag | Reals
+    def read(self, name: str, text: str) -> tuple[float, ...]:
+        """Numbers with commas between, such as 30,50,100."""
+        return tuple(self.accept(name, [read_number(name, part) for part in text.split(",")]))
 
+    def write(self, value: Any) -> str:
+        """Numbers with commas between."""
+        return ",".join(f"{item:g}" for item in value)
 
-def refuse(name: str, value: object, words: str) -> NoReturn:
-    """Raise the `DomainError` for one argument: its name, its value and what it may be."""
-    raise DomainError(f"{name} = {value!r} is outside the domain: {name} must be {words}.")
+    def plain(self, value: Any) -> Any:
+        """A list of numbers."""
+        return list(value)
+
+    def schema(self) -> dict[str, Any]:
+        """A list of numbers between the bounds."""
+        return {
+            "type": "array",
+            "items": within({"type": "number"}, minimum=self.at_least, maximum=self.at_most),
+            "minItems": self.min_length,
+        }
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,86 @@
+"""How the command line spells what the library says: inputs as options, next steps as commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ropescope.questions.inputs import Asked, fields_of
+from ropescope.questions.registry import find
+from ropescope.report.report import Report, Step, Table
+
+_FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
+
+
+def option(name: str) -> str:
+    """The option of a field: --kv-precision for kv_precision."""
+    return "--" + name.replace("_", "-")
+
+
+def spelled(text: str, fields: Iterable[Asked]) -> str:
+    """`text` with each input that it names in backquotes as this command line has it: --context, SOURCE."""
+    names = {one.name: one.name.upper() if one.placed else option(one.name) for one in fields}
+    return _FIELD.sub(lambda match: names.get(match[1], match[0]), text)
+
+
+def command_line(name: str, given: Mapping[str, Any]) -> str:
+    """The command that asks the question `name` with `given`: values as text, lists where they repeat, truths for flags."""
+    fields = fields_of(find(name).inputs_type)
+    placed = [one for one in fields if one.placed and one.name in given]
+    words = ["ropescope", *name.split(), *(word for one in placed for word in _words(one, given[one.name]))]
+    for key, value in given.items():
+        one = next((found for found in fields if found.name == key), None)
+        if one is not None and one.placed:
+            continue
+        flag = option(key)
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, list | tuple) and (one is None or getattr(one.kind, "repeats", False)):
+            words += [part for item in value for part in (flag, str(item))]
+        elif value is not False:
+            words += [flag, *([str(value)] if one is None else _words(one, value))]
+    return " ".join(_quoted(word) for word in words)
+
+
+def step_line(step: Step) -> str:
+    """A next step as a sentence with its command."""
+    return f"{step.why}: {command_line(step.question, step.inputs)}"
+
+
+def as_shown(report: Report, fields: Iterable[Asked]) -> Report:
+    """`report` as this command line says it."""
+    known = tuple(fields)
+
+    def say(text: str) -> str:
+        return spelled(text, known)
+
+    return replace(
+        report,
+        verdict=say(report.verdict),
+        facts=tuple(replace(fact, source=say(fact.source), note=say(fact.note)) for fact in report.facts),
+        tables=tuple(_table(table, known) for table in report.tables),
+        caveats=tuple(say(text) for text in report.caveats),
+        next_steps=tuple(step_line(step) if isinstance(step, Step) else say(step) for step in report.next_steps),
+    )
+
+
+def _table(table: Table, known: tuple[Asked, ...]) -> Table:
+    def say(value: Any) -> Any:
+        return spelled(value, known) if isinstance(value, str) else value
+
+    rows = tuple(tuple(say(value) for value in row) for row in table.rows)
+    return replace(table, title=say(table.title), note=say(table.note), rows=rows)
+
+
+def _words(one: Asked, value: Any) -> list[str]:
+    if isinstance(value, list | tuple) and (one.placed or getattr(one.kind, "repeats", False)):
+        return [str(item) for item in value]
+    return [value if isinstance(value, str) else one.kind.write(value)]
+
+
+def _quoted(word: str) -> str:
+    """`word` for a shell; what stands for something, as SOURCE or <file>, stays as it is."""
+    return word if re.fullmatch(r"[\w@%+=:,./\-…<>…]+", word) else shlex.quote(word)

@@ -1,0 +1,132 @@
+"""Inputs: a dataclass whose fields say what kind of value they take, what it means, and what stands where none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from ropescope.errors import InputError
+from ropescope.questions.domains import Flag
+from ropescope.questions.kind import Kind
+
+REQUIRED: Final = MISSING
+_ASKED: Final = "asked"
+
+Inputs = TypeVar("Inputs")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One field of an input dataclass.
+
+    help: one sentence. group: the fields that belong together in a form. placed: given by its place on a command line.
+    also: other names that it was or is given under.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any
+    group: str = ""
+    placed: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is REQUIRED
+
+
+def asked(
+    kind: Kind,
+    help: str,
+    *,
+    default: Any = REQUIRED,
+    group: str = "",
+    placed: bool = False,
+    also: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that takes a value of `kind`; without a `default` it must be given."""
+    about = {_ASKED: (kind, help, group, placed, also)}
+    return field(metadata=about) if default is REQUIRED else field(default=default, metadata=about)
+
+
+@cache
+def fields_of(inputs: type) -> tuple[Asked, ...]:
+    """The fields of an input dataclass, in its order."""
+    return tuple(_asked(one) for one in fields(inputs))  # type: ignore[arg-type]
+
+
+def _asked(one: Field[Any]) -> Asked:
+    kind, told, group, placed, also = one.metadata[_ASKED]
+    return Asked(one.name, kind, told, one.default, group, placed, also)
+
+
+def from_text(inputs: type[Inputs], given: Mapping[str, str | list[str] | bool]) -> Inputs:
+    """The inputs that a person wrote, each field as text (a list of texts where it repeats, a truth where it is a flag).
+
+    Raises InputError for a value that its kind does not allow, an unknown field and a missing one.
+    """
+    known = {one.name: one for one in fields_of(inputs)}
+    values = {}
+    for name, text in given.items():
+        kind = _known(known, name).kind
+        if isinstance(text, bool):
+            values[name] = Flag().accept(name, text)
+        elif isinstance(text, str):
+            values[name] = kind.read(name, text)
+        else:
+            values[name] = kind.accept(name, [kind.of.read(name, part) for part in text])  # type: ignore[attr-defined]
+    return _made(inputs, known, values)
+
+
+def from_values(inputs: type[Inputs], given: Mapping[str, Any]) -> Inputs:
+    """The inputs from values as Python or JSON holds them; None stands for what is not given. Raises InputError as
+    `from_text` does."""
+    known = {one.name: one for one in fields_of(inputs)}
+    values = {name: _known(known, name).kind.accept(name, value) for name, value in given.items() if value is not None}
+    return _made(inputs, known, values)
+
+
+def to_values(inputs: Any) -> dict[str, Any]:
+    """The inputs that differ from their defaults, as JSON holds them. `from_values` gives the inputs back."""
+    found = {}
+    for one in fields_of(type(inputs)):
+        value = getattr(inputs, one.name)
+        if value != one.default:
+            found[one.name] = one.kind.plain(value)
+    return found
+
+
+def schema_of(inputs: type) -> dict[str, Any]:
+    """JSON Schema of the inputs: an object with every field's kind, help and default."""
+    properties = {}
+    for one in fields_of(inputs):
+        about: dict[str, Any] = {**one.kind.schema(), "description": one.help}
+        if not one.required and one.default is not None:
+            about["default"] = one.kind.plain(one.default)
+        properties[one.name] = about
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [one.name for one in fields_of(inputs) if one.required],
+        "additionalProperties": False,
+    }
+
+
+def _known(known: Mapping[str, Asked], name: str) -> Asked:
+    if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise InputError(name, f"There is no input {name!r}.{hint}")
+    return known[name]
+
+
+def _made(inputs: type[Inputs], known: Mapping[str, Asked], values: Mapping[str, Any]) -> Inputs:
+    for one in known.values():
+        if one.required and one.name not in values:
+            raise InputError(one.name, f"`{one.name}` is missing: give {one.kind.words}.")
+    return inputs(**values)

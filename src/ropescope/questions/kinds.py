@@ -1,0 +1,258 @@
+"""Kinds of input that are written as text: sources, files, devices, sizes, shares, token counts, and lists of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ropescope.questions.kind import Kind, refuse_input
+from ropescope.questions.numbers import GIB, MOST_TOKENS, read_bytes, read_count, read_share, read_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Any text: a name, a method with options, a formula's arguments."""
+
+    metavar: str = "TEXT"
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Kind):
+    """A model: a folder, a .gguf file, a Hub id, or smollm2."""
+
+    metavar: str = "SOURCE"
+
+    @property
+    def words(self) -> str:
+        """What a model may be named by."""
+        return "a model folder, a .gguf file or a Hub id"
+
+    def accept(self, name: str, value: Any) -> str:
+        """The source as it was written. Raises InputError for an empty one."""
+        if isinstance(value, Path):
+            value = str(value)
+        if not isinstance(value, str) or not value.strip():
+            refuse_input(name, value, self.words)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class File(Kind):
+    """A file that is read, or a folder."""
+
+    metavar: str = "FILE"
+
+    @property
+    def words(self) -> str:
+        """A path."""
+        return "a path"
+
+    def accept(self, name: str, value: Any) -> Path:
+        """The path. Whether it is there is for the answer to say, which knows what should be in it."""
+        if not isinstance(value, str | Path) or not str(value):
+            refuse_input(name, value, self.words)
+        return Path(value)
+
+    def plain(self, value: Any) -> Any:
+        """The path as text."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Device(Kind):
+    """A device as vendors and drivers name it, or its memory."""
+
+    metavar: str = "NAME|SIZE"
+
+    @property
+    def words(self) -> str:
+        """What a device may be named by."""
+        return "a device, or its memory as 24GiB"
+
+
+TORCH_DEVICES: Final = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "xla")
+"""Kinds of device that torch can run on, by its names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TorchDevice(Kind):
+    """A device that torch runs on: cpu, cuda, cuda:1, …"""
+
+    metavar: str = "DEVICE"
+
+    @property
+    def words(self) -> str:
+        """The kinds of device."""
+        return f"cpu, cuda, cuda:1 or another kind ({', '.join(TORCH_DEVICES)})"
+
+    def accept(self, name: str, value: Any) -> str:
+        """The device's name. Raises InputError for what is spelled as none."""
+        kind, colon, number = str(value).partition(":")
+        if kind not in TORCH_DEVICES or (colon and not number.isdecimal()):
+            refuse_input(name, value, self.words)
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens(Kind):
+    """A number of tokens, as 8192, 32k (32,768) or 1M (1,048,576)."""
+
+    least: int = 1
+    metavar: str = "N"
+
+    @property
+    def words(self) -> str:
+        """The range."""
+        return f"a whole number of tokens from {self.least:,} to {MOST_TOKENS:,}"
+
+    def read(self, name: str, text: str) -> int:
+        """The tokens. Raises InputError."""
+        return read_tokens(name, text, least=self.least)
+
+    def accept(self, name: str, value: Any) -> int:
+        """A whole number, or text as a person writes it. Raises InputError."""
+        return read_tokens(name, value if isinstance(value, str) else _whole(name, value, self.words), least=self.least)
+
+    def schema(self) -> dict[str, Any]:
+        """A whole number, or text such as 32k."""
+        return _or_text({"type": "integer", "minimum": self.least, "maximum": MOST_TOKENS})
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Kind):
+    """A whole number above 0 that may be written 8B or 70M."""
+
+    metavar: str = "N"
+
+    @property
+    def words(self) -> str:
+        """The range."""
+        return "a whole number above 0"
+
+    def read(self, name: str, text: str) -> int:
+        """The number. Raises InputError."""
+        return read_count(name, text)
+
+    def accept(self, name: str, value: Any) -> int:
+        """A whole number, or text as a person writes it. Raises InputError."""
+        return read_count(name, value if isinstance(value, str) else _whole(name, value, self.words))
+
+    def schema(self) -> dict[str, Any]:
+        """A whole number, or text such as 8B."""
+        return _or_text({"type": "integer", "minimum": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes(Kind):
+    """A size of memory, as 800MiB, 1.5GiB or 2GB; without a unit, in units of `bare` bytes."""
+
+    bare: int = GIB
+    metavar: str = "SIZE"
+
+    @property
+    def words(self) -> str:
+        """How sizes are written."""
+        return "a size such as 800MiB, 1.5GiB or 2GB"
+
+    def read(self, name: str, text: str) -> int:
+        """The bytes. Raises InputError."""
+        return read_bytes(name, text, bare=self.bare)
+
+    def accept(self, name: str, value: Any) -> int:
+        """Bytes as a whole number, or text as a person writes it. Raises InputError."""
+        if isinstance(value, str):
+            return self.read(name, value)
+        _whole(name, value, self.words)
+        return int(value)
+
+    def write(self, value: Any) -> str:
+        """The bytes, with their unit."""
+        return f"{value}B"
+
+    def schema(self) -> dict[str, Any]:
+        """Bytes, or text such as 2GB."""
+        return _or_text({"type": "integer", "minimum": 0})
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Kind):
+    """A share above 0 and at most 1, as 15% or 0.15."""
+
+    metavar: str = "SHARE"
+
+    @property
+    def words(self) -> str:
+        """How shares are written."""
+        return "a share such as 15% or 0.15"
+
+    def read(self, name: str, text: str) -> float:
+        """The share. Raises InputError."""
+        return read_share(name, text)
+
+    def accept(self, name: str, value: Any) -> float:
+        """A number, or text as a person writes it. Raises InputError."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            refuse_input(name, value, self.words)
+        return read_share(name, str(value))
+
+    def schema(self) -> dict[str, Any]:
+        """A number, or text such as 15%."""
+        return _or_text({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Kind):
+    """Several values of one kind. Text holds them with commas between; `repeats`, an option is given once for each."""
+
+    of: Kind
+    least: int = 0
+    repeats: bool = False
+
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """One value, or several with commas between."""
+        return self.of.metavar if self.repeats else f"{self.of.metavar[:1]},{self.of.metavar[:1]},…"
+
+    @property
+    def words(self) -> str:
+        """How many of what."""
+        return f"a list of {self.least} or more, each {self.of.words}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words that a member is chosen from."""
+        return self.of.options
+
+    def read(self, name: str, text: str) -> tuple[Any, ...]:
+        """The values that stand between commas. Raises InputError."""
+        return self.accept(name, [self.of.read(name, part.strip()) for part in text.split(",") if part.strip()])
+
+    def accept(self, name: str, value: Any) -> tuple[Any, ...]:
+        """The values. Raises InputError for what is no list, or too short."""
+        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.least:
+            refuse_input(name, value, self.words)
+        return tuple(self.of.accept(name, item) for item in value)
+
+    def write(self, value: Any) -> str:
+        """The values with commas between."""
+        return ",".join(self.of.write(item) for item in value)
+
+    def plain(self, value: Any) -> Any:
+        """A list."""
+        return [self.of.plain(item) for item in value]
+
+    def schema(self) -> dict[str, Any]:
+        """A list."""
+        return {"type": "array", "items": self.of.schema(), "minItems": self.least}
+
+
+def _whole(name: str, value: Any, words: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        refuse_input(name, value, words)
+    return str(int(value))
+
+
+def _or_text(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "string"}]}

@@ -1,0 +1,108 @@
+"""Question: a name, what it takes, and the function that answers it; both are looked up only when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ropescope.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from ropescope.report.report import Report
+
+Needs = Literal["files", "data", "weights"]
+"""What an answer reads: files alone (and so runs anywhere), measured data with their statistics, or weights."""
+
+Answer = Callable[[Any, "Run"], "Report"]
+
+
+class Run:
+    """What an answer may use while it works. This one is silent and keeps nothing; each face has its own.
+
+    out: where the user wants the result kept, if anywhere.
+    """
+
+    out: Path | None = None
+
+    def say(self, line: str) -> None:
+        """Begin a stretch of work and say what it is."""
+
+    def progress(self, done: int, planned: int, what: str) -> None:
+        """How far the stretch is: `done` of `planned`, the last of them being `what`."""
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A stretch of long work, which may be interrupted: what is finished by then is answered with."""
+        yield
+
+    def keep(self, what: str, save: Callable[[Path], Sequence[Path]], again: str = "") -> str | None:
+        """Keep the result (`what`) with `save`, which writes it and returns its files, where the user wants it kept.
+
+        Returns the name of the file, None if none was asked for or it could not be written; then the face shows the report
+        all the same, and says that nothing is lost, `again` being what a resumed run will not do again.
+        """
+        return None
+
+    def when_shown(self, act: Callable[[], None]) -> None:
+        """Do `act` once the answer was shown and kept: what would be needed to resume may go then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question.
+
+    name: one word or two, as "fit" or "compress plan". asks: one line that tells what is answered. inputs and answer: a
+    dataclass and a function `answer(inputs, run) -> Report`, each as "package.module:name". extra: the extra to install.
+    example: inputs as text, for help and reference. instead: flags of a command line that ask another question. keeps: what
+    a kept result is. decides: whether the answer is yes or no (`Report.holds`). copied: what the answer has to copy
+    (`Report.lead`), if anything.
+    """
+
+    name: str
+    asks: str
+    inputs: str
+    answer: str
+    example: Mapping[str, Any] = field(hash=False)
+    needs: Needs = "files"
+    extra: str = "measure"
+    instead: Mapping[str, str] = field(default_factory=dict, hash=False)
+    keeps: str = "the report (JSON)"
+    decides: bool = False
+    copied: str = ""
+
+    @property
+    def inputs_type(self) -> type:
+        """The dataclass of its inputs."""
+        found: type = _target(self.inputs)
+        return found
+
+    @property
+    def function(self) -> Answer:
+        """The function that answers it."""
+        found: Answer = _target(self.answer)
+        return found
+
+    def ask(self, inputs: Any, run: Run | None = None) -> Report:
+        """The answer. Raises MissingExtraError where a package is not installed, and what the answer raises."""
+        with self.needs_extra():
+            return self.function(inputs, run or Run())
+
+    @contextmanager
+    def needs_extra(self) -> Iterator[None]:
+        """Turn a missing package into a MissingExtraError that says what to install."""
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            package = (error.name or "a package").partition(".")[0]
+            raise MissingExtraError(
+                f"{self.name} needs {package}, which is not installed: pip install 'ropescope[{self.extra}]'."
+            ) from error
+
+
+def _target(spelled: str) -> Any:
+    module, _, name = spelled.partition(":")
+    return getattr(import_module(f"ropescope.{module}"), name)
