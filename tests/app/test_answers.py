@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 import released_configs as released
 import stored_models
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 import pytest
 from made_rows import save_profile
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

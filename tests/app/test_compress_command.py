@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_profiles import made_profile
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.compress.plan import KVPlan

@@ -18,7 +18,7 @@ class Absent:
         if name in ("torch", "transformers"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent)
-from typer.testing import CliRunner
+from click.testing import CliRunner
 from ropescope.app.cli import app
 for line in json.load(sys.stdin):
     error = CliRunner().invoke(app, line).exception

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import released_configs as released
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

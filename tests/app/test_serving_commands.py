@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from serving_models import llama_8b
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import DomainError, RopescopeError

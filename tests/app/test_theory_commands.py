@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app import theory_commands
 

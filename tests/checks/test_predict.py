@@ -11,9 +11,7 @@ from ropescope.report.report import Report
 
 
 def test_family_with_standings_and_the_careful_sentence():
-    report = predict_report(
-        Basics("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="--length")
-    )
+    report = predict_report(Basics("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="--length"))
     gammas = {row[0]: row[2] for row in report.tables[0].rows}
     assert gammas["gamma_pade"] == pytest.approx(0.7522013138014092)
     assert gammas["amplitude_exponent"] == pytest.approx(0.5844, abs=5e-5)

@@ -14,7 +14,7 @@ from planned_models import explicit_masks, logits_in_pieces, ragged_plan
 from tiny_models import tokens
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.measure.capture import decoder_layers

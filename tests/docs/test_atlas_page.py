@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_rows import save_profile
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.evidence.ruler.names import ModelName

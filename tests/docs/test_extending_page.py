@@ -13,7 +13,7 @@ import tiny_gguf
 import torch
 import typer
 from transformers import AutoModelForCausalLM
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_models import TINY, build
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 

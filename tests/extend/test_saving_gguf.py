@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tiny_gguf
 import torch
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError, FormatError, ReportError

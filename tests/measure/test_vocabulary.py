@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import byte_tokenizer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

@@ -75,13 +75,28 @@ def questions_named() -> dict[str, Question]:
     return {question.name: question for question in questions()}
 
 
+class Command(click.Command):
+    """A command whose help explains its arguments, too."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Arguments first, then options."""
+        records = [part.get_help_record(ctx) for part in self.params if isinstance(part, click.Argument)]
+        told = [record for record in records if record is not None]
+        if told:
+            with formatter.section("Arguments"):
+                formatter.write_dl(told)
+        super().format_options(ctx, formatter)
+
+
 def command_of(question: Question) -> click.Command:
     """The command that asks `question`."""
 
-    def answer(**given: Any) -> None:
-        ask(question, given)
+    @click.pass_context
+    def answer(ctx: click.Context, **given: Any) -> None:
+        shared = ctx.parent.obj if ctx.parent is not None else None  # what stood before the last word of the command
+        ask(question, {**given, **{name: value for name, value in (shared or {}).items() if not given.get(name)}})
 
-    return click.Command(
+    return Command(
         question.name.rpartition(" ")[2],
         params=_parameters(question),
         callback=answer,
@@ -109,7 +124,14 @@ def _instead(question: Question) -> list[click.Parameter]:
         return act
 
     return [
-        click.Option([f"--{flag}"], is_flag=True, is_eager=True, expose_value=False, callback=asks(other), help=f"As `ropescope {other}`.")
+        click.Option(
+            [f"--{flag}"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=asks(other),
+            help=f"As `ropescope {other}`.",
+        )
         for flag, other in question.instead.items()
     ]
 
@@ -132,7 +154,9 @@ def _version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> Non
 
 app = Group("")
 app.params.append(
-    click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+    click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+    )
 )
 
 

@@ -123,8 +123,8 @@ def plan(
 ) -> None:
     """Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes."""
     from ropescope.app.show import Files, show_report
-    from ropescope.questions.numbers import read_tokens
     from ropescope.compress.report import plan_report
+    from ropescope.questions.numbers import read_tokens
 
     Files.checked(out, html, figure)
     tokens = None if length is None else read_tokens("--length", length)

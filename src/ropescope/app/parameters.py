@@ -45,7 +45,11 @@ def parameter_of(one: Asked) -> click.Parameter:
     names = [*dict.fromkeys([option(one.name), *(option(name) for name in one.also)])]
     if isinstance(one.kind, Flag):
         return click.Option([*names, one.name], is_flag=True, default=None, help=one.help)
-    told = one.help if one.default in (None, ()) or one.required else f"{one.help} [default: {one.kind.write(one.default)}]"
+    told = (
+        one.help
+        if one.default in (None, ()) or one.required
+        else f"{one.help} [default: {one.kind.write(one.default)}]"
+    )
     return click.Option(
         [*names, one.name], required=one.required, multiple=many, type=KindType(one.kind), help=told,
     )  # fmt: skip

@@ -142,9 +142,9 @@ def fit(
     """
     from ropescope.app.show import show_report
     from ropescope.checks.fit_report import fit_report
-    from ropescope.questions.numbers import read_tokens
     from ropescope.checks.serving.inputs import read_serving
     from ropescope.models.offered import Offered
+    from ropescope.questions.numbers import read_tokens
 
     least = None if min_context is None else read_tokens("--min-context", min_context)
     found, written = _found(

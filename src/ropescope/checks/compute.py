@@ -18,8 +18,8 @@ from ropescope.errors import DomainError
 from ropescope.questions.domains import Choice, Flag, Reals
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import ListOf, Text
-from ropescope.questions.question import Run
 from ropescope.questions.numbers import read_number
+from ropescope.questions.question import Run
 from ropescope.report.report import Fact, Report, Step
 from ropescope.theory import STANDINGS, Argument, Formula
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from ropescope.models.gguf.choices import Choice
 from ropescope.models.model import Model
 from ropescope.models.offered import Offered
 from ropescope.models.parameters import Weights
-from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.report.report import Column, Fact, Report, Step, Table
 
 WIDE: Final = frozenset({"F32"})
 """Mixes that hold a model in more bits than it was trained in: no reason to choose one."""
@@ -80,7 +79,7 @@ def _rows(offered: Offered, text: ServingText) -> tuple[list[_Row], list[str]]:
 def _fit(model: Model, text: ServingText) -> Fit:
     serving = read_serving(model, replace(text, engine=text.engine or "llama.cpp"))
     if serving.engine.name not in RUN_GGUF:
-        raise DomainError(f"{serving.engine.name} is not launched from GGUF here: choose --engine llama.cpp or ollama.")
+        raise DomainError(f"{serving.engine.name} is not launched from GGUF here: choose `engine` llama.cpp or ollama.")
     return fit(serving)
 
 
@@ -154,11 +153,11 @@ def _weights(serving: Serving) -> int:
     return 0 if serving.model.weights is None else serving.model.weights.n_bytes
 
 
-def _next_steps(offered: Offered, best: _Row) -> tuple[str, ...]:
-    name, engine = shlex.quote(offered.named(best.choice)), best.found.serving.engine.name
+def _next_steps(offered: Offered, best: _Row) -> tuple[Step, ...]:
+    name, engine = offered.named(best.choice), best.found.serving.engine.name
     return (
-        f"ropescope fit {name} --gpu …: this one part by part, and the ways out",
-        f"ropescope launch {name} --engine {engine} …: the command for it",
+        Step("fit", {"source": name, "gpu": "…"}, "This one part by part, and the ways out"),
+        Step("launch", {"source": name, "gpu": "…", "engine": engine}, "The command for it"),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
@@ -16,7 +15,7 @@ from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import growth_bytes, storage_remarks
 from ropescope.checks.serving.ways import other_ways
-from ropescope.report.report import Basis, Column, Fact, Report, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
 MOST_WAYS = 6
 USUAL_NODE = 8
@@ -62,7 +61,7 @@ def gpu_report() -> Report:
     note = (
         "Memory is what the driver reports, where it is known, and of memory shared with the CPU what the GPU may use by "
         "default; compute is dense, never with sparsity. "
-        "Other devices: --gpu 24GiB --bandwidth 500. --gpu this: what this machine has."
+        "Other devices: `gpu` 24GiB with `bandwidth` 500. `gpu` this: what this machine has."
     )
     return Report(
         "Known devices",
@@ -105,7 +104,7 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
     said.extend(support_remarks(serving))
     if serving.count > USUAL_NODE and serving.split.nodes == 1 and engine.split == "tensor":
-        said.append(f"More than {USUAL_NODE} devices mostly stand in several machines: --nodes N counts with that.")
+        said.append(f"More than {USUAL_NODE} devices mostly stand in several machines: `nodes` N counts with that.")
     if engine.name == "transformers":
         said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
     said.append(
@@ -249,12 +248,12 @@ def _way_table(found: Fit) -> Table | None:
     return Table(f"Other splits of {on_devices(found.serving)}, each holds", columns, rows)
 
 
-def _next_steps(found: Fit) -> tuple[str, ...]:
+def _next_steps(found: Fit) -> tuple[Step, ...]:
     serving = found.serving
-    engine = serving.engine.name
+    source, engine = serving.model.source.spelled, serving.engine.name
     return (
-        f"ropescope speed {shlex.quote(serving.model.source.spelled)} --gpu …: tokens a second at most, and what they cost",
-        f"ropescope launch {shlex.quote(serving.model.source.spelled)} --engine {engine} …: the command for this",
+        Step("speed", {"source": source, "gpu": "…"}, "Tokens a second at most, and what they cost"),
+        Step("launch", {"source": source, "gpu": "…", "engine": engine}, "The command for this"),
     )
 
 

@@ -52,7 +52,7 @@ def launch_report(inputs: LaunchInputs) -> Report:
         verdict=_verdict(found, changed, refused),
         facts=(
             Fact("engine", f"{engine.name} {engine.version}", "", "published", f"flags from {source}"),
-            Fact("needed", found.demand.total / 2**30, "GiB", "formula", "as ropescope fit counts it"),
+            Fact("needed", found.demand.total / 2**30, "GiB", "formula", "as `fit` counts it"),
             Fact("may be used", found.budget.n_bytes / 2**30, "GiB", found.budget.basis, found.budget.source),
         ),
         tables=(
@@ -60,9 +60,7 @@ def launch_report(inputs: LaunchInputs) -> Report:
             Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),
         ),
         caveats=(*(f"First: {step}" for step in made.before if "\n" not in step), *made.remarks, *caveats(serving)),
-        next_steps=()
-        if found.ok or refused
-        else ("ropescope launch … --rescue: the command with the cheapest way out",),
+        next_steps=() if found.ok or refused else ("`rescue` gives the command with the cheapest way out.",),
         data=_data(serving, made, found, changed, source, refused),
     )
 

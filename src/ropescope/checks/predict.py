@@ -12,7 +12,7 @@ from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Tokens
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
-from ropescope.report.report import Basis, Column, Fact, Figure, Report, Table
+from ropescope.report.report import Basis, Column, Fact, Figure, Report, Step, Table
 from ropescope.theory.decay import gamma_exponential, gamma_lerch, gamma_linear, gamma_pade, gamma_pade22
 from ropescope.theory.formula import FORMULAS
 from ropescope.theory.kernel import amplitude_exponent
@@ -74,13 +74,13 @@ def inputs_of(model: Model, length: float | None = None) -> Basics:
     if not layers:
         raise DomainError(
             f"{model.name} has no rotary positions ({model.position_words}): there is no base θ to predict from. "
-            "Measure it instead: ropescope measure."
+            "Measure it instead: `measure`."
         )
     chosen = next((layer for layer in layers if layer.kind == "full"), layers[0])
     rope = chosen.rope
     assert rope is not None
     if length is None and model.context_length is None:
-        raise DomainError(f"{model.name} states no context length: give one with --length.")
+        raise DomainError(f"{model.name} states no context length: give one with `length`.")
     several = len(model.rope_thetas) > 1
     return Basics(
         name=model.name,
@@ -91,7 +91,7 @@ def inputs_of(model: Model, length: float | None = None) -> Basics:
         theta_basis="assumed" if "rope_theta" in model.assumed else "config",
         theta_source="rope_theta" + (f" of the {chosen.kind} layers" if several else ""),
         length_basis="config" if length is None else "assumed",
-        length_source=model.context_field if length is None else "--length",
+        length_source=model.context_field if length is None else "`length`",
         other_thetas=tuple(theta for theta in model.rope_thetas if theta != rope.theta),
         rotary_fraction=rope.rotary_fraction,
     )
@@ -105,7 +105,7 @@ def predict_report(inputs: Basics) -> Report:
     if inputs.position_encoding != "rope":
         raise DomainError(
             f"{inputs.name} has no rotary positions ({inputs.position_encoding}): it has no base θ, so no exponent can be "
-            "predicted from one. Measure it instead: ropescope measure."
+            "predicted from one. Measure it instead: `measure`."
         )
     theta, length = inputs.theta, inputs.length
     functions = (gamma_pade, gamma_linear, gamma_exponential, gamma_pade22, gamma_lerch)
@@ -149,13 +149,19 @@ def predict_report(inputs: Basics) -> Report:
                     Column("standing"),
                 ),
                 rows,
-                note="A smaller γ is a slower decay. What each is worth: ropescope formulas NAME."
+                note="A smaller γ is a slower decay. What each is worth: `formulas`."
                 + (f" γ_amp assumes Ā = {MEASURED_AMPLITUDE}, measured on one model." if inputs.head_dim else ""),
             ),
         ),
         figures=(_figure(inputs),),
         caveats=_caveats(inputs),
-        next_steps=("ropescope measure: the exponent of the weights themselves, with its error bar and its null",),
+        next_steps=(
+            Step(
+                "measure",
+                {"source": "MODEL"},
+                "The exponent of the weights themselves, with its error bar and its null",
+            ),
+        ),
         data={
             "name": inputs.name,
             "theta": theta,

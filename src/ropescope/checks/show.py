@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
@@ -15,7 +14,7 @@ from ropescope.models.opening import open as open_model
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.numbers import binary_size
-from ropescope.report.report import Column, Report, Scalar, Table
+from ropescope.report.report import Column, Report, Scalar, Step, Table
 
 LENGTHS: tuple[int, ...] = tuple(1 << power for power in range(12, 21))
 """4,096 to 1,048,576 tokens."""
@@ -169,7 +168,7 @@ def _memory_table(model: Model) -> Table:
         "Memory of one sequence",
         tuple(columns[place] for place in kept),
         tuple(tuple(row[place] for place in kept) for row in rows),
-        note="Exact for the layers above, as transformers holds them; engines round up to their blocks (ropescope fit).",
+        note="Exact for the layers above, as transformers holds them; engines round up to their blocks (`fit`).",
     )
 
 
@@ -212,9 +211,9 @@ def assumptions(model: Model) -> list[str]:
 _DEFAULT = re.compile(r"not in the file; transformers (?P<version>\S+) takes (?P<value>.+) for (?P<type>\S+)")
 
 
-def _next_steps(model: Model) -> tuple[str, ...]:
-    name = shlex.quote(model.source.spelled)
-    steps = [f"ropescope fit {name} --gpu 24GB: whether it fits, and what it costs in context"]
+def _next_steps(model: Model) -> tuple[Step, ...]:
+    name = model.source.spelled
+    steps = [Step("fit", {"source": name, "gpu": "24GB"}, "Whether it fits, and what it costs in context")]
     if model.attention_layers and model.causal:
-        steps.append(f"ropescope measure {name}: how far its attention really reaches")
+        steps.append(Step("measure", {"source": name}, "How far its attention really reaches"))
     return tuple(steps)

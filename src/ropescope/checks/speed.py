@@ -13,7 +13,7 @@ from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, expert
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError
-from ropescope.report.report import Basis, Column, Fact, Report, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -40,9 +40,9 @@ class SpeedInputs:
 def require_shares(efficiency: float, price: float | None) -> None:
     """Raise DomainError for a share of the ceiling that is none, and for a price below 0 or without end."""
     if not 0 < efficiency <= 1:
-        raise DomainError(f"--efficiency is {efficiency:g}: give a share above 0 and at most 1.")
+        raise DomainError(f"`efficiency` is {efficiency:g}: give a share above 0 and at most 1.")
     if price is not None and not 0 <= price < float("inf"):
-        raise DomainError(f"--price is {price:g}: give what a device costs an hour, 0 or more.")
+        raise DomainError(f"`price` is {price:g}: give what a device costs an hour, 0 or more.")
 
 
 def require_bandwidth(gpu: str, bandwidth_gb_s: float | None) -> None:
@@ -64,7 +64,7 @@ def speed_report(inputs: SpeedInputs) -> Report:
     serving = inputs.serving
     if not serving.model.causal:
         raise DomainError(
-            f"{serving.model.name} is an encoder, which generates no tokens: there is no speed of decoding to tell; ropescope fit "
+            f"{serving.model.name} is an encoder, which generates no tokens: there is no speed of decoding to tell; `fit` "
             "counts its memory."
         )
     found = fit(serving)
@@ -83,7 +83,13 @@ def speed_report(inputs: SpeedInputs) -> Report:
         tables=(_table(inputs, rows),),
         figures=(speed_figure(serving, found.largest_batch, inputs.efficiency),),
         caveats=_caveats(inputs, found.answer),
-        next_steps=("ropescope fit: what must be held, and how far context and batch can go",),
+        next_steps=(
+            Step(
+                "fit",
+                {"source": serving.model.source.spelled, "gpu": "…"},
+                "What must be held, and how far context and batch can go",
+            ),
+        ),
         data=_data(inputs, step, reading, turn, found.largest_batch, batches)
         | {"warnings": list(_caveats(inputs, found.answer))},
     )
@@ -110,7 +116,7 @@ def _verdict(inputs: SpeedInputs, step: Pass, reading: Pass | None, ok: bool) ->
     text += "." if reading is None else f"; reading {prompts} takes {_time(reading.seconds / share)}{more}."
     cost = cost_per_million(inputs, step)
     text += "" if cost is None else f" A million tokens cost {cost:,.3g}{more}."
-    return text if ok else f"{text} But it does not fit: see ropescope fit."
+    return text if ok else f"{text} But it does not fit: see `fit`."
 
 
 def _facts(
@@ -134,7 +140,7 @@ def _facts(
         Fact("bandwidth", bandwidth, "GB/s", *_rests_on(device, basis, source)),
     ]
     if peak is None:
-        facts.append(Fact("peak", "not stated", "", basis, "give --tflops to learn of prefill and the knee"))
+        facts.append(Fact("peak", "not stated", "", basis, "give `tflops` to learn of prefill and the knee"))
     else:
         facts.append(Fact("peak", peak / 1e12, "TFLOPS", basis, told))
     if reading is not None:
@@ -154,7 +160,7 @@ def _facts(
         )
     limit = "nothing here bounds it" if largest is None else largest
     bound = "at most: the weights are a lower bound" if weight_size(serving.model, serving.held_precision).lacks else ""
-    facts.append(Fact("largest batch that fits", limit, "", "formula", "as ropescope fit counts it", note=bound))
+    facts.append(Fact("largest batch that fits", limit, "", "formula", "as `fit` counts it", note=bound))
     if any(layer.experts is not None for layer in serving.model.layers):
         touched = experts_touched(serving, serving.batch)
         facts.append(Fact("experts read a step", touched, "of all", "assumed", "uniform routing: 1 − (1 − k/n)^batch"))
@@ -210,7 +216,7 @@ def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
     if (top := _most_picked(serving)) is not None:
         said.append(f"Attention is sparse: a layer reads what its indexer scores, and of the rest {top} that it picks.")
     if fits is None:
-        said.append("Whether it fits is open: the weights are a lower bound (ropescope fit says why).")
+        said.append("Whether it fits is open: the weights are a lower bound (`fit` says why).")
     elif not fits:
         said.append("It does not fit the device as asked; the figures hold only if it did.")
     return tuple(said)

@@ -58,7 +58,7 @@ class Evidence:
                     raise SourceError(
                         f"The table {name} needs raw files that {self.raw.folder} does not have: {', '.join(missing[:5])}"
                         f"{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}. Get them from {PUBLISHED_AT}, "
-                        "or leave --data out to use the shipped figures."
+                        "or leave `data` out to use the shipped figures."
                     )
                 self._tables[name] = entry.from_raw(self.raw)
         return self._tables[name]

@@ -31,7 +31,7 @@ class RawFiles:
         if found is None:
             raise SourceError(
                 f"{given} holds no raw measurements: it has no folder {LANDMARK}/ nor data/{LANDMARK}/. "
-                f"Name a clone of {PUBLISHED_AT}, or leave --data out to use the shipped figures."
+                f"Name a clone of {PUBLISHED_AT}, or leave `data` out to use the shipped figures."
             )
         self.folder = found
 

@@ -51,7 +51,7 @@ def choose(
     needless = _needless(model, native, target, looks_far)
     if needless:
         if asked not in ("auto", "none"):
-            raise ExtendError(f"{needless} Leave the method out, or give a longer --to.")
+            raise ExtendError(f"{needless} Leave the method out, or give a longer `to`.")
         return Choice("none", reasons=(needless,))
     if asked == "none":
         return Choice(

@@ -105,7 +105,7 @@ def _longrope(group: RopeGroup, wish: Wish) -> Entry:
     """LongRoPE (Ding et al., 2402.13753): its factors were searched for one model and one length; there is no formula."""
     raise ExtendError(
         "LongRoPE's factors are searched for one model and one length, and no formula gives them: find some with "
-        "`ropescope extend search`, or choose another method."
+        "`extend search`, or choose another method."
     )
 
 

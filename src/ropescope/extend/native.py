@@ -55,7 +55,7 @@ def native_of(model: Model, groups: tuple[RopeGroup, ...], trained: int | None =
             return _dual_chunk(chunks, context.configured)
         length = trained or _pretrained(model) or context.configured
         if length is None:
-            raise ExtendError(f"{model.name} does not say what length it was trained at: give --trained N.")
+            raise ExtendError(f"{model.name} does not say what length it was trained at: give `trained` N.")
         source = "given" if trained is not None else context.configured_field
         if trained is None and length != context.configured:
             source = (
@@ -67,7 +67,7 @@ def native_of(model: Model, groups: tuple[RopeGroup, ...], trained: int | None =
         raise ExtendError(f"{model.name} comes with a RoPE scaling of the kind {kind!r}, which is not known here.")
     reach = trained if context.longest is None else context.longest
     if reach is None:
-        raise ExtendError(f"{model.name} does not say what length it reaches: give --trained N.")
+        raise ExtendError(f"{model.name} does not say what length it reaches: give `trained` N.")
     scaling = scaled.rope.scaling or {}
     factor = float(scaling.get("factor") or context.factor or 1.0)
     original = trained or context.trained
@@ -137,7 +137,7 @@ def beyond(native: Native, target: int) -> float:
     if native.method == "longrope":
         raise ExtendError(
             f"This model comes with {native.words}. LongRoPE's factors are searched for one length and no formula carries "
-            "them farther: search new ones (`ropescope extend search`), or name a method that starts from the original "
+            "them farther: search new ones (`extend search`), or name a method that starts from the original "
             "positions (yarn, say), which gives up what the model was trained with."
         )
     if native.method == "llama3" or native.trained is None:

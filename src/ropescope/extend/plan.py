@@ -249,7 +249,7 @@ class RopePlan:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no RoPE plan: write one with `ropescope extend plan … --out`.") from error
+            raise FormatError(f"{path} is no RoPE plan: `extend plan` keeps one with `out`.") from error
         return cls.from_dict(data)
 
 

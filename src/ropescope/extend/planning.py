@@ -149,7 +149,7 @@ def _check_options(method: Method, wanted: Options) -> None:
     if wanted.gamma is not None and not -1 < wanted.gamma < 1:
         raise ExtendError(f"gamma = {wanted.gamma:g} has no base: θ_design is defined between -1 and 1.")
     if method == "searched" and not wanted.factors:
-        raise ExtendError("Searched factors are found on the weights: run `ropescope extend search`.")
+        raise ExtendError("Searched factors are found on the weights: ask `extend search`.")
     if method != "rerope" and not (wanted.near is None and wanted.slower is None):
         raise ExtendError(f"near and slower go with the method rerope, not with {method}.")
     if method != "searched" and (wanted.factors or wanted.attention_factor != 1.0):
@@ -166,14 +166,14 @@ def _wish(native: Native, target: int, choice: Choice, wanted: Options) -> Wish:
         needed = beyond(native, target)
     elif native.scaled and native.trained is None and choice.method != "none":
         raise ExtendError(
-            f"The files do not say what length came before {native.words}: give --trained N, or leave the method out to go "
+            f"The files do not say what length came before {native.words}: give `trained` N, or leave the method out to go "
             "on with the scaling the model came with."
         )
     else:
         needed = max(1.0, target / trained)
     factor = needed if wanted.factor is None else wanted.factor
     if factor > 1e6:
-        raise ExtendError(f"A factor of {factor:.3g} is beyond any scaling: give a shorter --to.")
+        raise ExtendError(f"A factor of {factor:.3g} is beyond any scaling: give a shorter `to`.")
     if not factor >= 1.0:  # NaN, too
         raise ExtendError(f"A factor of {factor:g} extends nothing: give one of at least {needed:g}.")
     if factor < needed * (1 - 1e-9):

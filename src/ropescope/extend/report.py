@@ -12,7 +12,7 @@ from ropescope.extend.frequencies import stated_factor
 from ropescope.extend.methods import near_by_rule, slower_by_rule
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 from ropescope.theory.base_bound import base_lower_bound_fit
 
 SHORT_PROMPTS: dict[Method, str] = {
@@ -142,8 +142,8 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         facts.append(_short(plan))
         if plan.method in WORTH and not plan.goes_on and _keeps_the_rule(plan):
             source = (
-                "nine texts, the last 2,048 tokens, paired, 95 %; score your own: ropescope extend evaluate, truncated among "
-                "its --methods"
+                "nine texts, the last 2,048 tokens, paired, 95 %; score your own: `extend evaluate`, truncated among "
+                "its `methods`"
             )
             facts.append(Fact("worth of reading all", WORTH[plan.method], "", "measured", source))
         facts.append(_tuning(plan))
@@ -177,7 +177,7 @@ def _ranges(plan: RopePlan, near: int) -> list[Fact]:
 def _trained(plan: RopePlan) -> tuple[Basis, str]:
     source = str(plan.extras.get("trained_from") or "")
     if source == "given":
-        return "assumed", "--trained"
+        return "assumed", "`trained`"
     if source.startswith("the makers"):
         return "published", source
     return "config", source or "the length it reaches: what came before its scaling is not told"
@@ -259,7 +259,7 @@ def _pairs(plan: RopePlan) -> tuple[Table, ...]:
                 title=f"Rotary pairs, fastest first{where}",
                 columns=columns,
                 rows=tuple(_row(plan, entry, pair) for pair in _shown(len(entry.after))),
-                note=_WAVELENGTH + (f" {len(entry.after)} pairs; --json has all." if len(entry.after) > _FEW else ""),
+                note=_WAVELENGTH + (f" {len(entry.after)} pairs; `json` has all." if len(entry.after) > _FEW else ""),
             )
         )
     return tuple(tables)
@@ -319,21 +319,24 @@ def _snippet(entry: EngineSettings) -> Table:
     )
 
 
-def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str | None) -> tuple[str, ...]:
+def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str | None) -> tuple[Step | str, ...]:
     if not plan.changes:
         return ()
     methods = f"none,truncated,{kept_in or plan.method}"
-    command = f"{quote(printable(source))} --to {plan.target_length} --methods {quote(printable(methods))}"
-    steps = [f"Score it before you serve it: ropescope extend evaluate {command}"]
+    given = {"source": printable(source), "to": str(plan.target_length)}
+    steps: list[Step | str] = [
+        Step("extend evaluate", {**given, "methods": printable(methods)}, "Score it before you serve it")
+    ]
     if plan.method == "yarn" and not plan.goes_on:
-        search = f"ropescope extend search {quote(printable(source))} --to {plan.target_length} --out searched.json"
-        steps.append(f"Look for factors that fit these weights better: {search}")
+        steps.append(
+            Step("extend search", {**given, "out": "searched.json"}, "Look for factors that fit these weights better")
+        )
         if plan.extras.get("rerope"):
-            far = f"ropescope extend plan {quote(printable(source))} --to {plan.target_length} --method rerope --out rerope.json"
-            steps.append(f"In transformers alone, Leaky ReRoPE reads farther and costs nothing within: {far}")
+            why = "In transformers alone, Leaky ReRoPE reads farther and costs nothing within"
+            steps.append(Step("extend plan", {**given, "method": "rerope", "out": "rerope.json"}, why))
     if kept_in is None:
         steps.append(
-            "Keep the plan with --out plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
+            "Keep the plan with `out`, as plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
         )
     else:
         steps.append(
@@ -347,7 +350,7 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     if not plan.in_config:
         return tuple(steps)
     if config_in is None:
-        steps.append("--save-config FOLDER writes the model's config.json with these positions, and all else as it is.")
+        steps.append("`save_config` writes the model's config.json with these positions, and all else as it is.")
     else:
         steps.append(f"{config_in} has these positions: put the weights and the tokenizer beside it.")
     return tuple(steps)

@@ -78,8 +78,8 @@ def save_config(plan: RopePlan, model: Model, folder: Path) -> Path:
         )
     if not plan.in_config:
         raise ExtendError(
-            f"No config says {METHOD_NAMES[plan.method]}, which is another attention: keep the plan with --out and apply it in "
-            "Python, or use --method yarn."
+            f"No config says {METHOD_NAMES[plan.method]}, which is another attention: keep the plan with `out` and apply it in "
+            "Python, or use `method` yarn."
         )
     path = Path(folder) / "config.json"
     own = model.source.path

@@ -34,11 +34,11 @@ def why_not(plan: RopePlan, architecture: str) -> str:
     if not plan.changes:
         return "the plan changes nothing"
     if not plan.in_config:
-        return "it is another attention, which no engine makes of a file: use --method yarn"
+        return "it is another attention, which no engine makes of a file: use `method` yarn"
     if len(plan.layer_types) > 1:
         return "its layers have several kinds of positions, and llama.cpp takes some of them from its own code"
     if plan.by_length:
-        return "a GGUF file has one set of frequencies for all lengths: use --method ntk or yarn"
+        return "a GGUF file has one set of frequencies for all lengths: use `method` ntk or yarn"
     if plan.method in _BY_PAIR and architecture not in FACTOR_ARCHITECTURES:
         return f"llama.cpp is not known to take factors for each pair from files of {architecture or 'this kind'}: use yarn"
     if plan.target_length >= 1 << 32:
@@ -47,7 +47,7 @@ def why_not(plan: RopePlan, architecture: str) -> str:
         return "no plan is made of LongRoPE's factors"
     unsaid = next((name for name in _UNSAID if name in entry.parameters), None)
     if unsaid is not None:
-        return f"the file has no key for {unsaid}: convert the model with the config that --save-config writes"
+        return f"the file has no key for {unsaid}: convert the model with the config that `save_config` writes"
     return ""
 
 

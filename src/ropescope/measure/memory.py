@@ -73,10 +73,10 @@ def too_little_memory(network: Any, n_tokens: int, n_rows: int) -> MeasurementEr
     free = available_bytes(network.device)
     fits = min(n_tokens // 2, free // (2 * bytes_per_token(network, n_rows)))
     rounded = 1 << max(0, fits.bit_length() - 1)
-    advice = f"about {rounded:,} tokens would fit: --length {rounded}" if rounded >= 64 else "free some memory"
+    advice = f"about {rounded:,} tokens would fit: `length` {rounded}" if rounded >= 64 else "free some memory"
     return MeasurementError(
         f"Out of memory at {n_tokens:,} tokens on {network.device} ({free / 2**30:.1f} GiB free); {advice}, "
-        "or let the prompt through in pieces, with `ropescope measure --chunk`."
+        "or let the prompt through in pieces, with `chunk`."
     )
 
 

@@ -148,7 +148,7 @@ class DecayProfile:
                 parquet.write_table(table, draft, compression="zstd", use_dictionary=["protocol", "kind"])
         except OSError as error:
             raise MeasurementError(
-                f"The profile cannot be written to {path} ({error.strerror or error}): choose another place with --out."
+                f"The profile cannot be written to {path} ({error.strerror or error}): choose another place with `out`."
             ) from error
 
     @classmethod
@@ -162,11 +162,9 @@ class DecayProfile:
                 table = file.read(columns=[*_READ, "protocol"])
             header = json.loads(table.schema.metadata[b"ropescope"])
         except FileNotFoundError as error:
-            raise FormatError(
-                f"{path} does not exist: write a profile with `ropescope measure … --out {path}`."
-            ) from error
+            raise FormatError(f"{path} does not exist: `measure` keeps a profile there with `out`.") from error
         except (OSError, pyarrow.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path} is no ropescope profile: write one with `ropescope measure … --out`.") from error
+            raise FormatError(f"{path} is no ropescope profile: `measure` keeps one with `out`.") from error
         if header.get("schema") != SCHEMA:
             raise FormatError(f"{path} has the schema {header.get('schema')!r}; this version reads {SCHEMA!r}.")
         try:

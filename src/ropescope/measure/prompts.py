@@ -116,7 +116,7 @@ class Corpus:
             if index >= windows:
                 raise MeasurementError(
                     f"{self.about} gives {len(tokens):,} tokens: enough for {windows} prompts of {drawn_at:,}. "
-                    "Give more text (--text), a shorter --length, fewer --prompts, or --corpus random."
+                    "Give more text (`text`), a shorter `length`, fewer `prompts`, or `corpus` random."
                 )
             # The first block is drawn as a whole text of that length is.
             start = block * (self.block or 0)
@@ -215,7 +215,7 @@ def _sha256(paths: Sequence[Path], column: str) -> str:
 
 def _no_tokenizer() -> SourceError:
     return SourceError(
-        "This model comes without a tokenizer, so no text can be read with it: measure on random tokens (--corpus random)."
+        "This model comes without a tokenizer, so no text can be read with it: measure on random tokens (`corpus` random)."
     )
 
 

@@ -13,7 +13,7 @@ from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_e
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.measure.type_words import number_type_fact, types_compared
-from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.report.report import Column, Fact, Report, Step, Table
 from ropescope.theory.formula import FORMULAS
 
 
@@ -82,7 +82,7 @@ def _beyond(s: Summary, control: Summary) -> bool:
 def _legacy_verdict(s: Summary, control: Summary | None) -> str:
     name = s.provenance.get("model")
     if s.legacy is None or s.legacy.gamma.value is None:
-        return f"{name}: the published protocol needs at least four of its distances; use a longer --length."
+        return f"{name}: the published protocol needs at least four of its distances; use a longer `length`."
     sentence = (
         f"{name} reads γ = {_with_interval(s.legacy.gamma)} in the published protocol, where uniform attention already reads "
         f"{s.legacy.gamma_null:.4f} (R² {s.legacy.r2_null:.4f})"
@@ -277,16 +277,16 @@ def _caveats(s: Summary, control: Summary | None, legacy_first: bool) -> list[st
     return found
 
 
-def _next_steps(s: Summary, control: Summary | None, kept_in: str | None) -> list[str]:
-    steps = []
+def _next_steps(s: Summary, control: Summary | None, kept_in: str | None) -> list[Step | str]:
+    steps: list[Step | str] = []
     if s.partial or (control is not None and control.partial):
-        steps.append("Continue where it stopped: the same command with --resume.")
+        steps.append("Continue where it stopped: the same again with `resume`.")
     if control is None and not s.provenance.get("random_init"):
-        steps.append("See what this network gives with random weights: add --control random-init.")
+        steps.append("See what this network gives with random weights: add `control` random-init.")
     if kept_in:
-        steps.append(f"Show it again: ropescope show-profile {kept_in}")
+        steps.append(Step("show-profile", {"profile": kept_in}, "Show it again"))
     elif kept_in is None:
-        steps.append("Keep the profile: add --out profile.parquet (opens in pandas, polars and DuckDB).")
+        steps.append("Keep the profile: add `out` profile.parquet (opens in pandas, polars and DuckDB).")
     return steps
 
 

@@ -35,11 +35,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.prompts < 1:
-            raise MeasurementError(f"--prompts must be at least 1, not {self.prompts}.")
+            raise MeasurementError(f"`prompts` must be at least 1, not {self.prompts}.")
         if self.precision is not None and not 0 < self.precision < 1:
-            raise MeasurementError(f"--precision is a standard error between 0 and 1, not {self.precision}.")
+            raise MeasurementError(f"`precision` is a standard error between 0 and 1, not {self.precision}.")
         if self.chunk_tokens is not None and self.chunk_tokens < 1:
-            raise MeasurementError(f"--chunk must be at least 1 token, not {self.chunk_tokens}.")
+            raise MeasurementError(f"`chunk` must be at least 1 token, not {self.chunk_tokens}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,15 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.corpus not in ("text", "random", "shuffled"):
-            raise MeasurementError(f"--corpus must be text, random or shuffled, not {self.corpus!r}.")
+            raise MeasurementError(f"`corpus` must be text, random or shuffled, not {self.corpus!r}.")
         if self.control not in (None, "random-init"):
-            raise MeasurementError(f"--control must be random-init, not {self.control!r}.")
+            raise MeasurementError(f"`control` must be random-init, not {self.control!r}.")
         if self.texts and self.dataset:
-            raise MeasurementError("Give --text or --dataset, not both.")
+            raise MeasurementError("Give `text` or `dataset`, not both.")
         if (self.texts or self.dataset) and self.corpus == "random":
-            raise MeasurementError("--corpus random uses no text: leave out --text and --dataset, or --corpus.")
+            raise MeasurementError("`corpus` random uses no text: leave out `text` and `dataset`, or `corpus`.")
         if self.resamples < 1000:
-            raise MeasurementError(f"--resamples must be at least 1000 for a 95 % interval, not {self.resamples}.")
+            raise MeasurementError(f"`resamples` must be at least 1000 for a 95 % interval, not {self.resamples}.")
 
 
 def check_first(request: Request) -> None:
@@ -111,11 +111,11 @@ def prompt_tokens(model: Model, plan: Plan) -> int:
         return length
     if model.positions == "learned":
         raise MeasurementError(
-            f"{model.name} has {trained:,} learned positions and cannot run at {n_tokens:,} tokens: --length {trained}."
+            f"{model.name} has {trained:,} learned positions and cannot run at {n_tokens:,} tokens: `length` {trained}."
         )
     if not plan.beyond_trained:
         raise MeasurementError(
             f"{n_tokens:,} tokens is beyond the trained context of {model.name} ({trained:,}, from {model.context_field}): "
-            f"use --length {trained} or less, or --beyond-trained if that is what you study."
+            f"use `length` {trained} or less, or `beyond_trained` if that is what you study."
         )
     return n_tokens

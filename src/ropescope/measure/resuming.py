@@ -49,7 +49,7 @@ def refuse_other_type(journal: Kept) -> None:
             if theirs.get("dtype") != mine["dtype"] and _settings(theirs) == _settings(mine):
                 raise MeasurementError(
                     f"The interrupted run of these settings was in {theirs['dtype']}, and this one would be in {mine['dtype']}: "
-                    f"give --dtype {theirs['dtype']} to go on with it, or leave out --resume."
+                    f"give `dtype` {theirs['dtype']} to go on with it, or leave out `resume`."
                 )
 
 

@@ -155,7 +155,7 @@ def _refuse_chunks_with_states(weights: Weights, chunked: bool) -> None:
     if found:
         raise MeasurementError(
             f"{weights.model.name} has {' and '.join(sorted(found))} layers, whose state transformers does not carry exactly "
-            "from chunk to chunk: leave --chunk out."
+            "from chunk to chunk: leave `chunk` out."
         )
 
 

@@ -165,5 +165,5 @@ def _require_finite(tally: LayerTally) -> None:
             heads = sorted({int(index[0]) for index in np.argwhere(~np.isfinite(values))})
             raise CaptureError(
                 f"Layer {tally.layer} gave attention that is not a number (heads {', '.join(map(str, heads))}). "
-                "Nothing was dropped; measure in a wider dtype (--dtype float32), or check the weights."
+                "Nothing was dropped; measure in a wider dtype (`dtype` float32), or check the weights."
             )

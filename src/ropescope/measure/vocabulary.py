@@ -34,7 +34,7 @@ def within_embedding(tokenizer: Any, network: Any, name: str) -> Any:
                 token = self.convert_ids_to_tokens(index)
                 raise SourceError(
                     f"The tokenizer of {name} gives the id {index:,} ({token!r}), and the network has embeddings for {rows:,} "
-                    "ids: put the tokenizer of these weights beside them, or measure on random tokens (--corpus random)."
+                    "ids: put the tokenizer of these weights beside them, or measure on random tokens (`corpus` random)."
                 )
         return found
 

@@ -225,7 +225,7 @@ def _device(name: str | None) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise MeasurementError(
-            f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}): try --device cpu."
+            f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}): try `device` cpu."
         ) from error
     return device
 
@@ -287,7 +287,7 @@ def _why_not_loaded(source: Source, error: Exception) -> str:
     lowered = cause.lower()
     name = source.name
     if "trust_remote_code" in lowered:
-        return f"{name} needs code from its own repository, which is never run unasked: add --trust-remote-code if you trust it."
+        return f"{name} needs code from its own repository, which is never run unasked: add `trust_remote_code` if you trust it."
     if (
         "no file named" in lowered
         or "does not appear to have" in lowered
@@ -297,7 +297,7 @@ def _why_not_loaded(source: Source, error: Exception) -> str:
     if any(word in lowered for word in ("header", "incomplete", "deserializ", "truncated", "cannot reshape", "mmap")):
         return f"The weights of {name} are damaged or cut short ({_short(cause)}): download them again."
     if isinstance(error, MemoryError) or "out of memory" in lowered or "can't allocate" in lowered:
-        return f"{name} does not fit in memory ({_short(cause)}): use a smaller model or --dtype bfloat16."
+        return f"{name} does not fit in memory ({_short(cause)}): use a smaller model or `dtype` bfloat16."
     if (
         "unrecognized" in lowered
         or "not recognize" in lowered

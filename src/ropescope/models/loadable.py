@@ -52,7 +52,7 @@ def require_weights(source: Source, *, reads_text: bool = False) -> None:
     if reads_text and source.adapter is None and not any(_OF_TOKENIZERS.search(name) for name in files.names()):
         raise SourceError(
             f"{source.name} comes without a tokenizer, so no text can be read with it: put its tokenizer.json beside the "
-            "weights (ropescope measure reads random tokens without one: --corpus random)."
+            "weights (`measure` reads random tokens without one: `corpus` random)."
         )
 
 

@@ -174,7 +174,7 @@ def _folder(path: Path) -> Source:
     listing = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     hint = "give the folder that holds it"
     if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
-        hint = f"give the file itself, as {path / ggufs[0]} (ropescope fit {path} --gpu … tells which fits)"
+        hint = f"give the file itself, as {path / ggufs[0]} (`fit` tells which fits)"
     if told := _told(path, names):
         raise SourceError(f"{path} holds {told} (it has no config.json; its files: {listing}).")
     raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")

@@ -63,7 +63,7 @@ def check_texts(paths: Sequence[Path], column: str = "text", *, least_bytes: int
             return
     raise SourceError(
         f"{', '.join(path.name for path in paths)} holds {found:,} bytes of text, and at least {least_bytes:,} are needed: "
-        "give more text, a shorter --length, or fewer prompts or texts."
+        "give more text, a shorter `length`, or fewer prompts or texts."
     )
 
 

@@ -53,7 +53,7 @@ class Saved:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no {cls.what}: write one with `{cls.command} … --out`.") from error
+            raise FormatError(f"{path} is no {cls.what}: `{cls.command}` keeps one with `out`.") from error
         return cls.from_dict(data)
 
 

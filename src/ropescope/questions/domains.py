@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 
 from ropescope.errors import DomainError
-from ropescope.questions.kind import Kind, refuse, refuse_input, within
+from ropescope.questions.kind import Kind, outside, within, wrong
 from ropescope.questions.numbers import read_number
 
 Check = Callable[[Any], Any]
@@ -33,7 +33,7 @@ class Domain(Kind):
         try:
             return self.checker(name)(value)
         except DomainError:
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,15 @@ class Real(Domain):
             kind = type(value)
             if kind is not float:
                 if kind is bool or isinstance(value, str | bytes):
-                    refuse(name, value, self.words)
+                    raise outside(name, value, self.words)
                 try:
                     value = float(value)
                 except (TypeError, ValueError, OverflowError):
-                    refuse(name, value, self.words)
+                    raise outside(name, value, self.words) from None
             # NaN fails every comparison, so it is refused here with everything else.
             if at_least <= value <= at_most and above < value < below and value != excluding:
                 return value  # type: ignore[no-any-return]
-            refuse(name, value, self.words)
+            raise outside(name, value, self.words)
 
         return check
 
@@ -93,7 +93,10 @@ class Real(Domain):
         """A number between the bounds."""
         return within(
             {"type": "number"},
-            minimum=self.at_least, maximum=self.at_most, exclusiveMinimum=self.above, exclusiveMaximum=self.below,
+            minimum=self.at_least,
+            maximum=self.at_most,
+            exclusiveMinimum=self.above,
+            exclusiveMaximum=self.below,
         )
 
 
@@ -118,16 +121,16 @@ class Whole(Domain):
             kind = type(value)
             if kind is not int:
                 if kind is bool:
-                    refuse(name, value, self.words)
+                    raise outside(name, value, self.words)
                 if isinstance(value, float) and value.is_integer():
                     value = int(value)
                 try:
                     value = operator.index(value)
                 except TypeError:
-                    refuse(name, value, self.words)
+                    raise outside(name, value, self.words) from None
             if at_least <= value <= at_most and not (even and value % 2):
                 return value  # type: ignore[no-any-return]
-            refuse(name, value, self.words)
+            raise outside(name, value, self.words)
 
         return check
 
@@ -175,7 +178,7 @@ class Choice(Domain):
         if isinstance(value, str) and value in self.among:
             return value
         *before, last = self.among
-        refuse_input(name, value, f"{', '.join(before)} or {last}" if before else last)
+        raise wrong(name, value, f"{', '.join(before)} or {last}" if before else last)
 
     def checker(self, name: str) -> Check:
         """A function that returns its argument, or raises `DomainError`."""
@@ -184,7 +187,7 @@ class Choice(Domain):
         def check(value: Any) -> str:
             if isinstance(value, str) and value in options:
                 return value
-            refuse(name, value, self.words)
+            raise outside(name, value, self.words)
 
         return check
 
@@ -204,14 +207,14 @@ class Flag(Domain):
         def check(value: Any) -> bool:
             if value is True or value is False:
                 return value
-            refuse(name, value, self.words)
+            raise outside(name, value, self.words)
 
         return check
 
     def read(self, name: str, text: str) -> bool:
         """true or false."""
         if text.strip().lower() not in ("true", "false"):
-            refuse_input(name, text, self.words)
+            raise wrong(name, text, self.words)
         return text.strip().lower() == "true"
 
     def write(self, value: Any) -> str:
@@ -245,14 +248,14 @@ class Reals(Domain):
 
         def check(value: Any) -> tuple[float, ...]:
             if isinstance(value, str | bytes):
-                refuse(name, value, self.words)
+                raise outside(name, value, self.words)
             try:
                 values = tuple(member(item) for item in value)
             except TypeError:
-                refuse(name, value, self.words)
+                raise outside(name, value, self.words) from None
             ordered = all(a < b for a, b in pairwise(values))
             if len(values) < self.min_length or (self.increasing and not ordered):
-                refuse(name, value, self.words)
+                raise outside(name, value, self.words)
             return values
 
         return check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from ropescope.errors import DomainError, InputError
 
@@ -25,7 +25,7 @@ class Kind:
     def accept(self, name: str, value: Any) -> Any:
         """The value that Python or JSON gave, clean. Raises DomainError, which names `name`."""
         if not isinstance(value, str):
-            refuse(name, value, self.words)
+            raise outside(name, value, self.words)
         return value
 
     def write(self, value: Any) -> str:
@@ -46,14 +46,14 @@ class Kind:
         return ()
 
 
-def refuse(name: str, value: object, words: str) -> NoReturn:
-    """Raise the `DomainError` for one argument: its name, its value and what it may be."""
-    raise DomainError(f"{name} = {value!r} is outside the domain: {name} must be {words}.")
+def outside(name: str, value: object, words: str) -> DomainError:
+    """The error for one argument of a formula: its name, its value and what it may be."""
+    return DomainError(f"{name} = {value!r} is outside the domain: {name} must be {words}.")
 
 
-def refuse_input(name: str, value: object, words: str) -> NoReturn:
-    """Raise the InputError for one field: its name, its value and what it may be."""
-    raise InputError(name, f"`{name}` must be {words}, not {value!r}.")
+def wrong(name: str, value: object, words: str) -> InputError:
+    """The error for one input: its name, its value and what it may be."""
+    return InputError(name, f"`{name}` must be {words}, not {value!r}.")
 
 
 def within(schema: Mapping[str, Any], **bounds: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.questions.kind import Kind, refuse_input
+from ropescope.questions.kind import Kind, wrong
 from ropescope.questions.numbers import GIB, MOST_TOKENS, read_bytes, read_count, read_share, read_tokens
 
 
@@ -34,7 +34,7 @@ class Source(Kind):
         if isinstance(value, Path):
             value = str(value)
         if not isinstance(value, str) or not value.strip():
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words)
         return value
 
 
@@ -52,7 +52,7 @@ class File(Kind):
     def accept(self, name: str, value: Any) -> Path:
         """The path. Whether it is there is for the answer to say, which knows what should be in it."""
         if not isinstance(value, str | Path) or not str(value):
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words)
         return Path(value)
 
     def plain(self, value: Any) -> Any:
@@ -91,7 +91,7 @@ class TorchDevice(Kind):
         """The device's name. Raises InputError for what is spelled as none."""
         kind, colon, number = str(value).partition(":")
         if kind not in TORCH_DEVICES or (colon and not number.isdecimal()):
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words)
         return str(value)
 
 
@@ -194,7 +194,7 @@ class Share(Kind):
     def accept(self, name: str, value: Any) -> float:
         """A number, or text as a person writes it. Raises InputError."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words)
         return read_share(name, str(value))
 
     def schema(self) -> dict[str, Any]:
@@ -232,7 +232,7 @@ class ListOf(Kind):
     def accept(self, name: str, value: Any) -> tuple[Any, ...]:
         """The values. Raises InputError for what is no list, or too short."""
         if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.least:
-            refuse_input(name, value, self.words)
+            raise wrong(name, value, self.words)
         return tuple(self.of.accept(name, item) for item in value)
 
     def write(self, value: Any) -> str:
@@ -250,7 +250,7 @@ class ListOf(Kind):
 
 def _whole(name: str, value: Any, words: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        refuse_input(name, value, words)
+        raise wrong(name, value, words)
     return str(int(value))
 
 

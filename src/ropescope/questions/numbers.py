@@ -42,7 +42,9 @@ def read_number(name: str, text: str, *, of_tokens: bool = False) -> int | float
     match = _NUMBER.fullmatch(text.strip())
     suffixes = _OF_TOKENS if of_tokens else _SUFFIXES
     if match is None or match[2] not in suffixes:
-        raise InputError(name, f"`{name}` = {text!r} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M.")
+        raise InputError(
+            name, f"`{name}` = {text!r} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M."
+        )
     digits = match[1].replace("_", "").replace("−", "-")
     scale = suffixes[match[2]]
     if digits.lstrip("+-").isdigit():
@@ -94,7 +96,5 @@ def read_share(name: str, text: str) -> float:
     except ValueError:
         share = nan
     if not 0 < share <= 1:
-        raise InputError(
-            name, f"`{name}` {written!r} is no share: write 15% or 0.15, more than 0 and at most 100%."
-        )
+        raise InputError(name, f"`{name}` {written!r} is no share: write 15% or 0.15, more than 0 and at most 100%.")
     return share

@@ -12,6 +12,7 @@ from ropescope.questions.question import Question
 
 GROUPS: Final[Mapping[str, str]] = {
     "compress": "Plan a smaller KV cache from what a model's heads attend to, and score it.",
+    "atlas": "Rank measured profiles, those that may be compared; without a command: the ranking.",
     "extend": "Plan a longer context: choose a RoPE scaling, and write its settings.",
 }
 """What the questions have in common whose names begin with the same word."""
@@ -29,8 +30,45 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
     ),
     "Measure how far it attends": (
         Question(
+            "measure", "Measure how a model's attention falls with distance, per layer and head, with errors and a null.",
+            "measure.asking:MeasureInputs", "measure.asking:answer",
+            {"source": "smollm2", "control": "random-init", "out": "smollm2.parquet"}, "weights",
+            keeps="the profile (Parquet)",
+        ),
+        Question(
+            "show-profile", "Show a kept profile again; a control beside it (NAME.control.parquet) is shown with it.",
+            "measure.asking:ShowProfileInputs", "measure.asking:shown", {"profile": "smollm2.parquet"}, "data",
+        ),
+        Question(
             "predict", "Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth.",
             "checks.predict:PredictInputs", "checks.predict:answer", {"source": "smollm2"},
+        ),
+    ),
+    "Read a longer context": (
+        Question(
+            "extend plan", "Plan how a model reads N tokens: which scaling, what it does, and the settings of each engine.",
+            "extend.asking:PlanInputs", "extend.asking:answer",
+            {"source": "smollm2", "to": "16Ki", "engine": ["vllm"]}, keeps="the plan (JSON)",
+        ),
+        Question(
+            "extend evaluate",
+            "Score ways to read N tokens: loss by position on held-out text, and what is found in long contexts.",
+            "extend.evaluate.asking:EvaluateInputs", "extend.evaluate.asking:answer",
+            {"source": "smollm2", "to": "16Ki", "methods": "none,ntk,yarn", "questions": "4", "figure": "bands.svg"},
+            "weights", keeps="the numbers (JSON)",
+        ),
+        Question(
+            "extend search",
+            "Search for a plan that reads N tokens better than YaRN (or Leaky ReRoPE) does by rule, without training.",
+            "extend.search.asking:SearchInputs", "extend.search.asking:answer",
+            {"source": "smollm2", "to": "16Ki", "minutes": "10", "out": "plan.json"}, "weights",
+            keeps="the plan (JSON), for extend evaluate",
+        ),
+        Question(
+            "extend lm-eval", "Run lm-eval's tasks on a model whose context is extended; lm-eval downloads their data.",
+            "extend.evaluate.lm_eval_asking:LmEvalInputs", "extend.evaluate.lm_eval_asking:answer",
+            {"source": "smollm2", "to": "16Ki", "tasks": "niah_single_1", "lengths": "16384", "limit": "20"},
+            "weights", "lm-eval",
         ),
     ),
     "Compute and prove the theory": (
@@ -53,6 +91,41 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         ),
     ),
     "Judge what is published": (
+        Question(
+            "claims", "Recompute published claims from the published measurements: number, interval, baselines, verdict.",
+            "evidence.ledger.asking:ClaimsInputs", "evidence.ledger.asking:answer", {"ids": ["C1"]}, "data", "evidence",
+        ),
+        Question(
+            "panel", "Show the published measurements, refitted: γ with its interval, the prediction, the protocol's null.",
+            "evidence.panel.asking:PanelInputs", "evidence.panel.asking:answer",
+            {"family": "Pythia", "corpus": "text"}, "data", "evidence",
+        ),
+        Question(
+            "experiment", "Run an experiment whose predictions are fixed beforehand: the theory's, the null's, what decides.",
+            "evidence.experiments.asking:ExperimentInputs", "evidence.experiments.asking:answer",
+            {"name": "length-sweep", "sources": ["smollm2"]}, "weights",
+        ),
+        Question(
+            "atlas", "Rank the profiles of the atlas, each group of the same protocol, length and corpus apart.",
+            "evidence.atlas.asking:AtlasInputs", "evidence.atlas.asking:rank", {}, "data",
+        ),
+        Question(
+            "atlas add", "Add kept profiles, with their controls.",
+            "evidence.atlas.asking:AddInputs", "evidence.atlas.asking:add", {"profiles": ["smollm2.parquet"]}, "data",
+        ),
+        Question(
+            "atlas show", "Show one model: every reading, its layers, its curves.",
+            "evidence.atlas.asking:ShowInputs", "evidence.atlas.asking:show", {"model": "smollm2"}, "data",
+        ),
+        Question(
+            "atlas remove", "Take one profile out again; `atlas show` gives its hash.",
+            "evidence.atlas.asking:RemoveInputs", "evidence.atlas.asking:remove", {"profile": "3f2a91"}, "data",
+        ),
+        Question(
+            "atlas export", "Write a folder that is ready to be a Hub dataset.",
+            "evidence.atlas.asking:ExportInputs", "evidence.atlas.asking:export",
+            {"folder": "atlas", "license": "cc-by-4.0"}, "data",
+        ),
         Question(
             "evidence", "Show what is published about a model at length: RULER scores, who ran them, how far they fall.",
             "evidence.ruler.lookup:EvidenceInputs", "evidence.ruler.lookup:answer", {"model": "Qwen/Qwen3-8B"},

@@ -133,7 +133,9 @@ class Report:
             "figures": [_plain(figure) for figure in self.figures],
             "caveats": list(self.caveats),
             "next_steps": [
-                {"question": step.question, "inputs": dict(step.inputs), "why": step.why} if isinstance(step, Step) else step
+                {"question": step.question, "inputs": dict(step.inputs), "why": step.why}
+                if isinstance(step, Step)
+                else step
                 for step in self.next_steps
             ],
             "holds": self.holds,

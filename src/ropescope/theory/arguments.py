@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ropescope.theory.constants import GAMMA_LIMIT, TOKENS_LIMIT
 from ropescope.questions.domains import Real, Whole
+from ropescope.theory.constants import GAMMA_LIMIT, TOKENS_LIMIT
 from ropescope.theory.formula import Argument
 
 THETA = Argument("theta", "base of the rotary angles (rope_theta in a config)", Real(above=0.0, at_most=1e21))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ropescope.questions.domains import Real, Whole
 from ropescope.theory.arguments import OPEN_GAMMA, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import SQRT2
-from ropescope.questions.domains import Real, Whole
 from ropescope.theory.formula import Argument, formula
 
 STRETCH = Argument("stretch", "target length over trained length, s", Real(at_least=1.0, at_most=1e9))

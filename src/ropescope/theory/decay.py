@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from math import exp
 
+from ropescope.questions.domains import Real
 from ropescope.theory.arguments import LENGTH, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import GAMMA_LIMIT, SQRT2
-from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _POINT = {"theta": 1e4, "length": 2000}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import log, log10, pi
 from typing import NamedTuple
 
+from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.theory.arguments import GAMMA, LENGTH, PARAMETERS, THETA
 from ropescope.theory.decay import gamma_pade
-from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.theory.formula import Argument, formula
 
 GQA_SHIFT = 0.11

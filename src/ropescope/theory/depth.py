@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-from ropescope.theory.arguments import HEAD_DIM, POSITIVE_LENGTH, THETA_ABOVE_ONE
 from ropescope.questions.domains import Whole
+from ropescope.theory.arguments import HEAD_DIM, POSITIVE_LENGTH, THETA_ABOVE_ONE
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.geometry import aliased_fraction
 

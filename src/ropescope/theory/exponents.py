@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import log, sqrt
 from typing import NamedTuple
 
-from ropescope.theory.constants import GAMMA_LIMIT
 from ropescope.questions.domains import Real
+from ropescope.theory.constants import GAMMA_LIMIT
 from ropescope.theory.formula import Argument, formula
 
 _GAMMA = Argument(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import log, log1p, pi, sqrt
 from typing import NamedTuple
 
+from ropescope.questions.domains import Real, Whole
+from ropescope.questions.kind import outside
 from ropescope.theory.arguments import HEAD_DIM, POSITIVE_LENGTH, THETA_ABOVE_ONE
 from ropescope.theory.constants import SQRT2
-from ropescope.questions.domains import Real, Whole, refuse
 from ropescope.theory.formula import Argument, formula
 
 _SOURCE = "RoPE (Su et al. 2021); Part I, geometry"
@@ -30,7 +31,7 @@ _SOURCE = "RoPE (Su et al. 2021); Part I, geometry"
 def wavelength(theta: float, head_dim: int, pair: int) -> float:
     """λ_i in tokens, from 2π up. Raises `DomainError` for θ < 1.5 or a pair that the head has not. Source: RoPE."""
     if pair >= head_dim // 2:
-        refuse("pair", pair, f"whole, in [0, {head_dim // 2 - 1}] for head_dim = {head_dim}")
+        raise outside("pair", pair, f"whole, in [0, {head_dim // 2 - 1}] for head_dim = {head_dim}")
     return float(2.0 * pi * theta ** (2 * pair / head_dim))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from math import expm1, log, log1p, sqrt
 
+from ropescope.questions.domains import Real
 from ropescope.theory.arguments import OPEN_GAMMA, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import GAMMA_LIMIT, SQRT2
-from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _OBSERVED = {"theta": 1e4, "gamma": 0.7476, "length": 2000}

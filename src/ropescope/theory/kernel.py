@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from math import cos, log, pi
 
+from ropescope.questions.domains import Real, Whole
 from ropescope.theory.arguments import HEAD_DIM, THETA_ABOVE_ONE
 from ropescope.theory.constants import EULER_GAMMA
 from ropescope.theory.cosine_integral import cosine_integral_difference
-from ropescope.questions.domains import Real, Whole
 from ropescope.theory.formula import Argument, formula
 
 _BITS = 100

@@ -10,8 +10,8 @@ from math import log, log2
 from typing import NoReturn
 
 from ropescope.errors import DomainError
-from ropescope.theory.constants import GAMMA_LIMIT, TOKENS_LIMIT
 from ropescope.questions.domains import Real, Whole
+from ropescope.theory.constants import GAMMA_LIMIT, TOKENS_LIMIT
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.zeta_sums import moments_from_last, moments_from_one
 

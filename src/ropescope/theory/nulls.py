@@ -10,8 +10,8 @@ from math import log
 from typing import NamedTuple
 
 from ropescope.errors import DomainError
-from ropescope.theory.constants import TOKENS_LIMIT
 from ropescope.questions.domains import Real, Reals, Whole
+from ropescope.theory.constants import TOKENS_LIMIT
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.zeta_sums import LAST_DIRECT, power_sum_between
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from math import exp, expm1, inf, log
 
+from ropescope.questions.domains import Real
 from ropescope.theory.arguments import GAMMA, N_TOKENS
 from ropescope.theory.constants import EULER_MACLAURIN
-from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.incomplete_gamma import lower_gamma, upper_gamma
 

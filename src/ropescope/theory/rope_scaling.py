@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import ceil, floor, log, pi, sqrt
 
 from ropescope.errors import DomainError
-from ropescope.theory.arguments import HEAD_DIM, THETA_ABOVE_ONE
 from ropescope.questions.domains import Choice, Flag, Real, Reals, Whole
+from ropescope.theory.arguments import HEAD_DIM, THETA_ABOVE_ONE
 from ropescope.theory.formula import Argument, formula
 
 RULES = ("default", "linear", "dynamic", "ntk", "yarn", "longrope", "llama3", "proportional")

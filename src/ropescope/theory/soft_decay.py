@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ropescope.questions.domains import Real
 from ropescope.theory.arguments import POSITIVE_LENGTH
 from ropescope.theory.constants import GAMMA_LIMIT
-from ropescope.questions.domains import Real
 from ropescope.theory.formula import Argument, formula
 
 _HORIZON = Argument("horizon_tokens", "horizon d_h", Real(above=0.0, at_most=1e21), "tokens")

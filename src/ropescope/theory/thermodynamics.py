@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from math import log, log1p
 
+from ropescope.questions.domains import Real, Whole
 from ropescope.theory.arguments import GAMMA, N_TOKENS, POSITIVE_GAMMA
 from ropescope.theory.constants import EULER_GAMMA, GAMMA_LIMIT, STIELTJES_1, TOKENS_LIMIT
-from ropescope.questions.domains import Real, Whole
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.zeta_sums import moments_from_last, moments_from_one, power_sum
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from math import exp, expm1, log, log1p
 
+from ropescope.questions.domains import Real, Whole
 from ropescope.theory.arguments import GAMMA, N_TOKENS, POSITIVE_LENGTH, THETA
 from ropescope.theory.constants import SQRT2, TOKENS_LIMIT
-from ropescope.questions.domains import Real, Whole
 from ropescope.theory.formula import Argument, formula
 from ropescope.theory.zeta_sums import DIRECT, LAST_DIRECT, power_sum, power_sum_between
 

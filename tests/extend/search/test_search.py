@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError

@@ -38,5 +38,5 @@ def context_problem(serving: Serving) -> str:
     refused = f"{engine} refuses more than the {most:,} tokens of {model.context.configured_field or 'its config'}"
     if (scaled := model.context.longest) is not None and asked <= scaled:
         return f"{refused}: state the scaled length there ({scaled}), or give --context {most}."
-    scaling = " or scale its RoPE first (ropescope extend plan)" if model.positions == "rope" else ""
+    scaling = " or scale its RoPE first (`extend plan`)" if model.positions == "rope" else ""
     return f"{refused}: give --context {most}{',' if scaling else ''}{scaling}."

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ropescope.questions.numbers import read_count, read_tokens
 from ropescope.checks.serving.cache_types import cache_type_of
 from ropescope.checks.serving.devices import Device, find_device, read_size, with_given
 from ropescope.checks.serving.engines import find_engine
@@ -18,6 +17,7 @@ from ropescope.errors import DomainError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
+from ropescope.questions.numbers import read_count, read_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class TradeoffResult(Saved):
 
     expected_schema = SCHEMA
     what = "evaluation of caches"
-    command = "ropescope compress evaluate"
+    command = "compress evaluate"
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ropescope.errors import FormatError
 from ropescope.evidence.atlas.report import count
 from ropescope.evidence.atlas.row import AtlasRow, rows_of
 from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, remove_profiles
-from ropescope.report.report import Column, Report, Scalar, Table
+from ropescope.report.report import Column, Report, Scalar, Step, Table
 
 
 def add_profiles(paths: Sequence[Path], store: Path) -> Report:
@@ -70,7 +70,7 @@ def _report(
                 limit=40,
             ),
         ),
-        next_steps=("Rank them: ropescope atlas.",),
+        next_steps=(Step("atlas", {}, "Rank them"),),
         data={
             "schema": SCHEMA,
             "store": str(store),
@@ -96,9 +96,7 @@ def remove_profile(rows: Sequence[AtlasRow], asked: str, store: Path) -> str:
             if fitting
             else "No profile has a hash that begins with"
         )
-        raise FormatError(
-            f"{what} {asked!r}: `ropescope atlas show MODEL` gives the hashes; six characters are the least."
-        )
+        raise FormatError(f"{what} {asked!r}: `atlas show` gives the hashes; six characters are the least.")
     ((profile, row),) = fitting.items()
     remove_profiles(store, frozenset({profile}))
     return f"Removed {row.model} ({row.length:,} tokens, {row.corpus}; profile {profile[:8]}) from {store}."

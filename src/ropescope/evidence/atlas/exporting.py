@@ -33,7 +33,7 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
     ReportError for an empty atlas, another folder's content, or what is no identifier.
     """
     if not rows:
-        raise ReportError("The atlas is empty, so there is nothing to export: ropescope atlas add PROFILE.")
+        raise ReportError("The atlas is empty, so there is nothing to export: `atlas add` adds a profile.")
     identifier = _licence(licence)
     _require_ours(folder)
     tables = {"measurements": row_table(rows, nested=False)}
@@ -53,7 +53,7 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
         tables=(Table("Files", (Column("file"), Column("bytes", format=",d")), tuple(sizes)),),
         caveats=(
             *(
-                ("The card states no licence: choose one with --license (for example cc-by-4.0).",)
+                ("The card states no licence: choose one with `license` (for example cc-by-4.0).",)
                 if identifier is None
                 else ()
             ),

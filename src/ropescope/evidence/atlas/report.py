@@ -12,7 +12,7 @@ from ropescope.evidence.atlas.ranking import Group, groups_of, ranked
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
 from ropescope.measure.type_words import types_compared
-from ropescope.report.report import Column, Report, Scalar, Table
+from ropescope.report.report import Column, Report, Scalar, Step, Table
 
 _APART = (
     "Only rows of the same protocol, length and corpus are ranked against each other: an exponent depends on all three."
@@ -41,8 +41,12 @@ def ranking_report(rows: Sequence[AtlasRow], store: Path) -> Report:
             title=f"Atlas {store}",
             verdict="The atlas is empty.",
             next_steps=(
-                "Measure and keep a profile: ropescope measure MODEL --control random-init --out profile.parquet.",
-                "Add it: ropescope atlas add profile.parquet.",
+                Step(
+                    "measure",
+                    {"source": "MODEL", "control": "random-init", "out": "profile.parquet"},
+                    "Measure and keep a profile",
+                ),
+                Step("atlas add", {"profiles": ["profile.parquet"]}, "Add it"),
             ),
             data={"schema": SCHEMA, "store": str(store), "groups": []},
         )
@@ -56,8 +60,8 @@ def ranking_report(rows: Sequence[AtlasRow], store: Path) -> Report:
         figures=figures,
         caveats=caveats(groups),
         next_steps=(
-            "One model in full: ropescope atlas show MODEL.",
-            "A folder for the Hub: ropescope atlas export FOLDER.",
+            Step("atlas show", {"model": "MODEL"}, "One model in full"),
+            Step("atlas export", {"folder": "FOLDER"}, "A folder for the Hub"),
         ),
         data={"schema": SCHEMA, "store": str(store), "groups": [_group_data(group) for group in groups]},
     )

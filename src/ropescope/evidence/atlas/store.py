@@ -52,7 +52,7 @@ def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
     if not path.exists():
         return ()
     if path.is_dir():
-        raise FormatError(f"{path} is a folder: name a file in it with --store.")
+        raise FormatError(f"{path} is a folder: name a file in it with `store`.")
     try:
         table = parquet.read_table(path, partitioning=None)
     except (OSError, arrow.ArrowException) as error:
@@ -61,10 +61,10 @@ def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
         ) from error
     found = (table.schema.metadata or {}).get(_KEY, b"").decode(errors="replace")
     if '"ropescope.profile/' in found:
-        raise FormatError(f"{path} is a profile, not an atlas: add it with `ropescope atlas add {path}`.")
+        raise FormatError(f"{path} is a profile, not an atlas: `atlas add` adds it to one.")
     if found != SCHEMA:
-        says = f"its schema is {found!r}" if found else "it was not written by `ropescope atlas`"
-        raise FormatError(f"{path} is no atlas that this version reads ({says}): name another file with --store.")
+        says = f"its schema is {found!r}" if found else "it was not written by `atlas`"
+        raise FormatError(f"{path} is no atlas that this version reads ({says}): name another file with `store`.")
     try:
         return tuple(AtlasRow.from_dict(row) for row in table.to_pylist())
     except (KeyError, TypeError) as error:
@@ -132,11 +132,11 @@ def _locked(path: Path) -> Iterator[None]:
         ) from error
     except NotImplementedError as error:
         raise ReportError(
-            f"The file system of {target.parent} has no locks, so the atlas is not safe there: name another with --store."
+            f"The file system of {target.parent} has no locks, so the atlas is not safe there: name another with `store`."
         ) from error
     except OSError as error:
         raise ReportError(
-            f"The atlas cannot be kept in {target.parent} ({error.strerror or error}): name another file with --store, or set "
+            f"The atlas cannot be kept in {target.parent} ({error.strerror or error}): name another file with `store`, or set "
             "ROPESCOPE_HOME."
         ) from error
 

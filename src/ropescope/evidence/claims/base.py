@@ -34,7 +34,7 @@ def trained_bases(evidence: Evidence) -> Finding:
         published=5.07,
         n="no measurements",
         verdict="not testable from public data",
-        reason="No published file holds a model that was trained at a chosen θ; `ropescope claims C6b` is the nearest public test.",
+        reason="No published file holds a model that was trained at a chosen θ; claim C6b is the nearest public test.",
     )
 
 

@@ -62,7 +62,7 @@ def observe(bench: Bench) -> Findings:
     ]
     if len(texts) < setting.prompts:
         raise MeasurementError(
-            f"There are {len(texts)} texts of {target:,} tokens: give --prompts {len(texts)}, or more text."
+            f"There are {len(texts)} texts of {target:,} tokens: give `prompts` {len(texts)}, or more text."
         )
     evaluation = Evaluation(weights, candidates(weights.model, target, names), target, texts, band=max(2, trained // 4))
     journal = Journal({**evaluation.identity, "experiment": "base-scaling"})

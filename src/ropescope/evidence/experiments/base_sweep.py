@@ -68,7 +68,7 @@ def observe(bench: Bench) -> Findings:
     if len(working) < _LEAST_BASES:
         raise MeasurementError(
             f"At {len(thetas) - len(working)} of {len(thetas)} bases the loss is more than {WORKING_NATS:g} nat above that at "
-            "the model's own: too few are left for a slope. Use a shorter --length."
+            "the model's own: too few are left for a slope. Use a shorter `length`."
         )
     slope, all_slope = trend(working), trend(thetas)
     with np.errstate(invalid="ignore", divide="ignore"):  # no power of ln θ where γ is not positive: then no number

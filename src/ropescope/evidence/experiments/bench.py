@@ -128,7 +128,7 @@ class Bench:
         if not curve.group:
             raise MeasurementError(
                 f"No layer of {profile.provenance.get('model')} has enough distances from {self.setting.d_min} tokens on "
-                f"at a length of {profile.protocol.length:,}: use a longer --length."
+                f"at a length of {profile.protocol.length:,}: use a longer `length`."
             )
         return curve.decay
 
@@ -138,7 +138,7 @@ class Bench:
         if decay is None:
             raise MeasurementError(
                 f"Prompts of {profile.protocol.length:,} tokens hold fewer than four of the published distances: use a "
-                "--length of 250 or more."
+                "`length` of 250 or more."
             )
         return decay
 
@@ -230,7 +230,7 @@ class Bench:
 def interrupted() -> MeasurementError:
     """What is said when the run was interrupted."""
     return MeasurementError(
-        "Interrupted. The prompts that were finished are kept: the same command with --resume goes on from there."
+        "Interrupted. The prompts that were finished are kept: the same command with `resume` goes on from there."
     )
 
 
@@ -239,4 +239,4 @@ def _corpus_name(name: str) -> CorpusName:
     for choice in choices:
         if choice == name:
             return choice
-    raise MeasurementError(f"--corpus must be text, random or shuffled, not {name!r}.")
+    raise MeasurementError(f"`corpus` must be text, random or shuffled, not {name!r}.")

@@ -105,14 +105,14 @@ class Setting:
         """Raises MeasurementError for settings that give no interval."""
         if self.prompts and self.prompts < LEAST_PROMPTS:
             raise MeasurementError(
-                f"--prompts {self.prompts} gives no interval to hold against the predictions: use at least {LEAST_PROMPTS}."
+                f"`prompts` {self.prompts} gives no interval to hold against the predictions: use at least {LEAST_PROMPTS}."
             )
         if self.resamples < 1000:
             raise MeasurementError(f"resamples must be at least 1000 for a 95 % interval, not {self.resamples}.")
         if self.corpus not in ("text", "random", "shuffled"):
-            raise MeasurementError(f"--corpus must be text, random or shuffled, not {self.corpus!r}.")
+            raise MeasurementError(f"`corpus` must be text, random or shuffled, not {self.corpus!r}.")
         if self.texts and self.corpus == "random":
-            raise MeasurementError("--corpus random uses no text: leave out --text or --corpus.")
+            raise MeasurementError("`corpus` random uses no text: leave out `text` or `corpus`.")
 
     def for_experiment(self, experiment: Experiment, model: Model | None) -> Setting:
         """With the experiment's own prompts and length where none were given, the length within the trained context."""

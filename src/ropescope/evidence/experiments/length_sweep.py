@@ -52,7 +52,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     ends = reaches(distances)
     if len(ends) < 2:
         raise MeasurementError(
-            f"A sweep needs two lengths at least, so 550 tokens or more: --length {setting.length} is too short."
+            f"A sweep needs two lengths at least, so 550 tokens or more: `length` {setting.length} is too short."
         )
     theory = _slope(_pade(model.rope_thetas[0], list(ends)))
     null = _slope({end: published_null(tuple(d for d in distances if d <= end)).gamma for end in ends})

@@ -36,7 +36,7 @@ def grid(length: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     offsets = tuple(c for c in OFFSETS if 5 * c <= length)
     distances = tuple(d for d in _DISTANCES if offsets and d + offsets[-1] <= length)
     if len(offsets) < 3 or len(distances) < 4:
-        raise MeasurementError(f"--length {length} is too short for a sweep of offsets: use 250 tokens or more.")
+        raise MeasurementError(f"`length` {length} is too short for a sweep of offsets: use 250 tokens or more.")
     return offsets, distances
 
 

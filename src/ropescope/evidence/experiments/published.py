@@ -24,7 +24,7 @@ def published_distances(model: Model, setting: Setting) -> tuple[int, ...]:
     found = fitted_distances(legacy_distances(prompt_tokens(model, plan)))
     if len(found) < LEAST_BINS:
         raise MeasurementError(
-            f"The published protocol needs four of its distances, so {200 + OFFSET} tokens at the least: --length "
+            f"The published protocol needs four of its distances, so {200 + OFFSET} tokens at the least: `length` "
             f"{setting.length} is too short."
         )
     return found

@@ -12,7 +12,7 @@ from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.experiments.wording import plain
 from ropescope.measure.type_words import number_type_fact
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 
 SCHEMA = "ropescope.experiment/1"
 
@@ -73,8 +73,8 @@ def list_report() -> Report:
             ),
         ),
         next_steps=(
-            "What an experiment predicts: ropescope experiment NAME",
-            "Run one: ropescope experiment random-init smollm2",
+            Step("experiment", {"name": "NAME"}, "What an experiment predicts"),
+            Step("experiment", {"name": "random-init", "sources": ["smollm2"]}, "Run one"),
         ),
         data={"experiments": [_described(experiment) for experiment in EXPERIMENTS.values()]},
     )
@@ -82,12 +82,12 @@ def list_report() -> Report:
 
 def description_report(experiment: Experiment) -> Report:
     """What an experiment predicts, without running it."""
-    sources = "smollm2" if experiment.sources == 1 else "MODEL MODEL MODEL PROFILE.parquet …"
+    sources = ["smollm2"] if experiment.sources == 1 else ["MODEL", "MODEL", "MODEL", "PROFILE.parquet", "…"]
     return Report(
         title=f"{experiment.name} · {experiment.prompts} prompts of {experiment.length:,} tokens",
         verdict=experiment.question,
         tables=(_predictions(experiment),),
-        next_steps=(f"Run it: ropescope experiment {experiment.name} {sources}",),
+        next_steps=(Step("experiment", {"name": experiment.name, "sources": sources}, "Run it"),),
         data=_described(experiment),
     )
 
@@ -114,7 +114,7 @@ def _facts(result: Result) -> list[Fact]:
     for item in result.expectations:
         estimate = result.findings.measured[item.statistic]
         if estimate.value is None:
-            raise MeasurementError(f"{item.statistic} could not be computed: use more prompts or a longer --length.")
+            raise MeasurementError(f"{item.statistic} could not be computed: use more prompts or a longer `length`.")
         facts.append(Fact(item.statistic, round(estimate.value, 4), interval=estimate.ci, source="decides"))
     return facts
 
@@ -212,6 +212,6 @@ def _next_steps(result: Result) -> tuple[str, ...]:
     steps = []
     apart = any(item.theory != item.null for item in result.expectations)
     if result.stand == "undecided" and apart and result.experiment.sources == 1:
-        steps.append(f"Narrow the intervals: --prompts {4 * result.setting.prompts}.")
-    steps.append("Keep the result: add --out result.json; show the figure: --html page.html or --figure figure.svg.")
+        steps.append(f"Narrow the intervals: `prompts` {4 * result.setting.prompts}.")
+    steps.append("Keep the result: give `out`; show the figure: `html` or `figure`.")
     return tuple(steps)

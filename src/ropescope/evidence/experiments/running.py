@@ -53,7 +53,7 @@ def run_experiment(
     _require_sources(experiment, sources)
     for source in sources:
         if source.endswith(".parquet") and not Path(source).is_file():
-            raise SourceError(f"{source} is no file: give a profile kept with `ropescope measure --out`.")
+            raise SourceError(f"{source} is no file: give a profile kept by `measure` with `out`.")
     models = [open_model(source, revision=setting.revision) for source in sources if not source.endswith(".parquet")]
     for each in models:
         _require_rope(experiment, each)
@@ -97,7 +97,7 @@ def _require_sources(experiment: Experiment, sources: tuple[str, ...]) -> None:
         raise MeasurementError(
             f"{experiment.name} compares models, and {different} {'was' if different == 1 else 'were'} given: it takes "
             f"{experiment.sources} at the least, with different RoPE bases, and 20 to decide. Each may be a model or a "
-            "profile kept with `ropescope measure --out`."
+            "profile kept by `measure` with `out`."
         )
 
 

@@ -1,6 +1,6 @@
 """theta-panel: many models at one fixed length, their measured γ against what γ_Padé says from θ.
 
-The only test of a predictor across models. Sources are models, or profiles that `ropescope measure --out` has kept.
+The only test of a predictor across models. Sources are models, or profiles that `measure` has kept.
 """
 
 from __future__ import annotations

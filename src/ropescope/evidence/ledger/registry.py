@@ -59,7 +59,7 @@ def find_claim(name: str) -> Claim:
         return known[key]
     near = get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(known[k].id for k in near)}?" if near else ""
-    raise EvidenceError(f"No claim is called {name!r}.{hint} `ropescope claims --list` lists all {len(known)}.")
+    raise EvidenceError(f"No claim is called {name!r}.{hint} `claims` with `list` lists all {len(known)}.")
 
 
 def _order(id: str) -> tuple[str, int, str]:

@@ -12,7 +12,7 @@ from ropescope.evidence.ledger.recompute import Entry
 from ropescope.evidence.ledger.tiles import ledger_figure
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 
 
 def claim_report(entry: Entry, origin: str) -> Report:
@@ -23,7 +23,7 @@ def claim_report(entry: Entry, origin: str) -> Report:
             title=f"{claim.id}: {claim.statement}",
             verdict=f"{claim.id} was not recomputed: {_missing(entry)}",
             tables=(_method(claim),),
-            next_steps=("Leave --data out to use the shipped figures.",),
+            next_steps=("Leave `data` out to use the shipped figures.",),
             data={"claims": [entry_data(entry)], "data": origin},
         )
     figure = finding_figure(claim, finding)
@@ -49,7 +49,7 @@ def ledger_report(entries: Sequence[Entry], origin: str) -> Report:
             "Claims",
             (Column("claim"), Column("statement"), Column("published"), Column("recomputed"), Column("verdict")),
             tuple((c.id, c.statement, _published(f), _recomputed(f), f.verdict) for c, f in found),
-            note="Recomputed: with its 95 % interval where there is one. `ropescope claims ID` shows how, and the baselines.",
+            note="Recomputed: with its 95 % interval where there is one. `claims` with an ID shows how, and the baselines.",
         ),
         Table("Why", (Column("claim"), Column("reason")), tuple((c.id, f.reason) for c, f in found)),
     ]
@@ -70,8 +70,8 @@ def ledger_report(entries: Sequence[Entry], origin: str) -> Report:
         figures=(ledger_figure(entries),) if found else (),
         caveats=tuple(dict.fromkeys(text for e in entries for text in _changed(e))),
         next_steps=(
-            "ropescope claims ID: one claim with its baselines and its method",
-            "ropescope panel: the measurements",
+            Step("claims", {"ids": ["ID"]}, "One claim with its baselines and its method"),
+            Step("panel", {}, "The measurements"),
         ),
         data={"counts": counts, "claims": [entry_data(e) for e in entries], "data": origin},
     )
@@ -210,6 +210,6 @@ def list_report(claims: Sequence[Claim]) -> Report:
                 tuple((c.id, c.subject, c.statement, c.published_in) for c in claims),
             ),
         ),
-        next_steps=("ropescope claims: recompute them all", "ropescope claims ID: recompute one"),
+        next_steps=(Step("claims", {}, "Recompute them all"), Step("claims", {"ids": ["ID"]}, "Recompute one")),
         data={"claims": [{"id": c.id, "subject": c.subject, "statement": c.statement} for c in claims]},
     )

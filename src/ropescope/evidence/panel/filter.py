@@ -31,20 +31,20 @@ class Filter:
         if self.model is not None:
             wanted = self.model.lower()
             if not any(wanted in m.model.lower() for m in evidence.measurements):
-                _refuse("--model", self.model, sorted({m.short_name for m in evidence.measurements}))
+                _refuse("`model`", self.model, sorted({m.short_name for m in evidence.measurements}))
             kept = tuple(m for m in kept if wanted in m.model.lower())
         if not kept:
             raise EvidenceError(
-                f"No measurement has {self.words} at once. {'' if self.everything else 'Try --all.'}".strip()
+                f"No measurement has {self.words} at once. {'' if self.everything else 'Try `all`.'}".strip()
             )
         return kept
 
     def _exact(self) -> tuple[tuple[str, str | None, Callable[[Measurement], str]], ...]:
         """The options whose value must be met whole, and where a measurement has it."""
         return (
-            ("--corpus", self.corpus, lambda m: m.corpus),
-            ("--positions", self.positions, lambda m: m.facts.positions),
-            ("--family", self.family, lambda m: m.facts.family),
+            ("`corpus`", self.corpus, lambda m: m.corpus),
+            ("`positions`", self.positions, lambda m: m.facts.positions),
+            ("`family`", self.family, lambda m: m.facts.family),
         )
 
     @property

@@ -15,7 +15,7 @@ from ropescope.evidence.panel.doubts import doubts
 from ropescope.evidence.panel.figure import panel_figure
 from ropescope.evidence.panel.filter import Filter
 from ropescope.evidence.raw import PUBLISHED_AT
-from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.report.report import Column, Fact, Report, Step, Table
 
 SHOWN = 70
 
@@ -51,8 +51,8 @@ def panel_report(evidence: Evidence, chosen: Filter) -> Report:
             *(_changed(evidence)),
         ),
         next_steps=(
-            "ropescope claims C1: what γ_Padé explains of these",
-            "ropescope measure: the same at one fixed length",
+            Step("claims", {"ids": ["C1"]}, "What γ_Padé explains of these"),
+            Step("measure", {"source": "MODEL"}, "The same at one fixed length"),
         ),
         data={"source": PUBLISHED_AT, "measurements": [measurement_data(m) for m in panel]},
     )

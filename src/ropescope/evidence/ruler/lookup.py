@@ -30,7 +30,7 @@ from ropescope.evidence.ruler.source import HUB_ID, asked_name
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
 from ropescope.questions.question import Run
-from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.report.report import Column, Fact, Report, Step, Table
 
 SCHEMA = "ropescope.evidence/1"
 
@@ -125,7 +125,7 @@ def all_report() -> Report:
         ),
         figures=(field_figure(()),),
         caveats=_CAVEATS,
-        next_steps=("What is published about one model: ropescope evidence MODEL.",),
+        next_steps=(Step("evidence", {"model": "MODEL"}, "What is published about one model"),),
         data={
             "schema": SCHEMA,
             "source": SOURCE,
@@ -269,12 +269,12 @@ def _nothing(name: str, near: tuple[NearMatch, ...]) -> str:
     return f"{sentence}; the nearest is {near[0].row.label}, which is another model ({near[0].difference})."
 
 
-def _run_it_yourself(name: str) -> tuple[str, ...]:
+def _run_it_yourself(name: str) -> tuple[Step | str, ...]:
     model = shlex.quote(name) if HUB_ID.fullmatch(name) else "MODEL"
     return (
         f"Run RULER: lm_eval --model hf --model_args pretrained={model},max_length=32768 --tasks ruler "
         "--metadata '{\"max_seq_lengths\":[4096,8192,16384,32768]}' (pip install 'lm_eval[ruler]').",
-        f"Measure how far it attends, in minutes: ropescope measure {model} --control random-init.",
+        Step("measure", {"source": model, "control": "random-init"}, "Measure how far it attends, in minutes"),
         f"Look for later results: {LEADERBOARD} and the model's card.",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate.candidates import candidates
@@ -12,67 +11,88 @@ from ropescope.models.loadable import encoder_of, loadable
 from ropescope.models.text_files import check_texts
 from ropescope.quality.planting import KEYS_PER_CONTEXT, TASKS, Task
 from ropescope.quality.trials import require_room
+from ropescope.questions.domains import Choice, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import ListOf, Text, Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.report.report import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to evaluate. texts: how many of each kind, `files` replace them by the user's own, whose text is in
-    `column` where they have fields. questions: at each of five
-    depths and each length, of each task in `retrieval`; 0: none. samples: of each task in `tasks` at each length.
-    lengths: where facts are asked for (default: half the trained length, the trained one, halfway to the target, the target).
-    keys_per_context: facts that share a text; more of them cost less, and have more to be confused with.
-    """
+@dataclass(frozen=True, kw_only=True)
+class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
+    """What to evaluate. lengths: by default half the trained length, the trained one, halfway to the target, the target."""
 
-    source: str
-    target: int
-    methods: tuple[str, ...] = ("none", "truncated", "ntk", "yarn")
-    trained: int | None = None
-    texts: int = 2
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    band: int = 2048
-    questions: int = 0
-    retrieval: tuple[Task, ...] = ("passkey",)
-    lengths: tuple[int, ...] = ()
-    keys_per_context: int = KEYS_PER_CONTEXT
-    tasks: tuple[str, ...] = ()
-    samples: int = 5
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
+    to: int = asked(Tokens(least=2), "Tokens to read, as 16384 or 16k (16,384).")
+    methods: tuple[str, ...] = asked(
+        ListOf(Text()),
+        "none, linear, ntk, dynamic, yarn, llama3, alpha, rerope, auto; with options as yarn@factor=4 or alpha@alpha=4; "
+        "a saved plan (plan.json); or truncated: unscaled, shown the last tokens alone.",
+        default=("none", "truncated", "ntk", "yarn"),
+    )  # fmt: skip
+    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
+    texts: int = asked(Whole(0, 10_000), "Texts of each kind (prose, code, tables); 0: no loss.", default=2)
+    band: int = asked(Tokens(least=2), "Positions that a mean loss is taken over.", default=2048)
+    questions: int = asked(
+        Whole(0, 10_000), "Planted facts asked for at each of five depths and each length; 0: none.", default=0
+    )
+    retrieval: tuple[Task, ...] = asked(
+        ListOf(Choice(TASKS)), "How facts are asked for: passkey, multi-key, key-value.", default=("passkey",)
+    )
+    keys_per_context: int = asked(
+        Whole(1, 1000), "Facts that share a text; more cost less, and have more to be confused with.",
+        default=KEYS_PER_CONTEXT,
+    )  # fmt: skip
+    lengths: tuple[int, ...] = asked(
+        ListOf(Tokens(least=2)), "Where facts and tasks are tried; default: four up to the target.", default=()
+    )
+    tasks: tuple[str, ...] = asked(
+        ListOf(Choice((*GENERATED, "all"))),
+        "Generated tasks in the manner of RULER: niah-single, niah-multikey, niah-multivalue, variable-tracking, "
+        "common-words; or all.",
+        default=(),
+    )  # fmt: skip
+    samples: int = asked(Whole(1, 10_000), "Samples of each generated task at each length.", default=5)
 
     def __post_init__(self) -> None:
-        """Raises ExtendError for what is no task, and where there is nothing to score."""
-        for option, names, known in (("--retrieval", self.retrieval, TASKS), ("--tasks", self.tasks, tuple(GENERATED))):
-            unknown = [name for name in names if name not in known]
-            if unknown:
-                raise ExtendError(f"{option} {unknown[0]!r}: take some of {', '.join(known)}.")
+        """Raises ExtendError where there is nothing to score."""
+        if "all" in self.tasks:
+            object.__setattr__(self, "tasks", tuple(GENERATED))
         if not (self.texts or self.questions or self.tasks):
-            raise ExtendError("Nothing is to be scored: give --texts, --questions or --tasks.")
+            raise ExtendError("Nothing is to be scored: give `texts`, `questions` or `tasks`.")
 
 
-def check_first(request: Request) -> None:
+def answer(inputs: EvaluateInputs, run: Run) -> Report:
+    """Loss by position on held-out text, and what is found in long contexts, under each method."""
+    check_first(inputs)
+    from ropescope.extend.evaluate.report import evaluation_report
+    from ropescope.extend.evaluate.running import evaluate
+
+    with run.working():
+        outcome = evaluate(inputs, run)
+    kept = run.keep("evaluation", lambda path: [outcome.result.save(path)], "nothing is scored again")
+    run.when_shown(outcome.discard_journal)
+    return evaluation_report(outcome.result, kept_in=kept)
+
+
+def check_first(inputs: EvaluateInputs) -> None:
     """Raise now what arguments and files tell of an evaluation that cannot be made. No weights are read."""
     # The second half is scored; no tokenizer makes more tokens than bytes.
-    check_texts(request.files, request.column, least_bytes=2 * (request.target - 2) if request.texts else 0)
-    model = loadable(request.source, request.revision, reads_text=not request.trust_remote_code)
-    made = candidates(model, request.target, request.methods, trained=request.trained)
-    lengths = asked_lengths(request, made[0].plan.seen_length)
-    if request.questions and (encode := encoder_of(model.source)) is not None:
+    check_texts(inputs.text, inputs.column, least_bytes=2 * (inputs.to - 2) if inputs.texts else 0)
+    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
+    made = candidates(model, inputs.to, inputs.methods, trained=inputs.trained)
+    lengths = asked_lengths(inputs, made[0].plan.seen_length)
+    if inputs.questions and (encode := encoder_of(model.source)) is not None:
         for length in lengths:
-            for task in request.retrieval:
-                require_room(encode, task, length, request.questions, keys_per_context=request.keys_per_context)
+            for task in inputs.retrieval:
+                require_room(encode, task, length, inputs.questions, keys_per_context=inputs.keys_per_context)
 
 
-def asked_lengths(request: Request, trained: int) -> tuple[int, ...]:
+def asked_lengths(inputs: EvaluateInputs, trained: int) -> tuple[int, ...]:
     """The lengths at which facts and tasks are tried. Raises ExtendError for one beyond the target."""
-    lengths = request.lengths or default_lengths(trained, request.target)
-    if max(lengths) > request.target:
-        raise ExtendError(
-            f"Facts are asked for at up to {request.target:,} tokens, the target; {max(lengths):,} is more."
-        )
+    lengths = inputs.lengths or default_lengths(trained, inputs.to)
+    if max(lengths) > inputs.to:
+        raise ExtendError(f"Facts are asked for at up to {inputs.to:,} tokens, the target; {max(lengths):,} is more.")
     return lengths
 
 

@@ -7,7 +7,7 @@ from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.measure.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 
 
 def evaluation_report(result: ExtensionResult, *, kept_in: str | None = None) -> Report:
@@ -231,10 +231,10 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
     found = []
     if result.partial:
         found.append(
-            "The evaluation is not finished: only what all methods were scored on is shown. Go on with --resume."
+            "The evaluation is not finished: only what all methods were scored on is shown. Go on with `resume`."
         )
     if 0 < len(result.texts) < 8:
-        found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (--texts 4).")
+        found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (`texts` 4).")
     for method in (name for name in result.methods if result.plans[name]["method"] != "none"):
         found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ())]
     if _by_length(result):
@@ -251,12 +251,13 @@ def _by_length(result: ExtensionResult) -> list[str]:
     return [method for method in result.methods if method in scored or result.plans[method]["method"] == "dynamic"]
 
 
-def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]:
+def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[Step | str, ...]:
     source = result.provenance.get("source", "SOURCE")
     best = summary.best(result)
-    steps = []
+    to = str(result.target_length)
+    steps: list[Step | str] = []
     if kept_in is None:
-        steps.append("Keep the numbers: add --out FILE.")
+        steps.append("Keep the numbers: add `out`.")
     if (
         best is not None
         and not best.startswith("auto")
@@ -264,17 +265,17 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[str, ...]
         and result.plans[best]["method"] not in ("searched", "none")
     ):
         words = "Keep its plan" if best == "rerope" else "The settings for your engine"
-        keep = " --out rerope.json" if best == "rerope" else ""
-        steps.append(f"{words}: ropescope extend plan {source} --to {result.target_length} --method {best}{keep}")
+        keep = {"out": "rerope.json"} if best == "rerope" else {}
+        steps.append(Step("extend plan", {"source": source, "to": to, "method": best, **keep}, words))
     if result.texts and not result.shown:
-        steps.append("Is it worth reading so far? Add truncated to --methods: the last tokens alone, unscaled.")
+        steps.append("Is it worth reading so far? Add truncated to `methods`: the last tokens alone, unscaled.")
     if not result.found:
-        steps.append("Loss is not retrieval: add --questions 10 to ask for planted facts.")
+        steps.append("Loss is not retrieval: give `questions` 10 to ask for planted facts.")
     if not any(plan["method"] == "searched" for plan in result.plans.values()):
         what = "another near and far" if best == "rerope" else "better factors"
-        more = " --method rerope" if best == "rerope" else ""
-        search = f"ropescope extend search {source} --to {result.target_length}{more} --out plan.json"
-        steps.append(f"Look for {what}: {search}")
+        more = {"method": "rerope"} if best == "rerope" else {}
+        given = {"source": source, "to": to, **more, "out": "plan.json"}
+        steps.append(Step("extend search", given, f"Look for {what}"))
     return tuple(steps)
 
 

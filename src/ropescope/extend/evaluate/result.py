@@ -73,7 +73,7 @@ class ExtensionResult(Saved):
 
     expected_schema = SCHEMA
     what = "evaluation of longer contexts"
-    command = "ropescope extend evaluate"
+    command = "extend evaluate"
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.util import find_spec
 
-from ropescope.errors import ExtendError
 from ropescope.extend.search.shape import shape_of
 from ropescope.extend.search.spans import spans
 from ropescope.models.loadable import loadable
 from ropescope.models.text_files import check_texts
+from ropescope.questions.domains import Real, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Text, Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.report.report import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to search for, from `method` (yarn or rerope). texts: how many to search on, the kinds in turn; `files` replace
-    them by the user's own."""
+@dataclass(frozen=True, kw_only=True)
+class SearchInputs(OneModel, OwnText, Loading, Resumable):
+    """What to search for, and for how long."""
 
-    source: str
-    target: int
-    minutes: float = 10.0
-    method: str = "yarn"
-    texts: int = 3
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    trained: int | None = None
-    seed: int = 0
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
+    to: int = asked(Tokens(least=2), "Tokens to read, as 16384 or 16k (16,384).")
+    minutes: float = asked(
+        Real(above=0.0, at_most=1e6), "How long; half of it and more goes into reading the texts where N is long.",
+        default=10.0,
+    )  # fmt: skip
+    method: str = asked(
+        Text(), "What is varied: yarn, a factor of every pair; rerope, what reads near and how slowly distance grows.",
+        default="yarn",
+    )  # fmt: skip
+    texts: int = asked(Whole(1, 10_000), "Texts to search on (prose, code and tables in turn).", default=3)
+    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
+    seed: int = asked(Whole(0, 2**31), "Of the plans that are tried.", default=0)
 
 
-def check_first(request: Request) -> None:
+def answer(inputs: SearchInputs, run: Run) -> Report:
+    """A plan that reads longer contexts better than the rule does, if a search finds one."""
+    if find_spec("cma") is None:  # said before the weights are loaded
+        raise ModuleNotFoundError("No module named 'cma'", name="cma")
+    check_first(inputs)
+    from ropescope.extend.search.report import search_report
+    from ropescope.extend.search.running import search
+
+    with run.working():
+        result, journal = search(inputs, run)
+    kept = run.keep("plan", lambda path: [result.plan.save(path)], "no plan is tried again")
+    if kept is not None and not result.partial:
+        run.when_shown(journal.discard)
+    return search_report(result, kept_in=kept)
+
+
+def check_first(inputs: SearchInputs) -> None:
     """Raise now what arguments and files tell of a search that cannot be made. No weights are read."""
-    if not 0 < request.minutes < float("inf"):
-        raise ExtendError(f"--minutes is {request.minutes:g}: give a number above 0.")
     # The first half is searched on; no tokenizer makes more tokens than bytes.
-    check_texts(request.files, request.column, least_bytes=2 * (request.target - 2))
+    check_texts(inputs.text, inputs.column, least_bytes=2 * (inputs.to - 2))
     shape = shape_of(
-        loadable(request.source, request.revision, reads_text=not request.trust_remote_code),
-        request.target,
-        request.method,
-        request.trained,
+        loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code),
+        inputs.to,
+        inputs.method,
+        inputs.trained,
     )
-    spans(shape.start.trained_length, request.target)
+    spans(shape.start.trained_length, inputs.to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ropescope.extend.methods import slower_by_rule
@@ -12,7 +13,7 @@ from ropescope.extend.search.ranges import ranges_of
 from ropescope.extend.search.result import SearchResult
 from ropescope.measure.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
-from ropescope.report.report import Column, Fact, Figure, Report, Table
+from ropescope.report.report import Column, Fact, Figure, Report, Step, Table
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _SEARCHED = "searched"
@@ -72,9 +73,9 @@ def _plain(losses: Losses) -> dict[str, float]:
 def _verdict(result: SearchResult) -> str:
     length, tried = result.start.target_length, len(result.tried)
     if not result.better:
-        surely, but, more = "", "", "search longer (--minutes)"
+        surely, but, more = "", "", "search longer (`minutes`)"
         if result.unsure is not None:
-            surely, more = "surely ", "search on more text (--texts)"
+            surely, more = "surely ", "search on more text (`texts`)"
             less = _interval(result.unsure.losses.less(result.started))
             but = f" The best differs by {less} nats a token at the end, which may be chance."
         return (
@@ -298,11 +299,11 @@ def course_figure(result: SearchResult) -> Figure:
 def _caveats(result: SearchResult) -> tuple[str, ...]:
     found = ["These losses are of the text that was searched on: score the plan on other text before you believe them."]
     if result.partial:
-        found.append("The search was interrupted: this is the best that was checked. Go on with --resume.")
+        found.append("The search was interrupted: this is the best that was checked. Go on with `resume`.")
     if result.seconds > 60 * result.minutes * _LATE:
         found.append(
             f"It took longer than {result.minutes:g} minutes: the texts are read once before any plan is tried, and again to check "
-            "the best. Give more --minutes, or fewer --texts."
+            "the best. Give more `minutes`, or fewer `texts`."
         )
     factor = result.start.factor
     if factor > 4 and result.start.in_config:
@@ -310,27 +311,31 @@ def _caveats(result: SearchResult) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[str, ...]:
-    of = f"{result.provenance.get('source', 'SOURCE')} --to {result.start.target_length}"
+def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[Step | str, ...]:
+    of = {"source": result.provenance.get("source", "SOURCE"), "to": str(result.start.target_length)}
     if not result.better:
         return () if result.unsure is None else _unsure(result.unsure.plan, of)
     if kept_in is None:
-        return ("Keep the plan: add --out plan.json (with --resume nothing is searched again).",)
+        return ("Keep the plan: give `out` (with `resume` nothing is searched again).",)
     methods = f"none,truncated,{result.start.method},{kept_in}"
     shown = "Its settings for engines, or a config.json" if result.plan.in_config else "What it does"
     return (
-        f"Score it on text it has not seen: ropescope extend evaluate {of} --methods {methods} --texts 4",
-        f"{shown}: ropescope extend plan {of} --method {kept_in}",
+        Step("extend evaluate", {**of, "methods": methods, "texts": "4"}, "Score it on text it has not seen"),
+        Step("extend plan", {**of, "method": kept_in}, shown),
         f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
     )
 
 
-def _unsure(plan: RopePlan, of: str) -> tuple[str, ...]:
+def _unsure(plan: RopePlan, of: Mapping[str, str]) -> tuple[Step, ...]:
     """How to score a plan that may be better: what reads near and far can be spelled out, factors of pairs cannot."""
     entry = plan.layer_types[0]
     if entry.near_tokens is None:
         return ()
     spelled = f"rerope@near={entry.near_tokens}+slower={entry.before[0] / entry.after[0]:.4g}"
     return (
-        f"Score the best beside the rule: ropescope extend evaluate {of} --methods truncated,rerope,{spelled} --texts 4",
+        Step(
+            "extend evaluate",
+            {**of, "methods": f"truncated,rerope,{spelled}", "texts": "4"},
+            "Score the best beside the rule",
+        ),
     )

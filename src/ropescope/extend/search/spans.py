@@ -23,6 +23,6 @@ def spans(trained: int, target: int) -> list[tuple[int, int]]:
     scored = min(SCORED, trained // 8) // BLOCKS * BLOCKS
     if not scored or target <= trained:
         raise ExtendError(
-            f"Between {trained:,} and {target:,} tokens there is nothing to search for: give a longer --to."
+            f"Between {trained:,} and {target:,} tokens there is nothing to search for: give a longer `to`."
         )
     return [(1, min(INSIDE, trained // 2)), (trained - scored, trained), (target - scored, target)]

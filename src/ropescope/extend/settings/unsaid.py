@@ -21,7 +21,7 @@ def settings(plan: RopePlan, engine: str) -> EngineSettings:
         )  # fmt: skip
     remark = (
         f"{METHOD_NAMES[plan.method]} is another attention, not another frequency: no setting of {engine} says it. Use --method "
-        "yarn there, or factors that `ropescope extend search` finds."
+        "yarn there, or factors that `extend search` finds."
     )
     return EngineSettings(
         engine,

@@ -1,0 +1,100 @@
+"""The atlas of measured profiles, as questions: rank, add, show, remove, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ropescope.errors import FormatError
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import File, ListOf, Text
+from ropescope.questions.question import Run
+from ropescope.report.report import Report
+
+if TYPE_CHECKING:
+    from ropescope.evidence.atlas.row import AtlasRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasInputs:
+    """Which atlas."""
+
+    store: Path | None = asked(File(), "The atlas; default: $ROPESCOPE_HOME or your data folder.", default=None)
+
+    def rows(self) -> tuple[tuple[AtlasRow, ...], Path]:
+        """The rows of the atlas, and where it lies. Raises FormatError for a file that is not there."""
+        from ropescope.evidence.atlas.store import default_store, read_atlas
+
+        if self.store is not None and not self.store.exists():
+            raise FormatError(f"{self.store} does not exist: add a profile to it with the question `atlas add`.")
+        path = self.store or default_store()
+        return read_atlas(path), path
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddInputs(AtlasInputs):
+    """Profiles to add."""
+
+    profiles: tuple[Path, ...] = asked(ListOf(File(), least=1), "Kept by a measurement.", placed=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowInputs(AtlasInputs):
+    """A model of the atlas."""
+
+    model: str = asked(Text(), "A model of the atlas, or the first characters of a profile's hash.", placed=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveInputs(AtlasInputs):
+    """A profile to take out."""
+
+    profile: str = asked(Text(), "The first characters (six at least) of a profile's hash.", placed=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportInputs(AtlasInputs):
+    """Where to, under which licence."""
+
+    folder: Path = asked(File(metavar="FOLDER"), "The folder to write: README.md and data/*.parquet.", placed=True)
+    license: str | None = asked(Text(metavar="ID"), "As the Hub writes it: cc-by-4.0, apache-2.0, …", default=None)
+
+
+def rank(inputs: AtlasInputs, run: Run) -> Report:
+    """The profiles, each group of the same protocol, length and corpus apart."""
+    from ropescope.evidence.atlas.report import ranking_report
+
+    return ranking_report(*inputs.rows())
+
+
+def add(inputs: AddInputs, run: Run) -> Report:
+    """Add profiles, with the controls that lie beside them; what is there already is not added twice."""
+    from ropescope.evidence.atlas.adding import add_profiles
+    from ropescope.evidence.atlas.store import default_store
+
+    return add_profiles(inputs.profiles, inputs.store or default_store())
+
+
+def show(inputs: ShowInputs, run: Run) -> Report:
+    """One model: every reading, its layers, its curves."""
+    from ropescope.evidence.atlas.show import model_report
+
+    rows, path = inputs.rows()
+    return model_report(rows, inputs.model, path)
+
+
+def remove(inputs: RemoveInputs, run: Run) -> Report:
+    """Take one profile out again."""
+    from ropescope.evidence.atlas.adding import remove_profile
+
+    rows, path = inputs.rows()
+    return Report(title="Atlas", verdict=remove_profile(rows, inputs.profile, path))
+
+
+def export(inputs: ExportInputs, run: Run) -> Report:
+    """A folder that is ready to be a Hub dataset."""
+    from ropescope.evidence.atlas.exporting import export_atlas
+
+    rows, _ = inputs.rows()
+    return export_atlas(rows, inputs.folder, licence=inputs.license)

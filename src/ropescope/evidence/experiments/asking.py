@@ -1,0 +1,67 @@
+"""An experiment, as a question: which there are, what one predicts, or one run on a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ropescope.evidence.experiments.registry import find
+from ropescope.evidence.experiments.report import description_report, list_report
+from ropescope.measure.asking import CORPORA, CORPORA_HELP
+from ropescope.questions.domains import Flag, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import ListOf, Source, Text, Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import Loading, OwnText, Resumable
+from ropescope.report.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentInputs(OwnText, Loading, Resumable):
+    """An experiment, the models it is run on, and how."""
+
+    name: str | None = asked(Text(), "An experiment; without one, the list of all.", default=None, placed=True)
+    sources: tuple[str, ...] = asked(
+        ListOf(Source()),
+        "A model folder, a .gguf file, a Hub id or smollm2; theta-panel takes several, and kept profiles. Without one: what "
+        "the experiment predicts.",
+        default=(), placed=True,
+    )  # fmt: skip
+    prompts: int | None = asked(Whole(1, 10**6), "Prompts; default: the experiment's own.", default=None)
+    length: int | None = asked(
+        Tokens(), "Tokens in a prompt, as 2048 or 2k; default: the experiment's own.", default=None
+    )
+    seed: int = asked(Whole(0, 2**63), "Seed of prompts, rows, resamples and random weights.", default=0)
+    corpus: str = asked(CORPORA, CORPORA_HELP, default="text")
+    revision: str | None = asked(Text(), "Branch, tag or commit of a Hub model.", default=None)
+    beyond_trained: bool = asked(Flag(), "Allow a length beyond the trained context.", default=False)
+
+
+def answer(inputs: ExperimentInputs, run: Run) -> Report:
+    """What was predicted, what was measured, and which prediction stands."""
+    if inputs.name is None:
+        return list_report()
+    experiment = find(inputs.name)
+    if not inputs.sources:
+        return description_report(experiment)
+    from ropescope.evidence.experiments.experiment import Setting
+    from ropescope.evidence.experiments.report import experiment_report
+    from ropescope.evidence.experiments.running import run_experiment
+
+    setting = Setting(
+        prompts=inputs.prompts or 0,
+        length=inputs.length or 0,
+        seed=inputs.seed,
+        corpus=inputs.corpus,
+        texts=inputs.text,
+        column=inputs.column,
+        dtype=inputs.dtype,
+        device=inputs.device,
+        revision=inputs.revision,
+        beyond_trained=inputs.beyond_trained,
+        trust_remote_code=inputs.trust_remote_code,
+        resume=inputs.resume,
+    )
+    with run.working():
+        result = run_experiment(inputs.name, inputs.sources, setting, progress=run.progress, say=run.say)
+    run.when_shown(result.clear)
+    return experiment_report(result)

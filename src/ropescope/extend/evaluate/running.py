@@ -1,0 +1,103 @@
+"""From a source and a few wishes to a finished evaluation of longer contexts."""
+
+from __future__ import annotations
+
+from ropescope.errors import ExtendError, SourceError
+from ropescope.extend.evaluate.asking import EvaluateInputs, asked_lengths
+from ropescope.extend.evaluate.candidates import candidates
+from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.session import Evaluation
+from ropescope.extend.evaluate.tasks import Sample, samples
+from ropescope.measure.resuming import refuse_other_type
+from ropescope.measure.weights import Weights, load
+from ropescope.quality.journal import Journal
+from ropescope.quality.saved import Outcome
+from ropescope.quality.texts import held_out_texts
+from ropescope.quality.trials import DEPTHS, Trial, trials
+from ropescope.questions.question import Run
+
+
+def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[ExtensionResult]:
+    """Load, plan and score; `run` hears what is going on.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished under all methods.
+    """
+    run = run or Run()
+    run.say(f"Loading {inputs.source}")
+    weights = load(
+        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        trust_remote_code=inputs.trust_remote_code,
+    )  # fmt: skip
+    evaluation = prepare(inputs, weights)
+    journal = journal_of(evaluation, inputs)
+    if inputs.resume:
+        refuse_other_type(journal)
+    else:
+        journal.discard()
+    run.say(f"Scoring {weights.on_what}")
+    interrupted: KeyboardInterrupt | None = None
+    try:
+        evaluation.run(journal, progress=run.progress)
+    except KeyboardInterrupt as stop:
+        interrupted = stop
+    try:
+        return Outcome(evaluation.result(journal), journal)
+    except ExtendError:
+        if interrupted is None:
+            raise
+        raise interrupted from None
+
+
+def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:
+    """The evaluation that a inputs describes, on weights that are loaded."""
+    if weights.tokenizer is None:
+        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
+    made = candidates(weights.model, inputs.to, inputs.methods, trained=inputs.trained)
+    texts = (
+        held_out_texts(weights.tokenizer, inputs.to, inputs.texts, files=inputs.text, column=inputs.column)
+        if inputs.texts
+        else []
+    )
+    lengths = asked_lengths(inputs, made[0].plan.seen_length)
+    return Evaluation(
+        weights, made, inputs.to, texts, inputs.band,
+        trials=_trials(inputs, weights, lengths),
+        samples=_samples(inputs, weights, lengths),
+        about={"source": inputs.source, "files": [path.name for path in inputs.text]},
+    )  # fmt: skip
+
+
+def journal_of(evaluation: Evaluation, inputs: EvaluateInputs) -> Journal:
+    """Where the pieces of an evaluation are kept: in one folder for one inputs, whatever shard makes them."""
+    wishes = {
+        name: str(getattr(inputs, name))
+        for name in ("to", "methods", "texts", "text", "questions", "tasks", "keys_per_context")
+    }
+    return Journal({**evaluation.identity, **wishes})
+
+
+def _trials(inputs: EvaluateInputs, weights: Weights, lengths: tuple[int, ...]) -> list[Trial]:
+    if not inputs.questions:
+        return []
+    return [
+        trial
+        for length in lengths
+        for task in inputs.retrieval
+        for trial in trials(
+            weights.tokenizer,
+            task,
+            length,
+            depths=DEPTHS,
+            per_depth=inputs.questions,
+            keys_per_context=inputs.keys_per_context,
+        )
+    ]
+
+
+def _samples(inputs: EvaluateInputs, weights: Weights, lengths: tuple[int, ...]) -> list[Sample]:
+    made: list[Sample] = []
+    for length in lengths if inputs.tasks else ():
+        prose = [text for text in held_out_texts(weights.tokenizer, length, inputs.samples) if text.kind == "prose"]
+        for task in inputs.tasks:
+            made += samples(weights.tokenizer, task, length, inputs.samples, haystack=prose)
+    return made

@@ -1,0 +1,40 @@
+"""From a source and a few wishes to a finished search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ropescope.errors import SourceError
+from ropescope.extend.search.asking import SearchInputs
+from ropescope.extend.search.result import SearchResult
+from ropescope.extend.search.session import Search
+from ropescope.measure.resuming import refuse_other_type
+from ropescope.measure.weights import load
+from ropescope.quality.journal import Journal
+from ropescope.quality.texts import calibration_texts
+from ropescope.questions.question import Run
+
+
+def search(inputs: SearchInputs, run: Run | None = None) -> tuple[SearchResult, Journal]:
+    """Load and search; the journal holds what was tried, to be discarded once the plan is safe.
+
+    Raises RopescopeError subclasses; KeyboardInterrupt only before the texts were read.
+    """
+    run = run or Run()
+    run.say(f"Loading {inputs.source}")
+    weights = load(
+        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        trust_remote_code=inputs.trust_remote_code,
+    )  # fmt: skip
+    if weights.tokenizer is None:
+        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
+    texts = calibration_texts(weights.tokenizer, inputs.to, inputs.texts, files=inputs.text, column=inputs.column)
+    run.say(f"Searching for {weights.on_what}")
+    made = Search(weights, inputs.to, texts, inputs.minutes, inputs.method, trained=inputs.trained, seed=inputs.seed)
+    journal = Journal(made.identity)
+    if inputs.resume:
+        refuse_other_type(journal)
+    else:
+        journal.discard()
+    found = made.run(journal, progress=run.progress, say=run.say)
+    return replace(found, provenance={**found.provenance, "source": inputs.source}), journal
