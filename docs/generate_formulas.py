@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ropescope.checks.formulas import example_command
+from ropescope.checks.formulas import example_words
 from ropescope.theory import STANDINGS, Formula, grouped
 
 TARGET = Path(__file__).with_name("formulas.md")
@@ -66,7 +66,7 @@ def _card(entry: Formula) -> str:
     for a in entry.arguments:
         optional = "" if a.required else f" (default {'empty' if a.default == () else a.default})"
         lines.append(f"| `{a.name}` | {a.unit} | {_cell(a.domain.words)} | {_cell(a.meaning)}{optional} |")
-    return "\n".join((*lines, "", "```console", f"$ {example_command(entry)}", "```", ""))
+    return "\n".join((*lines, "", "```console", f"$ ropescope compute {' '.join((entry.name, *example_words(entry)))}", "```", ""))
 
 
 def _cell(words: str) -> str:

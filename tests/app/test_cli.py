@@ -85,9 +85,9 @@ def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> 
         (["measure", "{tiny}", "--length", "10"], "at least 64"),
         (["measure", "{tiny}", "--protocol", "published"], "--protocol must be fixed or legacy"),
         (["measure", "{tiny}", "--dtype", "int3"], "dtype must be"),
-        (["measure", "{tiny}", "--device", "abacus"], "is no device"),
-        (["measure", "{tiny}", "--prompts", "0"], "--prompts must be at least 1"),
-        (["measure", "{tiny}", "--precision", "2"], "between 0 and 1"),
+        (["measure", "{tiny}", "--device", "abacus"], "--device must be cpu, cuda"),
+        (["measure", "{tiny}", "--prompts", "0"], "--prompts must be whole, in"),
+        (["measure", "{tiny}", "--precision", "2"], "--precision must be real, in"),
         (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),
         (["measure", "{tiny}", "--html", "/no/such/folder/p.html"], "is no folder"),
         (["measure", "{tiny}", "--figure", "curve.bmp"], "bmp"),
@@ -161,7 +161,7 @@ def test_measuring_without_its_extra_says_what_to_install(tiny_folder: Path) -> 
     result = subprocess.run(
         [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=600
     )
-    assert result.returncode == 2 and "pip install 'ropescope[measure,figures]'" in result.stderr
+    assert result.returncode == 2 and "pip install 'ropescope[measure]'" in result.stderr
 
 
 def test_repository_code_is_not_run(tiny_folder: Path, tmp_path: Path) -> None:

@@ -30,12 +30,9 @@ def test_one_claim_and_several():
     assert two["counts"]["reproduced"] == 1
 
 
-def test_progress_is_told_on_stderr_and_only_to_a_person(monkeypatch):
-    assert _run("claims", "C1b", "C2").stderr == ""
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal then
+def test_progress_is_told_on_stderr():
     told = _run("claims", "C1b", "C2")
-    assert "Recomputing C2" in told.stderr and "1/2" in told.stderr and "Recomputing" not in told.stdout
-    assert _run("claims", "C1b", "C2", "--json").stderr == ""
+    assert told.stderr.startswith("Recomputing claims …\n") and "Recomputing" not in told.stdout
 
 
 def test_a_page_and_a_figure(tmp_path):
@@ -46,7 +43,7 @@ def test_a_page_and_a_figure(tmp_path):
 
 
 def test_listing_recomputes_nothing(monkeypatch):
-    monkeypatch.setattr("ropescope.evidence.ledger.recompute", lambda *a: pytest.fail("recomputed"))
+    monkeypatch.setattr("ropescope.evidence.ledger.recompute.recompute", lambda *_: pytest.fail("recomputed"))
     assert "C7b" in _run("claims", "--list").stdout
 
 

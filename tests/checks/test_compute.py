@@ -37,7 +37,7 @@ def test_a_number_stands_beside_its_standing():
         ("gamma_pade", ["theta=1e4", "length=1", "zebra=2"], "no argument 'zebra'. It takes theta, length"),
         ("gamma_pade", ["theta=1e4", "theta=2", "length=1"], "theta is given twice"),
         ("gamma_pade", ["theta", "length=1"], "not of the form argument=value"),
-        ("gamma_pade", ["theta=ten", "length=1"], "theta = 'ten' is not a number"),
+        ("gamma_pade", ["theta=ten", "length=1"], "`theta` = 'ten' is not a number"),
         ("gamma_pade", ["theta=-1", "length=1"], "theta = -1.* is outside the domain"),
         ("compression_window", ["gamma=1", "n_tokens=10", "fraction=90"], "fraction = 90.* outside the domain"),
         ("decompose_five_axis", ["theta=1e4", "length=1", "grouped_query=maybe"], "grouped_query = 'maybe'"),

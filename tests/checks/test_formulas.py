@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ropescope.checks.compute import compute_report
-from ropescope.checks.formulas import example_command, find_formula, formula_report, formulas_report
+from ropescope.checks.formulas import example_words, find_formula, formula_report, formulas_report
 from ropescope.errors import DomainError
 from ropescope.report.report import Report
 from ropescope.theory import FORMULAS, grouped
@@ -22,9 +22,7 @@ def test_a_card_travels_as_json_and_its_example_can_be_typed(name):
     report = formula_report(name)
     data = json.loads(json.dumps(report.to_dict()))
     assert Report.from_dict(data).to_dict() == data
-    words = example_command(FORMULAS[name]).split()
-    assert words[:3] == ["ropescope", "compute", name]
-    computed = compute_report(name, words[3:])
+    computed = compute_report(name, example_words(FORMULAS[name]))
     assert json.dumps(computed.data["result"]) == json.dumps(report.data["example_result"])
 
 

@@ -263,7 +263,7 @@ def test_a_model_without_rope_is_told_what_could_be_done(config: dict[str, Any],
         (16384, "alpha", {"gamma": 1.0}, "has no base"),
         (16384, "alpha", {"alpha": -1.0}, "makes no RoPE base"),
         (16384, "alpha", {"alpha": 1e-5}, "makes no RoPE base"),
-        (16384, "searched", {}, "run `ropescope extend search`"),
+        (16384, "searched", {}, "ask `extend search`"),
         (16384, "yarn", {"factors": [1.0] * 32}, "go with the method searched"),
         (16384, "longrope", {}, "no formula gives them"),
         (16384, "searched", {"factors": [1.0] * 32, "attention_factor": -1.0}, "attention factor"),
@@ -298,7 +298,7 @@ def test_a_config_that_says_the_same_twice_is_read() -> None:
 def test_a_length_that_no_file_states_has_to_be_given() -> None:
     unknown = {name: value for name, value in released.SMOLLM2_135M.items() if name != "max_position_embeddings"}
     bare = model({**unknown, "model_type": "unheard_of"})
-    with pytest.raises(ExtendError, match="give --trained N"):
+    with pytest.raises(ExtendError, match="give `trained` N"):
         plan_extension(bare, 16384)
     assert plan_extension(bare, 16384, trained=4096).factor == 4.0
 

@@ -65,10 +65,10 @@ def test_rerope_shows_how_far_keys_are_read() -> None:
     )
     assert {fact.name: fact.value for fact in shown.facts}["short prompts"].startswith("nothing")
     assert "<svg" in svg(shown.figures[0])
-    assert not any("--save-config" in step for step in shown.next_steps)
-    assert any("--method rerope" in step for step in report(plan_extension(SMOLLM2, 32768)).next_steps)
+    assert not any("`save_config`" in str(step) for step in shown.next_steps)
+    assert any("method=rerope" in str(step) for step in report(plan_extension(SMOLLM2, 32768)).next_steps)
     came_scaled = plan_extension(from_config(released.LLAMA_31_8B), 262144, "yarn")
-    assert not any("rerope" in step for step in report(came_scaled).next_steps)
+    assert not any("rerope" in str(step) for step in report(came_scaled).next_steps)
 
 
 def test_what_is_given_is_not_said_to_be_the_rule() -> None:
@@ -88,10 +88,10 @@ def test_what_is_given_is_not_said_to_be_the_rule() -> None:
 
 def test_the_next_step_can_be_run_as_it_stands() -> None:
     made = plan_report(plan_extension(SMOLLM2, 16384), [], source="my model", kept_in="plan.json")
-    assert made.next_steps[0].endswith(
-        "ropescope extend evaluate 'my model' --to 16384 --methods none,truncated,plan.json"
+    assert str(made.next_steps[0]).endswith(
+        "extend evaluate source=my model to=16384 methods=none,truncated,plan.json"
     )
-    assert "--methods none,truncated,yarn" in plan_report(plan_extension(SMOLLM2, 16384), []).next_steps[0]
+    assert "methods=none,truncated,yarn" in str(plan_report(plan_extension(SMOLLM2, 16384), []).next_steps[0])
 
 
 def test_the_table_shows_turns_and_what_is_done() -> None:

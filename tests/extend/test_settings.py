@@ -75,7 +75,7 @@ def test_leaky_rerope_is_put_on_a_loaded_network_and_said_by_no_setting(tmp_path
     assert names["applied"] == [Path("plan.json")]
     with pytest.raises(ExtendError, match="No config says Leaky ReRoPE"):
         save_config(far, SMOLLM2, tmp_path / "there")
-    assert why_not(far, "llama") == "it is another attention, which no engine makes of a file: use --method yarn"
+    assert why_not(far, "llama") == "it is another attention, which no engine makes of a file: use `method` yarn"
 
 
 def test_vllm_by_version() -> None:

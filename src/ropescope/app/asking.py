@@ -95,7 +95,7 @@ def ask(question: Question, given: Mapping[str, Any]) -> None:
     ways = Ways.of(given)
     try:
         with _pasted(question, mine) as written:
-            inputs = from_text(question.inputs_type, written)
+            inputs: Any = from_text(question.inputs_type, written)
             run = Terminal(given.get("out"), ways)
             report = question.ask(inputs, run)
             show_report(as_shown(report, fields), ways)

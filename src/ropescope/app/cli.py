@@ -16,7 +16,7 @@ from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.question import Question
-from ropescope.questions.registry import GROUPS, SITUATIONS, questions
+from ropescope.questions.registry import GROUPS, SITUATIONS, known, questions
 
 HELP = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -30,12 +30,12 @@ class Group(click.Group):
 
     def __init__(self, path: str, **more: Any) -> None:
         self.path = path
-        self.known = {
+        self.under = {
             question.name.removeprefix(path).strip(): question
             for question in questions()
             if question.name.startswith(f"{path} " if path else "")
         }
-        own = questions_named().get(path)
+        own = known().get(path)
         super().__init__(
             path or "ropescope",
             help=GROUPS.get(path, HELP),
@@ -49,30 +49,25 @@ class Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The next words, in the registry's order."""
-        return list(dict.fromkeys(name.partition(" ")[0] for name in self.known))
+        return list(dict.fromkeys(name.partition(" ")[0] for name in self.under))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; None where there is none."""
-        if any(name.startswith(f"{cmd_name} ") for name in self.known):
+        if any(name.startswith(f"{cmd_name} ") for name in self.under):
             return Group(f"{self.path} {cmd_name}".strip())
-        question = self.known.get(cmd_name)
+        question = self.under.get(cmd_name)
         return None if question is None else command_of(question)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under the situation that each is for."""
         if self.path:
-            rows = [(name, question.asks) for name, question in self.known.items()]
+            rows = [(name, question.asks) for name, question in self.under.items()]
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
             return
         for situation, asked in SITUATIONS.items():
             with formatter.section(situation):
                 formatter.write_dl([(question.name, question.asks) for question in asked])
-
-
-def questions_named() -> dict[str, Question]:
-    """Every question by its name."""
-    return {question.name: question for question in questions()}
 
 
 class Command(click.Command):
@@ -92,7 +87,7 @@ def command_of(question: Question) -> click.Command:
     """The command that asks `question`."""
 
     @click.pass_context
-    def answer(ctx: click.Context, **given: Any) -> None:
+    def answer(ctx: click.Context, /, **given: Any) -> None:
         shared = ctx.parent.obj if ctx.parent is not None else None  # what stood before the last word of the command
         ask(question, {**given, **{name: value for name, value in (shared or {}).items() if not given.get(name)}})
 
@@ -117,7 +112,7 @@ def _instead(question: Question) -> list[click.Parameter]:
     def asks(other: str) -> Any:
         def act(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
             if given:
-                found = questions_named()[other]
+                found = known()[other]
                 ask(found, {"as_json": "--json" in sys.argv})
                 ctx.exit()
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from ropescope.questions.inputs import Asked, fields_of
-from ropescope.questions.registry import find
+from ropescope.questions.registry import find, known
 from ropescope.report.report import Report, Step, Table
 
-_FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
+_NAMED = re.compile(r"`([a-z][a-z0-9_-]*(?: [a-z-]+)?)`")
+_FACE = ("json", "html", "md", "figure", "out")
 
 
 def option(name: str) -> str:
@@ -21,9 +22,14 @@ def option(name: str) -> str:
 
 
 def spelled(text: str, fields: Iterable[Asked]) -> str:
-    """`text` with each input that it names in backquotes as this command line has it: --context, SOURCE."""
-    names = {one.name: one.name.upper() if one.placed else option(one.name) for one in fields}
-    return _FIELD.sub(lambda match: names.get(match[1], match[0]), text)
+    """`text` with what it names in backquotes as this command line has it: inputs as --context or SOURCE, and questions as
+    `ropescope fit`."""
+    if "`" not in text:
+        return text
+    names = {name: option(name) for name in _FACE}
+    names |= {one.name: one.name.upper() if one.placed else option(one.name) for one in fields}
+    names |= {name: f"`ropescope {name}`" for name in known() if name not in names}
+    return _NAMED.sub(lambda match: names.get(match[1], match[0]), text)
 
 
 def command_line(name: str, given: Mapping[str, Any]) -> str:

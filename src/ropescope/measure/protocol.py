@@ -7,11 +7,13 @@ that is cut after q.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEGACY_DISTANCES = (10, 20, 30, 50, 100, 200, 500, 1000, 2000)
 LEGACY_KEY = 49
@@ -59,6 +61,8 @@ class FixedLength:
     @property
     def edges(self) -> NDArray[np.int64]:
         """[bins + 1] distance bin edges: 0 alone, then logarithmic; bin b holds the distances edges[b] … edges[b+1]−1."""
+        import numpy as np
+
         octaves = np.arange(0, np.log2(self.length) + 1, 1 / self.bins_per_octave)
         edges = np.unique(np.round(2.0**octaves).astype(np.int64))
         edges = edges[edges < self.length]
@@ -74,6 +78,8 @@ class FixedLength:
 
     def positions(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """[rows] query positions, drawn from the last quarter without replacement, sorted."""
+        import numpy as np
+
         return self.first_row + np.sort(rng.choice(self.length - self.first_row, size=self.rows, replace=False))
 
 

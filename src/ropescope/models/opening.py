@@ -182,7 +182,7 @@ def _only_gguf(repo_id: str, names: frozenset[str], read: Callable[[str], Mappin
         raise SourceError(f"{repo_id} has no config.json and no GGUF file: it holds no model that is read here.")
     raise SourceError(
         f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; `fit` "
-        f"{repo_id} `gpu` … tells which fits. It has {_listed(firsts)}."
+        f"tells which fits. It has {_listed(firsts)}."
     )
 
 

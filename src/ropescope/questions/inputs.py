@@ -55,9 +55,9 @@ def asked(
 
 
 @cache
-def fields_of(inputs: type) -> tuple[Asked, ...]:
+def fields_of(inputs: Any) -> tuple[Asked, ...]:
     """The fields of an input dataclass, in its order."""
-    return tuple(_asked(one) for one in fields(inputs))  # type: ignore[arg-type]
+    return tuple(_asked(one) for one in fields(inputs))
 
 
 def _asked(one: Field[Any]) -> Asked:

@@ -77,7 +77,8 @@ class Question:
     @property
     def inputs_type(self) -> type:
         """The dataclass of its inputs."""
-        found: type = _target(self.inputs)
+        with self.needs_extra():
+            found: type = _target(self.inputs)
         return found
 
     @property

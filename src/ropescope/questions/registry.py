@@ -140,15 +140,16 @@ def questions() -> tuple[Question, ...]:
 
 
 @cache
-def _by_name() -> Mapping[str, Question]:
+def known() -> Mapping[str, Question]:
+    """Every question by its name."""
     return {question.name: question for question in questions()}
 
 
 def find(name: str) -> Question:
     """The question of that name. Raises InputError, with the nearest name, where there is none."""
-    found = _by_name().get(name)
+    found = known().get(name)
     if found is None:
-        near = get_close_matches(name, _by_name(), n=1, cutoff=0.5)
+        near = get_close_matches(name, known(), n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InputError("question", f"There is no question {name!r}.{hint}")
     return found

@@ -169,7 +169,7 @@ def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
     assert {fact.name for fact in report.facts} >= {"near", "distance beyond it grows"}
     assert "loses 0.5000 nats a token less than Leaky ReRoPE" in report.verdict
     assert "changes nothing inside the trained 256" in report.verdict
-    assert "--methods none,truncated,rerope,plan.json" in report.next_steps[0]
+    assert "methods=none,truncated,rerope,plan.json" in str(report.next_steps[0])
     nothing = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=None))
     assert nothing.verdict.startswith("Nothing better than Leaky ReRoPE was found")
     maybe = Checked(plan, less)
