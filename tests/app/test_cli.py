@@ -218,7 +218,7 @@ def test_a_hub_model_and_dataset_are_fetched_and_measured(
 def test_predict_takes_lengths_as_people_write_them(tiny_folder: Path) -> None:
     for written, tokens in (("8192", 8192), ("128k", 131_072), ("128Ki", 131_072), ("1e4", 10_000)):
         data = json.loads(invoke("predict", tiny_folder, "--length", written, "--json").stdout)
-        assert data["length"] == tokens and data["length_source"] == "--length"
+        assert data["length"] == tokens and data["length_source"] == "given"
     with pytest.raises(RopescopeError, match="--length = 'long' is not a number"):
         invoke("predict", tiny_folder, "--length", "long")
 

@@ -11,7 +11,7 @@ from ropescope.report.report import Report
 
 
 def test_family_with_standings_and_the_careful_sentence():
-    report = predict_report(Basics("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="`length`"))
+    report = predict_report(Basics("Pythia-1B", 1e4, 2000, 256, length_basis="assumed", length_source="given"))
     gammas = {row[0]: row[2] for row in report.tables[0].rows}
     assert gammas["gamma_pade"] == pytest.approx(0.7522013138014092)
     assert gammas["amplitude_exponent"] == pytest.approx(0.5844, abs=5e-5)
@@ -19,7 +19,7 @@ def test_family_with_standings_and_the_careful_sentence():
     for text in (report.verdict, report.data["note"]):
         assert "r = 0.09, p = 0.55" in text and "none of the variance" in text
     facts = {fact.name: fact for fact in report.facts}
-    assert (facts["length"].basis, facts["length"].source) == ("assumed", "`length`")
+    assert (facts["length"].basis, facts["length"].source) == ("assumed", "given")
     assert facts["exponent of uniform attention under the published protocol"].value == pytest.approx(0.78258, abs=1e-5)
     data = json.loads(json.dumps(report.to_dict()))
     assert Report.from_dict(data).to_dict() == data
@@ -68,7 +68,7 @@ def test_a_models_files_are_read():
     assert (inputs.theta, inputs.length, inputs.head_dim) == (500000.0, 4096.0, 64)
     assert (inputs.theta_basis, inputs.length_source) == ("config", "max_position_embeddings")
     asked = inputs_of(from_config(LLAMA, name="x"), 1000)
-    assert (asked.length, asked.length_basis, asked.length_source) == (1000.0, "assumed", "`length`")
+    assert (asked.length, asked.length_basis, asked.length_source) == (1000.0, "assumed", "given")
 
 
 def test_an_absent_base_is_called_assumed():

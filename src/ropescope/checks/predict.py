@@ -91,7 +91,7 @@ def inputs_of(model: Model, length: float | None = None) -> Basics:
         theta_basis="assumed" if "rope_theta" in model.assumed else "config",
         theta_source="rope_theta" + (f" of the {chosen.kind} layers" if several else ""),
         length_basis="config" if length is None else "assumed",
-        length_source=model.context_field if length is None else "`length`",
+        length_source=model.context_field if length is None else "given",
         other_thetas=tuple(theta for theta in model.rope_thetas if theta != rope.theta),
         rotary_fraction=rope.rotary_fraction,
     )

@@ -177,7 +177,7 @@ def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
     assert unsure.verdict.startswith("Nothing surely better than Leaky ReRoPE was found")
     assert "differs by -0.5000 ± 0.0000 nats a token at the end, which may be chance" in unsure.verdict
     (step,) = unsure.next_steps
-    (spelled,) = re.findall(r"rerope@near=(\d+)\+slower=([\d.]+)", step)
+    (spelled,) = re.findall(r"rerope@near=(\d+)\+slower=([\d.]+)", str(step))
     again = plan_extension(weights.model, TARGET, "rerope", near=int(spelled[0]), slower=float(spelled[1]))
     assert again.layer_types[0].after == pytest.approx(plan.layer_types[0].after, rel=1e-3)
     assert RopePlan.from_dict(farther.plan.to_dict()) == farther.plan
