@@ -23,9 +23,9 @@ class Kind:
         return self.accept(name, text)
 
     def accept(self, name: str, value: Any) -> Any:
-        """The value that Python or JSON gave, clean. Raises DomainError, which names `name`."""
+        """The value that Python or JSON gave, clean. Raises InputError, which names `name`."""
         if not isinstance(value, str):
-            raise outside(name, value, self.words)
+            raise wrong(name, value, self.words)
         return value
 
     def write(self, value: Any) -> str:

@@ -1,0 +1,78 @@
+"""Write docs/reference.md from the registry of questions: `python docs/generate_reference.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ropescope.app.words import command_line, option
+from ropescope.questions.domains import Flag
+from ropescope.questions.inputs import Asked, fields_of
+from ropescope.questions.question import Question
+from ropescope.questions.registry import SITUATIONS
+
+TARGET = Path(__file__).with_name("reference.md")
+
+OPENING = """\
+# Reference
+
+This page is generated from the registry of questions (`python docs/generate_reference.py`); a test keeps it up to date.
+
+Every command takes these options, too:
+
+| option | meaning |
+| --- | --- |
+| `--json` | Print the result as JSON, and nothing else. |
+| `--html FILE` | Write a self-contained page. |
+| `--md FILE` | Write the report as Markdown. |
+| `--figure FILE` | Write the figures: .svg, .png or .html. With several figures, F-NAME.svg each. |
+| `--out FILE` | Keep the result: the profile or plan that was made, else the report as JSON. |
+
+`-` in the place of a source or a file reads standard input: `curl … | ropescope show -`. A command ends with status 0, with 2
+for input that it refuses, and with 1 where `--check` or `--bare` finds the answer to be no. Completion of the shell:
+`eval "$(_ROPESCOPE_COMPLETE=bash_source ropescope)"` (or `zsh_source`, `fish_source`).
+
+In Python, `ropescope.questions.registry.find("fit").ask(inputs)` answers with a `Report`; `schema_of` gives the JSON Schema of
+the inputs.
+"""
+
+
+def text() -> str:
+    """The whole page."""
+    parts = [OPENING]
+    for situation, asked in SITUATIONS.items():
+        parts.append(f"## {situation}\n")
+        parts += [_question(question) for question in asked]
+    return "\n".join(parts)
+
+
+def _question(question: Question) -> str:
+    fields = fields_of(question.inputs_type)
+    lines = [f"### {question.name}", "", question.asks, ""]
+    lines += ["```console", f"$ {command_line(question.name, question.example)}", "```", ""]
+    if fields:
+        lines += ["| input | kind | default | meaning |", "| --- | --- | --- | --- |", *(_row(one) for one in fields), ""]
+    lines.append(f"Needs {_NEEDS[question.needs]}" + (f" and `ropescope[{question.extra}]`." if _extra(question) else "."))
+    return "\n".join((*lines, ""))
+
+
+_NEEDS = {"files": "files alone", "data": "measured data", "weights": "weights"}
+
+
+def _extra(question: Question) -> bool:
+    return question.needs != "files" or question.extra != "measure"
+
+
+def _row(one: Asked) -> str:
+    name = one.name.upper() if one.placed else option(one.name)
+    names = ", ".join(f"`{each}`" for each in (name, *(option(other) for other in one.also)))
+    kind = "flag" if isinstance(one.kind, Flag) else one.kind.metavar
+    default = "required" if one.required else "" if one.default in (None, (), False) else f"`{one.kind.write(one.default)}`"
+    return f"| {names} | {_cell(kind)} | {default} | {_cell(one.help)} |"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")

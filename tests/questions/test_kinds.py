@@ -1,0 +1,51 @@
+"""Kinds read what people write, refuse the rest by the field's name, and describe themselves to programs."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from ropescope.errors import InputError
+from ropescope.questions.domains import Choice, Flag, Real, Reals, Whole
+from ropescope.questions.kinds import Bytes, Count, Device, File, ListOf, Share, Source, Text, Tokens, TorchDevice
+
+READ = [
+    (Tokens(), "32k", 32_768), (Tokens(), "1M", 1_048_576), (Tokens(), "1e4", 10_000),
+    (Count(), "8B", 8_000_000_000), (Count(), "8.03B", 8_030_000_000),
+    (Bytes(), "1.5GiB", 3 << 29), (Bytes(), "2GB", 2 * 10**9), (Bytes(), "24", 24 << 30), (Bytes(bare=1), "24", 24),
+    (Share(), "15%", 0.15), (Share(), "0.15", 0.15), (Share(), "100%", 1.0),
+    (Real(), "1e6", 1e6), (Whole(0, 10), "7", 7), (Choice(("a", "b")), "b", "b"), (Flag(), "true", True),
+    (Reals(), "30,50", (30.0, 50.0)), (ListOf(Share()), "15%,0.3", (0.15, 0.3)), (ListOf(Text()), "a, b,", ("a", "b")),
+    (Source(), "org/name", "org/name"), (File(), "a/b.json", Path("a/b.json")), (TorchDevice(), "cuda:1", "cuda:1"),
+    (Device(), "h100-sxm", "h100-sxm"),
+]  # fmt: skip
+
+REFUSED = [
+    (Tokens(), "1.5"), (Tokens(least=2), "1"), (Count(), "0"), (Count(), "lots"), (Bytes(), "2 parsecs"), (Share(), "0"),
+    (Share(), "101%"), (Real(at_most=1.0), "2"), (Whole(1, 3), "2.5"), (Choice(("a", "b")), "c"), (Flag(), "maybe"),
+    (ListOf(Tokens(), least=1), ""), (Source(), " "), (TorchDevice(), "cuda:x"), (TorchDevice(), "abacus"), (Real(), "nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), READ)
+def test_what_people_write_is_read_and_travels(kind, text, value):
+    assert kind.read("x", text) == value
+    assert kind.accept("x", kind.plain(value)) == value
+    assert kind.read("x", kind.write(value)) == value
+    jsonschema.validate(kind.plain(value), kind.schema())
+
+
+@pytest.mark.parametrize(("kind", "text"), REFUSED)
+def test_the_rest_is_refused_in_a_sentence_that_names_the_field(kind, text):
+    with pytest.raises(InputError) as caught:
+        kind.read("field", text)
+    assert caught.value.field == "field" and "`field`" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_python_and_json_may_not_smuggle_other_types_in():
+    for kind, value in (
+        (Tokens(), True), (Tokens(), 1.5), (Whole(0, 9), "3"), (Text(), 3), (ListOf(Text()), "ab"), (Flag(), 1),
+        (Share(), True), (File(), 3), (Bytes(), None),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            kind.accept("x", value)
