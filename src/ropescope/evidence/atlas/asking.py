@@ -27,7 +27,7 @@ class AtlasInputs:
         from ropescope.evidence.atlas.store import default_store, read_atlas
 
         if self.store is not None and not self.store.exists():
-            raise FormatError(f"{self.store} does not exist: add a profile to it with the question `atlas add`.")
+            raise FormatError(f"{self.store} does not exist: `atlas add` makes one.")
         path = self.store or default_store()
         return read_atlas(path), path
 
