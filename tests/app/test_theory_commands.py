@@ -25,7 +25,9 @@ def test_compute_takes_arguments_with_an_equals_sign():
 
 def test_plot_writes_a_picture_in_every_form_that_is_asked_for(tmp_path):
     pytest.importorskip("vl_convert")
-    assert _run("plot", "window", "--figure", str(tmp_path / "a.svg"), "--figure", str(tmp_path / "b.png")).exit_code == 0
+    assert (
+        _run("plot", "window", "--figure", str(tmp_path / "a.svg"), "--figure", str(tmp_path / "b.png")).exit_code == 0
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"a.svg", "b.png"}
 
 

@@ -19,7 +19,7 @@ from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.memory import demand, fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.split_rules import split_problem
-from ropescope.checks.speed import SpeedInputs, speed_report
+from ropescope.checks.speed import Assumptions, speed_report
 from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model
 from ropescope.report.figure import svg
@@ -202,7 +202,7 @@ def test_a_lower_bound_never_fits() -> None:
     # What does not fit even so does not fit; what was counted without it is no way out.
     small = fit_report(way(model, "8GiB", "vllm", 8_192))
     assert "does not fit" in small.verdict and "at least" in small.verdict and small.data["fits"] is False
-    fast = speed_report(SpeedInputs(way(model, "4090", "vllm", 8_192)))
+    fast = speed_report(Assumptions(way(model, "4090", "vllm", 8_192)))
     assert {row[-1] for row in fast.tables[0].rows} == {None, False} and any(
         "lower bound" in text for text in fast.caveats
     )

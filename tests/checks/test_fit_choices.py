@@ -14,14 +14,14 @@ import pytest
 
 from ropescope.checks.fit import fit
 from ropescope.checks.fit_choices import choices_report
-from ropescope.checks.serving.inputs import ServingText, read_serving
+from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.errors import DomainError
 from ropescope.models import open as open_model
 from ropescope.models.gguf.choices import choices, is_no_model, mix_of, with_mix
 from ropescope.models.offered import offered
 
 MIXES = {"F32": ("F32", 0), "F16": ("F16", 1), "Q8_0": ("Q8_0", 7), "Q6_K": ("Q6_K", 18), "Q4_K_M": ("Q4_K", 15)}
-TEXT = ServingText(gpu="12GiB", context="8k")
+TEXT = HeldInputs(source="m", gpu="12GiB", context=8192)
 
 
 def llama(path: Path, mix: str) -> Path:
@@ -57,12 +57,12 @@ def test_each_model_of_a_folder_is_judged_as_it_is_alone(folder: Path) -> None:
     assert report.data["best"] == "Llama-3.1-8B-Q8_0.gguf" and report.verdict.startswith(
         "Q8_0 is the largest of 5 that fits"
     )
-    none = choices_report(several, ServingText(gpu="4GiB", context="8k"))
+    none = choices_report(several, HeldInputs(source="m", gpu="4GiB", context=8192))
     assert none.data["fits"] is False and none.verdict.startswith("None of the 5 models") and "Q4_K_M" in none.verdict
     # 16 bits hold all there is: 32 bits are no better, however much room there is.
-    assert choices_report(several, ServingText(gpu="h100-sxm", context="8k")).data["best"] == "Llama-3.1-8B-F16.gguf"
+    assert choices_report(several, HeldInputs(source="m", gpu="h100-sxm", context=8192)).data["best"] == "Llama-3.1-8B-F16.gguf"
     with pytest.raises(DomainError, match="not launched from GGUF"):
-        choices_report(several, ServingText(gpu="12GiB", context="8k", engine="vllm"))
+        choices_report(several, HeldInputs(source="m", gpu="12GiB", context=8192, engine="vllm"))
 
 
 def test_a_folder_with_one_model_is_that_model(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from serving_models import gemma_27b, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
 from ropescope.checks.fit_report import caveats
-from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
 from ropescope.checks.serving.memory import demand
@@ -106,7 +106,7 @@ def test_a_context_that_the_engine_refuses_is_said_to_be(
     config = {"model_type": "qwen2", "max_position_embeddings": 32_768, **changes}
     model = from_config({name: value for name, value in config.items() if value is not None})
     model = replace(model, parameters=count_parameters(model, build=False))
-    report = launch_report(LaunchInputs(way(model, "h200-sxm", engine, asked)))
+    report = launch_report(way(model, "h200-sxm", engine, asked))
     assert words in report.data["refused"] and words in report.verdict
     assert report.data["fits"] is (not words) and bool(report.data["refused"]) == bool(words)
 
@@ -230,10 +230,10 @@ def test_a_gguf_file_in_another_mix_is_made_first(tmp_path: Path) -> None:
     stored = way(model, "4090", "llama.cpp", 8_192, precision="Q8_0")
     assert command(stored).before == () and f"-m {file}" in command(stored).text
     assert demand(stored).weights == demand(way(model, "4090", "llama.cpp", 8_192)).weights
-    report = launch_report(LaunchInputs(way(model, "4090", "ollama", 8_192, precision="Q4_K_M")))
+    report = launch_report(way(model, "4090", "ollama", 8_192, precision="Q4_K_M"))
     assert report.data["command"].startswith("llama-quantize") and "FROM tiny-Q4_K_M.gguf" in report.data["command"]
     # A way out is launched as it was counted.
-    saved = launch_report(LaunchInputs(way(model, "8GiB", "llama.cpp", 4_096), rescue=True))
+    saved = launch_report(way(model, "8GiB", "llama.cpp", 4_096), rescue=True)
     assert saved.data["precision"] in saved.data["command"].splitlines()[0] and saved.data["fits"] is True
 
 
@@ -258,20 +258,20 @@ def test_llama_cpp_counts_what_its_converter_writes() -> None:
             reads = "transformers" if method == "bitsandbytes" else "vllm"
             words = f"{method}, which llama.cpp's converter does not read.*--engine {reads}"
             with pytest.raises(DomainError, match=words):
-                launch_report(LaunchInputs(way(refused, "h100-sxm", "llama.cpp", 8_192, precision=precision)))
+                launch_report(way(refused, "h100-sxm", "llama.cpp", 8_192, precision=precision))
 
 
 def test_the_gguf_that_is_named_is_what_is_counted(tmp_path: Path) -> None:
     file = llama_gguf(tmp_path / "other.gguf")
-    report = launch_report(LaunchInputs(way(llama_8b(), "4090", "llama.cpp", 8_192), gguf=str(file)))
-    alone = launch_report(LaunchInputs(way(open_model(file), "4090", "llama.cpp", 8_192)))
+    report = launch_report(way(llama_8b(), "4090", "llama.cpp", 8_192), gguf=str(file))
+    alone = launch_report(way(open_model(file), "4090", "llama.cpp", 8_192))
     assert report.data["total_bytes"] == alone.data["total_bytes"] and f"-m {file}" in report.data["command"]
     with pytest.raises(DomainError, match="names another model"):
-        launch_report(LaunchInputs(way(gemma_27b(), "4090", "llama.cpp", 128), gguf=str(file)))
+        launch_report(way(gemma_27b(), "4090", "llama.cpp", 128), gguf=str(file))
     with pytest.raises(DomainError, match=r"is for llama\.cpp"):
-        launch_report(LaunchInputs(way(llama_8b(), "4090", "vllm", 128), gguf=str(file)))
+        launch_report(way(llama_8b(), "4090", "vllm", 128), gguf=str(file))
     with pytest.raises(SourceError, match="does not exist"):
-        launch_report(LaunchInputs(way(llama_8b(), "4090", "llama.cpp", 128), gguf="gone/missing-Q4_K_M.gguf"))
+        launch_report(way(llama_8b(), "4090", "llama.cpp", 128), gguf="gone/missing-Q4_K_M.gguf")
 
 
 def test_ollama_writes_its_modelfile(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_the_snippet_runs(tiny_folder_with_tokenizer: Path, capsys: pytest.Captu
 
 
 def test_the_report_tells_whether_it_fits_and_why_each_flag() -> None:
-    report = launch_report(LaunchInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 16)))
+    report = launch_report(way(llama_8b(), "h100-sxm", "vllm", 8_192, 16))
     assert report.verdict.startswith("meta-llama/Llama-3.1-8B at 8,192 tokens × 16 fits one H100 SXM: ")
     data = json.loads(to_json(report))
     assert data["command"].startswith("vllm serve meta-llama/Llama-3.1-8B \\\n  --revision")
@@ -364,16 +364,16 @@ def test_the_report_tells_whether_it_fits_and_why_each_flag() -> None:
 
 def test_rescue_takes_the_cheapest_way_out() -> None:
     crowded = way(llama_8b(), "h100-sxm", "vllm", 8_192, 100)
-    assert "expect this command to fail" in launch_report(LaunchInputs(crowded)).verdict
-    saved = launch_report(LaunchInputs(crowded, rescue=True))
+    assert "expect this command to fail" in launch_report(crowded).verdict
+    saved = launch_report(crowded, rescue=True)
     assert (
         saved.data["fits"]
         and saved.data["changed"] == "cache in fp8"
         and "--kv-cache-dtype fp8" in saved.data["command"]
     )
     with pytest.raises(DomainError, match="no way out"):
-        launch_report(LaunchInputs(way(gemma_27b(), "t4", "transformers", 131_072, 64), rescue=True))
-    fitting = launch_report(LaunchInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), rescue=True))
+        launch_report(way(gemma_27b(), "t4", "transformers", 131_072, 64), rescue=True)
+    fitting = launch_report(way(llama_8b(), "h100-sxm", "vllm", 8_192), rescue=True)
     assert fitting.data["changed"] == ""
 
 

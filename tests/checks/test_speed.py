@@ -16,7 +16,7 @@ from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.roofline import MANY_PROMPTS, _pairs, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.speed import SpeedInputs, cost_per_million, speed_report
+from ropescope.checks.speed import Assumptions, cost_per_million, speed_report
 from ropescope.errors import DomainError
 from ropescope.models import from_config
 from ropescope.models.cache import LayerCache
@@ -148,27 +148,27 @@ def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, ba
 
 
 def test_costs_are_the_hours_of_all_devices() -> None:
-    inputs = SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32, count=2), efficiency=0.5, price=2.5)
+    inputs = Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32, count=2), efficiency=0.5, price=2.5)
     rate = 0.5 * decode(inputs.serving).tokens_per_second
     assert cost_per_million(inputs, decode(inputs.serving)) == pytest.approx(2 * 2.5 / 3600 / rate * 1e6)
     assert cost_per_million(replace(inputs, price=None), decode(inputs.serving)) is None
 
 
 def test_efficiency_scales_every_figure() -> None:
-    whole = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4))).data
-    part = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4), efficiency=0.6)).data
+    whole = speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4))).data
+    part = speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, 4), efficiency=0.6)).data
     for name in ("decode", "prefill"):
         assert part[name]["tokens_per_second"] == pytest.approx(0.6 * whole[name]["tokens_per_second"])
         assert part[name]["seconds"] == pytest.approx(whole[name]["seconds"] / 0.6)
     for wrong in (0.0, 1.5):
         with pytest.raises(DomainError, match="--efficiency"):
-            SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), efficiency=wrong)
+            Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192), efficiency=wrong)
     with pytest.raises(DomainError, match="--price"):
-        SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192), price=-1)
+        Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192), price=-1)
 
 
 def test_the_report_is_a_ceiling_and_says_so() -> None:
-    report = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32), price=2.5))
+    report = speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, 32), price=2.5))
     assert "decodes at most 2,171 tokens a second (67.9 for each of 32)" in report.verdict
     assert any("A ceiling, not a forecast" in text for text in report.caveats)
     data = json.loads(to_json(report))
@@ -189,27 +189,27 @@ def test_the_report_is_a_ceiling_and_says_so() -> None:
 
 
 def test_without_a_peak_nothing_is_said_of_prefill() -> None:
-    report = speed_report(SpeedInputs(way(llama_8b(), "m4-max 128gb", "llama.cpp", 8_192)))
+    report = speed_report(Assumptions(way(llama_8b(), "m4-max 128gb", "llama.cpp", 8_192)))
     assert report.data["prefill"] is None and "prompt" not in report.verdict
     assert report.data["decode"]["tokens_per_second"] == pytest.approx(546e9 / (READ + 2**30))
 
 
 def test_what_cannot_be_answered_is_refused() -> None:
     with pytest.raises(DomainError, match="--bandwidth"):
-        speed_report(SpeedInputs(way(llama_8b(), "24GiB", "llama.cpp", 8_192)))
+        speed_report(Assumptions(way(llama_8b(), "24GiB", "llama.cpp", 8_192)))
     with pytest.raises(DomainError, match="--parameters 8B"):
-        speed_report(SpeedInputs(way(replace(llama_8b(), parameters=None, weights=None), "h100-sxm", "vllm", 8_192)))
+        speed_report(Assumptions(way(replace(llama_8b(), parameters=None, weights=None), "h100-sxm", "vllm", 8_192)))
     with pytest.raises(DomainError, match="cannot be split"):
-        speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)))
+        speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)))
 
 
 def test_a_way_that_does_not_fit_is_not_passed_over() -> None:
-    report = speed_report(SpeedInputs(way(gemma_27b(), "4090", "vllm", 4_096)))
+    report = speed_report(Assumptions(way(gemma_27b(), "4090", "vllm", 4_096)))
     assert "does not fit" in report.verdict
 
 
 def test_the_picture_draws_each_limit() -> None:
-    figure = speed_report(SpeedInputs(way(llama_8b(), "h100-sxm", "vllm", 8_192))).figures[0]
+    figure = speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192))).figures[0]
     values = figure.spec["layer"][0]["data"]["values"]
     at = {entry["line"]: entry["tokens"] for entry in values if entry["batch"] == 64}
     assert at["reading the weights"] == pytest.approx(64 * 3.35e12 / READ)
@@ -338,5 +338,5 @@ def test_many_prompts_share_the_weights() -> None:
     one, many = prefill(serving), prefill(serving, MANY_PROMPTS)
     assert one.bound == "memory" and many.bound == "compute" and one.tokens_per_second < 94_000 < many.tokens_per_second
     assert many.tokens_per_second == pytest.approx(512 / (one.compute_seconds or 0), rel=1e-3)
-    data = speed_report(SpeedInputs(serving)).data
+    data = speed_report(Assumptions(serving)).data
     assert data["prefill_tokens_per_second_of_many"] == pytest.approx(many.tokens_per_second)

@@ -88,9 +88,7 @@ def test_what_is_given_is_not_said_to_be_the_rule() -> None:
 
 def test_the_next_step_can_be_run_as_it_stands() -> None:
     made = plan_report(plan_extension(SMOLLM2, 16384), [], source="my model", kept_in="plan.json")
-    assert str(made.next_steps[0]).endswith(
-        "extend evaluate source=my model to=16384 methods=none,truncated,plan.json"
-    )
+    assert str(made.next_steps[0]).endswith("extend evaluate source=my model to=16384 methods=none,truncated,plan.json")
     assert "methods=none,truncated,yarn" in str(plan_report(plan_extension(SMOLLM2, 16384), []).next_steps[0])
 
 

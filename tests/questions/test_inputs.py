@@ -27,7 +27,10 @@ def test_text_and_values_make_the_same_inputs():
     assert plain == {"source": "m", "length": 32_768, "text": ["a.txt", "b.txt"], "deep": True}
     assert from_values(Toy, plain) == written
     jsonschema.validate(plain, schema_of(Toy))
-    assert to_values(Toy(source="m")) == {"source": "m"} and from_values(Toy, {"source": "m", "length": None}).length == 2048
+    assert (
+        to_values(Toy(source="m")) == {"source": "m"}
+        and from_values(Toy, {"source": "m", "length": None}).length == 2048
+    )
 
 
 @pytest.mark.parametrize(

@@ -113,16 +113,27 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def places(
-    tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer: Path
-) -> Mapping[str, str]:
+def places(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer: Path) -> Mapping[str, str]:
     """What stands for the names in braces."""
     folder = tmp_path_factory.mktemp("matrix")
     config, profile, store = folder / "llama", folder / "tiny.parquet", folder / "atlas.parquet"
     config.mkdir()
     (config / "config.json").write_text(json.dumps(released.LLAMA_31_8B))
     tiny = str(tiny_folder_with_tokenizer)
-    line = ["measure", tiny, "--length", "128", "--rows", "8", "--prompts", "2", "--corpus", "random", "--dtype", "float32"]
+    line = [
+        "measure",
+        tiny,
+        "--length",
+        "128",
+        "--rows",
+        "8",
+        "--prompts",
+        "2",
+        "--corpus",
+        "random",
+        "--dtype",
+        "float32",
+    ]
     for words in ([*line, "--out", str(profile)], ["atlas", "add", str(profile), "--store", str(store)]):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
@@ -186,7 +197,9 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
     assert not kept.exists()
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if find(row.question).needs == "files"], ids=lambda row: row.question)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if find(row.question).needs == "files"], ids=lambda row: row.question
+)
 def test_what_needs_files_alone_imports_nothing_heavy_and_its_report_travels(
     row: Row, places: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -202,7 +215,11 @@ def test_what_needs_files_alone_imports_nothing_heavy_and_its_report_travels(
         "print(json.dumps([heavy, report.to_dict()]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], input=json.dumps([row.question, given]), capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", script],
+        input=json.dumps([row.question, given]),
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     heavy, plain = json.loads(done.stdout)

@@ -155,4 +155,7 @@ def test_theory_imports_the_standard_library_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert foreign == "[]"
-    assert all(m.startswith(("ropescope.theory", "ropescope.questions")) or m in ("ropescope.errors", "ropescope.lazy") for m in eval(own))
+    assert all(
+        m.startswith(("ropescope.theory", "ropescope.questions")) or m in ("ropescope.errors", "ropescope.lazy")
+        for m in eval(own)
+    )

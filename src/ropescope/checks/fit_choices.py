@@ -8,7 +8,7 @@ from typing import Any, Final
 from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_report import caveats, gib, on_devices
 from ropescope.checks.serving.devices import GIB
-from ropescope.checks.serving.inputs import ServingText, read_serving
+from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.weight_files import RUN_GGUF
 from ropescope.errors import DomainError, FormatError, SourceError
@@ -29,7 +29,7 @@ class _Row:
     exact: bool
 
 
-def choices_report(offered: Offered, text: ServingText) -> Report:
+def choices_report(offered: Offered, text: ServingInputs) -> Report:
     """Every model that is offered, and the largest that fits in the first line.
 
     In a folder each file is read. Of a repository the smallest is, and the one that is advised; the others are the same
@@ -54,7 +54,7 @@ def choices_report(offered: Offered, text: ServingText) -> Report:
     )  # fmt: skip
 
 
-def _rows(offered: Offered, text: ServingText) -> tuple[list[_Row], list[str]]:
+def _rows(offered: Offered, text: ServingInputs) -> tuple[list[_Row], list[str]]:
     """(a row for each model, largest first; what was left out)."""
     ordered = sorted(offered.choices, key=lambda choice: offered.n_bytes[choice.first], reverse=True)
     rows, notes = list[_Row](), list[str]()
@@ -76,7 +76,7 @@ def _rows(offered: Offered, text: ServingText) -> tuple[list[_Row], list[str]]:
     return rows, notes
 
 
-def _fit(model: Model, text: ServingText) -> Fit:
+def _fit(model: Model, text: ServingInputs) -> Fit:
     serving = read_serving(model, replace(text, engine=text.engine or "llama.cpp"))
     if serving.engine.name not in RUN_GGUF:
         raise DomainError(f"{serving.engine.name} is not launched from GGUF here: choose `engine` llama.cpp or ollama.")
@@ -91,7 +91,7 @@ def _in_other_bytes(model: Model, choice: Choice, n_bytes: int) -> Model:
     return replace(model, weights=held, quantization=quantised)
 
 
-def _settled(offered: Offered, rows: list[_Row], text: ServingText) -> tuple[list[_Row], _Row | None]:
+def _settled(offered: Offered, rows: list[_Row], text: ServingInputs) -> tuple[list[_Row], _Row | None]:
     """(the rows, the best that fits): the advised one is read itself first."""
     for place, row in enumerate(rows):
         if not row.found.ok or row.choice.mix in WIDE:

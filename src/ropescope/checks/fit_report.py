@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
 from ropescope.checks.fit_figure import fit_figure
 from ropescope.checks.serving.devices import GIB, devices
 from ropescope.checks.serving.engine_support import support_remarks
+from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.checks.serving.memory import Demand, demand
+from ropescope.checks.serving.opening import open_served
 from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import growth_bytes, storage_remarks
 from ropescope.checks.serving.ways import other_ways
+from ropescope.models.offered import Offered
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Tokens
+from ropescope.questions.question import Run
 from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
 MOST_WAYS = 6
 USUAL_NODE = 8
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitInputs(HeldInputs):
+    """A way of serving, and the shortest context that would do."""
+
+    min_context: int | None = asked(
+        Tokens(metavar="T"), "The shortest context you would accept.", default=None, group="load"
+    )
+
+
+def answer(inputs: FitInputs, run: Run) -> Report:
+    """Whether a model fits a device: part by part, with the culprit, the longest context, and the ways out."""
+    found, inputs = open_served(inputs)
+    if isinstance(found, Offered):
+        from ropescope.checks.fit_choices import choices_report
+
+        return choices_report(found, inputs)
+    return fit_report(read_serving(found, inputs), inputs.min_context)
 
 
 def fit_report(serving: Serving, min_context: int | None = None) -> Report:
@@ -39,8 +65,19 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
         figures=(fit_figure(found, others, ways),),
         caveats=caveats(serving),
         next_steps=_next_steps(found),
+        holds=found.answer,
         data=_data(found, ways, others),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesInputs:
+    """Nothing: all of them."""
+
+
+def devices_answer(inputs: DevicesInputs, run: Run) -> Report:
+    """The devices that are known by name."""
+    return gpu_report()
 
 
 def gpu_report() -> Report:

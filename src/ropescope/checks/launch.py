@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ropescope.checks.fit import Fit, fit, rescues, working_split
 from ropescope.checks.fit_report import caveats, gib, on_devices
 from ropescope.checks.serving.commands import Command, command
 from ropescope.checks.serving.context_limit import context_problem
-from ropescope.checks.serving.engines import read_flags
-from ropescope.checks.serving.published_files import of_gguf, published
+from ropescope.checks.serving.engines import find_engine, read_flags
+from ropescope.checks.serving.inputs import HeldInputs, read_serving
+from ropescope.checks.serving.opening import open_one
+from ropescope.checks.serving.published_files import of_gguf, published, require_runs_gguf
 from ropescope.checks.serving.serving import Serving
 from ropescope.errors import DomainError
+from ropescope.questions.domains import Flag
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Text
+from ropescope.questions.question import Run
 from ropescope.report.report import Column, Fact, Report, Table
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchInputs:
-    """What `launch_report` needs: a way of serving, a GGUF file or repository to run instead (llama.cpp, Ollama), and
-    whether to take the cheapest way out where it does not fit."""
+@dataclass(frozen=True, kw_only=True)
+class LaunchInputs(HeldInputs):
+    """A way of serving, and what to do where it does not fit."""
 
-    serving: Serving
-    gguf: str | None = None
-    rescue: bool = False
+    gguf: str | None = asked(
+        Text(metavar="FILE|REPO"),
+        "A GGUF file, or a repository as org/name:Q4_K_M, to run.",
+        default=None,
+        group="model",
+    )
+    rescue: bool = asked(Flag(), "If it does not fit, take the cheapest way out.", default=False, group="load")
 
 
-def launch_report(inputs: LaunchInputs) -> Report:
-    """The command (`data["command"]`), every setting with its reason, and whether it fits.
-
-    `data["refused"]` says why the engine would not start with such a context. Raises DomainError for what the engine cannot
-    run, and with `rescue` where no change helps.
-    """
-    serving, changed, unread = inputs.serving, "", None
+def answer(inputs: LaunchInputs, run: Run) -> Report:
+    """The command that serves a model: every flag is one the engine has, with its reason, and whether it fits."""
     if inputs.gguf is not None:
-        serving, unread = of_gguf(serving, inputs.gguf)
-    if inputs.rescue:
+        inputs = replace(inputs, engine=inputs.engine or "llama.cpp")
+        require_runs_gguf(find_engine(inputs.engine or "").name)
+    model, inputs = open_one(inputs)
+    return launch_report(read_serving(model, inputs), gguf=inputs.gguf, rescue=inputs.rescue)
+
+
+def launch_report(serving: Serving, *, gguf: str | None = None, rescue: bool = False) -> Report:
+    """The command (`lead`), every setting with its reason, and whether it fits.
+
+    `gguf` is a GGUF file or repository to run instead (llama.cpp, Ollama); with `rescue` the cheapest way out is taken where
+    it does not fit. `data["refused"]` says why the engine would not start with such a context. Raises DomainError for what
+    the engine cannot run, and with `rescue` where no change helps.
+    """
+    changed, unread = "", None
+    if gguf is not None:
+        serving, unread = of_gguf(serving, gguf)
+    if rescue:
         serving, changed = _rescued(serving)
     else:
         serving, changed = _with_split(serving)
@@ -55,13 +74,12 @@ def launch_report(inputs: LaunchInputs) -> Report:
             Fact("needed", found.demand.total / 2**30, "GiB", "formula", "as `fit` counts it"),
             Fact("may be used", found.budget.n_bytes / 2**30, "GiB", found.budget.basis, found.budget.source),
         ),
-        tables=(
-            Table("Command", (Column(made.language),), tuple((line,) for line in made.script.splitlines())),
-            Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),
-        ),
+        tables=(Table("Settings", (Column("setting"), Column("value"), Column("why")), rows),),
         caveats=(*(f"First: {step}" for step in made.before if "\n" not in step), *made.remarks, *caveats(serving)),
         next_steps=() if found.ok or refused else ("`rescue` gives the command with the cheapest way out.",),
         data=_data(serving, made, found, changed, source, refused),
+        holds=False if refused else found.answer,
+        lead=made.script,
     )
 
 

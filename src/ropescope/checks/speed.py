@@ -7,13 +7,22 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_report import on_devices
-from ropescope.checks.serving.devices import GIB, Device, read_size
+from ropescope.checks.serving.devices import GIB, Device
+from ropescope.checks.serving.inputs import ServingInputs, read_serving
+from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError
+from ropescope.questions.domains import Real
+from ropescope.questions.inputs import asked
+from ropescope.questions.numbers import read_bytes
+from ropescope.questions.question import Run
 from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
+
+MOST_BY_DEFAULT = 4096
+"""Tokens in each cache where none are asked for, or the stated context."""
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -25,7 +34,7 @@ CEILING = (
 
 
 @dataclass(frozen=True, slots=True)
-class SpeedInputs:
+class Assumptions:
     """What `speed_report` needs: a way of serving, the share of the ceiling to count with, and a price of one device for
     an hour in any currency (None: no costs)."""
 
@@ -35,6 +44,33 @@ class SpeedInputs:
 
     def __post_init__(self) -> None:
         require_shares(self.efficiency, self.price)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedInputs(ServingInputs):
+    """A way of serving, what to count with, and a price."""
+
+    price: float | None = asked(
+        Real(at_least=0.0), "Of one device for an hour, in any currency.", default=None, group="cost"
+    )
+    efficiency: float = asked(
+        Real(above=0.0, at_most=1.0), "Share of the ceiling to count with.", default=1.0, group="load"
+    )
+    bandwidth: float | None = asked(Real(above=0.0), "Of the device's memory, in GB/s.", default=None, group="device")
+    tflops: float | None = asked(Real(above=0.0), "Dense 16-bit TFLOPS of the device.", default=None, group="device")
+
+    @property
+    def given_figures(self) -> tuple[float | None, float | None]:
+        """(bandwidth, TFLOPS)."""
+        return self.bandwidth, self.tflops
+
+
+def answer(inputs: SpeedInputs, run: Run) -> Report:
+    """How fast a device could decode and prefill at most, by batch, and what a token costs."""
+    require_bandwidth(inputs.gpu, inputs.bandwidth)
+    model, inputs = open_one(inputs)
+    serving = read_serving(model, inputs, most_by_default=MOST_BY_DEFAULT, needs_bandwidth=True)
+    return speed_report(Assumptions(serving, inputs.efficiency, inputs.price))
 
 
 def require_shares(efficiency: float, price: float | None) -> None:
@@ -50,13 +86,13 @@ def require_bandwidth(gpu: str, bandwidth_gb_s: float | None) -> None:
     if bandwidth_gb_s is not None:
         return
     try:
-        read_size("--gpu", gpu)
+        read_bytes("gpu", gpu)
     except DomainError:
         return  # a name, whose bandwidth is in the table
-    raise DomainError(f"The bandwidth of {gpu} is not known: give --bandwidth in GB/s.")
+    raise DomainError(f"The bandwidth of {gpu} is not known: give `bandwidth` in GB/s.")
 
 
-def speed_report(inputs: SpeedInputs) -> Report:
+def speed_report(inputs: Assumptions) -> Report:
     """Tokens a second at most, what bounds them, and what they cost.
 
     Raises DomainError for a model whose parameters are not known, and a device whose bandwidth is not.
@@ -95,14 +131,14 @@ def speed_report(inputs: SpeedInputs) -> Report:
     )
 
 
-def cost_per_million(inputs: SpeedInputs, one: Pass) -> float | None:
+def cost_per_million(inputs: Assumptions, one: Pass) -> float | None:
     """What a million tokens cost at the price of a device for an hour, all devices running; None without a price."""
     if inputs.price is None:
         return None
     return inputs.price * inputs.serving.count / 3600 / (inputs.efficiency * one.tokens_per_second) * 1e6
 
 
-def _verdict(inputs: SpeedInputs, step: Pass, reading: Pass | None, ok: bool) -> str:
+def _verdict(inputs: Assumptions, step: Pass, reading: Pass | None, ok: bool) -> str:
     serving, share = inputs.serving, inputs.efficiency
     rate = share * step.tokens_per_second
     each = "" if serving.batch == 1 else f" ({rate / serving.batch:,.3g} for each of {serving.batch:,})"
@@ -120,7 +156,7 @@ def _verdict(inputs: SpeedInputs, step: Pass, reading: Pass | None, ok: bool) ->
 
 
 def _facts(
-    inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None
+    inputs: Assumptions, step: Pass, reading: Pass | None, turn: int | None, largest: int | None
 ) -> tuple[Fact, ...]:
     serving, device = inputs.serving, inputs.serving.device
     kind = compute_kind(serving.model, serving.held_precision, serving.device)
@@ -172,7 +208,7 @@ def _rests_on(device: Device, basis: Basis, source: str) -> tuple[Basis, str]:
     return (device.bandwidth_basis, device.bandwidth_source) if device.bandwidth_source else (basis, source)
 
 
-def _table(inputs: SpeedInputs, rows: tuple[tuple[Any, ...], ...]) -> Table:
+def _table(inputs: Assumptions, rows: tuple[tuple[Any, ...], ...]) -> Table:
     columns = [
         Column("batch", "", ",d"), Column("tokens/s", "", ",.4g"), Column("each", "tokens/s", ",.4g"),
         Column("a token", "ms", ",.3g"), Column("bound"), Column("fits"),
@@ -183,7 +219,7 @@ def _table(inputs: SpeedInputs, rows: tuple[tuple[Any, ...], ...]) -> Table:
     return Table(f"Decoding by batch: ceiling{share}", tuple(columns), rows)
 
 
-def _row(inputs: SpeedInputs, step: Pass, found: Fit) -> tuple[Any, ...]:
+def _row(inputs: Assumptions, step: Pass, found: Fit) -> tuple[Any, ...]:
     rate = inputs.efficiency * step.tokens_per_second
     row = [step.tokens, rate, rate / step.tokens, 1e3 * step.seconds / inputs.efficiency, step.bound]
     if inputs.price is not None:
@@ -192,7 +228,7 @@ def _row(inputs: SpeedInputs, step: Pass, found: Fit) -> tuple[Any, ...]:
     return (*row, None if within and found.demand.lacks else within)  # of a lower bound it is not known
 
 
-def _caveats(inputs: SpeedInputs, fits: bool | None) -> tuple[str, ...]:
+def _caveats(inputs: Assumptions, fits: bool | None) -> tuple[str, ...]:
     serving = inputs.serving
     said = [*(note[0].upper() + note[1:] for note in serving.model.notes if note), CEILING]
     if serving.device.detected:
@@ -230,7 +266,7 @@ def _most_picked(serving: Serving) -> str | None:
 
 
 def _data(
-    inputs: SpeedInputs, step: Pass, reading: Pass | None, turn: int | None, largest: int | None, batches: list[int]
+    inputs: Assumptions, step: Pass, reading: Pass | None, turn: int | None, largest: int | None, batches: list[int]
 ) -> dict[str, Any]:
     serving = inputs.serving
     return {
@@ -262,7 +298,7 @@ def _data(
     }
 
 
-def _plain(inputs: SpeedInputs, one: Pass) -> dict[str, Any]:
+def _plain(inputs: Assumptions, one: Pass) -> dict[str, Any]:
     return {
         "tokens": one.tokens,
         "weight_bytes": round(one.weight_bytes),

@@ -23,7 +23,7 @@ class Asked:
     """One field of an input dataclass.
 
     help: one sentence. group: the fields that belong together in a form. placed: given by its place on a command line.
-    also: other names that it was or is given under.
+    also: other names that it was or is given under. only_with: fields of which one must be given for this one to be read.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Asked:
     group: str = ""
     placed: bool = False
     also: tuple[str, ...] = ()
+    only_with: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -48,9 +49,10 @@ def asked(
     group: str = "",
     placed: bool = False,
     also: tuple[str, ...] = (),
+    only_with: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that takes a value of `kind`; without a `default` it must be given."""
-    about = {_ASKED: (kind, help, group, placed, also)}
+    about = {_ASKED: (kind, help, group, placed, also, only_with)}
     return field(metadata=about) if default is REQUIRED else field(default=default, metadata=about)
 
 
@@ -61,8 +63,8 @@ def fields_of(inputs: Any) -> tuple[Asked, ...]:
 
 
 def _asked(one: Field[Any]) -> Asked:
-    kind, told, group, placed, also = one.metadata[_ASKED]
-    return Asked(one.name, kind, told, one.default, group, placed, also)
+    kind, told, group, placed, also, only_with = one.metadata[_ASKED]
+    return Asked(one.name, kind, told, one.default, group, placed, also, only_with)
 
 
 def from_text(inputs: type[Inputs], given: Mapping[str, str | list[str] | bool]) -> Inputs:
@@ -129,4 +131,12 @@ def _made(inputs: type[Inputs], known: Mapping[str, Asked], values: Mapping[str,
     for one in known.values():
         if one.required and one.name not in values:
             raise InputError(one.name, f"`{one.name}` is missing: give {one.kind.words}.")
-    return inputs(**values)
+    made = inputs(**values)
+    for one in known.values():
+        others = [name for name in one.only_with if name in known]
+        if one.only_with and getattr(made, one.name) != one.default and not any(getattr(made, name) for name in others):
+            needed = " or ".join(f"`{name}`" for name in others)
+            raise InputError(
+                one.name, f"`{one.name}` is given and not read: it goes with {needed}. Leave it out, or give that too."
+            )
+    return made

@@ -50,8 +50,9 @@ class OwnText:
         default=(), group="text",
     )  # fmt: skip
     column: str = asked(
-        Text(), "The text column of .jsonl, .json, .csv, .tsv and .parquet.", default="text", group="text"
-    )
+        Text(), "The text column of .jsonl, .json, .csv, .tsv and .parquet.", default="text", group="text",
+        only_with=("text", "dataset"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

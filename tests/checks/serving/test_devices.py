@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 
 from ropescope.checks.serving.device_names import _plain, names
-from ropescope.checks.serving.devices import GB, GIB, _rows, devices, find_device, read_size
+from ropescope.checks.serving.devices import GB, GIB, _rows, devices, find_device
 from ropescope.errors import DomainError
 
 
@@ -82,11 +82,6 @@ def test_a_size_is_read_in_the_unit_it_is_written_in() -> None:
     assert find_device("24GB").memory_bytes == 24 * 10**9
     assert find_device("24").memory_bytes == 24 * 2**30
     assert "GiB" in find_device("24").note and "22.35 GiB" in find_device("24GB").note
-    assert read_size("--overhead", "800MiB") == 800 * 2**20
-    with pytest.raises(DomainError, match="--overhead"):
-        read_size("--overhead", "much")
-    with pytest.raises(DomainError, match="is no size"):
-        read_size("--overhead", "9" * 400 + "GiB")  # beyond every number that a machine has
     with pytest.raises(DomainError, match="No device is called"):
         find_device("9" * 400 + "GiB")
 

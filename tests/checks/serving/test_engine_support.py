@@ -15,7 +15,7 @@ from serving_ways import way
 
 from ropescope.checks.fit import fit
 from ropescope.checks.fit_report import fit_report
-from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.engine_support import support_problem, support_remarks
 from ropescope.checks.serving.engines import ENGINES
 from ropescope.errors import DomainError
@@ -131,7 +131,7 @@ def test_fit_says_so_first_and_launch_writes_no_command() -> None:
     verdict = fit_report(serving).verdict
     assert "does not run on one Apple M4 Max 64GB: vLLM 0.33.0 does not run on Apple devices." in verdict
     with pytest.raises(DomainError, match="does not run on one Apple M4 Max 64GB"):
-        launch_report(LaunchInputs(serving))
+        launch_report(serving)
 
 
 def test_an_mlx_folder_is_known_by_its_bits_and_group(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from serving_ways import way
 
 from ropescope.checks.fit import fit, rescues, splits
 from ropescope.checks.fit_report import fit_report
-from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.commands import command
 from ropescope.checks.serving.engines import find_engine
 from ropescope.checks.serving.memory import demand, device_weight_bytes
@@ -207,13 +207,13 @@ def test_the_ceiling_of_each_split() -> None:
 def test_a_number_of_devices_alone_is_launched_with_a_split_that_works() -> None:
     # 32 heads do not divide by 3; nothing else was asked, so the command has three stages, and says so.
     asked = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
-    report = launch_report(LaunchInputs(asked))
+    report = launch_report(asked)
     assert "--pipeline-parallel-size 3" in report.data["command"] and report.data["fits"]
     assert report.data["changed"] == "split as --tp 1 --pp 3" and "split as --tp 1 --pp 3" in report.verdict
     # What was asked for in words is not changed.
     own = replace(asked, count=6, parallel=Parallel(3, 1, 2))
-    assert launch_report(LaunchInputs(own)).data["changed"] == ""
-    assert "--tensor-parallel-size 3" in launch_report(LaunchInputs(own)).data["command"]
+    assert launch_report(own).data["changed"] == ""
+    assert "--tensor-parallel-size 3" in launch_report(own).data["command"]
 
 
 def test_other_splits_are_shown_beside_the_one_asked() -> None:

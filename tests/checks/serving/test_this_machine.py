@@ -12,11 +12,11 @@ import pytest
 from serving_models import llama_8b
 
 from ropescope.checks.fit import fit, rescues, splits
-from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.launch import launch_report
 from ropescope.checks.serving import this_machine as looked_up
 from ropescope.checks.serving.copy_bandwidth import measured_copy
 from ropescope.checks.serving.devices import GIB
-from ropescope.checks.serving.inputs import ServingText, read_serving
+from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.smi_outputs import (
     MIB,
     Found,
@@ -30,7 +30,7 @@ from ropescope.checks.serving.smi_outputs import (
 )
 from ropescope.checks.serving.this_device import device_of, this_device
 from ropescope.checks.serving.this_machine import Machine, cgroup_limit, this_machine
-from ropescope.checks.speed import SpeedInputs, speed_report
+from ropescope.checks.speed import Assumptions, speed_report
 from ropescope.errors import DomainError
 
 # Memory as nvidia-smi states it for these cards, MIG mode and capability as it prints them ([N/A] on a card without MIG).
@@ -142,7 +142,7 @@ def test_equal_devices_are_counted_and_take_bandwidth_from_the_table(tmp_path: P
     assert (device.name, count, device.memory_bytes, device.memory_basis) == ("RTX 3090", 2, 24_576 * MIB, "measured")
     assert device.bandwidth == 936e9 and device.memory_source == "24,576 MiB, as nvidia-smi tells"
     assert "2 × NVIDIA GeForce RTX 3090" in device.detected and "as nvidia-smi tells" in device.detected
-    text = ServingText("this", context="8k", engine="llama.cpp")
+    text = ServingInputs(source="m", gpu="this", context=8192, engine="llama.cpp")
     assert read_serving(llama_8b(), text).count == 2
     assert read_serving(llama_8b(), replace(text, count=1)).count == 1
     with pytest.raises(DomainError, match="3 devices are asked for, and this machine has 2"):
@@ -253,7 +253,7 @@ def test_a_container_has_no_more_than_its_limit(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_a_gpu_is_its_cpu() -> None:
-    serving = read_serving(llama_8b(), ServingText("this", context="4k"))
+    serving = read_serving(llama_8b(), ServingInputs(source="m", gpu="this", context=4096))
     assert (serving.device.vendor, serving.engine.name, serving.count) == ("cpu", "llama.cpp", 1)
     assert serving.device.memory_bytes <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     small = replace(serving, device=replace(serving.device, memory_bytes=8 * GIB))
@@ -265,7 +265,7 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
     assert found.budget.n_bytes == 8 * GIB and len(splits(small)) == 1
     assert {way.serving.count for way in rescues(small)} == {1}
     assert not any("system memory" in way.change for way in rescues(small))
-    report = launch_report(LaunchInputs(serving))
+    report = launch_report(serving)
     assert (
         any("runs on the CPU" in line for line in report.data["remarks"]) and "--gpu this is" in report.data["detected"]
     )
@@ -279,12 +279,12 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
      ("sglang", "for Xeons with AMX"), ("transformers", ""), ("ollama", "")],
 )  # fmt: skip
 def test_engines_that_run_on_a_cpu_otherwise_than_is_counted_are_refused(engine: str, told: str) -> None:
-    problem = fit(read_serving(llama_8b(), ServingText("this", context="4k", engine=engine))).problem
+    problem = fit(read_serving(llama_8b(), ServingInputs(source="m", gpu="this", context=4096, engine=engine))).problem
     assert told in problem and bool(problem) == bool(told)
 
 
 def test_speed_says_whose_figure_a_bandwidth_is() -> None:
-    text = ServingText("this", context="4k")
+    text = ServingInputs(source="m", gpu="this", context=4096)
     cpu = read_serving(llama_8b(), replace(text, bandwidth=80.0))
     measured = replace(cpu.device, bandwidth=40e9, bandwidth_basis="measured", bandwidth_source="a copy of 256 MiB")
     card = read_serving(llama_8b(), replace(text, gpu="4090", bandwidth=500.0))
@@ -292,7 +292,7 @@ def test_speed_says_whose_figure_a_bandwidth_is() -> None:
         (cpu, "assumed", "given with --bandwidth"), (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
         (card, "assumed", "given with --bandwidth"),
     ):  # fmt: skip
-        report = speed_report(SpeedInputs(serving))
+        report = speed_report(Assumptions(serving))
         fact = next(fact for fact in report.facts if fact.name == "bandwidth")
         assert (fact.basis, fact.source) == (basis, source)
         assert any("can pass the ceiling" in line and "a copy" in line for line in report.caveats) == (

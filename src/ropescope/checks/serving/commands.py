@@ -30,7 +30,7 @@ _REPO: Final = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
 _CUDA_PAIRS: Final = frozenset({"q4_0", "q8_0"})
 """Quantised types for which llama.cpp's CUDA builds have kernels by default, where keys and values share one (docs/build.md
 of its commit 0c1e57098); others fall back to one for 16 bits."""
-CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: --gguf org/name:Q4_K_M."
+CONVERTED: Final = "Or name a GGUF repository of this model, if there is one: `gguf` org/name:Q4_K_M."
 
 _MODELFILE_WORDS: Final = ("FROM", "PARAMETER", "num_ctx")
 
@@ -214,7 +214,7 @@ def _transformers(serving: Serving, gguf: str | None) -> Command:
     source, revision = _reference(serving), serving.model.source.revision
     if not serving.model.causal:
         raise DomainError(
-            f"{serving.model.name} is an encoder, which generates nothing: transformers loads it with AutoModel; choose --engine "
+            f"{serving.model.name} is an encoder, which generates nothing: transformers loads it with AutoModel; choose `engine` "
             "vllm, sglang or llama.cpp for a command."
         )
     held, steps = serving.held_precision, ""
@@ -254,7 +254,7 @@ def _no_gguf(serving: Serving, gguf: str | None) -> None:
     if gguf is not None or serving.model.source.kind == "gguf":
         raise DomainError(
             f"{serving.engine.name} is not launched from GGUF here: give the folder or Hub id of the original weights, "
-            "or --engine llama.cpp."
+            "or `engine` llama.cpp."
         )
 
 
@@ -277,7 +277,7 @@ def _as_it_is(serving: Serving, held: str) -> None:
     if quantised is not None and held != STORED:
         raise DomainError(
             f"{serving.model.name} is stored in {quantised.method}, and {serving.engine.name} loads it so: leave "
-            f"--precision {serving.precision} out, or give the original weights."
+            f"`precision` {serving.precision} out, or give the original weights."
         )
 
 
@@ -300,5 +300,5 @@ def _gguf(serving: Serving, gguf: str | None) -> WeightFile:
     if gguf is None:
         return weight_file(serving.model, serving.engine.name, serving.precision)
     if _REPO.fullmatch(gguf) is None:
-        raise DomainError(f"--gguf {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
+        raise DomainError(f"`gguf` {lines(gguf)!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
     return WeightFile("hub", gguf)

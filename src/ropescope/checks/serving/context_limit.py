@@ -33,10 +33,10 @@ def context_problem(serving: Serving) -> str:
     if most is None or asked <= most:
         return ""
     if model.positions == "learned":
-        return f"It has learned positions for {most:,} tokens and no more: give --context {most}."
+        return f"It has learned positions for {most:,} tokens and no more: give `context` {most}."
     engine = f"{_NAMES[serving.engine.name]} {serving.engine.version}"
     refused = f"{engine} refuses more than the {most:,} tokens of {model.context.configured_field or 'its config'}"
     if (scaled := model.context.longest) is not None and asked <= scaled:
-        return f"{refused}: state the scaled length there ({scaled}), or give --context {most}."
+        return f"{refused}: state the scaled length there ({scaled}), or give `context` {most}."
     scaling = " or scale its RoPE first (`extend plan`)" if model.positions == "rope" else ""
-    return f"{refused}: give --context {most}{',' if scaling else ''}{scaling}."
+    return f"{refused}: give `context` {most}{',' if scaling else ''}{scaling}."

@@ -16,16 +16,12 @@ from typing import Final
 
 from ropescope.checks.serving.device_names import nearest, row_named
 from ropescope.errors import DomainError
+from ropescope.questions.numbers import GIB, UNITS
 from ropescope.report.report import Basis
 
-GIB: Final = 2**30
 GB: Final = 10**9
 
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(mib|mb|gib|gb|gi|g|tib|tb|)", re.IGNORECASE)
-_UNITS: Final[Mapping[str, int]] = {
-    "": GIB, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": GB, "gb": GB, "tib": 2**40, "tb": 10**12,
-}  # fmt: skip
-
 LARGEST_BARE: Final = 1024
 """A number without a unit above this is a model number that is not in the table, not a size in GiB."""
 
@@ -101,22 +97,14 @@ def find_device(text: str, *, bandwidth_gb_s: float | None = None, tflops: float
 def with_given(device: Device, bandwidth_gb_s: float | None, tflops: float | None) -> Device:
     """`device` with the bandwidth (10⁹ bytes a second) and dense 16-bit TFLOPS that a user gives. Raises DomainError for
     numbers that are not positive, or endless."""
-    for name, value in (("--bandwidth", bandwidth_gb_s), ("--tflops", tflops)):
+    for name, value in (("`bandwidth`", bandwidth_gb_s), ("`tflops`", tflops)):
         if value is not None and not 0 < value <= _MOST:
             raise DomainError(f"{name} is {value:g}: give a number above 0, and at most {_MOST:g}.")
     if bandwidth_gb_s is not None:
         device = replace(
-            device, bandwidth=bandwidth_gb_s * GB, bandwidth_basis="assumed", bandwidth_source="given with --bandwidth"
+            device, bandwidth=bandwidth_gb_s * GB, bandwidth_basis="assumed", bandwidth_source="given as `bandwidth`"
         )
     return device if tflops is None else replace(device, peaks={"bf16": tflops * 1e12})
-
-
-def read_size(name: str, text: str) -> int:
-    """The bytes of a size written 800MiB, 1.5GiB or 2GB; a bare number is GiB. Raises DomainError for anything else."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise DomainError(f"{name} = {text!r} is no size: write it as 800MiB, 1.5GiB or 2GB.")
-    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
 
 
 def device_named(text: str) -> Device | None:
@@ -132,12 +120,12 @@ def _sized(text: str) -> Device:
         hint = f" The nearest are {', '.join(near)}." if near else ""
         raise DomainError(
             f"No device is called {text!r}.{hint} Give a name that `devices` lists, or its memory as 24GiB "
-            "and --bandwidth in GB/s."
+            "and `bandwidth` in GB/s."
         )
     amount, unit = float(match.group(1)), match.group(2).lower()
-    n_bytes = int(amount * _UNITS[unit])
+    n_bytes = int(amount * UNITS[unit])
     if n_bytes < 1:
-        raise DomainError(f"--gpu {text} has no memory: give a number above 0.")
+        raise DomainError(f"`gpu` {text} has no memory: give a number above 0.")
     note = "" if unit else "A bare number is read as GiB: a card sold as 24 GB carries 24 GiB."
     if unit in ("g", "gb"):
         note = f"{text} is {n_bytes / GIB:.4g} GiB. A card sold as {amount:g} GB carries about {amount:g} GiB."

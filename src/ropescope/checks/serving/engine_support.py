@@ -95,10 +95,10 @@ def _attention_cause(serving: Serving) -> str:
     if serving.cache_type.flag.startswith("fp8") and device.compute < least:
         return (
             f"{_named(engine)} keeps a cache in FP8 from compute capability {least[0]}.{least[1]} on"
-            f"{' (latents)' if latent else ''}, and {device.name} has {device.capability}: give --kv-precision auto."
+            f"{' (latents)' if latent else ''}, and {device.name} has {device.capability}: give `kv_precision` auto."
         )
     if serving.cache_type.flag == "bfloat16" and _lacks_bf16(device):
-        return f"{device.name} has no bfloat16 for the cache: give --kv-precision f16."
+        return f"{device.name} has no bfloat16 for the cache: give `kv_precision` f16."
     return ""
 
 
@@ -151,7 +151,7 @@ _EXPANDED: Final = frozenset({("transformers", "fp8"), ("transformers", "mxfp4")
 def _expands(engine: Engine, weights: str, device: Device) -> str:
     return (
         f"{_named(engine)} expands {_title(weights)} weights to bfloat16 on {device.name}, which takes more memory: "
-        "--precision bf16 counts that."
+        "`precision` bf16 counts that."
     )
 
 
@@ -162,12 +162,12 @@ def _no_loader(engine: Engine, weights: str) -> str:
 def _without_bf16(serving: Serving) -> str:
     engine, device, model = serving.engine, serving.device, serving.model
     if serving.precision == "bf16":
-        return f"{device.name} has no bfloat16 (compute capability {device.capability}): give --precision f16."
+        return f"{device.name} has no bfloat16 (compute capability {device.capability}): give `precision` f16."
     plain = serving.precision in ("f16", STORED) and not _form(serving) and model.dtype != "float32"
     if engine.name == "vllm" and plain and model.model_type in _NO_FLOAT16:
         return (
             f"{device.name} has no bfloat16, and {_named(engine)} keeps {model.model_type} out of float16: it runs in float32, "
-            "which --precision f32 counts."
+            "which `precision` f32 counts."
         )
     return ""
 

@@ -101,12 +101,12 @@ class Engine:
         words = [word.strip() for word in text.split(",")]
         if len(words) != 2 or not all(words):
             raise DomainError(
-                f"--kv-precision is {text!r}: give one type, or one for keys and one for values: q8_0,q4_0."
+                f"`kv_precision` is {text!r}: give one type, or one for keys and one for values: q8_0,q4_0."
             )
         if self.name != "llama.cpp":
             raise DomainError(
-                f"--kv-precision is {text!r}, and {self.name} holds keys and values in one type: give one, or take "
-                "--engine llama.cpp."
+                f"`kv_precision` is {text!r}, and {self.name} holds keys and values in one type: give one, or take "
+                "`engine` llama.cpp."
             )
         keys, values = (self.cache_type(word) for word in words)
         return keys if keys.kind == values.kind else CacheType(keys.flag, keys.kind, values.flag, values.kind)

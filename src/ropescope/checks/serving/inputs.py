@@ -1,4 +1,4 @@
-"""From what a user writes to a Serving: names and numbers as text, the rest from the model."""
+"""What a user asks of a way of serving, and the Serving that it makes with a model."""
 
 from __future__ import annotations
 
@@ -7,97 +7,161 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ropescope.checks.serving.cache_types import cache_type_of
-from ropescope.checks.serving.devices import Device, find_device, read_size, with_given
+from ropescope.checks.serving.devices import Device as ServedDevice
+from ropescope.checks.serving.devices import find_device, with_given
 from ropescope.checks.serving.engines import find_engine
-from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
+from ropescope.checks.serving.parallel import ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.this_device import is_this, require_there, this_device
-from ropescope.errors import DomainError
+from ropescope.errors import DomainError, InputError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
-from ropescope.questions.numbers import read_count, read_tokens
+from ropescope.questions.domains import Flag, Real, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Bytes, Count, Device, Text, Tokens
+from ropescope.questions.shared import OneModel
 
 
-@dataclass(frozen=True, slots=True)
-class ServingText:
-    """A way of serving as it is written on a command line. None: the engine's, the device's or the model's own; a
-    context that is not given is no longer than `most_by_default`. With `needs_bandwidth` that of this machine's CPU is
-    measured."""
+@dataclass(frozen=True, kw_only=True)
+class ServingInputs(OneModel):
+    """A model and a way of serving it. None: the engine's, the device's or the model's own."""
 
-    gpu: str
-    count: int | None = None
-    parallel: ParallelText = NO_SPLIT
-    context: str | None = None
-    batch: int = 1
-    precision: str = "stored"
-    kv_precision: str = "auto"
-    engine: str | None = None
-    chunk: str | None = None
-    overhead: str | None = None
-    utilisation: float | None = None
-    cpu_moe_layers: int = 0
-    swa_full: bool = False
-    bandwidth: float | None = None
-    tflops: float | None = None
-    parameters: str | None = None
-    active: str | None = None
-    most_by_default: int | None = None
-    needs_bandwidth: bool = False
+    gpu: str = asked(
+        Device(), "A device (4090, h100-sxm, m4-max-64gb, …), its memory, as 24GiB, or this: what this machine has.",
+        group="device",
+    )  # fmt: skip
+    count: int | None = asked(
+        Whole(1, 10**6), "How many of them; default: 1, or what the split needs; of this machine, all.",
+        default=None, group="device",
+    )  # fmt: skip
+    tp: int | None = asked(
+        Whole(1, 10**6), "Devices that cut each layer (vllm, sglang); default: all.", default=None, group="split"
+    )
+    dp: int | None = asked(
+        Whole(1, 10**6), "Copies of the attention, each over `tp` devices.", default=None, group="split"
+    )
+    pp: int | None = asked(Whole(1, 10**6), "Pipeline stages of consecutive layers.", default=None, group="split")
+    ep: bool = asked(
+        Flag(), "Whole experts on each device, instead of a slice of every one.", default=False, group="split"
+    )
+    nodes: int | None = asked(
+        Whole(1, 10**6), "Machines that the devices stand in; default: 1.", default=None, group="split"
+    )
+    context: int | None = asked(
+        Tokens(metavar="T"), "Tokens a sequence, as 8192 or 32k (32,768); default: stated.", default=None, group="load"
+    )
+    batch: int = asked(Whole(1, 10**9), "Sequences at once.", default=1, group="load")
+    precision: str = asked(
+        Text(), "Of weights: stored, bf16, fp8, int8, awq, gptq, nf4, Q4_K_M, Q8_0, …", default="stored", group="types"
+    )
+    kv_precision: str = asked(
+        Text(),
+        "Of the cache, as the engine calls it: auto, bf16, fp8, q8_0, …; llama.cpp takes two, for keys and values: "
+        "q8_0,q4_0.",
+        default="auto", group="types",
+    )  # fmt: skip
+    engine: str | None = asked(
+        Text(), "llama.cpp (default for GGUF, CPUs and Apple), ollama, vllm (default), sglang or transformers.",
+        default=None, group="engine",
+    )  # fmt: skip
+    parameters: int | None = asked(Count(), "Where the files do not tell: 8B, 70B, …", default=None, group="model")
+    active: int | None = asked(Count(), "Of those, what a token passes through.", default=None, group="model")
+
+    @property
+    def parallel(self) -> ParallelText:
+        """What was given of a split."""
+        return ParallelText(self.tp, self.dp, self.pp, self.ep, self.nodes)
+
+    @property
+    def given_figures(self) -> tuple[float | None, float | None]:
+        """(bandwidth in GB/s, dense 16-bit TFLOPS) that stand in for the device's."""
+        return None, None
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What else a Serving holds of an engine's settings."""
+        return {}
 
 
-def read_serving(model: Model, text: ServingText) -> Serving:
-    """The Serving that `text` asks for. The engine is llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM; the
-    context is the one the model states, and the number of devices that of this machine, if it is asked for. Raises
-    DomainError for what cannot be read, naming the option."""
+@dataclass(frozen=True, kw_only=True)
+class HeldInputs(ServingInputs):
+    """The settings of an engine that decide what is held beside the weights."""
+
+    chunk: int | None = asked(
+        Tokens(metavar="T"), "Prompt tokens run at once; default: the engine's.", default=None, group="engine"
+    )
+    overhead: int | None = asked(Bytes(), "Extra memory reserved per device, as 1GiB.", default=None, group="engine")
+    utilisation: float | None = asked(
+        Real(above=0.0, at_most=1.0), "Share of a device that vLLM takes.", default=None, group="engine",
+        also=("utilization",),
+    )  # fmt: skip
+    cpu_moe_layers: int = asked(
+        Whole(0, 10**6), "Layers whose experts stay in system memory (llama.cpp).", default=0, group="engine"
+    )
+    swa_full: bool = asked(Flag(), "Hold sliding layers in full (llama.cpp).", default=False, group="engine")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """As a Serving names them."""
+        return {
+            "chunk_tokens": self.chunk, "overhead_bytes": self.overhead, "utilisation": self.utilisation,
+            "cpu_moe_layers": self.cpu_moe_layers, "swa_full": self.swa_full,
+        }  # fmt: skip
+
+
+def read_serving(
+    model: Model, inputs: ServingInputs, *, most_by_default: int | None = None, needs_bandwidth: bool = False
+) -> Serving:
+    """The Serving that `inputs` ask for. The engine is llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM; the
+    context is the one the model states, no longer than `most_by_default`, and the number of devices that of this machine,
+    if it is asked for. With `needs_bandwidth` that of this machine's CPU is measured. Raises DomainError for what cannot
+    be read, naming the input."""
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
-    device, there = _device(text)
-    engine = find_engine(text.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
-    if text.context is not None:
-        context = read_tokens("--context", text.context)
+    device, there = _device(inputs, needs_bandwidth)
+    engine = find_engine(inputs.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
+    if inputs.context is not None:
+        context = inputs.context
     elif model.context_length is not None:
-        context = min(model.context_length, text.most_by_default or model.context_length)
+        context = min(model.context_length, most_by_default or model.context_length)
     else:
-        raise DomainError(f"{model.name} states no context length: give one with --context.")
-    asked = text.count if text.count is not None or text.parallel.given else there
-    count, parallel = read_parallel(text.parallel, asked, engine.name, engine.split == "tensor")
+        raise InputError("context", f"{model.name} states no context length: give one with `context`.")
+    asked_for = inputs.count if inputs.count is not None or inputs.parallel.given else there
+    count, parallel = read_parallel(inputs.parallel, asked_for, engine.name, engine.split == "tensor")
     if there is not None:
         require_there(count, there, device)
     return Serving(
-        model=with_parameters(model, text.parameters, text.active),
+        model=with_parameters(model, inputs.parameters, inputs.active),
         device=device,
         engine=engine,
         context_tokens=context,
-        cache_type=cache_type_of(engine, model, device, text.kv_precision),
-        batch=text.batch,
+        cache_type=cache_type_of(engine, model, device, inputs.kv_precision),
+        batch=inputs.batch,
         count=count,
-        precision=read_precision(text.precision),
-        chunk_tokens=None if text.chunk is None else read_tokens("--chunk", text.chunk),
-        overhead_bytes=None if text.overhead is None else read_size("--overhead", text.overhead),
-        utilisation=text.utilisation,
-        cpu_moe_layers=text.cpu_moe_layers,
-        swa_full=text.swa_full,
+        precision=read_precision(inputs.precision),
         parallel=parallel,
+        **inputs.settings,
     )
 
 
-def _device(text: ServingText) -> tuple[Device, int | None]:
+def _device(inputs: ServingInputs, needs_bandwidth: bool) -> tuple[ServedDevice, int | None]:
     """(the device that is asked for, how many this machine has if that is it)."""
-    if not is_this(text.gpu):
-        return find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops), None
-    device, there = this_device(needs_bandwidth=text.needs_bandwidth and text.bandwidth is None)
-    return with_given(device, text.bandwidth, text.tflops), there
+    bandwidth, tflops = inputs.given_figures
+    if not is_this(inputs.gpu):
+        return find_device(inputs.gpu, bandwidth_gb_s=bandwidth, tflops=tflops), None
+    device, there = this_device(needs_bandwidth=needs_bandwidth and bandwidth is None)
+    return with_given(device, bandwidth, tflops), there
 
 
-def refuse_unreadable(text: ServingText) -> None:
+def refuse_unreadable(inputs: ServingInputs) -> None:
     """Raise now, before a model is read or fetched, the DomainError that `read_serving` raises whatever the model is."""
     refused: DomainError | None = None
-    for engine in (text.engine,) if text.engine is not None else ("vllm", "llama.cpp"):
+    for engine in (inputs.engine,) if inputs.engine is not None else ("vllm", "llama.cpp"):
         told: list[DomainError] = []
         for config in _UNLIKE:
             try:
-                read_serving(from_config(config), replace(text, engine=engine, needs_bandwidth=False))
+                read_serving(from_config(config), replace(inputs, engine=engine))
                 return
             except DomainError as error:
                 told.append(error)
@@ -116,16 +180,15 @@ _UNLIKE: Final[tuple[Mapping[str, Any], ...]] = (
 """Configs of models that have nothing in common: what both are refused, any model is."""
 
 
-def with_parameters(model: Model, total: str | None, active: str | None) -> Model:
+def with_parameters(model: Model, total: int | None, active: int | None) -> Model:
     """`model` with the parameter counts that the user gives, where they are given."""
     if total is None:
         if active is not None:
-            raise DomainError("--active needs --parameters beside it.")
+            raise InputError("active", "`active` needs `parameters` beside it.")
         return model
-    everything = read_count("--parameters", total)
-    some = everything if active is None else read_count("--active", active)
-    if some > everything:
-        raise DomainError(f"--active is {active}, more than the {total} of --parameters.")
+    some = total if active is None else active
+    if some > total:
+        raise InputError("active", f"`active` is {some:,}, more than the {total:,} of `parameters`.")
     quantised = None if model.quantization is None else replace(model.quantization, weights=None)
-    given = Parameters(everything, some, {}, "estimate", "--parameters")
+    given = Parameters(total, some, {}, "estimate", "given")
     return replace(model, parameters=given, weights=None, quantization=quantised)

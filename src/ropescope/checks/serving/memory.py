@@ -179,7 +179,7 @@ def _elsewhere(serving: Serving) -> str:
 
 def _overhead(serving: Serving) -> Part:
     if serving.overhead_bytes is not None:
-        return Part("overhead", serving.overhead_bytes, "assumed", "--overhead")
+        return Part("overhead", serving.overhead_bytes, "assumed", "given as `overhead`")
     if serving.device.vendor == "cpu":
         return Part("overhead", serving.engine.overhead_bytes, "assumed", "a process and its libraries, rounded")
     several = serving.engine.name == "vllm" and serving.count > 1

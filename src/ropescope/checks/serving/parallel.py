@@ -25,13 +25,13 @@ class Parallel:
 
     def __post_init__(self) -> None:
         for name, value in (
-            ("--tp", self.tensor), ("--dp", self.data), ("--pp", self.pipeline), ("--nodes", self.nodes),
+            ("`tp`", self.tensor), ("`dp`", self.data), ("`pp`", self.pipeline), ("`nodes`", self.nodes),
         ):  # fmt: skip
             if value < 1:
                 raise DomainError(f"{name} is {value}: give a whole number above 0.")
         if self.count % self.nodes:
             raise DomainError(
-                f"{self.count} devices do not spread evenly over --nodes {self.nodes}: change one of them."
+                f"{self.count} devices do not spread evenly over `nodes` {self.nodes}: change one of them."
             )
 
     @property
@@ -57,11 +57,11 @@ class Parallel:
 
     @property
     def options(self) -> str:
-        """`--tp 4 --pp 2`: what asks for it here."""
-        said = [f"--tp {self.tensor}"]
-        said += [f"{flag} {n}" for flag, n in (("--dp", self.data), ("--pp", self.pipeline)) if n > 1]
+        """`--tp 4 `pp` 2`: what asks for it here."""
+        said = [f"`tp` {self.tensor}"]
+        said += [f"{flag} {n}" for flag, n in (("`dp`", self.data), ("`pp`", self.pipeline)) if n > 1]
         return " ".join(
-            (*said, *(["--ep"] if self.experts else []), *([f"--nodes {self.nodes}"] if self.nodes > 1 else []))
+            (*said, *(["`ep`"] if self.experts else []), *([f"`nodes` {self.nodes}"] if self.nodes > 1 else []))
         )
 
 
@@ -91,8 +91,8 @@ def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layer
         return 1 if count is None else count, None
     if not cuts_layers:
         raise DomainError(
-            f"{engine} deals whole layers out and has no such split: --tp, --dp, --pp, --ep and --nodes are for vllm and "
-            "sglang; give --count alone."
+            f"{engine} deals whole layers out and has no such split: `tp`, `dp`, `pp`, `ep` and `nodes` are for vllm and "
+            "sglang; give `count` alone."
         )
     nodes, data, pipeline = (1 if given is None else given for given in (text.nodes, text.data, text.pipeline))
     if text.tensor is None and text.pipeline is None and text.data is None and nodes > 1 and engine == "vllm":
@@ -102,7 +102,7 @@ def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layer
     found = Parallel(tensor, data, pipeline, text.experts, nodes)
     if count is not None and found.count != count:
         raise DomainError(
-            f"--tp {tensor} × --dp {data} × --pp {pipeline} are {found.count} devices, and --count is {count}: change one of "
-            "them. Here --dp counts copies of the attention, each over --tp devices."
+            f"`tp` {tensor} × `dp` {data} × `pp` {pipeline} are {found.count} devices, and `count` is {count}: change one of "
+            "them. Here `dp` counts copies of the attention, each over `tp` devices."
         )
     return found.count, found

@@ -122,7 +122,7 @@ def weight_size(model: Model, precision: str) -> WeightSize:
     if model.parameters is None or total < 1:
         raise DomainError(
             f"{model.name} does not say how many parameters it has: give a folder with its weights, a .gguf file, or "
-            "--parameters 8B."
+            "`parameters` 8B."
         )
     lacks = model.parameters.lacks
     if precision == STORED and model.quantization is not None and model.quantization.weights is not None:

@@ -38,7 +38,7 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
 
         source = resolve(repo)
         if source.repo_id is None or source.revision is None:
-            raise DomainError(f"--gguf {gguf!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
+            raise DomainError(f"`gguf` {gguf!r} is no .gguf file and no Hub repository such as org/name:Q4_K_M.")
         held = choices(HubFiles(source.repo_id, source.revision).names())
         found = with_mix(held, mix or DEFAULT_MIX) or (held[0] if held and not mix else None)
         if found is None:
@@ -53,17 +53,17 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
 def require_runs_gguf(engine: str) -> None:
     """Raise DomainError for an engine that is not launched from a GGUF file."""
     if engine not in RUN_GGUF:
-        raise DomainError(f"{engine} is not launched from GGUF here: --gguf is for llama.cpp and Ollama.")
+        raise DomainError(f"{engine} is not launched from GGUF here: `gguf` is for llama.cpp and Ollama.")
 
 
 def _with(serving: Serving, model: Model) -> Serving:
     """`serving` with the weights of `model`, which must be the same network."""
     asked = serving.model
     if not is_gguf_model(model):
-        raise DomainError(f"{model.name} is no GGUF model: --gguf takes a .gguf file or a repository of such files.")
+        raise DomainError(f"{model.name} is no GGUF model: `gguf` takes a .gguf file or a repository of such files.")
     if len(model.layers) != len(asked.layers) or (asked.hidden_size or model.hidden_size) != model.hidden_size:
         raise DomainError(
-            f"--gguf names another model ({model.name}: {len(model.layers)} layers of {model.hidden_size}) than "
+            f"`gguf` names another model ({model.name}: {len(model.layers)} layers of {model.hidden_size}) than "
             f"{asked.name} ({len(asked.layers)} layers of {asked.hidden_size}): name a file of the same one."
         )
     return replace(serving, model=model)

@@ -129,7 +129,7 @@ def experts_touched(serving: Serving, tokens: int) -> float:
 def _pass(serving: Serving, tokens: int, weights: float, cache: float, work: Work) -> Pass:
     device = serving.device
     if device.bandwidth is None:
-        raise DomainError(f"The bandwidth of {device.name} is not known: give --bandwidth in GB/s.")
+        raise DomainError(f"The bandwidth of {device.name} is not known: give `bandwidth` in GB/s.")
     return Pass(
         tokens, weights, cache, work.total, (weights + cache) / device.bandwidth, _compute_seconds(serving, work)
     )
@@ -182,7 +182,7 @@ def _parts(serving: Serving) -> dict[str, int]:
     if serving.model.parameters is None:
         raise DomainError(
             f"{serving.model.name} does not say how many parameters it has: give a folder with its weights, a .gguf "
-            "file, or --parameters 8B."
+            "file, or `parameters` 8B."
         )
     return dict(serving.model.parameters.parts)
 

@@ -52,17 +52,17 @@ class Serving:
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
-            ("--context", self.context_tokens, 1, MOST_TOKENS),
-            ("--batch", self.batch, 1, MOST_SEQUENCES),
-            ("--count", self.count, 1, MOST_DEVICES),
-            ("--chunk", 1 if self.chunk_tokens is None else self.chunk_tokens, 1, MOST_TOKENS),
-            ("--overhead", self.overhead_bytes or 0, 0, 2**60),
-            ("--cpu-moe-layers", self.cpu_moe_layers, 0, len(self.model.layers)),
+            ("`context`", self.context_tokens, 1, MOST_TOKENS),
+            ("`batch`", self.batch, 1, MOST_SEQUENCES),
+            ("`count`", self.count, 1, MOST_DEVICES),
+            ("`chunk`", 1 if self.chunk_tokens is None else self.chunk_tokens, 1, MOST_TOKENS),
+            ("`overhead`", self.overhead_bytes or 0, 0, 2**60),
+            ("`cpu_moe_layers`", self.cpu_moe_layers, 0, len(self.model.layers)),
         ):
             if not least <= value <= most:
                 raise DomainError(f"{name} is {value:,}: give a whole number from {least:,} to {most:,}.")
         if self.utilisation is not None and not 0 < self.utilisation <= 1:
-            raise DomainError(f"--utilisation is {self.utilisation:g}: give a share above 0 and at most 1.")
+            raise DomainError(f"`utilisation` is {self.utilisation:g}: give a share above 0 and at most 1.")
         if self.precision not in self.engine.precisions:
             raise DomainError(
                 f"{self.engine.name} {self.engine.version} does not run weights in {self.precision}: it runs "
@@ -72,7 +72,7 @@ class Serving:
             raise DomainError(f"{self.engine.name} cannot share a model over {self.count} devices as {self.parallel}.")
         if self.cpu_moe_layers and self.device.vendor == "cpu":
             raise DomainError(
-                f"--cpu-moe-layers moves experts to system memory, where all is on {self.device.name}: leave it out."
+                f"`cpu_moe_layers` moves experts to system memory, where all is on {self.device.name}: leave it out."
             )
         if self.cpu_moe_layers and self.engine.name != "llama.cpp":
             raise DomainError(

@@ -196,6 +196,6 @@ def _whole(program: str, text: str, least: int, most: int) -> int:
 def _unlike(program: str, text: str) -> NoReturn:
     said = "".join(sign if sign.isprintable() else " " for sign in text[:80]).strip()
     raise DomainError(
-        f"{program} printed {said!r}, which does not tell a device and its memory: name the device, as --gpu 4090, or its memory, "
-        "as --gpu 24GiB."
+        f"{program} printed {said!r}, which does not tell a device and its memory: name the device, as `gpu` 4090, or its memory, "
+        "as `gpu` 24GiB."
     )

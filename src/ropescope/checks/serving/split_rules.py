@@ -64,7 +64,7 @@ def _offer(serving: Serving) -> str:
     said = f"Tensor splits that work: {', '.join(map(str, plain))}." if plain else "No tensor split works."
     whole = replace(serving.split, experts=True)
     if _has_experts(serving.model) and not serving.split.experts and not _cause(serving, whole):
-        said += f" With whole experts on each device (--ep), {whole.count} work too."
+        said += f" With whole experts on each device (`ep`), {whole.count} work too."
     return said
 
 
@@ -117,12 +117,12 @@ def _experts(serving: Serving, split: Parallel) -> Iterator[str]:
     total = next((layer.experts.total for layer in serving.model.layers if layer.experts is not None), None)
     if total is None:
         if split.experts:
-            yield f"{serving.model.name} has no experts to spread (--ep)."
+            yield f"{serving.model.name} has no experts to spread (`ep`)."
         return
     if split.tensor > total or (split.experts and split.stage > total):
         yield f"{split.stage} devices are more than the {total} experts."
     elif split.experts and serving.engine.name == "sglang" and total % split.stage:
-        yield f"{total} experts do not divide by {split.stage}, as SGLang needs of whole experts (--ep)."
+        yield f"{total} experts do not divide by {split.stage}, as SGLang needs of whole experts (`ep`)."
 
 
 def _share(serving: Serving, split: Parallel, layer: LinearLayer) -> int:

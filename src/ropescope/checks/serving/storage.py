@@ -113,7 +113,7 @@ def storage_remarks(serving: Serving) -> list[str]:
     if compressed and engine.name == "vllm":
         said.append(
             f"vLLM holds the compressors' states of every token of {CONCURRENT_BATCHES} steps in 32 bits; they are counted "
-            "with the activations, and --chunk makes the steps smaller."
+            "with the activations, and `chunk` makes the steps smaller."
         )
     return said
 

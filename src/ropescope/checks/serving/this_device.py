@@ -52,7 +52,7 @@ def require_there(count: int, machine_has: int, device: Device) -> None:
     """Raise DomainError for more devices than this machine has."""
     if count > machine_has:
         raise DomainError(
-            f"--gpu this: {count} devices are asked for, and this machine has {machine_has} ({device.name}): ask for fewer, or "
+            f"`gpu` this: {count} devices are asked for, and this machine has {machine_has} ({device.name}): ask for fewer, or "
             "name the device to plan for more."
         )
 
@@ -133,7 +133,7 @@ def _told(machine: Machine) -> str:
         if one.vendor == "cpu"
         else f"as {machine.told_by} tells"
     )
-    said = f"--gpu this is {what} with {one.memory_bytes / GIB:,.1f} GiB ({by})."
+    said = f"`gpu` this is {what} with {one.memory_bytes / GIB:,.1f} GiB ({by})."
     free = [each.free_bytes for each in machine.devices if each.free_bytes is not None]
     if free:
         where = "" if count == 1 else " on the fullest"

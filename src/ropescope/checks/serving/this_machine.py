@@ -36,7 +36,7 @@ LEAST: Final = 2**31
 """A device with less memory of its own serves a display: an integrated one, which borrows the machine's, or a small card."""
 _WSL: Final = "/usr/lib/wsl/lib/nvidia-smi"
 """Where WSL has it, which is not on the PATH of every shell."""
-_OTHERWISE: Final = "Name the device, as --gpu 4090, or its memory, as --gpu 24GiB."
+_OTHERWISE: Final = "Name the device, as `gpu` 4090, or its memory, as `gpu` 24GiB."
 _CHOOSING: Final[Mapping[str, tuple[str, ...]]] = {
     "nvidia": ("CUDA_VISIBLE_DEVICES",),
     "amd": ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
@@ -95,8 +95,8 @@ def _nvidia() -> Machine | None:
     for i, one in enumerate(found):
         if one.sliced:
             raise DomainError(
-                f"--gpu this: GPU {i} ({one.name}) has MIG on, and its slices have a part of its memory each (nvidia-smi -L lists "
-                "them): give the memory of a slice, as --gpu 40GiB, and --bandwidth in GB/s."
+                f"`gpu` this: GPU {i} ({one.name}) has MIG on, and its slices have a part of its memory each (nvidia-smi -L lists "
+                "them): give the memory of a slice, as `gpu` 40GiB, and `bandwidth` in GB/s."
             )
     return Machine(found, "nvidia-smi")
 
@@ -160,7 +160,7 @@ def _memory() -> tuple[int, int | None]:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
     except (AttributeError, ValueError, OSError):
-        raise DomainError(f"--gpu this: nothing tells how much memory this machine has. {_OTHERWISE}") from None
+        raise DomainError(f"`gpu` this: nothing tells how much memory this machine has. {_OTHERWISE}") from None
 
 
 def cgroup_limit(root: Path, membership: str) -> int | None:
@@ -212,7 +212,7 @@ def _chosen(found: tuple[Found, ...], environment: Mapping[str, str]) -> tuple[t
             kept.append(named[0])
         else:
             raise DomainError(
-                f"--gpu this: {name}={environment[name][:80]} does not tell which GPUs are meant. {_OTHERWISE}"
+                f"`gpu` this: {name}={environment[name][:80]} does not tell which GPUs are meant. {_OTHERWISE}"
             )
     left = f"{name} leaves {len(kept)} of {len(found)} GPUs to programs."
     return tuple(kept), [left] if len(kept) < len(found) else []
@@ -223,8 +223,8 @@ def _of_one_kind(machine: Machine) -> Machine:
     if len(kinds) > 1:
         listed = ", ".join(map(_as_told, machine.devices))
         raise DomainError(
-            f"--gpu this: this machine has GPUs that differ ({listed}, as {machine.told_by} tells): name one, or list them with "
-            "commas, as --gpu 3090,4080."
+            f"`gpu` this: this machine has GPUs that differ ({listed}, as {machine.told_by} tells): name one, or list them with "
+            "commas, as `gpu` 3090,4080."
         )
     return machine
 
@@ -242,14 +242,14 @@ def _run(path: str, *arguments: str) -> str:
             env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise DomainError(f"--gpu this: {program} did not answer within {SECONDS} s. {_OTHERWISE}") from None
+        raise DomainError(f"`gpu` this: {program} did not answer within {SECONDS} s. {_OTHERWISE}") from None
     except OSError as error:
-        raise DomainError(f"--gpu this: {program} cannot be run ({error.strerror or error}). {_OTHERWISE}") from None
+        raise DomainError(f"`gpu` this: {program} cannot be run ({error.strerror or error}). {_OTHERWISE}") from None
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         said = text.strip() or done.stderr.decode("utf-8", "replace").strip()
         first = "".join(sign for sign in said.splitlines()[0][:160] if sign.isprintable()) if said else "no words"
-        raise DomainError(f"--gpu this: {program} failed with status {done.returncode} ({first}). {_OTHERWISE}")
+        raise DomainError(f"`gpu` this: {program} failed with status {done.returncode} ({first}). {_OTHERWISE}")
     return text
 
 

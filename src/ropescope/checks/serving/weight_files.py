@@ -65,7 +65,7 @@ def held_precision(model: Model, engine: str, precision: str) -> str:
         reads = "transformers" if method == "bitsandbytes" else "vllm"
         raise DomainError(
             f"{model.name} is stored in {method}, which llama.cpp's converter does not read: give the original weights, "
-            f"name a GGUF file of it with --gguf, or choose --engine {reads}."
+            f"name a GGUF file of it with `gguf`, or choose `engine` {reads}."
         )
     sixteen = model.weights is not None and next(iter(model.weights.by_type), "") in ("BF16", "F16")
     return STORED if sixteen and not method else "bf16"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ropescope.errors import InputError
 from ropescope.evidence.experiments.registry import find
 from ropescope.evidence.experiments.report import description_report, list_report
 from ropescope.measure.asking import CORPORA, CORPORA_HELP
 from ropescope.questions.domains import Flag, Whole
-from ropescope.questions.inputs import asked
+from ropescope.questions.inputs import asked, to_values
 from ropescope.questions.kinds import ListOf, Source, Text, Tokens
 from ropescope.questions.question import Run
 from ropescope.questions.shared import Loading, OwnText, Resumable
@@ -38,11 +39,14 @@ class ExperimentInputs(OwnText, Loading, Resumable):
 
 def answer(inputs: ExperimentInputs, run: Run) -> Report:
     """What was predicted, what was measured, and which prediction stands."""
-    if inputs.name is None:
-        return list_report()
-    experiment = find(inputs.name)
     if not inputs.sources:
-        return description_report(experiment)
+        unread = [name for name in to_values(inputs) if name != "name"]
+        if unread:
+            raise InputError(
+                unread[0], f"`{unread[0]}` is given and not read: it goes with an experiment and `sources` to run it on."
+            )
+        return list_report() if inputs.name is None else description_report(find(inputs.name))
+    experiment = find(inputs.name or "")
     from ropescope.evidence.experiments.experiment import Setting
     from ropescope.evidence.experiments.report import experiment_report
     from ropescope.evidence.experiments.running import run_experiment
@@ -62,6 +66,6 @@ def answer(inputs: ExperimentInputs, run: Run) -> Report:
         resume=inputs.resume,
     )
     with run.working():
-        result = run_experiment(inputs.name, inputs.sources, setting, progress=run.progress, say=run.say)
+        result = run_experiment(experiment.name, inputs.sources, setting, progress=run.progress, say=run.say)
     run.when_shown(result.clear)
     return experiment_report(result)

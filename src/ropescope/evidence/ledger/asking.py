@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ropescope.errors import InputError
 from ropescope.evidence.panel.asking import DATA_HELP
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
@@ -34,6 +35,8 @@ def answer(inputs: ClaimsInputs, run: Run) -> Report:
 
     asked_for = [find_claim(one) for one in dict.fromkeys(inputs.ids)] or [*all_claims().values()]
     if inputs.list:
+        if inputs.data is not None:
+            raise InputError("data", "`data` is given and not read: claims are listed without being recomputed.")
         return list_report(asked_for)
     evidence = Evidence(inputs.data)
     begun = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ropescope.errors import ExtendError
+from ropescope.errors import ExtendError, InputError
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.tasks import TASKS as GENERATED
 from ropescope.models.loadable import encoder_of, loadable
@@ -32,19 +32,20 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
     )  # fmt: skip
     trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
     texts: int = asked(Whole(0, 10_000), "Texts of each kind (prose, code, tables); 0: no loss.", default=2)
-    band: int = asked(Tokens(least=2), "Positions that a mean loss is taken over.", default=2048)
+    band: int = asked(Tokens(least=2), "Positions that a mean loss is taken over.", default=2048, only_with=("texts",))
     questions: int = asked(
         Whole(0, 10_000), "Planted facts asked for at each of five depths and each length; 0: none.", default=0
     )
     retrieval: tuple[Task, ...] = asked(
-        ListOf(Choice(TASKS)), "How facts are asked for: passkey, multi-key, key-value.", default=("passkey",)
+        ListOf(Choice(TASKS)), "How facts are asked for: passkey, multi-key, key-value.", default=("passkey",), only_with=("questions",)
     )
     keys_per_context: int = asked(
         Whole(1, 1000), "Facts that share a text; more cost less, and have more to be confused with.",
         default=KEYS_PER_CONTEXT,
     )  # fmt: skip
     lengths: tuple[int, ...] = asked(
-        ListOf(Tokens(least=2)), "Where facts and tasks are tried; default: four up to the target.", default=()
+        ListOf(Tokens(least=2)), "Where facts and tasks are tried; default: four up to the target.", default=(),
+        only_with=("questions", "tasks"),
     )
     tasks: tuple[str, ...] = asked(
         ListOf(Choice((*GENERATED, "all"))),
@@ -52,12 +53,14 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         "common-words; or all.",
         default=(),
     )  # fmt: skip
-    samples: int = asked(Whole(1, 10_000), "Samples of each generated task at each length.", default=5)
+    samples: int = asked(Whole(1, 10_000), "Samples of each generated task at each length.", default=5, only_with=("tasks",))
 
     def __post_init__(self) -> None:
         """Raises ExtendError where there is nothing to score."""
         if "all" in self.tasks:
             object.__setattr__(self, "tasks", tuple(GENERATED))
+        if self.text and not self.texts:
+            raise InputError("text", "`text` is given and not read: it goes with `texts` above 0.")
         if not (self.texts or self.questions or self.tasks):
             raise ExtendError("Nothing is to be scored: give `texts`, `questions` or `tasks`.")
 
