@@ -22,13 +22,13 @@ import argparse
 from pathlib import Path
 
 import torch
+from ropescope.extend.evaluate.request import Request, prepare
 from shards import add_shard
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.report import evaluation_report
-from ropescope.extend.evaluate.request import Request, prepare
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.plan import RopePlan

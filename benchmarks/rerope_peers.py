@@ -26,11 +26,11 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from ropescope.extend.evaluate.request import Request, prepare
 from shards import add_shard
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM, LlamaConfig
 
-from ropescope.extend.evaluate.request import Request, prepare
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.rerope.attention import FarAttention

@@ -66,7 +66,9 @@ def _card(entry: Formula) -> str:
     for a in entry.arguments:
         optional = "" if a.required else f" (default {'empty' if a.default == () else a.default})"
         lines.append(f"| `{a.name}` | {a.unit} | {_cell(a.domain.words)} | {_cell(a.meaning)}{optional} |")
-    return "\n".join((*lines, "", "```console", f"$ ropescope compute {' '.join((entry.name, *example_words(entry)))}", "```", ""))
+    return "\n".join(
+        (*lines, "", "```console", f"$ ropescope compute {' '.join((entry.name, *example_words(entry)))}", "```", "")
+    )
 
 
 def _cell(words: str) -> str:

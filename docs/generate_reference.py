@@ -50,8 +50,15 @@ def _question(question: Question) -> str:
     lines = [f"### {question.name}", "", question.asks, ""]
     lines += ["```console", f"$ {command_line(question.name, question.example)}", "```", ""]
     if fields:
-        lines += ["| input | kind | default | meaning |", "| --- | --- | --- | --- |", *(_row(one) for one in fields), ""]
-    lines.append(f"Needs {_NEEDS[question.needs]}" + (f" and `ropescope[{question.extra}]`." if _extra(question) else "."))
+        lines += [
+            "| input | kind | default | meaning |",
+            "| --- | --- | --- | --- |",
+            *(_row(one) for one in fields),
+            "",
+        ]
+    lines.append(
+        f"Needs {_NEEDS[question.needs]}" + (f" and `ropescope[{question.extra}]`." if _extra(question) else ".")
+    )
     return "\n".join((*lines, ""))
 
 
@@ -66,7 +73,9 @@ def _row(one: Asked) -> str:
     name = one.name.upper() if one.placed else option(one.name)
     names = ", ".join(f"`{each}`" for each in (name, *(option(other) for other in one.also)))
     kind = "flag" if isinstance(one.kind, Flag) else one.kind.metavar
-    default = "required" if one.required else "" if one.default in (None, (), False) else f"`{one.kind.write(one.default)}`"
+    default = (
+        "required" if one.required else "" if one.default in (None, (), False) else f"`{one.kind.write(one.default)}`"
+    )
     return f"| {names} | {_cell(kind)} | {default} | {_cell(one.help)} |"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas
 import pytest
-from made_rows import save_profile
 from click.testing import CliRunner
+from made_rows import save_profile
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_profiles import made_profile
 from click.testing import CliRunner
+from made_profiles import made_profile
 
 from ropescope.app.cli import app
 from ropescope.compress.plan import KVPlan

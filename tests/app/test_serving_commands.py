@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_models import llama_8b
 from click.testing import CliRunner
+from serving_models import llama_8b
 
 from ropescope.app.cli import app
 from ropescope.errors import DomainError, RopescopeError
@@ -80,7 +80,7 @@ def test_every_option_arrives() -> None:
 def test_a_split_arrives_in_all_three_and_the_count_follows_from_it() -> None:
     split = ("m", "--gpu", "h100-sxm", "--engine", "sglang", "--context", "8k", "--tp", "2", "--pp", "2")
     data = json.loads(invoke("fit", *split, "--json").stdout)
-    assert (data["count"], data["split"]) == (4, "--tp 2 --pp 2")
+    assert (data["count"], data["split"]) == (4, "tp 2 pp 2")
     assert json.loads(invoke("speed", *split, "--json").stdout)["count"] == 4
     command = invoke("launch", *split, "--nodes", "2", "--bare").stdout
     assert "--tp-size 2" in command and "--pp-size 2" in command and command.count("--dist-init-addr") == 2

@@ -60,7 +60,10 @@ def test_each_model_of_a_folder_is_judged_as_it_is_alone(folder: Path) -> None:
     none = choices_report(several, HeldInputs(source="m", gpu="4GiB", context=8192))
     assert none.data["fits"] is False and none.verdict.startswith("None of the 5 models") and "Q4_K_M" in none.verdict
     # 16 bits hold all there is: 32 bits are no better, however much room there is.
-    assert choices_report(several, HeldInputs(source="m", gpu="h100-sxm", context=8192)).data["best"] == "Llama-3.1-8B-F16.gguf"
+    assert (
+        choices_report(several, HeldInputs(source="m", gpu="h100-sxm", context=8192)).data["best"]
+        == "Llama-3.1-8B-F16.gguf"
+    )
     with pytest.raises(DomainError, match="not launched from GGUF"):
         choices_report(several, HeldInputs(source="m", gpu="12GiB", context=8192, engine="vllm"))
 

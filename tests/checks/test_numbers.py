@@ -3,8 +3,8 @@
 import pytest
 
 from ropescope.checks.compute import compute_report
-from ropescope.questions.numbers import read_count, read_number, read_tokens
 from ropescope.errors import DomainError
+from ropescope.questions.numbers import read_count, read_number, read_tokens
 
 
 @pytest.mark.parametrize(

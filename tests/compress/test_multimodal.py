@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import byte_tokenizer
 from planned_models import explicit_masks, logits_in_pieces, ragged_plan
 from tiny_models import tokens
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText
-from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.measure.capture import decoder_layers

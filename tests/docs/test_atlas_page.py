@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from made_rows import save_profile
 from click.testing import CliRunner
+from made_rows import save_profile
 
 from ropescope.app.cli import app
 from ropescope.evidence.ruler.names import ModelName

@@ -12,8 +12,8 @@ import released_configs as released
 import tiny_gguf
 import torch
 import typer
-from transformers import AutoModelForCausalLM
 from click.testing import CliRunner
+from transformers import AutoModelForCausalLM
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError

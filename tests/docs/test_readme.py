@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import TINY, build
 from click.testing import CliRunner
+from tiny_models import TINY, build
 
 from ropescope.app.cli import app
 

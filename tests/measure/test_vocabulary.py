@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import byte_tokenizer
 from click.testing import CliRunner
+from conftest import byte_tokenizer
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

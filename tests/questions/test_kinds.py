@@ -21,7 +21,8 @@ READ = [
 ]  # fmt: skip
 
 REFUSED = [
-    (Tokens(), "1.5"), (Tokens(least=2), "1"), (Count(), "0"), (Count(), "lots"), (Bytes(), "2 parsecs"), (Bytes(), "9" * 400 + "GiB"), (Share(), "0"),
+    (Tokens(), "1.5"), (Tokens(least=2), "1"), (Count(), "0"), (Count(), "lots"), (Bytes(), "2 parsecs"),
+    (Bytes(), "9" * 400 + "GiB"), (Share(), "0"),
     (Share(), "101%"), (Real(at_most=1.0), "2"), (Whole(1, 3), "2.5"), (Choice(("a", "b")), "c"), (Flag(), "maybe"),
     (ListOf(Tokens(), least=1), ""), (Source(), " "), (TorchDevice(), "cuda:x"), (TorchDevice(), "abacus"), (Real(), "nan"),
 ]  # fmt: skip

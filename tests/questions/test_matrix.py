@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from ropescope.app.cli import app
 from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
-from ropescope.questions.inputs import fields_of, from_text, from_values, schema_of, to_values
+from ropescope.questions.inputs import from_text, from_values, schema_of, to_values
 from ropescope.questions.registry import find, known
 from ropescope.report import Report, to_json, to_markdown, to_text
 

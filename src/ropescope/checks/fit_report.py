@@ -304,7 +304,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "device": serving.device.name,
         "detected": serving.device.detected,
         "count": serving.count,
-        "split": serving.split.options if serving.engine.split == "tensor" else "",
+        "split": serving.split.plain_options if serving.engine.split == "tensor" else "",
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,
         "precision": serving.precision,
@@ -328,7 +328,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
             {
                 "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
                 "context_tokens": way.serving.context_tokens, "batch": way.serving.batch, "count": way.serving.count,
-                "split": way.serving.split.options if way.serving.engine.split == "tensor" else "",
+                "split": way.serving.split.plain_options if way.serving.engine.split == "tensor" else "",
                 "precision": way.serving.precision, "cache_type": way.serving.cache_type.label,
                 "cpu_moe_layers": way.serving.cpu_moe_layers,
             }

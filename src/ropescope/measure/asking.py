@@ -39,7 +39,9 @@ class MeasureInputs(OneModel, Reading, OwnText, Loading, Resumable):
     precision: float | None = asked(
         Real(above=0.0, below=1.0), "Add prompts until the standard error of γ is this small.", default=None
     )
-    max_prompts: int = asked(Whole(1, 10**6), "Stop adding prompts for `precision` here.", default=512, only_with=("precision",))
+    max_prompts: int = asked(
+        Whole(1, 10**6), "Stop adding prompts for `precision` here.", default=512, only_with=("precision",)
+    )
     corpus: str = asked(CORPORA, CORPORA_HELP, default="text")
     dataset: str | None = asked(Text(metavar="HUB_ID"), "Text from a dataset on the Hub.", default=None)
     control: str | None = asked(

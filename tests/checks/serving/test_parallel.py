@@ -146,9 +146,9 @@ def test_what_is_not_given_follows(text: ParallelText, count: int | None, engine
 @pytest.mark.parametrize(
     ("text", "count", "engine", "why"),
     [
-        (ParallelText(tensor=8, data=8), 8, "sglang", "are 64 devices, and --count is 8"),
-        (ParallelText(tensor=3), 8, "vllm", "are 3 devices, and --count is 8"),
-        (ParallelText(tensor=0), None, "vllm", "--tp is 0"),
+        (ParallelText(tensor=8, data=8), 8, "sglang", "are 64 devices, and `count` is 8"),
+        (ParallelText(tensor=3), 8, "vllm", "are 3 devices, and `count` is 8"),
+        (ParallelText(tensor=0), None, "vllm", "`tp` is 0"),
         (ParallelText(tensor=4, nodes=3), None, "vllm", "spread evenly"),
         (ParallelText(tensor=2), 2, "llama.cpp", "deals whole layers out"),
     ],
@@ -221,7 +221,7 @@ def test_other_splits_are_shown_beside_the_one_asked() -> None:
         table.title: table for table in fit_report(way(deepseek_v3(), "h200-sxm", "vllm", 4_096, 64, count=8)).tables
     }
     rows = {row[0]: row for row in tables["Other splits of 8 × H200 SXM, each holds"].rows}
-    assert rows["--tp 1 --dp 8 --ep"][2] == pytest.approx(8 * 4_096 * TOKEN / 2**30)
+    assert rows["`tp` 1 `dp` 8 `ep`"][2] == pytest.approx(8 * 4_096 * TOKEN / 2**30)
     assert not any(
         "Other splits" in title
         for title in (t.title for t in fit_report(way(llama_8b(), "h100-sxm", "vllm", 64)).tables)

@@ -30,7 +30,7 @@ from ropescope.checks.serving.smi_outputs import (
 )
 from ropescope.checks.serving.this_device import device_of, this_device
 from ropescope.checks.serving.this_machine import Machine, cgroup_limit, this_machine
-from ropescope.checks.speed import Assumptions, speed_report
+from ropescope.checks.speed import Assumptions, SpeedInputs, speed_report
 from ropescope.errors import DomainError
 
 # Memory as nvidia-smi states it for these cards, MIG mode and capability as it prints them ([N/A] on a card without MIG).
@@ -284,13 +284,13 @@ def test_engines_that_run_on_a_cpu_otherwise_than_is_counted_are_refused(engine:
 
 
 def test_speed_says_whose_figure_a_bandwidth_is() -> None:
-    text = ServingInputs(source="m", gpu="this", context=4096)
+    text = SpeedInputs(source="m", gpu="this", context=4096)
     cpu = read_serving(llama_8b(), replace(text, bandwidth=80.0))
     measured = replace(cpu.device, bandwidth=40e9, bandwidth_basis="measured", bandwidth_source="a copy of 256 MiB")
     card = read_serving(llama_8b(), replace(text, gpu="4090", bandwidth=500.0))
     for serving, basis, source in (
-        (cpu, "assumed", "given with --bandwidth"), (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
-        (card, "assumed", "given with --bandwidth"),
+        (cpu, "assumed", "given as `bandwidth`"), (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
+        (card, "assumed", "given as `bandwidth`"),
     ):  # fmt: skip
         report = speed_report(Assumptions(serving))
         fact = next(fact for fact in report.facts if fact.name == "bandwidth")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from click.testing import CliRunner
+from scipy import stats
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError

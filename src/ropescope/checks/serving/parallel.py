@@ -57,12 +57,17 @@ class Parallel:
 
     @property
     def options(self) -> str:
-        """`--tp 4 `pp` 2`: what asks for it here."""
+        """The inputs that ask for it, each named in backquotes: `tp` 4 `pp` 2."""
         said = [f"`tp` {self.tensor}"]
         said += [f"{flag} {n}" for flag, n in (("`dp`", self.data), ("`pp`", self.pipeline)) if n > 1]
         return " ".join(
             (*said, *(["`ep`"] if self.experts else []), *([f"`nodes` {self.nodes}"] if self.nodes > 1 else []))
         )
+
+    @property
+    def plain_options(self) -> str:
+        """The same without quotes, for data: tp 4 pp 2."""
+        return self.options.replace("`", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ def answer(inputs: ExperimentInputs, run: Run) -> Report:
         unread = [name for name in to_values(inputs) if name != "name"]
         if unread:
             raise InputError(
-                unread[0], f"`{unread[0]}` is given and not read: it goes with an experiment and `sources` to run it on."
+                unread[0],
+                f"`{unread[0]}` is given and not read: it goes with an experiment and `sources` to run it on.",
             )
         return list_report() if inputs.name is None else description_report(find(inputs.name))
     experiment = find(inputs.name or "")

@@ -37,14 +37,19 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         Whole(0, 10_000), "Planted facts asked for at each of five depths and each length; 0: none.", default=0
     )
     retrieval: tuple[Task, ...] = asked(
-        ListOf(Choice(TASKS)), "How facts are asked for: passkey, multi-key, key-value.", default=("passkey",), only_with=("questions",)
+        ListOf(Choice(TASKS)),
+        "How facts are asked for: passkey, multi-key, key-value.",
+        default=("passkey",),
+        only_with=("questions",),
     )
     keys_per_context: int = asked(
         Whole(1, 1000), "Facts that share a text; more cost less, and have more to be confused with.",
         default=KEYS_PER_CONTEXT,
     )  # fmt: skip
     lengths: tuple[int, ...] = asked(
-        ListOf(Tokens(least=2)), "Where facts and tasks are tried; default: four up to the target.", default=(),
+        ListOf(Tokens(least=2)),
+        "Where facts and tasks are tried; default: four up to the target.",
+        default=(),
         only_with=("questions", "tasks"),
     )
     tasks: tuple[str, ...] = asked(
@@ -53,7 +58,9 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         "common-words; or all.",
         default=(),
     )  # fmt: skip
-    samples: int = asked(Whole(1, 10_000), "Samples of each generated task at each length.", default=5, only_with=("tasks",))
+    samples: int = asked(
+        Whole(1, 10_000), "Samples of each generated task at each length.", default=5, only_with=("tasks",)
+    )
 
     def __post_init__(self) -> None:
         """Raises ExtendError where there is nothing to score."""
