@@ -100,13 +100,13 @@ def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Pat
     ("arguments", "sentence"),
     [
         ((), "Give one of: a share of the mass"),
-        (("--keep-mass", "1.5"), "--keep-mass is 1.5: it lies between 0 and 1"),
-        (("--budget", "lots"), "'lots' is no budget: write 30%"),
-        (("--budget", "130%"), "A budget of 130%"),
+        (("--keep-mass", "1.5"), "--keep-mass '1.5' is no share"),
+        (("--budget", "lots"), "--budget must be a budget such as 30%, 500000000, 512MiB or 2GB, not 'lots'"),
+        (("--budget", "130%"), "--budget '130%' is no share"),
         (("--budget", "1KiB"), "below the least that a plan can hold, 1,920 bytes"),
         (("--budget", "30%", "--length", "8k"), "measured at 1,024 tokens and does not tell"),
         (("--budget", "30%", "--length", "2.5"), "--length is 2.5: give a whole number of tokens"),
-        (("--budget", "30%", "--allocation", "best"), "'best': it is share or gain"),
+        (("--budget", "30%", "--allocation", "best"), "--allocation must be share or gain, not 'best'"),
         (("--budget", "30%", "--sinks", "8"), "left 4 sinks out of its distances"),
     ],
 )

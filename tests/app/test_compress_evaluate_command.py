@@ -19,6 +19,7 @@ from ropescope.errors import (
     DomainError,
     EvaluationError,
     FormatError,
+    InputError,
     MeasurementError,
     PlanError,
     ReportError,
@@ -147,7 +148,7 @@ def test_an_interruption_before_anything_ends_as_one(
         (("--budgets", "0%"), DomainError, "--budgets '0%' is no share"),
         (
             ("--budgets", "50%,100%"),
-            EvaluationError,
+            InputError,
             "a budget of the whole cache is what all others are compared with",
         ),
         (("--budgets", "2%"), (EvaluationError, PlanError), "budget"),

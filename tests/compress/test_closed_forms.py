@@ -68,7 +68,7 @@ def test_every_layer_has_the_horizon_of_its_own_base() -> None:
 
 def test_the_report_says_what_the_horizon_is_worth() -> None:
     report = plan_report(plan_from_horizon(0.75, llama(), shape="soft", keep_mass=0.9, length=4096))
-    assert any("claims C16" in caveat for caveat in report.caveats)
+    assert any("claim C16" in caveat for caveat in report.caveats)
     assert any("does not apply the fade" in caveat for caveat in report.caveats)
     hard = plan_report(plan_from_horizon(0.75, llama(), length=4096))
     assert not any("fade." in caveat for caveat in hard.caveats)
@@ -78,8 +78,8 @@ def test_the_report_says_what_the_horizon_is_worth() -> None:
     ("gamma", "arguments", "error", "words"),
     [
         (0.75, {"shape": "round"}, PlanError, "it is hard or soft"),
-        (0.75, {"shape": "soft"}, PlanError, "give --keep-mass"),
-        (0.75, {"shape": "hard", "keep_mass": 0.9}, PlanError, "leave out --keep-mass"),
+        (0.75, {"shape": "soft"}, PlanError, "give `keep_mass`"),
+        (0.75, {"shape": "hard", "keep_mass": 0.9}, PlanError, "leave out `keep_mass`"),
         (0.75, {"shape": "soft", "keep_mass": 1.5}, PlanError, "between 0 and 1"),
         (1.0, {}, DomainError, "gamma"),
     ],

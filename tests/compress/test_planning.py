@@ -170,9 +170,9 @@ def test_layers_that_plans_leave_alone_are_paid_first() -> None:
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"keep_mass": 1.0}, "--keep-mass is 1.0: it lies between 0 and 1"),
-        ({"keep_mass": 0.0}, "--keep-mass is 0.0"),
-        ({"keep_mass": float("nan")}, "--keep-mass is nan"),
+        ({"keep_mass": 1.0}, "`keep_mass` is 1.0: it lies between 0 and 1"),
+        ({"keep_mass": 0.0}, "`keep_mass` is 0.0"),
+        ({"keep_mass": float("nan")}, "`keep_mass` is nan"),
         ({}, "Give one of"),
         ({"keep_mass": 0.5, "budget_share": 0.5}, "Give one of"),
         ({"budget_share": 1.5}, "A budget of 150%"),

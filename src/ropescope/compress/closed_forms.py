@@ -39,16 +39,16 @@ def plan_from_horizon(
     """The plan that cuts every head at its layer's horizon (hard), or where the share `keep_mass` of the attention that fades
     towards the horizon is held (soft); γ is one measured, since with γ_Padé(θ, T) the horizon is T again.
 
-    Layers without a RoPE base have no horizon and keep everything. The horizon has stood no test: see `ropescope claims C16`
-    and `ropescope formulas horizon`. Raises PlanError where a share is missing or has no use, DomainError unless |γ| < 1.
+    Layers without a RoPE base have no horizon and keep everything. The horizon has stood no test: see claim C16
+    and the formula `horizon`. Raises PlanError where a share is missing or has no use, DomainError unless |γ| < 1.
     """
     if shape not in get_args(Shape):
-        raise PlanError(f"--shape is {shape!r}: it is hard or soft.")
+        raise PlanError(f"`shape` is {shape!r}: it is hard or soft.")
     if (keep_mass is None) == (shape == "soft"):
         raise PlanError(
-            "Soft decay keeps a share of the attention: give --keep-mass."
+            "Soft decay keeps a share of the attention: give `keep_mass`."
             if shape == "soft"
-            else "A hard cut-off sets its own window: leave out --keep-mass and --budget."
+            else "A hard cut-off sets its own window: leave out `keep_mass` and `budget`."
         )
     if keep_mass is not None:
         Target(keep_mass=keep_mass)
@@ -56,7 +56,7 @@ def plan_from_horizon(
     bases = {layer.index: None if layer.rope is None else layer.rope.theta for layer in model.layers}
     thetas = {theta for index, theta in bases.items() if index in frame.planned and theta is not None}
     if not thetas:
-        raise PlanError(f"{model.name} has no rotary positions, and so no horizon: give --keep-mass without --shape.")
+        raise PlanError(f"{model.name} has no rotary positions, and so no horizon: give `keep_mass` without `shape`.")
     found = {theta: min(_window(gamma, theta, length, keep_mass), length - sinks) for theta in thetas}
     windows: dict[int, list[int]] = {}
     kept: dict[int, list[float]] = {}

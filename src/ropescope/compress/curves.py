@@ -50,12 +50,12 @@ def measured_curves(profile: DecayProfile, length: int, sinks: int) -> MassCurve
     if length > protocol.length:
         raise PlanError(
             f"The profile was measured at {protocol.length:,} tokens and does not tell how attention falls at "
-            f"{length:,}: measure with --length {length}, or plan for at most {protocol.length:,}."
+            f"{length:,}: measure with `length` {length}, or plan for at most {protocol.length:,}."
         )
     if sinks != protocol.sinks:
         raise PlanError(
             f"The profile left {protocol.sinks} sink tokens out of its distances, and the plan keeps {sinks}: "
-            f"plan with --sinks {protocol.sinks}, or measure with --sinks {sinks}."
+            f"plan with `sinks` {protocol.sinks}, or measure with `sinks` {sinks}."
         )
     edges = protocol.edges
     reach = length - sinks

@@ -36,13 +36,13 @@ class Target:
     def __post_init__(self) -> None:
         if sum(getattr(self, name) is not None for name in _WISHES) != 1:
             raise PlanError(
-                "Give one of: a share of the mass to keep (--keep-mass), a budget (--budget), or the added loss to allow "
-                "(--max-loss)."
+                "Give one of: a share of the mass to keep (`keep_mass`), a budget (`budget`), or the added loss to allow "
+                "(`max_loss`)."
             )
         if self.max_loss is not None and not 0 < self.max_loss < 1:
-            raise PlanError(f"--max-loss is {self.max_loss:.4g}: it is a share of the loss between 0 and 100 %, as 1%.")
+            raise PlanError(f"`max_loss` is {self.max_loss:.4g}: it is a share of the loss between 0 and 100 %, as 1%.")
         if self.keep_mass is not None and not 0 < self.keep_mass < 1:
-            raise PlanError(f"--keep-mass is {self.keep_mass}: it lies between 0 and 1, both excluded.")
+            raise PlanError(f"`keep_mass` is {self.keep_mass}: it lies between 0 and 1, both excluded.")
         if self.budget_share is not None and not 0 < self.budget_share <= 1:
             raise PlanError(f"A budget of {self.budget_share:.0%} cannot be had: give more than 0 % and at most 100 %.")
         if self.budget_bytes is not None and self.budget_bytes < 1:
@@ -94,8 +94,8 @@ class Frame:
         """What a budget leaves for windows, once the other layers and the sinks are paid for."""
         if target.max_loss is not None:
             raise PlanError(
-                "What budget adds so little loss is found by scoring the model: plan from its weights (ropescope compress "
-                "plan SOURCE --max-loss 1%)."
+                "What budget adds so little loss is found by scoring the model: plan from its weights, with "
+                "`max_loss` and the model in place of a profile."
             )
         whole = self.model.cache_bytes(self.length, key_type=self.cache_type)
         budget = target.budget_bytes if target.budget_bytes is not None else int((target.budget_share or 0) * whole)

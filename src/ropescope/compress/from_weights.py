@@ -39,7 +39,7 @@ def plan_from_weights(
     if not others:
         raise PlanError(
             f"The calibration text holds {errors.n_prompts} passages of {length:,} tokens, and all were needed to measure the "
-            "plans: give longer text, or fewer --prompts."
+            "plans: give longer text, or fewer `prompts`."
         )
     named = plan_for_loss(
         weights, errors, others, target.max_loss, picks=picks, cache_type=cache_type, progress=progress

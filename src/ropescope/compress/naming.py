@@ -58,7 +58,7 @@ def plan_for_loss(
     if found is None or found.edge == "above":
         raise PlanError(
             f"Even {budgets[-1]:.0%} of the cache adds more than {limit:.2%} to the loss on the calibration text: allow "
-            "more (--max-loss), or keep the whole cache."
+            "more (`max_loss`), or keep the whole cache."
         )
     share = min(1.0, round(found.budget, 4))
     plan = plan_from_errors(errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type)

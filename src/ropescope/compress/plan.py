@@ -226,7 +226,7 @@ class KVPlan:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no cache plan: write one with `ropescope compress plan … --out`.") from error
+            raise FormatError(f"{path} is no cache plan: `compress plan` keeps one with `out`.") from error
         return cls.from_dict(data)
 
 

@@ -37,7 +37,7 @@ def plan_from_profile(
     from ropescope.compress.curves import measured_curves
 
     if allocation not in get_args(Allocation):
-        raise PlanError(f"--allocation is {allocation!r}: it is share or gain.")
+        raise PlanError(f"`allocation` is {allocation!r}: it is share or gain.")
     check_same_model(profile, model)
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
@@ -164,7 +164,7 @@ def plan_from_gamma(
     """The plan of the paper: one window D_f(γ, N) for all heads, for a share f, or the one that a budget allows.
 
     D_f is exact for a power law that every head would follow; published γ do not predict the windows that work (see
-    `ropescope formulas compression_window`). Raises PlanError as `plan_from_profile` does, DomainError for a γ outside
+    `theory.compression_window`). Raises PlanError as `plan_from_profile` does, DomainError for a γ outside
     the formula's range.
     """
     frame = Frame.of(model, length, sinks, cache_type, latents=True)

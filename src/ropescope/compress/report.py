@@ -5,13 +5,13 @@ from __future__ import annotations
 from ropescope.compress.figures import window_map
 from ropescope.compress.plan import KVPlan, LayerPlan
 from ropescope.report.numbers import binary_size
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 
 _BASIS: dict[str, Basis] = {"measured": "measured", "formula": "formula", "assumed": "assumed"}
 
 
-def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
-    """The report of a plan; `kept_in` is the file it was saved in."""
+def plan_report(plan: KVPlan, kept_in: str | None = None, *, source: str = "SOURCE") -> Report:
+    """The report of a plan; `kept_in` is the file it was saved in, `source` the model it is for."""
     saved = 1 - plan.bytes_after / plan.bytes_before
     mass = "" if plan.kept_mass is None else f", with {plan.kept_mass:.1%} of the attention outside the sinks"
     return Report(
@@ -24,7 +24,7 @@ def plan_report(plan: KVPlan, kept_in: str | None = None) -> Report:
         tables=(_table(plan),),
         figures=(window_map(plan),),
         caveats=_caveats(plan),
-        next_steps=_next_steps(plan, kept_in),
+        next_steps=_next_steps(plan, kept_in, source),
         data=plan.to_dict(),
     )
 
@@ -135,7 +135,7 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
         caveats.append(
             "The horizon is the length at which γ_Padé equals γ, a rescaling that no measurement speaks for; an error of 0.05 in "
             "a γ near 1 moves it by a factor of three. In three published runs at twice the trained length, fading "
-            "towards it was ahead of cutting there in two, in one of them behind no cut at all (ropescope claims C16)."
+            "towards it was ahead of cutting there in two, in one of them behind no cut at all (claim C16)."
         )
     if plan.target.get("shape") == "soft":
         caveats.append(
@@ -146,16 +146,15 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
     return tuple(caveats)
 
 
-def _next_steps(plan: KVPlan, kept_in: str | None) -> tuple[str, ...]:
-    steps = []
+def _next_steps(plan: KVPlan, kept_in: str | None, source: str) -> tuple[Step | str, ...]:
+    steps: list[Step | str] = []
     if kept_in is None:
-        steps.append("Keep the plan with --out plan.json, and use it with KVPlan.load('plan.json').cache(model).")
+        steps.append("Keep the plan with `out`, as plan.json: KVPlan.load('plan.json').cache(model) uses it.")
     else:
         steps.append(
             f"model.generate(**inputs, past_key_values=KVPlan.load({kept_in!r}).cache(model)) holds what the plan says."
         )
     if "weights" not in plan.windows_from:
-        steps.append(
-            "Below 30 % of the cache, plan from the weights (ropescope compress plan SOURCE): scored at 15 %, that cost least."
-        )
+        why = "Below 30 % of the cache, plan from the weights: scored at 15 %, that cost least"
+        steps.append(Step("compress plan", {"source": source, "budget": "15%"}, why))
     return tuple(steps)

@@ -48,7 +48,7 @@ class Storage:
     def head_bytes(self, tokens: int, window: int, dim: int, kind: str) -> int:
         """The bytes of the keys, or the values, of one head that keeps `tokens` tokens, the type of the model being `kind`."""
         if kind not in _WHOLE:
-            raise PlanError(f"A cache of {kind} is quantised already: plan with --cache-type bf16, f16 or f32.")
+            raise PlanError(f"A cache of {kind} is quantised already: plan with `cache_type` bf16, f16 or f32.")
         number = block_bytes(kind) // 32
         scales = 2 * number * dim // self.group(dim)
         return tokens * (-(-self.bits * dim // 8) + scales) + self.newest_of(window) * dim * number

@@ -94,7 +94,7 @@ def _texts(tokenizer: Any, n_tokens: int, per_kind: int, sources: list[_Source])
     in_turn = [texts[i] for i in range(per_kind) for texts in found if i < len(texts)]
     if not in_turn:
         raise MeasurementError(
-            f"No text has {n_tokens:,} tokens: give longer ones (--text FILE), or ask for a shorter length."
+            f"No text has {n_tokens:,} tokens: give longer ones (`text`), or ask for a shorter length."
         )
     return in_turn
 

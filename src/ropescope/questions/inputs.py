@@ -14,6 +14,8 @@ from ropescope.questions.kind import Kind
 
 REQUIRED: Final = MISSING
 _ASKED: Final = "asked"
+_LAST: Final = ("text", "machine", "run")
+"""Groups of inputs that many questions share."""
 
 Inputs = TypeVar("Inputs")
 
@@ -58,8 +60,9 @@ def asked(
 
 @cache
 def fields_of(inputs: Any) -> tuple[Asked, ...]:
-    """The fields of an input dataclass, in its order."""
-    return tuple(_asked(one) for one in fields(inputs))
+    """The fields of an input dataclass, in its order; those that many questions share stand last, by group."""
+    found = [_asked(one) for one in fields(inputs)]
+    return tuple(sorted(found, key=lambda one: _LAST.index(one.group) if one.group in _LAST else -1))
 
 
 def _asked(one: Field[Any]) -> Asked:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ropescope.errors import InputError
 from ropescope.questions.kind import Kind, wrong
 from ropescope.questions.numbers import GIB, MOST_TOKENS, read_bytes, read_count, read_share, read_tokens
 
@@ -197,9 +198,55 @@ class Share(Kind):
             raise wrong(name, value, self.words)
         return read_share(name, str(value))
 
+    def write(self, value: Any) -> str:
+        """The share in percent, where that says it exactly."""
+        percent = f"{100 * value:.6g}%"
+        return percent if read_share("share", percent) == value else str(value)
+
     def schema(self) -> dict[str, Any]:
         """A number, or text such as 15%."""
         return _or_text({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Budget(Kind):
+    """A part of something that takes memory: a share of it (a float, written 30%), or bytes (an int, written 512MiB)."""
+
+    metavar: str = "SHARE|SIZE"
+
+    @property
+    def words(self) -> str:
+        """How budgets are written."""
+        return "a budget such as 30%, 500000000, 512MiB or 2GB"
+
+    def read(self, name: str, text: str) -> int | float:
+        """The share or the bytes. Raises InputError."""
+        if text.strip().endswith("%"):
+            return read_share(name, text)
+        try:
+            return read_bytes(name, text, bare=1)
+        except InputError:
+            raise wrong(name, text, self.words) from None
+
+    def accept(self, name: str, value: Any) -> int | float:
+        """A share as a float, bytes as a whole number, or text as a person writes it. Raises InputError."""
+        if isinstance(value, str):
+            return self.read(name, value)
+        if isinstance(value, float) and 0 < value <= 1:
+            return value
+        return int(_whole(name, value, self.words))
+
+    def write(self, value: Any) -> str:
+        """A share in percent, bytes with their unit."""
+        return Share().write(value) if isinstance(value, float) else Bytes().write(value)
+
+    def plain(self, value: Any) -> Any:
+        """As text, since JSON may turn 1.0 into 1."""
+        return self.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Bytes, or text such as 30%."""
+        return _or_text({"type": "integer", "minimum": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +296,7 @@ class ListOf(Kind):
 
 
 def _whole(name: str, value: Any, words: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
         raise wrong(name, value, words)
     return str(int(value))
 

@@ -93,6 +93,20 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "weights", "lm-eval",
         ),
     ),
+    "Act on it": (
+        Question(
+            "compress plan", "Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes.",
+            "compress.asking:PlanInputs", "compress.asking:answer",
+            {"source": "smollm2", "budget": "30%", "out": "plan.json"}, "weights", keeps="the plan (JSON)",
+        ),
+        Question(
+            "compress evaluate",
+            "Score what smaller caches cost: added loss on held-out text by method and budget, and which budget is enough.",
+            "compress.evaluate.asking:EvaluateInputs", "compress.evaluate.asking:answer",
+            {"source": "smollm2", "budgets": "15%,30%,60%", "needle": True, "figure": "tradeoff.svg"}, "weights",
+            keeps="the numbers (JSON)",
+        ),
+    ),
     "Compute and prove the theory": (
         Question(
             "formulas", "Show what a formula is: definition, domain, standing, worth and an example.",

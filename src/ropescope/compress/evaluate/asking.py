@@ -11,12 +11,18 @@ from ropescope.compress.evaluate.names import DEFAULT, PLANNED, checked_names
 from ropescope.compress.frame import DEFAULT_SINKS, Frame, Target
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.plannable import check_same_model
-from ropescope.errors import EvaluationError
+from ropescope.errors import EvaluationError, InputError
 from ropescope.models.loadable import encoder_of, loadable
 from ropescope.models.model import Model
 from ropescope.models.text_files import check_texts
 from ropescope.quality.planting import Task
 from ropescope.quality.trials import require_room
+from ropescope.questions.domains import Flag, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import File, ListOf, Share, Text, Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.report.report import Report
 
 if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
@@ -24,63 +30,93 @@ if TYPE_CHECKING:
 ASKED_TASKS: tuple[Task, ...] = ("passkey", "key-value")
 KEYS_PER_CONTEXT = 10
 """Facts that share a text."""
+QUESTIONS = 4
+"""At each depth, by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to evaluate. `texts` is how many of each kind; `files` replace them by the user's own text. `plan` is one that
-    was made before, `profile` one to plan from; without it plans are measured on the weights. `questions` is how many at
-    each of five depths are asked, 0: none."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
+    """What to evaluate. texts: how many of each kind; `text` replaces them by the user's own. plan: one that was made
+    before. profile: one to plan from; without it plans are measured on the weights."""
 
-    source: str
-    methods: tuple[str, ...] = DEFAULT
-    budgets: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6)
-    length: int | None = None
-    new: int = 64
-    texts: int = 4
-    files: tuple[Path, ...] = ()
-    column: str = "text"
-    questions: int = 0
-    plan: Path | None = None
-    profile: Path | None = None
-    time: bool = False
-    dtype: str = "auto"
-    device: str | None = None
-    revision: str | None = None
-    trust_remote_code: bool = False
-    resume: bool = False
+    methods: tuple[str, ...] = asked(
+        ListOf(Text(), least=1),
+        "planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random; from "
+        "their authors' code where kvpress is installed, and then adakv, expected-attention and streamingllm too.",
+        default=DEFAULT,
+    )  # fmt: skip
+    budgets: tuple[float, ...] = asked(
+        ListOf(Share(), least=1), "Shares of the cache to hold, as 15% or 0.15.", default=(0.15, 0.3, 0.45, 0.6)
+    )
+    max_loss: float = asked(
+        Share(), "How much loss may be added, as a share of the loss with the whole cache.", default=0.01
+    )
+    length: int | None = asked(
+        Tokens(), "Tokens of a text, as 8192 or 8k (8,192); default: those of the plan, else 2048.", default=None
+    )
+    texts: int = asked(Whole(1, 10_000), "Texts of each kind (prose, code, tables).", default=4)
+    scored: int = asked(Whole(2, 10**6), "Tokens of each text that come behind the cut.", default=64)
+    needle: bool = asked(Flag(), "Ask for planted facts too, before the cut and after it.", default=False)
+    questions: int = asked(Whole(1, 10_000), "Questions at each of five depths, with a needle.", default=QUESTIONS)
+    plan: Path | None = asked(File(), "A plan made before: scored too, at its own budget.", default=None)
+    profile: Path | None = asked(File(), "Plan from this profile; default: measure the weights.", default=None)
+    time: bool = asked(Flag(), "Time prefill and decoding beside DynamicCache.", default=False)
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a budget of the whole cache, and questions that are not asked."""
+        if not self.needle and self.questions != QUESTIONS:
+            raise InputError("questions", "`questions` goes with `needle`: give that too, or leave it out.")
+        object.__setattr__(self, "budgets", tuple(sorted(set(self.budgets))))
+        if self.budgets[-1] >= 1:
+            raise InputError(
+                "budgets",
+                "`budgets`: a budget of the whole cache is what all others are compared with; leave out 100%.",
+            )
 
 
-def check_first(request: Request) -> None:
+def answer(inputs: EvaluateInputs, run: Run) -> Report:
+    """Added loss on held-out text for each method and budget, and which budget is enough."""
+    check_first(inputs)
+    from ropescope.compress.evaluate.report import tradeoff_report
+    from ropescope.compress.evaluate.running import evaluate
+
+    with run.working():
+        outcome = evaluate(inputs, run)
+    kept = run.keep("evaluation", lambda path: [outcome.result.save(path)], "no text is scored again")
+    run.when_shown(outcome.discard_journal)
+    return tradeoff_report(outcome.result, limit=inputs.max_loss, kept_in=kept)
+
+
+def check_first(inputs: EvaluateInputs) -> None:
     """Raise now what arguments and files tell of an evaluation that cannot be made. No weights are read."""
-    names = checked_names(request.methods)
-    model = loadable(request.source, request.revision, reads_text=not request.trust_remote_code)
-    plan = None if request.plan is None else fitting_plan(request.plan, model)
+    names = checked_names(inputs.methods)
+    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
+    plan = None if inputs.plan is None else fitting_plan(inputs.plan, model)
     profile = None
-    if request.profile is not None:
+    if inputs.profile is not None:
         from ropescope.measure.profile import DecayProfile
 
-        profile = DecayProfile.load(request.profile)
+        profile = DecayProfile.load(inputs.profile)
         check_same_model(profile, model)
-    length = scored_length(request, plan, profile, model)
+    length = scored_length(inputs, plan, profile, model)
     # One half of the text is planned on and the other scored; no tokenizer makes more tokens than bytes.
-    check_texts(request.files, request.column, least_bytes=2 * (length - 2))
-    split = Split(model, length, request.new)
+    check_texts(inputs.text, inputs.column, least_bytes=2 * (length - 2))
+    split = Split(model, length, inputs.scored)
     frame = Frame.of(model, length, DEFAULT_SINKS, None)
-    for budget in request.budgets:
+    for budget in inputs.budgets:
         split.kept_share(budget)
         if set(names) & set(PLANNED):
             frame.window_bytes(Target(budget_share=budget))
-    if request.questions and (encode := encoder_of(model.source)) is not None:
+    if inputs.needle and (encode := encoder_of(model.source)) is not None:
         for task in ASKED_TASKS:
-            require_room(encode, task, length, request.questions, keys_per_context=KEYS_PER_CONTEXT)
-    if request.time and plan is None and not set(names) & set(PLANNED):
+            require_room(encode, task, length, inputs.questions, keys_per_context=KEYS_PER_CONTEXT)
+    if inputs.time and plan is None and not set(names) & set(PLANNED):
         raise nothing_to_time()
 
 
 def nothing_to_time() -> EvaluationError:
     """The error of an evaluation that is to be timed and has no plan."""
-    return EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give --plan.")
+    return EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give `plan`.")
 
 
 def fitting_plan(path: Path, model: Model) -> KVPlan:
@@ -94,12 +130,12 @@ def fitting_plan(path: Path, model: Model) -> KVPlan:
     return plan
 
 
-def scored_length(request: Request, plan: KVPlan | None, profile: DecayProfile | None, model: Model) -> int:
+def scored_length(inputs: EvaluateInputs, plan: KVPlan | None, profile: DecayProfile | None, model: Model) -> int:
     """The tokens of a text: as asked, as planned or as measured, which must agree. Raises EvaluationError."""
     given = {
-        "--length": request.length,
-        f"the plan ({request.plan})": None if plan is None else plan.length,
-        f"the profile ({request.profile})": None if profile is None else profile.protocol.length,
+        "`length`": inputs.length,
+        f"the plan ({inputs.plan})": None if plan is None else plan.length,
+        f"the profile ({inputs.profile})": None if profile is None else profile.protocol.length,
     }
     said = {name: length for name, length in given.items() if length is not None}
     if len(set(said.values())) > 1:

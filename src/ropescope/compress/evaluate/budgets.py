@@ -2,7 +2,7 @@
 
 A plan's windows slide, so a planned cache holds as much at the first new token as at the last. Methods that cut once
 behind the prefill keep all new tokens, so their caches grow. A budget is therefore what is held in the mean over the new
-tokens, as a share of the whole cache at the end of the sequence; `compress plan --budget` counts the same bytes.
+tokens, as a share of the whole cache at the end of the sequence; the budget of `compress plan` counts the same bytes.
 """
 
 from __future__ import annotations

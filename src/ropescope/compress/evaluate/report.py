@@ -9,12 +9,12 @@ from ropescope.compress.evaluate.retrieved import WHOLE, grouped, shares
 from ropescope.compress.evaluate.summary import Knee, Recommended
 from ropescope.measure.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 
 REFERENCE = "uniform window"
 """The null of every other method; without it the first method is the reference."""
-_PLANS = {"planned": "", "planned windows": " --windows-only", REFERENCE: " --uniform"}
-"""Methods that `compress plan` makes, with the option that it needs."""
+_PLANS = {"planned": {}, "planned windows": {"windows_only": True}, REFERENCE: {"uniform": True}}
+"""Methods that `compress plan` makes, with the input that it needs."""
 
 
 def tradeoff_report(result: TradeoffResult, *, limit: float = 0.01, kept_in: str | None = None) -> Report:
@@ -209,31 +209,29 @@ def _retrieval(result: TradeoffResult) -> Table:
 def _caveats(result: TradeoffResult) -> tuple[str, ...]:
     caveats = []
     if result.partial:
-        caveats.append("Not everything was finished: the same command with --resume goes on.")
+        caveats.append("Not everything was finished: `resume` scores the rest.")
     if any("(restated)" in name for name in result.methods):
         caveats.append(
             "Methods marked (restated) were written anew from their papers; their authors' code is in kvpress."
         )
     if not result.retrieval:
-        caveats.append("Loss on running text asks little of far tokens: --needle asks for single facts.")
-    caveats.append("Other text, lengths and types may need more or less; your own text is scored with --text.")
+        caveats.append("Loss on running text asks little of far tokens: `needle` asks for single facts.")
+    caveats.append("Other text, lengths and types may need more or less; your own text is scored with `text`.")
     return tuple(caveats)
 
 
-def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str | None) -> tuple[str, ...]:
-    steps = []
+def _next_steps(result: TradeoffResult, best: Recommended | None, kept_in: str | None) -> tuple[Step | str, ...]:
+    steps: list[Step | str] = []
     if best is not None and best.method in _PLANS:
         share, source = _percent(best.budget, space=""), result.provenance.get("source", "SOURCE")
-        steps.append(
-            f"Make that plan: ropescope compress plan {source}{_PLANS[best.method]} --budget {share} --length {result.length} "
-            "--out plan.json."
-        )
+        given = {"source": source, **_PLANS[best.method], "budget": share, "length": result.length, "out": "plan.json"}
+        steps.append(Step("compress plan", given, "Make that plan"))
     elif best is not None and best.method != "the plan":
         steps.append(
             f"{best.method.removesuffix(' (restated)')} is carried out by kvpress: pip install 'ropescope[peers]'."
         )
     if kept_in is None:
-        steps.append("Keep the numbers with --out results.json.")
+        steps.append("Keep the numbers: add `out`.")
     return tuple(steps)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
-from ropescope.compress.evaluate.asking import Request, fitting_plan, nothing_to_time, scored_length
+from ropescope.compress.evaluate.asking import EvaluateInputs, fitting_plan, nothing_to_time, scored_length
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.calibration import measured_for
 from ropescope.compress.evaluate.catalogue import methods_named
@@ -27,39 +27,38 @@ from ropescope.measure.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
+from ropescope.questions.question import Run
 
 
-def run(
-    request: Request, *, progress: Progress | None = None, say: Callable[[str], None] | None = None
-) -> Outcome[TradeoffResult]:
-    """Load, plan, sweep, ask and time. `say` hears what is going on, a line at a time.
+def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[TradeoffResult]:
+    """Load, plan, sweep, ask and time; `run` hears what is going on.
 
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
     """
-    tell = say or (lambda _: None)
-    tell(f"Loading {request.source}")
+    run = run or Run()
+    run.say(f"Loading {inputs.source}")
     weights = load(
-        request.source, revision=request.revision, dtype=request.dtype, device=request.device,
-        trust_remote_code=request.trust_remote_code,
+        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        trust_remote_code=inputs.trust_remote_code,
     )  # fmt: skip
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
-    plan = None if request.plan is None else fitting_plan(request.plan, weights.model)
-    profile = None if request.profile is None else DecayProfile.load(request.profile)
-    length = scored_length(request, plan, profile, weights.model)
-    texts = held_out_texts(weights.tokenizer, length, request.texts, files=request.files, column=request.column)
+    plan = None if inputs.plan is None else fitting_plan(inputs.plan, weights.model)
+    profile = None if inputs.profile is None else DecayProfile.load(inputs.profile)
+    length = scored_length(inputs, plan, profile, weights.model)
+    texts = held_out_texts(weights.tokenizer, length, inputs.texts, files=inputs.text, column=inputs.column)
 
     @functools.cache
     def measured() -> OutputErrors | DecayProfile:
         if profile is not None:
             return profile
-        tell(f"Measuring on other text what plans are made from: {weights.on_what}")
-        return measured_for(weights, length, files=request.files, column=request.column, progress=progress)
+        run.say(f"Measuring on other text what plans are made from: {weights.on_what}")
+        return measured_for(weights, length, files=inputs.text, column=inputs.column, progress=run.progress)
 
-    split, budgets = Split(weights.model, length, request.new), request.budgets
+    split, budgets = Split(weights.model, length, inputs.scored), inputs.budgets
     for budget in budgets:
         split.kept_share(budget)  # what cannot be held is said before anything is measured
-    methods = methods_named(request.methods, model=weights.model, length=length, measured=measured)
+    methods = methods_named(inputs.methods, model=weights.model, length=length, measured=measured)
     named = None
     if plan is not None:
         alone = one_plan(plan)
@@ -68,22 +67,20 @@ def run(
         named = Named(alone.only, plan.target.get("max_loss"))
         # A plan for 30 % holds a few bytes less: one point serves for both.
         budgets = tuple(sorted({*(b for b in budgets if abs(b - alone.only) > 0.005), alone.only}))
-    timed = _timed_plan(methods, budgets) if request.time else None
-    about = {"source": request.source, "files": [path.name for path in request.files]}
-    asked = questions(weights.tokenizer, length, request.questions) if request.questions else ()
+    timed = _timed_plan(methods, budgets) if inputs.time else None
+    about = {"source": inputs.source, "files": [path.name for path in inputs.text]}
+    asked = questions(weights.tokenizer, length, inputs.questions) if inputs.needle else ()
     sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
     journal = Journal(sweep.identity)
-    if request.resume:
+    if inputs.resume:
         refuse_other_type(journal)
     else:
         journal.discard()
-    tell(f"Scoring {weights.on_what}")
-    return _carry_out(sweep, journal, timed, progress)
+    run.say(f"Scoring {weights.on_what}")
+    return _carry_out(sweep, journal, timed, run.progress)
 
 
-def _carry_out(
-    sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress | None
-) -> Outcome[TradeoffResult]:
+def _carry_out(sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress) -> Outcome[TradeoffResult]:
     seconds, interrupted = None, False
     try:
         sweep.run(journal, progress=progress)

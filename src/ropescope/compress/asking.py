@@ -1,0 +1,200 @@
+"""What to plan a smaller cache from, and the plan: by a kept profile, the model's weights, or its files and a formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ropescope.compress.frame import DEFAULT_SINKS, Target
+from ropescope.compress.plan import KVPlan
+from ropescope.errors import InputError, PlanError
+from ropescope.questions.domains import Choice, Flag, Real, Whole
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
+from ropescope.questions.question import Run
+from ropescope.questions.shared import Loading, OneModel, OwnText
+from ropescope.report.report import Report
+
+PROMPTS = 6
+_OF_WEIGHTS = {
+    "text": (), "dtype": "auto", "device": None, "trust_remote_code": False, "windows_only": False, "prompts": PROMPTS
+}  # fmt: skip
+"""Inputs that only a measurement of the weights has a use for, with what they are when they are not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanInputs(OneModel, OwnText, Loading):
+    """What a plan is made from, and what it is asked for: `keep_mass`, `budget` or `max_loss`. `budget` is a share of the
+    cache (a float) or bytes (an int)."""
+
+    source: str = asked(
+        Source(), "A model, whose weights are then measured; or a profile that measure has kept.", placed=True,
+        group="model",
+    )  # fmt: skip
+    budget: int | float | None = asked(
+        Budget(), "Bytes for the whole cache of a sequence: 30%, 512MiB, 2GB.", default=None
+    )
+    max_loss: float | None = asked(
+        Share(), "The smallest cache that adds no more than this to the loss, as 1%; by scoring.", default=None
+    )
+    keep_mass: float | None = asked(
+        Share(), "Keep this share of every head's attention outside the sinks, as 0.9.", default=None
+    )
+    model: str | None = asked(Source(), "The model of a profile; default: the one it names.", default=None)
+    length: int | None = asked(
+        Tokens(),
+        "Tokens of a sequence, as 8192 or 8k (8,192); default: those of the profile, else 2,048.",
+        default=None,
+    )
+    windows_only: bool = asked(
+        Flag(), "Keep sinks and latest tokens only, and pick none by their content.", default=False
+    )
+    uniform: bool = asked(Flag(), "One window for all heads: what every plan must beat.", default=False)
+    gamma: float | None = asked(
+        Real(), "One window for all heads from the closed form D_f(γ, N) with this exponent.", default=None
+    )
+    shape: str | None = asked(
+        Choice(("hard", "soft")),
+        "With a gamma: cut at the horizon θ√2(1−γ)/(1+γ) (hard), or keep a share of what fades towards it (soft).",
+        default=None,
+    )
+    allocation: str | None = asked(
+        Choice(("share", "gain")),
+        "How a profile divides a budget: share (of each head's attention; default) or gain (of the next byte).",
+        default=None,
+    )
+    sinks: int | None = asked(
+        Whole(0, 10**6), "First tokens kept in every head; default: those of the profile, else 4.", default=None
+    )
+    cache_type: str | None = asked(
+        Text(), "Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.", default=None
+    )
+    prompts: int = asked(Whole(1, 10_000), "Texts to measure on, where weights are measured.", default=PROMPTS)
+
+    def __post_init__(self) -> None:
+        """Raises PlanError for inputs that do not go together."""
+        if self.shape is None:
+            self.target()
+        elif self.gamma is None or self.uniform or self.budget is not None or self.max_loss is not None:
+            raise PlanError(
+                "`shape` goes with `gamma`, and without `budget`, `max_loss` and `uniform`: a horizon sets its own windows."
+            )
+        if self.gamma is not None and self.uniform:
+            raise PlanError("Give `gamma` or `uniform`, not both.")
+        if self.model is not None and not self.of_profile:
+            raise PlanError("`model` goes with a profile: otherwise give the model in its place.")
+        if self.allocation is not None and not self.of_profile:
+            raise PlanError(
+                "`allocation` divides the budget of a plan from a profile: leave it out, this plan has one rule."
+            )
+        if self.allocation is not None and self.keep_mass is not None:
+            raise PlanError("`allocation` divides a `budget`: leave it out with `keep_mass`, which sets every window.")
+        if self.of_profile or self.gamma is not None or self.uniform:
+            for name, left_out in _OF_WEIGHTS.items():
+                if getattr(self, name) != left_out:
+                    raise InputError(
+                        name, f"`{name}` is for plans measured on weights: leave it out, this plan loads none."
+                    )
+
+    @property
+    def of_profile(self) -> bool:
+        """Whether a kept profile is planned from."""
+        path = Path(self.source)
+        by_formula = self.gamma is not None or self.uniform
+        return not by_formula and path.is_file() and path.suffix.lower() not in (".gguf", ".safetensors")
+
+    def target(self) -> Target:
+        """What the plan is asked for. Raises PlanError unless it is one thing."""
+        share = self.budget if isinstance(self.budget, float) else None
+        size = self.budget if isinstance(self.budget, int) else None
+        return Target(keep_mass=self.keep_mass, max_loss=self.max_loss, budget_share=share, budget_bytes=size)
+
+
+def answer(inputs: PlanInputs, run: Run) -> Report:
+    """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
+    from ropescope.compress.report import plan_report
+
+    plan, source = _made(inputs, run)
+    return plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
+
+
+def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str]:
+    """The plan, and the model it is for as one writes it."""
+    if inputs.of_profile:
+        return _from_profile(inputs)
+    if inputs.gamma is not None or inputs.uniform:
+        return _from_formula(inputs), inputs.source
+    return _from_weights(inputs, run), inputs.source
+
+
+def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
+    from ropescope.compress.planning import plan_from_profile
+    from ropescope.measure.profile import DecayProfile
+    from ropescope.models.opening import open as open_model
+
+    profile = DecayProfile.load(Path(inputs.source))
+    source = inputs.model or str(profile.provenance.get("model", ""))
+    model = open_model(source, revision=inputs.revision)
+    if inputs.sinks not in (None, profile.protocol.sinks):
+        raise InputError(
+            "sinks",
+            f"The profile left {profile.protocol.sinks} sinks out of its distances: leave out `sinks`, or measure with "
+            f"`sinks` {inputs.sinks}.",
+        )
+    plan = plan_from_profile(
+        profile, model, inputs.target(), length=inputs.length, cache_type=inputs.cache_type,
+        allocation=inputs.allocation or "share",  # type: ignore[arg-type]  # one of its kind's words
+    )  # fmt: skip
+    return plan, source
+
+
+def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
+    """Measure what cutting each head costs its layer's output, and plan by that."""
+    from ropescope.compress.planning import planned_length, require_plannable
+    from ropescope.models.loadable import loadable
+    from ropescope.models.text_files import check_texts
+
+    target, sinks = inputs.target(), _sinks(inputs)
+    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
+    require_plannable(model, target, length=inputs.length, sinks=sinks, cache_type=inputs.cache_type)
+    # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
+    check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
+    from ropescope.compress.from_weights import plan_from_weights
+    from ropescope.measure.weights import load
+
+    with run.working():
+        run.say(f"Loading {inputs.source}")
+        weights = load(
+            inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+            trust_remote_code=inputs.trust_remote_code,
+        )  # fmt: skip
+        run.say(f"Measuring {weights.on_what}")
+        return plan_from_weights(
+            weights, target, length=inputs.length, sinks=sinks, picks=not inputs.windows_only, prompts=inputs.prompts,
+            files=inputs.text, column=inputs.column, cache_type=inputs.cache_type, progress=run.progress,
+        )  # fmt: skip
+
+
+def _from_formula(inputs: PlanInputs) -> KVPlan:
+    from ropescope.compress.closed_forms import plan_from_horizon
+    from ropescope.compress.planning import plan_from_gamma, plan_uniform
+    from ropescope.models.opening import open as open_model
+
+    model = open_model(inputs.source, revision=inputs.revision)
+    length = inputs.length or model.context_length
+    if length is None:
+        raise InputError("length", f"{model.name} states no context length: give `length`.")
+    frame: dict[str, Any] = {"length": length, "sinks": _sinks(inputs), "cache_type": inputs.cache_type}
+    if inputs.gamma is None:
+        return plan_uniform(model, inputs.target(), **frame)
+    if inputs.shape is None:
+        return plan_from_gamma(inputs.gamma, model, inputs.target(), **frame)
+    return plan_from_horizon(
+        inputs.gamma, model, keep_mass=inputs.keep_mass, **frame,
+        shape=inputs.shape,  # type: ignore[arg-type]  # one of its kind's words
+    )  # fmt: skip
+
+
+def _sinks(inputs: PlanInputs) -> int:
+    return DEFAULT_SINKS if inputs.sinks is None else inputs.sinks
