@@ -58,6 +58,13 @@ class Group(click.Group):
         question = self.under.get(cmd_name)
         return None if question is None else command_of(question)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interruption that leaves nothing to answer with ends with status 130."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would end with status 1
+            _fail("Interrupted before anything was finished.", 130)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under the situation that each is for."""
         if self.path:
