@@ -65,7 +65,8 @@ ROWS = (
     Row(
         "compute", {"name": "gamma_pade", "arguments": ["theta=1e4", "length=2000"]},
         # (2θ − T√2)/(2θ + T√2) at θ = 10,000 and T = 2,000
-        lambda d: abs(d["result"] - (2e4 - 2000 * 2**0.5) / (2e4 + 2000 * 2**0.5)) < 1e-12, {"name": "gamma_pade", "arguments": ["theta=x"]}, "theta",
+        lambda d: abs(d["result"] - (2e4 - 2000 * 2**0.5) / (2e4 + 2000 * 2**0.5)) < 1e-12,
+        {"name": "gamma_pade", "arguments": ["theta=x"]}, "theta",
     ),
     Row("prove", {}, lambda d: d["as_expected"], {"fast": "1"}, "fast"),
     Row("plot", {"kind": "regimes"}, lambda d: True, {"kind": "regime"}, "kind"),
