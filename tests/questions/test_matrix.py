@@ -80,8 +80,8 @@ ROWS = (
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
     Row(
-        "compress plan", {"given": "{profile}", "model": "{tiny}", "budget": "60%"}, lambda d: d["kept_share"] <= 0.6,
-        {"given": "{profile}", "budget": "lots"}, "budget",
+        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"}, lambda d: d["kept_share"] <= 0.6,
+        {"source": "{profile}", "budget": "lots"}, "budget",
     ),
     Row(
         "compress evaluate",

@@ -93,7 +93,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "weights", "lm-eval",
         ),
     ),
-    "Act on it": (
+    "Shrink the KV cache": (
         Question(
             "compress plan", "Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes.",
             "compress.asking:PlanInputs", "compress.asking:answer",
