@@ -131,7 +131,8 @@ def plan(
     require_column_read(column, text)
     wish = _Wish(
         given=given,
-        target=_target(keep_mass, budget, max_loss),
+        # A horizon sets its own windows, and has no other target.
+        target=_target(1.0 if shape is not None and keep_mass is None else keep_mass, budget, max_loss),
         model=model,
         length=tokens,
         allocation=allocation,
