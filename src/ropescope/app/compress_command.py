@@ -132,7 +132,7 @@ def plan(
     wish = _Wish(
         given=given,
         # A horizon sets its own windows, and has no other target.
-        target=_target(1.0 if shape is not None and keep_mass is None else keep_mass, budget, max_loss),
+        target=_target(0.5 if shape is not None and keep_mass is None else keep_mass, budget, max_loss),
         model=model,
         length=tokens,
         allocation=allocation,
