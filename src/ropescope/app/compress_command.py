@@ -129,6 +129,10 @@ def plan(
     Files.checked(out, html, figure)
     tokens = None if length is None else read_tokens("--length", length)
     require_column_read(column, text)
+    if shape is not None and (gamma is None or budget is not None or max_loss is not None or uniform):
+        raise PlanError(
+            "--shape goes with --gamma, and without --budget, --max-loss and --uniform: a horizon sets its own windows."
+        )
     wish = _Wish(
         given=given,
         # A horizon sets its own windows, and has no other target.
@@ -147,11 +151,7 @@ def plan(
         prompts=prompts,
         windows_only=windows_only,
     )
-    if shape is not None:
-        if gamma is None or budget is not None or max_loss is not None or uniform:
-            raise PlanError(
-                "--shape goes with --gamma, and without --budget, --max-loss and --uniform: a horizon sets its own windows."
-            )
+    if shape is not None and gamma is not None:
         _refuse_options_of_weights(wish)
         _refuse_options_of_profiles(wish)
         cut = _from_horizon(given, gamma, shape, keep_mass, revision, tokens, sinks, cache_type)
