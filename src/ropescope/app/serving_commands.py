@@ -44,7 +44,7 @@ Gpu = Annotated[
     typer.Option(
         "--gpu",
         metavar="NAME|SIZE|this",
-        help="A device (4090, h100-sxm, m4-max-64gb, …), its memory, as 24GiB, or this: what this machine has.",
+        help="A device (4090, h100-sxm, …), its memory (24GiB), several (3090,4080 or 2x3090,4080), or this machine: this.",
     ),
 ]
 Count = Annotated[

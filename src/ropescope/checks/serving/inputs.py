@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from ropescope.checks.numbers import read_count, read_tokens
 from ropescope.checks.serving.cache_types import cache_type_of
+from ropescope.checks.serving.device_list import is_list, listed, read_devices, weakest
 from ropescope.checks.serving.devices import Device, find_device, read_size, with_given
-from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.engines import Engine, find_engine
 from ropescope.checks.serving.parallel import NO_SPLIT, ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
@@ -52,7 +53,8 @@ def read_serving(model: Model, text: ServingText) -> Serving:
     context is the one the model states, and the number of devices that of this machine, if it is asked for. Raises
     DomainError for what cannot be read, naming the option."""
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
-    device, there = _device(text)
+    several = _several(text)
+    device, there = (weakest(several), None) if several else _device(text)
     engine = find_engine(text.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
     if text.context is not None:
         context = read_tokens("--context", text.context)
@@ -60,8 +62,12 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         context = min(model.context_length, text.most_by_default or model.context_length)
     else:
         raise DomainError(f"{model.name} states no context length: give one with --context.")
+    _refuse_vendors(several, engine)
     asked = text.count if text.count is not None or text.parallel.given else there
-    count, parallel = read_parallel(text.parallel, asked, engine.name, engine.split == "tensor")
+    count, parallel = read_parallel(
+        text.parallel, len(several) or asked, engine.name, engine.split == "tensor",
+        "--gpu names" if several else "--count is",
+    )  # fmt: skip
     if there is not None:
         require_there(count, there, device)
     return Serving(
@@ -79,6 +85,7 @@ def read_serving(model: Model, text: ServingText) -> Serving:
         cpu_moe_layers=text.cpu_moe_layers,
         swa_full=text.swa_full,
         parallel=parallel,
+        unequal=several if len(set(several)) > 1 else (),
     )
 
 
@@ -88,6 +95,31 @@ def _device(text: ServingText) -> tuple[Device, int | None]:
         return find_device(text.gpu, bandwidth_gb_s=text.bandwidth, tflops=text.tflops), None
     device, there = this_device(needs_bandwidth=text.needs_bandwidth and text.bandwidth is None)
     return with_given(device, text.bandwidth, text.tflops), there
+
+
+def _several(text: ServingText) -> tuple[Device, ...]:
+    """The devices of a list, in order; none where `--gpu` names a single one. Raises DomainError for what goes with one
+    device alone."""
+    if not is_list(text.gpu):
+        return ()
+    found = read_devices(text.gpu)
+    if text.count is not None:
+        raise DomainError(f"--gpu {text.gpu} names {len(found)} devices already: leave --count out.")
+    for name, value in (("--bandwidth", text.bandwidth), ("--tflops", text.tflops)):
+        if value is not None:
+            raise DomainError(
+                f"{name} states the figure of one device, and --gpu {text.gpu} names several: leave it out."
+            )
+    return found
+
+
+def _refuse_vendors(found: tuple[Device, ...], engine: Engine) -> None:
+    vendors = {device.vendor for device in found if device.vendor}
+    if len(vendors) > 1 and engine.name != "llama.cpp":
+        raise DomainError(
+            f"{engine.name} runs on devices of one vendor at a time, and {listed(found)} are of {len(vendors)}: take --engine "
+            "llama.cpp, whose Vulkan build uses them together."
+        )
 
 
 def refuse_unreadable(text: ServingText) -> None:
