@@ -13,7 +13,7 @@ from ropescope.app.options import Figures, Html, Json, require_used
 from ropescope.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from ropescope.evidence.ledger.claim import Claim
+    from ropescope.evidence.verdicts.claim import Claim
 
 Data = Annotated[
     Path | None,
@@ -73,10 +73,10 @@ def claims(
         import statsmodels  # noqa: F401  (not every claim needs it, but whoever lacks it should hear so at once)
 
         from ropescope.evidence.evidence import Evidence
-        from ropescope.evidence.ledger.recompute import recompute
-        from ropescope.evidence.ledger.registry import all_claims as known
-        from ropescope.evidence.ledger.registry import find_claim
-        from ropescope.evidence.ledger.report import claim_report, ledger_report, list_report
+        from ropescope.evidence.verdicts.recompute import recompute
+        from ropescope.evidence.verdicts.registry import all_claims as known
+        from ropescope.evidence.verdicts.registry import find_claim
+        from ropescope.evidence.verdicts.report import claim_report, claims_report, list_report
 
     asked = [find_claim(one) for one in dict.fromkeys(ids or ())] or list(known().values())
     if listing:
@@ -86,7 +86,7 @@ def claims(
         with _progress(len(asked), quiet=as_json) as tell:
             entries = recompute(asked, evidence, tell)
         one = len(asked) == 1
-        report = claim_report(entries[0], evidence.origin) if one else ledger_report(entries, evidence.origin)
+        report = claim_report(entries[0], evidence.origin) if one else claims_report(entries, evidence.origin)
     show_report(report, json=as_json, html=html, figures=tuple(figure or ()))
 
 

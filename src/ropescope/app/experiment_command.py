@@ -115,7 +115,7 @@ def experiment(
         resume=resume,
     )
     with needs_extra(), terminate_as_interrupt(), progress_bar() as (progress, say):
-        result = run_experiment(name, sources, setting, progress=progress, say=say)
+        result = run_experiment(name, sources, setting, progress=progress, log=say)
     report = experiment_report(result)
     if out is not None:
         print(f"result: {write_whole(out, to_json(report, whole=True))}", file=sys.stderr)

@@ -5,7 +5,7 @@ import pytest
 
 from ropescope.errors import MissingExtraError
 from ropescope.evidence.claims import falsification_algebra
-from ropescope.evidence.ledger.registry import all_claims, find_claim
+from ropescope.evidence.verdicts.registry import all_claims, find_claim
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import others_mean, regress
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import others_mean, regress
 from ropescope.report.report import Column, Fact, Table
 
 GOOD_FIT = 0.9

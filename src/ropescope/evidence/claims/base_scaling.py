@@ -6,8 +6,8 @@ from math import isclose
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.extensions import Extension, exponents, extensions
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.base_design import alpha_opt

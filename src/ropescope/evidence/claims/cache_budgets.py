@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import RESAMPLES, SEED
 from ropescope.evidence.sweeps import Sweep, cache_sweeps, named_budgets
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import RESAMPLES, SEED
 from ropescope.measure.bootstrap import bootstrap_interval
 from ropescope.report.report import Column, Table
 from ropescope.theory.window import compression_window

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence, model_facts
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.measurement import FIT_FROM, Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import INSTRUCT_SHIFT, precision_shift_nf4
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import aicc, bic, cluster_interval
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, Refit
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import aicc, bic, cluster_interval
 from ropescope.measure.shapes import SHAPES, Shape
 from ropescope.report.report import Column, Fact, Table
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import Regression, regress
 from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import Regression, regress
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import (
     GQA_SHIFT,

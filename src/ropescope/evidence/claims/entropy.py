@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Table
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ropescope.errors import MissingExtraError
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.base_design import theta_design
 from ropescope.theory.decay import gamma_exponential, gamma_linear, gamma_pade, gamma_pade22, rg_beta

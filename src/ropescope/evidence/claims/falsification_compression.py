@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ropescope.evidence.claims.soft_decay import CLEAR, best_mode, called_for, difference, difference_error
 from ropescope.evidence.claims.windows import in_zone, perplexity_change
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import aicc
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import aicc
 from ropescope.report.report import Column, Fact, Scalar, Table
 
 Array = NDArray[np.float64]

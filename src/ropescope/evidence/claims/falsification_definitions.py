@@ -7,10 +7,10 @@ from math import log
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval, correlation
 from ropescope.evidence.measurement import PREDICTED_LENGTH
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval, correlation
 from ropescope.report.report import Fact
 from ropescope.theory.thermodynamics import entropy, fisher_information, heat_capacity, susceptibility
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import correlation
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import correlation
 from ropescope.report.report import Column, Fact, Table
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ GOOD = 0.9
     verdict_rule="not testable until the run is published",
     tables=(),
 )
-def fisher_foretells_recovery(evidence: Evidence) -> Finding:
+def fisher_predicts_recovery(evidence: Evidence) -> Finding:
     """Nothing to recompute from."""
     return Finding(
         quantity="foretold less observed recovery",

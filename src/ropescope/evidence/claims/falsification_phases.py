@@ -13,9 +13,9 @@ import numpy as np
 from scipy.stats import fisher_exact, mannwhitneyu
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, ModelFacts
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decomposition import INDUCTION_PARAMETERS
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import gamma as gamma_function
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.needles import THETA, ends_between, scored_runs, short_name
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import (
+from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.needles import THETA, ends_between, scored_runs, short_name
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import (
     SEED,
     cluster_interval,
     correlation,
@@ -20,7 +21,6 @@ from ropescope.evidence.ledger.statistics import (
     permutation_p,
     r2_of_prediction,
 )
-from ropescope.evidence.measurement import Measurement
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decay import gamma_pade
 from ropescope.theory.horizons import horizon, niah_ceiling

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.needles import THETA, ends_between, scored_runs, short_name
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.needles import THETA, ends_between, scored_runs, short_name
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decay import gamma_pade
 from ropescope.theory.horizons import horizon, niah_ceiling

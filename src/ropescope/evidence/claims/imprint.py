@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
-from ropescope.evidence.ledger.statistics import Regression, cluster_interval, r2_of_prediction, regress
 from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.statistics import Regression, cluster_interval, r2_of_prediction, regress
 from ropescope.report.report import Column, Fact, Figure, Table
 from ropescope.theory.decomposition import IMPRINT_REFERENCE, IMPRINT_SLOPE
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
-from ropescope.evidence.ledger.statistics import cluster_interval, others_mean, permutation_p, r2_of_prediction, regress
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.statistics import (
+    cluster_interval,
+    others_mean,
+    permutation_p,
+    r2_of_prediction,
+    regress,
+)
 from ropescope.report.report import Fact
 from ropescope.theory.decomposition import CONCENTRATION_SLOPE
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Scalar, Table
 
 LIMIT = 0.20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval, others_mean
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval, others_mean
 from ropescope.report.report import Column, Table
 
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval, correlation
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval, correlation
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decomposition import COMPUTE_MEAN, COMPUTE_SD, INDUCTION_PARAMETERS, compute_invariant
 

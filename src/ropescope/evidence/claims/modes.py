@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval
-from ropescope.evidence.ledger.unimodality import dip, dip_p, uniform_dips
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval
+from ropescope.evidence.verdicts.unimodality import dip, dip_p, uniform_dips
 from ropescope.report.report import Column, Fact, Figure, Scalar, Table
 
 Array = NDArray[np.float64]

@@ -7,9 +7,9 @@ from math import log, sqrt
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval, regress
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval, regress
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.exponents import identities
 from ropescope.theory.horizons import cardy_entropy_gap, pade_deviation_index

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import (
+from ropescope.evidence.measurement import PREDICTED_LENGTH, Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import (
     cluster_interval,
     correlation,
     others_mean,
@@ -19,7 +20,6 @@ from ropescope.evidence.ledger.statistics import (
     r2_of_prediction,
     regress,
 )
-from ropescope.evidence.measurement import PREDICTED_LENGTH, Measurement
 from ropescope.report.report import Column, Fact, Scalar, Table
 
 Array = NDArray[np.float64]

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import LEVEL, cluster_interval, others_mean, regress
 from ropescope.evidence.measurement import PROTOCOL_OFFSET
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import LEVEL, cluster_interval, others_mean, regress
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decomposition import IMPRINT_HALF_WIDTH, imprint_purity
 from ropescope.theory.nulls import uniform_null_exponent

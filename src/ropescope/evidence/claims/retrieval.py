@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import binomtest, fisher_exact
 
 from ropescope.evidence.evidence import Evidence, model_facts
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.needles import THETA, Cell, Run, at_chance, beyond, p_chance, scored_runs, short_name
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.retrieval_figure import retrieval_figure
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.needles import THETA, Cell, Run, at_chance, beyond, p_chance, scored_runs, short_name
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.retrieval_figure import retrieval_figure
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ropescope.evidence.claims.decomposition import CIRCULAR, architecture, coefficients, quality
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import (
+from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import (
     LEAST_CLUSTERS,
     cluster_interval,
     others_mean,
@@ -20,7 +21,6 @@ from ropescope.evidence.ledger.statistics import (
     r2_of_prediction,
     regress,
 )
-from ropescope.evidence.measurement import Measurement
 from ropescope.report.report import Column, Fact, Scalar, Table
 from ropescope.theory.decomposition import GQA_SHIFT, IMPRINT_REFERENCE, decompose_six_axis
 

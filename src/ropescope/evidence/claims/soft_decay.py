@@ -6,8 +6,8 @@ from math import sqrt
 from typing import Any
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.soft_decay import soft_decay_regime
 

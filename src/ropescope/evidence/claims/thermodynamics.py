@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
-from ropescope.evidence.ledger.statistics import cluster_interval, correlation
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.statistics import cluster_interval, correlation
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.thermodynamics import entropy, heat_capacity, heat_capacity_asymptotic
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import cluster_interval, correlation, others_mean
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.statistics import cluster_interval, correlation, others_mean
 from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.window import compression_window
 

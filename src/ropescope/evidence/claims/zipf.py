@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import pearsonr
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
 from ropescope.report.report import Column, Fact, Table
 
 LEVEL = 0.05

@@ -18,7 +18,7 @@ from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.extend.evaluate.result import ExtensionResult
     from ropescope.measure.estimates import Estimate
 
@@ -39,7 +39,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """The loss by position under six bases and three other methods, and γ at each base."""
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
@@ -50,7 +50,7 @@ def observe(bench: Bench) -> Findings:
     from ropescope.quality.texts import held_out_texts
     from ropescope.theory.base_design import alpha_opt
 
-    weights, setting = bench.weights, bench.setting
+    weights, setting = context.weights, context.setting
     trained, own = weights.model.context_length, weights.model.rope_thetas[0]
     if weights.tokenizer is None or trained is None:
         raise MeasurementError(f"{weights.model.name} has no tokenizer, or its files state no trained length.")
@@ -80,15 +80,15 @@ def observe(bench: Bench) -> Findings:
             if journal.finished(piece) is None:
                 journal.keep(piece, score())
 
-        bench.each(f"loss, {name}", make)
-    bench.clear_also(journal.discard)
+        context.each(f"loss, {name}", make)
+    context.clear_also(journal.discard)
     result = evaluation.result(journal)
     gammas, profile = {}, None
-    corpus = bench.corpus()
+    corpus = context.corpus()
     for alpha in ALPHAS:
         with at_rope_base(weights, own * alpha) as changed:
-            measured = bench.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
-        gammas[alpha] = bench.decay(measured).gamma(bench.draws)
+            measured = context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
+        gammas[alpha] = context.decay(measured).gamma(context.draws)
         profile = measured if alpha == 1.0 else profile
     assert profile is not None
     arms = dict(zip(ALPHAS, names[: len(ALPHAS)], strict=True))

@@ -19,7 +19,7 @@ from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
 
 STATISTIC = "dγ/dγ_Padé as θ changes"
@@ -35,7 +35,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=for_theory, null=for_null),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ and the loss at seven bases, on the same prompts."""
     import numpy as np
 
@@ -43,23 +43,23 @@ def observe(bench: Bench) -> Findings:
     from ropescope.evidence.experiments.trends import slope_estimate, slope_of_gammas
     from ropescope.measure.rope_base import at_rope_base
 
-    length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
-    own = bench.weights.model.rope_thetas[0]
+    length, draws, n = context.setting.length, context.draws, context.setting.prompts
+    own = context.weights.model.rope_thetas[0]
     thetas = [own * factor for factor in _FACTORS if own * factor > 1]
-    corpus = bench.corpus()
+    corpus = context.corpus()
     decays, losses, sinks, profile = {}, {}, {}, None
     for theta in thetas:
-        with at_rope_base(bench.weights, theta) as changed:
-            measured = bench.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
+        with at_rope_base(context.weights, theta) as changed:
+            measured = context.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
             losses[theta] = mean_loss(changed, corpus, length)
-        decays[theta] = bench.decay(measured)
+        decays[theta] = context.decay(measured)
         sinks[theta] = float(np.nanmean(measured.sink_mass))
         profile = measured if theta == own else profile
     assert profile is not None
     gammas = {theta: decay.gamma(draws) for theta, decay in decays.items()}
     predicted = {theta: gamma_pade(theta, float(length)) for theta in thetas}
     values = {theta: float(decay.fit().gamma) for theta, decay in decays.items()}
-    samples = {theta: decay.resampled_gamma(bench.resamples) for theta, decay in decays.items()}
+    samples = {theta: decay.resampled_gamma(context.resamples) for theta, decay in decays.items()}
 
     def trend(bases: list[float]) -> Estimate:
         return slope_of_gammas([predicted[base] for base in bases], [decays[base] for base in bases], draws)

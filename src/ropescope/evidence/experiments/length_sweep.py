@@ -30,7 +30,7 @@ from ropescope.report.report import Column, Fact, Table
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
 
@@ -63,24 +63,26 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ at lengths of L, L/2, L/4 and L/8, and in the published protocol up to each of its distances."""
     import numpy as np
 
     from ropescope.evidence.experiments.trends import slope_of_gammas
     from ropescope.measure.curve import Decay
 
-    length, draws = bench.setting.length, bench.draws
-    theta = bench.weights.model.rope_thetas[0]
-    lengths = [length // 2**k for k in reversed(range(_LENGTHS)) if 3 * length // 2**k // 4 >= 4 * bench.setting.d_min]
-    longest = bench.tokens(length)
-    corpus = bench.corpus(window=longest)
-    profiles = {size: bench.measure(f"{size:,} tokens", corpus=corpus, length=size) for size in lengths}
+    length, draws = context.setting.length, context.draws
+    theta = context.weights.model.rope_thetas[0]
+    lengths = [
+        length // 2**k for k in reversed(range(_LENGTHS)) if 3 * length // 2**k // 4 >= 4 * context.setting.d_min
+    ]
+    longest = context.tokens(length)
+    corpus = context.corpus(window=longest)
+    profiles = {size: context.measure(f"{size:,} tokens", corpus=corpus, length=size) for size in lengths}
     shortest_reach = profiles[lengths[0]].protocol.max_distance
 
-    fixed = {size: bench.decay(profile) for size, profile in profiles.items()}
-    alike = {size: bench.decay(profile, d_max=shortest_reach) for size, profile in profiles.items()}
-    cells = bench.published(profiles[length])
+    fixed = {size: context.decay(profile) for size, profile in profiles.items()}
+    alike = {size: context.decay(profile, d_max=shortest_reach) for size, profile in profiles.items()}
+    cells = context.published(profiles[length])
     distances = fitted_distances(profiles[length].legacy_distances)
     published = {}
     for end in reaches(distances):
@@ -106,7 +108,7 @@ def observe(bench: Bench) -> Findings:
             Fact(
                 "dγ/d ln T, fixed length, same distances",
                 same.value,
-                source=f"d from {bench.setting.d_min} to {shortest_reach} at every length",
+                source=f"d from {context.setting.d_min} to {shortest_reach} at every length",
                 interval=same.ci,
             ),
             Fact(
@@ -148,7 +150,7 @@ def observe(bench: Bench) -> Findings:
                     )
                     for size in lengths
                 ),
-                note=f"same distances: {bench.setting.d_min} to {shortest_reach} tokens at every length. Uniform attention: 0.",
+                note=f"same distances: {context.setting.d_min} to {shortest_reach} tokens at every length. Uniform attention: 0.",
             ),
         ),
         figures=(

@@ -16,7 +16,7 @@ from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.weights import Weights
@@ -58,7 +58,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ and the loss of the weights as they are (float32), and rounded to six formats, on the same prompts."""
     import numpy as np
 
@@ -66,15 +66,15 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.curve import combination
     from ropescope.measure.rounding import ROUNDINGS, rounded, rounded_share
 
-    draws = bench.draws
-    whole: Weights = bench.load(bench.sources[0], dtype="float32")
-    corpus = bench.corpus(weights=whole)
+    draws = context.draws
+    whole: Weights = context.load(context.sources[0], dtype="float32")
+    corpus = context.corpus(weights=whole)
     fixed, published, losses, profiles = {}, {}, {}, {}
     for name in ("float32", *ROUNDINGS):
-        weights = whole if name == "float32" else rounded(whole, name, dtype=bench.setting.dtype)
-        profiles[name] = bench.measure(name, weights=weights, corpus=corpus)
-        fixed[name], published[name] = bench.decay(profiles[name]), bench.published(profiles[name])
-        losses[name] = mean_loss(weights, corpus, bench.setting.length)
+        weights = whole if name == "float32" else rounded(whole, name, dtype=context.setting.dtype)
+        profiles[name] = context.measure(name, weights=weights, corpus=corpus)
+        fixed[name], published[name] = context.decay(profiles[name]), context.published(profiles[name])
+        losses[name] = mean_loss(weights, corpus, context.setting.length)
 
     def change(decays: dict[str, Decay], name: str) -> Estimate:
         return combination([decays[name], decays[_BASELINE]], [1, -1], draws)
@@ -140,7 +140,7 @@ def observe(bench: Bench) -> Findings:
             estimates_figure(
                 "quantised",
                 "What rounding the weights does to the exponent",
-                f"Change of γ at a fixed length of {bench.setting.length:,}, on the same prompts, from bfloat16; bars are 95 % "
+                f"Change of γ at a fixed length of {context.setting.length:,}, on the same prompts, from bfloat16; bars are 95 % "
                 "intervals. The NF4 rule gives a model with grouped queries ± 0.05.",
                 {name: estimate for name, estimate in changes.items() if name != _BASELINE},
                 {},

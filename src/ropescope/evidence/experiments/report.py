@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Stand
+from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Range
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.experiments.wording import plain
@@ -16,7 +16,7 @@ from ropescope.report.report import Column, Fact, Report, Scalar, Table
 
 SCHEMA = "ropescope.experiment/1"
 
-_VERDICTS: Mapping[Stand, str] = {
+_VERDICTS: Mapping[Decision, str] = {
     "theory": "The theory's prediction stands",
     "null": "The null stands",
     "neither": "Neither prediction stands",
@@ -31,7 +31,7 @@ def experiment_report(result: Result) -> Report:
     name = provenance.get("model") or f"{len(result.sources)} models"
     return Report(
         title=f"{experiment.name} · {name} · {_how(result)}",
-        verdict=f"{_VERDICTS[result.stand]} ({experiment.name}, {name}): {found.sentence}.",
+        verdict=f"{_VERDICTS[result.decision]} ({experiment.name}, {name}): {found.sentence}.",
         facts=(
             *_facts(result),
             *found.facts,
@@ -48,7 +48,7 @@ def experiment_report(result: Result) -> Report:
             "question": experiment.question,
             "model": provenance.get("model"),
             "sources": list(result.sources),
-            "stands": result.stand,
+            "stands": result.decision,
             "prediction": asdict(experiment.prediction),
             "statistics": [_statistic(item, result) for item in result.expectations],
             "setting": _setting(result),
@@ -211,7 +211,7 @@ def _caveats(result: Result) -> list[str]:
 def _next_steps(result: Result) -> tuple[str, ...]:
     steps = []
     apart = any(item.theory != item.null for item in result.expectations)
-    if result.stand == "undecided" and apart and result.experiment.sources == 1:
+    if result.decision == "undecided" and apart and result.experiment.sources == 1:
         steps.append(f"Narrow the intervals: --prompts {4 * result.setting.prompts}.")
     steps.append("Keep the result: add --out result.json; show the figure: --html page.html or --figure figure.svg.")
     return tuple(steps)

@@ -13,7 +13,7 @@ from ropescope.models.model import Model
 from ropescope.report.report import Column, Fact, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.shapes import ShapeComparison
 
@@ -29,7 +29,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Compare the candidate laws on the head-averaged curve, and on each layer's."""
     import numpy as np
 
@@ -37,19 +37,19 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.exponent import DistanceBins
     from ropescope.measure.shapes import compare_shapes
 
-    profile = bench.measure(f"{bench.setting.prompts} prompts")
-    bench.decay(profile)
-    curve = fitted_curve(profile, bench.setting.d_min)
+    profile = context.measure(f"{context.setting.prompts} prompts")
+    context.decay(profile)
+    curve = fitted_curve(profile, context.setting.d_min)
     whole = compare_shapes(curve.mass, curve.bins)
     if whole is None:
         raise MeasurementError("Some prompt puts no attention on the fitted distances, so no law can be compared.")
     behind = {score.name: _behind_best_other(whole, score.name) for score in whole.scores}
 
-    bench.say("comparing the laws layer by layer")
+    context.log("comparing the laws layer by layer")
     best_of_layer: dict[int, str] = {}
     edges = profile.protocol.edges
     for place, layer in enumerate(profile.layers):
-        bins = fitted_bins(profile, place, bench.setting.d_min)
+        bins = fitted_bins(profile, place, context.setting.d_min)
         if len(bins):
             mass = np.nanmean(profile.mass[:, place].astype(np.float64), axis=1)[:, bins]
             found = compare_shapes(mass, DistanceBins.between(edges[bins], edges[bins + 1] - 1))

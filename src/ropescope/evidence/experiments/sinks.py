@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.profile import DecayProfile
 
@@ -33,7 +33,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN)),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ with 0 (counted), 1, 4, 16 and 64 first tokens left out, and head by head against the sink's share."""
     import numpy as np
 
@@ -41,12 +41,12 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.curve import combination
     from ropescope.measure.estimates import Estimate
 
-    setting, draws, resamples, n = bench.setting, bench.draws, bench.resamples, bench.setting.prompts
-    counted = bench.measure("sinks counted", sinks=0)
+    setting, draws, resamples, n = context.setting, context.draws, context.resamples, context.setting.prompts
+    counted = context.measure("sinks counted", sinks=0)
     with_sinks = _with_last_bin(counted, setting.d_min)
     most = max(1, setting.length // 16)
-    profiles = {s: bench.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
-    decays = {s: bench.decay(profile) for s, profile in profiles.items()}
+    profiles = {s: context.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
+    decays = {s: context.decay(profile) for s, profile in profiles.items()}
     own = decays[_OWN]
     change = combination([with_sinks, own], [1, -1], draws)
     profile = profiles[_OWN]

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Claim, Finding
+from ropescope.evidence.verdicts.claim import Claim, Finding
 
 _CLAIMS: dict[str, Claim] = {}
 

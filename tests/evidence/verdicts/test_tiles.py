@@ -1,14 +1,14 @@
-"""The picture of the ledger: every claim once, no tile over another or out of the picture, however long the ids."""
+"""The picture of all verdicts: every claim once, no tile over another or out of the picture, however long the ids."""
 
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from ropescope.evidence.ledger.claim import VERDICTS
-from ropescope.evidence.ledger.recompute import recompute
-from ropescope.evidence.ledger.registry import find_claim
-from ropescope.evidence.ledger.tiles import ledger_figure
+from ropescope.evidence.verdicts.claim import VERDICTS
+from ropescope.evidence.verdicts.recompute import recompute
+from ropescope.evidence.verdicts.registry import find_claim
+from ropescope.evidence.verdicts.tiles import verdicts_figure
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def _named(entry, id, verdict):
 
 def test_tiles_stand_side_by_side_within_the_picture(entry):
     ids = [f"C{i}" for i in range(1, 40)] + [f"P2-a-long-name-{i}" for i in range(20)]
-    figure = ledger_figure([_named(entry, id, VERDICTS[i % 5]) for i, id in enumerate(ids)])
+    figure = verdicts_figure([_named(entry, id, VERDICTS[i % 5]) for i, id in enumerate(ids)])
     picture = figure.spec["hconcat"][1]
     tiles = picture["data"]["values"]
     assert sorted(tile["id"] for tile in tiles) == sorted(ids)
@@ -38,5 +38,5 @@ def test_tiles_stand_side_by_side_within_the_picture(entry):
 
 
 def test_a_verdict_that_nobody_has_takes_no_line(entry):
-    figure = ledger_figure([_named(entry, "C1", "reproduced"), _named(entry, "C2", "true by definition")])
+    figure = verdicts_figure([_named(entry, "C1", "reproduced"), _named(entry, "C2", "true by definition")])
     assert [row["line"] for row in figure.spec["hconcat"][0]["data"]["values"]] == [0, 1]

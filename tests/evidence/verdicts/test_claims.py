@@ -6,17 +6,17 @@ import pytest
 
 from ropescope.errors import EvidenceError
 from ropescope.evidence.extract import extracts
-from ropescope.evidence.ledger.claim import VERDICTS
-from ropescope.evidence.ledger.recompute import recompute
-from ropescope.evidence.ledger.registry import all_claims, find_claim
-from ropescope.evidence.ledger.report import claim_report, ledger_report
+from ropescope.evidence.verdicts.claim import VERDICTS
+from ropescope.evidence.verdicts.recompute import recompute
+from ropescope.evidence.verdicts.registry import all_claims, find_claim
+from ropescope.evidence.verdicts.report import claim_report, claims_report
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
 from ropescope.report.terminal import to_text
 
 
 @pytest.fixture(scope="session")
-def ledger(shipped):
+def entries(shipped):
     return {entry.claim.id: entry for entry in recompute(all_claims().values(), shipped)}
 
 
@@ -26,8 +26,8 @@ def test_ids_are_in_order():
 
 
 @pytest.mark.parametrize("id", all_claims())
-def test_a_claim_is_complete_and_answers(id, ledger):
-    claim, finding = ledger[id].claim, ledger[id].finding
+def test_a_claim_is_complete_and_answers(id, entries):
+    claim, finding = entries[id].claim, entries[id].finding
     assert all(getattr(claim, name) for name in claim.__slots__ if name not in ("tables", "measured_by"))
     assert set(claim.tables) <= set(extracts())
     # What was measured for ropescope names the script that wrote it, which is there.
@@ -39,17 +39,17 @@ def test_a_claim_is_complete_and_answers(id, ledger):
 
 
 @pytest.mark.parametrize("id", all_claims())
-def test_a_claim_shows_everywhere(id, ledger, shipped):
+def test_a_claim_shows_everywhere(id, entries, shipped):
     pytest.importorskip("vl_convert")
-    report = claim_report(ledger[id], shipped.origin)
+    report = claim_report(entries[id], shipped.origin)
     assert to_text(report, width=100) and to_json(report)
     for figure in report.figures:
         assert svg(figure).startswith("<svg")
 
 
-def test_the_ledger_shows_every_claim_once(ledger, shipped):
+def test_the_ledger_shows_every_claim_once(entries, shipped):
     pytest.importorskip("vl_convert")
-    report = ledger_report(tuple(ledger.values()), shipped.origin)
+    report = claims_report(tuple(entries.values()), shipped.origin)
     assert [row[0] for row in report.tables[0].rows] == list(all_claims())
     assert sum(report.data["counts"].values()) == len(all_claims())
     assert svg(report.figures[0]).count(">C1<") == 1

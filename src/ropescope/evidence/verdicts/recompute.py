@@ -1,4 +1,4 @@
-"""Ledger: claims in, findings out. A claim whose raw files are missing is named and passed over, and the others run."""
+"""Claims in, findings out. A claim whose raw files are missing is named and passed over, and the others run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import perf_counter
 from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.extract import extracts
-from ropescope.evidence.ledger.claim import Claim, Finding
+from ropescope.evidence.verdicts.claim import Claim, Finding
 
 
 @dataclass(frozen=True, slots=True)

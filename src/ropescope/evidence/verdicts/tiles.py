@@ -1,12 +1,12 @@
-"""The whole ledger as a picture: a tile a claim, gathered by verdict."""
+"""All verdicts as a picture: a tile a claim, gathered by verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from ropescope.evidence.ledger.claim import VERDICTS, Verdict
-from ropescope.evidence.ledger.recompute import Entry
+from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
+from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
 
 _COLOURS: dict[Verdict, str] = {
@@ -23,7 +23,7 @@ _LETTERS: dict[Verdict, str] = {"reproduced under a filter": "#1b1f24", "true by
 _ROW, _HEIGHT, _TILE, _LETTER, _GAP = 540, 36, 42, 7.2, 2
 
 
-def ledger_figure(entries: Sequence[Entry]) -> Figure:
+def verdicts_figure(entries: Sequence[Entry]) -> Figure:
     """A row of tiles for each verdict that was given, or several where one is full."""
     tiles: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ropescope.evidence.ledger.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
 from ropescope.report.figure import svg
 
 

@@ -1,4 +1,4 @@
-"""Reports on claims: one claim with everything behind it, and the ledger of several."""
+"""Reports on claims: one claim with everything behind it, and a line on each of several."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ropescope.evidence.ledger.claim import VERDICTS, Claim, Finding
-from ropescope.evidence.ledger.figures import finding_figure
-from ropescope.evidence.ledger.recompute import Entry
-from ropescope.evidence.ledger.tiles import ledger_figure
+from ropescope.evidence.verdicts.claim import VERDICTS, Claim, Finding
+from ropescope.evidence.verdicts.figures import finding_figure
+from ropescope.evidence.verdicts.recompute import Entry
+from ropescope.evidence.verdicts.tiles import verdicts_figure
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Table
@@ -38,7 +38,7 @@ def claim_report(entry: Entry, origin: str) -> Report:
     )
 
 
-def ledger_report(entries: Sequence[Entry], origin: str) -> Report:
+def claims_report(entries: Sequence[Entry], origin: str) -> Report:
     """Several claims: how many hold, and a line on each."""
     found = [(e.claim, e.finding) for e in entries if e.finding is not None]
     passed = [e for e in entries if e.finding is None]
@@ -67,7 +67,7 @@ def ledger_report(entries: Sequence[Entry], origin: str) -> Report:
             Fact("time", sum(e.seconds for e in entries), "s", source="this run"),
         ),
         tables=tuple(tables),
-        figures=(ledger_figure(entries),) if found else (),
+        figures=(verdicts_figure(entries),) if found else (),
         caveats=tuple(dict.fromkeys(text for e in entries for text in _changed(e))),
         next_steps=(
             "ropescope claims ID: one claim with its baselines and its method",

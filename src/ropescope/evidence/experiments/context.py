@@ -1,4 +1,4 @@
-"""Bench: the loaded model, its prompts and the instrument, as an experiment uses them."""
+"""ExperimentContext: the loaded model, its prompts and the instrument, as an experiment uses them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ Reader = TypeVar("Reader", bound=Consumer)
 
 
 @dataclass
-class Bench:
+class ExperimentContext:
     """One run of an experiment on `sources`, which puts all prompts through a network `parts` times.
 
-    `say` hears what is going on; `progress` is called after each prompt with (done, planned, what), of the whole
+    `log` hears what is going on; `progress` is called after each prompt with (done, planned, what), of the whole
     experiment. Profiles that are measured here keep their finished prompts on disk until `clear`.
     """
 
@@ -45,7 +45,7 @@ class Bench:
     setting: Setting
     parts: int = 1
     progress: Progress | None = None
-    say: Callable[[str], None] = lambda _: None
+    log: Callable[[str], None] = lambda _: None
     _part: int = 0
     _measured: list[DecayProfile] = field(default_factory=list)
     _discards: list[Callable[[], None]] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Bench:
 
     def load(self, source: str, *, dtype: str | None = None) -> Weights:
         """The weights of `source`. Raises SourceError."""
-        self.say(f"Loading {source}")
+        self.log(f"Loading {source}")
         return load(
             source,
             revision=self.setting.revision,
@@ -216,7 +216,7 @@ class Bench:
 
     def _begin(self, label: str, weights: Weights | None = None) -> None:
         if not self._part:  # later parts are told by the progress, whose estimate of what is left goes on
-            self.say(label if weights is None else f"Measuring {weights.on_what}")
+            self.log(label if weights is None else f"Measuring {weights.on_what}")
 
     def _step(self, label: str, done: int) -> None:
         if self.progress is not None:

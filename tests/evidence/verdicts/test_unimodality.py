@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ropescope.errors import EvidenceError
-from ropescope.evidence.ledger.unimodality import dip, dip_p
+from ropescope.evidence.verdicts.unimodality import dip, dip_p
 
 # Faculty quality in 63 statistics departments, the example that comes with the dip in R.
 FACULTY = (

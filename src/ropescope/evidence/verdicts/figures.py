@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.evidence.ledger.claim import Claim, Finding
+from ropescope.evidence.verdicts.claim import Claim, Finding
 from ropescope.report.report import Figure
 
 

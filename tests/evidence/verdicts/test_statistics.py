@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ropescope.errors import EvidenceError
-from ropescope.evidence.ledger.statistics import (
+from ropescope.evidence.verdicts.statistics import (
     aicc,
     bic,
     cluster_interval,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ropescope.errors import EvidenceError
-from ropescope.evidence.ledger.statistics import RESAMPLES, SEED
+from ropescope.evidence.verdicts.statistics import RESAMPLES, SEED
 
 Array = NDArray[np.float64]
 
