@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -103,21 +104,13 @@ def observe(context: ExperimentContext) -> Findings:
             Fact("loss at its own θ", round(losses[own], 3), "nats per token", source="first 2 prompts"),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by base",
-                (
-                    Column("θ", format=",.0f"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                    Column("γ·ln θ", format=".2f"),
-                    Column("sinks", format=".3f"),
-                    Column("loss", "nats", ".3f"),
-                    Column("works"),
-                ),
-                tuple(
+                "θ :,.0f | ~γ | γ_Padé :.3f | γ·ln θ :.2f | sinks :.3f | loss [nats] :.3f | works",
+                [
                     (
                         theta,
-                        *estimate_cells(gammas[theta]),
+                        gammas[theta],
                         predicted[theta],
                         values[theta] * log(theta),
                         sinks[theta],
@@ -125,7 +118,7 @@ def observe(context: ExperimentContext) -> Findings:
                         theta in working,
                     )
                     for theta in thetas
-                ),
+                ],
                 note=f"Fixed length {length:,} tokens. γ·ln θ is constant for γ_amp, the superseded law of Part I. works: the "
                 f"loss is at most {WORKING_NATS:g} nat above that at the model's own base; only such bases enter the slope.",
             ),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -77,25 +78,13 @@ def observe(context: ExperimentContext) -> Findings:
         if pade is None
         else (Fact("γ_Padé", round(pade, 4), basis="formula", source=f"θ = {thetas[0]:g}, T = {setting.length}"),),
         tables=(
-            Table(
+            table(
                 "Exponent by corpus",
-                (
-                    Column("corpus"),
-                    Column("α", format=".2f"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("γ published"),
-                    Column("sinks", format=".3f"),
-                ),
-                tuple(
-                    (
-                        name,
-                        alphas[name],
-                        *estimate_cells(gammas[name]),
-                        *estimate_cells(published[name]),
-                        float(np.nanmean(profiles[name].sink_mass)),
-                    )
+                "corpus | α :.2f | ~γ | ~γ published | sinks :.3f",
+                [
+                    (name, alphas[name], gammas[name], published[name], float(np.nanmean(profiles[name].sink_mass)))
                     for name in corpora
-                ),
+                ],
                 note=f"α: exponent of the mutual information from d = {setting.d_min} to {d_max}, exact for the synthetic texts. "
                 "Random and shuffled tokens have none between them at any distance.",
             ),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Figure, Table
+from ropescope.report.report import Fact, Figure
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -105,26 +106,19 @@ def observe(context: ExperimentContext) -> Findings:
             Fact("rank correlation of Δγ and score", relation.value, interval=relation.ci, source="over heads"),
         ),
         tables=(
-            Table(
+            table(
                 "What each rule says of the model",
-                (Column("rule"), Column("induction heads")),
+                "rule | induction heads",
                 (
                     ("measured prefix matching", measured),
                     ("sign of Δγ = γ(text) − γ(random)", by_sign),
                     ("size, 400 million parameters", by_size),
                 ),
             ),
-            Table(
+            table(
                 "Heads that match prefixes most",
-                (
-                    Column("layer"),
-                    Column("head"),
-                    Column("score", format=".3f"),
-                    Column("γ text", format=".3f"),
-                    Column("γ random", format=".3f"),
-                    Column("Δγ", format="+.3f"),
-                ),
-                tuple(
+                "layer | head | score :.3f | γ text :.3f | γ random :.3f | Δγ :+.3f",
+                [
                     (
                         layers[index // n_heads],
                         int(index % n_heads),
@@ -134,7 +128,7 @@ def observe(context: ExperimentContext) -> Findings:
                         _number(delta[index]),
                     )
                     for index in top
-                ),
+                ],
             ),
         ),
         figures=(_figure(score, delta, layers, n_heads),),

@@ -24,9 +24,10 @@ from ropescope.evidence.experiments.experiment import (
 )
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -119,37 +120,16 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Published protocol, by its largest distance",
-                (
-                    Column("T", "tokens"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                    Column("null", format=".3f"),
-                ),
-                tuple(
-                    (end, *estimate_cells(published_gammas[end]), gamma_pade(theta, float(end)), nulls[end])
-                    for end in published
-                ),
+                "T [tokens] | ~γ | γ_Padé :.3f | null :.3f",
+                [(end, published_gammas[end], gamma_pade(theta, float(end)), nulls[end]) for end in published],
                 note="null: what uniform attention reads on the same distances.",
             ),
-            Table(
+            table(
                 "Fixed length",
-                (
-                    Column("T", "tokens"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("γ, same distances"),
-                    Column("γ_Padé", format=".3f"),
-                ),
-                tuple(
-                    (
-                        size,
-                        *estimate_cells(gammas[size]),
-                        *estimate_cells(alike[size].gamma(draws)),
-                        gamma_pade(theta, float(size)),
-                    )
-                    for size in lengths
-                ),
+                "T [tokens] | ~γ | ~γ, same distances | γ_Padé :.3f",
+                [(size, gammas[size], alike[size].gamma(draws), gamma_pade(theta, float(size))) for size in lengths],
                 note=f"same distances: {context.setting.d_min} to {shortest_reach} tokens at every length. Uniform attention: 0.",
             ),
         ),

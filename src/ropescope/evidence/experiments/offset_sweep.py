@@ -15,9 +15,10 @@ from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.published import published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -99,25 +100,13 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by offset",
-                (
-                    Column("c", "tokens"),
-                    *estimate_columns("γ"),
-                    Column("γ, median prompt", format=".3f"),
-                    Column("R²", format=".3f"),
-                    Column("null", format=".3f"),
-                ),
-                tuple(
-                    (
-                        c,
-                        *estimate_cells(gammas[c]),
-                        float(medians[c].fit().gamma),
-                        float(decays[c].fit().r2),
-                        nulls[c].gamma,
-                    )
+                "c [tokens] | ~γ | γ, median prompt :.3f | R² :.3f | null :.3f",
+                [
+                    (c, gammas[c], float(medians[c].fit().gamma), float(decays[c].fit().r2), nulls[c].gamma)
                     for c in offsets
-                ),
+                ],
                 note=f"Fitted distances: {', '.join(map(str, distances))}. null: what uniform attention reads.",
             ),
         ),

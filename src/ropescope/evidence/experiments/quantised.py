@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -47,10 +48,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     """With grouped queries the rule and the null both say: no change. Otherwise the rule's band depends on the bf16 fit."""
     assert model is not None
     if is_grouped(model):
-        return (
-            Expectation(PUBLISHED, theory=_STABLE, null=_STABLE),
-            Expectation(FIXED, theory=_STABLE, null=_STABLE),
-        )
+        return (Expectation(PUBLISHED, theory=_STABLE, null=_STABLE), Expectation(FIXED, theory=_STABLE, null=_STABLE))
     return (
         Expectation(RULE, theory=Range.around(0.0, 0.02), null=None),
         Expectation(PUBLISHED, theory=None, null=_STABLE),
@@ -110,27 +108,20 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by format",
-                (
-                    Column("format"),
-                    Column("bits", format=".2g"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("Δγ", decimals=4),
-                    *estimate_columns("Δγ published"),
-                    Column("loss", "nats", ".3f"),
-                ),
-                tuple(
+                "format | bits :.2g | ~γ | ~Δγ :.4f | ~Δγ published | loss [nats] :.3f",
+                [
                     (
                         name,
                         32.0 if name == "float32" else ROUNDINGS[name].bits,
-                        *estimate_cells(fixed[name].gamma(draws)),
-                        *(estimate_cells(changes[name]) if name != _BASELINE else (None, None, None)),
-                        *(estimate_cells(published_changes[name]) if name != _BASELINE else (None, None, None)),
+                        fixed[name].gamma(draws),
+                        changes[name] if name != _BASELINE else None,
+                        published_changes[name] if name != _BASELINE else None,
                         losses[name],
                     )
                     for name in fixed
-                ),
+                ],
                 note="Δγ: less γ in bfloat16, on the same prompts. Rounded to the nearest value, weights only, no calibration: "
                 + "; ".join(f"{rounding.name}, {rounding.about}" for rounding in ROUNDINGS.values())
                 + ".",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THIRD, estimates_figure
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -79,13 +80,10 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Trained and random weights",
-                (Column("weights"), *estimate_columns("γ published"), *estimate_columns("γ fixed")),
-                tuple(
-                    (name, *estimate_cells(mean([p])), *estimate_cells(mean([f])))
-                    for name, p, f in zip(names, published, fixed, strict=True)
-                ),
+                "weights | ~γ published | ~γ fixed",
+                [(name, mean([p]), mean([f])) for name, p, f in zip(names, published, fixed, strict=True)],
                 note="Intervals are 95 %, over prompts.",
             ),
         ),

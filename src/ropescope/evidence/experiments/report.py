@@ -11,8 +11,9 @@ from ropescope.evidence.experiments.experiment import Decision, Expectation, Exp
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.experiments.wording import plain
+from ropescope.evidence.tables import table
 from ropescope.measure.type_words import number_type_fact
-from ropescope.report.report import Column, Fact, Report, Scalar, Table
+from ropescope.report.report import Fact, Report, Scalar, Table
 
 SCHEMA = "ropescope.experiment/1"
 
@@ -65,10 +66,10 @@ def list_report() -> Report:
         title="Experiments",
         verdict=f"{len(EXPERIMENTS)} experiments, each with its predictions fixed before the run.",
         tables=(
-            Table(
+            table(
                 "Experiments",
-                (Column("name"), Column("question"), Column("prompts"), Column("length", "tokens")),
-                tuple((e.name, e.question, e.prompts, e.length) for e in EXPERIMENTS.values()),
+                "name | question | prompts | length [tokens]",
+                [(e.name, e.question, e.prompts, e.length) for e in EXPERIMENTS.values()],
                 note="prompts and length are defaults, chosen for minutes on two cores with a model of 135 million parameters.",
             ),
         ),
@@ -121,9 +122,9 @@ def _facts(result: Result) -> list[Fact]:
 
 def _predictions(experiment: Experiment) -> Table:
     prediction = experiment.prediction
-    return Table(
+    return table(
         "Said before the run",
-        (Column(""), Column("prediction")),
+        ("", "prediction"),
         (("theory", prediction.theory), ("null", prediction.null), ("decides", prediction.decides)),
     )
 
@@ -146,19 +147,10 @@ def _held_against(result: Result) -> Table:
                 _word(null),
             )
         )
-    return Table(
+    return table(
         "Held against the measurement",
-        (
-            Column("statistic"),
-            Column("measured", format=".3f"),
-            Column("from", format=".3f"),
-            Column("to", format=".3f"),
-            Column("theory says"),
-            Column("holds"),
-            Column("null says"),
-            Column("holds"),
-        ),
-        tuple(rows),
+        "statistic | measured :.3f | from :.3f | to :.3f | theory says | holds | null says | holds",
+        rows,
         note="A prediction stands if the 95 % interval of every statistic that it speaks of meets the range it gave; both: "
         "undecided.",
     )

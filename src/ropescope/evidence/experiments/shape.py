@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -72,16 +73,16 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Laws, best first",
-                (Column("law"), Column("formula"), *estimate_columns("behind the best other", "nats", 4)),
-                tuple((score.name, score.formula, *estimate_cells(behind[score.name])) for score in whole.scores),
+                "law | formula | ~behind the best other [nats] :.4f",
+                [(score.name, score.formula, behind[score.name]) for score in whole.scores],
                 note="Mean over prompts of the held-out log-likelihood of where attention falls. Negative: ahead of all others.",
             ),
-            Table(
+            table(
                 "Best law by layer",
-                (Column("law"), Column("layers")),
-                tuple(counts.most_common()),
+                "law | layers",
+                counts.most_common(),
                 note="Each layer's head-averaged curve for itself.",
             ),
         ),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,13 +76,13 @@ def observe(context: ExperimentContext) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by what is left out",
-                (Column("sinks"), *estimate_columns("γ"), Column("R²", format=".3f")),
+                "sinks | ~γ | R² :.3f",
                 (
-                    ("counted, with the last bin", *estimate_cells(shown["sinks counted"]), float(with_sinks.fit().r2)),
+                    ("counted, with the last bin", shown["sinks counted"], float(with_sinks.fit().r2)),
                     *(
-                        (f"first {s} left out", *estimate_cells(shown[f"first {s} left out"]), float(decay.fit().r2))
+                        (f"first {s} left out", shown[f"first {s} left out"], float(decay.fit().r2))
                         for s, decay in decays.items()
                     ),
                 ),

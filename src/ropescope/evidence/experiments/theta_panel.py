@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import MEASURED, THEORY
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.measure.type_words import types_compared
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Figure, Table
+from ropescope.report.report import Fact, Figure
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -84,18 +85,13 @@ def observe(context: ExperimentContext) -> Findings:
             Fact("slope of γ on γ_Padé", round(slope, 3), source="least squares; the theory: 1"),
         ),
         tables=(
-            Table(
+            table(
                 "Models",
-                (
-                    Column("model"),
-                    Column("θ", format=",.0f"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                ),
-                tuple(
-                    (member.name, member.theta, *estimate_cells(member.gamma), member.predicted)
+                "model | θ :,.0f | ~γ | γ_Padé :.3f",
+                [
+                    (member.name, member.theta, member.gamma, member.predicted)
                     for member in sorted(members, key=lambda member: member.theta)
-                ),
+                ],
                 note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
             ),
         ),

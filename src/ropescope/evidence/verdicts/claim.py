@@ -17,6 +17,18 @@ Verdict = Literal[
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
+def judged(holds: object, under_a_filter: object = False) -> Verdict:
+    """`reproduced` if the claim holds, `reproduced under a filter` if it does under one alone, else `not reproduced`."""
+    if holds:
+        return "reproduced"
+    return "reproduced under a filter" if under_a_filter else "not reproduced"
+
+
+def by_definition(holds: object) -> Verdict:
+    """`true by definition` if the identity behind a claim holds, else `not reproduced`."""
+    return "true by definition" if holds else "not reproduced"
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """What something that knows nothing of the claim gives in its place, in the unit of the finding."""

@@ -13,6 +13,9 @@ from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.verdicts.claim import Claim, Finding
 
+CURVES = "attention by distance of the published measurements"
+"""The data of most claims."""
+
 _CLAIMS: dict[str, Claim] = {}
 
 
@@ -22,8 +25,8 @@ def claim(
     subject: str,
     statement: str,
     published_in: str,
-    data: str,
-    filter: str,
+    data: str = CURVES,
+    filter: str = "none",
     formula: str,
     verdict_rule: str,
     tables: tuple[str, ...] = ("panel",),

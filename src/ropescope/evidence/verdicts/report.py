@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import VERDICTS, Claim, Finding
 from ropescope.evidence.verdicts.figures import finding_figure
 from ropescope.evidence.verdicts.recompute import Entry
@@ -45,20 +46,16 @@ def claims_report(entries: Sequence[Entry], origin: str) -> Report:
     counts = {verdict: sum(f.verdict == verdict for _, f in found) for verdict in VERDICTS}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     tables = [
-        Table(
+        table(
             "Claims",
-            (Column("claim"), Column("statement"), Column("published"), Column("recomputed"), Column("verdict")),
-            tuple((c.id, c.statement, _published(f), _recomputed(f), f.verdict) for c, f in found),
+            "claim | statement | published | recomputed | verdict",
+            [(c.id, c.statement, _published(f), _recomputed(f), f.verdict) for c, f in found],
             note="Recomputed: with its 95 % interval where there is one. `ropescope claims ID` shows how, and the baselines.",
         ),
-        Table("Why", (Column("claim"), Column("reason")), tuple((c.id, f.reason) for c, f in found)),
+        table("Why", "claim | reason", [(c.id, f.reason) for c, f in found]),
     ]
     if passed:
-        tables.append(
-            Table(
-                "Not recomputed", (Column("claim"), Column("missing")), tuple((e.claim.id, _missing(e)) for e in passed)
-            )
-        )
+        tables.append(table("Not recomputed", "claim | missing", [(e.claim.id, _missing(e)) for e in passed]))
     return Report(
         title="The published claims, recomputed from the published measurements",
         verdict=f"{len(found)} claims recomputed: {said}." + (f" {len(passed)} could not be." if passed else ""),
@@ -167,7 +164,7 @@ def _method(claim: Claim) -> Table:
         ("formula", claim.formula),
         ("verdict", claim.verdict_rule),
     )
-    return Table("How it is recomputed", (Column("step"), Column("what")), rows)
+    return table("How it is recomputed", "step | what", rows)
 
 
 def _published(finding: Finding) -> str:
@@ -204,10 +201,10 @@ def list_report(claims: Sequence[Claim]) -> Report:
         title="The published claims",
         verdict=f"{len(claims)} claims can be recomputed.",
         tables=(
-            Table(
+            table(
                 "Claims",
-                (Column("claim"), Column("subject"), Column("statement"), Column("published in")),
-                tuple((c.id, c.subject, c.statement, c.published_in) for c in claims),
+                "claim | subject | statement | published in",
+                [(c.id, c.subject, c.statement, c.published_in) for c in claims],
             ),
         ),
         next_steps=("ropescope claims: recompute them all", "ropescope claims ID: recompute one"),

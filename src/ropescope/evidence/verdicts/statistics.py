@@ -143,6 +143,21 @@ class Regression:
     """1 − PRESS / Σ(y − ȳ)², each cluster predicted from the others; None where one alone fixes a coefficient."""
     f_p: float
 
+    @property
+    def slope(self) -> float:
+        """The coefficient of the first regressor, which is the slope where there is one."""
+        return self.coefficients[1]
+
+    @property
+    def slope_interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        return self.intervals[1]
+
+    @property
+    def slope_p(self) -> float:
+        """Its p against 0."""
+        return self.p_values[1]
+
 
 def regress(y: ArrayLike, clusters: Sequence[str] | None = None, /, **regressors: ArrayLike) -> Regression:
     """Least squares of y on the named regressors and an intercept (statsmodels).
@@ -184,7 +199,7 @@ def regress(y: ArrayLike, clusters: Sequence[str] | None = None, /, **regressors
 
 
 def _from_the_others(values: Array, design: Array, members: Sequence[NDArray[np.int64]]) -> Array | None:
-    """Each cluster's observations as the fit to the other clusters foretells them; None where that fit is not unique."""
+    """Each cluster's observations as the fit to the other clusters predicts them; None where that fit is not unique."""
     predicted = np.empty_like(values)
     for rows in members:
         kept = np.ones(len(values), dtype=bool)

@@ -1,20 +1,70 @@
-"""Retrieval as a picture: needles found by length, a panel a model, a line an α."""
+"""Needles: runs in which a fact is looked for in a long context, where they stop doing better than chance, their picture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from scipy.stats import binomtest
+
+from ropescope.evidence.evidence import Evidence
+from ropescope.evidence.verdicts.sample import short_name
 from ropescope.report.report import Figure
+
+THETA = 10_000.0
+"""The base of every model in the published runs, before it is scaled."""
+LEVEL = 0.05
+"""A context in which retrieval is not above chance at this level counts as lost."""
 
 _COLOURS = {1.0: "#5B5B5B", 4.0: "#0072B2", 8.0: "#E69F00", 16.0: "#D55E00"}
 DASHED = 8.0
+
+Run = dict[str, Any]
+Cell = dict[str, Any]
+
+
+def scored_runs(evidence: Evidence) -> dict[str, dict[float, Run]]:
+    """The runs in which the needle is ranked among wrong ones, by model and multiplier α of the base."""
+    runs: dict[str, dict[float, Run]] = {}
+    for row in evidence.table("needle_retrieval"):
+        if row["task"] == "scored":
+            runs.setdefault(row["model"], {})[row["alpha"]] = row
+    return runs
+
+
+def cells(run: Run) -> list[Cell]:
+    """One entry a context length, with the needles found there."""
+    return [
+        {**run, "length": int(length), "correct": int(correct)}
+        for length, correct in zip(run["lengths"], run["correct"], strict=True)
+    ]
+
+
+def beyond(run: Run) -> list[Cell]:
+    """The contexts longer than the trained one."""
+    return [cell for cell in cells(run) if cell["length"] > run["context_length"]]
+
+
+def p_chance(cell: Cell) -> float:
+    """Probability of as many needles or more by chance (binomial)."""
+    return float(binomtest(cell["correct"], cell["trials"], cell["chance"], alternative="greater").pvalue)
+
+
+def at_chance(cell: Cell) -> bool:
+    """Whether retrieval is lost there."""
+    return p_chance(cell) > LEVEL
+
+
+def ends_between(run: Run) -> tuple[int, int]:
+    """The last length at which retrieval works and the first at which it does not."""
+    lost = min(cell["length"] for cell in cells(run) if at_chance(cell))
+    return max(cell["length"] for cell in cells(run) if cell["length"] < lost), lost
 
 
 def retrieval_figure(runs: Mapping[str, Mapping[float, Mapping[str, Any]]]) -> Figure:
     """Share of needles found against length in tokens, by model and α, with chance and the end of the trained length."""
     points = [
-        {"model": model.rpartition("/")[2], "alpha": f"{alpha:g}", "length": length, "share": found / run["trials"]}
+        {"model": short_name(model), "alpha": f"{alpha:g}", "length": length, "share": found / run["trials"]}
         for model, arms in runs.items()
         for alpha, run in arms.items()
         for length, found in zip(run["lengths"], run["correct"], strict=True)
@@ -45,7 +95,7 @@ def retrieval_figure(runs: Mapping[str, Mapping[float, Mapping[str, Any]]]) -> F
     dashed = {"type": "rule", "color": "#6e7781", "strokeDash": [4, 4]}
     spec = {
         "data": {"values": points},
-        "facet": {"field": "model", "title": None, "sort": [model.rpartition("/")[2] for model in runs]},
+        "facet": {"field": "model", "title": None, "sort": [short_name(model) for model in runs]},
         "spec": {
             "width": 190,
             "height": 170,

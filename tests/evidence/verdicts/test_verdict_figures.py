@@ -2,7 +2,7 @@
 
 import pytest
 
-from ropescope.evidence.verdicts.scatter_figure import Points, scatter_figure
+from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.report.figure import svg
 
 

@@ -1,4 +1,4 @@
-"""The author's falsification ledger, entries that read a cause from Δγ = γ_random − γ_text (F10, F11, F14, F15).
+"""Claims that read a cause from Δγ = γ_random − γ_text (F10, F11, F15 of the author's falsification ledger).
 
 These entries write Δγ with the sign opposite to that of the induction phase, γ_text − γ_random.
 """
@@ -14,16 +14,17 @@ from scipy.stats import fisher_exact, mannwhitneyu
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, ModelFacts
-from ropescope.evidence.verdicts.claim import Baseline, Finding
+from ropescope.evidence.tables import table
+from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
-from ropescope.report.report import Column, Fact, Table
+from ropescope.evidence.verdicts.sample import short_name
+from ropescope.report.report import Fact, Table
 from ropescope.theory.decomposition import INDUCTION_PARAMETERS
 
 LARGE = INDUCTION_PARAMETERS / 1e6
 """Millions of parameters from which induction heads are supposed."""
 BELOW = -0.1
 ABOVE = 0.3
-TUNING = 0.072
 BOUNDARY = 1.68
 
 
@@ -38,7 +39,7 @@ class Pair:
     @property
     def name(self) -> str:
         """The Hub id without its organisation."""
-        return self.facts.model.rpartition("/")[2]
+        return short_name(self.facts.model)
 
 
 @claim(
@@ -55,24 +56,21 @@ def low_difference_means_shared_heads(evidence: Evidence) -> Finding:
     """Who has a low Δγ, and whether shared heads are more common there."""
     pairs = [p for p in _pairs(evidence) if p.facts.parameters_millions >= LARGE]
     low, rest = [p for p in pairs if p.difference < BELOW], [p for p in pairs if p.difference >= BELOW]
-    counts = [
-        [sum(p.facts.grouped_query for p in group), sum(not p.facts.grouped_query for p in group)]
-        for group in (low, rest)
-    ]
+    shared, shared_rest = (sum(p.facts.grouped_query for p in group) for group in (low, rest))
+    counts = [[shared, len(low) - shared], [shared_rest, len(rest) - shared_rest]]
     test = fisher_exact(counts, alternative="greater")
-    share, base = counts[0][0] / len(low), counts[1][0] / len(rest)
     mean = float(np.mean([p.difference for p in pairs]))
     return Finding(
         quantity="models with shared KV heads among those with Δγ < −0.1",
-        value=100 * share,
+        value=100 * (shared / len(low)),
         unit="%",
         interval_by=f"Fisher's exact test against the others: p = {test.pvalue:.2f}",
         published=100.0,
         n=f"{len(pairs)} models, {len(low)} of them with Δγ < −0.1",
-        baselines=(Baseline("among those with Δγ ≥ −0.1", 100 * base),),
-        verdict="reproduced" if test.pvalue < 0.05 and share > base else "not reproduced",
+        baselines=(Baseline("among those with Δγ ≥ −0.1", 100 * (shared_rest / len(rest))),),
+        verdict=judged(test.pvalue < 0.05 and shared / len(low) > shared_rest / len(rest)),
         reason=(
-            f"{counts[0][0]} of the {len(low)} models with Δγ < −0.1 share KV heads and {counts[1][0]} of the other {len(rest)} do "
+            f"{shared} of the {len(low)} models with Δγ < −0.1 share KV heads and {shared_rest} of the other {len(rest)} do "
             f"(p = {test.pvalue:.2f}), and that these models have induction heads is supposed from their size, not measured."
         ),
         facts=(Fact("mean Δγ of these models", mean, note="near 0: a model of this size has no typical sign"),),
@@ -95,7 +93,7 @@ def high_difference_means_windows(evidence: Evidence) -> Finding:
     pairs = _pairs(evidence)
     high = [p for p in pairs if p.difference > ABOVE]
     alternate = [p for p in high if p.facts.family == "Gemma"]
-    steady = [p for p in pairs if p.by_median is not None and p.by_median > ABOVE]
+    steady = [p.name for p in pairs if p.by_median is not None and p.by_median > ABOVE]
     base = sum(p.facts.family == "Gemma" for p in pairs) / len(pairs)
     others = ", ".join(p.name for p in high if p not in alternate)
     longest = max(m.longest for m in evidence.panel() if m.facts.sliding_window) + PROTOCOL_OFFSET
@@ -107,69 +105,16 @@ def high_difference_means_windows(evidence: Evidence) -> Finding:
         n=f"{len(pairs)} models, {len(high)} of them with Δγ > 0.3",
         interval_by=f"none: {len(high)} models, one of which alternates windows",
         baselines=(Baseline("among all models", 100 * base),),
-        verdict="reproduced" if len(alternate) == len(high) else "not reproduced",
+        verdict=judged(len(alternate) == len(high)),
         reason=(
             f"{len(high)} models have it and {len(alternate)} of them alternates windows, the others being {others}; nor can a "
             f"window act here, for no sequence has more than {longest:,.0f} tokens."
         ),
         facts=(
             Fact("Δγ of Gemma-2-9B", alternate[0].difference, note="as published: +0.51"),
-            Fact(
-                "with Δγ > 0.3 by the median of the seeds",
-                len(steady),
-                "models",
-                note=f"{', '.join(p.name for p in steady)}",
-            ),
+            Fact("with Δγ > 0.3 by the median of the seeds", len(steady), "models", note=", ".join(steady)),
         ),
         tables=(_table(pairs),),
-    )
-
-
-# C19 asks whether tuning moves γ at all; this entry is a bound.
-@claim(
-    "F14",
-    subject="changed weights",
-    statement="Tuning to instructions moves the exponent by at most 0.072.",
-    published_in="falsification ledger, F14: partial (n = 8, by recipe)",
-    data="exponents of three base models and of their instruct versions; the published measurements of the same base models",
-    filter="none; the other pairs of the eight are not public",
-    formula="largest |γ_instruct − γ_base|",
-    verdict_rule="reproduced if no public pair exceeds 0.072",
-    tables=("tuned_pairs", "panel"),
-)
-def bounded_tuning(evidence: Evidence) -> Finding:
-    """The largest change by tuning, beside how far two measurements of one base model lie apart."""
-    rows = evidence.table("tuned_pairs")
-    change = {row["base"].rpartition("/")[2]: row["gamma_instruct"] - row["gamma_base"] for row in rows}
-    largest = max(change, key=lambda name: abs(change[name]))
-    panel = {m.model: m.gamma for m in evidence.panel(corpus="random")}
-    apart = {row["base"].rpartition("/")[2]: row["gamma_base"] - panel[row["base"]] for row in rows}
-    return Finding(
-        quantity="largest change of γ by instruction tuning",
-        value=abs(change[largest]),
-        published=TUNING,
-        n=f"{len(rows)} pairs of the 8 claimed",
-        interval_by=f"none: {len(rows)} pairs, published without errors",
-        baselines=(
-            Baseline("base model measured again, median", float(np.median(np.abs(list(apart.values()))))),
-            Baseline("base model measured again, largest", float(np.max(np.abs(list(apart.values()))))),
-        ),
-        verdict="reproduced" if abs(change[largest]) <= TUNING else "not reproduced",
-        reason=(
-            f"{largest} moves by {change[largest]:+.3f}, beyond the bound, and the base models themselves read up to "
-            f"{max(map(abs, apart.values())):.2f} apart when measured twice, which no bound of 0.072 can be seen through."
-        ),
-        tables=(
-            Table(
-                "Instruct less base, and the base model measured again",
-                (
-                    Column("base model"),
-                    *(Column(n, format="+.4f") for n in ("tuning", "base here − base in the panel")),
-                ),
-                tuple((name, change[name], apart[name]) for name in change),
-                note="The panel's value is that on random tokens; the corpus of the pairs is not stated.",
-            ),
-        ),
     )
 
 
@@ -194,9 +139,9 @@ def boundary_ratio(evidence: Evidence) -> Finding:
     test = mannwhitneyu(ratio[before], ratio[~before])
     right = float(max(np.mean((ratio < BOUNDARY) == before), np.mean((ratio > BOUNDARY) == before)))
     majority = float(max(before.mean(), 1 - before.mean()))
-    overlap = max(ratio[before].min(), ratio[~before].min()), min(ratio[before].max(), ratio[~before].max())
-    inside = int(((ratio >= overlap[0]) & (ratio <= overlap[1])).sum())
-    published = [
+    low, high = max(ratio[before].min(), ratio[~before].min()), min(ratio[before].max(), ratio[~before].max())
+    inside = int(((ratio >= low) & (ratio <= high)).sum())
+    off = [
         abs(_ratio(row["head_dim"], row["kv_heads"], row["parameters_millions"]) / row["ratio"] - 1)
         for row in evidence.table("boundary_ratios")
     ]
@@ -208,26 +153,22 @@ def boundary_ratio(evidence: Evidence) -> Finding:
         published=100.0,
         n=f"{len(pairs)} models, {int(before.sum())} with Δγ > 0",
         baselines=(Baseline("always the larger group", 100 * majority),),
-        verdict="reproduced" if overlap[0] > overlap[1] and right == 1 else "not reproduced",
+        verdict=judged(low > high and right == 1),
         reason=(
-            f"As the author found, the groups overlap, here from {overlap[0]:.2f} to {overlap[1]:.2f}, where {inside} of the "
+            f"As the author found, the groups overlap, here from {low:.2f} to {high:.2f}, where {inside} of the "
             f"{len(pairs)} models lie, and 1.68 is right for {100 * right:.0f} % where always saying the same is right for "
             f"{100 * majority:.0f} %."
         ),
         facts=(
             Fact("p of R_c between the groups", float(test.pvalue), note="Mann and Whitney's test"),
-            Fact(
-                "formula against published R_c, largest relative difference",
-                max(published),
-                note=f"{len(published)} models",
-            ),
+            Fact("formula against published R_c, largest relative difference", max(off), note=f"{len(off)} models"),
             Fact("R_c at 405 M parameters", float(ratio.max()), note="the ratio has a pole at 400 M"),
         ),
         tables=(
-            Table(
+            table(
                 "Models by R_c",
-                (Column("model"), Column("R_c", format=".3f"), Column("Δγ", format="+.3f")),
-                tuple((pairs[i].name, float(ratio[i]), pairs[i].difference) for i in np.argsort(ratio)),
+                "model | R_c :.3f | Δγ :+.3f",
+                [(pairs[i].name, ratio[i], pairs[i].difference) for i in np.argsort(ratio)],
             ),
         ),
     )
@@ -256,25 +197,10 @@ def _ratio(head_dim: int, kv_heads: int, parameters_millions: float) -> float:
 
 
 def _table(pairs: Sequence[Pair]) -> Table:
-    return Table(
-        "Models by Δγ",
-        (
-            Column("model"),
-            Column("parameters", "M", ",d"),
-            Column("shared KV heads"),
-            Column("windows"),
-            Column("Δγ", format="+.3f"),
-            Column("by median of seeds", format="+.3f"),
-        ),
-        tuple(
-            (
-                p.name,
-                p.facts.parameters_millions,
-                p.facts.grouped_query,
-                bool(p.facts.sliding_window),
-                p.difference,
-                p.by_median,
-            )
-            for p in sorted(pairs, key=lambda p: p.difference)
-        ),
-    )
+    rows = []
+    for p in sorted(pairs, key=lambda p: p.difference):
+        f = p.facts
+        windows = bool(f.sliding_window)
+        rows.append((p.name, f.parameters_millions, f.grouped_query, windows, p.difference, p.by_median))
+    header = "model | parameters [M] :,d | shared KV heads | windows | Δγ :+.3f | by median of seeds :+.3f"
+    return table("Models by Δγ", header, rows)
