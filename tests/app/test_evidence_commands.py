@@ -43,7 +43,7 @@ def test_a_page_and_a_figure(tmp_path):
 
 
 def test_listing_recomputes_nothing(monkeypatch):
-    monkeypatch.setattr("ropescope.evidence.ledger.recompute.recompute", lambda *_: pytest.fail("recomputed"))
+    monkeypatch.setattr("ropescope.evidence.verdicts.recompute.recompute", lambda *_: pytest.fail("recomputed"))
     assert "C7b" in _run("claims", "--list").stdout
 
 

@@ -71,8 +71,8 @@ def test_every_option_arrives() -> None:
         ).stdout
     )  # fmt: skip
     assert data["bytes"]["overhead"] == 2**30 and data["cache_type"] == "q8_0" and data["precision"] == "Q4_K_M"
-    # 16k tokens are 64 times 256; half the layers lie on each device.
-    assert data["bytes"]["cache"] == 2 * 64 * 256 * 16 * 2 * 1_024 * 34 // 32
+    # 16k tokens are 64 times 256; 17 of the 32 layers lie on the first device.
+    assert data["bytes"]["cache"] == 2 * 64 * 256 * 17 * 2 * 1_024 * 34 // 32
     given = json.loads(invoke("fit", "m", "--gpu", "4090", "--parameters", "70B", "--active", "3B", "--json").stdout)
     assert given["bytes"]["weights"] == 140_000_000_000
 

@@ -1,4 +1,4 @@
-"""The page of evidence stays true: its verdicts are those of the ledger, its commands parse, its pictures exist."""
+"""The page of evidence stays true: its verdicts are those recomputed, its commands parse, its pictures exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def expanded(cell: str) -> set[str]:
     return ids
 
 
-def test_the_verdicts_are_those_of_the_ledger() -> None:
+def test_the_verdicts_are_those_recomputed() -> None:
     from ropescope.evidence import Evidence, all_claims, recompute
 
     rows = re.findall(r"^\| (.*?) \| ([CFP].*) \|$", PAGE.split("| verdict |")[1].split("\n\n")[0], re.M)

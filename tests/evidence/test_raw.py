@@ -6,9 +6,9 @@ import pytest
 
 from ropescope.errors import FormatError, SourceError
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.recompute import recompute
-from ropescope.evidence.ledger.registry import find_claim
 from ropescope.evidence.raw import RawFiles
+from ropescope.evidence.verdicts.recompute import recompute
+from ropescope.evidence.verdicts.registry import find_claim
 
 
 @pytest.fixture

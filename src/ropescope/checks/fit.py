@@ -16,7 +16,7 @@ from ropescope.checks.serving.engines import CacheType
 from ropescope.checks.serving.memory import Budget, Demand, budget, demand, fits
 from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving
 from ropescope.checks.serving.split_rules import split_problem
-from ropescope.checks.serving.ways import counts, other_ways, price, with_count
+from ropescope.checks.serving.ways import counts, each_alone, other_ways, price, with_count
 from ropescope.checks.serving.weight_blocks import method_of
 from ropescope.errors import DomainError
 
@@ -144,8 +144,10 @@ def _most(variant: Callable[[int], Serving], limit: int) -> int | None:
 
 
 def splits(serving: Serving) -> tuple[Fit, ...]:
-    """The same on each number of devices, shared in the engine's own way; on the number asked, as asked."""
-    return tuple(fit(with_count(serving, count)) for count in sorted({*counts(serving), serving.count}))
+    """The same on each number of devices, shared in the engine's own way; on the number asked, as asked. Of unequal devices
+    on each kind alone, and on all."""
+    numbers = (with_count(serving, count) for count in sorted({*counts(serving), serving.count}))
+    return tuple(map(fit, (*each_alone(serving), *numbers)))
 
 
 def working_split(serving: Serving) -> Serving:
@@ -210,6 +212,8 @@ def _changes(serving: Serving, min_context: int | None) -> Iterator[tuple[str, s
         if count != serving.count:
             more = f"{count - serving.count} more" if count > serving.count else "the others are free"
             yield "devices", f"{count} device{'s' if count > 1 else ''}", more, with_count(serving, count)
+    for variant in each_alone(serving):
+        yield "devices", f"one {variant.device.name} alone", "the others are free", variant
     yield from _experts_off(serving)
     if longest >= SHORTEST_RESCUE * asked:
         yield "context", f"context {longest:,} instead of {asked:,}", "the tokens beyond", shorter

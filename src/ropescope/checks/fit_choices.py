@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ropescope.checks.fit import Fit, fit
-from ropescope.checks.fit_report import caveats, gib, on_devices
+from ropescope.checks.fit_devices import device_data, on_devices, on_each
+from ropescope.checks.fit_report import caveats, gib
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.serving import Serving
@@ -106,7 +107,7 @@ def _settled(offered: Offered, rows: list[_Row], text: ServingInputs) -> tuple[l
 
 def _verdict(offered: Offered, rows: list[_Row], best: _Row | None, what: str) -> str:
     serving = rows[0].found.serving
-    where, each = on_devices(serving), "" if serving.count == 1 else " each"
+    where, each = on_devices(serving), on_each(serving)
     if best is None:
         least = rows[-1]
         if least.found.problem:
@@ -169,6 +170,7 @@ def _data(offered: Offered, rows: list[_Row], best: _Row | None) -> dict[str, An
         "engine_version": serving.engine.version,
         "device": serving.device.name,
         "detected": serving.device.detected,
+        "devices": device_data(serving),
         "count": serving.count,
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue
+from ropescope.checks.fit_devices import on_devices
 from ropescope.checks.serving.devices import GIB
-from ropescope.checks.serving.memory import Demand, demand
+from ropescope.checks.serving.memory import Demand, demand, fullest
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY
 
@@ -24,7 +25,7 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
     names = {part.name: None for part in found.demand.parts}
     shown = bars[:MOST_BARS]
     values = [entry for label, needed in shown for entry in _values(label, needed)]
-    device = serving.device
+    device = fullest(serving).device if serving.deals_layers else serving.device
     lines = [
         {"at": found.budget.n_bytes / GIB, "what": f"may be used: {found.budget.n_bytes / GIB:.1f} GiB"},
         {"at": device.memory_bytes / GIB, "what": f"device: {device.memory_bytes / GIB:.1f} GiB"},
@@ -80,7 +81,7 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
     }  # fmt: skip
     caption = (
         f"{serving.model.name} with {serving.engine.name}: {serving.context_tokens:,} tokens × {serving.batch:,}, "
-        f"{device.name}."
+        f"{on_devices(serving)}."
     )
     return Figure("memory", "What each device must hold", spec, caption)
 

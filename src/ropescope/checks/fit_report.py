@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
+from ropescope.checks.fit_devices import dealt_remarks, device_data, device_table, on_devices, on_each
 from ropescope.checks.fit_figure import fit_figure
 from ropescope.checks.serving.devices import GIB, devices
 from ropescope.checks.serving.engine_support import support_remarks
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
-from ropescope.checks.serving.memory import Demand, demand
+from ropescope.checks.serving.memory import Demand, demand, fullest
 from ropescope.checks.serving.opening import open_served
 from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
@@ -61,7 +62,9 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
         title=_title(serving),
         verdict=_verdict(found, ways, others),
         facts=_facts(found),
-        tables=tuple(filter(None, (_rescue_table(ways), _split_table(others), _way_table(found)))),
+        tables=tuple(
+            filter(None, (_rescue_table(ways), device_table(serving), _split_table(others), _way_table(found)))
+        ),
         figures=(fit_figure(found, others, ways),),
         caveats=caveats(serving),
         next_steps=_next_steps(found),
@@ -108,11 +111,6 @@ def gpu_report() -> Report:
     )
 
 
-def on_devices(serving: Serving) -> str:
-    """`one RTX 4090`, `4 × H200 SXM`."""
-    return f"one {serving.device.name}" if serving.count == 1 else f"{serving.count} × {serving.device.name}"
-
-
 def caveats(serving: Serving) -> tuple[str, ...]:
     """What a reader must know of the numbers for this way of serving."""
     model, engine = serving.model, serving.engine
@@ -139,6 +137,7 @@ def caveats(serving: Serving) -> tuple[str, ...]:
         said.append("All experts are held, though a token passes through a few.")
     if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
         said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
+    said.extend(dealt_remarks(serving))
     said.extend(support_remarks(serving))
     if serving.count > USUAL_NODE and serving.split.nodes == 1 and engine.split == "tensor":
         said.append(f"More than {USUAL_NODE} devices mostly stand in several machines: `nodes` N counts with that.")
@@ -176,7 +175,7 @@ def _as_split(serving: Serving) -> str:
 def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> str:
     serving = found.serving
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
-    where, each = on_devices(serving), "" if serving.count == 1 else " each"
+    where, each = on_devices(serving), on_each(serving)
     need, allowed = at_least(found.demand), gib(found.budget.n_bytes)
     if found.problem:
         text = f"{what} {found.outcome_in_words} {where}: {found.problem}"
@@ -203,7 +202,8 @@ def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> s
 
 
 def _facts(found: Fit) -> tuple[Fact, ...]:
-    serving, device = found.serving, found.serving.device
+    serving = found.serving
+    device = fullest(serving).device if serving.deals_layers else serving.device
     parts = tuple(Fact(part.name, part.n_bytes / GIB, "GiB", part.basis, part.source) for part in found.demand.parts)
     source = ", ".join(filter(None, (device.memory_source, device.source, device.date)))
     memory = Fact("device memory", device.memory_bytes / GIB, "GiB", device.memory_basis, source, note=device.note)
@@ -253,7 +253,8 @@ def _split_table(others: tuple[Fit, ...]) -> Table:
         numbers = (needed.weights.n_bytes, needed.cache.n_bytes, needed.total)
         counted = [None] * 3 if other.problem else [number / GIB for number in numbers]
         longest = other.longest_context if not other.problem else None
-        rows.append((other.serving.count, *counted, longest, _outcome(other)))
+        which = on_devices(other.serving) if others[-1].serving.unequal else other.serving.count
+        rows.append((which, *counted, longest, _outcome(other)))
     engine = others[0].serving.engine
     cut = "every layer cut across them" if engine.split == "tensor" else "whole layers dealt out"
     return Table(f"On several devices ({cut}), each holds", columns, tuple(rows))
@@ -303,6 +304,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "engine_version": serving.engine.version,
         "device": serving.device.name,
         "detected": serving.device.detected,
+        "devices": device_data(serving),
         "count": serving.count,
         "split": serving.split.plain_options if serving.engine.split == "tensor" else "",
         "context_tokens": serving.context_tokens,
@@ -318,7 +320,7 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "basis": bases,
         "total_bytes": found.demand.total,
         "budget_bytes": found.budget.n_bytes,
-        "device_bytes": serving.device.memory_bytes,
+        "device_bytes": (fullest(serving).device if serving.deals_layers else serving.device).memory_bytes,
         "device_basis": serving.device.memory_basis,
         "spare_bytes": found.spare_bytes,
         "longest_context": found.longest_context,
@@ -327,7 +329,8 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "rescues": [
             {
                 "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
-                "context_tokens": way.serving.context_tokens, "batch": way.serving.batch, "count": way.serving.count,
+                "context_tokens": way.serving.context_tokens, "batch": way.serving.batch,
+                "device": way.serving.device.name, "count": way.serving.count,
                 "split": way.serving.split.plain_options if way.serving.engine.split == "tensor" else "",
                 "precision": way.serving.precision, "cache_type": way.serving.cache_type.label,
                 "cpu_moe_layers": way.serving.cpu_moe_layers,
@@ -336,8 +339,8 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         ],
         "splits": [
             {
-                "count": other.serving.count, "outcome": other.outcome, "problem": other.problem,
-                "total_bytes": other.demand.total, "longest_context": other.longest_context,
+                "device": other.serving.device.name, "count": other.serving.count, "outcome": other.outcome,
+                "problem": other.problem, "total_bytes": other.demand.total, "longest_context": other.longest_context,
             }
             for other in others
         ],

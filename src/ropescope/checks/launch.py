@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ropescope.checks.fit import Fit, fit, rescues, working_split
-from ropescope.checks.fit_report import caveats, gib, on_devices
+from ropescope.checks.fit_devices import device_data, on_devices, on_each
+from ropescope.checks.fit_report import caveats, gib
 from ropescope.checks.serving.commands import Command, command
 from ropescope.checks.serving.context_limit import context_problem
 from ropescope.checks.serving.engines import find_engine, read_flags
@@ -105,7 +106,7 @@ def _verdict(found: Fit, changed: str, refused: str) -> str:
     serving = found.serving
     need, allowed = gib(found.demand.total), gib(found.budget.n_bytes)
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
-    each = "" if serving.count == 1 else " each"
+    each = on_each(serving)
     told = f" (changed: {changed})" if changed else ""
     if found.problem:
         return f"{what} {found.outcome_in_words} {on_devices(serving)}: {found.problem}"
@@ -147,6 +148,7 @@ def _data(
         "budget_bytes": found.budget.n_bytes,
         "device": serving.device.name,
         "detected": serving.device.detected,
+        "devices": device_data(serving),
         "count": serving.count,
         "context_tokens": serving.context_tokens,
         "batch": serving.batch,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ropescope.checks.fit import Fit, fit
-from ropescope.checks.fit_report import on_devices
+from ropescope.checks.fit_devices import dealt_remarks, device_data, on_devices
 from ropescope.checks.serving.devices import GIB, Device
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.opening import open_one
@@ -164,21 +164,25 @@ def _facts(
     size = weight_size(serving.model, serving.held_precision)
     source = ", ".join(filter(None, (device.source, device.date))) or "given"
     basis: Basis = "published" if device.source else "assumed"
-    bandwidth = (device.bandwidth or 0.0) / 1e9
+    in_turn = bool(serving.unequal) and serving.deals_layers
+    bandwidth = _bandwidth(serving, step) / 1e9
+    where = "on all devices, one after another" if in_turn else "on one device"
     used = kind if kind in device.peaks else "bf16"
     told = f"dense {used}, the type these weights are multiplied in; {source}"
     facts = [
-        Fact("weights read a step", step.weight_bytes / GIB, "GiB", size.basis, f"on one device; {size.source}"),
-        Fact("cache read a step", step.cache_bytes / GIB, "GiB", "formula", f"on one device, batch {serving.batch:,}"),
+        Fact("weights read a step", step.weight_bytes / GIB, "GiB", size.basis, f"{where}; {size.source}"),
+        Fact("cache read a step", step.cache_bytes / GIB, "GiB", "formula", f"{where}, batch {serving.batch:,}"),
         Fact(
             "operations a step", step.operations / 1e12, "10¹²", "formula", "two a weight and sequence, and attention"
         ),
-        Fact("bandwidth", bandwidth, "GB/s", *_rests_on(device, basis, source)),
+        Fact("bandwidth", bandwidth, "GB/s", "formula", "of all in turn")
+        if in_turn
+        else Fact("bandwidth", bandwidth, "GB/s", *_rests_on(device, basis, source)),
     ]
     if peak is None:
         facts.append(Fact("peak", "not stated", "", basis, "give `tflops` to learn of prefill and the knee"))
     else:
-        facts.append(Fact("peak", peak / 1e12, "TFLOPS", basis, told))
+        facts.append(Fact("peak", peak / 1e12, "TFLOPS", basis, f"of the slowest; {told}" if serving.unequal else told))
     if reading is not None:
         rate = inputs.efficiency * reading.tokens_per_second
         copies = serving.split.data
@@ -244,6 +248,7 @@ def _caveats(inputs: Assumptions, fits: bool | None) -> tuple[str, ...]:
             if serving.engine.split == "tensor"
             else f"{serving.engine.name} deals whole layers out: the devices work in turn, and one sequence gains no speed."
         )
+    said.extend(dealt_remarks(serving))
     if any(layer.experts is not None for layer in serving.model.layers):
         said.append(
             "Experts are taken as chosen uniformly: sequences that choose alike, as copies of one prompt do, read fewer "
@@ -273,6 +278,7 @@ def _data(
         "model": serving.model.name,
         "device": serving.device.name,
         "detected": serving.device.detected,
+        "devices": device_data(serving),
         "count": serving.count,
         "engine": serving.engine.name,
         "context_tokens": serving.context_tokens,
@@ -281,7 +287,7 @@ def _data(
         "cache_type": serving.cache_type.label,
         "efficiency": inputs.efficiency,
         "price_per_device_hour": inputs.price,
-        "bandwidth_bytes_per_second": serving.device.bandwidth,
+        "bandwidth_bytes_per_second": _bandwidth(serving, step),
         "bandwidth_source": serving.device.bandwidth_source or serving.device.source,
         "peak_operations_per_second": serving.device.peak(
             compute_kind(serving.model, serving.held_precision, serving.device)
@@ -296,6 +302,13 @@ def _data(
         "by_batch": [_plain(inputs, decode(serving, batch)) for batch in batches],
         "note": CEILING,
     }
+
+
+def _bandwidth(serving: Serving, step: Pass) -> float:
+    """Bytes a second: of a device, or of unequal ones that work in turn all bytes over the time that reading them takes."""
+    if serving.unequal and serving.deals_layers:
+        return (step.weight_bytes + step.cache_bytes) / step.memory_seconds
+    return serving.device.bandwidth or 0.0
 
 
 def _plain(inputs: Assumptions, one: Pass) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ropescope.checks.fit_devices import on_devices
 from ropescope.checks.serving.roofline import Pass, decode, knee
 from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Figure
@@ -20,7 +21,7 @@ def speed_figure(serving: Serving, largest_batch: int | None, efficiency: float)
     values: list[dict[str, Any]] = [
         {"batch": batch, "tokens": efficiency * batch / seconds, "line": line}
         for batch in BATCHES
-        for line, seconds in _seconds(decode(serving, batch), serving).items()
+        for line, seconds in _seconds(decode(serving, batch)).items()
     ]
     present = {entry["line"] for entry in values}
     names = [name for name in (CEILING, WEIGHTS, CACHE, ARITHMETIC) if name in present]
@@ -40,14 +41,14 @@ def speed_figure(serving: Serving, largest_batch: int | None, efficiency: float)
     }
     share = "" if efficiency == 1 else f" All figures times {efficiency:g}."
     caption = (
-        f"{serving.model.name} on {serving.count} × {serving.device.name}, {serving.context_tokens:,} tokens in each "
+        f"{serving.model.name} on {on_devices(serving)}, {serving.context_tokens:,} tokens in each "
         f"cache, weights {serving.weights_as}. The limits are what each cause would allow alone.{share}"
     )
     return Figure("decode-ceiling", "Decoding: the ceiling by batch", spec, caption)
 
 
-def _seconds(step: Pass, serving: Serving) -> dict[str, float]:
-    bandwidth = serving.device.bandwidth or 1.0
+def _seconds(step: Pass) -> dict[str, float]:
+    bandwidth = (step.weight_bytes + step.cache_bytes) / step.memory_seconds
     lines = {CEILING: step.seconds, WEIGHTS: step.weight_bytes / bandwidth}
     if step.cache_bytes:
         lines[CACHE] = step.cache_bytes / bandwidth

@@ -6,18 +6,18 @@ from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.evidence.evidence import Evidence
-    from ropescope.evidence.ledger.claim import Claim, Finding
-    from ropescope.evidence.ledger.recompute import recompute
-    from ropescope.evidence.ledger.registry import all_claims
     from ropescope.evidence.measurement import Measurement
+    from ropescope.evidence.verdicts.claim import Claim, Finding
+    from ropescope.evidence.verdicts.recompute import recompute
+    from ropescope.evidence.verdicts.registry import all_claims
 
 _HOMES = {
-    "Claim": "ledger.claim",
+    "Claim": "verdicts.claim",
     "Evidence": "evidence",
-    "Finding": "ledger.claim",
+    "Finding": "verdicts.claim",
     "Measurement": "measurement",
-    "all_claims": "ledger.registry",
-    "recompute": "ledger.recompute",
+    "all_claims": "verdicts.registry",
+    "recompute": "verdicts.recompute",
 }
 
 __all__ = ["Claim", "Evidence", "Finding", "Measurement", "all_claims", "recompute"]

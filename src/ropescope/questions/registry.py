@@ -129,7 +129,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
     "Judge what is published": (
         Question(
             "claims", "Recompute published claims from the published measurements: number, interval, baselines, verdict.",
-            "evidence.ledger.asking:ClaimsInputs", "evidence.ledger.asking:answer", {"ids": ["C1"]}, "data", "evidence",
+            "evidence.verdicts.asking:ClaimsInputs", "evidence.verdicts.asking:answer", {"ids": ["C1"]}, "data", "evidence",
         ),
         Question(
             "panel", "Show the published measurements, refitted: γ with its interval, the prediction, the protocol's null.",

@@ -13,7 +13,7 @@ from serving_ways import way
 from ropescope.checks.serving.cache import device_cache_bytes, held_tokens
 from ropescope.checks.serving.devices import devices
 from ropescope.checks.serving.engines import ENGINES, engine_default, find_engine
-from ropescope.checks.serving.memory import budget, demand, device_weight_bytes, sglang_reserve_bytes
+from ropescope.checks.serving.memory import budget, demand, device_weight_bytes, each_device, sglang_reserve_bytes
 from ropescope.checks.serving.precisions import weight_size
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.split_rules import split_problem
@@ -173,12 +173,21 @@ def test_kv_heads_that_neither_divide_nor_are_divided() -> None:
     assert split_problem(way(deepseek_v3(), "h100-sxm", "vllm", 4_096, count=64)) == ""
 
 
-def test_layers_dealt_out_are_counted_on_the_fullest_device() -> None:
-    gemma = gemma_27b()
+def test_layers_dealt_out_are_counted_device_by_device() -> None:
+    serving = way(gemma_27b(), "h100-sxm", "llama.cpp", 65_536, count=4)
     token = 2 * 2_048 * 2
-    # 62 layers over 4 devices: 15 or 16 each, of which two or three are full.
-    held = device_cache_bytes(way(gemma, "h100-sxm", "llama.cpp", 65_536, count=4))
-    assert held == token * (3 * 65_536 + 13 * 1_536)
+    # 62 layers and the output over 4 devices: 16, 16, 16, and 14 with the output; every sixth layer is full (5, 11, 17, …).
+    devices = each_device(serving)
+    assert [(one.slots.start, one.slots.stop) for one in devices] == [(0, 16), (16, 32), (32, 48), (48, 63)]
+    full = (2, 3, 3, 2)
+    layers = (16, 16, 16, 14)
+    assert [one.demand.cache.n_bytes for one in devices] == [
+        token * (k * 65_536 + (n - k) * 1_536) for k, n in zip(full, layers, strict=True)
+    ]
+    # The output, 262,208 × 5,376 in 16 bits, is what makes the last the fullest.
+    assert demand(serving) == devices[3].demand
+    per_layer = (devices[1].demand.weights.n_bytes - 16) / 16
+    assert devices[3].demand.weights.n_bytes == pytest.approx(14 * per_layer + 2 * 262_208 * 5_376, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +263,13 @@ def test_memory_never_shrinks_with_context_or_batch(serving: Serving, more: int,
 @settings(deadline=None, max_examples=100)
 @given(servings, st.sampled_from([2, 4, 8, 16]))
 def test_no_device_holds_more_when_there_are_more(serving: Serving, count: int) -> None:
-    one, several = demand(serving), demand(replace(serving, count=count))
+    one, more = demand(serving), replace(serving, count=count)
+    if more.deals_layers:  # every byte lies on one of them
+        held = [device.demand for device in each_device(more)]
+        assert sum(each.weights.n_bytes for each in held) == pytest.approx(one.weights.n_bytes, abs=2 * count)
+        assert sum(each.cache.n_bytes for each in held) == one.cache.n_bytes
+        return
+    several = demand(more)
     assert several.weights.n_bytes < one.weights.n_bytes
     assert several.cache.n_bytes <= one.cache.n_bytes
     # Together the devices hold all of it at least.

@@ -12,9 +12,9 @@ from scipy import stats
 
 from ropescope.evidence.claims.base_scaling import dominates_measured
 from ropescope.evidence.extensions import Extension, exponents, extensions
-from ropescope.evidence.ledger.recompute import recompute
-from ropescope.evidence.ledger.registry import find_claim
-from ropescope.evidence.ledger.report import claim_report
+from ropescope.evidence.verdicts.recompute import recompute
+from ropescope.evidence.verdicts.registry import find_claim
+from ropescope.evidence.verdicts.report import claim_report
 
 
 def read() -> dict[tuple[int, str], dict[str, dict[str, float]]]:

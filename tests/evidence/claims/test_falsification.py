@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ropescope.errors import MissingExtraError
-from ropescope.evidence.claims import falsification_algebra
-from ropescope.evidence.ledger.registry import all_claims, find_claim
+from ropescope.evidence.claims import identities
+from ropescope.evidence.verdicts.registry import all_claims, find_claim
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +166,12 @@ def test_without_a_solver_the_identities_are_still_tried(finding, monkeypatch):
     def missing(statement):
         raise MissingExtraError("no sympy")
 
-    monkeypatch.setattr(falsification_algebra, "settle", missing)
+    monkeypatch.setattr(identities, "settle", missing)
     found = finding("F23")
     assert found.verdict == "true by definition" and 0 < found.value < 1e-9
     assert _facts(found)["by machine: circularity"].value == "not run"
 
 
 def test_a_formula_that_is_no_inverse_is_found_out(finding, monkeypatch):
-    monkeypatch.setattr(falsification_algebra, "theta_design", lambda gamma, length: 1.001 * length / (1 - gamma))
+    monkeypatch.setattr(identities, "theta_design", lambda gamma, length: 1.001 * length / (1 - gamma))
     assert finding("F23").verdict == "not reproduced"

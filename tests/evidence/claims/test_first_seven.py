@@ -2,7 +2,7 @@
 
 import pytest
 
-from ropescope.evidence.ledger.registry import find_claim
+from ropescope.evidence.verdicts.registry import find_claim
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ropescope.errors import EvidenceError
-from ropescope.evidence.ledger.registry import all_claims, find_claim
+from ropescope.evidence.verdicts.registry import all_claims, find_claim
 from ropescope.theory.decomposition import decompose_six_axis
 
 

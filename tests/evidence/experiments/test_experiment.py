@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ropescope.errors import DomainError, MeasurementError
-from ropescope.evidence.experiments.bench import Bench
-from ropescope.evidence.experiments.experiment import Expectation, Range, Setting, nearest, stands
+from ropescope.evidence.experiments.context import ExperimentContext
+from ropescope.evidence.experiments.experiment import Expectation, Range, Setting, decide, nearest
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.measure.estimates import Estimate
@@ -49,18 +49,18 @@ def estimate(low: float, high: float) -> Estimate:
 def test_the_interval_decides(measured: tuple[float, float], stand: str) -> None:
     theory, null = nearest(1.0, 0.0)
     assert (theory, null) == (Range(0.5, 1.5), Range(-0.5, 0.5))
-    assert stands([Expectation("slope", theory, null)], {"slope": estimate(*measured)}) == stand
+    assert decide([Expectation("slope", theory, null)], {"slope": estimate(*measured)}) == stand
 
 
 def test_a_prediction_stands_only_with_all_its_statistics() -> None:
     first = Expectation("a", Range(low=0.5), Range(-0.2, 0.2))
     second = Expectation("b", Range(high=0.0), None)
     both = [first, second]
-    assert stands(both, {"a": estimate(0.6, 0.8), "b": estimate(-1, -0.5)}) == "theory"
-    assert stands(both, {"a": estimate(0.6, 0.8), "b": estimate(0.1, 0.2)}) == "neither"
-    assert stands(both, {"a": estimate(0.0, 0.1), "b": estimate(0.1, 0.2)}) == "null"
+    assert decide(both, {"a": estimate(0.6, 0.8), "b": estimate(-1, -0.5)}) == "theory"
+    assert decide(both, {"a": estimate(0.6, 0.8), "b": estimate(0.1, 0.2)}) == "neither"
+    assert decide(both, {"a": estimate(0.0, 0.1), "b": estimate(0.1, 0.2)}) == "null"
     # Without an interval nothing is decided.
-    assert stands(both, {"a": Estimate(0.7), "b": estimate(-1, -0.5)}) == "undecided"
+    assert decide(both, {"a": Estimate(0.7), "b": estimate(-1, -0.5)}) == "undecided"
 
 
 def test_predictions_cannot_be_changed() -> None:
@@ -133,7 +133,7 @@ def test_predictions_are_made_before_any_weight_is_loaded(
     from ropescope.evidence.experiments import running
 
     monkeypatch.setattr(running, "find", lambda _: dataclasses.replace(experiment, expect=expect))
-    monkeypatch.setattr(Bench, "load", load)
+    monkeypatch.setattr(ExperimentContext, "load", load)
     with pytest.raises(MeasurementError, match="stopped here"):
         run_experiment(name, [str(flat_folder)], Setting(length=1024))
     assert order == ["expect", "load"]

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from tiny_models import TINY, build, eager_weights, tokens
 
-from ropescope.evidence.experiments.bench import Bench
 from ropescope.evidence.experiments.cells import CellReader
+from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
 from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
 from ropescope.measure.capture import capture_rows
@@ -99,12 +99,12 @@ def test_cells_are_those_of_eager_attention(model_type: str) -> None:
 def test_offset_fifty_is_the_published_protocol(sharp_folder: Path) -> None:
     """The cells read here at c = 50 are those that the instrument tallies on the same prompts."""
     setting = Setting(prompts=4, length=512, corpus="random", dtype="float32")
-    bench = Bench((str(sharp_folder),), setting)
-    profile = bench.measure("measured")
+    context = ExperimentContext((str(sharp_folder),), setting)
+    profile = context.measure("measured")
     distances = [d for d in profile.legacy_distances if d >= 30]
     cells = [(d + 49, 49) for d in distances]
-    corpus = bench.corpus()
-    readers = bench.read(
+    corpus = context.corpus()
+    readers = context.read(
         "read", [corpus.prompt(i, 512) for i in range(4)], [q for q, _ in cells], lambda: CellReader(cells)
     )
     expected: NDArray[np.float64] = np.nanmean(profile.legacy.astype(np.float64), axis=(1, 2))[:, -len(distances) :]

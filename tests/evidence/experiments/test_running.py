@@ -115,7 +115,7 @@ def test_the_report_says_what_was_said_before(flat_folder: Path) -> None:
 def test_progress_names_what_is_measured(flat_folder: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     said: list[str] = []
-    run_experiment("random-init", [str(flat_folder)], RANDOM, progress=lambda *step: seen.append(step), say=said.append)
+    run_experiment("random-init", [str(flat_folder)], RANDOM, progress=lambda *step: seen.append(step), log=said.append)
     assert seen[0] == (1, 16, "trained weights") and seen[-1] == (16, 16, "random weights 3 of 3")
     assert [done for done, _, _ in seen] == list(range(1, 17))
     assert said[-1].startswith("Measuring flat (cpu, ") and said[-1].endswith("threads, float32)")

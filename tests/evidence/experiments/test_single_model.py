@@ -16,8 +16,8 @@ from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments import quantised, shape, sinks
-from ropescope.evidence.experiments.bench import Bench
-from ropescope.evidence.experiments.experiment import Range, Setting, stands
+from ropescope.evidence.experiments.context import ExperimentContext
+from ropescope.evidence.experiments.experiment import Range, Setting, decide
 from ropescope.evidence.experiments.running import Result, run_experiment
 from ropescope.measure.profile import DecayProfile
 from ropescope.models.config.reading import from_config
@@ -36,8 +36,8 @@ def run(name: str, folder: Path, **changes: object) -> Result:
 
 
 @dataclass
-class MadeBench(Bench):
-    """A bench whose every measurement is a made profile."""
+class MadeContext(ExperimentContext):
+    """A context whose every measurement is a made profile."""
 
     made: Callable[[int], DecayProfile] = lambda sinks: made_profile()
 
@@ -50,7 +50,7 @@ def test_random_init_of_a_flat_network_is_uniform_attention(flat_folder: Path) -
     published, fixed = result.findings.measured.values()
     null = uniform_null_exponent((30.0, 50.0, 100.0, 200.0, 500.0), 50.0).gamma
     assert published.value == pytest.approx(null, abs=0.01) and fixed.value == pytest.approx(0.0, abs=0.01)
-    assert result.stand == "null" and result.findings.data["null"]["gamma"] == null
+    assert result.decision == "null" and result.findings.data["null"]["gamma"] == null
 
 
 def test_length_sweep_of_uniform_attention_rises_as_its_null(flat_folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_length_sweep_of_uniform_attention_rises_as_its_null(flat_folder: Path) 
         uniform_null_exponent(d, 50.0).gamma for d in ((30.0, 50.0, 100.0, 200.0), (30.0, 50.0, 100.0, 200.0, 500.0))
     ]
     assert measured.value == pytest.approx((nulls[1] - nulls[0]) / np.log(2.5), abs=0.01)
-    assert result.stand == "null"
+    assert result.decision == "null"
     fixed = result.findings.data["fixed"]
     assert list(fixed) == ["128", "256", "512", "1024"]
     assert all(abs(estimate["value"]) < 0.03 for estimate in fixed.values())
@@ -68,7 +68,7 @@ def test_length_sweep_of_uniform_attention_rises_as_its_null(flat_folder: Path) 
 
 def test_offset_sweep_of_uniform_attention_is_its_null(flat_folder: Path) -> None:
     result = run("offset-sweep", flat_folder, length=700)
-    assert result.stand == "null"
+    assert result.decision == "null"
     for offset, gamma in result.findings.data["gamma"].items():
         null = uniform_null_exponent(tuple(map(float, result.findings.data["distances"])), float(offset)).gamma
         assert gamma["value"] == pytest.approx(null, abs=0.02)
@@ -162,15 +162,17 @@ def made(law: Callable[[np.ndarray], np.ndarray], noise: float = 0.01) -> DecayP
     ],
 )
 def test_shape_finds_the_law_that_was_made(law: Callable[[np.ndarray], np.ndarray], stand: str, best: set[str]) -> None:
-    bench = MadeBench(("made",), replace(RANDOM, prompts=8, length=1024), made=lambda _: made(law))
-    findings = shape.observe(bench)
+    context = MadeContext(("made",), replace(RANDOM, prompts=8, length=1024), made=lambda _: made(law))
+    findings = shape.observe(context)
     assert findings.data["best"] in best
-    assert stands(shape.expect(None, bench.setting), findings.measured) == stand
+    assert decide(shape.expect(None, context.setting), findings.measured) == stand
 
 
 def test_shape_of_uniform_attention_does_not_refute_its_null() -> None:
-    bench = MadeBench(("made",), replace(RANDOM, prompts=8, length=1024), made=lambda _: made(lambda d: d * 0.0 + 1))
-    findings = shape.observe(bench)
+    context = MadeContext(
+        ("made",), replace(RANDOM, prompts=8, length=1024), made=lambda _: made(lambda d: d * 0.0 + 1)
+    )
+    findings = shape.observe(context)
     assert findings.measured[shape.UNIFORM].ci[0] <= 0  # type: ignore[index]
 
 
@@ -185,17 +187,17 @@ def test_sinks_that_are_counted_flatten_the_fit() -> None:
         mass[..., -1] += 0.3
         return replace(without, mass=mass)
 
-    bench = MadeBench(("made",), replace(RANDOM, prompts=8, length=1024), made=profile)
-    findings = sinks.observe(bench)
+    context = MadeContext(("made",), replace(RANDOM, prompts=8, length=1024), made=profile)
+    findings = sinks.observe(context)
     change = findings.measured[sinks.STATISTIC]
     assert change.value is not None and change.value < -0.1
-    assert stands(sinks.expect(None, bench.setting), findings.measured) == "null"
+    assert decide(sinks.expect(None, context.setting), findings.measured) == "null"
 
 
 def test_sinks_of_uniform_attention_change_nothing(flat_folder: Path) -> None:
     result = run("sinks", flat_folder, length=1024)
     assert result.findings.measured[sinks.STATISTIC].value == pytest.approx(0.0, abs=0.01)
-    assert result.stand == "theory"
+    assert result.decision == "theory"
 
 
 @pytest.mark.parametrize(

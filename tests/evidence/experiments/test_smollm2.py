@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ropescope.evidence.experiments.bench import Bench
+from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
 from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
 from ropescope.evidence.experiments.running import run_experiment
@@ -25,11 +25,11 @@ def _own_home() -> None:
 
 
 def test_its_induction_heads(smollm2: str) -> None:
-    bench = Bench((smollm2,), Setting(prompts=4, length=512))
-    vocabulary = bench.corpus("random").vocabulary
+    context = ExperimentContext((smollm2,), Setting(prompts=4, length=512))
+    vocabulary = context.corpus("random").vocabulary
     assert vocabulary is not None
     prompts = [repeated_tokens(vocabulary, (), 256, 0, index) for index in range(3)]
-    readers = bench.read("repeated", prompts, range(256, 512), lambda: PrefixMatching(255))
+    readers = context.read("repeated", prompts, range(256, 512), lambda: PrefixMatching(255))
     score = np.mean([reader.scores() for reader in readers], axis=0)
     strongest = {tuple(map(int, np.unravel_index(i, score.shape))) for i in np.argsort(-score, axis=None)[:3]}
     assert strongest == {(17, 3), (18, 6), (18, 7)} and np.sort(score, axis=None)[-3] > 0.5
@@ -43,4 +43,4 @@ def test_its_decay_moves_against_the_prediction_when_the_base_does(smollm2: str)
     assert gamma["10000"] > gamma["100000"] > gamma["1e+06"] > 0.4
     assert result.findings.data["loss_nats"]["100000"] == min(result.findings.data["loss_nats"].values())
     slope = result.findings.measured["dγ/dγ_Padé as θ changes"]
-    assert slope.ci is not None and slope.ci[1] < 0 and result.stand != "theory"
+    assert slope.ci is not None and slope.ci[1] < 0 and result.decision != "theory"

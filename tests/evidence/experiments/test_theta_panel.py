@@ -58,11 +58,11 @@ def test_the_theory_stands_where_models_follow_it(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     thetas = np.geomspace(2e3, 1e5, 12)
     follow = [kept(tmp_path, f"f{k}", t, gamma_pade(float(t), 1024.0)) for k, t in enumerate(thetas)]
-    assert panel(follow).stand == "theory"
+    assert panel(follow).decision == "theory"
     apart = [
         kept(tmp_path, f"a{k}", t, g) for k, (t, g) in enumerate(zip(thetas, rng.uniform(0.5, 1, 12), strict=True))
     ]
-    assert panel(apart).stand != "theory"
+    assert panel(apart).decision != "theory"
     four = panel(follow[:4])
     assert not any("number types" in caveat for caveat in four.findings.caveats)
     others = [kept(tmp_path, dtype, theta, 0.8, dtype=dtype) for dtype, theta in (("float32", 5e4), ("bfloat16", 6e4))]

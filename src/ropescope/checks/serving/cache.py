@@ -6,7 +6,6 @@ transformers holds them (`Model.cache_bytes`), and `roofline` those that a step 
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +31,8 @@ class HeldLayer:
 
 
 def device_cache_bytes(serving: Serving) -> int:
-    """The bytes of cache on the device that holds the most. Raises DomainError where a cache type does not fit."""
+    """The bytes of cache on one device; on all together where whole layers are dealt out. Raises DomainError where a cache
+    type does not fit."""
     model = serving.model
     if not model.causal:
         return 0  # the whole text is read at once
@@ -41,9 +41,6 @@ def device_cache_bytes(serving: Serving) -> int:
     if own and not any(layer.cache.elements_per_token for layer in own):
         raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
     held = tuple(held_layers(serving))
-    if serving.engine.split == "layers":
-        bounds = [serving_share * len(held) // serving.count for serving_share in range(serving.count + 1)]
-        return max(sum(one.n_bytes for one in held[low:high]) for low, high in itertools.pairwise(bounds))
     return sum(one.n_bytes for one in held) + (_padding_bytes(held) if serving.engine.name == "vllm" else 0)
 
 

@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+from ropescope.checks.serving.dealing import by_shares
+from ropescope.checks.serving.device_list import listed
 from ropescope.checks.serving.engines import engine_default
+from ropescope.checks.serving.memory import each_device
 from ropescope.checks.serving.merging import merged_first
 from ropescope.checks.serving.precisions import PLAIN, STORED
 from ropescope.checks.serving.quantised_checkpoints import checkpoint_name, checkpoint_script
@@ -96,7 +99,8 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         settings.add("--n-cpu-moe", serving.cpu_moe_layers, "experts of the first layers stay in system memory")
         remarks = ["With --n-cpu-moe given, --fit moves nothing else: all other weights go to the device."]
     if serving.count > 1:
-        remarks.append("All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them.")
+        split = _tensor_split(settings, serving)
+        remarks = [*(remarks if len(split) == 1 else []), *split]
     blocks = serving.device.vendor != "cpu" and {kinds.kind, kinds.values} & BLOCK_TYPES
     if blocks and (kinds.kind != kinds.values or kinds.kind not in _CUDA_PAIRS):
         pair = f"{kinds.flag or 'f16'}-{kinds.value_word or 'f16'}"
@@ -104,6 +108,26 @@ def _llama_cpp(serving: Serving, gguf: str | None) -> Command:
         remarks.append(f"A CUDA build has no kernel for {pair} by default, and falls back to 16 bits: {way}.")
     remarks += [*weights.remarks, *((CONVERTED,) if weights.steps else ())]
     return Command(settings.shell("llama-server"), "shell", tuple(settings.rows), weights.steps, tuple(remarks))
+
+
+def _tensor_split(settings: Settings, serving: Serving) -> list[str]:
+    """Say how layers are dealt to several devices, where --fit and equal shares would not; what to know of it."""
+    choice = "All visible devices are used; CUDA_VISIBLE_DEVICES chooses among them."
+    devices = each_device(serving)
+    slots = [len(one.slots) for one in devices]
+    plain = not serving.unequal and slots == list(map(len, by_shares(sum(slots), [1] * serving.count)))
+    if plain or any(one.spare_bytes < 0 for one in devices):
+        return [choice]
+    settings.add("--tensor-split", ",".join(map(str, slots)), "layers of each device, and the output with the last")
+    order = "CUDA numbers the fastest first: CUDA_VISIBLE_DEVICES with CUDA_DEVICE_ORDER=PCI_BUS_ID sets another order."
+    return [
+        "With --tensor-split given, --fit moves nothing: every layer goes to the device that it is counted on.",
+        *(
+            (f"The devices are taken in the order {listed(serving.unequal)}. {order}",)
+            if serving.unequal
+            else (choice,)
+        ),
+    ]
 
 
 def _ollama(serving: Serving, gguf: str | None) -> Command:

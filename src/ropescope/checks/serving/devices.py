@@ -16,7 +16,8 @@ from typing import Final
 
 from ropescope.checks.serving.device_names import nearest, row_named
 from ropescope.errors import DomainError
-from ropescope.questions.numbers import GIB, UNITS
+from ropescope.questions.numbers import GIB as GIB
+from ropescope.questions.numbers import UNITS
 from ropescope.report.report import Basis
 
 GB: Final = 10**9

@@ -47,6 +47,11 @@ _FIRST_UNITS: Final[Mapping[str, tuple[int, int]]] = {
 
 def support_problem(serving: Serving) -> str:
     """Why the engine does not run these weights on this device, in a sentence, and which engines do; "" if it does."""
+    if serving.unequal:
+        alone = (
+            replace(serving, device=one, count=1, unequal=(), parallel=None) for one in dict.fromkeys(serving.unequal)
+        )
+        return next(filter(None, map(support_problem, alone)), "")
     cause = _cause(serving) or architecture_problem(serving)
     return f"{cause} {_others(serving)}".rstrip() if cause else _attention_cause(serving)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ropescope.checks.serving.cache_types import cache_type_of
+from ropescope.checks.serving.device_list import is_list, listed, read_devices, weakest
 from ropescope.checks.serving.devices import Device as ServedDevice
 from ropescope.checks.serving.devices import find_device, with_given
-from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.engines import Engine, find_engine
 from ropescope.checks.serving.parallel import ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
@@ -29,7 +30,7 @@ class ServingInputs(OneModel):
     """A model and a way of serving it. None: the engine's, the device's or the model's own."""
 
     gpu: str = asked(
-        Device(), "A device (4090, h100-sxm, m4-max-64gb, …), its memory, as 24GiB, or this: what this machine has.",
+        Device(), "A device (4090, h100-sxm, …), its memory (24GiB), several (3090,4080 or 2x3090,4080), or this machine: this.",
         group="device",
     )  # fmt: skip
     count: int | None = asked(
@@ -119,7 +120,8 @@ def read_serving(
     if it is asked for. With `needs_bandwidth` that of this machine's CPU is measured. Raises DomainError for what cannot
     be read, naming the input."""
     gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
-    device, there = _device(inputs, needs_bandwidth)
+    several = _several(inputs)
+    device, there = (weakest(several), None) if several else _device(inputs, needs_bandwidth)
     engine = find_engine(inputs.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
     if inputs.context is not None:
         context = inputs.context
@@ -127,8 +129,12 @@ def read_serving(
         context = min(model.context_length, most_by_default or model.context_length)
     else:
         raise InputError("context", f"{model.name} states no context length: give one with `context`.")
+    _refuse_vendors(several, engine)
     asked_for = inputs.count if inputs.count is not None or inputs.parallel.given else there
-    count, parallel = read_parallel(inputs.parallel, asked_for, engine.name, engine.split == "tensor")
+    count, parallel = read_parallel(
+        inputs.parallel, len(several) or asked_for, engine.name, engine.split == "tensor",
+        "`gpu` names" if several else "`count` is",
+    )  # fmt: skip
     if there is not None:
         require_there(count, there, device)
     return Serving(
@@ -141,6 +147,7 @@ def read_serving(
         count=count,
         precision=read_precision(inputs.precision),
         parallel=parallel,
+        unequal=several if len(set(several)) > 1 else (),
         **inputs.settings,
     )
 
@@ -152,6 +159,31 @@ def _device(inputs: ServingInputs, needs_bandwidth: bool) -> tuple[ServedDevice,
         return find_device(inputs.gpu, bandwidth_gb_s=bandwidth, tflops=tflops), None
     device, there = this_device(needs_bandwidth=needs_bandwidth and bandwidth is None)
     return with_given(device, bandwidth, tflops), there
+
+
+def _several(inputs: ServingInputs) -> tuple[ServedDevice, ...]:
+    """The devices of a list, in order; none where `gpu` names a single one. Raises InputError for what goes with one
+    device alone."""
+    if not is_list(inputs.gpu):
+        return ()
+    found = read_devices(inputs.gpu)
+    if inputs.count is not None:
+        raise InputError("count", f"`gpu` {inputs.gpu} names {len(found)} devices already: leave `count` out.")
+    for name, value in zip(("bandwidth", "tflops"), inputs.given_figures, strict=True):
+        if value is not None:
+            raise InputError(
+                name, f"`{name}` states the figure of one device, and `gpu` {inputs.gpu} names several: leave it out."
+            )
+    return found
+
+
+def _refuse_vendors(found: tuple[ServedDevice, ...], engine: Engine) -> None:
+    vendors = {device.vendor for device in found if device.vendor}
+    if len(vendors) > 1 and engine.name != "llama.cpp":
+        raise DomainError(
+            f"{engine.name} runs on devices of one vendor at a time, and {listed(found)} are of {len(vendors)}: take "
+            "`engine` llama.cpp, whose Vulkan build uses them together."
+        )
 
 
 def refuse_unreadable(inputs: ServingInputs) -> None:

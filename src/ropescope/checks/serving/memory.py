@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from math import ceil
 
 from ropescope.checks.serving.activations import activations
-from ropescope.checks.serving.cache import device_cache_bytes
-from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.cache import device_cache_bytes, held_layers
+from ropescope.checks.serving.dealing import automatic, balanced, by_shares
+from ropescope.checks.serving.devices import GIB, Device
 from ropescope.checks.serving.engines import MIB, engine_default
+from ropescope.checks.serving.layer_shares import slot_weights
 from ropescope.checks.serving.precisions import WeightSize, output_apart, weight_size
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.stages import one_copy, stage_weight_bytes, stages
@@ -56,11 +58,73 @@ class Budget:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class OnDevice:
+    """What one of several devices holds to which whole layers are dealt. `slots` are its layers and, as number n of a model
+    of n layers, the output."""
+
+    device: Device
+    slots: range
+    demand: Demand
+    budget: Budget
+
+    @property
+    def spare_bytes(self) -> int:
+        """What is left of the budget; negative where it does not suffice."""
+        return self.budget.n_bytes - self.demand.total
+
+
 def demand(serving: Serving) -> Demand:
     """What the fullest of the devices must hold. Raises DomainError where parameters are not known, or a cache type
     does not fit the model."""
+    if serving.deals_layers:
+        return fullest(serving).demand
     size = weight_size(serving.model, serving.held_precision)
-    on_device, in_cache = _fullest(serving, size)
+    return _demand(serving, size, *_most_held(serving, size))
+
+
+def fullest(serving: Serving) -> OnDevice:
+    """The device with the least to spare, where whole layers are dealt out to several."""
+    return min(each_device(serving), key=lambda one: one.spare_bytes)
+
+
+def each_device(serving: Serving) -> tuple[OnDevice, ...]:
+    """What each of several devices holds, where whole layers are dealt out to them.
+
+    llama.cpp deals by the devices' memory. What does not fit so is dealt so that the fullest device has the most to spare,
+    as --fit or --tensor-split would; so it is for Ollama. transformers: `dealing.automatic`.
+    """
+    size = weight_size(serving.model, serving.held_precision)
+    device_cache_bytes(serving)  # it refuses what cannot be held
+    weights = slot_weights(serving, size)
+    caches = [one.n_bytes if serving.model.causal else 0 for one in held_layers(serving)] + [0]
+    budgets = tuple(_budget(serving, device) for device in serving.devices)
+
+    def held(slots: range) -> Demand:
+        part = slice(slots.start, slots.stop)
+        return _demand(serving, size, ceil(sum(weights[part])), sum(caches[part]))
+
+    def on_each(dealt: tuple[range, ...]) -> tuple[OnDevice, ...]:
+        asked = {slots: held(slots) for slots in dict.fromkeys(dealt)}
+        return tuple(
+            OnDevice(device, slots, asked[slots], allowed)
+            for device, slots, allowed in zip(serving.devices, dealt, budgets, strict=True)
+        )
+
+    memories = [device.memory_bytes for device in serving.devices]
+    if serving.engine.name == "transformers":
+        alone = slot_weights(serving, size, without=("embedding",))
+        return on_each(automatic([ceil(n) for n in alone], ceil(sum(weights) - sum(alone)), memories))
+    found = on_each(by_shares(len(weights), memories))
+    if all(one.spare_bytes >= 0 for one in found):
+        return found
+    fixed = held(range(0)).total
+    costs = [ceil(a + b) for a, b in zip(weights, caches, strict=True)]
+    return on_each(balanced(costs, [allowed.n_bytes - fixed for allowed in budgets]))
+
+
+def _demand(serving: Serving, size: WeightSize, on_device: int, in_cache: int) -> Demand:
+    """What a device holds with so many bytes of weights and of cache."""
     where = "" if on_device == size.n_bytes else f"; of {size.n_bytes / GIB:,.2f} GiB, {_elsewhere(serving)}"
     if adapter := serving.model.adapter_bytes:
         where += f"; with {adapter:,} bytes of the adapter"
@@ -77,7 +141,7 @@ def demand(serving: Serving) -> Demand:
     return Demand(weights, cache, work, _overhead(serving), size.lacks)
 
 
-def _fullest(serving: Serving, size: WeightSize) -> tuple[int, int]:
+def _most_held(serving: Serving, size: WeightSize) -> tuple[int, int]:
     """(weights, cache) on the device that holds the most of both, of all pipeline stages."""
     if serving.engine.split == "layers" or serving.split.pipeline == 1:
         return device_weight_bytes(serving, size), device_cache_bytes(one_copy(serving))
@@ -89,45 +153,47 @@ def _fullest(serving: Serving, size: WeightSize) -> tuple[int, int]:
 
 
 def budget(serving: Serving) -> Budget:
-    """What of one device the engine uses: vLLM a share of it, llama.cpp all but a margin, the others all."""
-    memory, engine = serving.device.memory_bytes, serving.engine
+    """What the engine uses of the fullest device: vLLM a share of it, llama.cpp all but a margin, the others all."""
+    return fullest(serving).budget if serving.deals_layers else _budget(serving, serving.device)
+
+
+def _budget(serving: Serving, device: Device) -> Budget:
+    memory, engine = device.memory_bytes, serving.engine
     if engine.name == "vllm":
         default = float(engine_default("vllm", "gpu_memory_utilization"))
         share = default if serving.utilisation is None else serving.utilisation
         given = serving.utilisation is not None
         source = f"--gpu-memory-utilization {share:g}" + ("" if given else f", the default of vLLM {engine.version}")
         return Budget(int(memory * share), "assumed" if given else "published", source)
-    if engine.name == "llama.cpp" and serving.device.vendor != "cpu":
+    if engine.name == "llama.cpp" and device.vendor != "cpu":
         margin = int(engine_default("llama.cpp", "fit_margin_mib"))
         return Budget(max(memory - margin * MIB, 0), "published", f"all but the {margin:,} MiB that --fit keeps free")
-    return Budget(memory, serving.device.memory_basis, "all of it")
+    return Budget(memory, device.memory_basis, "all of it")
 
 
 def fits(serving: Serving) -> bool:
     """Whether the fullest device has room."""
+    if serving.deals_layers:
+        return fullest(serving).spare_bytes >= 0
     return demand(serving).total <= budget(serving).n_bytes
 
 
 def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
-    """The bytes of weights on the fullest device.
+    """The bytes of weights on the fullest device; on all together where whole layers are dealt out.
 
-    Cut across devices (tensor): see `stage_weight_bytes`. Dealt out (layers), the fullest device has the most layers and
-    the output. llama.cpp keeps the token embedding in system memory; where embedding and output are one
-    matrix, a copy of it stays on the device as the output. On a CPU system memory is the device's, and counts whole.
+    Cut across devices (tensor): see `stage_weight_bytes`. llama.cpp keeps the token embedding in system memory; where
+    embedding and output are one matrix, a copy of it stays on the device as the output. On a CPU system memory is the
+    device's, and counts whole.
     """
-    parameters, count = serving.model.parameters, serving.count
+    parameters = serving.model.parameters
     parts = {} if parameters is None else parameters.parts
     held = size.n_bytes
-    if _embedding_elsewhere(serving) and output_apart(serving.model):
+    if serving.embedding_in_system_memory and output_apart(serving.model):
         held -= round(size.of("embedding", parts.get("embedding", 0)))
     held -= round(expert_bytes_in_system_memory(serving, size))
-    if count == 1:
+    if serving.count == 1 or serving.deals_layers:
         return held
-    if serving.engine.split == "tensor":
-        return max(stage_weight_bytes(serving, size, stage) for stage in stages(serving))
-    n_layers = max(len(serving.model.layers), 1)
-    ends = round(size.of("output", parts.get("output", parts.get("embedding", 0))))
-    return ends + ceil((held - ends) * ceil(n_layers / count) / n_layers)
+    return max(stage_weight_bytes(serving, size, stage) for stage in stages(serving))
 
 
 def expert_bytes_in_system_memory(serving: Serving, size: WeightSize) -> float:
@@ -136,8 +202,7 @@ def expert_bytes_in_system_memory(serving: Serving, size: WeightSize) -> float:
     with_experts = sum(layer.experts is not None for layer in serving.model.layers)
     if not serving.cpu_moe_layers or parameters is None or not with_experts:
         return 0.0
-    dense_first = next((layer.index for layer in serving.model.layers if layer.experts is not None), 0)
-    moved = min(max(serving.cpu_moe_layers - dense_first, 0), with_experts)
+    moved = sum(layer.experts is not None for layer in serving.model.layers[: serving.cpu_moe_layers])
     return size.of("experts", parameters.parts.get("experts", 0)) * moved / with_experts
 
 
@@ -161,14 +226,9 @@ def sglang_reserve_bytes(serving: Serving) -> int:
     return round((max(mib, 10 * 1024) if memory > 60 * GIB else mib) * MIB)
 
 
-def _embedding_elsewhere(serving: Serving) -> bool:
-    """Whether the token embedding stays in system memory, which is not the device's."""
-    return serving.engine.name in ("llama.cpp", "ollama") and serving.device.vendor != "cpu"
-
-
 def _elsewhere(serving: Serving) -> str:
     reasons = []
-    if _embedding_elsewhere(serving):
+    if serving.embedding_in_system_memory:
         reasons.append("the token embedding stays in system memory")
     if serving.cpu_moe_layers:
         reasons.append(f"the experts of {serving.cpu_moe_layers} layers too")

@@ -89,9 +89,12 @@ class ParallelText:
 NO_SPLIT: Final = ParallelText()
 
 
-def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layers: bool) -> tuple[int, Parallel | None]:
+def read_parallel(
+    text: ParallelText, count: int | None, engine: str, cuts_layers: bool, asked: str = "`count` is"
+) -> tuple[int, Parallel | None]:
     """(how many devices, how they share the model; None for the engine's own way). What is not given follows from the
-    number of devices: first the tensor split. Raises DomainError, naming the options, where they do not agree."""
+    number of devices: first the tensor split. `asked` says where their number is from. Raises DomainError, naming the
+    options, where they do not agree."""
     if not text.given:
         return 1 if count is None else count, None
     if not cuts_layers:
@@ -107,7 +110,7 @@ def read_parallel(text: ParallelText, count: int | None, engine: str, cuts_layer
     found = Parallel(tensor, data, pipeline, text.experts, nodes)
     if count is not None and found.count != count:
         raise DomainError(
-            f"`tp` {tensor} × `dp` {data} × `pp` {pipeline} are {found.count} devices, and `count` is {count}: change one of "
+            f"`tp` {tensor} × `dp` {data} × `pp` {pipeline} are {found.count} devices, and {asked} {count}: change one of "
             "them. Here `dp` counts copies of the attention, each over `tp` devices."
         )
     return found.count, found

@@ -8,12 +8,15 @@ what its indexer scores is read and multiplied, and of the rest only what it pic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Final, Literal
 
 from ropescope.checks.serving.cache import kv_share, layer_rows
+from ropescope.checks.serving.devices import Device
+from ropescope.checks.serving.layer_shares import slot_weights
+from ropescope.checks.serving.memory import each_device
 from ropescope.checks.serving.precisions import compute_kind, output_apart, weight_size
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.storage import keys_pooled, least_state_bytes
@@ -77,12 +80,14 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     sequences = serving.batch if batch is None else batch
     tokens, (turn, own) = serving.context_tokens, _turns(serving, sequences)
     weights = _weights_read(serving, turn)
-    cache = own * float(_cache_read(serving))
+    cache = own * float(sum(_cache_read(serving)))
     attending = serving.model.attention_layers
     attention = sum(2.0 * layer.n_heads * _decode_width(layer) * _seen(layer, tokens) for layer in attending)
     index = sum(_index_operations(layer) * _scored(layer, tokens) for layer in attending)
     each = own / _cut(serving)
     work = Work(2 * each * _multiplied(serving), each * attention, each * index)
+    if serving.unequal and serving.deals_layers:
+        return _in_turn(serving, Pass(sequences, weights, cache, work.total, 0.0, 0.0), work, _cache_read(serving), 1)
     return _pass(serving, sequences, weights, cache, work)
 
 
@@ -103,9 +108,44 @@ def prefill(serving: Serving, prompts: int = 1) -> Pass:
                     for layer in attending)  # fmt: skip
     index = sum(_index_operations(layer) * _index_pairs(layer, tokens) for layer in attending)
     everywhere = prompts * serving.split.data * tokens
+    if serving.unequal and serving.deals_layers:
+        work = Work(prompts * matrices, prompts * attention, prompts * index)
+        written = prompts * float(sum(_cache_written(serving)))
+        whole = Pass(everywhere, _weights_read(serving, everywhere), written, work.total, 0.0, 0.0)
+        parts_at_once = 1 if serving.engine.name == "transformers" else prompts * -(-tokens // serving.chunk)
+        return _in_turn(serving, whole, work, _cache_written(serving), parts_at_once)
     weights = _weights_read(serving, everywhere) / at_once
     work = Work(each * matrices, each * attention, each * index)
-    return _pass(serving, everywhere, weights, prompts * float(_cache_written(serving)), work)
+    return _pass(serving, everywhere, weights, prompts * float(sum(_cache_written(serving))), work)
+
+
+def _in_turn(serving: Serving, whole: Pass, work: Work, cache: tuple[Fraction, ...], parts: int) -> Pass:
+    """`whole`, with the time it takes on unequal devices that have whole layers each and work in turn, on `parts` one after
+    another: the first part passes through all, and then the slowest device sets the pace.
+
+    What a device reads is its share of the weights and what its layers read (`cache`, layer by layer) of the cache; what
+    it multiplies goes by the same shares.
+    """
+    devices = each_device(serving)
+    size = weight_size(serving.model, serving.held_precision)
+    slots = slot_weights(serving, size, without=_never_read(serving), experts=experts_touched(serving, whole.tokens))
+    all_weights, all_cache = sum(slots), sum(cache)
+    reading, computing = list[float](), list[float | None]()
+    for one in devices:
+        if one.device.bandwidth is None:
+            raise DomainError(_no_bandwidth(one.device))
+        weights = sum(slots[one.slots.start : one.slots.stop]) / all_weights
+        keys = float(sum(cache[one.slots.start : one.slots.stop]) / all_cache) if all_cache else 0.0
+        reading.append((weights * whole.weight_bytes + keys * whole.cache_bytes) / one.device.bandwidth)
+        own = Work(weights * work.weights, keys * work.attention, keys * work.index)
+        computing.append(_compute_seconds(replace(serving, device=one.device, count=1, unequal=()), own))
+
+    def paced(seconds: list[float]) -> float:
+        return (sum(seconds) + (parts - 1) * max(seconds)) / parts
+
+    known = [seconds for seconds in computing if seconds is not None]
+    computed = paced(known) if len(known) == len(computing) else None
+    return replace(whole, memory_seconds=paced(reading), compute_seconds=computed)
 
 
 def knee(serving: Serving) -> int | None:
@@ -129,10 +169,14 @@ def experts_touched(serving: Serving, tokens: int) -> float:
 def _pass(serving: Serving, tokens: int, weights: float, cache: float, work: Work) -> Pass:
     device = serving.device
     if device.bandwidth is None:
-        raise DomainError(f"The bandwidth of {device.name} is not known: give `bandwidth` in GB/s.")
+        raise DomainError(_no_bandwidth(device))
     return Pass(
         tokens, weights, cache, work.total, (weights + cache) / device.bandwidth, _compute_seconds(serving, work)
     )
+
+
+def _no_bandwidth(device: Device) -> str:
+    return f"The bandwidth of {device.name} is not known: name a device of the table, or give one with `bandwidth` in GB/s."
 
 
 def _compute_seconds(serving: Serving, work: Work) -> float | None:
@@ -191,14 +235,18 @@ def _weights_read(serving: Serving, tokens: int) -> float:
     """The bytes of weights that a pass of `tokens` tokens reads on one device: all but the token embedding (where the output
     is another matrix), towers beside the language model, and experts that no token calls for."""
     parts, size = _parts(serving), weight_size(serving.model, serving.held_precision)
-    never = ("vision", "prediction", *(("embedding",) if output_apart(serving.model) else ()))
-    unread = [name for name in never if name in parts]
+    unread = [name for name in _never_read(serving) if name in parts]
     left_out = sum(size.of(name, parts[name]) for name in unread)
     experts, touched = _expert_parameters(serving), experts_touched(serving, tokens)
     called = size.of("experts", touched * experts)
     others = size.n_bytes - left_out - size.of("experts", experts)
     # Copies of the attention hold everything but the experts, which they share.
     return others / _cut(serving) + called / (serving.split.stage if serving.engine.split == "tensor" else 1)
+
+
+def _never_read(serving: Serving) -> tuple[str, ...]:
+    """The parts of the weights that a pass reads nothing of, but for a few rows."""
+    return ("vision", "prediction", *(("embedding",) if output_apart(serving.model) else ()))
 
 
 def _expert_parameters(serving: Serving) -> float:
@@ -220,9 +268,9 @@ def _multiplied(serving: Serving) -> int:
     return serving.model.parameters.active - other - (parts.get("embedding", 0) if "output" in parts else 0)
 
 
-def _cache_read(serving: Serving) -> Fraction:
-    """The bytes of one sequence's cache that a step reads on one device; constant states are read and written."""
-    total, tokens = Fraction(0), serving.context_tokens
+def _cache_read(serving: Serving) -> tuple[Fraction, ...]:
+    """The bytes of one sequence's cache that a step reads on one device, by layer; constant states are read and written."""
+    found, tokens = list[Fraction](), serving.context_tokens
     for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
         cache, sparse = layer.cache, layer.sparse
         if cache.tokens_per_entry is not None:
@@ -232,23 +280,21 @@ def _cache_read(serving: Serving) -> Fraction:
         else:
             keys = tokens // keys_pooled(serving, layer)
             rows = Rows(tokens=min(cache.tokens(tokens), _seen(layer, tokens)), index=keys)
-        total += _on_one(serving, layer, rows, each)
-        if cache.tokens_per_entry is None:
-            total += Fraction(2 * least_state_bytes(serving, layer, each), _cut(serving))
-    return total
+        states = 0 if cache.tokens_per_entry is not None else 2 * least_state_bytes(serving, layer, each)
+        found.append(_on_one(serving, layer, rows, each) + Fraction(states, _cut(serving)))
+    return tuple(found)
 
 
-def _cache_written(serving: Serving) -> Fraction:
-    """The bytes of one sequence's cache that reading a prompt leaves on one device."""
-    total = Fraction(0)
+def _cache_written(serving: Serving) -> tuple[Fraction, ...]:
+    """The bytes of one sequence's cache that reading a prompt leaves on one device, by layer."""
+    found = list[Fraction]()
     for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
         rows = layer.cache.rows(serving.context_tokens)
         keys = rows.index // keys_pooled(serving, layer)
         held = Rows(tokens=rows.tokens, index=keys, entries=rows.entries, entry_index=rows.entry_index)
-        total += _on_one(serving, layer, held, each)
-        if layer.tokens_per_entry is None:
-            total += Fraction(least_state_bytes(serving, layer, each), _cut(serving))
-    return total
+        states = 0 if layer.tokens_per_entry is not None else least_state_bytes(serving, layer, each)
+        found.append(_on_one(serving, layer, held, each) + Fraction(states, _cut(serving)))
+    return tuple(found)
 
 
 def _on_one(serving: Serving, layer: Layer, rows: Rows, each: Rows) -> Fraction:

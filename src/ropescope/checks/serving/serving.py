@@ -25,7 +25,9 @@ SPARSE_BLOCK: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One way to serve `model`: `batch` sequences of `context_tokens` each at once, on `count` devices of one kind.
+    """One way to serve `model`: `batch` sequences of `context_tokens` each at once, on `count` devices.
+
+    `unequal` are the devices one by one where they differ; `device` is then the `device_list.weakest` of them.
 
     `precision` is a name of `precisions.precision_names`. `chunk_tokens` is how many prompt tokens run through the
     network at once (None: the engine's default for the device). `overhead_bytes` (None: the engine's) is held on each
@@ -49,6 +51,7 @@ class Serving:
     cpu_moe_layers: int = 0
     swa_full: bool = False
     parallel: Parallel | None = None
+    unequal: tuple[Device, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
@@ -74,10 +77,27 @@ class Serving:
             raise DomainError(
                 f"`cpu_moe_layers` moves experts to system memory, where all is on {self.device.name}: leave it out."
             )
+        if self.unequal and len(self.unequal) != self.count:
+            raise DomainError(f"{len(self.unequal)} devices are named, and `count` is {self.count}: leave `count` out.")
         if self.cpu_moe_layers and self.engine.name != "llama.cpp":
             raise DomainError(
                 f"{self.engine.name} cannot keep the experts of some layers in system memory: llama.cpp can."
             )
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices one by one, in the engine's order."""
+        return self.unequal or (self.device,) * self.count
+
+    @property
+    def deals_layers(self) -> bool:
+        """Whether whole layers are dealt out to several devices."""
+        return self.count > 1 and self.engine.split == "layers"
+
+    @property
+    def embedding_in_system_memory(self) -> bool:
+        """Whether the token embedding stays in system memory, which is not the device's."""
+        return self.engine.name in ("llama.cpp", "ollama") and self.device.vendor != "cpu"
 
     @property
     def split(self) -> Parallel:
@@ -119,8 +139,8 @@ class Serving:
     def chunk(self) -> int:
         """Prompt tokens that run through the network at once: given, or the engine's default for this device.
 
-        llama.cpp: its micro-batch. vLLM: `get_batch_defaults` of its arg_utils.py, for the API server. SGLang:
-        `handle_gpu_memory_settings` of its memory_hook.py. transformers: the whole prompt of every sequence.
+        llama.cpp: its micro-batch. vLLM: `get_batch_defaults` of its arg_utils.py, for the API server, by the first device.
+        SGLang: `handle_gpu_memory_settings` of its memory_hook.py, by the least. transformers: the whole prompt of every sequence.
         """
         memory = self.device.memory_bytes
         if self.engine.name == "transformers":
@@ -129,9 +149,10 @@ class Serving:
         if self.chunk_tokens is not None:
             return self.chunk_tokens
         if self.engine.name == "vllm":
-            if memory >= 160 * GIB:
+            first = self.devices[0]
+            if first.memory_bytes >= 160 * GIB:
                 return 16_384
-            return 8_192 if memory >= 70 * GIB and "A100" not in self.device.name else 2_048
+            return 8_192 if first.memory_bytes >= 70 * GIB and "A100" not in first.name else 2_048
         if self.engine.name == "sglang":
             return next(chunk for limit, chunk in _SGLANG_CHUNKS if memory < limit * GIB)
         return int(engine_default("llama.cpp", "ubatch_tokens"))

@@ -42,6 +42,8 @@ NO_STAGES: Final[Mapping[str, frozenset[str]]] = {
 engine cuts BERT-like encoders (bert.py, roberta.py, modernbert.py) or Whisper into stages."""
 
 MOST_OFFERED: Final = 64
+BALANCE: Final = 0.9
+"""The share of another's free memory that SGLang asks of each device (`init_torch_distributed`, model_executor)."""
 _PADDED_SHARED: Final = ("deepseek_v4", "deepseek_v41")
 """Model types whose shared expert vLLM pads to whole blocks (models/deepseek_v4/nvidia/model.py)."""
 
@@ -49,7 +51,7 @@ _PADDED_SHARED: Final = ("deepseek_v4", "deepseek_v41")
 def split_problem(serving: Serving) -> str:
     """Why the devices of `serving` cannot share its model under its engine, and which splits can; "" if they can."""
     cause = _cause(serving, serving.split)
-    if not cause or serving.engine.split == "layers":
+    if not cause or serving.engine.split == "layers" or _unbalanced(serving, serving.split):
         return cause
     return f"{cause} {_offer(serving)}"
 
@@ -78,6 +80,11 @@ def _cause(serving: Serving, split: Parallel) -> str:
 
 def _causes(serving: Serving, split: Parallel) -> Iterator[str]:
     model = serving.model
+    if _unbalanced(serving, split):
+        yield (
+            f"SGLang refuses --tp-size {split.stage} where one device has less than {BALANCE:.0%} of the free memory of another; "
+            "with SGLANG_ENABLE_TP_MEMORY_INBALANCE_CHECK=0 it takes each for the smallest."
+        )
     if split.pipeline > len(model.layers):
         yield f"{len(model.layers)} layers make no {split.pipeline} pipeline stages."
     types = {model.model_type, str(model.config.get("model_type", ""))}
@@ -93,6 +100,11 @@ def _causes(serving: Serving, split: Parallel) -> Iterator[str]:
         if padded % split.tensor:
             yield f"vocab_size {model.vocab_size:,}, padded to {padded:,}, does not divide by {split.tensor}."
     yield from _blocks(serving, split, layers)
+
+
+def _unbalanced(serving: Serving, split: Parallel) -> bool:
+    memories = [device.memory_bytes for device in serving.devices]
+    return serving.engine.name == "sglang" and split.stage > 1 and min(memories) < BALANCE * max(memories)
 
 
 def _heads(model: Model, tensor: int) -> Iterator[str]:

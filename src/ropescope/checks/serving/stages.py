@@ -35,7 +35,8 @@ def one_copy(serving: Serving, stage: range | None = None) -> Serving:
     if stage is not None and len(stage) < len(model.layers):
         model = replace(model, layers=model.layers[stage.start : stage.stop])
     return replace(
-        serving, model=model, batch=ceil(serving.batch / split.data), count=split.tensor, parallel=None
+        serving, model=model, batch=ceil(serving.batch / split.data), count=split.tensor, parallel=None,
+        unequal=(),
     )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def _of_stage(model: Model, part: str, stage: range) -> Fraction:
         return Fraction(first or (part == "embedding" and last and tied))
     if part in ("output", "prediction"):
         return Fraction(last)
-    has = _HOLDERS.get(part, _every)
+    has = HOLDERS.get(part, _every)
     among = sum(map(has, model.layers))
     here = sum(map(has, model.layers[stage.start : stage.stop]))
     return Fraction(here, among) if among else Fraction(len(stage), max(n_layers, 1))
@@ -139,7 +140,7 @@ def _mixes_experts(layer: Layer) -> bool:
     return layer.experts is not None
 
 
-_HOLDERS: Final[Mapping[str, Callable[[Layer], bool]]] = {
+HOLDERS: Final[Mapping[str, Callable[[Layer], bool]]] = {
     "attention": lambda layer: layer.has_attention, "mixer": _mixes_otherwise, "experts": _mixes_experts,
     "router": _mixes_experts,
 }  # fmt: skip

@@ -15,9 +15,12 @@ COUNTS: Final = (1, 2, 4, 8, 16)
 
 
 def counts(serving: Serving) -> tuple[int, ...]:
-    """Numbers of devices worth trying: the usual ones, and what else this model's shapes allow; one CPU."""
+    """Numbers of devices worth trying: the usual ones, and what else this model's shapes allow; one CPU, and of unequal
+    devices all."""
     if serving.device.vendor == "cpu":
         return (1,)
+    if serving.unequal:
+        return (serving.count,)
     allowed = () if serving.engine.split == "layers" else tensor_splits(serving, max(COUNTS))
     return tuple(sorted({*COUNTS, *allowed}))
 
@@ -25,6 +28,12 @@ def counts(serving: Serving) -> tuple[int, ...]:
 def with_count(serving: Serving, count: int) -> Serving:
     """The same on so many devices, shared in the engine's own way; on the number asked, as asked."""
     return serving if count == serving.count else replace(serving, count=count, parallel=None)
+
+
+def each_alone(serving: Serving) -> Iterator[Serving]:
+    """The same on each kind of several unequal devices alone, the smallest first; none where they are alike."""
+    for device in sorted(dict.fromkeys(serving.unequal), key=lambda one: one.memory_bytes):
+        yield replace(serving, device=device, count=1, unequal=(), parallel=None)
 
 
 def other_ways(serving: Serving) -> Iterator[Serving]:

@@ -1,20 +1,105 @@
-"""The claim that scaling by α_opt is Pareto-dominant (C8c), on losses measured for ropescope beside the peers of the method."""
+"""Claims on what the RoPE base does within one model, and on scaling it by α_opt (C6, C6b, C8c)."""
 
 from __future__ import annotations
 
 from math import isclose
 
+import numpy as np
+from scipy.stats import t as student
+
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.extensions import Extension, exponents, extensions
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
+from ropescope.evidence.tables import table
+from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.sample import Sample
+from ropescope.evidence.verdicts.statistics import others_mean, regress
 from ropescope.quality.intervals import Interval
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact, Table
 from ropescope.theory.base_design import alpha_opt
 
+GOOD_FIT = 0.9
 PEERS = ("ntk", "dynamic", "yarn")
 THETA = 100_000.0
 """The base of SmolLM2, as its config states it."""
+
+Changes = tuple[Interval, Interval, Interval]
+"""Loss less that of the unscaled model: within the trained length, beyond it, in the last band."""
+
+
+@claim(
+    "C6",
+    subject="RoPE base",
+    statement="Models trained from scratch at θ = 10⁴, 10⁵ and 10⁶ follow γ_Padé to 5.07 % at most.",
+    published_in="Part I, abstract (controlled-θ pilot)",
+    data="none: no file of the public data holds a training run at a chosen θ",
+    formula="max |γ − γ_Padé| / γ_Padé over the trained models",
+    verdict_rule="not testable until the runs are published",
+    tables=(),
+)
+def trained_bases(evidence: Evidence) -> Finding:
+    """Nothing to recompute from."""
+    return Finding(
+        quantity="largest relative error over trained bases",
+        value=None,
+        unit="%",
+        published=5.07,
+        n="no measurements",
+        verdict="not testable from public data",
+        reason="No published file holds a model that was trained at a chosen θ; claim C6b is the nearest public test.",
+    )
+
+
+@claim(
+    "C6b",
+    subject="RoPE base",
+    statement="Within one model γ follows γ_Padé when θ is changed: the slope of one on the other is 1.",
+    published_in="what the formula says of the published θ sweep of Pythia-70M",
+    data="attention by distance of Pythia-70M at nine bases, set after training at θ = 10,000",
+    formula="least squares of γ on γ_Padé(θ, 2000)",
+    verdict_rule="reproduced if the slope's interval holds 1 and not 0",
+)
+def changed_base(evidence: Evidence) -> Finding:
+    """The slope over nine bases, beside that of a γ that does not move."""
+    sweep = Sample([m for m in evidence.measurements if m.series == "steering"])
+    gamma, pade = sweep.gamma, sweep.pade
+    fit = regress(gamma, pade=pade)
+    low, high = fit.slope_interval
+    p_one = float(2 * student.sf(abs(fit.slope - 1) / fit.standard_errors[1], fit.n - 2))
+    good = sweep.where(lambda m: m.refit.r2 > GOOD_FIT)
+    among_good = regress(good.gamma, pade=good.pade)
+    p_zero = f"p = {among_good.slope_p:.2f} against 0, {among_good.n} bases"
+    constant = others_mean(gamma, [m.variant for m in sweep])
+    return Finding(
+        quantity="slope of γ on γ_Padé",
+        value=fit.slope,
+        interval=(low, high),
+        interval_by=f"t interval of least squares, {fit.n} bases",
+        published=1.0,
+        n=f"{fit.n} bases in one model",
+        baselines=(Baseline("γ that does not move with θ", 0.0),),
+        verdict=judged(low <= 1 <= high and not low <= 0 <= high),
+        reason=(
+            f"γ stays between {gamma.min():.2f} and {gamma.max():.2f} while γ_Padé goes from {pade.min():.2f} to {pade.max():.2f}, "
+            f"and a slope of 1 is rejected at p = {p_one:.1g}."
+        ),
+        facts=(
+            Fact("p against a slope of 1", p_one),
+            Fact("R²", fit.r2),
+            Fact("mean error of γ_Padé", float(np.abs(gamma - pade).mean())),
+            Fact("mean error of a constant", float(np.abs(gamma - gamma.mean()).mean()), note="the mean of the nine"),
+            Fact("mean error of the other bases' mean", float(np.abs(gamma - constant).mean())),
+            Fact("largest relative error of γ_Padé", 100 * float(np.abs(gamma / pade - 1).max()), "%"),
+            Fact(f"slope where R² > {GOOD_FIT}", among_good.slope, interval=among_good.slope_interval, note=p_zero),
+        ),
+        tables=(
+            table(
+                "Bases",
+                "θ :,.0f | γ :.3f | ± :.3f | R² :.3f | γ_Padé :.3f",
+                [(m.theta, m.gamma, m.refit.se, m.refit.r2, m.pade()) for m in sweep],
+            ),
+        ),
+    )
 
 
 @claim(
@@ -32,53 +117,60 @@ THETA = 100_000.0
 )
 def dominates_measured(evidence: Evidence) -> Finding:
     """What α_opt costs within the trained length and wins beyond, beside NTK-aware, dynamic and YaRN."""
-    by_target = {target: methods for target, methods in extensions().items() if _kept(methods, target) is not None}
-    changes = {target: _against_unscaled(methods) for target, methods in by_target.items()}
-    kept = {target: _named(methods, target) for target, methods in by_target.items()}
-    dominant = [target for target in by_target if _dominates(changes[target][kept[target]])]
-    main = max(by_target, key=lambda target: (len(by_target[target]["none"].texts), _n_bases(by_target[target])))
-    inside, beyond, _ = changes[main][kept[main]]
-    rows = exponents()
-    measured = {row["alpha"]: row for row in rows}
-    bases = {m.alpha: m for m in by_target[main].values() if m.alpha is not None and m.alpha in measured}
+    found = {target: (methods, _scaled(methods, target)) for target, methods in extensions().items()}
+    # The method that multiplies the base by target / trained length keeps γ_Padé; a target without it says nothing.
+    kept = {target: (methods, name) for target, (methods, name) in found.items() if name is not None}
+    changes = {target: _against_unscaled(methods) for target, (methods, _) in kept.items()}
+    dominant = [target for target, (_, name) in kept.items() if _dominates(changes[target][name])]
+    main = max(kept, key=lambda target: (len(kept[target][0]["none"].texts), _n_bases(kept[target][0])))
+    methods, name = kept[main]
+    inside, beyond, _ = changes[main][name]
+    measured = {row["alpha"]: row for row in exponents()}
+    bases = {m.alpha: m for m in methods.values() if m.alpha is not None and m.alpha in measured}
     best = min(bases, key=lambda alpha: bases[alpha].mean("last"))
     own = measured[1.0]["gamma"]
     asked = alpha_opt(THETA, own, main)
-    yarn = by_target[main][kept[main]].less(by_target[main]["yarn"], "last")
+    shrinks = "; below 1: it would shrink the base" if asked < 1 else ""
+    yarn = methods[name].less(methods["yarn"], "last")
+    texts = [f"{len(methods['none'].texts)} texts at {target:,} tokens" for target, (methods, _) in kept.items()]
+    tried = f"of {', '.join(f'{a:g}' for a in bases)}"
     return Finding(
-        quantity=f"added loss within the trained length at α = {main / by_target[main]['none'].trained:g}",
+        quantity=f"added loss within the trained length at α = {main / methods['none'].trained:g}",
         value=inside.value,
         unit="nats a token",
         interval=_bounds(inside),
         interval_by="Student's t over texts, paired with the unscaled model",
-        n=", ".join(f"{len(methods['none'].texts)} texts at {target:,} tokens" for target, methods in by_target.items())
-        + ", one model",
+        n=f"{', '.join(texts)}, one model",
         baselines=tuple(
-            Baseline(f"{name}, the same", changes[main][name][0].value, _bounds(changes[main][name][0]))
-            for name in PEERS
+            Baseline(f"{peer}, the same", changes[main][peer][0].value, _bounds(changes[main][peer][0]))
+            for peer in PEERS
         ),
-        verdict="reproduced" if len(dominant) == len(by_target) else "not reproduced",
+        verdict=judged(len(dominant) == len(kept)),
         reason=(
             f"At {main:,} tokens α_opt wins {-beyond.value:.2f} nats a token beyond the trained length and pays "
             f"{_words(inside)} within it, a trade that its peers offer, too; YaRN loses {_words(yarn)} less in the last band, and "
             f"the α that keeps the measured γ is {asked:.2f}, where of {len(bases)} tried α = {best:g} loses least"
-            f"{_alone(by_target[main], kept[main])}."
+            f"{_alone(methods, name)}."
         ),
         facts=(
-            Fact("least loss in the last band", f"α = {best:g}", "", "measured", f"of {', '.join(f'{a:g}' for a in bases)}"),
-            Fact("γ there", measured[best]["gamma"], interval=(measured[best]["low"], measured[best]["high"]), basis="measured"),
-            Fact("γ of the unscaled base", own, interval=(measured[1.0]["low"], measured[1.0]["high"]), basis="measured"),
-            Fact(
-                "α_opt that keeps the measured γ", asked, "", "formula",
-                f"θ_design(γ, {main:,})/θ{'; below 1: it would shrink the base' if asked < 1 else ''}",
-            ),
+            Fact("least loss in the last band", f"α = {best:g}", "", "measured", tried),
+            _gamma_fact("γ there", measured[best]),
+            _gamma_fact("γ of the unscaled base", measured[1.0]),
+            Fact("α_opt that keeps the measured γ", asked, "", "formula", f"θ_design(γ, {main:,})/θ{shrinks}"),
         ),
-        tables=(*(_table(target, methods, changes[target]) for target, methods in by_target.items()), _by_alpha(measured, bases)),
-    )  # fmt: skip
+        tables=(
+            *(_losses(target, methods, changes[target]) for target, (methods, _) in kept.items()),
+            _by_alpha(measured, bases),
+        ),
+    )
 
 
-Changes = tuple[Interval, Interval, Interval]
-"""Loss less that of the unscaled model: within the trained length, beyond it, in the last band."""
+def _scaled(methods: dict[str, Extension], target: int) -> str | None:
+    """The method that multiplies the base by target / trained length."""
+    for name, method in methods.items():
+        if method.alpha is not None and name != "ntk" and isclose(method.alpha, target / method.trained):
+            return name
+    return None
 
 
 def _against_unscaled(methods: dict[str, Extension]) -> dict[str, Changes]:
@@ -99,20 +191,6 @@ def _alone(methods: dict[str, Extension], name: str) -> str:
     )
 
 
-def _named(methods: dict[str, Extension], target: int) -> str:
-    name = _kept(methods, target)
-    assert name is not None
-    return name
-
-
-def _kept(methods: dict[str, Extension], target: int) -> str | None:
-    """The method that multiplies the base by target / trained length, which keeps γ_Padé."""
-    for name, method in methods.items():
-        if method.alpha is not None and name != "ntk" and isclose(method.alpha, target / method.trained):
-            return name
-    return None
-
-
 def _n_bases(methods: dict[str, Extension]) -> int:
     return sum(method.alpha is not None for method in methods.values())
 
@@ -123,11 +201,10 @@ def _dominates(changes: Changes) -> bool:
 
 
 def _dominance(changes: Changes) -> str:
-    inside = changes[0]
     if not _dominates(changes):
         return "no"
     # Too few texts to tell a price from none are no dominance.
-    return "yes" if inside.value <= 0.0 else "not to be told"
+    return "yes" if changes[0].value <= 0.0 else "not to be told"
 
 
 def _bounds(interval: Interval) -> tuple[float, float] | None:
@@ -139,38 +216,30 @@ def _words(interval: Interval) -> str:
     return f"{interval.value:.3f}" + ("" if bounds is None else f" ({bounds[0]:.3f} to {bounds[1]:.3f})")
 
 
-def _table(target: int, methods: dict[str, Extension], changes: dict[str, Changes]) -> Table:
-    places = ("inside", "beyond", "last band")
-    columns = [Column("method"), Column("α", "", ".4g")]
-    for place in places:
-        columns += [Column(place, "nats", "+.3f"), Column("low", "", "+.3f"), Column("high", "", "+.3f")]
-    return Table(
+def _gamma_fact(name: str, row: dict[str, float]) -> Fact:
+    return Fact(name, row["gamma"], interval=(row["low"], row["high"]), basis="measured")
+
+
+def _losses(target: int, methods: dict[str, Extension], changes: dict[str, Changes]) -> Table:
+    places = (f"{place} [nats] :+.3f | low :+.3f | high :+.3f" for place in ("inside", "beyond", "last band"))
+    rows = []
+    for name, method in methods.items():
+        if name != "none":
+            cells = (cell for found in changes[name] for cell in (found.value, found.low, found.high))
+            rows.append((name, method.alpha, *cells, _dominance(changes[name])))
+    return table(
         f"Loss at {target:,} tokens, less that of the unscaled model",
-        (*columns, Column("dominates")),
-        tuple(
-            (
-                name, method.alpha, *(cell for found in changes[name] for cell in (found.value, found.low, found.high)),
-                _dominance(changes[name]),
-            )
-            for name, method in methods.items() if name != "none"
-        ),
+        " | ".join(("method | α :.4g", *places, "dominates")),
+        rows,
         note=f"{len(methods['none'].texts)} texts, 95 % intervals over them. α: what the base is multiplied by, where no more "
         "than that is done.",
-    )  # fmt: skip
+    )
 
 
 def _by_alpha(measured: dict[float, dict[str, float]], bases: dict[float, Extension]) -> Table:
-    return Table(
-        "γ and loss by base",
-        (
-            Column("α", "", "g"), Column("γ", "", ".3f"), Column("low", "", ".3f"), Column("high", "", ".3f"),
-            Column("inside", "nats", ".3f"), Column("last band", "nats", ".3f"),
-        ),
-        tuple(
-            (
-                alpha, row["gamma"], row["low"], row["high"],
-                *((bases[alpha].mean("inside"), bases[alpha].mean("last")) if alpha in bases else (None, None)),
-            )
-            for alpha, row in measured.items()
-        ),
-    )  # fmt: skip
+    rows = []
+    for alpha, row in measured.items():
+        losses = [bases[alpha].mean(where) if alpha in bases else None for where in ("inside", "last")]
+        rows.append((alpha, row["gamma"], row["low"], row["high"], *losses))
+    header = "α :g | γ :.3f | low :.3f | high :.3f | inside [nats] :.3f | last band [nats] :.3f"
+    return table("γ and loss by base", header, rows)

@@ -1,21 +1,21 @@
-"""Claims on what changing the weights does to the exponent: 4-bit weights, instruction tuning (C13, C19)."""
+"""Claims on what changing the weights does to the exponent: 4-bit weights, instruction tuning (C13, C19, F14)."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ropescope.evidence.evidence import Evidence, model_facts
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
 from ropescope.evidence.measurement import FIT_FROM, Measurement
-from ropescope.report.report import Column, Fact, Scalar, Table
+from ropescope.evidence.tables import table
+from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict, judged
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.sample import column, short_name
+from ropescope.report.report import Fact, Scalar
 from ropescope.theory.decomposition import INSTRUCT_SHIFT, precision_shift_nf4
-
-Array = NDArray[np.float64]
 
 PUBLISHED_PAIRS = 5
 FOUR_BIT = "4-bit"
+TUNING = 0.072
 
 
 @claim(
@@ -34,17 +34,15 @@ def four_bit_rule(evidence: Evidence) -> Finding:
     models = {full.model for full, _ in pairs}
     rows = [_precision_row(full, other) for full, other in pairs]
     right = sum(bool(row[-1]) for row in rows)
-    if len(models) < PUBLISHED_PAIRS:
-        verdict: Verdict = "not testable from public data"
-    else:
-        verdict = "reproduced" if right == len(rows) else "not reproduced"
+    few: Verdict = "not testable from public data"
+    noise = _noise(evidence)
     return Finding(
         quantity="changes within the range called for",
         value=right,
         published=PUBLISHED_PAIRS,
         n=f"{len(rows)} measurements of {len(models)} model",
         interval_by=f"none: {len(models)} model",
-        verdict=verdict,
+        verdict=few if len(models) < PUBLISHED_PAIRS else judged(right == len(rows)),
         reason=(
             f"{len(models)} model is published at both precisions, {', '.join(sorted(models))}, which is none of those that the "
             f"claim rests on, and {right} of its {len(rows)} changes is within the range that the rule gives."
@@ -52,21 +50,16 @@ def four_bit_rule(evidence: Evidence) -> Finding:
         facts=(
             Fact(
                 "typical difference of two measurements at one precision",
-                _noise(evidence),
+                noise,
                 note="median; the rule calls ± 0.05 stable",
             ),
         ),
         tables=(
-            Table(
+            table(
                 "γ at both precisions",
-                (
-                    Column("model"),
-                    Column("corpus"),
-                    *(Column(name, format=".3f") for name in ("γ as published", "R²", "γ, 16-bit", "γ, 4-bit")),
-                    *(Column(name, format="+.3f") for name in ("change", "called for: low", "high")),
-                    Column("in range"),
-                ),
-                tuple(rows),
+                "model | corpus | γ as published :.3f | R² :.3f | γ, 16-bit :.3f | γ, 4-bit :.3f | change :+.3f | "
+                "called for: low :+.3f | high :+.3f | in range",
+                rows,
                 note=f"γ as published: over all distances; else over those that both have, from {FIT_FROM} on.",
             ),
         ),
@@ -87,15 +80,16 @@ def four_bit_rule(evidence: Evidence) -> Finding:
 def instruction_tuning(evidence: Evidence) -> Finding:
     """The shift of each pair, beside what measuring one model twice gives."""
     pairs = evidence.table("tuned_pairs")
-    shift = np.array([row["gamma_instruct"] - row["gamma_base"] for row in pairs])
+    shift = column(pairs, "gamma_instruct") - column(pairs, "gamma_base")
     repeats = _repeats(evidence)
-    differences = np.array([_gammas(one, other)[1] - _gammas(one, other)[0] for one, other in repeats])
+    again = [(one.short_name, one.corpus, first, second, second - first) for one, first, second in repeats]
     noise = _noise(evidence)
     moved = int((np.abs(shift) > noise).sum())
     known = model_facts()
     wrong = [row for row in pairs if row["base"] in known and known[row["base"]].theta != row["theta_in_file"]]
-    again = [m for m in evidence.panel() if m.model == "HuggingFaceTB/SmolLM2-135M"]
-    apart = max(abs(m.gamma - row["gamma_base"]) for m in again for row in pairs if row["base"] == m.model)
+    small = [m for m in evidence.panel() if m.model == "HuggingFaceTB/SmolLM2-135M"]
+    apart = max(abs(m.gamma - row["gamma_base"]) for m in small for row in pairs if row["base"] == m.model)
+    misread = "the files call SmolLM2 a model of θ = 10,000, and read the shift as one of θ"
     return Finding(
         quantity="mean shift of γ",
         value=float(shift.mean()),
@@ -104,56 +98,81 @@ def instruction_tuning(evidence: Evidence) -> Finding:
         interval_by=f"none: {len(pairs)} pairs, without standard errors",
         baselines=(
             Baseline("no shift", 0.0),
-            Baseline("one model measured twice, second less first", float(differences.mean())),
+            Baseline("one model measured twice, second less first", float(np.mean([row[-1] for row in again]))),
         ),
-        verdict="reproduced" if moved == len(pairs) else "not reproduced",
+        verdict=judged(moved == len(pairs)),
         reason=(
             f"The shifts are {', '.join(f'{one:+.3f}' for one in shift)}, and {moved} of the {len(pairs)} exceed the {noise:.2f} "
             f"by which two measurements of one model differ; the γ of one base model is {apart:.2f} away in another file."
         ),
         facts=(
             Fact("typical difference of two measurements of one model", noise, note="median of |γ again − γ|"),
-            Fact(
-                "bases θ that differ from the config",
-                len(wrong),
-                f"of {len(pairs)}",
-                note="the files call SmolLM2 a model of θ = 10,000, and read the shift as one of θ",
-            ),
+            Fact("bases θ that differ from the config", len(wrong), f"of {len(pairs)}", note=misread),
         ),
         tables=(
-            Table(
+            table(
                 "Before and after tuning",
-                (
-                    Column("base model"),
-                    *(Column(name, format=".3f") for name in ("γ, base", "γ, instruct")),
-                    Column("shift", format="+.4f"),
-                    Column("θ in the file", format=",.0f"),
-                    Column("θ in the config", format=",.0f"),
-                ),
-                tuple(
-                    (
-                        row["base"].rpartition("/")[2],
-                        row["gamma_base"],
-                        row["gamma_instruct"],
-                        float(change),
-                        row["theta_in_file"],
-                        known[row["base"]].theta,
-                    )
+                "base model | γ, base :.3f | γ, instruct :.3f | shift :+.4f | θ in the file :,.0f | θ in the config :,.0f",
+                [
+                    (short_name(base), row["gamma_base"], row["gamma_instruct"], change, row["theta_in_file"], theta)
                     for row, change in zip(pairs, shift, strict=True)
-                ),
+                    for base in (row["base"],)
+                    for theta in (known[base].theta,)
+                ],
             ),
-            Table(
+            table(
                 "One model measured twice",
-                (
-                    Column("model"),
-                    Column("corpus"),
-                    *(Column(name, format=".3f") for name in ("γ", "γ again", "difference")),
-                ),
-                tuple(
-                    (one.short_name, one.corpus, *_gammas(one, other), float(difference))
-                    for (one, other), difference in zip(repeats, differences, strict=True)
-                ),
+                "model | corpus | γ :.3f | γ again :.3f | difference :.3f",
+                again,
                 note=f"Fits over the distances that both have, from {FIT_FROM} on.",
+            ),
+        ),
+    )
+
+
+# C19 asks whether tuning moves γ at all; this entry is a bound.
+@claim(
+    "F14",
+    subject="changed weights",
+    statement="Tuning to instructions moves the exponent by at most 0.072.",
+    published_in="falsification ledger, F14: partial (n = 8, by recipe)",
+    data="exponents of three base models and of their instruct versions; the published measurements of the same base models",
+    filter="none; the other pairs of the eight are not public",
+    formula="largest |γ_instruct − γ_base|",
+    verdict_rule="reproduced if no public pair exceeds 0.072",
+    tables=("tuned_pairs", "panel"),
+)
+def bounded_tuning(evidence: Evidence) -> Finding:
+    """The largest change by tuning, beside how far two measurements of one base model lie apart."""
+    rows = evidence.table("tuned_pairs")
+    panel = {m.model: m.gamma for m in evidence.panel(corpus="random")}
+    changes = [
+        (short_name(row["base"]), row["gamma_instruct"] - row["gamma_base"], row["gamma_base"] - panel[row["base"]])
+        for row in rows
+    ]
+    largest, change, _ = max(changes, key=lambda row: abs(row[1]))
+    apart = np.abs([row[2] for row in changes])
+    return Finding(
+        quantity="largest change of γ by instruction tuning",
+        value=abs(change),
+        published=TUNING,
+        n=f"{len(rows)} pairs of the 8 claimed",
+        interval_by=f"none: {len(rows)} pairs, published without errors",
+        baselines=(
+            Baseline("base model measured again, median", float(np.median(apart))),
+            Baseline("base model measured again, largest", float(apart.max())),
+        ),
+        verdict=judged(abs(change) <= TUNING),
+        reason=(
+            f"{largest} moves by {change:+.3f}, beyond the bound, and the base models themselves read up to "
+            f"{apart.max():.2f} apart when measured twice, which no bound of 0.072 can be seen through."
+        ),
+        tables=(
+            table(
+                "Instruct less base, and the base model measured again",
+                "base model | tuning :+.4f | base here − base in the panel :+.4f",
+                changes,
+                note="The panel's value is that on random tokens; the corpus of the pairs is not stated.",
             ),
         ),
     )
@@ -166,15 +185,14 @@ def _measured_twice(evidence: Evidence) -> list[tuple[Measurement, Measurement]]
     return [(first[m.model, m.corpus], m) for m in again if (m.model, m.corpus) in first]
 
 
-def _repeats(evidence: Evidence) -> list[tuple[Measurement, Measurement]]:
-    """Those measured twice at one precision."""
-    return [(one, other) for one, other in _measured_twice(evidence) if other.variant != FOUR_BIT]
+def _repeats(evidence: Evidence) -> list[tuple[Measurement, float, float]]:
+    """Those measured twice at one precision, with γ of both."""
+    return [(one, *_gammas(one, other)) for one, other in _measured_twice(evidence) if other.variant != FOUR_BIT]
 
 
 def _noise(evidence: Evidence) -> float:
     """The median difference between two measurements of one model."""
-    pairs = [_gammas(one, other) for one, other in _repeats(evidence)]
-    return float(np.median([abs(first - second) for first, second in pairs]))
+    return float(np.median([abs(first - second) for _, first, second in _repeats(evidence)]))
 
 
 def _gammas(one: Measurement, other: Measurement) -> tuple[float, float]:

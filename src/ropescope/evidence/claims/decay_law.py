@@ -1,22 +1,24 @@
-"""Claims on which law the decay follows (C4)."""
+"""Claims on the law that the decay follows, and on its amplitude (C4, F18)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from scipy.special import gamma as gamma_function
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import aicc, bic, cluster_interval
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, Refit
+from ropescope.evidence.tables import table
+from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.sample import Array, Sample
+from ropescope.evidence.verdicts.statistics import aicc, bic, correlation
 from ropescope.measure.shapes import SHAPES, Shape
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
+from ropescope.theory.thermodynamics import partition_function
 
-Array = NDArray[np.float64]
 MARGIN = 2.0
 """A difference in AICc that counts; below it two laws are not told apart. (Burnham and Anderson 2002, §2.6.)"""
 LEAST_POINTS = 5
@@ -29,13 +31,16 @@ _LAWS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array] | N
     "power × uniform": (lambda d: -np.log(d + PROTOCOL_OFFSET), np.log),
     "(d + 50)^−g": (np.zeros_like, lambda d: np.log(d + PROTOCOL_OFFSET)),
 }
-_POWER = "power d^−γ"
+_POWER, _EXPONENTIAL, _UNIFORM = list(_LAWS)[:3]
 # Laws with one parameter more, as the measuring room has them: a cutoff cuts, a log-normal bends down, 0 < β < 1.
 _BENT: Mapping[str, Shape] = {
     shape.name: shape for shape in SHAPES if shape.name in ("power with cutoff", "log-normal", "stretched exponential")
 }
 _MOST = 20.0
 """Bound of a shape's parameters, in the units it is written in, as the measuring room has it."""
+
+Scores = list[dict[str, float]]
+"""A criterion of every law, for each measurement."""
 
 
 @claim(
@@ -50,62 +55,96 @@ _MOST = 20.0
 )
 def power_beats_exponential(evidence: Evidence) -> Finding:
     """The count, and what the same test says of uniform attention and of laws that are not exponential."""
-    panel = evidence.panel(rope=False)
+    panel = Sample(evidence.panel(rope=False))
     wins = np.array([m.refit.r2 > m.refit.r2_exponential for m in panel])
     uniform = [_of_uniform(m) for m in panel]
-    enough = [m for m in panel if m.refit.points >= LEAST_POINTS]
-    near, far = _contest(enough, 30), _contest(panel, 10)
-    bent_near, bent_far = _bent_contest(enough, 30), _bent_contest(panel, 10)
+    enough = panel.where(lambda m: m.refit.points >= LEAST_POINTS)
+    near, far = _aicc(enough, 30), _aicc(panel, 10)
+    bent_near, bent_far = _bic(enough, 30), _bic(panel, 10)
     cut = sum(scores["power with cutoff"] < scores[_POWER] for scores in bent_near)
-    low, high = cluster_interval(np.sum, [m.model for m in panel], wins)
     uniform_wins = sum(u.r2 > u.r2_exponential for u in uniform)
-    uniform_beats = sum(scores["uniform 1/(d + 50)"] < scores[_POWER] for scores in near)
+    uniform_beats = sum(scores[_UNIFORM] < scores[_POWER] for scores in near)
+    above = sum(m.refit.r2 > u.r2 for m, u in zip(panel, uniform, strict=True))
+    of_near, of_all = f"of {len(near)}", f"of {len(panel)}"
+    rising = "a factor e^(+λd), which lifts the far end where a cutoff would cut it"
+    header = "law | d ≥ 30 | all distances"
     return Finding(
         quantity="measurements in which the power law has the higher R²",
         value=int(wins.sum()),
-        interval=(low, high),
+        interval=panel.interval(np.sum, wins),
         interval_by="cluster bootstrap over 28 models",
         published=54,
-        n=f"{len(panel)} measurements of {len({m.model for m in panel})} models",
+        n=f"{len(panel)} measurements of {panel.n_models} models",
         baselines=(Baseline("uniform attention in the same design", uniform_wins),),
-        verdict="reproduced" if wins.sum() >= 54 else "not reproduced",
+        verdict=judged(wins.sum() >= 54),
         reason=(
             f"The power law wins in {wins.sum()} of {len(panel)}, but in {uniform_wins} where attention is uniform, and by "
             f"AICc uniform attention, which has no exponent at all, beats it in {uniform_beats} of {len(near)}."
         ),
         facts=(
-            Fact(
-                "power ahead of exponential by AICc > 2, d ≥ 30", _ahead(near, "exponential e^(−λd)"), f"of {len(near)}"
-            ),
-            Fact("the same over all distances", _ahead(far, "exponential e^(−λd)"), f"of {len(far)}"),
-            Fact("power ahead of every other law by AICc > 2, d ≥ 30", _ahead(near), f"of {len(near)}"),
-            Fact("the same over all distances", _ahead(far), f"of {len(far)}"),
-            Fact(
-                "R² above that of uniform attention",
-                sum(m.refit.r2 > u.r2 for m, u in zip(panel, uniform, strict=True)),
-                f"of {len(panel)}",
-            ),
-            Fact("power with cutoff ahead of power by BIC, d ≥ 30", cut, f"of {len(near)}"),
-            Fact(
-                "the same if the cutoff may also rise",
-                sum(_rising_ahead(m) for m in enough),
-                f"of {len(near)}",
-                note="a factor e^(+λd), which lifts the far end where a cutoff would cut it",
-            ),
+            Fact("power ahead of exponential by AICc > 2, d ≥ 30", _ahead(near, _EXPONENTIAL), of_near),
+            Fact("the same over all distances", _ahead(far, _EXPONENTIAL), of_all),
+            Fact("power ahead of every other law by AICc > 2, d ≥ 30", _ahead(near), of_near),
+            Fact("the same over all distances", _ahead(far), of_all),
+            Fact("R² above that of uniform attention", above, of_all),
+            Fact("power with cutoff ahead of power by BIC, d ≥ 30", cut, of_near),
+            Fact("the same if the cutoff may also rise", sum(map(_rising_ahead, enough)), of_near, note=rising),
         ),
         tables=(
-            Table(
+            table(
                 "Law with the least AICc",
-                (Column("law"), Column("d ≥ 30"), Column("all distances")),
-                tuple((law, _best(near).count(law), _best(far).count(law)) for law in _LAWS),
+                header,
+                [(law, _best(near).count(law), _best(far).count(law)) for law in _LAWS],
                 note=f"d ≥ 30: the {len(near)} measurements with at least five points. ln A, normal errors.",
             ),
-            Table(
+            table(
                 "Law with the least BIC, bent ones among them",
-                (Column("law"), Column("d ≥ 30"), Column("all distances")),
-                tuple((law, _best(bent_near).count(law), _best(bent_far).count(law)) for law in (*_LAWS, *_BENT)),
+                header,
+                [(law, _best(bent_near).count(law), _best(bent_far).count(law)) for law in (*_LAWS, *_BENT)],
                 note="AICc has no value for three parameters on five points, hence BIC.",
             ),
+        ),
+    )
+
+
+@claim(
+    "F18",
+    subject="decay law",
+    statement="The amplitude A(1) of the power law is 1/Γ(1 − γ), the prefactor of a Mittag-Leffler function.",
+    published_in="falsification ledger, F18: refuted by the author (n = 39, ratio 0.23)",
+    data="attention by distance of the 56 fitted measurements",
+    filter="those with γ < 1, where 1/Γ(1 − γ) is positive",
+    formula="median of A(1) Γ(1 − γ), A(1) the amplitude of the published fit",
+    verdict_rule="reproduced if the interval of the median holds 1",
+)
+def mittag_leffler_amplitude(evidence: Evidence) -> Finding:
+    """The median ratio, how A(1) and the prefactor go together, and the amplitude that makes A a distribution."""
+    panel = Sample(evidence.panel(rope=False)).where(lambda m: m.gamma < 1)
+    amplitude = panel.values(_amplitude)
+    prefactor = np.asarray(1 / gamma_function(1 - panel.gamma))
+    of_normal = amplitude / panel.values(lambda m: 1 / partition_function(m.gamma, int(m.longest)))
+    ratio = amplitude / prefactor
+    low, high = panel.interval(np.median, ratio)
+    logs = np.log(prefactor), np.log(amplitude)
+    as_factor = "standard deviation as a factor"
+    return Finding(
+        quantity="median of A(1) Γ(1 − γ)",
+        value=float(np.median(ratio)),
+        interval=(low, high),
+        interval_by=f"cluster bootstrap over {panel.n_models} models",
+        published=1.0,
+        n=f"{len(panel)} measurements with γ < 1",
+        baselines=(panel.baseline("A(1) over what makes A sum to 1", np.median, of_normal),),
+        verdict=judged(low <= 1 <= high),
+        reason=(
+            f"A(1) is {np.median(ratio):.2f} times the prefactor in the median, as the author found, and grows where the prefactor "
+            f"falls (r = {correlation(*logs):.2f} of their logarithms)."
+        ),
+        facts=(
+            panel.fact("correlation of ln A(1) and −ln Γ(1 − γ)", correlation, *logs),
+            Fact("scatter of the ratio", _factor(ratio), note=as_factor),
+            Fact("scatter of A(1) alone", _factor(amplitude), note=f"{as_factor}: the prefactor adds to it"),
+            Fact("scatter of A(1) over what makes A sum to 1", _factor(of_normal), note=as_factor),
         ),
     )
 
@@ -115,21 +154,19 @@ def _of_uniform(m: Measurement) -> Refit:
     return Refit.of(m.distances, 1 / (m.distances + PROTOCOL_OFFSET), m.fit_from)
 
 
-def _contest(panel: Sequence[Measurement], least: float) -> list[dict[str, float]]:
-    """AICc of every law for each measurement, over the distances from `least` on."""
-    return [
-        {law: aicc(rest, len(d), parameters) for law, (rest, parameters) in _fits(d, y).items()}
-        for d, y in (_points(m, least) for m in panel)
-    ]
+def _aicc(panel: Iterable[Measurement], least: float) -> Scores:
+    """AICc of every law, over the distances from `least` on."""
+    points = [_points(m, least) for m in panel]
+    return [{law: aicc(rest, len(d), n) for law, (rest, n) in _fits(d, y).items()} for d, y in points]
 
 
-def _bent_contest(panel: Sequence[Measurement], least: float) -> list[dict[str, float]]:
+def _bic(panel: Iterable[Measurement], least: float) -> Scores:
     """BIC of every law, the bent ones too."""
-    contest = []
+    scores = []
     for d, y in (_points(m, least) for m in panel):
         fits = _fits(d, y) | {name: (_bent_rest(shape, d, y), 1 + len(shape.start)) for name, shape in _BENT.items()}
-        contest.append({law: bic(rest, len(d), parameters) for law, (rest, parameters) in fits.items()})
-    return contest
+        scores.append({law: bic(rest, len(d), parameters) for law, (rest, parameters) in fits.items()})
+    return scores
 
 
 def _points(m: Measurement, least: float) -> tuple[Array, Array]:
@@ -170,13 +207,21 @@ def _rising_ahead(m: Measurement) -> bool:
     return bic(_rest(y, np.log(d), d), len(d), 3) < bic(_rest(y, np.log(d)), len(d), 2)
 
 
-def _best(contest: list[dict[str, float]]) -> list[str]:
-    return [min(scores, key=lambda law: scores[law]) for scores in contest]
+def _best(scores: Scores) -> list[str]:
+    return [min(one, key=lambda law: one[law]) for one in scores]
 
 
-def _ahead(contest: list[dict[str, float]], rival: str | None = None) -> int:
+def _ahead(scores: Scores, rival: str | None = None) -> int:
     """In how many the power law is ahead of `rival`, or of all others, by more than the margin."""
-    return sum(
-        all(scores[law] - scores[_POWER] > MARGIN for law in scores if law != _POWER and rival in (None, law))
-        for scores in contest
-    )
+    rivals = [law for law in _LAWS if law != _POWER and rival in (None, law)]
+    return sum(all(one[law] - one[_POWER] > MARGIN for law in rivals) for one in scores)
+
+
+def _amplitude(m: Measurement) -> float:
+    """A(1) of the published fit A(1) d^−γ."""
+    kept = m.distances >= m.fit_from
+    return float(np.exp((np.log(m.attention[kept]) + m.gamma * np.log(m.distances[kept])).mean()))
+
+
+def _factor(values: Array) -> float:
+    return float(np.exp(np.log(values).std(ddof=1)))

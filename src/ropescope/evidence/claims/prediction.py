@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.claim import Baseline, Finding, Verdict
-from ropescope.evidence.ledger.registry import claim
-from ropescope.evidence.ledger.statistics import (
-    cluster_interval,
-    correlation,
-    others_mean,
-    permutation_p,
-    r2_of_prediction,
-    regress,
-)
 from ropescope.evidence.measurement import PREDICTED_LENGTH, Measurement
-from ropescope.report.report import Column, Fact, Scalar, Table
+from ropescope.evidence.tables import table
+from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
+from ropescope.evidence.verdicts.registry import claim
+from ropescope.evidence.verdicts.sample import Array, Sample
+from ropescope.evidence.verdicts.statistics import correlation, permutation_p, r2_of_prediction, regress
+from ropescope.report.report import Fact, Table
 
-Array = NDArray[np.float64]
-
-PUBLISHED_ERROR = 0.043
+PUBLISHED_ERROR = 4.3
 PUBLISHED_SUBSET = 9
 
 
 def _median_error(gamma: Array, predicted: Array) -> float:
-    return float(np.median(np.abs(gamma / predicted - 1)))
+    """In per cent."""
+    return 100 * float(np.median(np.abs(gamma / predicted - 1)))
 
 
 def _mean_error(gamma: Array, predicted: Array) -> float:
@@ -41,53 +34,52 @@ def _mean_error(gamma: Array, predicted: Array) -> float:
     subject="prediction",
     statement="γ_Padé predicts the measured exponent with a median error of 4.3 % (nine non-anomalous models).",
     published_in="Part I, abstract and Table 4",
-    data="attention by distance of the published measurements",
     filter="every RoPE measurement that was fitted: 23 models on text and on random tokens",
     formula="median |γ − γ_Padé| / γ_Padé, T the largest distance measured",
     verdict_rule="reproduced if 4.3 % lies in the interval; under a filter if only a subset chosen by its error gives it",
 )
 def median_error(evidence: Evidence) -> Finding:
     """The error over all models, beside what knows no theory, and how often nine models drawn at random do as well."""
-    panel = evidence.panel()
-    gamma, pade, models = _arrays(panel)
-    value = _median_error(gamma, pade)
-    low, high = cluster_interval(_median_error, models, gamma, pade)
-    text = evidence.panel(corpus="text", partial=True)
-    best = sorted(_errors(text))[:PUBLISHED_SUBSET]
-    below = sum(error <= PUBLISHED_ERROR for error in _errors(text))
+    panel = Sample(evidence.panel())
+    value = _median_error(panel.gamma, panel.pade)
+    low, high = panel.interval(_median_error, panel.gamma, panel.pade)
+    text = Sample(evidence.panel(corpus="text", partial=True))
+    errors = np.sort(100 * np.abs(text.gamma / text.pade - 1))
+    best = float(np.median(errors[:PUBLISHED_SUBSET]))
+    below = int((errors <= PUBLISHED_ERROR).sum())
     # A median of nine is at most x if and only if five of the nine are.
     chance = float(hypergeom.sf(PUBLISHED_SUBSET // 2, len(text), below, PUBLISHED_SUBSET))
-    best_of_one = float(np.median(sorted(abs(m.gamma - 1) for m in text)[:PUBLISHED_SUBSET]))
-    if low <= PUBLISHED_ERROR <= high:
-        verdict: Verdict = "reproduced"
-    elif np.median(best) <= PUBLISHED_ERROR:
-        verdict = "reproduced under a filter"
-    else:
-        verdict = "not reproduced"
+    best_of_one = 100 * float(np.median(np.sort(np.abs(text.gamma - 1))[:PUBLISHED_SUBSET]))
+    slope = regress(panel.gamma, pade=panel.pade)
+    p = permutation_p(correlation, panel.pade, panel.gamma, panel.models)
     return Finding(
         quantity="median relative error of γ_Padé",
-        value=100 * value,
+        value=value,
         unit="%",
-        interval=(100 * low, 100 * high),
+        interval=(low, high),
         interval_by="cluster bootstrap over 23 models",
-        published=100 * PUBLISHED_ERROR,
-        n=f"{len(panel)} measurements of {len(set(models))} models",
+        published=PUBLISHED_ERROR,
+        n=f"{len(panel)} measurements of {panel.n_models} models",
         baselines=tuple(
-            Baseline(
-                name, 100 * _median_error(gamma, guess), _percent(cluster_interval(_median_error, models, gamma, guess))
-            )
-            for name, guess in _rivals(panel).items()
+            panel.baseline(name, _median_error, panel.gamma, guess) for name, guess in panel.rivals.items()
         ),
-        verdict=verdict,
+        verdict=judged(low <= PUBLISHED_ERROR <= high, best <= PUBLISHED_ERROR),
         reason=(
-            f"The median over all models is {100 * value:.1f} %; 4.3 % needs the nine text models with the least error, which nine "
-            f"drawn at random match with probability {chance:.4f}, and γ = 1 chosen so reaches {100 * best_of_one:.1f} %."
+            f"The median over all models is {value:.1f} %; 4.3 % needs the nine text models with the least error, which nine "
+            f"drawn at random match with probability {chance:.4f}, and γ = 1 chosen so reaches {best_of_one:.1f} %."
         ),
         facts=(
-            Fact("best nine of the text models", 100 * float(np.median(best)), "%", note="chosen by the outcome"),
-            Fact("γ ≡ 1, its best nine", 100 * best_of_one, "%", note="the same choice without a theory"),
+            Fact("best nine of the text models", best, "%", note="chosen by the outcome"),
+            Fact("γ ≡ 1, its best nine", best_of_one, "%", note="the same choice without a theory"),
             Fact("chance of nine at random", chance, note=f"{below} of {len(text)} text models are at or below 4.3 %"),
-            *_association(gamma, pade, models),
+            panel.fact(
+                "correlation of γ and γ_Padé",
+                correlation,
+                panel.pade,
+                panel.gamma,
+                note=f"p = {p:.2f} when models exchange their γ_Padé",
+            ),
+            Fact("slope of γ on γ_Padé", slope.slope, interval=slope.slope_interval, note="1 by the theory"),
         ),
         tables=(_score_table(evidence),),
     )
@@ -105,7 +97,7 @@ def median_error(evidence: Evidence) -> Finding:
 )
 def panel_size(evidence: Evidence) -> Finding:
     """How many of the 56 fits have a θ to predict from."""
-    every, rope = evidence.panel(rope=False), evidence.panel()
+    every, rope = Sample(evidence.panel(rope=False)), Sample(evidence.panel())
     others = sorted({f"{m.short_name} ({m.facts.positions})" for m in every if m.facts.positions != "rope"})
     return Finding(
         quantity="fitted measurements with a base θ",
@@ -113,12 +105,9 @@ def panel_size(evidence: Evidence) -> Finding:
         published=56,
         n=f"{len(every)} fitted measurements",
         interval_by="a count",
-        verdict="reproduced" if len(rope) == len(every) else "not reproduced",
+        verdict=judged(len(rope) == len(every)),
         reason=f"{len(every)} curves were fitted, but {len(every) - len(rope)} have no θ to predict from: {', '.join(others)}.",
-        facts=(
-            Fact("models with RoPE", len({m.model for m in rope})),
-            Fact("all models", len({m.model for m in every})),
-        ),
+        facts=(Fact("models with RoPE", rope.n_models), Fact("all models", every.n_models)),
     )
 
 
@@ -127,52 +116,42 @@ def panel_size(evidence: Evidence) -> Finding:
     subject="prediction",
     statement="Measured exponents cluster at the geometric centroids γ_Padé(θ, T).",
     published_in="Part I, §26 (geometric centroids)",
-    data="attention by distance of the published measurements",
     filter="RoPE measurements, by base and corpus, the unfitted curves included; T = 2000",
     formula="median γ of a group against γ_Padé and against the null of uniform attention",
     verdict_rule="reproduced if every group's interval holds its centroid; under a filter if some do",
 )
 def centroids(evidence: Evidence) -> Finding:
     """Group medians by base and corpus, beside what uniform attention reads."""
-    groups: dict[tuple[str, str], list[Measurement]] = {}
-    for m in evidence.panel(partial=True):
-        base = "θ = 10,000" if m.theta == 1e4 else "θ ≥ 100,000"
-        groups.setdefault((base, m.corpus), []).append(m)
+    panel = Sample(evidence.panel(partial=True))
     rows, hits = [], []
-    for (base, corpus), members in sorted(groups.items()):
-        gamma, models = np.array([m.gamma for m in members]), [m.model for m in members]
-        centre = float(np.mean([m.pade(PREDICTED_LENGTH) for m in members]))
-        low, high = cluster_interval(lambda g: float(np.median(g)), models, gamma)
-        null = float(np.mean([m.null.gamma for m in members]))
-        hits.append(low <= centre <= high)
-        rows.append((base, corpus, len(members), float(np.median(gamma)), low, high, float(gamma.mean()), centre, null))
-    first = next(row for row in rows if row[:2] == ("θ = 10,000", "text"))
+    for base in ("θ = 10,000", "θ ≥ 100,000"):
+        for corpus in ("random", "text"):
+            small = base == "θ = 10,000"
+            group = panel.where(lambda m, c=corpus, s=small: m.corpus == c and (m.theta == 1e4) == s)  # type: ignore[misc]
+            centre = float(group.values(lambda m: m.pade(PREDICTED_LENGTH)).mean())
+            low, high = group.interval(np.median, group.gamma)
+            hits.append(low <= centre <= high)
+            middle, mean, null = float(np.median(group.gamma)), float(group.gamma.mean()), float(group.null.mean())
+            rows.append((base, corpus, len(group), middle, low, high, mean, centre, null))
+    _, _, n, middle, low, high, _, centre, null = rows[1]
     return Finding(
         quantity="median γ on text at θ = 10,000",
-        value=first[3],
-        interval=(first[4], first[5]),
+        value=middle,
+        interval=(low, high),
         interval_by="cluster bootstrap over models",
-        published=first[7],
-        n=f"{first[2]} measurements of as many models",
-        baselines=(Baseline("uniform attention", first[8]), Baseline("γ ≡ 1", 1.0)),
-        verdict="reproduced" if all(hits) else "reproduced under a filter" if any(hits) else "not reproduced",
+        published=centre,
+        n=f"{n} measurements of as many models",
+        baselines=(Baseline("uniform attention", null), Baseline("γ ≡ 1", 1.0)),
+        verdict=judged(all(hits), any(hits)),
         reason=(
             f"{sum(hits)} of {len(hits)} groups have their centroid in the interval of their median, and at θ = 10,000 on text "
-            f"uniform attention ({first[8]:.3f}) is as near to it as γ_Padé ({first[7]:.3f})."
+            f"uniform attention ({null:.3f}) is as near to it as γ_Padé ({centre:.3f})."
         ),
         tables=(
-            Table(
+            table(
                 "Exponents by base and corpus",
-                (
-                    Column("base"),
-                    Column("corpus"),
-                    Column("n"),
-                    *(
-                        Column(name, format=".3f")
-                        for name in ("median γ", "low", "high", "mean γ", "γ_Padé", "uniform null")
-                    ),
-                ),
-                tuple(rows),
+                "base | corpus | n | median γ :.3f | low :.3f | high :.3f | mean γ :.3f | γ_Padé :.3f | uniform null :.3f",
+                rows,
                 note="low, high: 95 % interval of the median, cluster bootstrap over models.",
             ),
         ),
@@ -185,7 +164,6 @@ def centroids(evidence: Evidence) -> Finding:
     statement="The panel covers more than thirty models, from Pythia-70M to Qwen2.5-7B.",
     published_in="Part I, abstract",
     data="the measurements of the paper, fitted or not, and the Kaggle runs",
-    filter="none",
     formula="count of models",
     verdict_rule="reproduced if there are at least thirty",
 )
@@ -200,88 +178,34 @@ def coverage(evidence: Evidence) -> Finding:
         published=30,
         n=f"{len(measured)} measurements",
         interval_by="a count",
-        verdict="reproduced" if len(models) >= 30 else "not reproduced",
+        verdict=judged(len(models) >= 30),
         reason=f"{len(models)} models were measured, {kinds['rope']} of them with a base θ that the formula can be asked about.",
         facts=tuple(Fact(f"{kind} positions", count, "models") for kind, count in kinds.items()),
     )
 
 
-def _arrays(panel: Sequence[Measurement]) -> tuple[Array, Array, list[str]]:
-    """γ, γ_Padé and model of each measurement."""
-    return (
-        np.array([m.gamma for m in panel]),
-        np.array([m.pade() for m in panel], dtype=np.float64),
-        [m.model for m in panel],
-    )
-
-
-def _errors(panel: Sequence[Measurement]) -> list[float]:
-    gamma, pade, _ = _arrays(panel)
-    return [float(error) for error in np.abs(gamma / pade - 1)]
-
-
-def _rivals(panel: Sequence[Measurement]) -> dict[str, Array]:
-    """What knows nothing of θ: a constant, uniform attention in the same design, the mean of the other models."""
-    gamma, _, models = _arrays(panel)
-    return {
-        "γ ≡ 1": np.ones(len(panel)),
-        "uniform attention": np.array([m.null.gamma for m in panel]),
-        "mean of the other models": others_mean(gamma, models),
-    }
-
-
-def _percent(ends: tuple[float, float]) -> tuple[float, float]:
-    return 100 * ends[0], 100 * ends[1]
-
-
-def _association(gamma: Array, pade: Array, models: Sequence[str]) -> tuple[Fact, ...]:
-    slope = regress(gamma, pade=pade)
-    return (
-        Fact(
-            "correlation of γ and γ_Padé",
-            correlation(pade, gamma),
-            interval=cluster_interval(correlation, models, pade, gamma),
-            note=f"p = {permutation_p(correlation, pade, gamma, models):.2f} when models exchange their γ_Padé",
-        ),
-        Fact("slope of γ on γ_Padé", slope.coefficients[1], interval=slope.intervals[1], note="1 by the theory"),
-    )
-
-
 def _score_table(evidence: Evidence) -> Table:
     """γ_Padé and its rivals on one set of measurements after another."""
-    sets: dict[str, tuple[Sequence[Measurement], Callable[[Measurement], float | None]]] = {
-        "text and random": (evidence.panel(), Measurement.pade),
-        "text": (evidence.panel(corpus="text"), Measurement.pade),
-        "random": (evidence.panel(corpus="random"), Measurement.pade),
-        "with the unfitted curves": (evidence.panel(partial=True), Measurement.pade),
-        "T = 2000 for all": (evidence.panel(), lambda m: m.pade(PREDICTED_LENGTH)),
-        "T = context in training": (evidence.panel(), lambda m: m.pade(m.facts.context_length)),
-        "γ < 1 only": ([m for m in evidence.panel() if m.gamma < 1], Measurement.pade),
+    every = Sample(evidence.panel())
+    sets: dict[str, tuple[Sample, Callable[[Measurement], float | None]]] = {
+        "text and random": (every, Measurement.pade),
+        "text": (Sample(evidence.panel(corpus="text")), Measurement.pade),
+        "random": (Sample(evidence.panel(corpus="random")), Measurement.pade),
+        "with the unfitted curves": (Sample(evidence.panel(partial=True)), Measurement.pade),
+        "T = 2000 for all": (every, lambda m: m.pade(PREDICTED_LENGTH)),
+        "T = context in training": (every, lambda m: m.pade(m.facts.context_length)),
+        "γ < 1 only": (every.where(lambda m: m.gamma < 1), Measurement.pade),
     }
-    rows: list[tuple[Scalar, ...]] = []
+    rows = []
     for name, (panel, predict) in sets.items():
-        gamma = np.array([m.gamma for m in panel])
-        pade = np.array([predict(m) for m in panel], dtype=np.float64)
-        rows.append(
-            (
-                name,
-                len(panel),
-                100 * _median_error(gamma, pade),
-                _mean_error(gamma, pade),
-                *(_mean_error(gamma, guess) for guess in _rivals(panel).values()),
-                r2_of_prediction(gamma, pade),
-                correlation(pade, gamma),
-            )
-        )
-    columns = ("γ_Padé", "γ ≡ 1", "uniform", "other models", "R² of γ_Padé", "r")
-    return Table(
+        gamma, pade = panel.gamma, panel.values(predict)
+        means = [_mean_error(gamma, guess) for guess in (pade, *panel.rivals.values())]
+        scores = (r2_of_prediction(gamma, pade), correlation(pade, gamma))
+        rows.append((name, len(panel), _median_error(gamma, pade), *means, *scores))
+    return table(
         "γ_Padé and what knows nothing of θ",
-        (
-            Column("measurements"),
-            Column("n"),
-            Column("median error", "%", ".1f"),
-            *(Column(c, format=".3f") for c in columns),
-        ),
-        tuple(rows),
+        "measurements | n | median error [%] :.1f | γ_Padé :.3f | γ ≡ 1 :.3f | uniform :.3f | other models :.3f | "
+        "R² of γ_Padé :.3f | r :.3f",
+        rows,
         note="Mean absolute errors of γ_Padé and its rivals. `γ < 1 only` is chosen by the outcome.",
     )

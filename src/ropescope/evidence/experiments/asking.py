@@ -67,6 +67,6 @@ def answer(inputs: ExperimentInputs, run: Run) -> Report:
         resume=inputs.resume,
     )
     with run.working():
-        result = run_experiment(experiment.name, inputs.sources, setting, progress=run.progress, say=run.say)
+        result = run_experiment(experiment.name, inputs.sources, setting, progress=run.progress, log=run.say)
     run.when_shown(result.clear)
     return experiment_report(result)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.extend.evaluate.result import ExtensionResult
     from ropescope.measure.estimates import Estimate
 
@@ -39,7 +40,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """The loss by position under six bases and three other methods, and γ at each base."""
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
@@ -50,7 +51,7 @@ def observe(bench: Bench) -> Findings:
     from ropescope.quality.texts import held_out_texts
     from ropescope.theory.base_design import alpha_opt
 
-    weights, setting = bench.weights, bench.setting
+    weights, setting = context.weights, context.setting
     trained, own = weights.model.context_length, weights.model.rope_thetas[0]
     if weights.tokenizer is None or trained is None:
         raise MeasurementError(f"{weights.model.name} has no tokenizer, or its files state no trained length.")
@@ -80,15 +81,15 @@ def observe(bench: Bench) -> Findings:
             if journal.finished(piece) is None:
                 journal.keep(piece, score())
 
-        bench.each(f"loss, {name}", make)
-    bench.clear_also(journal.discard)
+        context.each(f"loss, {name}", make)
+    context.clear_also(journal.discard)
     result = evaluation.result(journal)
     gammas, profile = {}, None
-    corpus = bench.corpus()
+    corpus = context.corpus()
     for alpha in ALPHAS:
         with at_rope_base(weights, own * alpha) as changed:
-            measured = bench.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
-        gammas[alpha] = bench.decay(measured).gamma(bench.draws)
+            measured = context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
+        gammas[alpha] = context.decay(measured).gamma(context.draws)
         profile = measured if alpha == 1.0 else profile
     assert profile is not None
     arms = dict(zip(ALPHAS, names[: len(ALPHAS)], strict=True))
@@ -110,10 +111,17 @@ def observe(bench: Bench) -> Findings:
         facts=(
             Fact("θ of the model", own, basis="config", source="rope_theta"),
             Fact(
-                "α_opt at the γ measured", None if asked is None else round(asked, 4), basis="formula",
+                "α_opt at the γ measured",
+                None if asked is None else round(asked, 4),
+                basis="formula",
                 source=f"θ_design(γ = {'–' if gamma is None else f'{gamma:.3f}'}, {target:,})/θ; below 1 it would shrink the base",
             ),
-            Fact("best α in the last band", best_alpha, basis="measured", source=f"of {', '.join(f'{a:g}' for a in ALPHAS)}"),
+            Fact(
+                "best α in the last band",
+                best_alpha,
+                basis="measured",
+                source=f"of {', '.join(f'{a:g}' for a in ALPHAS)}",
+            ),
             Fact("best of all in the last band", best, basis="measured"),
         ),
         tables=(_arms(result, names), _by_alpha(result, arms, gammas, losses)),
@@ -143,7 +151,7 @@ def observe(bench: Bench) -> Findings:
             "best_alpha": best_alpha,
         },
         provenance=profile.provenance,
-    )  # fmt: skip
+    )
 
 
 def _estimate(interval: Any) -> Estimate:
@@ -171,33 +179,29 @@ def _arms(result: ExtensionResult, names: list[str]) -> Table:
         dominates = all(change.ci is not None and change.ci[1] <= 0 for change in changes)
         rows.append(
             (
-                name, loss(result, name, "inside"), *estimate_cells(changes[0]), loss(result, name, "target"),
-                *estimate_cells(changes[2]), "" if name == "none" else "yes" if dominates else "no",
+                name,
+                loss(result, name, "inside"),
+                changes[0],
+                loss(result, name, "target"),
+                changes[2],
+                "" if name == "none" else "yes" if dominates else "no",
             )
-        )  # fmt: skip
-    return Table(
+        )
+    return table(
         "Loss inside the trained length and in the last band",
-        (
-            Column("method"), Column("inside", "nats", ".3f"), *estimate_columns("change"),
-            Column("last band", "nats", ".3f"), *estimate_columns("change there"), Column("dominates"),
-        ),
-        tuple(rows),
+        "method | inside [nats] :.3f | ~change | last band [nats] :.3f | ~change there | dominates",
+        rows,
         note="Changes are paired with the unscaled base, text by text. dominates: surely no worse inside, beyond and at the end.",
-    )  # fmt: skip
+    )
 
 
 def _by_alpha(
     result: ExtensionResult, arms: dict[float, str], gammas: dict[float, Estimate], losses: dict[str, Any]
 ) -> Table:
-    return Table(
+    return table(
         "The exponent at each base",
-        (
-            Column("α", format="g"),
-            *estimate_columns("γ"),
-            Column("inside", "nats", ".3f"),
-            Column("last band", "nats", ".3f"),
-        ),
-        tuple((alpha, *estimate_cells(gammas[alpha]), *losses[name]) for alpha, name in arms.items()),
+        "α :g | ~γ | inside [nats] :.3f | last band [nats] :.3f",
+        [(alpha, gammas[alpha], *losses[name]) for alpha, name in arms.items()],
         note="γ at a fixed length inside the trained one. If γ told which α is best, the least loss would stand at a γ that could "
         "be named beforehand.",
     )

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
 
 STATISTIC = "dγ/dγ_Padé as θ changes"
@@ -35,7 +36,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=for_theory, null=for_null),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ and the loss at seven bases, on the same prompts."""
     import numpy as np
 
@@ -43,23 +44,23 @@ def observe(bench: Bench) -> Findings:
     from ropescope.evidence.experiments.trends import slope_estimate, slope_of_gammas
     from ropescope.measure.rope_base import at_rope_base
 
-    length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
-    own = bench.weights.model.rope_thetas[0]
+    length, draws, n = context.setting.length, context.draws, context.setting.prompts
+    own = context.weights.model.rope_thetas[0]
     thetas = [own * factor for factor in _FACTORS if own * factor > 1]
-    corpus = bench.corpus()
+    corpus = context.corpus()
     decays, losses, sinks, profile = {}, {}, {}, None
     for theta in thetas:
-        with at_rope_base(bench.weights, theta) as changed:
-            measured = bench.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
+        with at_rope_base(context.weights, theta) as changed:
+            measured = context.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
             losses[theta] = mean_loss(changed, corpus, length)
-        decays[theta] = bench.decay(measured)
+        decays[theta] = context.decay(measured)
         sinks[theta] = float(np.nanmean(measured.sink_mass))
         profile = measured if theta == own else profile
     assert profile is not None
     gammas = {theta: decay.gamma(draws) for theta, decay in decays.items()}
     predicted = {theta: gamma_pade(theta, float(length)) for theta in thetas}
     values = {theta: float(decay.fit().gamma) for theta, decay in decays.items()}
-    samples = {theta: decay.resampled_gamma(bench.resamples) for theta, decay in decays.items()}
+    samples = {theta: decay.resampled_gamma(context.resamples) for theta, decay in decays.items()}
 
     def trend(bases: list[float]) -> Estimate:
         return slope_of_gammas([predicted[base] for base in bases], [decays[base] for base in bases], draws)
@@ -103,21 +104,13 @@ def observe(bench: Bench) -> Findings:
             Fact("loss at its own θ", round(losses[own], 3), "nats per token", source="first 2 prompts"),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by base",
-                (
-                    Column("θ", format=",.0f"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                    Column("γ·ln θ", format=".2f"),
-                    Column("sinks", format=".3f"),
-                    Column("loss", "nats", ".3f"),
-                    Column("works"),
-                ),
-                tuple(
+                "θ :,.0f | ~γ | γ_Padé :.3f | γ·ln θ :.2f | sinks :.3f | loss [nats] :.3f | works",
+                [
                     (
                         theta,
-                        *estimate_cells(gammas[theta]),
+                        gammas[theta],
                         predicted[theta],
                         values[theta] * log(theta),
                         sinks[theta],
@@ -125,7 +118,7 @@ def observe(bench: Bench) -> Findings:
                         theta in working,
                     )
                     for theta in thetas
-                ),
+                ],
                 note=f"Fixed length {length:,} tokens. γ·ln θ is constant for γ_amp, the superseded law of Part I. works: the "
                 f"loss is at most {WORKING_NATS:g} nat above that at the model's own base; only such bases enter the slope.",
             ),

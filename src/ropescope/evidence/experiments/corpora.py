@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
 
 SHARE = "γ(random) / γ(text)"
 SLOPE = "dγ/dα over two synthetic texts"
@@ -31,31 +32,31 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ on five corpora."""
     import numpy as np
 
     from ropescope.evidence.experiments.synthetic import BranchingText, branching_corpus
     from ropescope.evidence.experiments.trends import difference, ratio
 
-    setting, draws = bench.setting, bench.draws
-    random = bench.corpus("random")
+    setting, draws = context.setting, context.draws
+    random = context.corpus("random")
     assert random.vocabulary is not None
     d_max = 3 * setting.length // 4
-    corpora = {"text": bench.corpus("text"), "shuffled text": bench.corpus("shuffled"), "random tokens": random}
+    corpora = {"text": context.corpus("text"), "shuffled text": context.corpus("shuffled"), "random tokens": random}
     alphas: dict[str, float | None] = dict.fromkeys(corpora)
     for alpha in (_SLOW, _FAST):
         name = f"synthetic, α = {alpha:g}"
         text = BranchingText.with_exponent(alpha, setting.d_min, d_max)
         corpora[name] = branching_corpus(
-            text, random.vocabulary, random.prefix, bench.tokens(setting.length), setting.prompts, setting.seed, name
+            text, random.vocabulary, random.prefix, context.tokens(setting.length), setting.prompts, setting.seed, name
         )
         alphas[name] = text.exponent(setting.d_min, d_max)
 
-    profiles = {name: bench.measure(name, corpus=corpus) for name, corpus in corpora.items()}
-    decays = {name: bench.decay(profile) for name, profile in profiles.items()}
+    profiles = {name: context.measure(name, corpus=corpus) for name, corpus in corpora.items()}
+    decays = {name: context.decay(profile) for name, profile in profiles.items()}
     gammas = {name: decay.gamma(draws) for name, decay in decays.items()}
-    published = {name: bench.published(profile).gamma(draws) for name, profile in profiles.items()}
+    published = {name: context.published(profile).gamma(draws) for name, profile in profiles.items()}
     value = {name: float(decay.fit().gamma) for name, decay in decays.items()}
     slow, fast = f"synthetic, α = {_SLOW:g}", f"synthetic, α = {_FAST:g}"
     # The prompts of two corpora are not the same.
@@ -63,7 +64,7 @@ def observe(bench: Bench) -> Findings:
         SHARE: ratio(gammas["random tokens"], gammas["text"]),
         SLOPE: difference(gammas[fast], gammas[slow]).scaled(1 / (_FAST - _SLOW)),
     }
-    thetas = bench.weights.model.rope_thetas
+    thetas = context.weights.model.rope_thetas
     pade = gamma_pade(thetas[0], float(setting.length)) if len(thetas) == 1 else None
     return Findings(
         measured=measured,
@@ -77,25 +78,13 @@ def observe(bench: Bench) -> Findings:
         if pade is None
         else (Fact("γ_Padé", round(pade, 4), basis="formula", source=f"θ = {thetas[0]:g}, T = {setting.length}"),),
         tables=(
-            Table(
+            table(
                 "Exponent by corpus",
-                (
-                    Column("corpus"),
-                    Column("α", format=".2f"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("γ published"),
-                    Column("sinks", format=".3f"),
-                ),
-                tuple(
-                    (
-                        name,
-                        alphas[name],
-                        *estimate_cells(gammas[name]),
-                        *estimate_cells(published[name]),
-                        float(np.nanmean(profiles[name].sink_mass)),
-                    )
+                "corpus | α :.2f | ~γ | ~γ published | sinks :.3f",
+                [
+                    (name, alphas[name], gammas[name], published[name], float(np.nanmean(profiles[name].sink_mass)))
                     for name in corpora
-                ),
+                ],
                 note=f"α: exponent of the mutual information from d = {setting.d_min} to {d_max}, exact for the synthetic texts. "
                 "Random and shuffled tokens have none between them at any distance.",
             ),

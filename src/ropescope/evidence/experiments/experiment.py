@@ -16,10 +16,10 @@ from ropescope.models.model import Model
 from ropescope.report.report import Fact, Figure, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
 
-Stand = Literal["theory", "null", "neither", "undecided"]
+Decision = Literal["theory", "null", "neither", "undecided"]
 """Which prediction a measurement leaves standing."""
 
 LEAST_PROMPTS = 4
@@ -142,7 +142,7 @@ class Findings:
 class Experiment:
     """An experiment by name, with its predictions, its defaults, and how it is done.
 
-    expect: the expectations for a model and a setting, from its files alone. observe: does the work on a bench.
+    expect: the expectations for a model and a setting, from its files alone. observe: does the work in a context.
     parts: how many times it runs all prompts through a network (0: once for each model given). sources: how many sources
     it needs at least. needs_rope: whether its predictions need a RoPE base θ.
     """
@@ -154,12 +154,12 @@ class Experiment:
     length: int
     parts: int
     expect: Callable[[Model | None, Setting], tuple[Expectation, ...]]
-    observe: Callable[[Bench], Findings]
+    observe: Callable[[ExperimentContext], Findings]
     needs_rope: bool = False
     sources: int = 1
 
 
-def stands(expectations: Sequence[Expectation], measured: Mapping[str, Estimate]) -> Stand:
+def decide(expectations: Sequence[Expectation], measured: Mapping[str, Estimate]) -> Decision:
     """Which prediction stands: the one all of whose ranges meet the 95 % intervals measured.
 
     Both: undecided, as when an interval is missing. None of the two: neither.

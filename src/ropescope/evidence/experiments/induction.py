@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Figure, Table
+from ropescope.report.report import Fact, Figure
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
 
 MODEL = "Δγ of the model, positive where it has induction heads"
 HEADS = "AUC of Δγ for induction heads"
@@ -31,7 +32,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Prefix-matching scores on repeated tokens, and γ of every head on text and on random tokens."""
     import numpy as np
 
@@ -40,12 +41,12 @@ def observe(bench: Bench) -> Findings:
     from ropescope.evidence.experiments.trends import difference
     from ropescope.measure.estimates import Estimate
 
-    setting, resamples, n = bench.setting, bench.resamples, bench.setting.prompts
-    random = bench.corpus("random")
+    setting, resamples, n = context.setting, context.resamples, context.setting.prompts
+    random = context.corpus("random")
     assert random.vocabulary is not None
     half = (setting.length - len(random.prefix)) // 2
     first = len(random.prefix) + half
-    readers = bench.read(
+    readers = context.read(
         "repeated random tokens",
         [repeated_tokens(random.vocabulary, random.prefix, half, setting.seed, index) for index in range(n)],
         range(first, first + half),
@@ -56,13 +57,13 @@ def observe(bench: Bench) -> Findings:
     flat = scores.reshape(n, -1)
     score = flat.mean(axis=0)
 
-    profiles = {name: bench.measure(name, corpus=bench.corpus(name)) for name in ("text", "random")}
+    profiles = {name: context.measure(name, corpus=context.corpus(name)) for name in ("text", "random")}
     heads, samples, whole = {}, {}, {}
     for k, (name, profile) in enumerate(profiles.items()):
         # Prompts of text and random prompts are not the same prompts: each is resampled for itself.
         own = np.random.default_rng([setting.seed, k]).permutation(resamples)
         heads[name], samples[name] = head_gammas(profile, setting.d_min, own)
-        whole[name] = bench.decay(profile).gamma(bench.draws)
+        whole[name] = context.decay(profile).gamma(context.draws)
     delta, delta_samples = heads["text"] - heads["random"], samples["text"] - samples["random"]
     induction = score >= THRESHOLD
     induction_samples = resamples @ flat >= THRESHOLD
@@ -74,7 +75,7 @@ def observe(bench: Bench) -> Findings:
     relation = Estimate.of(rank_correlation(delta, score), rank_correlation(delta_samples, resamples @ flat), n)
     top = np.argsort(-np.nan_to_num(score))[:12]
     layers = [layer.index for layer in profiles["text"].layers]
-    parameters = sum(parameter.numel() for parameter in bench.weights.network.parameters())
+    parameters = sum(parameter.numel() for parameter in context.weights.network.parameters())
     by_size = "has them" if parameters >= _SIZE_RULE else "has none"
     measured = "has them" if induction.any() else "has none"
     by_sign = "has them" if apart.value > 0 else "has none"
@@ -105,26 +106,19 @@ def observe(bench: Bench) -> Findings:
             Fact("rank correlation of Δγ and score", relation.value, interval=relation.ci, source="over heads"),
         ),
         tables=(
-            Table(
+            table(
                 "What each rule says of the model",
-                (Column("rule"), Column("induction heads")),
+                "rule | induction heads",
                 (
                     ("measured prefix matching", measured),
                     ("sign of Δγ = γ(text) − γ(random)", by_sign),
                     ("size, 400 million parameters", by_size),
                 ),
             ),
-            Table(
+            table(
                 "Heads that match prefixes most",
-                (
-                    Column("layer"),
-                    Column("head"),
-                    Column("score", format=".3f"),
-                    Column("γ text", format=".3f"),
-                    Column("γ random", format=".3f"),
-                    Column("Δγ", format="+.3f"),
-                ),
-                tuple(
+                "layer | head | score :.3f | γ text :.3f | γ random :.3f | Δγ :+.3f",
+                [
                     (
                         layers[index // n_heads],
                         int(index % n_heads),
@@ -134,7 +128,7 @@ def observe(bench: Bench) -> Findings:
                         _number(delta[index]),
                     )
                     for index in top
-                ),
+                ],
             ),
         ),
         figures=(_figure(score, delta, layers, n_heads),),

@@ -24,13 +24,14 @@ from ropescope.evidence.experiments.experiment import (
 )
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
 
@@ -63,24 +64,26 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ at lengths of L, L/2, L/4 and L/8, and in the published protocol up to each of its distances."""
     import numpy as np
 
     from ropescope.evidence.experiments.trends import slope_of_gammas
     from ropescope.measure.curve import Decay
 
-    length, draws = bench.setting.length, bench.draws
-    theta = bench.weights.model.rope_thetas[0]
-    lengths = [length // 2**k for k in reversed(range(_LENGTHS)) if 3 * length // 2**k // 4 >= 4 * bench.setting.d_min]
-    longest = bench.tokens(length)
-    corpus = bench.corpus(window=longest)
-    profiles = {size: bench.measure(f"{size:,} tokens", corpus=corpus, length=size) for size in lengths}
+    length, draws = context.setting.length, context.draws
+    theta = context.weights.model.rope_thetas[0]
+    lengths = [
+        length // 2**k for k in reversed(range(_LENGTHS)) if 3 * length // 2**k // 4 >= 4 * context.setting.d_min
+    ]
+    longest = context.tokens(length)
+    corpus = context.corpus(window=longest)
+    profiles = {size: context.measure(f"{size:,} tokens", corpus=corpus, length=size) for size in lengths}
     shortest_reach = profiles[lengths[0]].protocol.max_distance
 
-    fixed = {size: bench.decay(profile) for size, profile in profiles.items()}
-    alike = {size: bench.decay(profile, d_max=shortest_reach) for size, profile in profiles.items()}
-    cells = bench.published(profiles[length])
+    fixed = {size: context.decay(profile) for size, profile in profiles.items()}
+    alike = {size: context.decay(profile, d_max=shortest_reach) for size, profile in profiles.items()}
+    cells = context.published(profiles[length])
     distances = fitted_distances(profiles[length].legacy_distances)
     published = {}
     for end in reaches(distances):
@@ -106,7 +109,7 @@ def observe(bench: Bench) -> Findings:
             Fact(
                 "dγ/d ln T, fixed length, same distances",
                 same.value,
-                source=f"d from {bench.setting.d_min} to {shortest_reach} at every length",
+                source=f"d from {context.setting.d_min} to {shortest_reach} at every length",
                 interval=same.ci,
             ),
             Fact(
@@ -117,38 +120,17 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Published protocol, by its largest distance",
-                (
-                    Column("T", "tokens"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                    Column("null", format=".3f"),
-                ),
-                tuple(
-                    (end, *estimate_cells(published_gammas[end]), gamma_pade(theta, float(end)), nulls[end])
-                    for end in published
-                ),
+                "T [tokens] | ~γ | γ_Padé :.3f | null :.3f",
+                [(end, published_gammas[end], gamma_pade(theta, float(end)), nulls[end]) for end in published],
                 note="null: what uniform attention reads on the same distances.",
             ),
-            Table(
+            table(
                 "Fixed length",
-                (
-                    Column("T", "tokens"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("γ, same distances"),
-                    Column("γ_Padé", format=".3f"),
-                ),
-                tuple(
-                    (
-                        size,
-                        *estimate_cells(gammas[size]),
-                        *estimate_cells(alike[size].gamma(draws)),
-                        gamma_pade(theta, float(size)),
-                    )
-                    for size in lengths
-                ),
-                note=f"same distances: {bench.setting.d_min} to {shortest_reach} tokens at every length. Uniform attention: 0.",
+                "T [tokens] | ~γ | ~γ, same distances | γ_Padé :.3f",
+                [(size, gammas[size], alike[size].gamma(draws), gamma_pade(theta, float(size))) for size in lengths],
+                note=f"same distances: {context.setting.d_min} to {shortest_reach} tokens at every length. Uniform attention: 0.",
             ),
         ),
         figures=(

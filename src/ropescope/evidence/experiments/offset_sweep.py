@@ -15,13 +15,14 @@ from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.published import published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
 
 STATISTIC = "dγ/d ln c"
 OFFSETS = (10, 25, 50, 100, 200, 500)
@@ -48,7 +49,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=for_theory, null=for_null),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Read the cells of every offset and distance from the same prompts, and fit each offset."""
     import numpy as np
 
@@ -56,11 +57,11 @@ def observe(bench: Bench) -> Findings:
     from ropescope.evidence.experiments.trends import slope_of_gammas
     from ropescope.measure.curve import Decay
 
-    length, draws, n = bench.setting.length, bench.draws, bench.setting.prompts
+    length, draws, n = context.setting.length, context.draws, context.setting.prompts
     offsets, distances = grid(length)
     cells = [(d + c - 1, c - 1) for c in offsets for d in distances]
-    corpus = bench.corpus()
-    readers = bench.read(
+    corpus = context.corpus()
+    readers = context.read(
         "cells of all offsets",
         [corpus.prompt(index, length) for index in range(n)],
         [query for query, _ in cells],
@@ -75,7 +76,7 @@ def observe(bench: Bench) -> Findings:
     # One prompt whose key is a sink of its own can carry the mean: the median prompt tells.
     medians = {c: Decay(np.log(distances), np.median(decay.weight, axis=0)[None]) for c, decay in decays.items()}
     null_slope = linear_regression([log(c) for c in offsets], [null.gamma for null in nulls.values()]).slope
-    thetas = bench.weights.model.rope_thetas
+    thetas = context.weights.model.rope_thetas
     predicted = {"uniform attention": [(float(c), null.gamma) for c, null in nulls.items()]}
     if len(thetas) == 1:
         pade = gamma_pade(thetas[0], float(distances[-1]))
@@ -99,25 +100,13 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by offset",
-                (
-                    Column("c", "tokens"),
-                    *estimate_columns("γ"),
-                    Column("γ, median prompt", format=".3f"),
-                    Column("R²", format=".3f"),
-                    Column("null", format=".3f"),
-                ),
-                tuple(
-                    (
-                        c,
-                        *estimate_cells(gammas[c]),
-                        float(medians[c].fit().gamma),
-                        float(decays[c].fit().r2),
-                        nulls[c].gamma,
-                    )
+                "c [tokens] | ~γ | γ, median prompt :.3f | R² :.3f | null :.3f",
+                [
+                    (c, gammas[c], float(medians[c].fit().gamma), float(decays[c].fit().r2), nulls[c].gamma)
                     for c in offsets
-                ),
+                ],
                 note=f"Fitted distances: {', '.join(map(str, distances))}. null: what uniform attention reads.",
             ),
         ),
@@ -138,7 +127,7 @@ def observe(bench: Bench) -> Findings:
             "null": {str(c): null.gamma for c, null in nulls.items()},
             "null_slope": null_slope,
         },
-        provenance=bench.provenance(corpus),
+        provenance=context.provenance(corpus),
     )
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.weights import Weights
@@ -47,10 +48,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     """With grouped queries the rule and the null both say: no change. Otherwise the rule's band depends on the bf16 fit."""
     assert model is not None
     if is_grouped(model):
-        return (
-            Expectation(PUBLISHED, theory=_STABLE, null=_STABLE),
-            Expectation(FIXED, theory=_STABLE, null=_STABLE),
-        )
+        return (Expectation(PUBLISHED, theory=_STABLE, null=_STABLE), Expectation(FIXED, theory=_STABLE, null=_STABLE))
     return (
         Expectation(RULE, theory=Range.around(0.0, 0.02), null=None),
         Expectation(PUBLISHED, theory=None, null=_STABLE),
@@ -58,7 +56,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ and the loss of the weights as they are (float32), and rounded to six formats, on the same prompts."""
     import numpy as np
 
@@ -66,15 +64,15 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.curve import combination
     from ropescope.measure.rounding import ROUNDINGS, rounded, rounded_share
 
-    draws = bench.draws
-    whole: Weights = bench.load(bench.sources[0], dtype="float32")
-    corpus = bench.corpus(weights=whole)
+    draws = context.draws
+    whole: Weights = context.load(context.sources[0], dtype="float32")
+    corpus = context.corpus(weights=whole)
     fixed, published, losses, profiles = {}, {}, {}, {}
     for name in ("float32", *ROUNDINGS):
-        weights = whole if name == "float32" else rounded(whole, name, dtype=bench.setting.dtype)
-        profiles[name] = bench.measure(name, weights=weights, corpus=corpus)
-        fixed[name], published[name] = bench.decay(profiles[name]), bench.published(profiles[name])
-        losses[name] = mean_loss(weights, corpus, bench.setting.length)
+        weights = whole if name == "float32" else rounded(whole, name, dtype=context.setting.dtype)
+        profiles[name] = context.measure(name, weights=weights, corpus=corpus)
+        fixed[name], published[name] = context.decay(profiles[name]), context.published(profiles[name])
+        losses[name] = mean_loss(weights, corpus, context.setting.length)
 
     def change(decays: dict[str, Decay], name: str) -> Estimate:
         return combination([decays[name], decays[_BASELINE]], [1, -1], draws)
@@ -110,27 +108,20 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by format",
-                (
-                    Column("format"),
-                    Column("bits", format=".2g"),
-                    *estimate_columns("γ"),
-                    *estimate_columns("Δγ", decimals=4),
-                    *estimate_columns("Δγ published"),
-                    Column("loss", "nats", ".3f"),
-                ),
-                tuple(
+                "format | bits :.2g | ~γ | ~Δγ :.4f | ~Δγ published | loss [nats] :.3f",
+                [
                     (
                         name,
                         32.0 if name == "float32" else ROUNDINGS[name].bits,
-                        *estimate_cells(fixed[name].gamma(draws)),
-                        *(estimate_cells(changes[name]) if name != _BASELINE else (None, None, None)),
-                        *(estimate_cells(published_changes[name]) if name != _BASELINE else (None, None, None)),
+                        fixed[name].gamma(draws),
+                        changes[name] if name != _BASELINE else None,
+                        published_changes[name] if name != _BASELINE else None,
                         losses[name],
                     )
                     for name in fixed
-                ),
+                ],
                 note="Δγ: less γ in bfloat16, on the same prompts. Rounded to the nearest value, weights only, no calibration: "
                 + "; ".join(f"{rounding.name}, {rounding.about}" for rounding in ROUNDINGS.values())
                 + ".",
@@ -140,7 +131,7 @@ def observe(bench: Bench) -> Findings:
             estimates_figure(
                 "quantised",
                 "What rounding the weights does to the exponent",
-                f"Change of γ at a fixed length of {bench.setting.length:,}, on the same prompts, from bfloat16; bars are 95 % "
+                f"Change of γ at a fixed length of {context.setting.length:,}, on the same prompts, from bfloat16; bars are 95 % "
                 "intervals. The NF4 rule gives a model with grouped queries ± 0.05.",
                 {name: estimate for name, estimate in changes.items() if name != _BASELINE},
                 {},

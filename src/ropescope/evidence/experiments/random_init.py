@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THIRD, estimates_figure
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
 
@@ -36,25 +37,25 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Measure the trained network, and three with random weights."""
     import numpy as np
 
     from ropescope.measure.curve import combination
     from ropescope.measure.weights import with_random_weights
 
-    draws = bench.draws
-    trained = bench.measure("trained weights")
+    draws = context.draws
+    trained = context.measure("trained weights")
     profiles = [trained]
     for k in range(_INITIALISATIONS):
-        weights = with_random_weights(bench.weights, bench.setting.seed + k)
-        profiles.append(bench.measure(f"random weights {k + 1} of {_INITIALISATIONS}", weights=weights))
+        weights = with_random_weights(context.weights, context.setting.seed + k)
+        profiles.append(context.measure(f"random weights {k + 1} of {_INITIALISATIONS}", weights=weights))
 
     def mean(decays: Sequence[Decay]) -> Estimate:
         return combination(decays, [1 / len(decays)] * len(decays), draws)
 
-    published = [bench.published(profile) for profile in profiles]
-    fixed = [bench.decay(profile) for profile in profiles]
+    published = [context.published(profile) for profile in profiles]
+    fixed = [context.decay(profile) for profile in profiles]
     found = {
         "trained, published protocol": mean(published[:1]),
         PUBLISHED: mean(published[1:]),
@@ -63,7 +64,7 @@ def observe(bench: Bench) -> Findings:
     }
     null = published_null(fitted_distances(trained.legacy_distances))
     r2 = float(np.mean([decay.fit().r2 for decay in published[1:]]))
-    names = ("trained", *(f"random, seed {bench.setting.seed + k}" for k in range(_INITIALISATIONS)))
+    names = ("trained", *(f"random, seed {context.setting.seed + k}" for k in range(_INITIALISATIONS)))
     return Findings(
         measured={name: found[name] for name in (PUBLISHED, FIXED)},
         sentence=(
@@ -79,13 +80,10 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Trained and random weights",
-                (Column("weights"), *estimate_columns("γ published"), *estimate_columns("γ fixed")),
-                tuple(
-                    (name, *estimate_cells(mean([p])), *estimate_cells(mean([f])))
-                    for name, p, f in zip(names, published, fixed, strict=True)
-                ),
+                "weights | ~γ published | ~γ fixed",
+                [(name, mean([p]), mean([f])) for name, p, f in zip(names, published, fixed, strict=True)],
                 note="Intervals are 95 %, over prompts.",
             ),
         ),

@@ -7,16 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Stand
+from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Range
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.experiments.wording import plain
+from ropescope.evidence.tables import table
 from ropescope.measure.type_words import number_type_fact
-from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
+from ropescope.report.report import Fact, Report, Scalar, Step, Table
 
 SCHEMA = "ropescope.experiment/1"
 
-_VERDICTS: Mapping[Stand, str] = {
+_VERDICTS: Mapping[Decision, str] = {
     "theory": "The theory's prediction stands",
     "null": "The null stands",
     "neither": "Neither prediction stands",
@@ -31,7 +32,7 @@ def experiment_report(result: Result) -> Report:
     name = provenance.get("model") or f"{len(result.sources)} models"
     return Report(
         title=f"{experiment.name} · {name} · {_how(result)}",
-        verdict=f"{_VERDICTS[result.stand]} ({experiment.name}, {name}): {found.sentence}.",
+        verdict=f"{_VERDICTS[result.decision]} ({experiment.name}, {name}): {found.sentence}.",
         facts=(
             *_facts(result),
             *found.facts,
@@ -48,7 +49,7 @@ def experiment_report(result: Result) -> Report:
             "question": experiment.question,
             "model": provenance.get("model"),
             "sources": list(result.sources),
-            "stands": result.stand,
+            "stands": result.decision,
             "prediction": asdict(experiment.prediction),
             "statistics": [_statistic(item, result) for item in result.expectations],
             "setting": _setting(result),
@@ -65,10 +66,10 @@ def list_report() -> Report:
         title="Experiments",
         verdict=f"{len(EXPERIMENTS)} experiments, each with its predictions fixed before the run.",
         tables=(
-            Table(
+            table(
                 "Experiments",
-                (Column("name"), Column("question"), Column("prompts"), Column("length", "tokens")),
-                tuple((e.name, e.question, e.prompts, e.length) for e in EXPERIMENTS.values()),
+                "name | question | prompts | length [tokens]",
+                [(e.name, e.question, e.prompts, e.length) for e in EXPERIMENTS.values()],
                 note="prompts and length are defaults, chosen for minutes on two cores with a model of 135 million parameters.",
             ),
         ),
@@ -121,9 +122,9 @@ def _facts(result: Result) -> list[Fact]:
 
 def _predictions(experiment: Experiment) -> Table:
     prediction = experiment.prediction
-    return Table(
+    return table(
         "Said before the run",
-        (Column(""), Column("prediction")),
+        ("", "prediction"),
         (("theory", prediction.theory), ("null", prediction.null), ("decides", prediction.decides)),
     )
 
@@ -146,19 +147,10 @@ def _held_against(result: Result) -> Table:
                 _word(null),
             )
         )
-    return Table(
+    return table(
         "Held against the measurement",
-        (
-            Column("statistic"),
-            Column("measured", format=".3f"),
-            Column("from", format=".3f"),
-            Column("to", format=".3f"),
-            Column("theory says"),
-            Column("holds"),
-            Column("null says"),
-            Column("holds"),
-        ),
-        tuple(rows),
+        "statistic | measured :.3f | from :.3f | to :.3f | theory says | holds | null says | holds",
+        rows,
         note="A prediction stands if the 95 % interval of every statistic that it speaks of meets the range it gave; both: "
         "undecided.",
     )
@@ -211,7 +203,7 @@ def _caveats(result: Result) -> list[str]:
 def _next_steps(result: Result) -> tuple[str, ...]:
     steps = []
     apart = any(item.theory != item.null for item in result.expectations)
-    if result.stand == "undecided" and apart and result.experiment.sources == 1:
+    if result.decision == "undecided" and apart and result.experiment.sources == 1:
         steps.append(f"Narrow the intervals: `prompts` {4 * result.setting.prompts}.")
     steps.append("Keep the result: give `out`; show the figure: `html` or `figure`.")
     return tuple(steps)

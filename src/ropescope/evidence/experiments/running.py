@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ropescope.errors import DomainError, MeasurementError, SourceError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Setting, Stand, stands
+from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Findings, Setting, decide
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
@@ -29,9 +29,9 @@ class Result:
     clear: Callable[[], None] = field(repr=False, compare=False, default=lambda: None)
 
     @property
-    def stand(self) -> Stand:
+    def decision(self) -> Decision:
         """Which prediction stands."""
-        return stands(self.expectations, self.findings.measured)
+        return decide(self.expectations, self.findings.measured)
 
 
 def run_experiment(
@@ -40,11 +40,11 @@ def run_experiment(
     setting: Setting | None = None,
     *,
     progress: Callable[[int, int, str], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Result:
     """Run the experiment `name` on `sources` (one, but for theta-panel).
 
-    `progress` is called after each prompt with (done, planned, what), `say` hears what begins. Raises DomainError for an
+    `progress` is called after each prompt with (done, planned, what), `log` hears what begins. Raises DomainError for an
     unknown name or a model without RoPE where it needs one, MeasurementError for too few sources or prompts.
     """
     experiment = find(name)
@@ -69,16 +69,16 @@ def run_experiment(
         protocol = FixedLength(setting.length, rows=min(64, setting.length // 4))
         prompt_tokens(model, Plan(protocol, beyond_trained=setting.beyond_trained))
 
-    from ropescope.evidence.experiments.bench import Bench, interrupted
+    from ropescope.evidence.experiments.context import ExperimentContext, interrupted
 
-    bench = Bench(sources, setting, experiment.parts or len(models), progress, say or (lambda _: None))
+    context = ExperimentContext(sources, setting, experiment.parts or len(models), progress, log or (lambda _: None))
     began = time.perf_counter()
     try:
-        findings = experiment.observe(bench)
+        findings = experiment.observe(context)
     except KeyboardInterrupt as stop:
         raise interrupted() from stop
     return Result(
-        experiment, sources, setting, expectations, findings, round(time.perf_counter() - began, 1), bench.clear
+        experiment, sources, setting, expectations, findings, round(time.perf_counter() - began, 1), context.clear
     )
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.shapes import ShapeComparison
 
@@ -29,7 +30,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Compare the candidate laws on the head-averaged curve, and on each layer's."""
     import numpy as np
 
@@ -37,19 +38,19 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.exponent import DistanceBins
     from ropescope.measure.shapes import compare_shapes
 
-    profile = bench.measure(f"{bench.setting.prompts} prompts")
-    bench.decay(profile)
-    curve = fitted_curve(profile, bench.setting.d_min)
+    profile = context.measure(f"{context.setting.prompts} prompts")
+    context.decay(profile)
+    curve = fitted_curve(profile, context.setting.d_min)
     whole = compare_shapes(curve.mass, curve.bins)
     if whole is None:
         raise MeasurementError("Some prompt puts no attention on the fitted distances, so no law can be compared.")
     behind = {score.name: _behind_best_other(whole, score.name) for score in whole.scores}
 
-    bench.say("comparing the laws layer by layer")
+    context.log("comparing the laws layer by layer")
     best_of_layer: dict[int, str] = {}
     edges = profile.protocol.edges
     for place, layer in enumerate(profile.layers):
-        bins = fitted_bins(profile, place, bench.setting.d_min)
+        bins = fitted_bins(profile, place, context.setting.d_min)
         if len(bins):
             mass = np.nanmean(profile.mass[:, place].astype(np.float64), axis=1)[:, bins]
             found = compare_shapes(mass, DistanceBins.between(edges[bins], edges[bins + 1] - 1))
@@ -72,16 +73,16 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Laws, best first",
-                (Column("law"), Column("formula"), *estimate_columns("behind the best other", "nats", 4)),
-                tuple((score.name, score.formula, *estimate_cells(behind[score.name])) for score in whole.scores),
+                "law | formula | ~behind the best other [nats] :.4f",
+                [(score.name, score.formula, behind[score.name]) for score in whole.scores],
                 note="Mean over prompts of the held-out log-likelihood of where attention falls. Negative: ahead of all others.",
             ),
-            Table(
+            table(
                 "Best law by layer",
-                (Column("law"), Column("layers")),
-                tuple(counts.most_common()),
+                "law | layers",
+                counts.most_common(),
                 note="Each layer's head-averaged curve for itself.",
             ),
         ),

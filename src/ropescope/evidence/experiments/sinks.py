@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Table
+from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.profile import DecayProfile
 
@@ -33,7 +34,7 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN)),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """γ with 0 (counted), 1, 4, 16 and 64 first tokens left out, and head by head against the sink's share."""
     import numpy as np
 
@@ -41,12 +42,12 @@ def observe(bench: Bench) -> Findings:
     from ropescope.measure.curve import combination
     from ropescope.measure.estimates import Estimate
 
-    setting, draws, resamples, n = bench.setting, bench.draws, bench.resamples, bench.setting.prompts
-    counted = bench.measure("sinks counted", sinks=0)
+    setting, draws, resamples, n = context.setting, context.draws, context.resamples, context.setting.prompts
+    counted = context.measure("sinks counted", sinks=0)
     with_sinks = _with_last_bin(counted, setting.d_min)
     most = max(1, setting.length // 16)
-    profiles = {s: bench.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
-    decays = {s: bench.decay(profile) for s, profile in profiles.items()}
+    profiles = {s: context.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
+    decays = {s: context.decay(profile) for s, profile in profiles.items()}
     own = decays[_OWN]
     change = combination([with_sinks, own], [1, -1], draws)
     profile = profiles[_OWN]
@@ -75,13 +76,13 @@ def observe(bench: Bench) -> Findings:
             ),
         ),
         tables=(
-            Table(
+            table(
                 "Exponent by what is left out",
-                (Column("sinks"), *estimate_columns("γ"), Column("R²", format=".3f")),
+                "sinks | ~γ | R² :.3f",
                 (
-                    ("counted, with the last bin", *estimate_cells(shown["sinks counted"]), float(with_sinks.fit().r2)),
+                    ("counted, with the last bin", shown["sinks counted"], float(with_sinks.fit().r2)),
                     *(
-                        (f"first {s} left out", *estimate_cells(shown[f"first {s} left out"]), float(decay.fit().r2))
+                        (f"first {s} left out", shown[f"first {s} left out"], float(decay.fit().r2))
                         for s, decay in decays.items()
                     ),
                 ),

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
 from ropescope.evidence.experiments.figures import MEASURED, THEORY
-from ropescope.evidence.experiments.wording import estimate_cells, estimate_columns, plain, spoken
+from ropescope.evidence.experiments.wording import plain, spoken
+from ropescope.evidence.tables import table
 from ropescope.measure.type_words import types_compared
 from ropescope.models.model import Model
-from ropescope.report.report import Column, Fact, Figure, Table
+from ropescope.report.report import Fact, Figure
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ropescope.evidence.experiments.bench import Bench
+    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.profile import DecayProfile
 
@@ -49,11 +50,11 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, theory=Range(low=0.5), null=Range(-0.2, 0.2)),)
 
 
-def observe(bench: Bench) -> Findings:
+def observe(context: ExperimentContext) -> Findings:
     """Take the profiles, measure the models, and correlate."""
     import numpy as np
 
-    members = [_member(bench, source) for source in bench.sources]
+    members = [_member(context, source) for source in context.sources]
     for what in ("length", "corpus"):
         found = sorted({str(getattr(member, what)) for member in members})
         if len(found) > 1:
@@ -84,18 +85,13 @@ def observe(bench: Bench) -> Findings:
             Fact("slope of γ on γ_Padé", round(slope, 3), source="least squares; the theory: 1"),
         ),
         tables=(
-            Table(
+            table(
                 "Models",
-                (
-                    Column("model"),
-                    Column("θ", format=",.0f"),
-                    *estimate_columns("γ"),
-                    Column("γ_Padé", format=".3f"),
-                ),
-                tuple(
-                    (member.name, member.theta, *estimate_cells(member.gamma), member.predicted)
+                "model | θ :,.0f | ~γ | γ_Padé :.3f",
+                [
+                    (member.name, member.theta, member.gamma, member.predicted)
                     for member in sorted(members, key=lambda member: member.theta)
-                ),
+                ],
                 note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
             ),
         ),
@@ -131,7 +127,7 @@ def observe(bench: Bench) -> Findings:
     )
 
 
-def _member(bench: Bench, source: str) -> _Member:
+def _member(context: ExperimentContext, source: str) -> _Member:
     from ropescope.measure.intervals import normal_draws
     from ropescope.measure.profile import DecayProfile
 
@@ -139,11 +135,11 @@ def _member(bench: Bench, source: str) -> _Member:
     if kept:
         profile = DecayProfile.load(Path(source))
     else:
-        weights = bench.load(source)
-        profile = bench.measure(weights.source.name, weights=weights, corpus=bench.corpus(weights=weights))
+        weights = context.load(source)
+        profile = context.measure(weights.source.name, weights=weights, corpus=context.corpus(weights=weights))
     _check(profile, source)
     theta = float(profile.provenance["rope_thetas"][0])
-    draws = normal_draws(profile.n_prompts, bench.setting.resamples, bench.setting.seed)
+    draws = normal_draws(profile.n_prompts, context.setting.resamples, context.setting.seed)
     length = profile.protocol.length
     return _Member(
         name=str(profile.provenance["model"]),
@@ -151,7 +147,7 @@ def _member(bench: Bench, source: str) -> _Member:
         theta=theta,
         length=length,
         corpus=str(profile.provenance["corpus"]),
-        gamma=bench.decay(profile).gamma(draws),
+        gamma=context.decay(profile).gamma(draws),
         predicted=gamma_pade(theta, float(length)),
     )
 

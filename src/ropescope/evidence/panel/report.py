@@ -9,12 +9,12 @@ import numpy as np
 
 from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.ledger.statistics import cluster_interval, correlation, others_mean
 from ropescope.evidence.measurement import Measurement
 from ropescope.evidence.panel.doubts import doubts
 from ropescope.evidence.panel.figure import panel_figure
 from ropescope.evidence.panel.filter import Filter
 from ropescope.evidence.raw import PUBLISHED_AT
+from ropescope.evidence.verdicts.statistics import cluster_interval, correlation, others_mean
 from ropescope.report.report import Column, Fact, Report, Step, Table
 
 SHOWN = 70

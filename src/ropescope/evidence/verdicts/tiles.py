@@ -1,0 +1,110 @@
+"""All verdicts as a picture: a tile a claim, gathered by verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
+from ropescope.evidence.verdicts.recompute import Entry
+from ropescope.report.report import Figure
+
+_COLOURS: dict[Verdict, str] = {
+    "reproduced": "#009E73",
+    "reproduced under a filter": "#E69F00",
+    "not reproduced": "#D55E00",
+    "not testable from public data": "#5B5B5B",
+    "true by definition": "#56B4E9",
+}
+_LETTERS: dict[Verdict, str] = {"reproduced under a filter": "#1b1f24", "true by definition": "#1b1f24"}
+"""Dark on the lighter colours; white elsewhere."""
+
+# In pixels. Tiles are as wide as their ids, which run from C1 to words.
+_ROW, _HEIGHT, _TILE, _LETTER, _GAP = 540, 36, 42, 7.2, 2
+
+
+def verdicts_figure(entries: Sequence[Entry]) -> Figure:
+    """A row of tiles for each verdict that was given, or several where one is full."""
+    tiles: list[dict[str, Any]] = []
+    labels: list[dict[str, Any]] = []
+    line = 0
+    for verdict in VERDICTS:
+        given = [e for e in entries if e.finding is not None and e.finding.verdict == verdict]
+        if given:
+            labels.append({"line": line, "label": f"{verdict} ({len(given)})"})
+            tiles += _laid_out(given, line)
+            line = tiles[-1]["line"] + 1
+    y = {"field": "line", "type": "ordinal", "axis": None, "scale": {"domain": list(range(line))}}
+    x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, _ROW], "nice": False}}
+    tooltip = [{"field": name} for name in ("id", "statement", "verdict", "reason")]
+    spec = {
+        "hconcat": [
+            {
+                "data": {"values": labels},
+                "width": 230,
+                "height": {"step": _HEIGHT},
+                "mark": {"type": "text", "align": "right", "fontSize": 13, "x": 226},
+                "encoding": {"y": y, "text": {"field": "label"}},
+            },
+            {
+                "data": {"values": tiles},
+                "width": _ROW,
+                "height": {"step": _HEIGHT},
+                "layer": [
+                    {
+                        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": _GAP},
+                        "encoding": {
+                            "x": {**x, "field": "left"},
+                            "x2": {"field": "right"},
+                            "y": y,
+                            "color": _by_verdict(_COLOURS),
+                            "tooltip": tooltip,
+                        },
+                    },
+                    {
+                        "mark": {"type": "text", "fontSize": 12, "fontWeight": 600},
+                        "encoding": {
+                            "x": {**x, "field": "middle"},
+                            "y": y,
+                            "text": {"field": "id"},
+                            "color": _by_verdict({verdict: _LETTERS.get(verdict, "#ffffff") for verdict in VERDICTS}),
+                            "tooltip": tooltip,
+                        },
+                    },
+                ],
+                "resolve": {"scale": {"color": "independent"}},
+            },
+        ],
+        "spacing": 6,
+    }
+    return Figure("ledger", "What became of the published claims", spec, "Each tile is a claim, by its name.")
+
+
+def _laid_out(entries: Sequence[Entry], line: int) -> list[dict[str, Any]]:
+    """Tiles from left to right, from row `line` on."""
+    tiles: list[dict[str, Any]] = []
+    left = 0.0
+    for entry in entries:
+        finding = entry.finding
+        width = max(_TILE, _LETTER * len(entry.claim.id) + 12)
+        if left + width > _ROW:
+            left, line = 0.0, line + 1
+        tiles.append(
+            {
+                "id": entry.claim.id,
+                "statement": entry.claim.statement,
+                "verdict": finding.verdict if finding else "",
+                "reason": finding.reason if finding else "",
+                "line": line,
+                "left": left,
+                "middle": left + width / 2,
+                "right": left + width,
+            }
+        )
+        left += width
+    return tiles
+
+
+def _by_verdict(colours: dict[Verdict, str]) -> dict[str, Any]:
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    return {"field": "verdict", "type": "nominal", "legend": None, "scale": scale}
