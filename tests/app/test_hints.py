@@ -1,4 +1,7 @@
-"""Every option that a sentence of the library names is one of the command that it speaks of, or of all that may say it."""
+"""Library rooms name inputs and questions, in backquotes, and never options: each face spells them in its own way.
+
+A sentence may name an input only of the questions in which it can be met.
+"""
 
 from __future__ import annotations
 
@@ -6,72 +9,56 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from typer.main import get_command
 
 import ropescope
-from ropescope.app.cli import app
 from ropescope.checks.serving.engines import read_flags
+from ropescope.questions.inputs import fields_of
+from ropescope.questions.registry import known
 
 SRC = Path(ropescope.__file__).parent
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]")
-SHOWN = re.compile(r"ropescope ((?:[a-z-]+ )?[a-z-]+)\b([^`.;]*)")
+OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*[a-z0-9])")
+NAMED = re.compile(r"`([a-z][a-z0-9_]*)`")
+COMMAND = re.compile(r"\bropescope (" + "|".join(sorted(known(), key=len, reverse=True)) + r")\b(?! room)")
+FACE = {"json", "html", "md", "figure", "out"}
+FIELDS = {name: {one.name for one in fields_of(question.inputs_type)} for name, question in known().items()}
+EVERY = set().union(*FIELDS.values())
 
-LOADING = ("measure", "experiment", "compress evaluate", "extend evaluate", "extend search", "extend lm-eval")
+LOADING = (
+    "measure",
+    "experiment",
+    "compress plan",
+    "compress evaluate",
+    "extend evaluate",
+    "extend search",
+    "extend lm-eval",
+)
 SERVING = ("fit", "speed", "launch")
 SAID_IN: dict[str, tuple[str, ...]] = {
     "compress/evaluate": ("compress evaluate",),
     "compress": ("compress plan",),
     "evidence/experiments": ("experiment",),
-    "extend": ("extend plan", "extend evaluate", "extend search", "extend lm-eval"),
+    "evidence/panel": ("panel",),
+    "evidence/atlas": ("atlas", "atlas export"),
     "extend/evaluate": ("extend evaluate",),
-    "extend/report": ("extend plan",),
-    "extend/saving": ("extend plan",),
     "extend/search": ("extend search",),
-    "extend/settings": ("extend plan",),
-    "measure": ("measure", "experiment"),
-    "measure/instrument": ("measure",),  # what only it may be given
-    "measure/merging": LOADING,
-    "measure/number_type": ("measure", "experiment", "compress evaluate", "extend evaluate", "extend search"),
-    "measure/report": ("measure",),
-    "measure/request": ("measure",),
-    "measure/session": ("measure",),
-    "measure/weights": LOADING,
+    "extend": ("extend plan", "extend evaluate", "extend search", "extend lm-eval"),
+    "measure": LOADING,
     "quality": ("compress evaluate", "extend evaluate", "extend search"),
+    "checks/serving": SERVING,
+    "checks/fit": SERVING,
+    "checks/speed": SERVING,
+    "checks/launch": SERVING,
+    "checks/predict": ("predict",),
 }
-"""Room or file → the commands whose users meet its sentences. Options have to be those of each."""
-OF_SOME = {"checks/serving": SERVING, "checks/fit": SERVING, "checks/speed": SERVING, "checks/launch": SERVING}
-"""The same where each sentence is of one of these commands: it names an option of some."""
-ENGINES = {flag for engine in read_flags().values() for flag in engine["flags"]} | {"--node-rank"}
+"""Room or file → the questions in which its sentences are met. An input has to be one of some of these."""
+ENGINES = {flag.removeprefix("--") for engine in read_flags().values() for flag in engine["flags"]} | {"node-rank"}
 """What engines take, which may be named where their commands are written."""
-WRITING = ("checks/serving", "extend/settings")
-OTHERS = {"checks/serving/weight_files.py"}
-OF_PROGRAMS = {
-    "extend/saving_gguf.py": {"--merge"}, "extend/settings/llama_cpp.py": {"--yarn"}, "extend/settings/vllm.py": {"--rope-theta"},
+OTHERS = {
+    "checks/serving/weight_files.py", "checks/serving/this_machine.py", "checks/serving/smi_outputs.py",
+    "evidence/ruler/lookup.py", "models/embedded.py", "extend/saving_gguf.py", "extend/settings/llama_cpp.py",
+    "extend/settings/vllm.py", "evidence/atlas/exporting.py",
 }  # fmt: skip
-PIECES = {  # put together from parts, where the command stands in another
-    ("compress/evaluate/report.py", "--windows-only"): "compress plan",
-    ("compress/evaluate/report.py", "--uniform"): "compress plan",
-    ("extend/evaluate/report.py", "--method"): "extend plan", ("extend/report.py", "--methods"): "extend evaluate",
-}  # fmt: skip
-
-
-def options() -> dict[str, set[str]]:
-    """Of each command."""
-    found: dict[str, set[str]] = {}
-
-    def walk(command: Any, path: tuple[str, ...]) -> None:
-        names = [name for part in command.params for name in (*part.opts, *part.secondary_opts)]
-        found[" ".join(path)] = {name for name in names if name.startswith("--")} | {"--help"}
-        for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
-            walk(command.get_command(None, name), (*path, name))
-
-    walk(get_command(app), ())
-    return found
-
-
-COMMANDS = options()
+"""Files that write the commands of other programs."""
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:
@@ -80,49 +67,36 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     inside: set[int] = set()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            inside.add(id(body[0].value))
+        for statement in body if isinstance(body, list) else ():
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                inside.add(id(statement.value))
         if isinstance(node, ast.JoinedStr):
             inside |= {id(part) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield (
-                node.lineno,
-                "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values),
-            )
+            parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield node.lineno, "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             yield node.lineno, node.value
 
 
-def room_of(name: str, rooms: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return next((rooms[room] for room in sorted(rooms, key=len, reverse=True) if name.startswith(room)), ())
-
-
 def wrongly_named(path: Path) -> Iterator[str]:
     name = str(path.relative_to(SRC))
-    everyone, some = room_of(name, SAID_IN), room_of(name, OF_SOME)
+    room = next((SAID_IN[room] for room in sorted(SAID_IN, key=len, reverse=True) if name.startswith(room)), ())
+    of_room = set().union(*(FIELDS[question] for question in room)) if room else EVERY
     for line, text in sentences(path):
-        rest = text
-        for shown in SHOWN.finditer(text):
-            words = shown[1].split(" ")
-            command = next((part for part in (" ".join(words), words[0]) if part in COMMANDS), "")
-            if command not in ("", "compress", "extend"):
-                rest = rest.replace(shown[0], "")
-                unknown = [option for option in OPTION.findall(shown[2]) if option not in COMMANDS[command]]
-                yield from (f"{name}:{line} {option} of {command}" for option in unknown)
-        for option in OPTION.findall(rest):
-            if (
-                (name.startswith(WRITING) and option in ENGINES)
-                or name in OTHERS
-                or option in OF_PROGRAMS.get(name, ())
-            ):
-                continue
-            of = (PIECES[name, option],) if (name, option) in PIECES else everyone
-            yield from (f"{name}:{line} {option} of {command}" for command in of if option not in COMMANDS[command])
-            if some and all(option not in COMMANDS[command] for command in some):
-                yield f"{name}:{line} {option} of {' or '.join(some)}"
+        if shown := COMMAND.search(text):
+            yield f"{name}:{line} writes a command: ropescope {shown[1]}"
+        for option in OPTION.findall(text):
+            if option.replace("-", "_") in EVERY | FACE and option not in ENGINES and name not in OTHERS:
+                yield f"{name}:{line} writes an option: --{option}"
+        for word in () if name in OTHERS else NAMED.findall(text):
+            if word in EVERY - of_room - FACE and word not in known():
+                yield f"{name}:{line} names {word}, which is no input of {' or '.join(room)}"
 
 
-def test_options_that_are_named_exist() -> None:
-    found = [wrong for path in sorted(SRC.rglob("*.py")) for wrong in wrongly_named(path)]
+def test_library_rooms_name_inputs_and_never_options() -> None:
+    faces = ("app/", "questions/registry.py")
+    rooms = [path for path in sorted(SRC.rglob("*.py")) if not str(path.relative_to(SRC)).startswith(faces)]
+    found = [wrong for path in rooms for wrong in wrongly_named(path)]
     assert not found, "\n".join(found)

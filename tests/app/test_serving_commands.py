@@ -18,7 +18,7 @@ from ropescope.errors import DomainError, RopescopeError
 @pytest.fixture(autouse=True)
 def _llama(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every source is Llama-3.1-8B: what is tested is the command, not the reading of files."""
-    monkeypatch.setattr("ropescope.models.opening.open", lambda source, revision=None: llama_8b())
+    monkeypatch.setattr("ropescope.checks.serving.opening.open_model", lambda source, revision=None: llama_8b())
 
 
 def invoke(*arguments: str) -> Any:
@@ -48,7 +48,7 @@ def test_defaults_are_the_models_context_and_vllm() -> None:
 @pytest.mark.parametrize("command", ["fit", "speed", "launch"])
 def test_json_carries_the_warnings(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     torn = replace(llama_8b(), notes=("of the 4 files that hold the weights, 1 are missing.",))
-    monkeypatch.setattr("ropescope.models.opening.open", lambda *_, **__: torn)
+    monkeypatch.setattr("ropescope.checks.serving.opening.open_model", lambda *_, **__: torn)
     data = json.loads(invoke(command, "m", "--gpu", "h100-sxm", "--json").stdout)
     assert data["warnings"][0] == "Of the 4 files that hold the weights, 1 are missing."
     assert "Of the 4 files" in " ".join(invoke(command, "m", "--gpu", "h100-sxm").stdout.split())
@@ -145,7 +145,9 @@ def test_the_devices_are_listed_without_a_model() -> None:
 def test_refusals_name_the_option_before_the_model_is_read(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
-    monkeypatch.setattr("ropescope.models.opening.open", lambda *_, **__: pytest.fail("the model was read"))
+    monkeypatch.setattr(
+        "ropescope.checks.serving.opening.open_model", lambda *_, **__: pytest.fail("the model was read")
+    )
     with pytest.raises(RopescopeError) as caught:
         invoke(*arguments)
     assert sentence in str(caught.value) and isinstance(caught.value, DomainError)

@@ -89,7 +89,7 @@ def every_way(engine: str) -> list[Serving]:
     ("changes", "asked", "engine", "words"),
     [
         ({}, 65_536, "vllm", "vLLM 0.33.0 refuses more than the 32,768 tokens of max_position_embeddings"),
-        ({}, 65_536, "sglang", "ropescope extend plan"),
+        ({}, 65_536, "sglang", "`extend plan`"),
         ({}, 65_536, "llama.cpp", ""),
         ({}, 32_768, "vllm", ""),
         # YaRN: max_position_embeddings is the scaled length to both engines; under linear scaling the factor comes on top.
@@ -167,7 +167,7 @@ def test_a_gguf_repository_goes_to_hf_and_safetensors_must_be_converted() -> Non
     assert converted <= set(read_flags()["llama.cpp"]["convert_flags"])
     given_one = command(way(llama_8b(), "4090", "llama.cpp", 4_096), "someone/Llama-3.1-8B-GGUF:Q5_K_M")
     assert "-hf someone/Llama-3.1-8B-GGUF:Q5_K_M" in given_one.text and given_one.before == ()
-    with pytest.raises(DomainError, match=r"--gguf .* is no \.gguf file"):
+    with pytest.raises(DomainError, match=r"`gguf` .* is no \.gguf file"):
         command(way(llama_8b(), "4090", "llama.cpp", 4_096), "$(rm -rf x)")
 
 
@@ -256,7 +256,7 @@ def test_llama_cpp_counts_what_its_converter_writes() -> None:
         for precision in ("stored", "Q4_K_M"):
             # vLLM 0.33 has no loader for bitsandbytes: the hint is an engine that runs it.
             reads = "transformers" if method == "bitsandbytes" else "vllm"
-            words = f"{method}, which llama.cpp's converter does not read.*--engine {reads}"
+            words = f"{method}, which llama.cpp's converter does not read.*`engine` {reads}"
             with pytest.raises(DomainError, match=words):
                 launch_report(way(refused, "h100-sxm", "llama.cpp", 8_192, precision=precision))
 
@@ -287,7 +287,7 @@ def test_ollama_writes_its_modelfile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers"])
 def test_what_reads_no_gguf_says_so(engine: str) -> None:
-    with pytest.raises(DomainError, match=r"--engine llama\.cpp"):
+    with pytest.raises(DomainError, match=r"`engine` llama\.cpp"):
         command(way(at(llama_8b(), "/m.gguf"), "h100-sxm", engine, 4_096))
 
 

@@ -197,7 +197,7 @@ def test_without_a_peak_nothing_is_said_of_prefill() -> None:
 def test_what_cannot_be_answered_is_refused() -> None:
     with pytest.raises(DomainError, match="--bandwidth"):
         speed_report(Assumptions(way(llama_8b(), "24GiB", "llama.cpp", 8_192)))
-    with pytest.raises(DomainError, match="--parameters 8B"):
+    with pytest.raises(DomainError, match="`parameters` 8B"):
         speed_report(Assumptions(way(replace(llama_8b(), parameters=None, weights=None), "h100-sxm", "vllm", 8_192)))
     with pytest.raises(DomainError, match="cannot be split"):
         speed_report(Assumptions(way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)))

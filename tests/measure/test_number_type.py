@@ -128,7 +128,7 @@ def test_a_run_is_not_resumed_in_another_type(
     assert run(asked, progress=stop).profile.n_prompts == 2
     cpu("x86_64", {"avx2": True})
     with pytest.raises(
-        MeasurementError, match="was in bfloat16, and this one would be in float32: give --dtype bfloat16"
+        MeasurementError, match="was in bfloat16, and this one would be in float32: give `dtype` bfloat16"
     ):
         run(Request(tiny_folder, plan=plan, corpus="random", resume=True))
     assert run(asked).profile.n_prompts == 3

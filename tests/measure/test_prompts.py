@@ -65,7 +65,7 @@ def test_text_too_short_says_how_many_prompts_it_holds() -> None:
 
 
 def test_text_needs_a_tokenizer_and_words() -> None:
-    with pytest.raises(SourceError, match="--corpus random"):
+    with pytest.raises(SourceError, match="`corpus` random"):
         text_corpus("text", "a text", TEXT, None, seed=0)
     with pytest.raises(SourceError, match=r"empty.txt holds no text"):
         text_corpus("text", "empty.txt", "", TOKENIZER, seed=0)

@@ -19,7 +19,7 @@ def test_pieces_of_another_type_are_named_and_not_used(tmp_path: Path) -> None:
     refuse_other_type(begun)
     # What is computed with the weights, as plans are, is another by its rounding alone.
     with pytest.raises(
-        MeasurementError, match="was in bfloat16, and this one would be in float32: give --dtype bfloat16"
+        MeasurementError, match="was in bfloat16, and this one would be in float32: give `dtype` bfloat16"
     ):
         refuse_other_type(Journal({**IDENTITY, "dtype": "float32", "plans": "2e"}, tmp_path))
     refuse_other_type(Journal({**IDENTITY, "dtype": "float32", "seed": 1}, tmp_path))

@@ -173,7 +173,7 @@ def test_out_of_memory_names_a_length_that_fits(
 
     monkeypatch.setattr(session, "prefill", fail)
     with pytest.raises(
-        MeasurementError, match=r"Out of memory at 128 tokens on cpu .*about 64 tokens would fit: --length 64"
+        MeasurementError, match=r"Out of memory at 128 tokens on cpu .*about 64 tokens would fit: `length` 64"
     ):
         measure(weights, corpus, PLAN)
 
@@ -251,8 +251,8 @@ def test_damaged_sources_are_named(tiny_folder: Path, tmp_path: Path, damage: st
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"corpus": "prose"}, "--corpus must be"),
-        ({"control": "untrained"}, "--control must be random-init"),
+        ({"corpus": "prose"}, "`corpus` must be"),
+        ({"control": "untrained"}, "`control` must be random-init"),
         ({"resamples": 10}, "at least 1000"),
         ({"texts": (Path("a"),), "dataset": "b"}, "not both"),
         ({"texts": (Path("a"),), "corpus": "random"}, "uses no text"),
@@ -297,7 +297,7 @@ def test_chunks_are_refused_where_a_state_would_be_lost(model_type: str, tmp_pat
     if model_type == "lfm2" and KEPT_IN_CACHES:
         assert run(in_chunks).profile.n_prompts == PLAN.prompts
         return
-    with pytest.raises(MeasurementError, match=r"state-space|convolution.*leave --chunk out"):
+    with pytest.raises(MeasurementError, match=r"state-space|convolution.*leave `chunk` out"):
         run(in_chunks)
 
 

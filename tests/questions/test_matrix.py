@@ -24,7 +24,10 @@ from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
 from ropescope.questions.inputs import from_text, from_values, schema_of, to_values
 from ropescope.questions.registry import find, known
-from ropescope.report import Report, to_json, to_markdown, to_text
+from ropescope.report import Report
+from ropescope.report.json import to_json
+from ropescope.report.markdown import to_markdown
+from ropescope.report.terminal import to_text
 
 HEAVY = ("torch", "transformers", "numpy", "scipy", "pyarrow", "huggingface_hub")
 

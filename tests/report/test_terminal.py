@@ -22,7 +22,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(sample, width):
     assert all(line == line.rstrip() for line in lines)
     for whole in ("0.8912 [0.8871, 0.8953]", "8,192 tokens", "0.3516 GiB", "1,357", "100,000"):
         assert whole in text
-    assert "… 18 more rows; --json has them all" in text
+    assert "… 18 more rows; the JSON has them all" in text
 
 
 def test_the_first_line_is_the_answer(sample):

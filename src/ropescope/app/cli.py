@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from ropescope import __version__
-from ropescope.app.asking import ask, face
+from ropescope.app.asking import ask
+from ropescope.app.face import face
 from ropescope.app.parameters import parameter_of
 from ropescope.app.streams import let_readers_leave, nowhere
 from ropescope.app.words import command_line
@@ -78,7 +79,18 @@ class Group(click.Group):
 
 
 class Command(click.Command):
-    """A command whose help explains its arguments, too."""
+    """A command whose help explains its arguments, too, and whose flags in `question.instead` ask another question."""
+
+    def __init__(self, question: Question, **more: Any) -> None:
+        super().__init__(question.name.rpartition(" ")[2], **more)
+        self.instead = {f"--{flag}": known()[other] for flag, other in question.instead.items()}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments; where one asks another question, that is answered at once."""
+        for other in (self.instead[word] for word in args if word in self.instead):
+            ask(other, {"as_json": "--json" in args})
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Arguments first, then options."""
@@ -99,7 +111,7 @@ def command_of(question: Question) -> click.Command:
         ask(question, {**given, **{name: value for name, value in (shared or {}).items() if not given.get(name)}})
 
     return Command(
-        question.name.rpartition(" ")[2],
+        question,
         params=_parameters(question),
         callback=answer,
         help=question.asks,
@@ -110,32 +122,7 @@ def command_of(question: Question) -> click.Command:
 
 def _parameters(question: Question) -> list[click.Parameter]:
     made = [parameter_of(one) for one in fields_of(question.inputs_type)]
-    return [*made, *_instead(question), *face(question)]
-
-
-def _instead(question: Question) -> list[click.Parameter]:
-    """Flags that ask another question."""
-
-    def asks(other: str) -> Any:
-        def act(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
-            if given:
-                found = known()[other]
-                ask(found, {"as_json": "--json" in sys.argv})
-                ctx.exit()
-
-        return act
-
-    return [
-        click.Option(
-            [f"--{flag}"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=asks(other),
-            help=f"As `ropescope {other}`.",
-        )
-        for flag, other in question.instead.items()
-    ]
+    return [*made, *face(question)]
 
 
 def _answer_alone(question: Question) -> Any:

@@ -6,11 +6,13 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ropescope.questions.inputs import Asked, fields_of
 from ropescope.questions.registry import find, known
-from ropescope.report.report import Report, Step, Table
+
+if TYPE_CHECKING:
+    from ropescope.report.report import Report, Step, Table
 
 _NAMED = re.compile(r"`([a-z][a-z0-9_-]*(?: [a-z-]+)?)`")
 _FACE = ("json", "html", "md", "figure", "out")
@@ -58,24 +60,24 @@ def step_line(step: Step) -> str:
 
 def as_shown(report: Report, fields: Iterable[Asked]) -> Report:
     """`report` as this command line says it."""
-    known = tuple(fields)
+    named = tuple(fields)
 
     def say(text: str) -> str:
-        return spelled(text, known)
+        return spelled(text, named)
 
     return replace(
         report,
         verdict=say(report.verdict),
         facts=tuple(replace(fact, source=say(fact.source), note=say(fact.note)) for fact in report.facts),
-        tables=tuple(_table(table, known) for table in report.tables),
+        tables=tuple(_table(table, named) for table in report.tables),
         caveats=tuple(say(text) for text in report.caveats),
-        next_steps=tuple(step_line(step) if isinstance(step, Step) else say(step) for step in report.next_steps),
+        next_steps=tuple(say(step) if isinstance(step, str) else step_line(step) for step in report.next_steps),
     )
 
 
-def _table(table: Table, known: tuple[Asked, ...]) -> Table:
+def _table(table: Table, named: tuple[Asked, ...]) -> Table:
     def say(value: Any) -> Any:
-        return spelled(value, known) if isinstance(value, str) else value
+        return spelled(value, named) if isinstance(value, str) else value
 
     rows = tuple(tuple(say(value) for value in row) for row in table.rows)
     return replace(table, title=say(table.title), note=say(table.note), rows=rows)

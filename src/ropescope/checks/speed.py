@@ -7,17 +7,18 @@ from typing import Any
 
 from ropescope.checks.fit import Fit, fit
 from ropescope.checks.fit_devices import dealt_remarks, device_data, on_devices
-from ropescope.checks.serving.devices import GIB, Device
+from ropescope.checks.serving.device_list import is_list
+from ropescope.checks.serving.devices import GIB, Device, find_device
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.precisions import compute_kind, weight_size
 from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.this_device import is_this
 from ropescope.checks.speed_figure import speed_figure
-from ropescope.errors import DomainError
+from ropescope.errors import DomainError, InputError
 from ropescope.questions.domains import Real
 from ropescope.questions.inputs import asked
-from ropescope.questions.numbers import read_bytes
 from ropescope.questions.question import Run
 from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
@@ -83,13 +84,8 @@ def require_shares(efficiency: float, price: float | None) -> None:
 
 def require_bandwidth(gpu: str, bandwidth_gb_s: float | None) -> None:
     """Raise DomainError for a device that is given by its memory alone: nothing tells how fast that is read."""
-    if bandwidth_gb_s is not None:
-        return
-    try:
-        read_bytes("gpu", gpu)
-    except DomainError:
-        return  # a name, whose bandwidth is in the table
-    raise DomainError(f"The bandwidth of {gpu} is not known: give `bandwidth` in GB/s.")
+    if bandwidth_gb_s is None and not is_list(gpu) and not is_this(gpu) and find_device(gpu).bandwidth is None:
+        raise InputError("bandwidth", f"The bandwidth of {gpu} is not known: give `bandwidth` in GB/s.")
 
 
 def speed_report(inputs: Assumptions) -> Report:

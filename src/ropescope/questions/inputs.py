@@ -58,9 +58,13 @@ def asked(
     return field(metadata=about) if default is REQUIRED else field(default=default, metadata=about)
 
 
-@cache
 def fields_of(inputs: Any) -> tuple[Asked, ...]:
     """The fields of an input dataclass, in its order; those that many questions share stand last, by group."""
+    return _fields_of(inputs)
+
+
+@cache
+def _fields_of(inputs: Any) -> tuple[Asked, ...]:
     found = [_asked(one) for one in fields(inputs)]
     return tuple(sorted(found, key=lambda one: _LAST.index(one.group) if one.group in _LAST else -1))
 

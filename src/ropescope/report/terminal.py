@@ -105,7 +105,7 @@ def _table(table: Table, width: int, console: Console) -> list[Text]:
     lines += table_lines(head, rows, numeric_columns(table.columns, table.rows), width, console)
     hidden = len(table.rows) - len(kept)
     if hidden:
-        lines.append(Text(f"… {hidden:,} more row{'s' if hidden > 1 else ''}; --json has them all", "dim"))
+        lines.append(Text(f"… {hidden:,} more row{'s' if hidden > 1 else ''}; the JSON has them all", "dim"))
     if table.note:
         lines += wrapped(Text(plain(table.note), "dim"), min(width, PROSE_WIDTH), console)
     return lines

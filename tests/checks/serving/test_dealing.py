@@ -16,9 +16,8 @@ from ropescope.checks.serving.dealing import automatic, balanced, by_shares
 from ropescope.checks.serving.device_list import listed, read_devices, weakest
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.engine_support import support_problem, support_remarks
-from ropescope.checks.serving.inputs import ServingText, read_serving
+from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.checks.serving.memory import each_device
-from ropescope.checks.serving.parallel import ParallelText
 from ropescope.checks.serving.roofline import decode, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import SpeedInputs, speed_report
@@ -32,7 +31,8 @@ TOKEN = 2 * 1_024 * 2
 
 
 def on(gpu: str, engine: str = "llama.cpp", **more: Any) -> Serving:
-    return read_serving(llama_8b(), ServingText(gpu, engine=engine, **{"context": "8192", **more}))
+    inputs = SpeedInputs if {"bandwidth", "tflops"} & set(more) else HeldInputs
+    return read_serving(llama_8b(), inputs(source="m", gpu=gpu, engine=engine, **{"context": 8192, **more}))
 
 
 @pytest.mark.parametrize(
@@ -100,15 +100,15 @@ def test_a_list_names_devices_in_order() -> None:
 @pytest.mark.parametrize(
     ("gpu", "engine", "more", "why"),
     [
-        ("3090,4080", "llama.cpp", {"count": 2}, "names 2 devices already: leave --count out"),
-        ("3090,4080", "vllm", {"bandwidth": 900.0}, "--bandwidth states the figure of one device"),
-        ("3090,4080", "vllm", {"tflops": 90.0}, "--tflops states the figure of one device"),
+        ("3090,4080", "llama.cpp", {"count": 2}, "names 2 devices already: leave `count` out"),
+        ("3090,4080", "vllm", {"bandwidth": 900.0}, "`bandwidth` states the figure of one device"),
+        ("3090,4080", "vllm", {"tflops": 90.0}, "`tflops` states the figure of one device"),
         ("3090,,4080", "vllm", {}, "empty entry"),
         ("0x3090", "vllm", {}, "does not name 1 to 64 devices"),
         ("40x3090,40x4080", "vllm", {}, "does not name 1 to 64 devices"),
         ("3090,m4-max-64gb", "llama.cpp", {}, "M4 Max 64GB shares no model"),
         ("3090,mi300x", "vllm", {}, "devices of one vendor"),
-        ("3090,4080", "vllm", {"parallel": ParallelText(tensor=4)}, "--gpu names 2"),
+        ("3090,4080", "vllm", {"tp": 4}, "`gpu` names 2"),
         ("3090,nothing-like-it", "vllm", {}, "No device is called 'nothing-like-it'"),
     ],
 )  # fmt: skip
@@ -165,7 +165,7 @@ def test_engines_that_cut_layers_take_each_device_for_the_smallest() -> None:
     assert fit(mixed).demand.total == fit(alike).demand.total and fit(mixed).budget.n_bytes == fit(alike).budget.n_bytes
     assert decode(mixed).seconds == decode(alike).seconds
     assert any("counted as the RTX 4080" in said for said in fit_report(mixed).caveats)
-    staged = on("3090,4080", "vllm", parallel=ParallelText(pipeline=2))
+    staged = on("3090,4080", "vllm", pp=2)
     assert any("VLLM_PP_LAYER_PARTITION" in said for said in fit_report(staged).caveats)
     # An engine must run on every one of them.
     assert "V100 16GB has 7.0" in support_problem(on("3090,v100-16gb", "vllm"))
@@ -175,7 +175,7 @@ def test_engines_that_cut_layers_take_each_device_for_the_smallest() -> None:
 def test_sglang_refuses_tensors_over_devices_of_unlike_memory() -> None:
     mixed = on("3090,4080", "sglang")  # 16,376 MiB are two thirds of 24,576
     assert "less than 90% of the free memory" in fit(mixed).problem
-    assert "split as --tp 1 --pp 2" in {way_out.change for way_out in rescues(mixed)}
+    assert "split as `tp` 1 `pp` 2" in {way_out.change for way_out in rescues(mixed)}
     assert not fit(on("24GiB,23GiB", "sglang")).problem
 
 

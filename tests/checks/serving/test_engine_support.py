@@ -106,7 +106,7 @@ def test_weights_alone_in_a_format_without_units_and_16_bits_without_bfloat16() 
     assert "T4 has no bfloat16: vLLM 0.33.0 runs the model in float16." in said
     assert any("weights alone are NVFP4" in one for one in said)
     assert support_remarks(way(model, "b200", "vllm", 4_096)) == ()
-    assert "give --precision f16" in told("plain", "t4", "vllm", precision="bf16")
+    assert "give `precision` f16" in told("plain", "t4", "vllm", precision="bf16")
     assert told("plain", "t4", "vllm", precision="f16") == told("plain", "t4", "vllm", precision="f32") == ""
 
 

@@ -109,8 +109,8 @@ def test_a_stage_may_hold_layers_that_read_the_caches_of_others_alone() -> None:
 def test_the_way_out_is_a_split_before_anything_is_lost() -> None:
     asked = way(deepseek_v3(), "h200-sxm", "vllm", 32_768, 64, count=8)
     first = rescues(asked)[0]
-    assert first.change == "split as --tp 1 --dp 8 --ep" and first.serving.split == Parallel(1, 8, experts=True)
-    assert "Cheapest way out: split as --tp 1 --dp 8 --ep." in fit_report(asked).verdict
+    assert first.change == "split as `tp` 1 `dp` 8 `ep`" and first.serving.split == Parallel(1, 8, experts=True)
+    assert "Cheapest way out: split as `tp` 1 `dp` 8 `ep`." in fit_report(asked).verdict
     # 32 heads do not divide by 3, and 3 stages do hold the layers.
     three = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
     assert rescues(three)[0].serving.split == Parallel(1, 1, 3)
@@ -209,7 +209,7 @@ def test_a_number_of_devices_alone_is_launched_with_a_split_that_works() -> None
     asked = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
     report = launch_report(asked)
     assert "--pipeline-parallel-size 3" in report.data["command"] and report.data["fits"]
-    assert report.data["changed"] == "split as --tp 1 --pp 3" and "split as --tp 1 --pp 3" in report.verdict
+    assert report.data["changed"] == "split as `tp` 1 `pp` 3" and "split as `tp` 1 `pp` 3" in report.verdict
     # What was asked for in words is not changed.
     own = replace(asked, count=6, parallel=Parallel(3, 1, 2))
     assert launch_report(own).data["changed"] == ""

@@ -68,7 +68,7 @@ def test_a_quantised_checkpoint_keeps_its_embedding_in_16_bits() -> None:
 def test_without_parameters_the_way_to_get_them_is_told() -> None:
     bare = replace(llama_8b(), parameters=None, weights=None)
     for precision in ("stored", "bf16", "Q4_K_M"):
-        with pytest.raises(DomainError, match=r"--parameters 8B"):
+        with pytest.raises(DomainError, match=r"`parameters` 8B"):
             weight_size(bare, precision)
     # With the counts alone the stored type is the one the config states.
     assert weight_size(replace(llama_8b(), weights=None, dtype="float32"), "stored").n_bytes == 32_121_044_992

@@ -54,7 +54,7 @@ def test_fp8_blocks_of_experts_do_not_lie_on_two_devices(engine: str) -> None:
     assert "moe_intermediate_size 1536 / 8 = 192 is no multiple of 128" in told
     assert "weight_block_size 128 × 128" in told and "expert" in told
     assert "Tensor splits that work: 1, 2, 4." in told
-    assert "(--ep), 8 work too" in told
+    assert "(`ep`), 8 work too" in told
     assert problem(config, 8, engine, parallel=Parallel(8, experts=True)) == ""
     assert problem(config, 8, engine, parallel=Parallel(4, pipeline=2)) == ""
     assert problem(QWEN_235B, 8, engine) == ""  # in 16 bits there are no blocks to cut

@@ -152,7 +152,7 @@ def test_equal_devices_are_counted_and_take_bandwidth_from_the_table(tmp_path: P
 @pytest.mark.parametrize(
     ("printed", "told"),
     [
-        ((RTX_3090, RTX_4080), "name one, or list them with commas, as --gpu 3090,4080"),
+        ((RTX_3090, RTX_4080), "name one, or list them with commas, as `gpu` 3090,4080"),
         ((SLICED,), r"GPU 0 \(NVIDIA A100-SXM4-40GB\) has MIG on"),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
     assert not any("system memory" in way.change for way in rescues(small))
     report = launch_report(serving)
     assert (
-        any("runs on the CPU" in line for line in report.data["remarks"]) and "--gpu this is" in report.data["detected"]
+        any("runs on the CPU" in line for line in report.data["remarks"]) and "`gpu` this is" in report.data["detected"]
     )
     with pytest.raises(DomainError, match="leave it out"):
         replace(serving, cpu_moe_layers=1)

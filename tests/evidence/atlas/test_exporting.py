@@ -70,7 +70,7 @@ def test_no_licence_unless_one_is_given(tmp_path: Path) -> None:
     card = card_of(tmp_path)
     assert card.data.license is None and "license:" not in card.content.split("---")[1]
     assert "**No licence is stated.**" in card.text
-    assert any("choose one with --license" in text for text in report.caveats)
+    assert any("choose one with `license`" in text for text in report.caveats)
     export_atlas(ROWS, tmp_path, licence="apache-2.0")
     assert card_of(tmp_path).data.license == "apache-2.0" and "No licence" not in card_of(tmp_path).text
 

@@ -88,7 +88,7 @@ def test_interrupted_then_resumed_gives_the_same(flat_folder: Path, tmp_path: Pa
         if calls == 6:
             raise KeyboardInterrupt
 
-    with pytest.raises(MeasurementError, match=r"Interrupted.*--resume"):
+    with pytest.raises(MeasurementError, match=r"Interrupted.*`resume`"):
         run_experiment("random-init", [str(flat_folder)], RANDOM, progress=stop)
     assert kept() == 6
     resumed = run_experiment("random-init", [str(flat_folder)], replace(RANDOM, resume=True))

@@ -124,7 +124,7 @@ def _sized(text: str) -> Device:
             "and `bandwidth` in GB/s."
         )
     amount, unit = float(match.group(1)), match.group(2).lower()
-    n_bytes = int(amount * UNITS[unit])
+    n_bytes = int(amount * {"": GIB, **UNITS}[unit])
     if n_bytes < 1:
         raise DomainError(f"`gpu` {text} has no memory: give a number above 0.")
     note = "" if unit else "A bare number is read as GiB: a card sold as 24 GB carries 24 GiB."

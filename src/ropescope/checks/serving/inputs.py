@@ -10,6 +10,7 @@ from ropescope.checks.serving.cache_types import cache_type_of
 from ropescope.checks.serving.device_list import is_list, listed, read_devices, weakest
 from ropescope.checks.serving.devices import Device as ServedDevice
 from ropescope.checks.serving.devices import find_device, with_given
+from ropescope.checks.serving.engine_architectures import architecture_problem
 from ropescope.checks.serving.engines import Engine, find_engine
 from ropescope.checks.serving.parallel import ParallelText, read_parallel
 from ropescope.checks.serving.precisions import read_precision
@@ -115,7 +116,8 @@ class HeldInputs(ServingInputs):
 def read_serving(
     model: Model, inputs: ServingInputs, *, most_by_default: int | None = None, needs_bandwidth: bool = False
 ) -> Serving:
-    """The Serving that `inputs` ask for. The engine is llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM; the
+    """The Serving that `inputs` ask for. The engine is llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM,
+    or transformers for what vLLM does not serve; the
     context is the one the model states, no longer than `most_by_default`, and the number of devices that of this machine,
     if it is asked for. With `needs_bandwidth` that of this machine's CPU is measured. Raises DomainError for what cannot
     be read, naming the input."""
@@ -137,7 +139,7 @@ def read_serving(
     )  # fmt: skip
     if there is not None:
         require_there(count, there, device)
-    return Serving(
+    serving = Serving(
         model=with_parameters(model, inputs.parameters, inputs.active),
         device=device,
         engine=engine,
@@ -150,6 +152,15 @@ def read_serving(
         unequal=several if len(set(several)) > 1 else (),
         **inputs.settings,
     )
+    if inputs.engine is None and engine.name == "vllm" and architecture_problem(serving):
+        # No engine was asked for: one that serves the model's class is better than a refusal.
+        return read_serving(
+            model,
+            replace(inputs, engine="transformers"),
+            most_by_default=most_by_default,
+            needs_bandwidth=needs_bandwidth,
+        )
+    return serving
 
 
 def _device(inputs: ServingInputs, needs_bandwidth: bool) -> tuple[ServedDevice, int | None]:

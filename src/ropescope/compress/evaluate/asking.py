@@ -116,7 +116,7 @@ def check_first(inputs: EvaluateInputs) -> None:
 
 def nothing_to_time() -> EvaluationError:
     """The error of an evaluation that is to be timed and has no plan."""
-    return EvaluationError("Only plans are timed: name `planned` or `uniform` among the methods, or give `plan`.")
+    return EvaluationError("Only plans are timed: name planned or uniform among the methods, or give `plan`.")
 
 
 def fitting_plan(path: Path, model: Model) -> KVPlan:

@@ -46,7 +46,7 @@ def panel_report(evidence: Evidence, chosen: Filter) -> Report:
         figures=(figure,) if figure else (),
         caveats=(
             "The protocol reads each distance in a sequence of its own length, so uniform attention has the exponent "
-            "in the column `uniform`: only what differs from it has been learned.",
+            "in the column uniform: only what differs from it has been learned.",
             *caveats,
             *(_changed(evidence)),
         ),

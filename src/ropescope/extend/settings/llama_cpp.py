@@ -18,10 +18,10 @@ YARN_BUILD: Final = "b10754"
 request 28030, merged after 30 August 2026, and github.com/meta-models/meta-oss-cookbook/issues/37, which ran it."""
 VERSIONS: Final = "commit 0c1e57098"
 _CONVERT: Final = (
-    "write the config with --save-config FOLDER, put the weights and the tokenizer beside it, and convert that folder with "
+    "write the config with `save_config` FOLDER, put the weights and the tokenizer beside it, and convert that folder with "
     "convert_hf_to_gguf.py"
 )
-WRITTEN: Final = "--save-gguf FILE writes a copy of the file that holds it."
+WRITTEN: Final = "`save_gguf` FILE writes a copy of the file that holds it."
 _IN_TENSORS: Final = ("llama3", "longrope")
 """Scalings that a GGUF file holds as a tensor of factors: flags would come on top of it."""
 
@@ -60,7 +60,7 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
     if plan.method == "yarn":
         remarks.append(_least_build(plan, architecture or "ARCH"))
     if in_file:
-        remarks.append("--save-gguf FILE writes a copy of the file that needs none of these flags but -c.")
+        remarks.append("`save_gguf` FILE writes a copy of the file that needs none of these flags but -c.")
     if scaled.changed and plan.extras.get("mixed"):
         remarks.append(
             "llama.cpp leaves sliding layers at the file's own base and scale, where transformers scales all."
@@ -107,7 +107,7 @@ def _cannot(plan: RopePlan) -> str:
         return ""
     native = plan.native_method
     if plan.method == "dynamic":
-        return "llama.cpp has no dynamic scaling: use --method ntk or yarn."
+        return "llama.cpp has no dynamic scaling: use `method` ntk or yarn."
     if plan.method == "longrope":
         return "llama.cpp has no flag for LongRoPE's factors: the converter writes them for Phi models only."
     if plan.method == "searched":

@@ -27,7 +27,7 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
     if plan.config_path and plan.changes:
         remark = (
             f"This SGLang would replace the whole {plan.config_path[:-1]} by what is given: write the fields into config.json "
-            "instead (--save-config FOLDER) and serve that folder."
+            "instead (`save_config` FOLDER) and serve that folder."
         )
         return EngineSettings("sglang", versions, OLD_FROM, "shell", "", (remark,))
     return _settings(plan, source, "rope_scaling", versions, OLD_FROM)
@@ -38,7 +38,7 @@ def _settings(plan: RopePlan, source: str, form: Form, versions: str, read_from:
         return not_from_gguf("sglang", versions, read_from)
     if plan.method == "dynamic":
         remark = (
-            "SGLang takes the base of dynamic scaling from trained length × factor, whatever the prompt: use --method ntk, "
+            "SGLang takes the base of dynamic scaling from trained length × factor, whatever the prompt: use `method` ntk, "
             "which says the base itself."
         )
         return EngineSettings("sglang", versions, read_from, "shell", "", (remark,))

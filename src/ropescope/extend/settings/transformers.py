@@ -31,7 +31,7 @@ def _settings(plan: RopePlan, source: str, changes: dict[str, Any], versions: st
     if plan.config_path:
         text, language = json.dumps(changes, indent=2, ensure_ascii=False), "json"
         remarks.append(
-            f"These fields go into config.json: --save-config FOLDER writes it, {plan.config_path[:-1]} and all."
+            f"These fields go into config.json: `save_config` FOLDER writes it, {plan.config_path[:-1]} and all."
         )
     else:
         words = "".join(f"    {name}={_indented(value)},\n" for name, value in changes.items())
@@ -68,6 +68,6 @@ def _remarks(plan: RopePlan, versions: str) -> tuple[str, ...]:
             found.append("Before 5.9, transformers refuses YaRN by type of layer.")
         if plan.model_type == "olmo3":
             found.append(
-                "Before 5.14, Olmo 3 has rope_scaling for its full layers alone: --engine transformers@4.57 has that form."
+                "Before 5.14, Olmo 3 has rope_scaling for its full layers alone: `engine` transformers@4.57 has that form."
             )
     return tuple(found)

@@ -122,7 +122,7 @@ def _entries(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _no_dynamic(versions: str, read_from: str) -> EngineSettings:
     remark = (
-        "This vLLM takes the base of dynamic scaling from trained length × factor, whatever the prompt: use --method ntk, which "
+        "This vLLM takes the base of dynamic scaling from trained length × factor, whatever the prompt: use `method` ntk, which "
         "says the base itself."
     )
     return EngineSettings("vllm", versions, read_from, "shell", "", (remark,))

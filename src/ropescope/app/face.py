@@ -1,0 +1,51 @@
+"""The options that every command has: how its answer is shown and where it is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ropescope.questions.question import Question
+
+
+def face(question: Question) -> list[click.Parameter]:
+    """The options that every question has: how its answer is shown and kept."""
+    made: list[click.Parameter] = [
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON, and nothing else."),
+        click.Option(["--html"], metavar="FILE", callback=_writable, help="Write a self-contained page."),
+        click.Option(["--md"], metavar="FILE", callback=_writable, help="Write the report as Markdown."),
+        click.Option(
+            ["--figure"], metavar="FILE", multiple=True, callback=_drawable,
+            help="Write the figures: .svg, .png or .html (several: F-NAME.svg).",
+        ),
+        click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}."),
+    ]  # fmt: skip
+    if question.decides:
+        made.append(click.Option(["--check"], is_flag=True, help="Exit with status 1 unless the answer is yes."))
+    if question.copied:
+        told = f"Print {question.copied} and nothing else; exit with status 1 if the answer is no."
+        made.append(click.Option(["--bare"], is_flag=True, help=told))
+    return made
+
+
+def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    """The path, if a file can be written there: said before any work."""
+    if given is None:
+        return None
+    from ropescope.report.files import require_writable
+
+    require_writable([Path(given)])
+    return Path(given)
+
+
+def _drawable(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
+    """The paths, if figures can be drawn and written there: said before any work."""
+    paths = tuple(Path(one) for one in given)
+    if paths:
+        from ropescope.report.figure import require_drawable
+        from ropescope.report.files import require_writable
+
+        require_drawable(paths)
+        require_writable(paths)
+    return paths
