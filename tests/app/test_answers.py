@@ -15,6 +15,7 @@ import stored_models
 from click.testing import CliRunner
 
 from ropescope.app.cli import app
+from ropescope.errors import DomainError
 
 pytest.importorskip("transformers")
 
@@ -99,6 +100,10 @@ def test_speed(known: tuple[Path, Known]) -> None:
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers"])
 def test_launch(known: tuple[Path, Known], engine: str) -> None:
     folder, _ = known
+    if engine != "transformers" and KNOWN["rwkv"].config == json.loads((folder / "config.json").read_text()):
+        with pytest.raises(DomainError, match="does not list RwkvForCausalLM"):
+            answer("launch", folder, "--gpu", "h200-sxm", "--context", "2048", "--engine", engine)
+        return
     found = answer("launch", folder, "--gpu", "h200-sxm", "--count", "8", "--context", "2048", "--engine", engine)
     words = {"vllm": "vllm serve", "sglang": "sglang", "transformers": "from transformers import"}
     assert words[engine] in found["command"] and str(folder) in found["command"]

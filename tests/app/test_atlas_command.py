@@ -74,7 +74,7 @@ def test_a_store_of_ones_own_before_and_after_the_verb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["atlas", "--store", "{tmp}/absent.parquet"], "does not exist: add a profile to it"),
+        (["atlas", "--store", "{tmp}/absent.parquet"], "does not exist: .ropescope atlas add. makes one"),
         (["atlas", "show", "org/m", "--store", "{tmp}/absent.parquet"], "does not exist"),
         (["atlas", "show", "org/m"], "The atlas holds no 'org/m'; it holds nothing"),
         (["atlas", "add", "{tmp}/absent.parquet"], "does not exist"),

@@ -86,8 +86,8 @@ def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> 
         (["measure", "{tiny}", "--protocol", "published"], "--protocol must be fixed or legacy"),
         (["measure", "{tiny}", "--dtype", "int3"], "dtype must be"),
         (["measure", "{tiny}", "--device", "abacus"], "--device must be cpu, cuda"),
-        (["measure", "{tiny}", "--prompts", "0"], "--prompts must be whole, in"),
-        (["measure", "{tiny}", "--precision", "2"], "--precision must be real, in"),
+        (["measure", "{tiny}", "--prompts", "0"], "--prompts must be a whole number from 1"),
+        (["measure", "{tiny}", "--precision", "2"], "--precision must be a number above 0 and below 1"),
         (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),
         (["measure", "{tiny}", "--html", "/no/such/folder/p.html"], "is no folder"),
         (["measure", "{tiny}", "--figure", "curve.bmp"], "bmp"),
@@ -156,10 +156,13 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: 
     assert result.returncode == 0, result.stderr
 
 
-def test_measuring_without_its_extra_says_what_to_install(tiny_folder: Path) -> None:
+def test_measuring_without_its_extra_says_what_to_install(tiny_folder_with_tokenizer: Path) -> None:
     script = "import sys\nsys.modules['numpy'] = None\nfrom ropescope.app.cli import main\nmain()\n"
     result = subprocess.run(
-        [sys.executable, "-c", script, "measure", str(tiny_folder)], capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", script, "measure", str(tiny_folder_with_tokenizer)],
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert result.returncode == 2 and "pip install 'ropescope[measure]'" in result.stderr
 

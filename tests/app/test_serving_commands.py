@@ -132,7 +132,7 @@ def test_the_devices_are_listed_without_a_model() -> None:
         (["fit", "m", "--gpu", "4090", "--context", "0"], "--context is 0"),
         (["fit", "m", "--gpu", "4090", "--context", "1.5"], "whole number"),
         (["fit", "m", "--gpu", "4090", "--context", "8kb"], "not a number"),
-        (["fit", "m", "--gpu", "4090", "--batch", "0"], "--batch is 0"),
+        (["fit", "m", "--gpu", "4090", "--batch", "0"], "--batch must be a whole number from 1"),
         (["fit", "m", "--gpu", "4090", "--overhead", "lots"], "is no size"),
         (["fit", "m", "--gpu", "4090", "--active", "3B"], "--active needs --parameters"),
         (["fit", "m", "--gpu", "4090", "--parameters", "1B", "--active", "3B"], "more than"),

@@ -83,7 +83,7 @@ ROWS = (
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
     Row(
-        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"}, lambda d: d["kept_share"] <= 0.6,
+        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"}, lambda d: d["bytes_after"] <= 0.6 * d["bytes_before"],
         {"source": "{profile}", "budget": "lots"}, "budget",
     ),
     Row(
@@ -99,7 +99,7 @@ ROWS = (
     ),
     Row(
         "extend search", {"source": "{tiny}", "to": "400", "minutes": "0.02", "texts": "1", **TINY},
-        lambda d: d["target_length"] == 400, {"source": "{tiny}", "to": "400", "minutes": "0"}, "minutes",
+        lambda d: d["plan"]["target_length"] == 400, {"source": "{tiny}", "to": "400", "minutes": "0"}, "minutes",
     ),
     Row(
         "extend lm-eval", {"source": "{tiny}", "to": "400", "tasks": "arc_easy"}, lambda d: False,
@@ -107,13 +107,20 @@ ROWS = (
     ),
     Row("atlas", {"store": "{store}"}, lambda d: True, {"store": "{new}/none"}, "none"),
     Row("atlas add", {"profiles": ["{profile}"], "store": "{new}/a.parquet"}, lambda d: True, {"store": "{store}"}, "profiles"),
-    Row("atlas show", {"model": "tiny-llama", "store": "{store}"}, lambda d: True, {"model": "gpt", "store": "{store}"}, "gpt"),
+    Row("atlas show", {"model": "{name}", "store": "{store}"}, lambda d: True, {"model": "gpt", "store": "{store}"}, "gpt"),
     Row("atlas remove", {"profile": "{hash}", "store": "{copy}"}, lambda d: True, {"profile": "abc", "store": "{store}"}, "abc"),
     Row(
         "atlas export", {"folder": "{new}/out", "store": "{store}"}, lambda d: True,
         {"folder": "{new}/out", "store": "{new}/none"}, "none",
     ),
 )  # fmt: skip
+
+
+def model_name(profile: Path) -> str:
+    """The name that a kept profile gives its model."""
+    from ropescope.measure.profile import DecayProfile
+
+    return str(DecayProfile.load(profile).provenance["model"])
 
 
 @pytest.fixture(scope="module")
@@ -141,12 +148,14 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer:
     for words in ([*line, "--out", str(profile)], ["atlas", "add", str(profile), "--store", str(store)]):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
-    shown = json.loads(CliRunner().invoke(app, ["atlas", "show", "tiny-llama", "--store", str(store), "--json"]).stdout)
+    done = CliRunner().invoke(app, ["atlas", "show", model_name(profile), "--store", str(store), "--json"])
+    assert done.exception is None, done.exception
+    shown = json.loads(done.stdout)
     copy = folder / "copy.parquet"
     copy.write_bytes(store.read_bytes())
     return {
-        "config": str(config), "tiny": tiny, "profile": str(profile), "store": str(store), "copy": str(copy),
-        "hash": shown["readings"][0]["profile_sha256"][:8],
+        "config": str(config), "tiny": tiny, "profile": str(profile), "store": str(store), "copy": str(copy), "name": model_name(profile),
+        "hash": shown["rows"][0]["profile_sha256"][:8],
     }  # fmt: skip
 
 

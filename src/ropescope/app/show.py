@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ropescope.errors import RopescopeError
+from ropescope.errors import ReportError, RopescopeError
 from ropescope.report.report import Report
 
 
@@ -28,6 +28,10 @@ class Ways:
         """From the options of a command. Raises ReportError for one file that two results would go to."""
         from ropescope.report.files import require_writable
 
+        if given.get("bare") and given.get("as_json"):
+            raise ReportError(
+                "--bare is given and not read: it prints text to copy, and --json prints data. Leave one out."
+            )
         figures = tuple(given.get("figure") or ())
         named = [path for path in (given.get("out"), given.get("html"), given.get("md"), *figures) if path is not None]
         if len(named) > 1:

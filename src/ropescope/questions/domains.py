@@ -20,6 +20,9 @@ from ropescope.questions.numbers import read_number
 
 Check = Callable[[Any], Any]
 
+_NO_LIMIT = 10**6
+"""An upper bound from here on guards against slips of the hand, and is not worth saying."""
+
 
 class Domain(Kind):
     """A kind whose check is a closure: `checker(name)` is for calls that must be fast, `accept` for everything else."""
@@ -28,12 +31,17 @@ class Domain(Kind):
         """A function that returns its argument clean, or raises `DomainError`."""
         raise NotImplementedError
 
+    @property
+    def said(self) -> str:
+        """The domain as a person would say it, after "must be"."""
+        return self.words
+
     def accept(self, name: str, value: Any) -> Any:
         """The value, clean. Raises InputError."""
         try:
             return self.checker(name)(value)
         except DomainError:
-            raise wrong(name, value, self.words) from None
+            raise wrong(name, value, self.said) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,17 @@ class Real(Domain):
             raise outside(name, value, self.words)
 
         return check
+
+    @property
+    def said(self) -> str:
+        """As in: a number above 0 and at most 1."""
+        bounds = (
+            f"above {_number(self.above)}" if self.above > -inf else "",
+            f"at least {_number(self.at_least)}" if self.at_least > -inf else "",
+            f"below {_number(self.below)}" if self.below < inf else "",
+            f"at most {_number(self.at_most)}" if self.at_most < inf else "",
+        )
+        return f"a number {' and '.join(filter(None, bounds))}".strip()
 
     @property
     def metavar(self) -> str:  # type: ignore[override]
@@ -133,6 +152,12 @@ class Whole(Domain):
             raise outside(name, value, self.words)
 
         return check
+
+    @property
+    def said(self) -> str:
+        """As in: a whole number from 1 to 4,096."""
+        most = f" to {self.at_most:,}" if self.at_most < _NO_LIMIT else ""
+        return f"{'an even' if self.even else 'a whole'} number from {self.at_least:,}{most}"
 
     @property
     def metavar(self) -> str:  # type: ignore[override]

@@ -11,7 +11,7 @@ from serving_ways import way
 
 from ropescope.checks.fit import fit, rescues, splits
 from ropescope.checks.fit_report import fit_report
-from ropescope.checks.launch import LaunchInputs, launch_report
+from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.dealing import automatic, balanced, by_shares
 from ropescope.checks.serving.device_list import listed, read_devices, weakest
 from ropescope.checks.serving.devices import GIB
@@ -20,7 +20,7 @@ from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.checks.serving.memory import each_device
 from ropescope.checks.serving.roofline import decode, prefill
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.speed import SpeedInputs, speed_report
+from ropescope.checks.speed import Assumptions, SpeedInputs, speed_report
 from ropescope.errors import DomainError
 
 LAYER = 2 * (2 * 4_096 * 4_096 + 2 * 4_096 * 1_024 + 3 * 4_096 * 14_336 + 2 * 4_096)
@@ -132,11 +132,11 @@ def test_where_shares_of_memory_do_not_fit_another_split_is_counted_and_printed(
     # At 102,400 tokens a layer takes 416 MiB of weights and 400 of cache. By memory (24 : 8) the second has 7 layers and the
     # output, 6,714 MiB, beside 0.7 GiB of other things and the margin: more than 8 GiB. 27 and 6 slots leave 0.8 and 1.3 GiB;
     # 26 and 7 would leave 1.6 and 0.5.
-    serving = on("24GiB,8GiB", context="102400")
+    serving = on("24GiB,8GiB", context=102_400)
     assert [len(slots) for slots in by_shares(33, (24, 8))] == [25, 8]
     found = fit(serving)
     assert found.ok and [len(one.slots) for one in each_device(serving)] == [27, 6]
-    launched = launch_report(LaunchInputs(serving))
+    launched = launch_report(serving)
     assert "--tensor-split 27,6" in launched.data["command"]
     assert any("--fit moves nothing" in remark for remark in launched.data["remarks"])
     # The longest context is the last at which some split has room on every device.
@@ -144,8 +144,8 @@ def test_where_shares_of_memory_do_not_fit_another_split_is_counted_and_printed(
     assert fit(replace(serving, context_tokens=longest)).ok
     assert not fit(replace(serving, context_tokens=longest + 256)).ok
     # Of what fits nowhere --fit is left to move a part to system memory.
-    assert "--tensor-split" not in launch_report(LaunchInputs(on("8GiB,4GiB"))).data["command"]
-    assert "--tensor-split" not in launch_report(LaunchInputs(on("2x3090"))).data["command"]
+    assert "--tensor-split" not in launch_report(on("8GiB,4GiB")).data["command"]
+    assert "--tensor-split" not in launch_report(on("2x3090")).data["command"]
 
 
 def test_a_report_tells_each_device() -> None:
@@ -184,7 +184,7 @@ def test_layers_are_passed_in_turn_each_at_its_device_s_bandwidth() -> None:
     layer = LAYER + 8_192 * TOKEN
     step = decode(on("3090,4080"))
     assert step.seconds == pytest.approx(20 * layer / 936.2e9 + (12 * layer + OUTPUT) / 716.8e9, rel=1e-3)
-    speed = speed_report(SpeedInputs(on("3090,4080")))
+    speed = speed_report(Assumptions(on("3090,4080")))
     assert speed.data["bandwidth_bytes_per_second"] == pytest.approx((32 * layer + OUTPUT) / step.seconds, rel=1e-3)
     # Alike devices that are named one by one and counted agree.
     assert decode(on("2x3090")) == decode(way(llama_8b(), "3090", "llama.cpp", 8_192, count=2))

@@ -194,9 +194,9 @@ def test_layers_dealt_out_are_counted_device_by_device() -> None:
     ("change", "sentence"),
     [
         ({"context_tokens": 0}, "`context` is 0"), ({"batch": -2}, "`batch` is -2"), ({"count": 0}, "`count` is 0"),
-        ({"utilisation": 1.5}, "--utilisation"), ({"cpu_moe_layers": 33}, "--cpu-moe-layers"),
+        ({"utilisation": 1.5}, "`utilisation`"), ({"cpu_moe_layers": 33}, "`cpu_moe_layers`"),
         ({"precision": "Q4_K_M"}, "does not run weights in Q4_K_M"), ({"cpu_moe_layers": 2}, "llama.cpp can"),
-        ({"overhead_bytes": -1}, "--overhead"), ({"chunk_tokens": 0}, "--chunk"),
+        ({"overhead_bytes": -1}, "`overhead`"), ({"chunk_tokens": 0}, "`chunk`"),
     ],
 )  # fmt: skip
 def test_impossible_numbers_are_refused(change: dict[str, object], sentence: str) -> None:
