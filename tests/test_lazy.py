@@ -9,7 +9,7 @@ import pytest
 import ropescope.lazy
 from ropescope.lazy import attributes
 
-PACKAGES = ("theory", "models", "measure", "quality", "extend", "compress", "evidence", "evidence.experiments")
+PACKAGES = ("theory", "models", "measure", "quality", "extend", "compress", "evidence")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
