@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.compress.evaluate.result import TextScore, TradeoffResult
-from ropescope.compress.evaluate.summary import added, knee
+from ropescope.compress.evaluate.summary import added, measured_knee
 from ropescope.evidence.sweeps import LIMIT, Sweep, cache_sweeps
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.curve import Decay, fitted_curve, published_decay
@@ -127,7 +127,7 @@ def _texts(n: int, rng: np.random.Generator) -> Callable[[int], Iterator[Case]]:
             means = [interval for interval in added(result, sweep.method) if interval is not None]
             now = np.array([i.low for i in means], float), np.array([i.high for i in means], float)
             yield "added loss", sweep.added.mean(axis=0), now, now
-            found = knee(result, sweep.method, LIMIT)
+            found = measured_knee(result, sweep.method, LIMIT)
             assert found is not None and found.low is not None and found.high is not None
             drawn = [sweep.knee(np.repeat(chosen, np.round(row * n).astype(int))) for row in weights[:200]]
             low, high = bootstrap_interval(np.array(drawn), n)
