@@ -8,6 +8,7 @@ from typing import Any
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.report.report import Basis, Column, Fact, Figure, Report, Table
+from ropescope.report.theme import AMBER, BLUE, INK, SKY
 from ropescope.theory.decay import gamma_exponential, gamma_lerch, gamma_linear, gamma_pade, gamma_pade22
 from ropescope.theory.formula import FORMULAS
 from ropescope.theory.kernel import amplitude_exponent
@@ -199,7 +200,7 @@ def _figure(inputs: PredictInputs) -> Figure:
                         "type": "nominal",
                         "title": "form",
                         "sort": list(functions),
-                        "scale": {"range": ["#3b75af", "#8fbbe0", "#222222", "#dd8452"]},
+                        "scale": {"range": [BLUE, SKY, INK, AMBER]},
                     },
                     # The exponential and its second Padé form coincide; the dashes let both be seen.
                     "strokeDash": {

@@ -10,13 +10,14 @@ from scipy.stats import binomtest
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.verdicts.sample import short_name
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, BLUE, GREY, MUTED, VERMILLION
 
 THETA = 10_000.0
 """The base of every model in the published runs, before it is scaled."""
 LEVEL = 0.05
 """A context in which retrieval is not above chance at this level counts as lost."""
 
-_COLOURS = {1.0: "#5B5B5B", 4.0: "#0072B2", 8.0: "#E69F00", 16.0: "#D55E00"}
+_COLOURS = {1.0: GREY, 4.0: BLUE, 8.0: AMBER, 16.0: VERMILLION}
 DASHED = 8.0
 
 Run = dict[str, Any]
@@ -92,7 +93,7 @@ def retrieval_figure(runs: Mapping[str, Mapping[float, Mapping[str, Any]]]) -> F
         **colour,
         "scale": {"domain": colour["sort"], "range": [[5, 5] if alpha == DASHED else [1, 0] for alpha in alphas]},
     }
-    dashed = {"type": "rule", "color": "#6e7781", "strokeDash": [4, 4]}
+    dashed = {"type": "rule", "color": MUTED, "strokeDash": [4, 4]}
     spec = {
         "data": {"values": points},
         "facet": {"field": "model", "title": None, "sort": [short_name(model) for model in runs]},

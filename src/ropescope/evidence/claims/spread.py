@@ -17,6 +17,7 @@ from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample, column, short_name
 from ropescope.evidence.verdicts.unimodality import dip, dip_p, uniform_dips
 from ropescope.report.report import Fact, Figure
+from ropescope.report.theme import BLUE, VERMILLION
 
 GAP = (0.85, 0.95)
 """Where the published classes see no exponents."""
@@ -273,7 +274,7 @@ def _histogram(sets: Mapping[str, Array]) -> Figure:
                 "field": "where",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": ["outside", "in the gap"], "range": ["#0072B2", "#D55E00"]},
+                "scale": {"domain": ["outside", "in the gap"], "range": [BLUE, VERMILLION]},
             },
         },
     }

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
 
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Estimate
 
-MEASURED, SECOND, THEORY, NULL, THIRD = "#0072B2", "#009E73", "#D55E00", "#5B5B5B", "#CC79A7"
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+MEASURED, SECOND, THEORY, NULL, THIRD = BLUE, GREEN, VERMILLION, GREY, PINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,6 @@ def sweep_figure(
         "encoding": {"x": horizontal, "y": vertical, "color": {**colour, "legend": None}},
     }
     spec = {
-        "$schema": _SCHEMA,
         "width": 600,
         "height": 320,
         "layer": [{"data": {"values": lines + points}, **line}, bars, dots],
@@ -143,4 +142,4 @@ def estimates_figure(
             "encoding": {"y": axis, "x": x},
         },
     ]
-    return Figure(name, title, {"$schema": _SCHEMA, "width": 520, "height": {"step": 34}, "layer": layers}, caption)
+    return Figure(name, title, {"width": 520, "height": {"step": 34}, "layer": layers}, caption)

@@ -13,6 +13,7 @@ from ropescope.evidence.experiments.wording import plain, spoken
 from ropescope.evidence.tables import table
 from ropescope.models.model import Model
 from ropescope.report.report import Fact, Figure
+from ropescope.report.theme import BLUE
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -166,7 +167,7 @@ def _figure(score: Any, delta: Any, layers: list[int], n_heads: int) -> Figure:
             {"data": {"values": [{"score": THRESHOLD}]}, "mark": "rule", "encoding": {"y": y}},
             {
                 "data": {"values": rows},
-                "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.75, "color": "#0072B2"},
+                "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.75, "color": BLUE},
                 "encoding": {"x": x, "y": y, "tooltip": [{"field": name} for name in ("head", "score", "delta")]},
             },
         ],

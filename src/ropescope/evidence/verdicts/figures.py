@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ropescope.evidence.verdicts.claim import Claim, Finding
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
 
 Values = Sequence[float] | NDArray[np.float64]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_LINES = ("#5B5B5B", "#0072B2", "#D55E00")
+_COLOURS = (BLUE, VERMILLION, GREEN, PINK)
+_LINES = (GREY, BLUE, VERMILLION)
 _DASHES = ([1, 0], [6, 3], [2, 3])
 
 # Vega writes a thousand million as G, which readers of parameter counts know as B.
@@ -49,7 +50,7 @@ def finding_figure(claim: Claim, finding: Finding) -> Figure | None:
     colour = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": ["published", "recomputed", "baseline"], "range": ["#D55E00", "#0072B2", "#5B5B5B"]},
+        "scale": {"domain": ["published", "recomputed", "baseline"], "range": [VERMILLION, BLUE, GREY]},
         "legend": None,
     }
     spec = {

@@ -8,15 +8,16 @@ from typing import Any
 from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, GREEN, GREY, INK, PAPER, SKY, VERMILLION
 
 _COLOURS: dict[Verdict, str] = {
-    "reproduced": "#009E73",
-    "reproduced under a filter": "#E69F00",
-    "not reproduced": "#D55E00",
-    "not testable from public data": "#5B5B5B",
-    "true by definition": "#56B4E9",
+    "reproduced": GREEN,
+    "reproduced under a filter": AMBER,
+    "not reproduced": VERMILLION,
+    "not testable from public data": GREY,
+    "true by definition": SKY,
 }
-_LETTERS: dict[Verdict, str] = {"reproduced under a filter": "#1b1f24", "true by definition": "#1b1f24"}
+_LETTERS: dict[Verdict, str] = {"reproduced under a filter": INK, "true by definition": INK}
 """Dark on the lighter colours; white elsewhere."""
 
 # In pixels. Tiles are as wide as their ids, which run from C1 to words.
@@ -52,7 +53,7 @@ def verdicts_figure(entries: Sequence[Entry]) -> Figure:
                 "height": {"step": _HEIGHT},
                 "layer": [
                     {
-                        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": _GAP},
+                        "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": _GAP},
                         "encoding": {
                             "x": {**x, "field": "left"},
                             "x2": {"field": "right"},
@@ -67,7 +68,7 @@ def verdicts_figure(entries: Sequence[Entry]) -> Figure:
                             "x": {**x, "field": "middle"},
                             "y": y,
                             "text": {"field": "id"},
-                            "color": _by_verdict({verdict: _LETTERS.get(verdict, "#ffffff") for verdict in VERDICTS}),
+                            "color": _by_verdict({verdict: _LETTERS.get(verdict, PAPER) for verdict in VERDICTS}),
                             "tooltip": tooltip,
                         },
                     },
