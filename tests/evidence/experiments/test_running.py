@@ -104,7 +104,7 @@ def test_the_report_says_what_was_said_before(flat_folder: Path) -> None:
     assert report.verdict.startswith("The null stands (random-init, flat): ")
     said, held = report.tables[:2]
     assert [row[0] for row in said.rows] == ["theory", "null", "decides"]
-    assert said.rows[0][1] == result.experiment.prediction.theory
+    assert said.rows[0][1] == result.experiment.theory
     assert [row[5] for row in held.rows] == ["no", None] and [row[7] for row in held.rows] == ["yes", "yes"]
     data = report.data
     assert data["stands"] == "null" and data["setting"]["prompts"] == 4 and data["setting"]["seed"] == 0

@@ -165,7 +165,7 @@ def test_shape_finds_the_law_that_was_made(law: Callable[[np.ndarray], np.ndarra
     context = MadeContext(("made",), replace(RANDOM, prompts=8, length=1024), made=lambda _: made(law))
     findings = shape.observe(context)
     assert findings.data["best"] in best
-    assert decide(shape.expect(None, context.setting), findings.measured) == stand
+    assert decide(shape.EXPERIMENT.expect(None, context.setting), findings.measured) == stand
 
 
 def test_shape_of_uniform_attention_does_not_refute_its_null() -> None:
@@ -191,7 +191,7 @@ def test_sinks_that_are_counted_flatten_the_fit() -> None:
     findings = sinks.observe(context)
     change = findings.measured[sinks.STATISTIC]
     assert change.value is not None and change.value < -0.1
-    assert decide(sinks.expect(None, context.setting), findings.measured) == "null"
+    assert decide(sinks.EXPERIMENT.expect(None, context.setting), findings.measured) == "null"
 
 
 def test_sinks_of_uniform_attention_change_nothing(flat_folder: Path) -> None:
@@ -250,13 +250,13 @@ def test_induction_scores_random_weights_by_chance(flat_folder: Path) -> None:
 def test_base_sweep_leaves_out_the_bases_that_break_the_model(
     sharp_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ropescope.evidence.experiments import loss
+    from ropescope.evidence.experiments import context
     from ropescope.measure.weights import Weights
 
     def broken_below_500(weights: Weights, *_: object) -> float:
         return 9.0 if weights.model.rope_thetas[0] < 500 else 3.0
 
-    monkeypatch.setattr(loss, "mean_loss", broken_below_500)
+    monkeypatch.setattr(context, "mean_loss", broken_below_500)
     result = run("base-sweep", sharp_folder)
     data = result.findings.data
     assert data["working"] == ["1000", "3000", "10000", "30000", "100000"]
@@ -266,6 +266,6 @@ def test_base_sweep_leaves_out_the_bases_that_break_the_model(
     assert data["slope_over_all_bases"]["value"] != pytest.approx(slope)
     series = {point["series"] for point in result.findings.figures[0].spec["layer"][1]["data"]["values"]}
     assert series == {"measured", "measured, model broken"}
-    monkeypatch.setattr(loss, "mean_loss", lambda weights, *_: 9.0 * (weights.model.rope_thetas[0] != 10_000))
+    monkeypatch.setattr(context, "mean_loss", lambda weights, *_: 9.0 * (weights.model.rope_thetas[0] != 10_000))
     with pytest.raises(MeasurementError, match=r"At 6 of 7 bases the loss .* too few are left"):
         run("base-sweep", sharp_folder)

@@ -7,7 +7,7 @@ import pytest
 
 from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
-from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
+from ropescope.evidence.experiments.readers import PrefixMatching, repeated_tokens
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.models.embedded import embedded_model_path
 

@@ -21,22 +21,20 @@ from ropescope.evidence.experiments import (
 )
 from ropescope.evidence.experiments.experiment import Experiment
 
-EXPERIMENTS: Mapping[str, Experiment] = {
-    experiment.name: experiment
-    for experiment in (
-        random_init.EXPERIMENT,
-        length_sweep.EXPERIMENT,
-        offset_sweep.EXPERIMENT,
-        base_sweep.EXPERIMENT,
-        base_scaling.EXPERIMENT,
-        corpora.EXPERIMENT,
-        shape.EXPERIMENT,
-        sinks.EXPERIMENT,
-        quantised.EXPERIMENT,
-        induction.EXPERIMENT,
-        theta_panel.EXPERIMENT,
-    )
-}
+_MODULES = (
+    random_init,
+    length_sweep,
+    offset_sweep,
+    base_sweep,
+    base_scaling,
+    corpora,
+    shape,
+    sinks,
+    quantised,
+    induction,
+    theta_panel,
+)
+EXPERIMENTS: Mapping[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 """Every experiment that `ropescope experiment` runs."""
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ropescope.errors import DomainError, MeasurementError, SourceError
-from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Findings, Setting, decide
+from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Setting, decide
+from ropescope.evidence.experiments.findings import Findings
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find
 from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model

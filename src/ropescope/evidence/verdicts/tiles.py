@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
@@ -38,40 +39,24 @@ def verdicts_figure(entries: Sequence[Entry]) -> Figure:
     y = {"field": "line", "type": "ordinal", "axis": None, "scale": {"domain": list(range(line))}}
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, _ROW], "nice": False}}
     tooltip = [{"field": name} for name in ("id", "statement", "verdict", "reason")]
+    rect = {"x": {**x, "field": "left"}, "x2": {"field": "right"}, "color": nominal("verdict", _COLOURS, legend=None)}
+    letters = nominal("verdict", {verdict: _LETTERS.get(verdict, PAPER) for verdict in VERDICTS}, legend=None)
+    text = {"x": {**x, "field": "middle"}, "text": {"field": "id"}, "color": letters}
+    height = {"step": _HEIGHT}
     spec = {
         "hconcat": [
             {
-                "data": {"values": labels},
                 "width": 230,
-                "height": {"step": _HEIGHT},
-                "mark": {"type": "text", "align": "right", "fontSize": 13, "x": 226},
-                "encoding": {"y": y, "text": {"field": "label"}},
+                "height": height,
+                **layer("text", {"y": y, "text": {"field": "label"}}, labels, align="right", fontSize=13, x=226),
             },
             {
                 "data": {"values": tiles},
                 "width": _ROW,
-                "height": {"step": _HEIGHT},
+                "height": height,
                 "layer": [
-                    {
-                        "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": _GAP},
-                        "encoding": {
-                            "x": {**x, "field": "left"},
-                            "x2": {"field": "right"},
-                            "y": y,
-                            "color": _by_verdict(_COLOURS),
-                            "tooltip": tooltip,
-                        },
-                    },
-                    {
-                        "mark": {"type": "text", "fontSize": 12, "fontWeight": 600},
-                        "encoding": {
-                            "x": {**x, "field": "middle"},
-                            "y": y,
-                            "text": {"field": "id"},
-                            "color": _by_verdict({verdict: _LETTERS.get(verdict, PAPER) for verdict in VERDICTS}),
-                            "tooltip": tooltip,
-                        },
-                    },
+                    layer("rect", {**rect, "y": y, "tooltip": tooltip}, stroke=PAPER, strokeWidth=_GAP),
+                    layer("text", {**text, "y": y, "tooltip": tooltip}, fontSize=12, fontWeight=600),
                 ],
                 "resolve": {"scale": {"color": "independent"}},
             },
@@ -104,8 +89,3 @@ def _laid_out(entries: Sequence[Entry], line: int) -> list[dict[str, Any]]:
         )
         left += width
     return tiles
-
-
-def _by_verdict(colours: dict[Verdict, str]) -> dict[str, Any]:
-    scale = {"domain": list(colours), "range": list(colours.values())}
-    return {"field": "verdict", "type": "nominal", "legend": None, "scale": scale}
