@@ -3,10 +3,10 @@
     python benchmarks/interval_coverage.py [SOURCE] [--population FILE] [--length 512] [--prompts 120] [--trials 1000]
 
 Real: SOURCE is measured on `--prompts` prompts (or a kept profile is read with `--population`). They are the population, and
-its numbers the truth; samples are drawn from it with replacement. Made up: `tests/made_prompts.py`, whose population exponent
-is known in closed form. Texts: the losses behind cuts of the cache that are shipped with the evidence, 48 texts and nine methods.
-Beside each interval stands the one of version 0.1.0, on the same samples: expanded percentiles of a cluster bootstrap. Prints the
-tables of docs/results/coverage.md.
+its numbers the truth; samples are drawn from it with replacement. Made up: `tests/support/made_prompts.py`, whose population
+exponent is known in closed form. Texts: the losses behind cuts of the cache that are shipped with the evidence, 48 texts and
+nine methods. Beside each interval stands the one of version 0.1.0, on the same samples: expanded percentiles of a cluster
+bootstrap. Prints the tables of docs/results/coverage.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
 from ropescope.measure.summary import DEFAULT_D_MIN, WINDOW_SHARES, likeliest_exponent, window_estimate
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from made_prompts import PopulationOfPrompts
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import byte_tokenizer
+from tiny_tokenizer import byte_tokenizer
 from typer.testing import CliRunner
 
 from ropescope.app.cli import app

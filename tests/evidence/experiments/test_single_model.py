@@ -109,7 +109,7 @@ def test_base_scaling_scores_what_extend_evaluate_scores(sharp_folder: Path) -> 
     network = AutoModelForCausalLM.from_pretrained(
         sharp_folder, rope_parameters={"rope_type": "default", "rope_theta": 2e4}
     )
-    from conftest import byte_tokenizer
+    from tiny_tokenizer import byte_tokenizer
 
     text = held_out_texts(byte_tokenizer(), 2048, 2)[0]
     ids = torch.tensor([text.tokens])
