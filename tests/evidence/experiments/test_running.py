@@ -35,7 +35,7 @@ def test_several_bases_are_none_for_a_sweep(tmp_path: Path) -> None:
 
 def test_without_rope_the_rest_runs(tmp_path: Path) -> None:
     result = run_experiment("offset-sweep", [saved("gpt2", tmp_path / "gpt2")], RANDOM)
-    names = {row["series"] for row in result.findings.figures[0].spec["layer"][0]["data"]["values"]}
+    names = {row["series"] for row in result.observed.figures[0].spec["layer"][0]["data"]["values"]}
     assert names == {"measured", "uniform attention"}  # and no γ_Padé
 
 
@@ -92,7 +92,7 @@ def test_interrupted_then_resumed_gives_the_same(flat_folder: Path, tmp_path: Pa
         run_experiment("random-init", [str(flat_folder)], RANDOM, progress=stop)
     assert kept() == 6
     resumed = run_experiment("random-init", [str(flat_folder)], replace(RANDOM, resume=True))
-    assert resumed.findings.measured == whole.findings.measured
+    assert resumed.observed.measured == whole.observed.measured
 
 
 def test_the_report_says_what_was_said_before(flat_folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from made_profiles import made_profile
 from scipy.stats import spearmanr
 
-from ropescope.evidence.experiments.findings import spoken
+from ropescope.evidence.experiments.observations import spoken
 from ropescope.evidence.experiments.statistics import (
     area_under_curve,
     difference,

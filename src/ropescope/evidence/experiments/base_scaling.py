@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.tables import table, table_by
 from ropescope.report.report import Fact, Table
 
@@ -30,8 +30,26 @@ TRADE = 0.005
 ALPHAS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 PEERS = ("ntk", "dynamic", "yarn")
 
+EXPERIMENT = Experiment(
+    name="base-scaling",
+    question="Is a base scaled by α_opt better everywhere than the unscaled one?",
+    theory="At α_opt the loss is nowhere higher than unscaled, and lower beyond the trained length (Pareto-dominant).",
+    null=f"Scaling is a trade: at least {TRADE:g} nats a token are lost inside the trained length for what is won beyond.",
+    decides="The loss at α = 2, which keeps γ_Padé at twice the trained length, less that of the unscaled base on the same "
+    "texts: inside the trained length, and beyond.",
+    prompts=6,
+    length=2048,
+    parts=2 * len(ALPHAS) + len(PEERS) + 1,  # dynamic reads short texts otherwise, so they are scored by themselves
+    expect=fixed(
+        # Both say that scaling helps beyond; only the theory says that it costs nothing inside.
+        Expectation(INSIDE, theory=Range(None, 0.0), null=Range(TRADE, None)),
+        Expectation(BEYOND, theory=Range(None, 0.0), null=Range(None, 0.0)),
+    ),
+    needs_rope=True,
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """The loss by position under six bases and three other methods, and γ at each base."""
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
@@ -93,7 +111,7 @@ def observe(context: ExperimentContext) -> Findings:
     asked_at = "–" if gamma is None else f"{gamma:.3f}"
     asked_source = f"θ_design(γ = {asked_at}, {target:,})/θ; below 1 it would shrink the base"
     of_alphas = f"of {', '.join(f'{a:g}' for a in ALPHAS)}"
-    return Findings(
+    return Observations(
         measured={INSIDE: inside, BEYOND: beyond},
         sentence=(
             f"to read {target:,} tokens, α = {STRETCH} (which keeps γ_Padé) changes the loss inside the trained {trained:,} by "
@@ -187,23 +205,3 @@ def _arms(result: ExtensionResult, names: list[str]) -> Table:
         rows,
         note="Changes are paired with the unscaled base, text by text. dominates: surely no worse inside, beyond and at the end.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="base-scaling",
-    question="Is a base scaled by α_opt better everywhere than the unscaled one?",
-    theory="At α_opt the loss is nowhere higher than unscaled, and lower beyond the trained length (Pareto-dominant).",
-    null=f"Scaling is a trade: at least {TRADE:g} nats a token are lost inside the trained length for what is won beyond.",
-    decides="The loss at α = 2, which keeps γ_Padé at twice the trained length, less that of the unscaled base on the same "
-    "texts: inside the trained length, and beyond.",
-    prompts=6,
-    length=2048,
-    parts=2 * len(ALPHAS) + len(PEERS) + 1,  # dynamic reads short texts otherwise, so they are scored by themselves
-    expect=fixed(
-        # Both say that scaling helps beyond; only the theory says that it costs nothing inside.
-        Expectation(INSIDE, theory=Range(None, 0.0), null=Range(TRADE, None)),
-        Expectation(BEYOND, theory=Range(None, 0.0), null=Range(None, 0.0)),
-    ),
-    observe=observe,
-    needs_rope=True,
-)

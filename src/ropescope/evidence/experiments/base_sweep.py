@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, fixed, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.findings import Findings, fact_of, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
@@ -27,8 +27,22 @@ WORKING_NATS = 1.0
 _FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _LEAST_BASES = 4
 
+EXPERIMENT = Experiment(
+    name="base-sweep",
+    question="Does γ follow the RoPE base when θ is changed at inference?",
+    theory="γ moves as γ_Padé(θ, T) does: slope 1.",
+    null="γ is in the weights and does not follow θ: slope 0.",
+    decides="The slope of γ (fixed length) on γ_Padé over the bases at which the model still works (loss at most 1 nat above "
+    "that at its own): nearer to 1 or to 0.",
+    prompts=8,
+    length=1024,
+    parts=len(_FACTORS),
+    expect=fixed(Expectation(STATISTIC, *nearest(1.0, 0.0))),
+    needs_rope=True,
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """γ and the loss at seven bases, on the same prompts."""
     import numpy as np
 
@@ -70,7 +84,7 @@ def observe(context: ExperimentContext) -> Findings:
             context.setting.prompts,
         )
     broken = f"with the {n_broken} at which the loss is more than {WORKING_NATS:g} nat higher"
-    return Findings(
+    return Observations(
         measured={STATISTIC: slope},
         sentence=(
             f"while θ goes from {working[0]:,.0f} to {working[-1]:,.0f}, γ_Padé goes from {predicted[working[0]]:.2f} to "
@@ -130,19 +144,3 @@ def observe(context: ExperimentContext) -> Findings:
         note=f"Fixed length {length:,} tokens. γ·ln θ is constant for γ_amp, the superseded law of Part I. works: the "
         f"loss is at most {WORKING_NATS:g} nat above that at the model's own base; only such bases enter the slope.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="base-sweep",
-    question="Does γ follow the RoPE base when θ is changed at inference?",
-    theory="γ moves as γ_Padé(θ, T) does: slope 1.",
-    null="γ is in the weights and does not follow θ: slope 0.",
-    decides="The slope of γ (fixed length) on γ_Padé over the bases at which the model still works (loss at most 1 nat above "
-    "that at its own): nearer to 1 or to 0.",
-    prompts=8,
-    length=1024,
-    parts=len(_FACTORS),
-    expect=fixed(Expectation(STATISTIC, *nearest(1.0, 0.0))),
-    observe=observe,
-    needs_rope=True,
-)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
@@ -21,8 +21,25 @@ SHARE = "γ(random) / γ(text)"
 SLOPE = "dγ/dα over two synthetic texts"
 _SLOW, _FAST = 0.25, 1.0
 
+EXPERIMENT = Experiment(
+    name="corpus",
+    question="Is the decay a matter of the base and the length, or of the data?",
+    theory="γ is a function of θ and T alone, so it is the same on every corpus: share 1, slope 0.",
+    null="The decay is that of the data: none where tokens tell nothing of each other (share 0), and γ follows the exponent "
+    "α of the mutual information (slope 1).",
+    decides="γ on random tokens as a share of γ on text, and the slope of γ on α between two synthetic texts.",
+    prompts=8,
+    length=2048,
+    parts=5,
+    expect=fixed(
+        # The base alone: share 1 and slope 0. The data alone: share 0 and slope 1.
+        Expectation(SHARE, theory=Range.around(1.0, 0.1), null=Range.around(0.0, 0.1)),
+        Expectation(SLOPE, theory=Range.around(0.0, 0.1), null=Range.around(1.0, 0.5)),
+    ),
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """γ on five corpora."""
     import numpy as np
 
@@ -56,7 +73,7 @@ def observe(context: ExperimentContext) -> Findings:
     }
     thetas = context.weights.model.rope_thetas
     pade = gamma_pade(thetas[0], float(setting.length)) if len(thetas) == 1 else None
-    return Findings(
+    return Observations(
         measured=measured,
         sentence=(
             f"γ is {spoken(gammas['text'])} on text, {gammas['shuffled text'].value:.3f} on the same tokens in random order and "
@@ -91,22 +108,3 @@ def observe(context: ExperimentContext) -> Findings:
         note=f"α: exponent of the mutual information from d = {setting.d_min} to {d_max}, exact for the synthetic texts. "
         "Random and shuffled tokens have none between them at any distance.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="corpus",
-    question="Is the decay a matter of the base and the length, or of the data?",
-    theory="γ is a function of θ and T alone, so it is the same on every corpus: share 1, slope 0.",
-    null="The decay is that of the data: none where tokens tell nothing of each other (share 0), and γ follows the exponent "
-    "α of the mutual information (slope 1).",
-    decides="γ on random tokens as a share of γ on text, and the slope of γ on α between two synthetic texts.",
-    prompts=8,
-    length=2048,
-    parts=5,
-    expect=fixed(
-        # The base alone: share 1 and slope 0. The data alone: share 0 and slope 1.
-        Expectation(SHARE, theory=Range.around(1.0, 0.1), null=Range.around(0.0, 0.1)),
-        Expectation(SLOPE, theory=Range.around(0.0, 0.1), null=Range.around(1.0, 0.5)),
-    ),
-    observe=observe,
-)

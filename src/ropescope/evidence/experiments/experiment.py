@@ -15,8 +15,6 @@ from ropescope.errors import MeasurementError
 from ropescope.models.model import Model
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.context import ExperimentContext
-    from ropescope.evidence.experiments.findings import Findings
     from ropescope.measure.estimates import Estimate
 
 Decision = Literal["theory", "null", "neither", "undecided"]
@@ -119,10 +117,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment by name, with its predictions, its defaults, and how it is done.
+    """An experiment by name, with its predictions and its defaults. Its module's `observe` does the work in a context.
 
     theory, null, decides: what is said beforehand, in words. expect: the expectations for a model and a setting, from its
-    files alone. observe: does the work in a context.
+    files alone.
     parts: how many times it runs all prompts through a network (0: once for each model given). sources: how many sources
     it needs at least. needs_rope: whether its predictions need a RoPE base θ.
     """
@@ -136,7 +134,6 @@ class Experiment:
     length: int
     parts: int
     expect: Callable[[Model | None, Setting], Expectations]
-    observe: Callable[[ExperimentContext], Findings]
     needs_rope: bool = False
     sources: int = 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import MEASURED, layered
-from ropescope.evidence.experiments.findings import Findings, fact_of, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.evidence.vega import layer
 from ropescope.report.report import Fact, Figure
 
@@ -23,8 +23,25 @@ THRESHOLD = 0.3
 """A head that matches prefixes at least so much is called an induction head."""
 _SIZE_RULE = 400_000_000
 
+EXPERIMENT = Experiment(
+    name="induction",
+    question="Does the sign of Δγ tell induction heads?",
+    theory="Δγ = γ(text) − γ(random) is positive in a model with induction heads and negative in one without, and of its "
+    "heads those with the larger Δγ are the induction heads (AUC of 0.7 or more).",
+    null="Δγ of a head says nothing of prefix matching: AUC of 0.4 to 0.6.",
+    decides="Prefix matching on repeated random tokens, head by head, beside Δγ of the head and of the model.",
+    prompts=24,
+    length=1024,
+    parts=3,
+    expect=fixed(
+        # A proxy that works tells the heads apart; one that does not is a coin.
+        Expectation(MODEL, theory=Range(low=0.0), null=None),
+        Expectation(HEADS, theory=Range(low=0.7), null=Range(0.4, 0.6)),
+    ),
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """Prefix-matching scores on repeated tokens, and γ of every head on text and on random tokens."""
     import numpy as np
 
@@ -75,7 +92,7 @@ def observe(context: ExperimentContext) -> Findings:
     agree = round(float(np.mean((delta > 0)[np.isfinite(delta)] == induction[np.isfinite(delta)])), 3)
     majority = float(max(induction.mean(), 1 - induction.mean()))
     return (
-        Findings(
+        Observations(
             measured={MODEL: model_delta, HEADS: auc},
             sentence=(
                 f"{n_induction} of {len(score)} heads match prefixes with {THRESHOLD:g} or more (the best "
@@ -156,22 +173,3 @@ def _figure(score: Any, delta: Any, layers: list[int], n_heads: int) -> Figure:
         width=600,
         height=320,
     )
-
-
-EXPERIMENT = Experiment(
-    name="induction",
-    question="Does the sign of Δγ tell induction heads?",
-    theory="Δγ = γ(text) − γ(random) is positive in a model with induction heads and negative in one without, and of its "
-    "heads those with the larger Δγ are the induction heads (AUC of 0.7 or more).",
-    null="Δγ of a head says nothing of prefix matching: AUC of 0.4 to 0.6.",
-    decides="Prefix matching on repeated random tokens, head by head, beside Δγ of the head and of the model.",
-    prompts=24,
-    length=1024,
-    parts=3,
-    expect=fixed(
-        # A proxy that works tells the heads apart; one that does not is a coin.
-        Expectation(MODEL, theory=Range(low=0.0), null=None),
-        Expectation(HEADS, theory=Range(low=0.7), null=Range(0.4, 0.6)),
-    ),
-    observe=observe,
-)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.findings import Findings, fact_of, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
@@ -54,7 +54,23 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="length-sweep",
+    question="Does γ fall with the context length, as γ_Padé does?",
+    theory="γ falls with T as γ_Padé(θ, T) does, in the published protocol and at a fixed length.",
+    null="Uniform attention: in the published protocol γ rises with T (0.60 to 0.78 from T = 200 to 2,000); at a fixed length "
+    "it is 0 at every T, so its slope is 0.",
+    decides="The slope of γ on ln T in one model: in the published protocol, which of the two predicted slopes it is nearer "
+    "to; at a fixed length, whether it falls (theory) or stays within 0.02 of zero (null).",
+    prompts=24,
+    length=2048,
+    parts=_LENGTHS,
+    expect=expect,
+    needs_rope=True,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """γ at lengths of L, L/2, L/4 and L/8, and in the published protocol up to each of its distances."""
     import numpy as np
 
@@ -91,7 +107,7 @@ def observe(context: ExperimentContext) -> Findings:
     same_distances = f"d from {context.setting.d_min} to {shortest_reach} at every length"
     pade, pade_published = _pade(theta, lengths), _pade(theta, list(published))
     return (
-        Findings(
+        Observations(
             measured=slopes,
             sentence=(
                 f"from T = {min(published):,} to {max(published):,} the published exponent moves by {spoken(slopes[PUBLISHED])} "
@@ -150,20 +166,3 @@ def _pade(theta: float, lengths: list[int]) -> dict[int, float]:
 def _slope(gammas: Mapping[int, float]) -> float:
     """dγ/d ln T of predicted exponents by T."""
     return linear_regression([log(length) for length in gammas], list(gammas.values())).slope
-
-
-EXPERIMENT = Experiment(
-    name="length-sweep",
-    question="Does γ fall with the context length, as γ_Padé does?",
-    theory="γ falls with T as γ_Padé(θ, T) does, in the published protocol and at a fixed length.",
-    null="Uniform attention: in the published protocol γ rises with T (0.60 to 0.78 from T = 200 to 2,000); at a fixed length "
-    "it is 0 at every T, so its slope is 0.",
-    decides="The slope of γ on ln T in one model: in the published protocol, which of the two predicted slopes it is nearer "
-    "to; at a fixed length, whether it falls (theory) or stays within 0.02 of zero (null).",
-    prompts=24,
-    length=2048,
-    parts=_LENGTHS,
-    expect=expect,
-    observe=observe,
-    needs_rope=True,
-)

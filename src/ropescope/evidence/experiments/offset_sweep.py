@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.experiments.published import published_null
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
@@ -47,7 +47,20 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     return (Expectation(STATISTIC, *nearest(0.0, null)),)
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="offset-sweep",
+    question="Is the published exponent a property of the model, or of the protocol's offset?",
+    theory="The exponent is the model's own, so it does not know the offset c: dγ/d ln c = 0.",
+    null="Uniform attention: γ falls from 0.94 at c = 10 to 0.36 at c = 500 (distances 30 … 2,000).",
+    decides="The slope of γ on ln c, on the same prompts: nearer to zero or to the null's.",
+    prompts=24,
+    length=2560,
+    parts=1,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """Read the cells of every offset and distance from the same prompts, and fit each offset."""
     import numpy as np
 
@@ -82,7 +95,7 @@ def observe(context: ExperimentContext) -> Findings:
     if len(thetas) == 1:
         pade = gamma_pade(thetas[0], float(distances[-1]))
         predicted = {"γ_Padé (knows no offset)": [(float(c), pade) for c in offsets], **predicted}
-    return Findings(
+    return Observations(
         measured={STATISTIC: slope},
         sentence=(
             f"from c = {offsets[0]} to {offsets[-1]} the exponent goes from {spoken(gammas[offsets[0]], 2)} to "
@@ -129,17 +142,3 @@ def observe(context: ExperimentContext) -> Findings:
         },
         note=f"Fitted distances: {', '.join(map(str, distances))}. null: what uniform attention reads.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="offset-sweep",
-    question="Is the published exponent a property of the model, or of the protocol's offset?",
-    theory="The exponent is the model's own, so it does not know the offset c: dγ/d ln c = 0.",
-    null="Uniform attention: γ falls from 0.94 at c = 10 to 0.36 at c = 500 (distances 30 … 2,000).",
-    decides="The slope of γ on ln c, on the same prompts: nearer to zero or to the null's.",
-    prompts=24,
-    length=2560,
-    parts=1,
-    expect=expect,
-    observe=observe,
-)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.findings import Findings, fact_of, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
 
@@ -55,7 +55,22 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="quantised",
+    question="Does rounding the weights move the exponent as the NF4 rule says?",
+    theory="The NF4 rule: with grouped queries |Δγ| < 0.05; without, γ rises by 0.3 to 0.8 where the bfloat16 fit has "
+    "R² < 0.9, falls by 0.2 to 0.4 where R² > 0.99, and stays between.",
+    null="Rounding to four bits is noise on the weights and leaves γ within 0.05, whatever the model.",
+    decides="γ in NF4 less γ in bfloat16, on the same prompts. With grouped queries both say the same, so such a model can "
+    "refute the two but not decide between them.",
+    prompts=12,
+    length=1024,
+    parts=7,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """γ and the loss of the weights as they are (float32), and rounded to six formats, on the same prompts."""
     import numpy as np
 
@@ -84,7 +99,7 @@ def observe(context: ExperimentContext) -> Findings:
     )
     r2_source = "what the rule looks at without grouped queries"
     share = round(rounded_share(whole.network), 3)
-    return Findings(
+    return Observations(
         measured={PUBLISHED: published_changes["NF4"], FIXED: changes["NF4"], RULE: outside},
         sentence=(
             f"from bfloat16 to NF4 γ changes by {spoken(changes['NF4'])} at a fixed length and by "
@@ -148,19 +163,3 @@ def _baseline(weights: Weights) -> tuple[str, ...]:
         f"{weights.source.name} is a GGUF file with {count / weights_by_type.total():.0%} of its weights in {kind}: the baseline "
         "is what it holds, dequantised, so these weights were rounded once before.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="quantised",
-    question="Does rounding the weights move the exponent as the NF4 rule says?",
-    theory="The NF4 rule: with grouped queries |Δγ| < 0.05; without, γ rises by 0.3 to 0.8 where the bfloat16 fit has "
-    "R² < 0.9, falls by 0.2 to 0.4 where R² > 0.99, and stays between.",
-    null="Rounding to four bits is noise on the weights and leaves γ within 0.05, whatever the model.",
-    decides="γ in NF4 less γ in bfloat16, on the same prompts. With grouped queries both say the same, so such a model can "
-    "refute the two but not decide between them.",
-    prompts=12,
-    length=1024,
-    parts=7,
-    expect=expect,
-    observe=observe,
-)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THIRD, estimates_figure
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
@@ -36,7 +36,20 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="random-init",
+    question="Does the published exponent need anything that was learned?",
+    theory="The level of γ is learned attention: random weights stay at least 0.1 below what uniform attention reads.",
+    null="Uniform attention already gives the published level (0.783 over 30 … 2,000 tokens), and 0 at a fixed length.",
+    decides="γ of the same network with random weights, mean of three initialisations, in both protocols.",
+    prompts=8,
+    length=2048,
+    parts=1 + _INITIALISATIONS,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """Measure the trained network, and three with random weights."""
     import numpy as np
 
@@ -63,7 +76,7 @@ def observe(context: ExperimentContext) -> Findings:
     null = published_null(fitted_distances(trained.legacy_distances))
     r2 = float(np.mean([decay.fit().r2 for decay in published[1:]]))
     names = ("trained", *(f"random, seed {context.setting.seed + k}" for k in range(_INITIALISATIONS)))
-    return Findings(
+    return Observations(
         measured={name: found[name] for name in (PUBLISHED, FIXED)},
         sentence=(
             f"with random weights the published protocol reads γ = {spoken(found[PUBLISHED])}, where uniform attention reads "
@@ -103,17 +116,3 @@ def observe(context: ExperimentContext) -> Findings:
         zip(names, map(context.gamma, published), map(context.gamma, fixed), strict=True),
         note="Intervals are 95 %, over prompts.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="random-init",
-    question="Does the published exponent need anything that was learned?",
-    theory="The level of γ is learned attention: random weights stay at least 0.1 below what uniform attention reads.",
-    null="Uniform attention already gives the published level (0.783 over 30 … 2,000 tokens), and 0 at a fixed length.",
-    decides="γ of the same network with random weights, mean of three initialisations, in both protocols.",
-    prompts=8,
-    length=2048,
-    parts=1 + _INITIALISATIONS,
-    expect=expect,
-    observe=observe,
-)

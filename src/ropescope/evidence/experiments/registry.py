@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from ropescope.errors import DomainError
 from ropescope.evidence.experiments import (
@@ -21,6 +22,10 @@ from ropescope.evidence.experiments import (
 )
 from ropescope.evidence.experiments.experiment import Experiment
 
+if TYPE_CHECKING:
+    from ropescope.evidence.experiments.context import ExperimentContext
+    from ropescope.evidence.experiments.observations import Observations
+
 _MODULES = (
     random_init,
     length_sweep,
@@ -36,6 +41,14 @@ _MODULES = (
 )
 EXPERIMENTS: Mapping[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 """Every experiment that `ropescope experiment` runs."""
+_OBSERVE: Mapping[str, Callable[[ExperimentContext], Observations]] = {
+    module.EXPERIMENT.name: module.observe for module in _MODULES
+}
+
+
+def observe(experiment: Experiment, context: ExperimentContext) -> Observations:
+    """Do the work of an experiment. Raises MeasurementError where it cannot be done, or is interrupted."""
+    return _OBSERVE[experiment.name](context)
 
 
 def find(name: str) -> Experiment:

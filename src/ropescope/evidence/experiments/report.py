@@ -7,7 +7,7 @@ from typing import Any
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Range
-from ropescope.evidence.experiments.findings import plain
+from ropescope.evidence.experiments.observations import plain
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.tables import table
@@ -26,7 +26,7 @@ _VERDICTS: Mapping[Decision, str] = {
 
 def experiment_report(result: Result) -> Report:
     """The report of a finished experiment. `data` is the result for machines, the predictions included."""
-    found, experiment = result.findings, result.experiment
+    found, experiment = result.observed, result.experiment
     provenance = found.provenance
     name = provenance.get("model") or f"{len(result.sources)} models"
     return Report(
@@ -98,14 +98,14 @@ def _described(experiment: Experiment) -> dict[str, Any]:
 
 
 def _how(result: Result) -> str:
-    setting, about = result.setting, result.findings.provenance.get("corpus_about")
+    setting, about = result.setting, result.observed.provenance.get("corpus_about")
     return f"{setting.prompts} prompts of {setting.length:,} tokens" + (f" · {about}" if about else "")
 
 
 def _facts(result: Result) -> list[Fact]:
     facts = []
     for item in result.expectations:
-        estimate = result.findings.measured[item.statistic]
+        estimate = result.observed.measured[item.statistic]
         if estimate.value is None:
             raise MeasurementError(f"{item.statistic} could not be computed: use more prompts or a longer --length.")
         facts.append(Fact(item.statistic, round(estimate.value, 4), interval=estimate.ci, source="decides"))
@@ -119,7 +119,7 @@ def _predictions(experiment: Experiment) -> Table:
 def _held_against(result: Result) -> Table:
     rows = []
     for item in result.expectations:
-        estimate = result.findings.measured[item.statistic]
+        estimate = result.observed.measured[item.statistic]
         sides = zip((item.theory, item.null), item.agrees(estimate), strict=True)
         rows.append((item.statistic, estimate, *(cell for side in sides for cell in _side(*side))))
     return table(
@@ -137,7 +137,7 @@ def _side(said: Range | None, holds: bool | None) -> tuple[str | None, str | Non
 
 
 def _statistic(item: Expectation, result: Result) -> dict[str, Any]:
-    estimate = result.findings.measured[item.statistic]
+    estimate = result.observed.measured[item.statistic]
     theory, null = item.agrees(estimate)
     return {
         "name": item.statistic,
@@ -159,7 +159,7 @@ def _caveats(result: Result) -> list[str]:
     found = []
     if result.experiment.sources == 1:
         found.append("One model: what stands here stands for this model.")
-    if result.findings.provenance.get("beyond_trained"):
+    if result.observed.provenance.get("beyond_trained"):
         found.append("The length is beyond the trained context: this is extrapolation.")
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import NULL, estimates_figure
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
@@ -19,8 +19,24 @@ if TYPE_CHECKING:
 POWER = "power law behind the best other law, nats"
 UNIFORM = "uniform attention behind the best other law, nats"
 
+EXPERIMENT = Experiment(
+    name="shape",
+    question="Is the decay a power law?",
+    theory="A(d) ∝ d^−γ: on prompts that were not fitted, no other law is ahead of the power law.",
+    null="A(d) does not depend on d: no law is ahead of uniform attention.",
+    decides="Held-out log-likelihood of eight laws at a fixed length, paired over prompts.",
+    prompts=12,
+    length=2048,
+    parts=1,
+    expect=fixed(
+        # No other law is ahead of the one that is claimed.
+        Expectation(POWER, theory=Range(high=0.0), null=None),
+        Expectation(UNIFORM, theory=None, null=Range(high=0.0)),
+    ),
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """Compare the candidate laws on the head-averaged curve, and on each layer's."""
     import numpy as np
 
@@ -52,7 +68,7 @@ def observe(context: ExperimentContext) -> Findings:
     exponent = round(float(curve.decay.fit().gamma), 4)
     ahead = "ahead of all others" if whole.separable else f"not separable from {', '.join(whole.equals[1:])}"
     return (
-        Findings(
+        Observations(
             measured={POWER: behind["power"], UNIFORM: behind["uniform"]},
             sentence=(
                 f"the best law is {best.name} ({best.formula}), {ahead}; the pure power law is behind the best other by "
@@ -115,21 +131,3 @@ def _near(behind: dict[str, Estimate]) -> dict[str, Estimate]:
     """Those that can be told apart in one picture: within five times the third law's distance."""
     values = sorted(estimate.value or 0.0 for estimate in behind.values())
     return {name: estimate for name, estimate in behind.items() if (estimate.value or 0.0) <= max(5 * values[2], 0.01)}
-
-
-EXPERIMENT = Experiment(
-    name="shape",
-    question="Is the decay a power law?",
-    theory="A(d) ∝ d^−γ: on prompts that were not fitted, no other law is ahead of the power law.",
-    null="A(d) does not depend on d: no law is ahead of uniform attention.",
-    decides="Held-out log-likelihood of eight laws at a fixed length, paired over prompts.",
-    prompts=12,
-    length=2048,
-    parts=1,
-    expect=fixed(
-        # No other law is ahead of the one that is claimed.
-        Expectation(POWER, theory=Range(high=0.0), null=None),
-        Expectation(UNIFORM, theory=None, null=Range(high=0.0)),
-    ),
-    observe=observe,
-)

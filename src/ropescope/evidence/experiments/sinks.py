@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.findings import Findings, fact_of, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +25,20 @@ _LEFT_OUT = (1, 4, 16, 64)
 _OWN = 4
 _MARGIN = 0.05
 
+EXPERIMENT = Experiment(
+    name="sinks",
+    question="Does the exponent depend on the attention sinks?",
+    theory="γ and the sink are independent: counting the sinks leaves γ within 0.05.",
+    null="Sinks are mass at the far end of every row: counting them flattens the fit, by more than 0.05.",
+    decides="γ at a fixed length with the first tokens counted, less γ with the first four left out, on the same prompts.",
+    prompts=12,
+    length=1024,
+    parts=1 + len(_LEFT_OUT),
+    expect=fixed(Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN))),
+)
 
-def observe(context: ExperimentContext) -> Findings:
+
+def observe(context: ExperimentContext) -> Observations:
     """γ with 0 (counted), 1, 4, 16 and 64 first tokens left out, and head by head against the sink's share."""
     import numpy as np
 
@@ -52,7 +64,7 @@ def observe(context: ExperimentContext) -> Findings:
     shown |= {f"first {s} left out": context.gamma(decay) for s, decay in decays.items()}
     fits = [decay.fit() for decay in (with_sinks, *decays.values())]
     n_heads = f"{int(np.isfinite(gammas).sum())} heads; the interval is over prompts"
-    return Findings(
+    return Observations(
         measured={STATISTIC: change},
         sentence=(
             f"the first {_OWN} tokens hold {spoken(mass, 2)} of the attention; counting them changes γ by {spoken(change)}, "
@@ -106,17 +118,3 @@ def _by_head(profile: DecayProfile, resamples: NDArray[np.float64]) -> NDArray[n
     """[resamples, layers·heads] share of the attention on the sinks."""
     sink: NDArray[np.float64] = profile.sink_mass.astype("float64").reshape(profile.n_prompts, -1)
     return resamples @ sink
-
-
-EXPERIMENT = Experiment(
-    name="sinks",
-    question="Does the exponent depend on the attention sinks?",
-    theory="γ and the sink are independent: counting the sinks leaves γ within 0.05.",
-    null="Sinks are mass at the far end of every row: counting them flattens the fit, by more than 0.05.",
-    decides="γ at a fixed length with the first tokens counted, less γ with the first four left out, on the same prompts.",
-    prompts=12,
-    length=1024,
-    parts=1 + len(_LEFT_OUT),
-    expect=fixed(Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN))),
-    observe=observe,
-)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import MEASURED, THEORY, interval_ends, layered
-from ropescope.evidence.experiments.findings import Findings, spoken
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.vega import layer, quantitative
 from ropescope.measure.type_words import types_compared
 from ropescope.report.report import Fact, Figure
@@ -44,7 +44,21 @@ class _Member:
     dtype: str | None = None
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="theta-panel",
+    question="Does γ_Padé predict γ across models?",
+    theory="Across models γ rises with γ_Padé(θ, T): a correlation above 0.5.",
+    null="γ does not follow the base: a correlation between −0.2 and 0.2.",
+    decides="The correlation over models at one fixed length (20 or more were called for), with its interval over models.",
+    prompts=8,
+    length=1024,
+    parts=0,
+    expect=fixed(Expectation(STATISTIC, theory=Range(low=0.5), null=Range(-0.2, 0.2))),
+    sources=LEAST_MODELS,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """Take the profiles, measure the models, and correlate."""
     import numpy as np
 
@@ -68,7 +82,7 @@ def observe(context: ExperimentContext) -> Findings:
     slope = float(np.polyfit(predicted, measured, 1)[0])
     length = members[0].length
     few = f"{ENOUGH_MODELS} models were called for beforehand; {len(members)} seldom decide."
-    return Findings(
+    return Observations(
         measured={STATISTIC: correlation},
         sentence=(
             f"over {len(members)} models at {length:,} tokens γ and γ_Padé have a correlation of "
@@ -183,18 +197,3 @@ def _figure(members: list[_Member]) -> Figure:
         width=560,
         height=340,
     )
-
-
-EXPERIMENT = Experiment(
-    name="theta-panel",
-    question="Does γ_Padé predict γ across models?",
-    theory="Across models γ rises with γ_Padé(θ, T): a correlation above 0.5.",
-    null="γ does not follow the base: a correlation between −0.2 and 0.2.",
-    decides="The correlation over models at one fixed length (20 or more were called for), with its interval over models.",
-    prompts=8,
-    length=1024,
-    parts=0,
-    expect=fixed(Expectation(STATISTIC, theory=Range(low=0.5), null=Range(-0.2, 0.2))),
-    observe=observe,
-    sources=LEAST_MODELS,
-)

@@ -1,4 +1,4 @@
-"""Findings: what an experiment saw, its estimates as they stand in a sentence, among facts and in JSON."""
+"""Observations: what an experiment saw, its estimates as they stand in a sentence, among facts and in JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fact_of(name: str, estimate: Estimate, source: str = "") -> Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Observations:
     """What an experiment saw. `measured` holds an estimate for the statistic of each expectation; `sentence` says the
     result in words, to follow the verdict; `provenance` is that of its main measurement."""
 
@@ -56,10 +56,10 @@ class Findings:
         """Make `data` fit for JSON: its estimates become dicts, its keys text."""
         object.__setattr__(self, "data", plain(self.data))
 
-    def with_table(self, *args: Any, **kwargs: Any) -> Findings:
+    def with_table(self, *args: Any, **kwargs: Any) -> Observations:
         """The same with one table more, written as `tables.table` says."""
         return replace(self, tables=(*self.tables, table(*args, **kwargs)))
 
-    def with_table_by(self, *args: Any, **kwargs: Any) -> Findings:
+    def with_table_by(self, *args: Any, **kwargs: Any) -> Observations:
         """The same with one table more, written as `tables.table_by` says."""
         return replace(self, tables=(*self.tables, table_by(*args, **kwargs)))
