@@ -3,10 +3,10 @@
     python benchmarks/interval_coverage.py [SOURCE] [--population FILE] [--length 512] [--prompts 120] [--trials 1000]
 
 Real: SOURCE is measured on `--prompts` prompts (or a kept profile is read with `--population`). They are the population, and
-its numbers the truth; samples are drawn from it with replacement. Made up: `tests/made_prompts.py`, whose population exponent
-is known in closed form. Texts: the losses behind cuts of the cache that are shipped with the evidence, 48 texts and nine methods.
-Beside each interval stands the one of version 0.1.0, on the same samples: expanded percentiles of a cluster bootstrap. Prints the
-tables of docs/results/coverage.md.
+its numbers the truth; samples are drawn from it with replacement. Made up: `tests/support/made_prompts.py`, whose population
+exponent is known in closed form. Texts: the losses behind cuts of the cache that are shipped with the evidence, 48 texts and
+nine methods. Beside each interval stands the one of version 0.1.0, on the same samples: expanded percentiles of a cluster
+bootstrap. Prints the tables of docs/results/coverage.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.compress.evaluate.result import TextScore, TradeoffResult
-from ropescope.compress.evaluate.summary import added, knee
+from ropescope.compress.evaluate.summary import added, measured_knee
 from ropescope.evidence.sweeps import LIMIT, Sweep, cache_sweeps
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.curve import Decay, fitted_curve, published_decay
@@ -34,7 +34,7 @@ from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
 from ropescope.measure.summary import DEFAULT_D_MIN, WINDOW_SHARES, likeliest_exponent, window_estimate
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from made_prompts import PopulationOfPrompts
 
 Array = NDArray[np.float64]
@@ -127,7 +127,7 @@ def _texts(n: int, rng: np.random.Generator) -> Callable[[int], Iterator[Case]]:
             means = [interval for interval in added(result, sweep.method) if interval is not None]
             now = np.array([i.low for i in means], float), np.array([i.high for i in means], float)
             yield "added loss", sweep.added.mean(axis=0), now, now
-            found = knee(result, sweep.method, LIMIT)
+            found = measured_knee(result, sweep.method, LIMIT)
             assert found is not None and found.low is not None and found.high is not None
             drawn = [sweep.knee(np.repeat(chosen, np.round(row * n).astype(int))) for row in weights[:200]]
             low, high = bootstrap_interval(np.array(drawn), n)

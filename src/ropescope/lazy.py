@@ -1,19 +1,49 @@
-"""Packages that import their parts when they are asked for, so that a light command does not pay for a heavy one."""
+"""Packages that import their parts when they are asked for, so that a light command does not pay for a heavy one.
+
+Such a package lists its names once, as imports that type checkers and editors read and that nothing executes:
+
+    if TYPE_CHECKING:
+        from ropescope.theory.decay import gamma_pade as gamma_pade
+    else:
+        __getattr__, __dir__ = attributes(__name__)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
-def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A module `__getattr__` for `package` (PEP 562): each name is taken from its home module on first use."""
+def attributes(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of `package` (PEP 562): each name is taken from its home module on first use.
+
+    Exported is what the package imports `as` itself. Its source is read when a name is first asked for: who imports from
+    the home modules pays nothing. Raises ImportError, then, for a package that was installed without its source.
+    """
+
+    @cache
+    def homes() -> dict[str, str]:
+        import ast
+
+        spec = find_spec(package)
+        loader: Any = spec.loader if spec is not None else None
+        source = None if loader is None else loader.get_source(package)
+        if source is None:
+            raise ImportError(
+                f"{package} was installed without its source: import from its modules, or install it whole."
+            )
+        imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+        return {name.name: node.module for node in imports if node.module for name in node.names if name.asname}
 
     def find(name: str) -> Any:
-        home = homes.get(name)
-        if home is None:
+        if name == "__all__":
+            return sorted(homes())
+        # Python asks for such names while it imports, where a package has none.
+        if name.startswith("__") or name not in homes():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{home}"), name)
+        return getattr(import_module(homes()[name]), name)
 
-    return find
+    return find, lambda: sorted({*import_module(package).__dict__, *homes()})

@@ -40,7 +40,7 @@ def test_without_a_name_it_lists_them() -> None:
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_without_a_source_it_says_what_is_predicted(name: str) -> None:
     data = json.loads(invoke(name, "--json").stdout)
-    prediction = EXPERIMENTS[name].prediction
+    prediction = EXPERIMENTS[name]
     assert data["prediction"] == {
         "theory": prediction.theory, "null": prediction.null, "decides": prediction.decides
     }  # fmt: skip

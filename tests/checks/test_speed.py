@@ -14,7 +14,14 @@ from serving_ways import way
 
 from ropescope.checks.serving.engines import ENGINES
 from ropescope.checks.serving.parallel import Parallel
-from ropescope.checks.serving.roofline import MANY_PROMPTS, _pairs, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.roofline import (
+    MANY_PROMPTS,
+    _pairs,
+    compute_bound_batch,
+    decode,
+    experts_touched,
+    prefill,
+)
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import Assumptions, cost_per_million, speed_report
 from ropescope.errors import DomainError
@@ -125,12 +132,12 @@ def test_prefill_multiplies_every_weight_but_the_outputs_with_every_token() -> N
 
 def test_the_knee_is_where_computing_takes_over() -> None:
     serving = way(llama_8b(), "h100-sxm", "vllm", 128)
-    turn = knee(serving)
+    turn = compute_bound_batch(serving)
     assert turn is not None
     assert decode(serving, turn).bound == "compute" and decode(serving, turn - 1).bound == "memory"
     # With 8,192 tokens each, reading the caches takes longer than computing, however many there are.
-    assert knee(way(llama_8b(), "h100-sxm", "vllm", 8_192)) is None
-    assert knee(way(llama_8b(), "m4-max 128gb", "llama.cpp", 128)) is None
+    assert compute_bound_batch(way(llama_8b(), "h100-sxm", "vllm", 8_192)) is None
+    assert compute_bound_batch(way(llama_8b(), "m4-max 128gb", "llama.cpp", 128)) is None
 
 
 @settings(deadline=None, max_examples=80)

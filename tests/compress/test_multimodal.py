@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import byte_tokenizer
 from planned_models import explicit_masks, logits_in_pieces, ragged_plan
 from tiny_models import tokens
+from tiny_tokenizer import byte_tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText
 

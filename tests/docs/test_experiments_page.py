@@ -17,7 +17,7 @@ FLAT = " ".join(PAGE.split())
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_predictions_are_quoted_word_for_word(name: str) -> None:
     section = FLAT[FLAT.index(f"### {name} ") :]
-    prediction = EXPERIMENTS[name].prediction
+    prediction = EXPERIMENTS[name]
     for side in ("theory", "null", "decides"):
         assert f"- **{side}**: {getattr(prediction, side)}" in section.split(" ### ")[0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import byte_tokenizer
+from tiny_tokenizer import byte_tokenizer
 
 from ropescope.errors import MeasurementError, SourceError
 from ropescope.measure.prompts import (

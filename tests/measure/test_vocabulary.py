@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import byte_tokenizer
+from tiny_tokenizer import byte_tokenizer
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError

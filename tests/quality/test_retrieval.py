@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from conftest import byte_tokenizer
 from long_matrix import in_brief
 from tiny_models import carries_states
 from tiny_networks import network_of
+from tiny_tokenizer import byte_tokenizer
 
 from ropescope.errors import MeasurementError
 from ropescope.quality.cache_state import unchanged

@@ -83,7 +83,8 @@ ROWS = (
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
     Row(
-        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"}, lambda d: d["bytes_after"] <= 0.6 * d["bytes_before"],
+        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"},
+        lambda d: d["bytes_after"] <= 0.6 * d["bytes_before"],
         {"source": "{profile}", "budget": "lots"}, "budget",
     ),
     Row(
@@ -154,7 +155,8 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer:
     copy = folder / "copy.parquet"
     copy.write_bytes(store.read_bytes())
     return {
-        "config": str(config), "tiny": tiny, "profile": str(profile), "store": str(store), "copy": str(copy), "name": model_name(profile),
+        "config": str(config), "tiny": tiny, "profile": str(profile), "store": str(store), "copy": str(copy),
+        "name": model_name(profile),
         "hash": shown["rows"][0]["profile_sha256"][:8],
     }  # fmt: skip
 

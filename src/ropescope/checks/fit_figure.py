@@ -9,7 +9,7 @@ from ropescope.checks.fit_devices import on_devices
 from ropescope.checks.serving.devices import GIB
 from ropescope.checks.serving.memory import Demand, demand, fullest
 from ropescope.report.report import Figure
-from ropescope.report.theme import CATEGORY
+from ropescope.report.theme import CATEGORY, INK
 
 MOST_BARS = 7
 
@@ -63,7 +63,7 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
             },
             {
                 "data": {"values": lines},
-                "mark": {"type": "rule", "color": "#1f2328", "strokeWidth": 1.5},
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
                 "encoding": {
                     "x": {"field": "at", "type": "quantitative"},
                     "strokeDash": {

@@ -9,11 +9,11 @@ from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Figure
-from ropescope.report.theme import LOG_AXIS
+from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, LOG_AXIS, MORE, MUTED, PINK, SKY, VERMILLION
 
 COLOURS: Final = {
-    "full": "#0072B2", "sliding": "#56B4E9", "chunked": "#CC79A7", "linear": "#E69F00", "state-space": "#009E73",
-    "convolution": "#B8A200", "recurrent": "#D55E00", "cross": "#5B5B5B", "none": "#D0D4D9",
+    "full": BLUE, "sliding": SKY, "chunked": PINK, "linear": AMBER, "state-space": GREEN,
+    "convolution": MORE[4], "recurrent": VERMILLION, "cross": GREY, "none": FAINT,
 }  # fmt: skip
 """One colour a kind, the same in every picture."""
 
@@ -98,7 +98,7 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
     rows = [row for row in rows if row["GiB"] > 0]
     names = list(dict.fromkeys(row["line"] for row in rows)) or ["cache, 16 bits"]
     dashes = {"if no layer had a window": [4, 4]}
-    palette = {"cache, 16 bits": "#0072B2", "if no layer had a window": "#8a8f98", "weights": "#D55E00"}
+    palette = {"cache, 16 bits": BLUE, "if no layer had a window": MUTED, "weights": VERMILLION}
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": rows},

@@ -13,6 +13,7 @@ from ropescope.questions.kinds import Tokens
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.report import Basis, Column, Fact, Figure, Report, Step, Table
+from ropescope.report.theme import AMBER, BLUE, INK, SKY
 from ropescope.theory.decay import gamma_exponential, gamma_lerch, gamma_linear, gamma_pade, gamma_pade22
 from ropescope.theory.formula import FORMULAS
 from ropescope.theory.kernel import amplitude_exponent
@@ -225,7 +226,7 @@ def _figure(inputs: Basics) -> Figure:
                         "type": "nominal",
                         "title": "form",
                         "sort": list(functions),
-                        "scale": {"range": ["#3b75af", "#8fbbe0", "#222222", "#dd8452"]},
+                        "scale": {"range": [BLUE, SKY, INK, AMBER]},
                     },
                     # The exponential and its second Padé form coincide; the dashes let both be seen.
                     "strokeDash": {

@@ -12,7 +12,7 @@ from ropescope.checks.serving.devices import GIB, Device, find_device
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.precisions import compute_kind, weight_size
-from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, decode, experts_touched, knee, prefill
+from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, compute_bound_batch, decode, experts_touched, prefill
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.this_device import is_this
 from ropescope.checks.speed_figure import speed_figure
@@ -102,7 +102,7 @@ def speed_report(inputs: Assumptions) -> Report:
     found = fit(serving)
     if found.problem:
         raise DomainError(f"{serving.model.name} {found.outcome_in_words} {on_devices(serving)}: {found.problem}")
-    step, turn = decode(serving), knee(serving)
+    step, turn = decode(serving), compute_bound_batch(serving)
     # Reading a prompt is a matter of arithmetic: without a peak nothing can be said of it.
     reading = None if step.compute_seconds is None else prefill(serving)
     batches = sorted({*BATCHES, serving.batch, *([found.largest_batch] if found.largest_batch else [])})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.checks.fit_devices import on_devices
-from ropescope.checks.serving.roofline import Pass, decode, knee
+from ropescope.checks.serving.roofline import Pass, compute_bound_batch, decode
 from ropescope.checks.serving.serving import Serving
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, LOG_AXIS
@@ -31,7 +31,7 @@ def speed_figure(serving: Serving, largest_batch: int | None, efficiency: float)
     marks = []
     if largest_batch is not None and 1 <= largest_batch <= LARGEST:
         marks.append({"batch": largest_batch, "label": f"no more than {largest_batch:,} fit"})
-    turn = knee(serving)
+    turn = compute_bound_batch(serving)
     if turn is not None and turn <= LARGEST:
         marks.append({"batch": turn, "label": f"compute-bound from {turn:,}"})
     spec: dict[str, Any] = {

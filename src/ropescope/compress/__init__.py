@@ -5,53 +5,21 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.compress.blasst_calibration import calibrate_blasst
-    from ropescope.compress.blasst_context import BlasstRun, blasst
-    from ropescope.compress.cache import PlannedCache
-    from ropescope.compress.closed_forms import plan_from_horizon
-    from ropescope.compress.frame import Target
-    from ropescope.compress.from_weights import plan_from_weights
-    from ropescope.compress.output_error import measure_output_errors
-    from ropescope.compress.peers.press import PlannedPress
-    from ropescope.compress.plan import KVPlan, LayerPlan
-    from ropescope.compress.planning import plan_from_errors, plan_from_gamma, plan_from_profile, plan_uniform
-
-_HOMES = {
-    "BlasstRun": "blasst_context",
-    "KVPlan": "plan",
-    "LayerPlan": "plan",
-    "PlannedCache": "cache",
-    "PlannedPress": "peers.press",
-    "Target": "frame",
-    "blasst": "blasst_context",
-    "calibrate_blasst": "blasst_calibration",
-    "measure_output_errors": "output_error",
-    "plan_from_errors": "planning",
-    "plan_from_gamma": "planning",
-    "plan_from_horizon": "closed_forms",
-    "plan_from_profile": "planning",
-    "plan_from_weights": "from_weights",
-    "plan_uniform": "planning",
-}
-
-__all__ = [
-    "BlasstRun",
-    "KVPlan",
-    "LayerPlan",
-    "PlannedCache",
-    "PlannedPress",
-    "Target",
-    "blasst",
-    "calibrate_blasst",
-    "measure_output_errors",
-    "plan_from_errors",
-    "plan_from_gamma",
-    "plan_from_horizon",
-    "plan_from_profile",
-    "plan_from_weights",
-    "plan_uniform",
-]
-
-
-# Planning needs numpy at most; only who runs a planned cache pays for torch and transformers.
-__getattr__ = attributes(__name__, _HOMES)
+    from ropescope.compress.blasst_calibration import calibrate_blasst as calibrate_blasst
+    from ropescope.compress.blasst_context import BlasstRun as BlasstRun
+    from ropescope.compress.blasst_context import blasst as blasst
+    from ropescope.compress.cache import PlannedCache as PlannedCache
+    from ropescope.compress.closed_forms import plan_from_horizon as plan_from_horizon
+    from ropescope.compress.frame import Target as Target
+    from ropescope.compress.from_weights import plan_from_weights as plan_from_weights
+    from ropescope.compress.output_error import measure_output_errors as measure_output_errors
+    from ropescope.compress.peers.press import PlannedPress as PlannedPress
+    from ropescope.compress.plan import KVPlan as KVPlan
+    from ropescope.compress.plan import LayerPlan as LayerPlan
+    from ropescope.compress.planning import plan_from_errors as plan_from_errors
+    from ropescope.compress.planning import plan_from_gamma as plan_from_gamma
+    from ropescope.compress.planning import plan_from_profile as plan_from_profile
+    from ropescope.compress.planning import plan_uniform as plan_uniform
+else:
+    # Planning needs numpy at most; only who runs a planned cache pays for torch and transformers.
+    __getattr__, __dir__ = attributes(__name__)

@@ -6,8 +6,7 @@ from typing import Any
 
 from ropescope.compress.plan import KVPlan
 from ropescope.report.report import Figure
-
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+from ropescope.report.theme import FAINT, PAPER
 
 
 def window_map(plan: KVPlan) -> Figure:
@@ -27,11 +26,10 @@ def window_map(plan: KVPlan) -> Figure:
             )  # fmt: skip
     axis = {"labelAngle": 0, "labelOverlap": True, "grid": False, "ticks": False, "domain": False}
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "width": {"step": 18 if len(plan.layers) <= 48 else 11},
         "height": {"step": 18},
-        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 0.6},
+        "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": 0.6},
         "encoding": {
             "x": {"field": "layer", "type": "ordinal", "title": "layer", "axis": axis},
             "y": {"field": "KV head", "type": "ordinal", "title": "KV head", "axis": axis},
@@ -43,7 +41,7 @@ def window_map(plan: KVPlan) -> Figure:
                     "scale": {"scheme": "blues", "domain": [0, plan.length]},
                     "legend": {"title": "tokens kept", "orient": "bottom", "gradientLength": 240, "format": ",d"},
                 },
-                "value": "#d9d4c7",
+                "value": FAINT,
             },
             "tooltip": [
                 {"field": name} for name in ("layer", "KV head", "tokens kept", "window", "picks", "attention kept")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ropescope.compress.evaluate.budgets import Split
 from ropescope.compress.evaluate.planned import planned
 from ropescope.compress.evaluate.session import Sweep
-from ropescope.compress.evaluate.summary import Knee, knee
+from ropescope.compress.evaluate.summary import Knee, measured_knee
 from ropescope.compress.frame import Target
 from ropescope.compress.output_error import OutputErrors
 from ropescope.compress.plan import KVPlan
@@ -53,7 +53,7 @@ def plan_for_loss(
     sweep = Sweep(weights, Split(weights.model, errors.length, min(NEW, errors.length // 4)), [method], budgets, texts)
     journal = Journal(sweep.identity)
     sweep.run(journal, progress=progress)
-    found = knee(sweep.result(journal), method.name, limit)
+    found = measured_knee(sweep.result(journal), method.name, limit)
     journal.discard()
     if found is None or found.edge == "above":
         raise PlanError(

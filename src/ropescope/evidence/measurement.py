@@ -167,23 +167,16 @@ class Refit:
 
 def measurement_of(row: dict[str, Any], facts: ModelFacts) -> Measurement:
     """A Measurement from a row of the table `panel`."""
-    low, high = row["gamma_low_published"], row["gamma_high_published"]
+    kept = {name: value for name, value in row.items() if name != "model"}
+    low, high = kept.pop("gamma_low_published"), kept.pop("gamma_high_published")
+    distances, attention, by_seed = (
+        np.array(kept.pop(name)) for name in ("distances", "attention", "attention_by_seed")
+    )
     return Measurement(
-        series=row["series"],
         facts=facts,
-        corpus=row["corpus"],
-        variant=row["variant"],
-        theta_in_file=row["theta_in_file"],
-        theta_set=row["theta_set"],
-        prompts=row["prompts"],
-        distances=np.array(row["distances"]),
-        attention=np.array(row["attention"]),
-        by_seed=np.array(row["attention_by_seed"]),
-        fit_from=row["fit_from"],
-        gamma_published=row["gamma_published"],
+        distances=distances,
+        attention=attention,
+        by_seed=by_seed,
         interval_published=None if low is None else (low, high),
-        r2_published=row["r2_published"],
-        r2_exponential_published=row["r2_exponential_published"],
-        remark=row["remark"],
-        file=row["file"],
+        **kept,
     )

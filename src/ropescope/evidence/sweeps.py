@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from ropescope.evidence.cells import Kind, shipped_rows
+from ropescope.quality.knee import knee
 
 COLUMNS: dict[str, Kind] = {
     "model": "text",
@@ -55,18 +55,9 @@ class Sweep:
     added: Array
 
     def knee(self, rows: NDArray[np.int64] | None = None) -> float:
-        """The smallest budget that adds no more than LIMIT, over these texts: between budgets by straight lines, and to
-        nothing at the whole cache, after the means were made monotone (least squares)."""
+        """The smallest budget that adds no more than LIMIT, over these texts."""
         chosen = np.arange(len(self.losses)) if rows is None else rows
-        fitted = np.maximum(isotonic_regression(self.added[chosen].mean(axis=0), increasing=False).x, 0.0)
-        allowed = LIMIT * self.losses[chosen].mean()
-        curve, budgets = np.append(fitted, 0.0), np.append(self.budgets, 1.0)
-        first = int(np.argmax(curve <= allowed))
-        if first == 0:
-            return float(budgets[0])
-        above, below = curve[first - 1], curve[first]
-        part = (above - allowed) / (above - below)
-        return float(budgets[first - 1] + part * (budgets[first] - budgets[first - 1]))
+        return knee(self.budgets, self.added[chosen].mean(axis=0), LIMIT * float(self.losses[chosen].mean()))
 
 
 @cache

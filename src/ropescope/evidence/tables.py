@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ropescope.report.report import Column, Scalar, Table
@@ -26,6 +26,15 @@ def table(
     columns = header.split(" | ") if isinstance(header, str) else header
     cells = tuple(tuple(_cells(columns, row)) for row in rows)
     return Table(title, tuple(column for text in columns for column in _columns(text)), cells, note, limit)
+
+
+def table_by(
+    title: str, key: str, columns: Mapping[str, Mapping[Any, Any]], note: str = "", limit: int | None = None
+) -> Table:
+    """A table with a row for each key of the first of `columns`, which hold the cells by key, under the column `key`."""
+    first = next(iter(columns.values()))
+    rows = ((at, *(cells[at] for cells in columns.values())) for at in first)
+    return table(title, (key, *columns), rows, note, limit)
 
 
 def _columns(text: str) -> Iterator[Column]:

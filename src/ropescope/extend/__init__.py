@@ -5,13 +5,9 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.extend.plan import LayerTypePlan, RopePlan
-    from ropescope.extend.planning import plan_extension
-
-_HOMES = {"LayerTypePlan": "plan", "RopePlan": "plan", "plan_extension": "planning"}
-
-__all__ = ["LayerTypePlan", "RopePlan", "plan_extension"]
-
-
-# Planning is plain Python; only who applies a plan to a network pays for torch and transformers.
-__getattr__ = attributes(__name__, _HOMES)
+    from ropescope.extend.plan import LayerTypePlan as LayerTypePlan
+    from ropescope.extend.plan import RopePlan as RopePlan
+    from ropescope.extend.planning import plan_extension as plan_extension
+else:
+    # Planning is plain Python; only who applies a plan to a network pays for torch and transformers.
+    __getattr__, __dir__ = attributes(__name__)

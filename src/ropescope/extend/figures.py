@@ -6,8 +6,8 @@ from typing import Any
 
 from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, RopePlan
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, MUTED, VERMILLION
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _BEFORE, _AFTER = "before", "after"
 
 
@@ -16,7 +16,7 @@ def wavelength_figure(plan: RopePlan) -> Figure:
     as lines. One panel for every type of layer that the plan changes (or has, where it changes none)."""
     shown = [entry for entry in plan.layer_types if entry.changed] or list(plan.layer_types)
     panels = [_panel(plan, entry, len(shown)) for entry in shown]
-    spec: dict[str, Any] = {"$schema": _SCHEMA, **(panels[0] if len(panels) == 1 else {"hconcat": panels})}
+    spec: dict[str, Any] = {**(panels[0] if len(panels) == 1 else {"hconcat": panels})}
     return Figure(
         name="wavelengths",
         title=f"What {METHOD_NAMES[plan.method]} does to the rotary pairs of {plan.model}"
@@ -42,17 +42,16 @@ def distance_figure(plan: RopePlan) -> Figure:
     trained = {"data": {"values": [{"read": plan.trained_length, "text": f"trained: {plan.trained_length:,}"}]}}
     colour = {
         "field": "positions", "type": "nominal", "legend": {"title": None, "orient": "top"},
-        "scale": {"domain": [_BEFORE, _AFTER], "range": ["#8c959f", "#0072B2"]},
+        "scale": {"domain": [_BEFORE, _AFTER], "range": [MUTED, BLUE]},
     }  # fmt: skip
-    label = {"type": "text", "align": "left", "dx": 6, "dy": -8, "fontSize": 12, "color": "#a34700"}
+    label = {"type": "text", "align": "left", "dx": 6, "dy": -8, "fontSize": 12, "color": VERMILLION}
     spec = {
-        "$schema": _SCHEMA,
         "width": 520,
         "height": 320,
         "layer": [
             {
                 **trained,
-                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": "#D55E00"},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": VERMILLION},
                 "encoding": {"y": y},
             },
             {
@@ -102,7 +101,7 @@ def _panel(plan: RopePlan, entry: LayerTypePlan, panels: int) -> dict[str, Any]:
         "axis": {"format": "d", "grid": False},
     }
     names = [name for name, _ in curves]
-    colours = ["#8c959f", "#0072B2"][: len(names)]
+    colours = [MUTED, BLUE][: len(names)]
     legend = {"title": None, "orient": "top"} if entry.changed else None
     panel: dict[str, Any] = {
         "width": 520 if panels == 1 else 340,
@@ -110,7 +109,7 @@ def _panel(plan: RopePlan, entry: LayerTypePlan, panels: int) -> dict[str, Any]:
         "layer": [
             {
                 "data": {"values": lines},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": "#D55E00"},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "color": VERMILLION},
                 "encoding": {"y": {**y, "field": "length"}},
             },
             {
@@ -141,7 +140,7 @@ def _label(row: dict[str, Any], *, above: bool, y: dict[str, Any]) -> dict[str, 
     return {
         "data": {"values": [row]},
         "mark": {
-            "type": "text", "align": "left", "dx": 6, "dy": -8 if above else 12, "fontSize": 12, "color": "#a34700",
+            "type": "text", "align": "left", "dx": 6, "dy": -8 if above else 12, "fontSize": 12, "color": VERMILLION,
         },
         "encoding": {"x": {"value": 0}, "y": {**y, "field": "length"}, "text": {"field": "what"}},
     }  # fmt: skip

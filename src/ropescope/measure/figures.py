@@ -9,9 +9,9 @@ import numpy as np
 from ropescope.measure.estimates import Summary
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, BLUE, FAINT, INK, MUTED, PAPER, VERMILLION
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_MEASURED, _CONTROL, _FIT, _NULL, _PADE = "#1f5fa8", "#8a8f98", "#d1495b", "#8a8f98", "#edae49"
+_MEASURED, _CONTROL, _FIT, _NULL, _PADE = BLUE, MUTED, VERMILLION, MUTED, AMBER
 _DECADES = {"format": "~s", "values": [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]}
 
 
@@ -76,7 +76,7 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
     colours = [_MEASURED, _FIT, _NULL, _PADE][: 3 + (gamma_pade is not None)] if fitted else [_MEASURED]
     dashes = [[1, 0], [6, 3], [2, 3], [6, 3]][: len(colours)]
     if control is not None:
-        colours, dashes = [*colours, "#444a52"], [*dashes, [1, 0]]
+        colours, dashes = [*colours, INK], [*dashes, [1, 0]]
     colour = {
         "field": "line",
         "type": "nominal",
@@ -116,7 +116,7 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
     return Figure(
         name="decay",
         title="How attention falls with distance",
-        spec={"$schema": _SCHEMA, "width": 620, "height": 360, "layer": layers},
+        spec={"width": 620, "height": 360, "layer": layers},
         caption=_decay_caption(summary),
     )
 
@@ -137,11 +137,10 @@ def head_map(summary: Summary) -> Figure:
         for head in layer.heads
     ]
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "width": {"step": 18 if len(summary.layers) <= 48 else 11},
         "height": {"step": 18},
-        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 0.6},
+        "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": 0.6},
         "encoding": {
             "x": {
                 "field": "layer",
@@ -163,7 +162,7 @@ def head_map(summary: Summary) -> Figure:
                     "scale": {"scheme": "blueorange", "domainMid": 0, "domain": [-2, 2], "clamp": True},
                     "legend": {"title": "γ", "gradientLength": 140},
                 },
-                "value": "#e6e6e6",
+                "value": FAINT,
             },
             "tooltip": [{"field": name} for name in ("layer", "head", "γ", "R²", "sink")],
         },
@@ -203,7 +202,6 @@ def attention_by_distance(summary: Summary, control: Summary | None) -> Figure:
         "axis": {"format": "%"},
     }
     spec = {
-        "$schema": _SCHEMA,
         "width": 620,
         "height": 300,
         "layer": [
@@ -266,14 +264,14 @@ def sinks_by_layer(summary: Summary) -> Figure:
     if summary.n_prompts > 1:
         layers.append(
             {
-                "mark": {"type": "rule", "color": "#2b2f36", "strokeWidth": 1.4, "strokeDash": [1, 0]},
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 1.4, "strokeDash": [1, 0]},
                 "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
             }
         )
     return Figure(
         name="sinks",
         title="What the first tokens take",
-        spec={"$schema": _SCHEMA, "data": {"values": rows}, "width": 620, "height": 240, "layer": layers},
+        spec={"data": {"values": rows}, "width": 620, "height": 240, "layer": layers},
         caption="Attention on the sink keys at the start of the context. It is left out of the decay, which would otherwise "
         "bend upwards at the far end.",
     )

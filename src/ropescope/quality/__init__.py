@@ -5,46 +5,20 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.quality.intervals import Interval, paired, wilson
-    from ropescope.quality.loss import losses_by_band, prefill, token_losses
-    from ropescope.quality.retrieval import Score, score, scores
-    from ropescope.quality.texts import Text, calibration_texts, held_out_texts
-    from ropescope.quality.trials import Trial, trials
-
-_HOMES = {
-    "Interval": "intervals",
-    "Score": "retrieval",
-    "Text": "texts",
-    "Trial": "trials",
-    "calibration_texts": "texts",
-    "held_out_texts": "texts",
-    "losses_by_band": "loss",
-    "paired": "intervals",
-    "prefill": "loss",
-    "score": "retrieval",
-    "scores": "retrieval",
-    "token_losses": "loss",
-    "trials": "trials",
-    "wilson": "intervals",
-}
-
-__all__ = [
-    "Interval",
-    "Score",
-    "Text",
-    "Trial",
-    "calibration_texts",
-    "held_out_texts",
-    "losses_by_band",
-    "paired",
-    "prefill",
-    "score",
-    "scores",
-    "token_losses",
-    "trials",
-    "wilson",
-]
-
-
-# torch costs seconds to import: texts and intervals need none of it.
-__getattr__ = attributes(__name__, _HOMES)
+    from ropescope.quality.intervals import Interval as Interval
+    from ropescope.quality.intervals import paired as paired
+    from ropescope.quality.intervals import wilson as wilson
+    from ropescope.quality.loss import losses_by_band as losses_by_band
+    from ropescope.quality.loss import prefill as prefill
+    from ropescope.quality.loss import token_losses as token_losses
+    from ropescope.quality.retrieval import Score as Score
+    from ropescope.quality.retrieval import score as score
+    from ropescope.quality.retrieval import scores as scores
+    from ropescope.quality.texts import Text as Text
+    from ropescope.quality.texts import calibration_texts as calibration_texts
+    from ropescope.quality.texts import held_out_texts as held_out_texts
+    from ropescope.quality.trials import Trial as Trial
+    from ropescope.quality.trials import trials as trials
+else:
+    # torch costs seconds to import: texts and intervals need none of it.
+    __getattr__, __dir__ = attributes(__name__)

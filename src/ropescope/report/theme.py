@@ -15,14 +15,19 @@ SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
 CATEGORY = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B5B5B")
 """Colours of kinds, in order of use."""
 
-INK, QUIET, GRID = "#1f2328", "#57606a", "#eaecef"
+BLUE, VERMILLION, GREEN, PINK, AMBER, SKY, GREY = CATEGORY
+MORE = ("#7a5195", "#a05d2b", "#3b8ea5", "#b0413e", "#6b8e23", "#4b5bd1")
+"""For kinds beyond those: told apart less surely."""
+
+INK, QUIET, MUTED, FAINT, GRID, PAPER = "#1f2328", "#57606a", "#8c959f", "#d0d4d9", "#eaecef", "#ffffff"
+"""Text, labels, lines that stand back, what is only a background, the grid, and what all is drawn on."""
 
 # Arial, Helvetica and Liberation Sans have the same widths, so a label measured where a figure is drawn fits where it
 # is read, whichever of them is there.
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 CONFIG: Mapping[str, Any] = {
-    "background": "#ffffff",
+    "background": PAPER,
     "font": FONT,
     "padding": 8,
     "aria": False,
@@ -39,9 +44,9 @@ CONFIG: Mapping[str, Any] = {
         "subtitlePadding": 6,
     },
     "axis": {
-        "domainColor": "#8c959f",
+        "domainColor": MUTED,
         "gridColor": GRID,
-        "tickColor": "#8c959f",
+        "tickColor": MUTED,
         "labelColor": QUIET,
         "labelFontSize": 13,
         "labelOverlap": True,
@@ -86,7 +91,7 @@ CONFIG: Mapping[str, Any] = {
     "point": {"filled": True, "size": 32},
     "area": {"opacity": 0.25},
     "bar": {"cornerRadiusEnd": 1.5},
-    "rule": {"color": "#6e7781", "strokeDash": [4, 3]},
+    "rule": {"color": MUTED, "strokeDash": [4, 3]},
     "text": {"color": INK, "fontSize": 12},
 }
 

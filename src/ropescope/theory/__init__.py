@@ -12,248 +12,88 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.theory.base_bound import base_lower_bound, base_lower_bound_fit
-    from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha, theta_design
-    from ropescope.theory.catalogue import GROUPS, grouped
-    from ropescope.theory.decay import (
-        alias_distance,
-        gamma_exponential,
-        gamma_lerch,
-        gamma_linear,
-        gamma_pade,
-        gamma_pade22,
-        rg_beta,
-        theta_eff_observed,
-        theta_eff_pade,
-    )
-    from ropescope.theory.decomposition import (
-        ComputeInvariant,
-        Decomposition,
-        ImprintPurity,
-        InductionPhase,
-        PrecisionShift,
-        compute_invariant,
-        concentration_law,
-        decompose_five_axis,
-        decompose_six_axis,
-        imprint_purity,
-        imprint_shift,
-        induction_phase,
-        precision_shift_nf4,
-    )
-    from ropescope.theory.depth import CriticalLayer, critical_layer
-    from ropescope.theory.exponents import CriticalExponents, IdentityCheck, critical_exponents, identities
-    from ropescope.theory.formula import FORMULAS, STANDINGS, Argument, Formula, Standing
-    from ropescope.theory.geometry import (
-        RopeScales,
-        active_pairs,
-        crossing_length,
-        longest_wavelength,
-        rope_scales,
-        wavelength,
-    )
-    from ropescope.theory.horizons import (
-        cardy_entropy_gap,
-        efficiency_eta,
-        hallucination_index,
-        horizon,
-        niah_ceiling,
-        pade_deviation_index,
-    )
-    from ropescope.theory.kernel import amplitude_exponent, mean_kernel, mean_kernel_limit, mean_kernel_logarithmic
-    from ropescope.theory.maxent import exponent_from_mean_log_distance
-    from ropescope.theory.nulls import NullExponent, fixed_length_null, random_row_null, uniform_null_exponent
-    from ropescope.theory.polylog import damped_partition, polylog_partition
-    from ropescope.theory.regimes import Regime, regime
-    from ropescope.theory.rope_scaling import attention_factor, inverse_frequencies
-    from ropescope.theory.soft_decay import soft_decay_regime, soft_decay_weight
-    from ropescope.theory.thermodynamics import (
-        correlation_length,
-        entropy,
-        fisher_information,
-        free_energy,
-        heat_capacity,
-        heat_capacity_asymptotic,
-        mean_log_distance,
-        partition_function,
-        susceptibility,
-    )
-    from ropescope.theory.window import (
-        compression_window,
-        compression_window_continuum,
-        holographic_loss,
-        window_mass,
-    )
-
-_HOMES = {
-    "Argument": "formula",
-    "ComputeInvariant": "decomposition",
-    "CriticalExponents": "exponents",
-    "CriticalLayer": "depth",
-    "Decomposition": "decomposition",
-    "FORMULAS": "catalogue",
-    "Formula": "formula",
-    "GROUPS": "catalogue",
-    "IdentityCheck": "exponents",
-    "ImprintPurity": "decomposition",
-    "InductionPhase": "decomposition",
-    "NullExponent": "nulls",
-    "PrecisionShift": "decomposition",
-    "Regime": "regimes",
-    "RopeScales": "geometry",
-    "STANDINGS": "formula",
-    "Standing": "formula",
-    "active_pairs": "geometry",
-    "alias_distance": "decay",
-    "alpha_opt": "base_design",
-    "amplitude_exponent": "kernel",
-    "attention_factor": "rope_scaling",
-    "base_lower_bound": "base_bound",
-    "base_lower_bound_fit": "base_bound",
-    "cardy_entropy_gap": "horizons",
-    "compression_window": "window",
-    "compression_window_continuum": "window",
-    "compute_invariant": "decomposition",
-    "concentration_law": "decomposition",
-    "correlation_length": "thermodynamics",
-    "critical_exponents": "exponents",
-    "critical_layer": "depth",
-    "crossing_length": "geometry",
-    "damped_partition": "polylog",
-    "decompose_five_axis": "decomposition",
-    "decompose_six_axis": "decomposition",
-    "efficiency_eta": "horizons",
-    "entropy": "thermodynamics",
-    "exponent_from_mean_log_distance": "maxent",
-    "fisher_information": "thermodynamics",
-    "fixed_length_null": "nulls",
-    "free_energy": "thermodynamics",
-    "gamma_exponential": "decay",
-    "gamma_lerch": "decay",
-    "gamma_linear": "decay",
-    "gamma_pade": "decay",
-    "gamma_pade22": "decay",
-    "grouped": "catalogue",
-    "hallucination_index": "horizons",
-    "heat_capacity": "thermodynamics",
-    "heat_capacity_asymptotic": "thermodynamics",
-    "holographic_loss": "window",
-    "horizon": "horizons",
-    "identities": "exponents",
-    "imprint_purity": "decomposition",
-    "imprint_shift": "decomposition",
-    "induction_phase": "decomposition",
-    "inverse_frequencies": "rope_scaling",
-    "longest_wavelength": "geometry",
-    "mean_kernel": "kernel",
-    "mean_kernel_limit": "kernel",
-    "mean_kernel_logarithmic": "kernel",
-    "mean_log_distance": "thermodynamics",
-    "niah_ceiling": "horizons",
-    "ntk_aware_alpha": "base_design",
-    "pade_deviation_index": "horizons",
-    "partition_function": "thermodynamics",
-    "polylog_partition": "polylog",
-    "precision_shift_nf4": "decomposition",
-    "random_row_null": "nulls",
-    "regime": "regimes",
-    "rg_beta": "decay",
-    "rope_scales": "geometry",
-    "soft_decay_regime": "soft_decay",
-    "soft_decay_weight": "soft_decay",
-    "susceptibility": "thermodynamics",
-    "theta_design": "base_design",
-    "theta_eff_observed": "decay",
-    "theta_eff_pade": "decay",
-    "uniform_null_exponent": "nulls",
-    "wavelength": "geometry",
-    "window_mass": "window",
-}
-
-__all__ = [
-    "FORMULAS",
-    "GROUPS",
-    "STANDINGS",
-    "Argument",
-    "ComputeInvariant",
-    "CriticalExponents",
-    "CriticalLayer",
-    "Decomposition",
-    "Formula",
-    "IdentityCheck",
-    "ImprintPurity",
-    "InductionPhase",
-    "NullExponent",
-    "PrecisionShift",
-    "Regime",
-    "RopeScales",
-    "Standing",
-    "active_pairs",
-    "alias_distance",
-    "alpha_opt",
-    "amplitude_exponent",
-    "attention_factor",
-    "base_lower_bound",
-    "base_lower_bound_fit",
-    "cardy_entropy_gap",
-    "compression_window",
-    "compression_window_continuum",
-    "compute_invariant",
-    "concentration_law",
-    "correlation_length",
-    "critical_exponents",
-    "critical_layer",
-    "crossing_length",
-    "damped_partition",
-    "decompose_five_axis",
-    "decompose_six_axis",
-    "efficiency_eta",
-    "entropy",
-    "exponent_from_mean_log_distance",
-    "fisher_information",
-    "fixed_length_null",
-    "free_energy",
-    "gamma_exponential",
-    "gamma_lerch",
-    "gamma_linear",
-    "gamma_pade",
-    "gamma_pade22",
-    "grouped",
-    "hallucination_index",
-    "heat_capacity",
-    "heat_capacity_asymptotic",
-    "holographic_loss",
-    "horizon",
-    "identities",
-    "imprint_purity",
-    "imprint_shift",
-    "induction_phase",
-    "inverse_frequencies",
-    "longest_wavelength",
-    "mean_kernel",
-    "mean_kernel_limit",
-    "mean_kernel_logarithmic",
-    "mean_log_distance",
-    "niah_ceiling",
-    "ntk_aware_alpha",
-    "pade_deviation_index",
-    "partition_function",
-    "polylog_partition",
-    "precision_shift_nf4",
-    "random_row_null",
-    "regime",
-    "rg_beta",
-    "rope_scales",
-    "soft_decay_regime",
-    "soft_decay_weight",
-    "susceptibility",
-    "theta_design",
-    "theta_eff_observed",
-    "theta_eff_pade",
-    "uniform_null_exponent",
-    "wavelength",
-    "window_mass",
-]
-
-# A prediction needs five of the formulas, and a command line that answers at once does not read the others.
-__getattr__ = attributes(__name__, _HOMES)
+    from ropescope.theory.base_bound import base_lower_bound as base_lower_bound
+    from ropescope.theory.base_bound import base_lower_bound_fit as base_lower_bound_fit
+    from ropescope.theory.base_design import alpha_opt as alpha_opt
+    from ropescope.theory.base_design import ntk_aware_alpha as ntk_aware_alpha
+    from ropescope.theory.base_design import theta_design as theta_design
+    from ropescope.theory.catalogue import GROUPS as GROUPS
+    from ropescope.theory.catalogue import grouped as grouped
+    from ropescope.theory.decay import alias_distance as alias_distance
+    from ropescope.theory.decay import gamma_exponential as gamma_exponential
+    from ropescope.theory.decay import gamma_lerch as gamma_lerch
+    from ropescope.theory.decay import gamma_linear as gamma_linear
+    from ropescope.theory.decay import gamma_pade as gamma_pade
+    from ropescope.theory.decay import gamma_pade22 as gamma_pade22
+    from ropescope.theory.decay import rg_beta as rg_beta
+    from ropescope.theory.decay import theta_eff_observed as theta_eff_observed
+    from ropescope.theory.decay import theta_eff_pade as theta_eff_pade
+    from ropescope.theory.decomposition import ComputeInvariant as ComputeInvariant
+    from ropescope.theory.decomposition import Decomposition as Decomposition
+    from ropescope.theory.decomposition import ImprintPurity as ImprintPurity
+    from ropescope.theory.decomposition import InductionPhase as InductionPhase
+    from ropescope.theory.decomposition import PrecisionShift as PrecisionShift
+    from ropescope.theory.decomposition import compute_invariant as compute_invariant
+    from ropescope.theory.decomposition import concentration_law as concentration_law
+    from ropescope.theory.decomposition import decompose_five_axis as decompose_five_axis
+    from ropescope.theory.decomposition import decompose_six_axis as decompose_six_axis
+    from ropescope.theory.decomposition import imprint_purity as imprint_purity
+    from ropescope.theory.decomposition import imprint_shift as imprint_shift
+    from ropescope.theory.decomposition import induction_phase as induction_phase
+    from ropescope.theory.decomposition import precision_shift_nf4 as precision_shift_nf4
+    from ropescope.theory.depth import CriticalLayer as CriticalLayer
+    from ropescope.theory.depth import critical_layer as critical_layer
+    from ropescope.theory.exponents import CriticalExponents as CriticalExponents
+    from ropescope.theory.exponents import IdentityCheck as IdentityCheck
+    from ropescope.theory.exponents import critical_exponents as critical_exponents
+    from ropescope.theory.exponents import identities as identities
+    from ropescope.theory.formula import FORMULAS as FORMULAS
+    from ropescope.theory.formula import STANDINGS as STANDINGS
+    from ropescope.theory.formula import Argument as Argument
+    from ropescope.theory.formula import Formula as Formula
+    from ropescope.theory.formula import Standing as Standing
+    from ropescope.theory.geometry import RopeScales as RopeScales
+    from ropescope.theory.geometry import active_pairs as active_pairs
+    from ropescope.theory.geometry import crossing_length as crossing_length
+    from ropescope.theory.geometry import longest_wavelength as longest_wavelength
+    from ropescope.theory.geometry import rope_scales as rope_scales
+    from ropescope.theory.geometry import wavelength as wavelength
+    from ropescope.theory.horizons import cardy_entropy_gap as cardy_entropy_gap
+    from ropescope.theory.horizons import efficiency_eta as efficiency_eta
+    from ropescope.theory.horizons import hallucination_index as hallucination_index
+    from ropescope.theory.horizons import horizon as horizon
+    from ropescope.theory.horizons import niah_ceiling as niah_ceiling
+    from ropescope.theory.horizons import pade_deviation_index as pade_deviation_index
+    from ropescope.theory.kernel import amplitude_exponent as amplitude_exponent
+    from ropescope.theory.kernel import mean_kernel as mean_kernel
+    from ropescope.theory.kernel import mean_kernel_limit as mean_kernel_limit
+    from ropescope.theory.kernel import mean_kernel_logarithmic as mean_kernel_logarithmic
+    from ropescope.theory.maxent import exponent_from_mean_log_distance as exponent_from_mean_log_distance
+    from ropescope.theory.nulls import NullExponent as NullExponent
+    from ropescope.theory.nulls import fixed_length_null as fixed_length_null
+    from ropescope.theory.nulls import random_row_null as random_row_null
+    from ropescope.theory.nulls import uniform_null_exponent as uniform_null_exponent
+    from ropescope.theory.polylog import damped_partition as damped_partition
+    from ropescope.theory.polylog import polylog_partition as polylog_partition
+    from ropescope.theory.regimes import Regime as Regime
+    from ropescope.theory.regimes import regime as regime
+    from ropescope.theory.rope_scaling import attention_factor as attention_factor
+    from ropescope.theory.rope_scaling import inverse_frequencies as inverse_frequencies
+    from ropescope.theory.soft_decay import soft_decay_regime as soft_decay_regime
+    from ropescope.theory.soft_decay import soft_decay_weight as soft_decay_weight
+    from ropescope.theory.thermodynamics import correlation_length as correlation_length
+    from ropescope.theory.thermodynamics import entropy as entropy
+    from ropescope.theory.thermodynamics import fisher_information as fisher_information
+    from ropescope.theory.thermodynamics import free_energy as free_energy
+    from ropescope.theory.thermodynamics import heat_capacity as heat_capacity
+    from ropescope.theory.thermodynamics import heat_capacity_asymptotic as heat_capacity_asymptotic
+    from ropescope.theory.thermodynamics import mean_log_distance as mean_log_distance
+    from ropescope.theory.thermodynamics import partition_function as partition_function
+    from ropescope.theory.thermodynamics import susceptibility as susceptibility
+    from ropescope.theory.window import compression_window as compression_window
+    from ropescope.theory.window import compression_window_continuum as compression_window_continuum
+    from ropescope.theory.window import holographic_loss as holographic_loss
+    from ropescope.theory.window import window_mass as window_mass
+else:
+    # A prediction needs five of the formulas, and a command line that answers at once does not read the others.
+    __getattr__, __dir__ = attributes(__name__)

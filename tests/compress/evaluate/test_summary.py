@@ -67,14 +67,14 @@ def test_kinds_are_summed_apart() -> None:
 def test_the_knee_lies_where_straight_lines_meet_the_limit() -> None:
     # The limit is 2 % of 2 nats, 0.04: half way from 0.06 at 40 % to 0.02 at 60 %.
     rows: list[list[float | None]] = [[0.3, 0.06, 0.02]] * 5
-    found = summary.knee(made({"a": rows}), "a", 0.02)
+    found = summary.measured_knee(made({"a": rows}), "a", 0.02)
     assert found is not None and found.budget == pytest.approx(0.5) and found.edge == ""
     assert (found.low, found.high) == (pytest.approx(0.5), pytest.approx(0.5))  # all texts alike: no spread
 
 
 @pytest.mark.parametrize(("limit", "budget", "edge"), [(0.2, 0.2, "below"), (0.005, 0.6, "above")])
 def test_a_knee_outside_of_the_sweep_is_a_bound(limit: float, budget: float, edge: str) -> None:
-    found = summary.knee(made({"a": [[0.3, 0.06, 0.02]] * 5}), "a", limit)
+    found = summary.measured_knee(made({"a": [[0.3, 0.06, 0.02]] * 5}), "a", limit)
     assert found is not None and (found.budget, found.edge) == (budget, edge)
 
 
@@ -84,14 +84,14 @@ def test_the_interval_of_a_knee_covers_the_true_one(n_texts: int) -> None:
     covered = 0
     for seed in range(200):
         rows = noisy([0.3, 0.06, 0.02], spread=0.03, seed=seed)[:n_texts]
-        found = summary.knee(made({"a": rows}), "a", 0.02)
+        found = summary.measured_knee(made({"a": rows}), "a", 0.02)
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= 0.5 <= found.high
     assert covered >= 0.92 * 200
 
 
 def test_a_knee_that_no_budget_is_sure_of_reaches_to_the_whole_cache() -> None:
-    found = summary.knee(made({"a": [[0.3, 0.06, 0.0], [0.3, 0.06, 0.1]]}), "a", 0.02)
+    found = summary.measured_knee(made({"a": [[0.3, 0.06, 0.0], [0.3, 0.06, 0.1]]}), "a", 0.02)
     assert found is not None and found.high == 1.0 and found.low is not None and found.low < found.budget
 
 
@@ -115,7 +115,7 @@ def test_a_method_with_one_budget_has_no_knee() -> None:
     rows: list[list[float | None]] = [[None, 0.01, None]] * 4
     result = made({"the plan": rows})
     assert [value is None for value in summary.added(result, "the plan")] == [True, False, True]
-    assert summary.knee(result, "the plan") is None
+    assert summary.measured_knee(result, "the plan") is None
     assert summary.held(result, "the plan") == [None, 0.4, None]
 
 

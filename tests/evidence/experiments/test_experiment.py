@@ -67,12 +67,12 @@ def test_predictions_cannot_be_changed() -> None:
     for experiment in EXPERIMENTS.values():
         for target, name in (
             (experiment, "expect"),
-            (experiment.prediction, "theory"),
-            (experiment.prediction, "null"),
+            (experiment, "theory"),
+            (experiment, "null"),
         ):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(target, name, "what was found")
-        prediction = experiment.prediction
+        prediction = experiment
         assert all(len(text) > 20 for text in (prediction.theory, prediction.null, prediction.decides))
 
 

@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from tiny_models import TINY, build, eager_weights, tokens
 
-from ropescope.evidence.experiments.cells import CellReader
 from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
-from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
+from ropescope.evidence.experiments.readers import CellReader, PrefixMatching, repeated_tokens
 from ropescope.measure.capture import capture_rows
 from ropescope.measure.rows import AttentionRows
 

@@ -35,7 +35,7 @@ def test_several_bases_are_none_for_a_sweep(tmp_path: Path) -> None:
 
 def test_without_rope_the_rest_runs(tmp_path: Path) -> None:
     result = run_experiment("offset-sweep", [saved("gpt2", tmp_path / "gpt2")], RANDOM)
-    names = {row["series"] for row in result.findings.figures[0].spec["layer"][0]["data"]["values"]}
+    names = {row["series"] for row in result.observed.figures[0].spec["layer"][0]["data"]["values"]}
     assert names == {"measured", "uniform attention"}  # and no γ_Padé
 
 
@@ -92,7 +92,7 @@ def test_interrupted_then_resumed_gives_the_same(flat_folder: Path, tmp_path: Pa
         run_experiment("random-init", [str(flat_folder)], RANDOM, progress=stop)
     assert kept() == 6
     resumed = run_experiment("random-init", [str(flat_folder)], replace(RANDOM, resume=True))
-    assert resumed.findings.measured == whole.findings.measured
+    assert resumed.observed.measured == whole.observed.measured
 
 
 def test_the_report_says_what_was_said_before(flat_folder: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_report_says_what_was_said_before(flat_folder: Path) -> None:
     assert report.verdict.startswith("The null stands (random-init, flat): ")
     said, held = report.tables[:2]
     assert [row[0] for row in said.rows] == ["theory", "null", "decides"]
-    assert said.rows[0][1] == result.experiment.prediction.theory
+    assert said.rows[0][1] == result.experiment.theory
     assert [row[5] for row in held.rows] == ["no", None] and [row[7] for row in held.rows] == ["yes", "yes"]
     data = report.data
     assert data["stands"] == "null" and data["setting"]["prompts"] == 4 and data["setting"]["seed"] == 0

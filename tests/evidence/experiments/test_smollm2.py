@@ -7,7 +7,7 @@ import pytest
 
 from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
-from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
+from ropescope.evidence.experiments.readers import PrefixMatching, repeated_tokens
 from ropescope.evidence.experiments.running import run_experiment
 from ropescope.models.embedded import embedded_model_path
 
@@ -39,8 +39,8 @@ def test_its_induction_heads(smollm2: str) -> None:
 def test_its_decay_moves_against_the_prediction_when_the_base_does(smollm2: str) -> None:
     result = run_experiment("base-sweep", [smollm2], Setting(prompts=4, length=512))
     result.clear()
-    gamma = {base: estimate["value"] for base, estimate in result.findings.data["gamma"].items()}
+    gamma = {base: estimate["value"] for base, estimate in result.observed.data["gamma"].items()}
     assert gamma["10000"] > gamma["100000"] > gamma["1e+06"] > 0.4
-    assert result.findings.data["loss_nats"]["100000"] == min(result.findings.data["loss_nats"].values())
-    slope = result.findings.measured["dγ/dγ_Padé as θ changes"]
+    assert result.observed.data["loss_nats"]["100000"] == min(result.observed.data["loss_nats"].values())
+    slope = result.observed.measured["dγ/dγ_Padé as θ changes"]
     assert slope.ci is not None and slope.ci[1] < 0 and result.decision != "theory"

@@ -7,9 +7,17 @@ import pytest
 from made_profiles import made_profile
 from scipy.stats import spearmanr
 
-from ropescope.evidence.experiments.heads import area_under_curve, head_gammas, rank_correlation
-from ropescope.evidence.experiments.trends import difference, ratio, slope, slope_estimate, slope_of_gammas
-from ropescope.evidence.experiments.wording import spoken
+from ropescope.evidence.experiments.observations import spoken
+from ropescope.evidence.experiments.statistics import (
+    area_under_curve,
+    difference,
+    head_gammas,
+    rank_correlation,
+    ratio,
+    slope,
+    slope_estimate,
+    slope_of_gammas,
+)
 from ropescope.measure.bootstrap import resample_weights
 from ropescope.measure.curve import Decay
 from ropescope.measure.estimates import Estimate

@@ -45,13 +45,13 @@ def test_models_of_other_bases_and_kept_profiles_stand_in_one_panel(
     outcome.save(tmp_path / "first.parquet")
     by_model = panel([str(folder) for folder in folders])
     by_profile = panel([str(tmp_path / "first.parquet"), *(str(folder) for folder in folders[1:])])
-    members = by_model.findings.data["models"]
+    members = by_model.observed.data["models"]
     assert [member["theta"] for member in members] == list(THETAS)
     assert [member["gamma_pade"] for member in members] == [gamma_pade(theta, 256.0) for theta in THETAS]
-    assert by_profile.findings.data["models"] == members  # a kept profile is as good as its model
+    assert by_profile.observed.data["models"] == members  # a kept profile is as good as its model
     gammas = [member["gamma"]["value"] for member in members]
     expected = np.corrcoef(gammas, [gamma_pade(theta, 256.0) for theta in THETAS])[0, 1]
-    assert by_model.findings.data["correlation"]["value"] == pytest.approx(expected)
+    assert by_model.observed.data["correlation"]["value"] == pytest.approx(expected)
 
 
 def test_the_theory_stands_where_models_follow_it(tmp_path: Path) -> None:
@@ -64,11 +64,11 @@ def test_the_theory_stands_where_models_follow_it(tmp_path: Path) -> None:
     ]
     assert panel(apart).decision != "theory"
     four = panel(follow[:4])
-    assert not any("number types" in caveat for caveat in four.findings.caveats)
+    assert not any("number types" in caveat for caveat in four.observed.caveats)
     others = [kept(tmp_path, dtype, theta, 0.8, dtype=dtype) for dtype, theta in (("float32", 5e4), ("bfloat16", 6e4))]
-    said = " ".join(panel([*follow[:4], *others]).findings.caveats)
+    said = " ".join(panel([*follow[:4], *others]).observed.caveats)
     assert "(bfloat16: bfloat16; float32: float32)" in said
-    assert any("20 models were called for" in caveat for caveat in four.findings.caveats)
+    assert any("20 models were called for" in caveat for caveat in four.observed.caveats)
 
 
 def test_the_interval_is_fishers(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_interval_is_fishers(tmp_path: Path) -> None:
     thetas = np.geomspace(2e3, 1e5, 7)
     gammas = [0.5, 0.9, 0.6, 0.8, 0.7, 1.0, 0.75]
     sources = [kept(tmp_path, f"m{k}", t, g) for k, (t, g) in enumerate(zip(thetas, gammas, strict=True))]
-    correlation = panel(sources).findings.data["correlation"]
+    correlation = panel(sources).observed.data["correlation"]
     z = np.arctanh(correlation["value"])
     assert correlation["ci"] == pytest.approx([np.tanh(z - 0.98), np.tanh(z + 0.98)], abs=1e-4)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import byte_tokenizer
+from tiny_tokenizer import byte_tokenizer
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate.answering import greedy, recall

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ropescope.checks.plots.log_axis import log_axis
 from ropescope.checks.plots.operating_points import OPERATING_POINTS
-from ropescope.checks.plots.vega import CONFIG, SCHEMA, log_axis
 from ropescope.report.report import Column, Figure, Report, Table
+from ropescope.report.theme import AMBER, GREEN, INK, SKY, VERMILLION
 from ropescope.theory import (
     gamma_pade,
     horizon,
@@ -36,14 +37,12 @@ def regimes_report() -> Report:
         for p in OPERATING_POINTS
     ]
     spec = {
-        "$schema": SCHEMA,
         "width": 640,
         "height": 420,
-        "config": CONFIG,
         "layer": [
             {
                 "data": {"values": areas},
-                "mark": {"type": "area", "opacity": 0.75},
+                "mark": {"type": "area", "opacity": 0.3},
                 "encoding": {
                     "x": log_axis("theta", "RoPE base θ", [1e3, 1e7]),
                     "y": log_axis("T", "context length T (tokens)", [low, high]),
@@ -54,7 +53,7 @@ def regimes_report() -> Report:
                         "title": "γ_Padé",
                         "scale": {
                             "domain": [name for name, _, _ in bands],
-                            "range": ["#c6dbef", "#e5f0d8", "#fdebc8", "#f6c9bf"],
+                            "range": [SKY, GREEN, AMBER, VERMILLION],
                         },
                     },
                 },
@@ -63,7 +62,7 @@ def regimes_report() -> Report:
                 "data": {"values": points},
                 "layer": [
                     {
-                        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": "#222"},
+                        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": INK},
                         "encoding": {
                             "shape": {
                                 "field": "positions",
@@ -75,7 +74,7 @@ def regimes_report() -> Report:
                     *(
                         {
                             "transform": [{"filter": f"datum.side == '{side}'"}],
-                            "mark": {"type": "text", "align": align, "dx": shift, "fontSize": 11.5, "color": "#222"},
+                            "mark": {"type": "text", "align": align, "dx": shift, "fontSize": 11.5, "color": INK},
                             "encoding": {"text": {"field": "model"}},
                         }
                         for side, align, shift in (("right", "left", 8), ("left", "right", -8))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ropescope.checks.plots.vega import CONFIG, SCHEMA, log_axis
+from ropescope.checks.plots.log_axis import log_axis
 from ropescope.report.report import Column, Figure, Report, Table
+from ropescope.report.theme import AMBER, BLUE, GREEN, INK, MUTED, PINK, SKY, VERMILLION
 from ropescope.theory import (
     base_lower_bound_fit,
     inverse_frequencies,
@@ -42,8 +43,6 @@ def scaling_report() -> Report:
         for i, (before, after) in enumerate(zip(plain, frequencies, strict=True))
     ]
     spec = {
-        "$schema": SCHEMA,
-        "config": CONFIG,
         "hconcat": [
             {
                 "width": 340,
@@ -54,9 +53,7 @@ def scaling_report() -> Report:
                 "encoding": {
                     "x": log_axis("s", "stretch s of the context", [1, 64], [1, 2, 4, 8, 16, 32, 64], base=2),
                     "y": log_axis("alpha", "α = new base / θ", [0.1, 10_000], [0.1, 1, 10, 100, 1000, 10_000]),
-                    "color": _rules(
-                        list(rules), ["#3b75af", "#8fbbe0", "#222222", "#c44e52", "#55a868", "#dd8452"], "rule for α"
-                    ),
+                    "color": _rules(list(rules), [BLUE, SKY, INK, VERMILLION, GREEN, AMBER], "rule for α"),
                     "strokeDash": {
                         "condition": {
                             "test": "indexof(datum.rule, 'Men') == 0 || indexof(datum.rule, 'kept') > 0",
@@ -77,9 +74,7 @@ def scaling_report() -> Report:
                     "y": log_axis(
                         "stretch", "wavelength / plain wavelength", [0.9, 70], [1, 2, 4, 8, 16, 32, 64], base=2
                     ),
-                    "color": _rules(
-                        list(scaled), ["#999999", "#8fbbe0", "#c44e52", "#8172b3", "#e0a800"], "scaling rule"
-                    ),
+                    "color": _rules(list(scaled), [MUTED, SKY, VERMILLION, PINK, AMBER], "scaling rule"),
                 },
             },
         ],

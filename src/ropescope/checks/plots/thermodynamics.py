@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import log
 
-from ropescope.checks.plots.vega import CONFIG, SCHEMA, SEQUENCE
 from ropescope.report.report import Column, Figure, Report, Table
+from ropescope.report.theme import MUTED
 from ropescope.theory import entropy as shannon_entropy
 from ropescope.theory import (
     fisher_information,
@@ -38,7 +38,7 @@ def thermodynamics_report() -> Report:
             "layer": [
                 {
                     "data": {"values": [{"one": 1}]},
-                    "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#999"},
+                    "mark": {"type": "rule", "strokeDash": [4, 4], "color": MUTED},
                     "encoding": {"x": {"field": "one", "type": "quantitative"}},
                 },
                 {
@@ -57,7 +57,6 @@ def thermodynamics_report() -> Report:
                             "type": "nominal",
                             "title": "context N",
                             "sort": [name for _, name in lengths],
-                            "scale": {"range": SEQUENCE[:4]},
                         },
                     },
                 },
@@ -66,8 +65,6 @@ def thermodynamics_report() -> Report:
         for key, title, _ in quantities
     ]
     spec = {
-        "$schema": SCHEMA,
-        "config": CONFIG,
         "data": {"values": values},
         "vconcat": [{"hconcat": panels[:2]}, {"hconcat": panels[2:]}],
     }

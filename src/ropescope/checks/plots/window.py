@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ropescope.checks.plots.vega import CONFIG, SCHEMA, SEQUENCE
 from ropescope.report.report import Column, Figure, Report, Table
+from ropescope.report.theme import GRID
 from ropescope.theory import (
     compression_window,
 )
@@ -17,8 +17,6 @@ def window_report(fraction: float = 0.9) -> Report:
         {"gamma": g, "N": name, "share": compression_window(g, n, fraction) / n} for n, name in lengths for g in gammas
     ]
     spec = {
-        "$schema": SCHEMA,
-        "config": CONFIG,
         "width": 600,
         "height": 360,
         "layer": [
@@ -26,7 +24,7 @@ def window_report(fraction: float = 0.9) -> Report:
                 "data": {"values": [{"low": 0.65, "high": 0.85}]},
                 "layer": [
                     {
-                        "mark": {"type": "rect", "color": "#eee"},
+                        "mark": {"type": "rect", "color": GRID},
                         "encoding": {
                             "x": {"field": "low", "type": "quantitative"},
                             "x2": {"field": "high"},
@@ -56,7 +54,6 @@ def window_report(fraction: float = 0.9) -> Report:
                         "type": "nominal",
                         "title": "context N (tokens)",
                         "sort": [name for _, name in lengths],
-                        "scale": {"range": SEQUENCE},
                     },
                 },
             },

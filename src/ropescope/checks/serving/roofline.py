@@ -148,7 +148,7 @@ def _in_turn(serving: Serving, whole: Pass, work: Work, cache: tuple[Fraction, .
     return replace(whole, memory_seconds=paced(reading), compute_seconds=computed)
 
 
-def knee(serving: Serving) -> int | None:
+def compute_bound_batch(serving: Serving) -> int | None:
     """The smallest batch whose decoding step is bound by compute; None where memory bounds every batch."""
     if decode(serving, 1).compute_seconds is None or decode(serving, MOST_BATCH).bound == "memory":
         return None

@@ -7,6 +7,7 @@ from typing import Any
 from ropescope.compress.evaluate.result import TradeoffResult
 from ropescope.compress.evaluate.retrieved import WHOLE, grouped, shares
 from ropescope.report.report import Figure
+from ropescope.report.theme import PAPER
 
 
 def depth_map(result: TradeoffResult) -> Figure:
@@ -32,7 +33,7 @@ def depth_map(result: TradeoffResult) -> Figure:
         "spec": {
             "width": {"step": 28},
             "height": {"step": 20},
-            "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 1},
+            "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": 1},
             "encoding": {
                 "x": {"field": "depth", "type": "ordinal", "title": "depth", "axis": {**axis, "labelFontSize": 9}},
                 "y": {

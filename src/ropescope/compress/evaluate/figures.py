@@ -9,13 +9,13 @@ from ropescope.compress.evaluate.depth_map import depth_map
 from ropescope.compress.evaluate.result import TradeoffResult
 from ropescope.compress.evaluate.retrieved import found_by_budget
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, BLUE, GREEN, GREY, INK, MORE, MUTED, PINK, SKY, VERMILLION
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {
-    "planned": "#1f5fa8", "planned windows": "#7fb2e5", "the plan": "#0b2f5c", "uniform window": "#5b6270",
-    "random tokens": "#b9bcc2", "random": "#b9bcc2",
+    "planned": BLUE, "planned windows": SKY, "the plan": INK, "uniform window": GREY,
+    "random tokens": MUTED, "random": MUTED,
 }  # fmt: skip
-_OTHERS = ("#d1495b", "#edae49", "#2a9d8f", "#8e5ea2", "#7a9e3b", "#c77b3b", "#3aa6c9", "#b05c8a", "#666f2f", "#a23b3b")
+_OTHERS = (VERMILLION, AMBER, GREEN, PINK, *MORE)
 _TICKS = [-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1, 3]
 
 
@@ -35,10 +35,10 @@ def pareto(result: TradeoffResult, limit: float) -> Figure:
     line = {"data": {"values": [{"y": bound, "text": f"{100 * limit:.3g} %"}]}}
     y = {"field": "y", "type": "quantitative"}
     layers: list[dict[str, Any]] = [
-        {**line, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"}, "encoding": {"y": y}},
+        {**line, "mark": {"type": "rule", "strokeDash": [5, 4], "color": INK}, "encoding": {"y": y}},
         {
             **line,
-            "mark": {"type": "text", "align": "left", "dx": 4, "color": "#3b3f46"},
+            "mark": {"type": "text", "align": "left", "dx": 4, "color": INK},
             "encoding": {"x": {"value": "width"}, "y": y, "text": {"field": "text"}},
         },
     ]
@@ -54,7 +54,7 @@ def pareto(result: TradeoffResult, limit: float) -> Figure:
     return Figure(
         name="tradeoff",
         title=f"What a smaller cache costs {result.model} at {result.length:,} tokens",
-        spec={"$schema": _SCHEMA, "width": 620, "height": 380, "layer": layers},
+        spec={"width": 620, "height": 380, "layer": layers},
         caption=f"Lower and further left is better; bars are 95 % intervals over {len(result.texts)} texts, side by side. {words}",
     )
 
@@ -64,7 +64,6 @@ def by_kind(result: TradeoffResult) -> Figure:
     kinds = summary.kinds(result)
     rows = [row for kind in kinds for row in _points(result, kind)]
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "facet": {"column": {"field": "kind", "type": "nominal", "sort": kinds, "title": None}},
         "spec": {"width": 620 // len(kinds), "height": 260, "layer": _curves(None, _colour(result.methods))},
@@ -80,14 +79,13 @@ def retrieval(result: TradeoffResult) -> Figure:
     layers: list[dict[str, Any]] = [
         {
             "transform": [{"filter": "datum.method == 'whole cache'"}],
-            "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"},
+            "mark": {"type": "rule", "strokeDash": [5, 4], "color": INK},
             "encoding": {"y": {"field": "share", "type": "quantitative"}},
         },
         *_lines(_colour(result.methods), y={"field": "share", "title": "questions answered rightly", "axis": {"format": "%"},
                                             "scale": {"domain": [0, 1]}}, where="datum.method != 'whole cache'"),
     ]  # fmt: skip
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "facet": {
             "column": {"field": "asked", "type": "nominal", "sort": asked, "title": None},
@@ -167,7 +165,7 @@ def _named(rows: list[dict[str, Any]], budget: float) -> list[dict[str, Any]]:
     return [
         {
             "data": {"values": [{"at": budget}]},
-            "mark": {"type": "rule", "strokeDash": [2, 3], "color": "#3b3f46"},
+            "mark": {"type": "rule", "strokeDash": [2, 3], "color": INK},
             "encoding": {"x": x},
         },
         {
@@ -178,7 +176,7 @@ def _named(rows: list[dict[str, Any]], budget: float) -> list[dict[str, Any]]:
                 "size": 150,
                 "filled": False,
                 "strokeWidth": 1.8,
-                "color": "#14171c",
+                "color": INK,
             },
             "encoding": {"x": x, "y": y},
         },

@@ -148,7 +148,7 @@ def _knees(result: TradeoffResult, limit: float) -> Table:
     rows: list[tuple[Scalar, ...]] = []
     named = result.named
     for name in result.methods:
-        found = summary.knee(result, name, limit)
+        found = summary.measured_knee(result, name, limit)
         held = [share for share in summary.held(result, name) if share is not None]
         looks = "no" if name in result.blind else "yes"
         shown = f"{_percent(min(held))} – {_percent(max(held))}" if held else ""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from ropescope.compress.evaluate.result import TradeoffResult
 from ropescope.quality.intervals import Interval, paired
+from ropescope.quality.knee import knee
 
 Array = NDArray[np.float64]
 
@@ -65,11 +65,10 @@ def full_loss(result: TradeoffResult) -> float:
     return float(np.mean([text.loss for text in result.texts]))
 
 
-def knee(result: TradeoffResult, method: str, limit: float = 0.01) -> Knee | None:
+def measured_knee(result: TradeoffResult, method: str, limit: float = 0.01) -> Knee | None:
     """Where the sweep of a method comes down to an added loss of `limit` times the loss with the whole cache.
 
-    The means over texts are made monotone (least squares, more cache never worse), joined by straight lines and by one to
-    zero at the whole cache. None for a method with fewer than two budgets.
+    The knee is that of the means over texts. None for a method with fewer than two budgets.
     """
     rows = _rows(result, method)
     swept = ~np.isnan(rows).any(axis=0)
@@ -79,13 +78,13 @@ def knee(result: TradeoffResult, method: str, limit: float = 0.01) -> Knee | Non
     budgets = np.array(result.budgets)[swept][order]
     rows = rows[:, swept][:, order]
     allowed = limit * np.array([text.loss for text in result.texts])
-    point = _crossing(budgets, rows.mean(axis=0), allowed.mean())
+    point = knee(budgets, rows.mean(axis=0), allowed.mean())
     low = high = None
     # What each text adds at the knee beyond what it is allowed: 0 in the mean, and as uncertain as these texts differ.
     beyond = paired([_at(budgets, row, point) - most for row, most in zip(rows, allowed, strict=True)])
     if beyond.low is not None and beyond.high is not None:
         half = (beyond.high - beyond.low) / 2
-        low, high = (_crossing(budgets, rows.mean(axis=0), allowed.mean() + error) for error in (half, -half))
+        low, high = (knee(budgets, rows.mean(axis=0), allowed.mean() + error) for error in (half, -half))
     edge = "below" if point <= budgets[0] else "above" if point > budgets[-1] else ""
     return Knee(float(budgets[-1] if edge == "above" else point), low, high, edge)
 
@@ -120,19 +119,6 @@ def _rows(result: TradeoffResult, method: str, kind: str | None = None) -> Array
     """[texts, budgets] added loss; NaN where there is none."""
     rows = [text.added[method] for text in result.texts if kind in (None, text.kind)]
     return np.array(rows, dtype=float).reshape(-1, len(result.budgets))
-
-
-def _crossing(budgets: Array, means: Array, limit: float) -> float:
-    """The smallest budget at which the monotone curve through means [budgets] is at `limit`; 1 for a limit below zero."""
-    monotone = np.maximum(isotonic_regression(means, increasing=False).x, 0.0)
-    curve, x = np.append(monotone, 0.0), np.append(budgets, 1.0)
-    if limit < 0:
-        return 1.0
-    first = int(np.argmax(curve <= limit))
-    if first == 0:
-        return float(x[0])
-    rise = curve[first - 1] - curve[first]
-    return float(x[first - 1] + (curve[first - 1] - limit) / rise * (x[first] - x[first - 1]))
 
 
 def _at(budgets: Array, added: Array, budget: float) -> float:

@@ -5,13 +5,9 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.compress.peers.methods import PEERS, Peer
-    from ropescope.compress.peers.press import PlannedPress
-
-_HOMES = {"PEERS": "methods", "Peer": "methods", "PlannedPress": "press"}
-
-__all__ = ["PEERS", "Peer", "PlannedPress"]
-
-
-# kvpress costs seconds to import, and changes the attention functions of transformers: only who asks for it pays.
-__getattr__ = attributes(__name__, _HOMES)
+    from ropescope.compress.peers.methods import PEERS as PEERS
+    from ropescope.compress.peers.methods import Peer as Peer
+    from ropescope.compress.peers.press import PlannedPress as PlannedPress
+else:
+    # kvpress costs seconds to import, and changes the attention functions of transformers: only who asks for it pays.
+    __getattr__, __dir__ = attributes(__name__)

@@ -9,7 +9,8 @@ from ropescope.errors import FormatError
 from ropescope.evidence.atlas.report import count
 from ropescope.evidence.atlas.row import AtlasRow, rows_of
 from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, remove_profiles
-from ropescope.report.report import Column, Report, Scalar, Step, Table
+from ropescope.evidence.tables import table
+from ropescope.report.report import Report, Scalar, Step
 
 
 def add_profiles(paths: Sequence[Path], store: Path) -> Report:
@@ -62,14 +63,7 @@ def _report(
     return Report(
         title=f"Atlas {store}",
         verdict=f"{sentence[0].upper()}{sentence[1:]}; the atlas now holds {count(total, 'profile')}.",
-        tables=(
-            Table(
-                "Profiles",
-                (Column("file"), Column("model"), Column("length, corpus"), Column("γ", format=".3f"), Column("")),
-                tuple(lines),
-                limit=40,
-            ),
-        ),
+        tables=(table("Profiles", "file | model | length, corpus | γ :.3f | ", lines, limit=40),),
         next_steps=(Step("atlas", {}, "Rank them"),),
         data={
             "schema": SCHEMA,

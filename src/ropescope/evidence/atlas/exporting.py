@@ -14,9 +14,10 @@ from ropescope.evidence.atlas.report import count, ranking_report
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
 from ropescope.evidence.atlas.table import NESTED, Described, nested_table, parquet_bytes, row_table
+from ropescope.evidence.tables import table
 from ropescope.report.files import write_whole
 from ropescope.report.markdown import escape, to_markdown
-from ropescope.report.report import Column, Report, Table
+from ropescope.report.report import Report
 
 TAG = "ropescope-atlas"
 """The tag by which a folder that was exported before is known again."""
@@ -50,7 +51,7 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
     return Report(
         title=f"Export of the atlas to {folder}",
         verdict=f"Wrote {_extent(rows)} to {folder}, ready to be a dataset on the Hub.",
-        tables=(Table("Files", (Column("file"), Column("bytes", format=",d")), tuple(sizes)),),
+        tables=(table("Files", "file | bytes :,d", sizes),),
         caveats=(
             *(
                 ("The card states no licence: choose one with `license` (for example cc-by-4.0).",)

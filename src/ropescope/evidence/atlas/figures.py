@@ -10,9 +10,9 @@ from ropescope.evidence.atlas.ranking import Group
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.report.report import Figure
 from ropescope.report.text import slug
-from ropescope.report.theme import CATEGORY
+from ropescope.report.theme import CATEGORY, MUTED
 
-_MEASURED, _CONTROL, _NULL = CATEGORY[0], "#8a8f98", CATEGORY[1]
+_MEASURED, _CONTROL, _NULL = CATEGORY[0], MUTED, CATEGORY[1]
 
 
 def ranking_figure(group: Group) -> Figure | None:

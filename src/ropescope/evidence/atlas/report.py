@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,26 +12,34 @@ from ropescope.evidence.atlas.figures import labels, ranking_figure
 from ropescope.evidence.atlas.ranking import Group, groups_of, ranked
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
+from ropescope.evidence.tables import table
 from ropescope.measure.type_words import types_compared
-from ropescope.report.report import Column, Report, Scalar, Step, Table
+from ropescope.report.report import Report, Step, Table
 
 _APART = (
     "Only rows of the same protocol, length and corpus are ranked against each other: an exponent depends on all three."
 )
 _LEGACY = "In the published protocol uniform attention already reads the null given with each group; compare with it, not with 0."
 NUMBERS: Final = (
-    Column("γ", format=".3f"),
-    Column("low", format=".3f"),
-    Column("high", format=".3f"),
-    Column("null", format=".3f"),
-    Column("control γ", format=".3f"),
-    Column("R²", format=".3f"),
-    Column("sinks", format=".3f"),
-    Column("D50", format=",.0f"),
-    Column("D90", format=",.0f"),
-    Column("D99", format=",.0f"),
-    Column("prompts"),
+    "γ :.3f | low :.3f | high :.3f | null :.3f | control γ :.3f | R² :.3f | sinks :.3f | D50 :,.0f | D90 :,.0f | D99 :,.0f"
+    " | prompts"
 )
+numbers = attrgetter(
+    *(
+        "gamma",
+        "gamma_low",
+        "gamma_high",
+        "gamma_null",
+        "control_gamma",
+        "r2",
+        "sink_mass",
+        "d50",
+        "d90",
+        "d99",
+        "prompts",
+    )
+)
+"""The values of `NUMBERS` for a row."""
 
 
 def ranking_report(rows: Sequence[AtlasRow], store: Path) -> Report:
@@ -106,32 +115,13 @@ def _group_table(group: Group) -> Table:
         note += "γ = 0 is uniform attention. D50, D90, D99: tokens."
     else:
         note += "null: what uniform attention reads here."
-    return Table(
-        f"{group.label[0].upper()}{group.label[1:]}"
-        + (f": {group.corpus_about}" if group.corpus != "random" else " tokens"),
-        (Column("rank"), Column("model"), *NUMBERS),
-        tuple(
-            (item.rank, name, *numbers(item.row))
-            for item, name in zip(ranked(group.rows), labels(group.rows), strict=True)
-        ),
-        note=note,
-    )
-
-
-def numbers(row: AtlasRow) -> tuple[Scalar, ...]:
-    """The values of `NUMBERS` for a row."""
-    return (
-        row.gamma,
-        row.gamma_low,
-        row.gamma_high,
-        row.gamma_null,
-        row.control_gamma,
-        row.r2,
-        row.sink_mass,
-        row.d50,
-        row.d90,
-        row.d99,
-        row.prompts,
+    about = f": {group.corpus_about}" if group.corpus != "random" else " tokens"
+    names = zip(ranked(group.rows), labels(group.rows), strict=True)
+    return table(
+        f"{group.label[0].upper()}{group.label[1:]}{about}",
+        f"rank | model | {NUMBERS}",
+        ((item.rank, name, *numbers(item.row)) for item, name in names),
+        note,
     )
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _ARRAYS = ("mass", "cells", "sink_mass", "sink_logit_mass", "entropy_nats", "legacy")
 _PASSING = ("seconds", "machine", "notes", "identity")
 """Provenance that may differ between two runs of one measurement."""
+_KEPT = ("weights", "model_type", "corpus_about", "corpus_sha256", "seed", "dtype")
+_WINDOWS = ("d50", "d90", "d99")
 
 
 def column(about: str) -> Any:
@@ -156,7 +159,7 @@ def content_hash(profile: DecayProfile) -> str:
 
 def _fixed_row(outcome: Outcome) -> AtlasRow:
     s, control = outcome.summary, outcome.control
-    d50, d90, d99 = (window.value for window in s.windows)
+    curve = zip(s.curve.distance, s.curve.weight, s.curve.low, s.curve.high, strict=True)
     return _row(
         outcome,
         protocol="fixed",
@@ -167,17 +170,10 @@ def _fixed_row(outcome: Outcome) -> AtlasRow:
         gamma_null=0.0,
         r2=s.r2,
         sink_mass=s.sink_mass.value,
-        d50=d50,
-        d90=d90,
-        d99=d99,
+        **dict(zip(_WINDOWS, (window.value for window in s.windows), strict=True)),
         **_control(None if control is None else control.gamma),
         layers=_layers(s),
-        curve=tuple(
-            AtlasPoint(distance, weight, low, high)
-            for distance, weight, low, high in zip(
-                s.curve.distance, s.curve.weight, s.curve.low, s.curve.high, strict=True
-            )
-        ),
+        curve=tuple(starmap(AtlasPoint, curve)),
     )
 
 
@@ -190,16 +186,12 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
     return _row(
         outcome,
         protocol="legacy",
-        sink_tokens=None,
         d_min=LEGACY_FIT_FROM,
         d_max=legacy.distances[-1],
         **_exponent(legacy.gamma),
         gamma_null=legacy.gamma_null,
         r2=legacy.r2,
-        sink_mass=None,
-        d50=None,
-        d90=None,
-        d99=None,
+        **dict.fromkeys(("sink_tokens", "sink_mass", *_WINDOWS)),
         **_control(None if control_legacy is None else control_legacy.gamma),
         layers=tuple(
             AtlasLayer(layer.index, layer.kind, layer.window_tokens, gamma.value, *_ends(gamma), *(None,) * 5)
@@ -215,26 +207,20 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
 def _row(outcome: Outcome, **reading: Any) -> AtlasRow:
     provenance = outcome.profile.provenance
     source, versions = provenance.get("source") or {}, provenance.get("versions") or {}
+    kept: dict[str, Any] = {name: provenance.get(name) for name in _KEPT}
+    kept |= {f"{name}_version": versions.get(name) for name in ("ropescope", "torch", "transformers")}
     return AtlasRow(
         profile_sha256=content_hash(outcome.profile),
         model=str(provenance.get("model")),
         repo_id=source.get("repo_id"),
         revision=source.get("revision"),
-        weights=provenance.get("weights"),
-        model_type=provenance.get("model_type"),
         length=outcome.summary.length,
         corpus=str(provenance.get("corpus")),
-        corpus_about=provenance.get("corpus_about"),
-        corpus_sha256=provenance.get("corpus_sha256"),
         prompts=outcome.summary.n_prompts,
-        seed=provenance.get("seed"),
-        dtype=provenance.get("dtype"),
         beyond_trained=bool(provenance.get("beyond_trained", False)),
         partial=outcome.profile.partial,
-        ropescope_version=versions.get("ropescope"),
-        torch_version=versions.get("torch"),
-        transformers_version=versions.get("transformers"),
         added=datetime.now(UTC).isoformat(timespec="seconds"),
+        **kept,
         **reading,
     )
 
@@ -256,14 +242,8 @@ def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
 def _layers(summary: Summary) -> tuple[AtlasLayer, ...]:
     return tuple(
         AtlasLayer(
-            layer.index,
-            layer.kind,
-            layer.window_tokens,
-            layer.gamma.value,
-            *_ends(layer.gamma),
-            layer.r2,
-            layer.sink_mass.value,
-            *layer.windows,
+            *(layer.index, layer.kind, layer.window_tokens, layer.gamma.value, *_ends(layer.gamma)),
+            *(layer.r2, layer.sink_mass.value, *layer.windows),
         )
         for layer in summary.layers
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from ropescope.errors import FormatError
 from ropescope.evidence.atlas.figures import curves_figure
@@ -12,7 +14,8 @@ from ropescope.evidence.atlas.ranking import groups_of
 from ropescope.evidence.atlas.report import NUMBERS, caveats, numbers
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
-from ropescope.report.report import Column, Report, Table
+from ropescope.evidence.tables import table
+from ropescope.report.report import Report, Table
 
 
 def model_report(rows: Sequence[AtlasRow], asked: str, store: Path) -> Report:
@@ -26,17 +29,14 @@ def model_report(rows: Sequence[AtlasRow], asked: str, store: Path) -> Report:
     measured = [f"{row.gamma:.3f} ({row.length:,} tokens, {row.corpus})" for row in fixed if row.gamma is not None]
     return Report(
         title=f"{lead.model} in the atlas {store}",
-        verdict=f"{lead.model}: γ = {', '.join(measured)}." if measured else f"{lead.model} has no exponent at fixed length.",
+        verdict=f"{lead.model}: γ = {', '.join(measured)}."
+        if measured
+        else f"{lead.model} has no exponent at fixed length.",
         tables=(
-            Table(
+            table(
                 "Readings",
-                (Column("protocol"), Column("length", format=",d"), Column("corpus"), *NUMBERS, Column("seed"),
-                 Column("dtype"), Column("profile"), Column("revision"), Column("versions"), Column("added")),
-                tuple(
-                    (row.protocol, row.length, row.corpus, *numbers(row), row.seed, row.dtype, row.profile_sha256[:8],
-                     (row.revision or row.weights or "")[:8] or None, _versions(row), row.added)
-                    for row in found
-                ),
+                f"protocol | length :,d | corpus | {NUMBERS} | seed | dtype | profile | revision | versions | added",
+                (_reading(row) for row in found),
                 note="low, high: 95 % interval over prompts. null: what uniform attention reads. control γ: random weights. "
                 "D50, D90, D99: tokens. profile: the first characters of its hash.",
             ),
@@ -45,7 +45,7 @@ def model_report(rows: Sequence[AtlasRow], asked: str, store: Path) -> Report:
         figures=(curves_figure(fixed),) if fixed else (),
         caveats=caveats(groups_of(found)),
         data={"schema": SCHEMA, "store": str(store), "rows": [dataclasses.asdict(row) for row in found]},
-    )  # fmt: skip
+    )
 
 
 def select(rows: Sequence[AtlasRow], asked: str) -> tuple[AtlasRow, ...]:
@@ -63,27 +63,21 @@ def select(rows: Sequence[AtlasRow], asked: str) -> tuple[AtlasRow, ...]:
     return tuple(found)
 
 
+def _reading(row: AtlasRow) -> tuple[Any, ...]:
+    revision = (row.revision or row.weights or "")[:8] or None
+    lead = (row.protocol, row.length, row.corpus, *numbers(row), row.seed, row.dtype)
+    return (*lead, row.profile_sha256[:8], revision, _versions(row), row.added)
+
+
 def _layer_table(row: AtlasRow) -> Table:
-    return Table(
+    return table(
         f"Layers at {row.length:,} tokens, {row.corpus}",
-        (
-            Column("layer"),
-            Column("kind"),
-            Column("γ", format=".3f"),
-            Column("low", format=".3f"),
-            Column("high", format=".3f"),
-            Column("R²", format=".3f"),
-            Column("sinks", format=".3f"),
-            Column("D50", format=",.0f"),
-            Column("D90", format=",.0f"),
-        ),
-        tuple(
-            (layer.layer, layer.kind, layer.gamma, layer.gamma_low, layer.gamma_high, layer.r2, layer.sink_mass, layer.d50,
-             layer.d90)
-            for layer in row.layers
+        "layer | kind | γ :.3f | low :.3f | high :.3f | R² :.3f | sinks :.3f | D50 :,.0f | D90 :,.0f",
+        map(
+            attrgetter("layer", "kind", "gamma", "gamma_low", "gamma_high", "r2", "sink_mass", "d50", "d90"), row.layers
         ),
         limit=8,
-    )  # fmt: skip
+    )
 
 
 def _versions(row: AtlasRow) -> str | None:

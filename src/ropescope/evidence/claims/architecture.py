@@ -6,7 +6,6 @@ import numpy as np
 from scipy.stats import binomtest, mannwhitneyu, ttest_ind
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.evidence.verdicts.registry import claim
@@ -105,18 +104,15 @@ def induction_probe(evidence: Evidence) -> Finding:
             Fact("p of the difference, Welch's t test", welch),
             Fact("p of the difference, Mann–Whitney test", ranks),
         ),
-        tables=(
-            table(
-                "Models by size",
-                "model | parameters [M] :,d | γ_text − γ_random :+.3f | sign right",
-                [
-                    (m.short_name, m.facts.parameters_millions, value, (value > 0) == large)
-                    for m, value, large in sorted(
-                        zip(text, difference, after, strict=True), key=lambda row: row[0].facts.parameters_millions
-                    )
-                ],
-            ),
-        ),
+    ).with_table(
+        "Models by size",
+        "model | parameters [M] :,d | γ_text − γ_random :+.3f | sign right",
+        [
+            (m.short_name, m.facts.parameters_millions, value, (value > 0) == large)
+            for m, value, large in sorted(
+                zip(text, difference, after, strict=True), key=lambda row: row[0].facts.parameters_millions
+            )
+        ],
     )
 
 

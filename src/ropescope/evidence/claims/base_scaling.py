@@ -92,13 +92,10 @@ def changed_base(evidence: Evidence) -> Finding:
             Fact("largest relative error of γ_Padé", 100 * float(np.abs(gamma / pade - 1).max()), "%"),
             Fact(f"slope where R² > {GOOD_FIT}", among_good.slope, interval=among_good.slope_interval, note=p_zero),
         ),
-        tables=(
-            table(
-                "Bases",
-                "θ :,.0f | γ :.3f | ± :.3f | R² :.3f | γ_Padé :.3f",
-                [(m.theta, m.gamma, m.refit.se, m.refit.r2, m.pade()) for m in sweep],
-            ),
-        ),
+    ).with_table(
+        "Bases",
+        "θ :,.0f | γ :.3f | ± :.3f | R² :.3f | γ_Padé :.3f",
+        [(m.theta, m.gamma, m.refit.se, m.refit.r2, m.pade()) for m in sweep],
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from ropescope.evidence.evidence import Evidence, model_facts
 from ropescope.evidence.measurement import FIT_FROM, Measurement
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import column, short_name
@@ -54,15 +53,12 @@ def four_bit_rule(evidence: Evidence) -> Finding:
                 note="median; the rule calls ± 0.05 stable",
             ),
         ),
-        tables=(
-            table(
-                "γ at both precisions",
-                "model | corpus | γ as published :.3f | R² :.3f | γ, 16-bit :.3f | γ, 4-bit :.3f | change :+.3f | "
-                "called for: low :+.3f | high :+.3f | in range",
-                rows,
-                note=f"γ as published: over all distances; else over those that both have, from {FIT_FROM} on.",
-            ),
-        ),
+    ).with_table(
+        "γ at both precisions",
+        "model | corpus | γ as published :.3f | R² :.3f | γ, 16-bit :.3f | γ, 4-bit :.3f | change :+.3f | "
+        "called for: low :+.3f | high :+.3f | in range",
+        rows,
+        note=f"γ as published: over all distances; else over those that both have, from {FIT_FROM} on.",
     )
 
 
@@ -89,44 +85,45 @@ def instruction_tuning(evidence: Evidence) -> Finding:
     wrong = [row for row in pairs if row["base"] in known and known[row["base"]].theta != row["theta_in_file"]]
     small = [m for m in evidence.panel() if m.model == "HuggingFaceTB/SmolLM2-135M"]
     apart = max(abs(m.gamma - row["gamma_base"]) for m in small for row in pairs if row["base"] == m.model)
+    shifts = ", ".join(f"{one:+.3f}" for one in shift)
     misread = "the files call SmolLM2 a model of θ = 10,000, and read the shift as one of θ"
-    return Finding(
-        quantity="mean shift of γ",
-        value=float(shift.mean()),
-        published=INSTRUCT_SHIFT,
-        n=f"{len(pairs)} pairs",
-        interval_by=f"none: {len(pairs)} pairs, without standard errors",
-        baselines=(
-            Baseline("no shift", 0.0),
-            Baseline("one model measured twice, second less first", float(np.mean([row[-1] for row in again]))),
-        ),
-        verdict=judged(moved == len(pairs)),
-        reason=(
-            f"The shifts are {', '.join(f'{one:+.3f}' for one in shift)}, and {moved} of the {len(pairs)} exceed the {noise:.2f} "
-            f"by which two measurements of one model differ; the γ of one base model is {apart:.2f} away in another file."
-        ),
-        facts=(
-            Fact("typical difference of two measurements of one model", noise, note="median of |γ again − γ|"),
-            Fact("bases θ that differ from the config", len(wrong), f"of {len(pairs)}", note=misread),
-        ),
-        tables=(
-            table(
-                "Before and after tuning",
-                "base model | γ, base :.3f | γ, instruct :.3f | shift :+.4f | θ in the file :,.0f | θ in the config :,.0f",
-                [
-                    (short_name(base), row["gamma_base"], row["gamma_instruct"], change, row["theta_in_file"], theta)
-                    for row, change in zip(pairs, shift, strict=True)
-                    for base in (row["base"],)
-                    for theta in (known[base].theta,)
-                ],
+    return (
+        Finding(
+            quantity="mean shift of γ",
+            value=float(shift.mean()),
+            published=INSTRUCT_SHIFT,
+            n=f"{len(pairs)} pairs",
+            interval_by=f"none: {len(pairs)} pairs, without standard errors",
+            baselines=(
+                Baseline("no shift", 0.0),
+                Baseline("one model measured twice, second less first", float(np.mean([row[-1] for row in again]))),
             ),
-            table(
-                "One model measured twice",
-                "model | corpus | γ :.3f | γ again :.3f | difference :.3f",
-                again,
-                note=f"Fits over the distances that both have, from {FIT_FROM} on.",
+            verdict=judged(moved == len(pairs)),
+            reason=(
+                f"The shifts are {shifts}, and {moved} of the {len(pairs)} exceed the {noise:.2f} "
+                f"by which two measurements of one model differ; the γ of one base model is {apart:.2f} away in another file."
             ),
-        ),
+            facts=(
+                Fact("typical difference of two measurements of one model", noise, note="median of |γ again − γ|"),
+                Fact("bases θ that differ from the config", len(wrong), f"of {len(pairs)}", note=misread),
+            ),
+        )
+        .with_table(
+            "Before and after tuning",
+            "base model | γ, base :.3f | γ, instruct :.3f | shift :+.4f | θ in the file :,.0f | θ in the config :,.0f",
+            [
+                (short_name(base), row["gamma_base"], row["gamma_instruct"], change, row["theta_in_file"], theta)
+                for row, change in zip(pairs, shift, strict=True)
+                for base in (row["base"],)
+                for theta in (known[base].theta,)
+            ],
+        )
+        .with_table(
+            "One model measured twice",
+            "model | corpus | γ :.3f | γ again :.3f | difference :.3f",
+            again,
+            note=f"Fits over the distances that both have, from {FIT_FROM} on.",
+        )
     )
 
 
@@ -167,14 +164,11 @@ def bounded_tuning(evidence: Evidence) -> Finding:
             f"{largest} moves by {change:+.3f}, beyond the bound, and the base models themselves read up to "
             f"{apart.max():.2f} apart when measured twice, which no bound of 0.072 can be seen through."
         ),
-        tables=(
-            table(
-                "Instruct less base, and the base model measured again",
-                "base model | tuning :+.4f | base here − base in the panel :+.4f",
-                changes,
-                note="The panel's value is that on random tokens; the corpus of the pairs is not stated.",
-            ),
-        ),
+    ).with_table(
+        "Instruct less base, and the base model measured again",
+        "base model | tuning :+.4f | base here − base in the panel :+.4f",
+        changes,
+        note="The panel's value is that on random tokens; the corpus of the pairs is not stated.",
     )
 
 

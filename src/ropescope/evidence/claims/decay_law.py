@@ -10,7 +10,6 @@ from scipy.special import gamma as gamma_function
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, Refit
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample
@@ -68,42 +67,42 @@ def power_beats_exponential(evidence: Evidence) -> Finding:
     of_near, of_all = f"of {len(near)}", f"of {len(panel)}"
     rising = "a factor e^(+λd), which lifts the far end where a cutoff would cut it"
     header = "law | d ≥ 30 | all distances"
-    return Finding(
-        quantity="measurements in which the power law has the higher R²",
-        value=int(wins.sum()),
-        interval=panel.interval(np.sum, wins),
-        interval_by="cluster bootstrap over 28 models",
-        published=54,
-        n=f"{len(panel)} measurements of {panel.n_models} models",
-        baselines=(Baseline("uniform attention in the same design", uniform_wins),),
-        verdict=judged(wins.sum() >= 54),
-        reason=(
-            f"The power law wins in {wins.sum()} of {len(panel)}, but in {uniform_wins} where attention is uniform, and by "
-            f"AICc uniform attention, which has no exponent at all, beats it in {uniform_beats} of {len(near)}."
-        ),
-        facts=(
-            Fact("power ahead of exponential by AICc > 2, d ≥ 30", _ahead(near, _EXPONENTIAL), of_near),
-            Fact("the same over all distances", _ahead(far, _EXPONENTIAL), of_all),
-            Fact("power ahead of every other law by AICc > 2, d ≥ 30", _ahead(near), of_near),
-            Fact("the same over all distances", _ahead(far), of_all),
-            Fact("R² above that of uniform attention", above, of_all),
-            Fact("power with cutoff ahead of power by BIC, d ≥ 30", cut, of_near),
-            Fact("the same if the cutoff may also rise", sum(map(_rising_ahead, enough)), of_near, note=rising),
-        ),
-        tables=(
-            table(
-                "Law with the least AICc",
-                header,
-                [(law, _best(near).count(law), _best(far).count(law)) for law in _LAWS],
-                note=f"d ≥ 30: the {len(near)} measurements with at least five points. ln A, normal errors.",
+    return (
+        Finding(
+            quantity="measurements in which the power law has the higher R²",
+            value=int(wins.sum()),
+            interval=panel.interval(np.sum, wins),
+            interval_by="cluster bootstrap over 28 models",
+            published=54,
+            n=f"{len(panel)} measurements of {panel.n_models} models",
+            baselines=(Baseline("uniform attention in the same design", uniform_wins),),
+            verdict=judged(wins.sum() >= 54),
+            reason=(
+                f"The power law wins in {wins.sum()} of {len(panel)}, but in {uniform_wins} where attention is uniform, and by "
+                f"AICc uniform attention, which has no exponent at all, beats it in {uniform_beats} of {len(near)}."
             ),
-            table(
-                "Law with the least BIC, bent ones among them",
-                header,
-                [(law, _best(bent_near).count(law), _best(bent_far).count(law)) for law in (*_LAWS, *_BENT)],
-                note="AICc has no value for three parameters on five points, hence BIC.",
+            facts=(
+                Fact("power ahead of exponential by AICc > 2, d ≥ 30", _ahead(near, _EXPONENTIAL), of_near),
+                Fact("the same over all distances", _ahead(far, _EXPONENTIAL), of_all),
+                Fact("power ahead of every other law by AICc > 2, d ≥ 30", _ahead(near), of_near),
+                Fact("the same over all distances", _ahead(far), of_all),
+                Fact("R² above that of uniform attention", above, of_all),
+                Fact("power with cutoff ahead of power by BIC, d ≥ 30", cut, of_near),
+                Fact("the same if the cutoff may also rise", sum(map(_rising_ahead, enough)), of_near, note=rising),
             ),
-        ),
+        )
+        .with_table(
+            "Law with the least AICc",
+            header,
+            [(law, _best(near).count(law), _best(far).count(law)) for law in _LAWS],
+            note=f"d ≥ 30: the {len(near)} measurements with at least five points. ln A, normal errors.",
+        )
+        .with_table(
+            "Law with the least BIC, bent ones among them",
+            header,
+            [(law, _best(bent_near).count(law), _best(bent_far).count(law)) for law in (*_LAWS, *_BENT)],
+            note="AICc has no value for three parameters on five points, hence BIC.",
+        )
     )
 
 

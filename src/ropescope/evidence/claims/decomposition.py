@@ -200,13 +200,10 @@ def grouped_query_offset(evidence: Evidence) -> Finding:
             f"On γ itself the groups differ by {raw:+.2f} on text (p = {raw_p:.2f}), but the models with shared heads are those "
             f"with large bases (r = {together:.2f} with γ_Padé), and on top of γ_Padé nothing is left: {value:+.3f}."
         ),
-        tables=(
-            table(
-                "With shared KV heads less without",
-                "of | difference :.3f | low :.3f | high :.3f | p :.3f",
-                [(name, *row) for name, row in rows.items()],
-            ),
-        ),
+    ).with_table(
+        "With shared KV heads less without",
+        "of | difference :.3f | low :.3f | high :.3f | p :.3f",
+        [(name, *row) for name, row in rows.items()],
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from ropescope.errors import MissingExtraError
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, by_definition
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Sample
@@ -255,8 +254,7 @@ def identities_hold(evidence: Evidence) -> Finding:
             Fact("published relations found wrong", len(errata), basis="formula", note=", ".join(errata)),
             Fact("γ at which Fisher's relation holds", "0 and 1.5", basis="formula", note=fisher),
         ),
-        tables=(table("Identities", "name | statement", checks.items()),),
-    )
+    ).with_table("Identities", "name | statement", checks.items())
 
 
 def _identity(quantity: str, gap: float, reason: str, *proofs: str) -> Finding:
@@ -269,8 +267,7 @@ def _identity(quantity: str, gap: float, reason: str, *proofs: str) -> Finding:
         verdict=by_definition(gap < ROUNDING),
         reason=reason,
         facts=tuple(_proof(name) for name in proofs),
-        tables=(table("Where it was tried", "θ | T", [("10³ … 10⁷", "10 … 10⁵, below θ√2")]),),
-    )
+    ).with_table("Where it was tried", "θ | T", [("10³ … 10⁷", "10 … 10⁵, below θ√2")])
 
 
 def _grid() -> list[tuple[float, float]]:

@@ -9,7 +9,6 @@ from scipy.optimize import brentq
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.measurement import PROTOCOL_OFFSET
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.evidence.verdicts.registry import claim
@@ -37,7 +36,7 @@ FAMILY = "Pythia"
 def imprint(evidence: Evidence) -> Finding:
     """The slope over all models, within the one family that has it, and in all the others."""
     panel = Sample(evidence.panel(corpus="random"))
-    pythia, others = (panel.where(lambda m, own=own: (m.facts.family == FAMILY) == own) for own in (True, False))  # type: ignore[misc]
+    pythia, others = panel.where(lambda m: m.facts.family == FAMILY), panel.where(lambda m: m.facts.family != FAMILY)
     fits = {
         "all": _fit(panel),
         "Pythia": _fit(pythia),
@@ -78,16 +77,13 @@ def imprint(evidence: Evidence) -> Finding:
                 note=f"p = {raw.slope_p:.2f}; θ, and with it γ_Padé, rises with size among them",
             ),
         ),
-        tables=(
-            table(
-                "Slope by the models that go in",
-                "models | n | slope :+.3f | low :+.3f | high :+.3f | p :.3f",
-                [(name, fit.n, fit.slope, *fit.slope_interval, fit.slope_p) for name, fit in fits.items()],
-                note=f"Published: {IMPRINT_SLOPE:.3f}. Median of seeds: γ fitted to the median over seeds, which one prompt "
-                "cannot move.",
-            ),
-        ),
         figures=(_picture({FAMILY: pythia, "other families": others}, {FAMILY: own, "other families": rest}),),
+    ).with_table(
+        "Slope by the models that go in",
+        "models | n | slope :+.3f | low :+.3f | high :+.3f | p :.3f",
+        [(name, fit.n, fit.slope, *fit.slope_interval, fit.slope_p) for name, fit in fits.items()],
+        note=f"Published: {IMPRINT_SLOPE:.3f}. Median of seeds: γ fitted to the median over seeds, which one prompt "
+        "cannot move.",
     )
 
 
@@ -147,17 +143,14 @@ def imprint_residuals(evidence: Evidence) -> Finding:
                 note="for each factor of ten in parameters; C11 fits the slope itself",
             ),
         ),
-        tables=(
-            table(
-                "Residuals",
-                "model | parameters [M] :,d | γ :+.3f | imprint line :+.3f | residual :+.3f | published word",
-                [
-                    (m.short_name, m.facts.parameters_millions, m.gamma, f.predicted, f.residual, f.verdict)
-                    for m, f in by_residual
-                ],
-                limit=12,
-            ),
-        ),
+    ).with_table(
+        "Residuals",
+        "model | parameters [M] :,d | γ :+.3f | imprint line :+.3f | residual :+.3f | published word",
+        [
+            (m.short_name, m.facts.parameters_millions, m.gamma, f.predicted, f.residual, f.verdict)
+            for m, f in by_residual
+        ],
+        limit=12,
     )
 
 
@@ -186,16 +179,13 @@ def untrained_models(evidence: Evidence) -> Finding:
             "The three measurements are not published, and the nearest, Pythia-1B after one step, is uniform attention: two "
             f"fits over other distances ask for sequences of d + {offsets[0]:.1f} and d + {offsets[1]:.1f} tokens."
         ),
-        tables=(
-            table(
-                "Pythia-1B after one step",
-                "distances to :,.0f | γ :.4f | R² :.4f | uniform at d + 50 :.4f | c that gives γ [tokens] :.2f",
-                [
-                    (row["distances"][-1], row["gamma"], row["r2"], null, c)
-                    for row, null, c in zip(rows, nulls, offsets, strict=True)
-                ],
-            ),
-        ),
+    ).with_table(
+        "Pythia-1B after one step",
+        "distances to :,.0f | γ :.4f | R² :.4f | uniform at d + 50 :.4f | c that gives γ [tokens] :.2f",
+        [
+            (row["distances"][-1], row["gamma"], row["r2"], null, c)
+            for row, null, c in zip(rows, nulls, offsets, strict=True)
+        ],
     )
 
 

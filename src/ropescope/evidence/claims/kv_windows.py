@@ -8,7 +8,6 @@ import numpy as np
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.sweeps import Sweep, cache_sweeps, named_budgets
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Row, baseline, column, fact, short_name
@@ -70,24 +69,21 @@ def window_predicts_knee(evidence: Evidence) -> Finding:
             fact("correlation of D_f and the knee", correlation, models, published, knee),
             fact("by the exact sum", correlation, models, exact, knee),
         ),
-        tables=(
-            table(
-                "Windows in tokens",
-                "model | γ :.3f | D_f as published :,d | D_f exact :,d | knee :,d | best window :,d | ΔPPL at D_f :+.2f",
-                [
-                    (
-                        short_name(row),
-                        row["gamma"],
-                        row["window_published"],
-                        _exact(row),
-                        row["knee"],
-                        int(row["windows"][int(np.argmin(row["perplexity"]))]),
-                        _cost(row),
-                    )
-                    for row in rows
-                ],
-            ),
-        ),
+    ).with_table(
+        "Windows in tokens",
+        "model | γ :.3f | D_f as published :,d | D_f exact :,d | knee :,d | best window :,d | ΔPPL at D_f :+.2f",
+        [
+            (
+                short_name(row),
+                row["gamma"],
+                row["window_published"],
+                _exact(row),
+                row["knee"],
+                int(row["windows"][int(np.argmin(row["perplexity"]))]),
+                _cost(row),
+            )
+            for row in rows
+        ],
     )
 
 
@@ -171,18 +167,13 @@ def window_names_budget(evidence: Evidence) -> Finding:
             f"and knees lie between {knees.min():.0%} and {knees.max():.0%}; a plan scored on other text is {own_error:.0%} from "
             "its own knee."
         ),
-        tables=(
-            table(
-                "Where the sweep adds 1 % to the loss, and what was named",
-                "length [tokens] :,d | method | knee :.1% | low :.1% | high :.1% | D_f :.1% | D_f − knee :+.1%",
-                [
-                    (sweep.length, sweep.method, knee, *ends, df, df - knee)
-                    for sweep, knee, df, *ends in zip(
-                        sweeps, knees, closed, *bootstrap_interval(drawn, fewest), strict=True
-                    )
-                ],
-            ),
-        ),
+    ).with_table(
+        "Where the sweep adds 1 % to the loss, and what was named",
+        "length [tokens] :,d | method | knee :.1% | low :.1% | high :.1% | D_f :.1% | D_f − knee :+.1%",
+        [
+            (sweep.length, sweep.method, knee, *ends, df, df - knee)
+            for sweep, knee, df, *ends in zip(sweeps, knees, closed, *bootstrap_interval(drawn, fewest), strict=True)
+        ],
     )
 
 

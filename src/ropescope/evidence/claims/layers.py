@@ -8,7 +8,6 @@ from math import ceil, log
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Row, short_name, variation
@@ -52,15 +51,12 @@ def even_layers(evidence: Evidence) -> Finding:
             f"It is below 0.20 in {below} of {len(names)} models, and an untrained network has {untrained[3]:.3f}, so that a low "
             "one is no evidence for a learned law."
         ),
-        tables=(
-            table(
-                "Variation of the exponent",
-                "model | heads without γ | layers without γ | over layers :.3f | with n :.3f | layer medians :.3f | "
-                "over heads :.3f | good heads :.3f | median R² :.2f",
-                (*lines, untrained),
-                note="Standard deviation over mean. good heads: layer means of the heads with R² above 0.9.",
-            ),
-        ),
+    ).with_table(
+        "Variation of the exponent",
+        "model | heads without γ | layers without γ | over layers :.3f | with n :.3f | layer medians :.3f | "
+        "over heads :.3f | good heads :.3f | median R² :.2f",
+        (*lines, untrained),
+        note="Standard deviation over mean. good heads: layer means of the heads with R² above 0.9.",
     )
 
 
@@ -118,14 +114,11 @@ def layer_asymmetry(evidence: Evidence) -> Finding:
             f"The ratio comes out as {ratio:.1f}, but in {model}, not in Pythia-70M, and in nats it is {nats:.1f}, since "
             "perplexity stretches the larger loss."
         ),
-        tables=(
-            table(
-                f"Perplexity of {model} with gates",
-                "gate | mean gate :.3f | perplexity :.2f | Δ :+.2f",
-                [(name, row["mean_gate"], row["perplexity"], row["perplexity"] - plain) for name, row in rows.items()],
-                note="mean gate as the file gives it; it is that of no gate at all where the late layers are gated.",
-            ),
-        ),
+    ).with_table(
+        f"Perplexity of {model} with gates",
+        "gate | mean gate :.3f | perplexity :.2f | Δ :+.2f",
+        [(name, row["mean_gate"], row["perplexity"], row["perplexity"] - plain) for name, row in rows.items()],
+        note="mean gate as the file gives it; it is that of no gate at all where the late layers are gated.",
     )
 
 
@@ -165,13 +158,10 @@ def critical_layer_of_mamba(evidence: Evidence) -> Finding:
             f"Both published seeds reach 90 and 99 % at layer {layer} of {depth} ({layer / depth:.3f}), though in two steps, at "
             f"layers {first} and {second}, that win back {share:.0f} %, and the last layer wins back all by construction."
         ),
-        tables=(
-            table(
-                "First layer by share won back",
-                ("share [%] :.0f", *(f"seed {row['seed']}" for row in rows)),
-                [(threshold, *layers) for threshold, layers in found.items()],
-            ),
-        ),
+    ).with_table(
+        "First layer by share won back",
+        ("share [%] :.0f", *(f"seed {row['seed']}" for row in rows)),
+        [(threshold, *layers) for threshold, layers in found.items()],
     )
 
 
@@ -225,13 +215,10 @@ def tanh_trajectory(evidence: Evidence) -> Finding:
                 "correlation of γ and ln step, Pythia-70M", correlation([log(s) for s in small], list(small.values()))
             ),
         ),
-        tables=(
-            table(
-                "Exponents over training",
-                ("step :,d", *(f"{name} :.3f" for name in runs)),
-                [(step, value, runs[second][step]) for step, value in gamma.items()],
-            ),
-        ),
+    ).with_table(
+        "Exponents over training",
+        ("step :,d", *(f"{name} :.3f" for name in runs)),
+        [(step, value, runs[second][step]) for step, value in gamma.items()],
     )
 
 

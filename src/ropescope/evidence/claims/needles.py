@@ -8,15 +8,17 @@ from typing import Any
 from scipy.stats import binomtest
 
 from ropescope.evidence.evidence import Evidence
+from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.sample import short_name
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, BLUE, GREY, MUTED, VERMILLION
 
 THETA = 10_000.0
 """The base of every model in the published runs, before it is scaled."""
 LEVEL = 0.05
 """A context in which retrieval is not above chance at this level counts as lost."""
 
-_COLOURS = {1.0: "#5B5B5B", 4.0: "#0072B2", 8.0: "#E69F00", 16.0: "#D55E00"}
+_COLOURS = {1.0: GREY, 4.0: BLUE, 8.0: AMBER, 16.0: VERMILLION}
 DASHED = 8.0
 
 Run = dict[str, Any]
@@ -71,28 +73,22 @@ def retrieval_figure(runs: Mapping[str, Mapping[float, Mapping[str, Any]]]) -> F
     ]
     first = next(iter(next(iter(runs.values())).values()))
     alphas = [alpha for alpha in _COLOURS if any(alpha in arms for arms in runs.values())]
+    lengths = list(first["lengths"])
     x = {
         "field": "length",
         "type": "quantitative",
         "title": "context (tokens)",
-        "axis": {"values": list(first["lengths"]), "format": ",.0f", "labelAngle": -45, "labelOverlap": False},
-        "scale": {"domain": [0, max(first["lengths"])]},
+        "axis": {"values": lengths, "format": ",.0f", "labelAngle": -45, "labelOverlap": False},
+        "scale": {"domain": [0, max(lengths)]},
     }
     y = {"field": "share", "type": "quantitative", "title": "share found", "scale": {"domain": [0, 1]}}
-    colour: dict[str, Any] = {
-        "field": "alpha",
-        "type": "nominal",
-        "title": "α",
-        "legend": {"symbolType": "stroke", "symbolStrokeWidth": 3},
-        "sort": [f"{alpha:g}" for alpha in alphas],
-        "scale": {"domain": [f"{alpha:g}" for alpha in alphas], "range": [_COLOURS[alpha] for alpha in alphas]},
-    }
+    names = [f"{alpha:g}" for alpha in alphas]
+    shared = {"title": "α", "legend": {"symbolType": "stroke", "symbolStrokeWidth": 3}, "sort": names}
+    colour = nominal("alpha", {f"{alpha:g}": _COLOURS[alpha] for alpha in alphas}, **shared)
     # Lines that coincide show through each other's gaps.
-    dash = {
-        **colour,
-        "scale": {"domain": colour["sort"], "range": [[5, 5] if alpha == DASHED else [1, 0] for alpha in alphas]},
-    }
-    dashed = {"type": "rule", "color": "#6e7781", "strokeDash": [4, 4]}
+    dash = nominal("alpha", {f"{alpha:g}": [5, 5] if alpha == DASHED else [1, 0] for alpha in alphas}, **shared)
+    dashed: dict[str, Any] = {"color": MUTED, "strokeDash": [4, 4]}
+    curves = {"x": x, "y": y, "color": colour, "strokeDash": dash}
     spec = {
         "data": {"values": points},
         "facet": {"field": "model", "title": None, "sort": [short_name(model) for model in runs]},
@@ -100,12 +96,9 @@ def retrieval_figure(runs: Mapping[str, Mapping[float, Mapping[str, Any]]]) -> F
             "width": 190,
             "height": 170,
             "layer": [
-                {"mark": dashed, "encoding": {"y": {"datum": first["chance"]}}},
-                {"mark": dashed, "encoding": {"x": {"datum": first["context_length"]}}},
-                {
-                    "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 40}},
-                    "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
-                },
+                layer("rule", {"y": {"datum": first["chance"]}}, **dashed),
+                layer("rule", {"x": {"datum": first["context_length"]}}, **dashed),
+                layer("line", curves, strokeWidth=2, point={"size": 40}),
             ],
         },
     }

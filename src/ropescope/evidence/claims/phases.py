@@ -164,13 +164,10 @@ def boundary_ratio(evidence: Evidence) -> Finding:
             Fact("formula against published R_c, largest relative difference", max(off), note=f"{len(off)} models"),
             Fact("R_c at 405 M parameters", float(ratio.max()), note="the ratio has a pole at 400 M"),
         ),
-        tables=(
-            table(
-                "Models by R_c",
-                "model | R_c :.3f | Δγ :+.3f",
-                [(pairs[i].name, ratio[i], pairs[i].difference) for i in np.argsort(ratio)],
-            ),
-        ),
+    ).with_table(
+        "Models by R_c",
+        "model | R_c :.3f | Δγ :+.3f",
+        [(pairs[i].name, ratio[i], pairs[i].difference) for i in np.argsort(ratio)],
     )
 
 

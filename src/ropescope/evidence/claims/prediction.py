@@ -124,10 +124,9 @@ def centroids(evidence: Evidence) -> Finding:
     """Group medians by base and corpus, beside what uniform attention reads."""
     panel = Sample(evidence.panel(partial=True))
     rows, hits = [], []
-    for base in ("θ = 10,000", "θ ≥ 100,000"):
+    for base, small in (("θ = 10,000", True), ("θ ≥ 100,000", False)):
         for corpus in ("random", "text"):
-            small = base == "θ = 10,000"
-            group = panel.where(lambda m, c=corpus, s=small: m.corpus == c and (m.theta == 1e4) == s)  # type: ignore[misc]
+            group = Sample([m for m in panel if m.corpus == corpus and (m.theta == 1e4) == small])
             centre = float(group.values(lambda m: m.pade(PREDICTED_LENGTH)).mean())
             low, high = group.interval(np.median, group.gamma)
             hits.append(low <= centre <= high)
@@ -147,14 +146,11 @@ def centroids(evidence: Evidence) -> Finding:
             f"{sum(hits)} of {len(hits)} groups have their centroid in the interval of their median, and at θ = 10,000 on text "
             f"uniform attention ({null:.3f}) is as near to it as γ_Padé ({centre:.3f})."
         ),
-        tables=(
-            table(
-                "Exponents by base and corpus",
-                "base | corpus | n | median γ :.3f | low :.3f | high :.3f | mean γ :.3f | γ_Padé :.3f | uniform null :.3f",
-                rows,
-                note="low, high: 95 % interval of the median, cluster bootstrap over models.",
-            ),
-        ),
+    ).with_table(
+        "Exponents by base and corpus",
+        "base | corpus | n | median γ :.3f | low :.3f | high :.3f | mean γ :.3f | γ_Padé :.3f | uniform null :.3f",
+        rows,
+        note="low, high: 95 % interval of the median, cluster bootstrap over models.",
     )
 
 

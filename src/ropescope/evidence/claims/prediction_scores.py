@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample, baseline, column
@@ -150,13 +149,10 @@ def lerch_sum(evidence: Evidence) -> Finding:
             f"Its error is {error.mean():.2f}, that of the sum over slow frequencies {slow:.2f}, and that of γ_Padé {pade:.2f}, "
             f"which the mean of the five has as well ({five:.2f})."
         ),
-        tables=(
-            table(
-                "Exponents",
-                "model | θ :,.0f | observed :.3f | γ_Padé :.3f | Lerch, slow :.3f | Lerch, all :.3f",
-                [[row[k] for k in ("model", "theta", "observed", "pade", "lerch_slow", "lerch_all")] for row in rows],
-            ),
-        ),
+    ).with_table(
+        "Exponents",
+        "model | θ :,.0f | observed :.3f | γ_Padé :.3f | Lerch, slow :.3f | Lerch, all :.3f",
+        [[row[k] for k in ("model", "theta", "observed", "pade", "lerch_slow", "lerch_all")] for row in rows],
     )
 
 

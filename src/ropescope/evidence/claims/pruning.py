@@ -151,27 +151,24 @@ def soft_against_hard(evidence: Evidence) -> Finding:
             Fact("signs right by two standard errors", len(clear), f"of {len(rows)}"),
             Fact("chance of all signs by coin", 0.5 ** len(rows)),
         ),
-        tables=(
-            table(
-                "Negative log-likelihood at 4,096 tokens",
-                "model | d_h [tokens] :,.0f | called for | no cut [nats] :.3f | hard [nats] :.3f | soft [nats] :.3f | "
-                "window D_f [nats] :.3f | soft − hard [nats] :+.3f | ± [nats] :.3f | best",
-                [
-                    (
-                        short_name(row),
-                        row["horizon"],
-                        _called(row),
-                        *(row[f"{name}_nll"] for name in CUTS),
-                        _difference(row),
-                        _difference_error(row),
-                        _best(row),
-                    )
-                    for row in rows
-                ],
-                note="±: standard error of the difference, the chunks of the two taken as independent; they are not published one "
-                "by one. Without a cut the models are outside their trained length, where perplexity is 54 to 114.",
-            ),
-        ),
+    ).with_table(
+        "Negative log-likelihood at 4,096 tokens",
+        "model | d_h [tokens] :,.0f | called for | no cut [nats] :.3f | hard [nats] :.3f | soft [nats] :.3f | "
+        "window D_f [nats] :.3f | soft − hard [nats] :+.3f | ± [nats] :.3f | best",
+        [
+            (
+                short_name(row),
+                row["horizon"],
+                _called(row),
+                *(row[f"{name}_nll"] for name in CUTS),
+                _difference(row),
+                _difference_error(row),
+                _best(row),
+            )
+            for row in rows
+        ],
+        note="±: standard error of the difference, the chunks of the two taken as independent; they are not published one "
+        "by one. Without a cut the models are outside their trained length, where perplexity is 54 to 114.",
     )
 
 

@@ -121,14 +121,11 @@ def collapse_without_scaling(evidence: Evidence) -> Finding:
             f"{sum(double)} of {len(double)} models are at chance at {STRETCHED:,} tokens, twice the trained "
             f"length, and {lost} of {len(cells)} cells in all{f': at half as much again {still}' if still else ''}."
         ),
-        tables=(
-            table(
-                "Beyond the trained length, α = 1",
-                "model | length [tokens] :,d | share found :.2f | low :.2f | high :.2f | chance :.2f | p against chance :.2g",
-                map(_cell_row, cells),
-                note="low, high: exact 95 % interval (Clopper and Pearson 1934).",
-            ),
-        ),
+    ).with_table(
+        "Beyond the trained length, α = 1",
+        "model | length [tokens] :,d | share found :.2f | low :.2f | high :.2f | chance :.2f | p against chance :.2g",
+        map(_cell_row, cells),
+        note="low, high: exact 95 % interval (Clopper and Pearson 1934).",
     )
 
 
@@ -170,15 +167,12 @@ def horizon_predicts_loss(evidence: Evidence) -> Finding:
             f"trained length, which knows no γ: it says {' and '.join(missed)}."
         ),
         facts=(_circle(trained, "an identity: it gives back the length put in"),),
-        tables=(
-            table(
-                "Where retrieval ends",
-                "model | γ :.3f | 2 d_h [tokens] :,.0f | last that works [tokens] :,.0f | first that does not [tokens] :,.0f",
-                [row[:-1] for row in ends],
-                note="Works: more needles found than by chance (binomial, one-sided 5 %). Nothing was tried in between, so that no "
-                "prediction can be confirmed to within 1 %.",
-            ),
-        ),
+    ).with_table(
+        "Where retrieval ends",
+        "model | γ :.3f | 2 d_h [tokens] :,.0f | last that works [tokens] :,.0f | first that does not [tokens] :,.0f",
+        [row[:-1] for row in ends],
+        note="Works: more needles found than by chance (binomial, one-sided 5 %). Nothing was tried in between, so that no "
+        "prediction can be confirmed to within 1 %.",
     )
 
 
@@ -215,14 +209,11 @@ def horizon_to_one_per_cent(evidence: Evidence) -> Finding:
             f"twice the trained length foretells it as well, and 2 d_h is right in {hits} of {len(ends)} models."
         ),
         facts=(_circle(trained, "by identity: with γ_Padé in place of a measured γ nothing is foretold"),),
-        tables=(
-            table(
-                "Where retrieval ends",
-                "model | γ :.3f | 2 d_h [tokens] :,.0f | last that works [tokens] :,.0f | first that fails [tokens] :,.0f | "
-                "2 d_h between them",
-                ends,
-            ),
-        ),
+    ).with_table(
+        "Where retrieval ends",
+        "model | γ :.3f | 2 d_h [tokens] :,.0f | last that works [tokens] :,.0f | first that fails [tokens] :,.0f | "
+        "2 d_h between them",
+        ends,
     )
 
 

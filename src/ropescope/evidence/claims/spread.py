@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from scipy.stats import binom, pearsonr
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample, column, short_name
 from ropescope.evidence.verdicts.unimodality import dip, dip_p, uniform_dips
 from ropescope.report.report import Fact, Figure
+from ropescope.report.theme import BLUE, VERMILLION
 
 GAP = (0.85, 0.95)
 """Where the published classes see no exponents."""
@@ -79,15 +79,12 @@ def two_modes(evidence: Evidence) -> Finding:
         facts=(
             Fact("exponents in the gap", inside, note=f"{expected:.1f} if they were spread evenly over their range"),
         ),
-        tables=(
-            table(
-                "Hartigan's dip",
-                "exponents | n | dip :.3f | p :.2f",
-                [(name, len(values), dip(values), p_values[name]) for name, values in sets.items()],
-                note="p: share of uniform samples with a dip at least as large.",
-            ),
-        ),
         figures=(_histogram({name: sets[name] for name in ("text", "text, median of seeds")}),),
+    ).with_table(
+        "Hartigan's dip",
+        "exponents | n | dip :.3f | p :.2f",
+        [(name, len(values), dip(values), p_values[name]) for name, values in sets.items()],
+        note="p: share of uniform samples with a dip at least as large.",
     )
 
 
@@ -126,8 +123,7 @@ def famous_constants(evidence: Evidence) -> Finding:
             f"{100 * share:.0f} % of the observed range, so that {expected:.1f} are expected by chance (p = {p:.2f})."
         ),
         facts=(Fact("share of the observed range covered", 100 * share, "%"), Fact("p of as many hits by chance", p)),
-        tables=(table("Hits", "model | γ :.3f | constant | value :.3f | γ by the median of the seeds :.3f", rows),),
-    )
+    ).with_table("Hits", "model | γ :.3f | constant | value :.3f | γ by the median of the seeds :.3f", rows)
 
 
 @claim(
@@ -210,14 +206,6 @@ def zipf_link(evidence: Evidence) -> Finding:
             Fact("correlation, γ by the median of the seeds", float(steady.statistic), note=f"p = {steady.pvalue:.2f}"),
             Fact("mean of γ − Zipf exponent", float((gamma - zipf).mean()), note=f"± {(gamma - zipf).std(ddof=1):.2f}"),
         ),
-        tables=(
-            table(
-                "Exponents",
-                "model | Zipf :.3f | γ on text :.3f | by the median of the seeds :.3f",
-                zip(map(short_name, models), zipf, gamma, robust, strict=True),
-                note="The Pythia models share one tokenizer, and so one Zipf exponent.",
-            ),
-        ),
         figures=(
             scatter_figure(
                 "zipf",
@@ -229,6 +217,11 @@ def zipf_link(evidence: Evidence) -> Finding:
                 "The Pythia models share one tokenizer; the lowest point is Llama-2-7b, where one seed carries the mean.",
             ),
         ),
+    ).with_table(
+        "Exponents",
+        "model | Zipf :.3f | γ on text :.3f | by the median of the seeds :.3f",
+        zip(map(short_name, models), zipf, gamma, robust, strict=True),
+        note="The Pythia models share one tokenizer, and so one Zipf exponent.",
     )
 
 
@@ -273,7 +266,7 @@ def _histogram(sets: Mapping[str, Array]) -> Figure:
                 "field": "where",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": ["outside", "in the gap"], "range": ["#0072B2", "#D55E00"]},
+                "scale": {"domain": ["outside", "in the gap"], "range": [BLUE, VERMILLION]},
             },
         },
     }

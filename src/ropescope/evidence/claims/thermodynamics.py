@@ -8,7 +8,6 @@ import numpy as np
 
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.measurement import PREDICTED_LENGTH
-from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, by_definition, judged
 from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.evidence.verdicts.registry import claim
@@ -80,14 +79,11 @@ def heat_capacity_at_one(evidence: Evidence) -> Finding:
                 note=f"median; {off.min():.0f} to {off.max():+.0f} %: a continuum in place of the sum",
             ),
         ),
-        tables=(
-            table(
-                "Heat capacity at γ = 1",
-                "N [tokens] :,d | exact :.3f | (ln N)²/12 :.3f | ratio :.3f | excess × ln N :.3f",
-                zip(CONTEXTS, exact, leading, ratio, rate, strict=True),
-                note=f"The excess times ln N tends to 2 γ_E = {2 * EULER:.3f}.",
-            ),
-        ),
+    ).with_table(
+        "Heat capacity at γ = 1",
+        "N [tokens] :,d | exact :.3f | (ln N)²/12 :.3f | ratio :.3f | excess × ln N :.3f",
+        zip(CONTEXTS, exact, leading, ratio, rate, strict=True),
+        note=f"The excess times ln N tends to 2 γ_E = {2 * EULER:.3f}.",
     )
 
 
@@ -274,18 +270,15 @@ def cardy_anomaly(evidence: Evidence) -> Finding:
             f"{len(dead)} of {len(rows)} means count layers without a measurement as 0."
         ),
         facts=tuple(Fact(f"layers that stand as 0, {name}", count) for name, count in dead.items()),
-        tables=(
-            table(
-                "Entropy by model, in nats",
-                "model | layers | as published :.2f | measured layers :.2f | Cardy :.2f | largest possible :.2f | "
-                "short of it :.2f",
-                [
-                    (short_name(row), len(row["by_layer"]), row["observed"], alive, reference, most, most - alive)
-                    for row, alive, reference, most in zip(rows, map(_alive, rows), cardy, largest, strict=True)
-                ],
-                note="measured layers: the mean without the layers that stand as 0; short of it: below the largest possible.",
-            ),
-        ),
+    ).with_table(
+        "Entropy by model, in nats",
+        "model | layers | as published :.2f | measured layers :.2f | Cardy :.2f | largest possible :.2f | "
+        "short of it :.2f",
+        [
+            (short_name(row), len(row["by_layer"]), row["observed"], alive, reference, most, most - alive)
+            for row, alive, reference, most in zip(rows, map(_alive, rows), cardy, largest, strict=True)
+        ],
+        note="measured layers: the mean without the layers that stand as 0; short of it: below the largest possible.",
     )
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
-from ropescope.models.model import Model
+from ropescope.evidence.experiments.observations import Observations, spoken
+from ropescope.evidence.tables import table, table_by
 from ropescope.report.report import Fact, Table
 
 if TYPE_CHECKING:
@@ -31,16 +30,26 @@ TRADE = 0.005
 ALPHAS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 PEERS = ("ntk", "dynamic", "yarn")
 
-
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """Both say that scaling helps beyond; only the theory says that it costs nothing inside."""
-    return (
+EXPERIMENT = Experiment(
+    name="base-scaling",
+    question="Is a base scaled by α_opt better everywhere than the unscaled one?",
+    theory="At α_opt the loss is nowhere higher than unscaled, and lower beyond the trained length (Pareto-dominant).",
+    null=f"Scaling is a trade: at least {TRADE:g} nats a token are lost inside the trained length for what is won beyond.",
+    decides="The loss at α = 2, which keeps γ_Padé at twice the trained length, less that of the unscaled base on the same "
+    "texts: inside the trained length, and beyond.",
+    prompts=6,
+    length=2048,
+    parts=2 * len(ALPHAS) + len(PEERS) + 1,  # dynamic reads short texts otherwise, so they are scored by themselves
+    expect=fixed(
+        # Both say that scaling helps beyond; only the theory says that it costs nothing inside.
         Expectation(INSIDE, theory=Range(None, 0.0), null=Range(TRADE, None)),
         Expectation(BEYOND, theory=Range(None, 0.0), null=Range(None, 0.0)),
-    )
+    ),
+    needs_rope=True,
+)
 
 
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """The loss by position under six bases and three other methods, and γ at each base."""
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
@@ -84,14 +93,12 @@ def observe(context: ExperimentContext) -> Findings:
         context.each(f"loss, {name}", make)
     context.clear_also(journal.discard)
     result = evaluation.result(journal)
-    gammas, profile = {}, None
     corpus = context.corpus()
+    profiles = {}
     for alpha in ALPHAS:
         with at_rope_base(weights, own * alpha) as changed:
-            measured = context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
-        gammas[alpha] = context.decay(measured).gamma(context.draws)
-        profile = measured if alpha == 1.0 else profile
-    assert profile is not None
+            profiles[alpha] = context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
+    gammas = {alpha: context.gamma(context.decay(profile)) for alpha, profile in profiles.items()}
     arms = dict(zip(ALPHAS, names[: len(ALPHAS)], strict=True))
     kept = arms[float(STRETCH)]
     inside = _estimate(against(result, kept, "none", "inside"))
@@ -101,7 +108,10 @@ def observe(context: ExperimentContext) -> Findings:
     gamma = gammas[1.0].value
     asked = alpha_opt(own, gamma, target) if gamma is not None and -1 < gamma < 1 else None
     best = min(names, key=lambda name: losses[name][1] or 0.0)
-    return Findings(
+    asked_at = "–" if gamma is None else f"{gamma:.3f}"
+    asked_source = f"θ_design(γ = {asked_at}, {target:,})/θ; below 1 it would shrink the base"
+    of_alphas = f"of {', '.join(f'{a:g}' for a in ALPHAS)}"
+    return Observations(
         measured={INSIDE: inside, BEYOND: beyond},
         sentence=(
             f"to read {target:,} tokens, α = {STRETCH} (which keeps γ_Padé) changes the loss inside the trained {trained:,} by "
@@ -114,17 +124,25 @@ def observe(context: ExperimentContext) -> Findings:
                 "α_opt at the γ measured",
                 None if asked is None else round(asked, 4),
                 basis="formula",
-                source=f"θ_design(γ = {'–' if gamma is None else f'{gamma:.3f}'}, {target:,})/θ; below 1 it would shrink the base",
+                source=asked_source,
             ),
-            Fact(
-                "best α in the last band",
-                best_alpha,
-                basis="measured",
-                source=f"of {', '.join(f'{a:g}' for a in ALPHAS)}",
-            ),
+            Fact("best α in the last band", best_alpha, basis="measured", source=of_alphas),
             Fact("best of all in the last band", best, basis="measured"),
         ),
-        tables=(_arms(result, names), _by_alpha(result, arms, gammas, losses)),
+        tables=(
+            _arms(result, names),
+            table_by(
+                "The exponent at each base",
+                "α :g",
+                {
+                    "~γ": gammas,
+                    "inside [nats] :.3f": {alpha: losses[name][0] for alpha, name in arms.items()},
+                    "last band [nats] :.3f": {alpha: losses[name][1] for alpha, name in arms.items()},
+                },
+                note="γ at a fixed length inside the trained one. If γ told which α is best, the least loss would stand at a γ "
+                "that could be named beforehand.",
+            ),
+        ),
         figures=(
             sweep_figure(
                 "base-scaling",
@@ -146,11 +164,11 @@ def observe(context: ExperimentContext) -> Findings:
         ),
         data={
             "result": result.to_dict(),
-            "gamma": {f"{alpha:g}": plain(value) for alpha, value in gammas.items()},
+            "gamma": gammas,
             "alpha_opt_at_measured_gamma": asked,
             "best_alpha": best_alpha,
         },
-        provenance=profile.provenance,
+        provenance=profiles[1.0].provenance,
     )
 
 
@@ -175,51 +193,15 @@ def _arms(result: ExtensionResult, names: list[str]) -> Table:
 
     rows = []
     for name in names:
-        changes = [_estimate(against(result, name, "none", where)) for where in ("inside", "beyond", "target")]
-        dominates = all(change.ci is not None and change.ci[1] <= 0 for change in changes)
-        rows.append(
-            (
-                name,
-                loss(result, name, "inside"),
-                changes[0],
-                loss(result, name, "target"),
-                changes[2],
-                "" if name == "none" else "yes" if dominates else "no",
-            )
+        inside, beyond, target = (
+            _estimate(against(result, name, "none", where)) for where in ("inside", "beyond", "target")
         )
+        dominates = all(change.ci is not None and change.ci[1] <= 0 for change in (inside, beyond, target))
+        word = "" if name == "none" else "yes" if dominates else "no"
+        rows.append((name, loss(result, name, "inside"), inside, loss(result, name, "target"), target, word))
     return table(
         "Loss inside the trained length and in the last band",
         "method | inside [nats] :.3f | ~change | last band [nats] :.3f | ~change there | dominates",
         rows,
         note="Changes are paired with the unscaled base, text by text. dominates: surely no worse inside, beyond and at the end.",
     )
-
-
-def _by_alpha(
-    result: ExtensionResult, arms: dict[float, str], gammas: dict[float, Estimate], losses: dict[str, Any]
-) -> Table:
-    return table(
-        "The exponent at each base",
-        "α :g | ~γ | inside [nats] :.3f | last band [nats] :.3f",
-        [(alpha, gammas[alpha], *losses[name]) for alpha, name in arms.items()],
-        note="γ at a fixed length inside the trained one. If γ told which α is best, the least loss would stand at a γ that could "
-        "be named beforehand.",
-    )
-
-
-EXPERIMENT = Experiment(
-    name="base-scaling",
-    question="Is a base scaled by α_opt better everywhere than the unscaled one?",
-    prediction=Prediction(
-        theory="At α_opt the loss is nowhere higher than unscaled, and lower beyond the trained length (Pareto-dominant).",
-        null=f"Scaling is a trade: at least {TRADE:g} nats a token are lost inside the trained length for what is won beyond.",
-        decides="The loss at α = 2, which keeps γ_Padé at twice the trained length, less that of the unscaled base on the same "
-        "texts: inside the trained length, and beyond.",
-    ),
-    prompts=6,
-    length=2048,
-    parts=2 * len(ALPHAS) + len(PEERS) + 1,  # dynamic reads short texts otherwise, so they are scored by themselves
-    expect=expect,
-    observe=observe,
-    needs_rope=True,
-)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Setting
+from ropescope.evidence.experiments.statistics import slope_of_gammas
 from ropescope.measure.bootstrap import resample_weights
 from ropescope.measure.capture import capture_rows
-from ropescope.measure.curve import Decay, fitted_curve, published_decay
+from ropescope.measure.curve import Decay, combination, fitted_curve, published_decay
+from ropescope.measure.estimates import Estimate
 from ropescope.measure.instrument import make_corpus
 from ropescope.measure.intervals import Draws, normal_draws
 from ropescope.measure.memory import require_memory
@@ -29,6 +32,7 @@ from ropescope.measure.session import Progress, discard_journal, machine, measur
 from ropescope.measure.weights import Weights, load
 
 _ROWS = 64
+_LOSS_PROMPTS = 2
 
 Reader = TypeVar("Reader", bound=Consumer)
 
@@ -83,7 +87,7 @@ class ExperimentContext:
         name = name or self.setting.corpus
         request = Request(
             weights.source.name,
-            corpus=_corpus_name(name),
+            corpus=cast(CorpusName, name),
             texts=() if name == "random" else self.setting.texts,
             column=self.setting.column,
             seed=self.setting.seed,
@@ -141,6 +145,22 @@ class ExperimentContext:
                 "`length` of 250 or more."
             )
         return decay
+
+    def gamma(self, decay: Decay) -> Estimate:
+        """The exponent with its interval over prompts."""
+        return decay.gamma(self.draws)
+
+    def change(self, decay: Decay, reference: Decay, scale: Callable[[Any], Any] = lambda x: x) -> Estimate:
+        """The exponent less that of a reference measured on the same prompts, on a monotone scale."""
+        return combination([decay, reference], [1, -1], self.draws, scale)
+
+    def slope(self, x: Any, decays: Iterable[Decay]) -> Estimate:
+        """The slope on x [points] of the exponents of `decays`, one a point, measured on the same prompts."""
+        return slope_of_gammas(x, list(decays), self.draws)
+
+    def loss(self, weights: Weights, corpus: Corpus) -> float:
+        """Mean loss of `weights` in nats a token at the setting's length."""
+        return mean_loss(weights, corpus, self.setting.length)
 
     def read(
         self,
@@ -227,16 +247,19 @@ class ExperimentContext:
         return lambda done, planned, _: self._step(label, done)
 
 
+def mean_loss(weights: Weights, corpus: Corpus, n_tokens: int) -> float:
+    """Mean cross-entropy of the next token in nats, over the first two prompts of `n_tokens`."""
+    losses = []
+    with torch.inference_mode():
+        for index in range(_LOSS_PROMPTS):
+            tokens = torch.from_numpy(corpus.prompt(index, n_tokens))[None].to(weights.network.device)
+            logits = weights.network(input_ids=tokens, use_cache=False).logits[0, :-1]
+            losses.append(float(F.cross_entropy(logits.float(), tokens[0, 1:])))
+    return sum(losses) / len(losses)
+
+
 def interrupted() -> MeasurementError:
     """What is said when the run was interrupted."""
     return MeasurementError(
         "Interrupted. The prompts that were finished are kept: the same command with `resume` goes on from there."
     )
-
-
-def _corpus_name(name: str) -> CorpusName:
-    choices: Sequence[CorpusName] = ("text", "random", "shuffled")
-    for choice in choices:
-        if choice == name:
-            return choice
-    raise MeasurementError(f"`corpus` must be text, random or shuffled, not {name!r}.")

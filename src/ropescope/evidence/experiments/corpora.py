@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
-from ropescope.models.model import Model
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
 
@@ -23,23 +21,32 @@ SHARE = "γ(random) / γ(text)"
 SLOPE = "dγ/dα over two synthetic texts"
 _SLOW, _FAST = 0.25, 1.0
 
-
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """The base alone: share 1 and slope 0. The data alone: share 0 and slope 1."""
-    return (
+EXPERIMENT = Experiment(
+    name="corpus",
+    question="Is the decay a matter of the base and the length, or of the data?",
+    theory="γ is a function of θ and T alone, so it is the same on every corpus: share 1, slope 0.",
+    null="The decay is that of the data: none where tokens tell nothing of each other (share 0), and γ follows the exponent "
+    "α of the mutual information (slope 1).",
+    decides="γ on random tokens as a share of γ on text, and the slope of γ on α between two synthetic texts.",
+    prompts=8,
+    length=2048,
+    parts=5,
+    expect=fixed(
+        # The base alone: share 1 and slope 0. The data alone: share 0 and slope 1.
         Expectation(SHARE, theory=Range.around(1.0, 0.1), null=Range.around(0.0, 0.1)),
         Expectation(SLOPE, theory=Range.around(0.0, 0.1), null=Range.around(1.0, 0.5)),
-    )
+    ),
+)
 
 
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """γ on five corpora."""
     import numpy as np
 
+    from ropescope.evidence.experiments.statistics import difference, ratio
     from ropescope.evidence.experiments.synthetic import BranchingText, branching_corpus
-    from ropescope.evidence.experiments.trends import difference, ratio
 
-    setting, draws = context.setting, context.draws
+    setting = context.setting
     random = context.corpus("random")
     assert random.vocabulary is not None
     d_max = 3 * setting.length // 4
@@ -55,8 +62,8 @@ def observe(context: ExperimentContext) -> Findings:
 
     profiles = {name: context.measure(name, corpus=corpus) for name, corpus in corpora.items()}
     decays = {name: context.decay(profile) for name, profile in profiles.items()}
-    gammas = {name: decay.gamma(draws) for name, decay in decays.items()}
-    published = {name: context.published(profile).gamma(draws) for name, profile in profiles.items()}
+    gammas = {name: context.gamma(decay) for name, decay in decays.items()}
+    published = {name: context.gamma(context.published(profile)) for name, profile in profiles.items()}
     value = {name: float(decay.fit().gamma) for name, decay in decays.items()}
     slow, fast = f"synthetic, α = {_SLOW:g}", f"synthetic, α = {_FAST:g}"
     # The prompts of two corpora are not the same.
@@ -66,7 +73,7 @@ def observe(context: ExperimentContext) -> Findings:
     }
     thetas = context.weights.model.rope_thetas
     pade = gamma_pade(thetas[0], float(setting.length)) if len(thetas) == 1 else None
-    return Findings(
+    return Observations(
         measured=measured,
         sentence=(
             f"γ is {spoken(gammas['text'])} on text, {gammas['shuffled text'].value:.3f} on the same tokens in random order and "
@@ -77,18 +84,6 @@ def observe(context: ExperimentContext) -> Findings:
         facts=()
         if pade is None
         else (Fact("γ_Padé", round(pade, 4), basis="formula", source=f"θ = {thetas[0]:g}, T = {setting.length}"),),
-        tables=(
-            table(
-                "Exponent by corpus",
-                "corpus | α :.2f | ~γ | ~γ published | sinks :.3f",
-                [
-                    (name, alphas[name], gammas[name], published[name], float(np.nanmean(profiles[name].sink_mass)))
-                    for name in corpora
-                ],
-                note=f"α: exponent of the mutual information from d = {setting.d_min} to {d_max}, exact for the synthetic texts. "
-                "Random and shuffled tokens have none between them at any distance.",
-            ),
-        ),
         figures=(
             estimates_figure(
                 "corpus",
@@ -99,27 +94,17 @@ def observe(context: ExperimentContext) -> Findings:
                 {**({} if pade is None else {"γ_Padé": (pade, THEORY)}), "no decay": (0.0, NULL)},
             ),
         ),
-        data={
-            "gamma": {name: plain(gamma) for name, gamma in gammas.items()},
-            "gamma_published": {name: plain(gamma) for name, gamma in published.items()},
-            "alpha": alphas,
-        },
+        data={"gamma": gammas, "gamma_published": published, "alpha": alphas},
         provenance=profiles["text"].provenance,
+    ).with_table_by(
+        "Exponent by corpus",
+        "corpus",
+        {
+            "α :.2f": alphas,
+            "~γ": gammas,
+            "~γ published": published,
+            "sinks :.3f": {name: float(np.nanmean(profile.sink_mass)) for name, profile in profiles.items()},
+        },
+        note=f"α: exponent of the mutual information from d = {setting.d_min} to {d_max}, exact for the synthetic texts. "
+        "Random and shuffled tokens have none between them at any distance.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="corpus",
-    question="Is the decay a matter of the base and the length, or of the data?",
-    prediction=Prediction(
-        theory="γ is a function of θ and T alone, so it is the same on every corpus: share 1, slope 0.",
-        null="The decay is that of the data: none where tokens tell nothing of each other (share 0), and γ follows the exponent "
-        "α of the mutual information (slope 1).",
-        decides="γ on random tokens as a share of γ on text, and the slope of γ on α between two synthetic texts.",
-    ),
-    prompts=8,
-    length=2048,
-    parts=5,
-    expect=expect,
-    observe=observe,
-)

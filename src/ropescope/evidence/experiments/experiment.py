@@ -7,16 +7,14 @@ and from the settings, before any weight is loaded, so no prediction can follow 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ropescope.errors import MeasurementError
 from ropescope.models.model import Model
-from ropescope.report.report import Fact, Figure, Table
 
 if TYPE_CHECKING:
-    from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
 
 Decision = Literal["theory", "null", "neither", "undecided"]
@@ -55,15 +53,6 @@ def nearest(theory: float, null: float) -> tuple[Range, Range]:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What is said beforehand, in words."""
-
-    theory: str
-    null: str
-    decides: str
-
-
-@dataclass(frozen=True, slots=True)
 class Expectation:
     """A number that will be measured, and where each prediction expects it; None: that side says nothing of it."""
 
@@ -80,6 +69,9 @@ class Expectation:
             None if self.theory is None else self.theory.meets(low, high),
             None if self.null is None else self.null.meets(low, high),
         )
+
+
+Expectations = tuple[Expectation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,39 +116,36 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """What an experiment saw. `measured` holds an estimate for the statistic of each expectation; `sentence` says the
-    result in words, to follow the verdict; `provenance` is that of its main measurement."""
-
-    measured: Mapping[str, Estimate]
-    sentence: str
-    facts: tuple[Fact, ...] = ()
-    tables: tuple[Table, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    caveats: tuple[str, ...] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment by name, with its predictions, its defaults, and how it is done.
+    """An experiment by name, with its predictions and its defaults. Its module's `observe` does the work in a context.
 
-    expect: the expectations for a model and a setting, from its files alone. observe: does the work in a context.
+    theory, null, decides: what is said beforehand, in words. expect: the expectations for a model and a setting, from its
+    files alone.
     parts: how many times it runs all prompts through a network (0: once for each model given). sources: how many sources
     it needs at least. needs_rope: whether its predictions need a RoPE base θ.
     """
 
     name: str
     question: str
-    prediction: Prediction
+    theory: str
+    null: str
+    decides: str
     prompts: int
     length: int
     parts: int
-    expect: Callable[[Model | None, Setting], tuple[Expectation, ...]]
-    observe: Callable[[ExperimentContext], Findings]
+    expect: Callable[[Model | None, Setting], Expectations]
     needs_rope: bool = False
     sources: int = 1
+
+    @property
+    def prediction(self) -> dict[str, str]:
+        """What is said beforehand, by side."""
+        return {"theory": self.theory, "null": self.null, "decides": self.decides}
+
+
+def fixed(*expectations: Expectation) -> Callable[[Model | None, Setting], Expectations]:
+    """The `expect` of an experiment whose expectations depend on nothing."""
+    return lambda model, setting: expectations
 
 
 def decide(expectations: Sequence[Expectation], measured: Mapping[str, Estimate]) -> Decision:

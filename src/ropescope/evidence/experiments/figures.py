@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ropescope.evidence.vega import Channel, layer, nominal, quantitative
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
 
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Estimate
 
-MEASURED, SECOND, THEORY, NULL, THIRD = "#0072B2", "#009E73", "#D55E00", "#5B5B5B", "#CC79A7"
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+MEASURED, SECOND, THEORY, NULL, THIRD = BLUE, GREEN, VERMILLION, GREY, PINK
+_LEGEND = {"orient": "bottom", "columns": 2, "symbolType": "stroke", "labelLimit": 340}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +56,16 @@ def sweep_figure(
     names = [*measured, *predicted]
     colours = [MEASURED, SECOND][: len(measured)] + [THEORY, NULL, THIRD][: len(predicted)]
     dashes = [[1, 0]] * len(measured) + [[6, 3], [2, 3], [6, 3]][: len(predicted)]
-    horizontal = x.channel("x")
-    vertical = {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False}}
-    colour = {
-        "field": "series",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": names, "range": colours},
-        "legend": {"orient": "bottom", "columns": 2, "symbolType": "stroke", "labelLimit": 340},
-    }
-    line = {
-        "mark": {"type": "line", "strokeWidth": 2},
-        "encoding": {
-            "x": horizontal,
-            "y": vertical,
-            "color": colour,
-            "strokeDash": {"field": "series", "scale": {"domain": names, "range": dashes}, "legend": None},
-        },
-    }
-    bars = {
-        "data": {"values": points},
-        "mark": {"type": "rule", "strokeWidth": 1.6, "strokeDash": [1, 0]},
-        "encoding": {
-            "x": horizontal,
-            "y": {**vertical, "field": "low"},
-            "y2": {"field": "high"},
-            "color": {**colour, "legend": None},
-        },
-    }
-    dots = {
-        "data": {"values": points},
-        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-        "encoding": {"x": horizontal, "y": vertical, "color": {**colour, "legend": None}},
-    }
-    spec = {
-        "$schema": _SCHEMA,
-        "width": 600,
-        "height": 320,
-        "layer": [{"data": {"values": lines + points}, **line}, bars, dots],
-    }
-    return Figure(name, title, spec, caption)
+    at, y = x.channel("x"), quantitative("y", y_title)
+    colour = nominal("series", dict(zip(names, colours, strict=True)), title=None, legend=_LEGEND)
+    quiet = {**colour, "legend": None}
+    dash = {"field": "series", "scale": {"domain": names, "range": dashes}, "legend": None}
+    layers = [
+        layer("line", {"x": at, "y": y, "color": colour, "strokeDash": dash}, lines + points, strokeWidth=2),
+        layer("rule", {"x": at, **interval_ends("y", y), "color": quiet}, points, strokeWidth=1.6, strokeDash=[1, 0]),
+        layer("point", {"x": at, "y": y, "color": quiet}, points, filled=True, size=60, opacity=1),
+    ]
+    return layered(name, title, layers, caption, width=600, height=320)
 
 
 def estimates_figure(
@@ -111,36 +83,26 @@ def estimates_figure(
         for what, e in estimates.items()
         if e.value is not None and e.ci is not None
     ]
-    axis = {"field": "what", "type": "nominal", "title": None, "sort": list(estimates), "axis": {"labelLimit": 260}}
-    x = {"field": "value", "type": "quantitative", "title": x_title, "scale": {"zero": False, "padding": 12}}
-    layers: list[dict[str, Any]] = []
+    y = nominal("what", title=None, sort=list(estimates), axis={"labelLimit": 260})
+    x = quantitative("value", x_title, padding=12)
+    layers = []
     if marks:
-        layers.append(
-            {
-                "data": {"values": [{"value": value, "series": series} for series, (value, _) in marks.items()]},
-                "mark": {"type": "rule", "strokeWidth": 2, "strokeDash": [6, 3]},
-                "encoding": {
-                    "x": x,
-                    "color": {
-                        "field": "series",
-                        "type": "nominal",
-                        "title": None,
-                        "scale": {"domain": list(marks), "range": [colour for _, colour in marks.values()]},
-                        "legend": {"orient": "bottom", "columns": 2, "symbolType": "stroke", "labelLimit": 340},
-                    },
-                },
-            }
-        )
+        lines = [{"value": value, "series": series} for series, (value, _) in marks.items()]
+        colours = {series: colour for series, (_, colour) in marks.items()}
+        colour = nominal("series", colours, title=None, legend=_LEGEND)
+        layers.append(layer("rule", {"x": x, "color": colour}, lines, strokeWidth=2, strokeDash=[6, 3]))
     layers += [
-        {
-            "data": {"values": rows},
-            "mark": {"type": "rule", "strokeWidth": 2, "color": MEASURED, "strokeDash": [1, 0]},
-            "encoding": {"y": axis, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
-        },
-        {
-            "data": {"values": rows},
-            "mark": {"type": "point", "filled": True, "size": 80, "color": MEASURED, "opacity": 1},
-            "encoding": {"y": axis, "x": x},
-        },
+        layer("rule", {"y": y, **interval_ends("x", x)}, rows, strokeWidth=2, color=MEASURED, strokeDash=[1, 0]),
+        layer("point", {"y": y, "x": x}, rows, filled=True, size=80, color=MEASURED, opacity=1),
     ]
-    return Figure(name, title, {"$schema": _SCHEMA, "width": 520, "height": {"step": 34}, "layer": layers}, caption)
+    return layered(name, title, layers, caption, width=520, height={"step": 34})
+
+
+def layered(name: str, title: str, layers: Sequence[dict[str, Any]], caption: str, **size: Any) -> Figure:
+    """A figure of several layers."""
+    return Figure(name, title, {**size, "layer": list(layers)}, caption)
+
+
+def interval_ends(axis: str, channel: Channel) -> Channel:
+    """The channels of an interval, whose ends are the fields `low` and `high`."""
+    return {axis: {**channel, "field": "low"}, f"{axis}2": {"field": "high"}}

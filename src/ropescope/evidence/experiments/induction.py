@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
-from ropescope.models.model import Model
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
+from ropescope.evidence.experiments.figures import MEASURED, layered
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
+from ropescope.evidence.vega import layer
 from ropescope.report.report import Fact, Figure
 
 if TYPE_CHECKING:
@@ -23,22 +23,30 @@ THRESHOLD = 0.3
 """A head that matches prefixes at least so much is called an induction head."""
 _SIZE_RULE = 400_000_000
 
-
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """A proxy that works tells the heads apart (AUC 0.7 or more); one that does not is a coin (0.4 to 0.6)."""
-    return (
+EXPERIMENT = Experiment(
+    name="induction",
+    question="Does the sign of Δγ tell induction heads?",
+    theory="Δγ = γ(text) − γ(random) is positive in a model with induction heads and negative in one without, and of its "
+    "heads those with the larger Δγ are the induction heads (AUC of 0.7 or more).",
+    null="Δγ of a head says nothing of prefix matching: AUC of 0.4 to 0.6.",
+    decides="Prefix matching on repeated random tokens, head by head, beside Δγ of the head and of the model.",
+    prompts=24,
+    length=1024,
+    parts=3,
+    expect=fixed(
+        # A proxy that works tells the heads apart; one that does not is a coin.
         Expectation(MODEL, theory=Range(low=0.0), null=None),
         Expectation(HEADS, theory=Range(low=0.7), null=Range(0.4, 0.6)),
-    )
+    ),
+)
 
 
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """Prefix-matching scores on repeated tokens, and γ of every head on text and on random tokens."""
     import numpy as np
 
-    from ropescope.evidence.experiments.heads import area_under_curve, head_gammas, rank_correlation
-    from ropescope.evidence.experiments.prefix_matching import PrefixMatching, repeated_tokens
-    from ropescope.evidence.experiments.trends import difference
+    from ropescope.evidence.experiments.readers import PrefixMatching, repeated_tokens
+    from ropescope.evidence.experiments.statistics import area_under_curve, difference, head_gammas, rank_correlation
     from ropescope.measure.estimates import Estimate
 
     setting, resamples, n = context.setting, context.resamples, context.setting.prompts
@@ -63,7 +71,7 @@ def observe(context: ExperimentContext) -> Findings:
         # Prompts of text and random prompts are not the same prompts: each is resampled for itself.
         own = np.random.default_rng([setting.seed, k]).permutation(resamples)
         heads[name], samples[name] = head_gammas(profile, setting.d_min, own)
-        whole[name] = context.decay(profile).gamma(context.draws)
+        whole[name] = context.gamma(context.decay(profile))
     delta, delta_samples = heads["text"] - heads["random"], samples["text"] - samples["random"]
     induction = score >= THRESHOLD
     induction_samples = resamples @ flat >= THRESHOLD
@@ -76,72 +84,65 @@ def observe(context: ExperimentContext) -> Findings:
     top = np.argsort(-np.nan_to_num(score))[:12]
     layers = [layer.index for layer in profiles["text"].layers]
     parameters = sum(parameter.numel() for parameter in context.weights.network.parameters())
-    by_size = "has them" if parameters >= _SIZE_RULE else "has none"
-    measured = "has them" if induction.any() else "has none"
-    by_sign = "has them" if apart.value > 0 else "has none"
-    agree = float(np.mean((delta > 0)[np.isfinite(delta)] == induction[np.isfinite(delta)]))
+    n_induction = int(induction.sum())
+    measured, by_sign, by_size = (
+        "has them" if yes else "has none" for yes in (n_induction, apart.value > 0, parameters >= _SIZE_RULE)
+    )
+    size_rule = f"size rule of the series: {by_size} (from 400 million on)"
+    agree = round(float(np.mean((delta > 0)[np.isfinite(delta)] == induction[np.isfinite(delta)])), 3)
     majority = float(max(induction.mean(), 1 - induction.mean()))
-    return Findings(
-        measured={MODEL: model_delta, HEADS: auc},
-        sentence=(
-            f"{int(induction.sum())} of {len(score)} heads match prefixes with {THRESHOLD:g} or more (the best "
-            f"{np.nanmax(score):.2f}, chance {1 / half:.3f}), Δγ of the model is {apart.value:+.3f}, and "
-            f"Δγ of a head tells induction heads from others with an AUC of {spoken(auc, 2)}"
-        ),
-        facts=(
-            Fact(
-                "induction heads",
-                int(induction.sum()),
-                source=f"prefix matching of at least {THRESHOLD:g}, of {len(score)}",
+    return (
+        Observations(
+            measured={MODEL: model_delta, HEADS: auc},
+            sentence=(
+                f"{n_induction} of {len(score)} heads match prefixes with {THRESHOLD:g} or more (the best "
+                f"{np.nanmax(score):.2f}, chance {1 / half:.3f}), Δγ of the model is {apart.value:+.3f}, and "
+                f"Δγ of a head tells induction heads from others with an AUC of {spoken(auc, 2)}"
             ),
-            Fact(
-                "parameters",
-                parameters,
-                basis="config",
-                source=f"size rule of the series: {by_size} (from 400 million on)",
-            ),
-            Fact(
-                "sign of Δγ agrees", round(agree, 3), source=f"share of heads; saying the same of all: {majority:.3f}"
-            ),
-            Fact("rank correlation of Δγ and score", relation.value, interval=relation.ci, source="over heads"),
-        ),
-        tables=(
-            table(
-                "What each rule says of the model",
-                "rule | induction heads",
-                (
-                    ("measured prefix matching", measured),
-                    ("sign of Δγ = γ(text) − γ(random)", by_sign),
-                    ("size, 400 million parameters", by_size),
+            facts=(
+                Fact(
+                    "induction heads", n_induction, source=f"prefix matching of at least {THRESHOLD:g}, of {len(score)}"
                 ),
+                Fact("parameters", parameters, basis="config", source=size_rule),
+                Fact("sign of Δγ agrees", agree, source=f"share of heads; saying the same of all: {majority:.3f}"),
+                fact_of("rank correlation of Δγ and score", relation, "over heads"),
             ),
-            table(
-                "Heads that match prefixes most",
-                "layer | head | score :.3f | γ text :.3f | γ random :.3f | Δγ :+.3f",
-                [
-                    (
-                        layers[index // n_heads],
-                        int(index % n_heads),
-                        float(score[index]),
-                        _number(heads["text"][index]),
-                        _number(heads["random"][index]),
-                        _number(delta[index]),
-                    )
-                    for index in top
-                ],
+            figures=(_figure(score, delta, layers, n_heads),),
+            data={
+                "scores": [[_number(value) for value in row] for row in scores.mean(axis=0)],
+                "delta_gamma": [[_number(value) for value in row] for row in delta.reshape(-1, n_heads)],
+                "delta_gamma_model": apart.value,
+                "auc": auc,
+                "rank_correlation": relation,
+                "chance": 1 / half,
+                "threshold": THRESHOLD,
+            },
+            provenance=profiles["text"].provenance,
+        )
+        .with_table(
+            "What each rule says of the model",
+            "rule | induction heads",
+            (
+                ("measured prefix matching", measured),
+                ("sign of Δγ = γ(text) − γ(random)", by_sign),
+                ("size, 400 million parameters", by_size),
             ),
-        ),
-        figures=(_figure(score, delta, layers, n_heads),),
-        data={
-            "scores": [[_number(value) for value in row] for row in scores.mean(axis=0)],
-            "delta_gamma": [[_number(value) for value in row] for row in delta.reshape(-1, n_heads)],
-            "delta_gamma_model": apart.value,
-            "auc": plain(auc),
-            "rank_correlation": plain(relation),
-            "chance": 1 / half,
-            "threshold": THRESHOLD,
-        },
-        provenance=profiles["text"].provenance,
+        )
+        .with_table(
+            "Heads that match prefixes most",
+            "layer | head | score :.3f | γ text :.3f | γ random :.3f | Δγ :+.3f",
+            [
+                (
+                    layers[index // n_heads],
+                    int(index % n_heads),
+                    float(score[index]),
+                    _number(heads["text"][index]),
+                    _number(heads["random"][index]),
+                    _number(delta[index]),
+                )
+                for index in top
+            ],
+        )
     )
 
 
@@ -157,41 +158,18 @@ def _figure(score: Any, delta: Any, layers: list[int], n_heads: int) -> Figure:
     ]
     x = {"field": "delta", "type": "quantitative", "title": "Δγ of the head: text less random tokens"}
     y = {"field": "score", "type": "quantitative", "title": "prefix-matching score", "scale": {"domain": [0, 1]}}
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": 600,
-        "height": 320,
-        "layer": [
-            {"data": {"values": [{"delta": 0}]}, "mark": "rule", "encoding": {"x": x}},
-            {"data": {"values": [{"score": THRESHOLD}]}, "mark": "rule", "encoding": {"y": y}},
-            {
-                "data": {"values": rows},
-                "mark": {"type": "point", "filled": True, "size": 34, "opacity": 0.75, "color": "#0072B2"},
-                "encoding": {"x": x, "y": y, "tooltip": [{"field": name} for name in ("head", "score", "delta")]},
-            },
-        ],
-    }
-    return Figure(
+    tooltip = [{"field": name} for name in ("head", "score", "delta")]
+    drawn: list[dict[str, Any]] = [
+        {"data": {"values": [{"delta": 0}]}, "mark": "rule", "encoding": {"x": x}},
+        {"data": {"values": [{"score": THRESHOLD}]}, "mark": "rule", "encoding": {"y": y}},
+        layer("point", {"x": x, "y": y, "tooltip": tooltip}, rows, filled=True, size=34, opacity=0.75, color=MEASURED),
+    ]
+    return layered(
         "induction",
         "Induction heads, and the sign that is taken for them",
-        spec,
+        drawn,
         f"Every head. Above the line at {THRESHOLD:g}: induction heads. If the sign of Δγ told them, they would lie to the right "
         "of zero and the others to the left.",
+        width=600,
+        height=320,
     )
-
-
-EXPERIMENT = Experiment(
-    name="induction",
-    question="Does the sign of Δγ tell induction heads?",
-    prediction=Prediction(
-        theory="Δγ = γ(text) − γ(random) is positive in a model with induction heads and negative in one without, and of its "
-        "heads those with the larger Δγ are the induction heads (AUC of 0.7 or more).",
-        null="Δγ of a head says nothing of prefix matching: AUC of 0.4 to 0.6.",
-        decides="Prefix matching on repeated random tokens, head by head, beside Δγ of the head and of the model.",
-    ),
-    prompts=24,
-    length=1024,
-    parts=3,
-    expect=expect,
-    observe=observe,
-)

@@ -12,11 +12,10 @@ from statistics import linear_regression
 from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Setting, nearest
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Setting, nearest
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.experiments.published import published_null
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
 from ropescope.theory.decay import gamma_pade
@@ -45,19 +44,30 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     """Zero for the theory, the slope of the null's exponents for the null."""
     offsets, distances = grid(setting.length)
     null = linear_regression([log(c) for c in offsets], [published_null(distances, c).gamma for c in offsets]).slope
-    for_theory, for_null = nearest(0.0, null)
-    return (Expectation(STATISTIC, theory=for_theory, null=for_null),)
+    return (Expectation(STATISTIC, *nearest(0.0, null)),)
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="offset-sweep",
+    question="Is the published exponent a property of the model, or of the protocol's offset?",
+    theory="The exponent is the model's own, so it does not know the offset c: dγ/d ln c = 0.",
+    null="Uniform attention: γ falls from 0.94 at c = 10 to 0.36 at c = 500 (distances 30 … 2,000).",
+    decides="The slope of γ on ln c, on the same prompts: nearer to zero or to the null's.",
+    prompts=24,
+    length=2560,
+    parts=1,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """Read the cells of every offset and distance from the same prompts, and fit each offset."""
     import numpy as np
 
-    from ropescope.evidence.experiments.cells import CellReader
-    from ropescope.evidence.experiments.trends import slope_of_gammas
+    from ropescope.evidence.experiments.readers import CellReader
     from ropescope.measure.curve import Decay
 
-    length, draws, n = context.setting.length, context.draws, context.setting.prompts
+    length, n = context.setting.length, context.setting.prompts
     offsets, distances = grid(length)
     cells = [(d + c - 1, c - 1) for c in offsets for d in distances]
     corpus = context.corpus()
@@ -69,19 +79,23 @@ def observe(context: ExperimentContext) -> Findings:
     )
     weight = np.array([reader.mean() for reader in readers]).reshape(n, len(offsets), len(distances))
     decays = {c: Decay(np.log(distances), weight[:, i]) for i, c in enumerate(offsets)}
-    gammas = {c: decay.gamma(draws) for c, decay in decays.items()}
-    nulls = {c: published_null(distances, c) for c in offsets}
-    values = [float(decay.fit().gamma) for decay in decays.values()]
-    slope = slope_of_gammas(np.log(offsets), list(decays.values()), draws)
+    gammas = {c: context.gamma(decay) for c, decay in decays.items()}
+    nulls = {c: published_null(distances, c).gamma for c in offsets}
+    fits = {c: decay.fit() for c, decay in decays.items()}
+    values = [float(fit.gamma) for fit in fits.values()]
+    slope = context.slope(np.log(offsets), decays.values())
     # One prompt whose key is a sink of its own can carry the mean: the median prompt tells.
-    medians = {c: Decay(np.log(distances), np.median(decay.weight, axis=0)[None]) for c, decay in decays.items()}
-    null_slope = linear_regression([log(c) for c in offsets], [null.gamma for null in nulls.values()]).slope
+    medians = {
+        c: float(Decay(np.log(distances), np.median(decay.weight, axis=0)[None]).fit().gamma)
+        for c, decay in decays.items()
+    }
+    null_slope = linear_regression([log(c) for c in offsets], list(nulls.values())).slope
     thetas = context.weights.model.rope_thetas
-    predicted = {"uniform attention": [(float(c), null.gamma) for c, null in nulls.items()]}
+    predicted = {"uniform attention": [(float(c), null) for c, null in nulls.items()]}
     if len(thetas) == 1:
         pade = gamma_pade(thetas[0], float(distances[-1]))
         predicted = {"γ_Padé (knows no offset)": [(float(c), pade) for c in offsets], **predicted}
-    return Findings(
+    return Observations(
         measured={STATISTIC: slope},
         sentence=(
             f"from c = {offsets[0]} to {offsets[-1]} the exponent goes from {spoken(gammas[offsets[0]], 2)} to "
@@ -99,17 +113,6 @@ def observe(context: ExperimentContext) -> Findings:
                 "largest less smallest γ", round(max(values) - min(values), 4), source="over the offsets; no interval"
             ),
         ),
-        tables=(
-            table(
-                "Exponent by offset",
-                "c [tokens] | ~γ | γ, median prompt :.3f | R² :.3f | null :.3f",
-                [
-                    (c, gammas[c], float(medians[c].fit().gamma), float(decays[c].fit().r2), nulls[c].gamma)
-                    for c in offsets
-                ],
-                note=f"Fitted distances: {', '.join(map(str, distances))}. null: what uniform attention reads.",
-            ),
-        ),
         figures=(
             sweep_figure(
                 "offset-sweep",
@@ -122,26 +125,20 @@ def observe(context: ExperimentContext) -> Findings:
         ),
         data={
             "distances": list(distances),
-            "gamma": {str(c): plain(gamma) for c, gamma in gammas.items()},
-            "gamma_of_median_prompt": {str(c): float(decay.fit().gamma) for c, decay in medians.items()},
-            "null": {str(c): null.gamma for c, null in nulls.items()},
+            "gamma": gammas,
+            "gamma_of_median_prompt": medians,
+            "null": nulls,
             "null_slope": null_slope,
         },
         provenance=context.provenance(corpus),
+    ).with_table_by(
+        "Exponent by offset",
+        "c [tokens]",
+        {
+            "~γ": gammas,
+            "γ, median prompt :.3f": medians,
+            "R² :.3f": {c: float(fit.r2) for c, fit in fits.items()},
+            "null :.3f": nulls,
+        },
+        note=f"Fitted distances: {', '.join(map(str, distances))}. null: what uniform attention reads.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="offset-sweep",
-    question="Is the published exponent a property of the model, or of the protocol's offset?",
-    prediction=Prediction(
-        theory="The exponent is the model's own, so it does not know the offset c: dγ/d ln c = 0.",
-        null="Uniform attention: γ falls from 0.94 at c = 10 to 0.36 at c = 500 (distances 30 … 2,000).",
-        decides="The slope of γ on ln c, on the same prompts: nearer to zero or to the null's.",
-    ),
-    prompts=24,
-    length=2560,
-    parts=1,
-    expect=expect,
-    observe=observe,
-)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Setting
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
 
@@ -56,15 +55,27 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="quantised",
+    question="Does rounding the weights move the exponent as the NF4 rule says?",
+    theory="The NF4 rule: with grouped queries |Δγ| < 0.05; without, γ rises by 0.3 to 0.8 where the bfloat16 fit has "
+    "R² < 0.9, falls by 0.2 to 0.4 where R² > 0.99, and stays between.",
+    null="Rounding to four bits is noise on the weights and leaves γ within 0.05, whatever the model.",
+    decides="γ in NF4 less γ in bfloat16, on the same prompts. With grouped queries both say the same, so such a model can "
+    "refute the two but not decide between them.",
+    prompts=12,
+    length=1024,
+    parts=7,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """γ and the loss of the weights as they are (float32), and rounded to six formats, on the same prompts."""
     import numpy as np
 
-    from ropescope.evidence.experiments.loss import mean_loss
-    from ropescope.measure.curve import combination
     from ropescope.measure.rounding import ROUNDINGS, rounded, rounded_share
 
-    draws = context.draws
     whole: Weights = context.load(context.sources[0], dtype="float32")
     corpus = context.corpus(weights=whole)
     fixed, published, losses, profiles = {}, {}, {}, {}
@@ -72,23 +83,23 @@ def observe(context: ExperimentContext) -> Findings:
         weights = whole if name == "float32" else rounded(whole, name, dtype=context.setting.dtype)
         profiles[name] = context.measure(name, weights=weights, corpus=corpus)
         fixed[name], published[name] = context.decay(profiles[name]), context.published(profiles[name])
-        losses[name] = mean_loss(weights, corpus, context.setting.length)
+        losses[name] = context.loss(weights, corpus)
 
-    def change(decays: dict[str, Decay], name: str) -> Estimate:
-        return combination([decays[name], decays[_BASELINE]], [1, -1], draws)
+    def changes_of(decays: dict[str, Decay]) -> dict[str, Estimate]:
+        return {name: context.change(decay, decays[_BASELINE]) for name, decay in decays.items()}
 
-    changes = {name: change(fixed, name) for name in fixed}
-    published_changes = {name: change(published, name) for name in fixed}
+    gammas = {name: context.gamma(decay) for name, decay in fixed.items()}
+    changes, published_changes = changes_of(fixed), changes_of(published)
+    others = [name for name in fixed if name != _BASELINE]
     r2 = float(published[_BASELINE].fit().r2)
     expected = band(r2)
     assert expected.low is not None and expected.high is not None
-    outside = combination(
-        [published["NF4"], published[_BASELINE]],
-        [1, -1],
-        draws,
-        lambda change: change - np.clip(change, expected.low, expected.high),
+    outside = context.change(
+        published["NF4"], published[_BASELINE], lambda change: change - np.clip(change, expected.low, expected.high)
     )
-    return Findings(
+    r2_source = "what the rule looks at without grouped queries"
+    share = round(rounded_share(whole.network), 3)
+    return Observations(
         measured={PUBLISHED: published_changes["NF4"], FIXED: changes["NF4"], RULE: outside},
         sentence=(
             f"from bfloat16 to NF4 γ changes by {spoken(changes['NF4'])} at a fixed length and by "
@@ -97,35 +108,9 @@ def observe(context: ExperimentContext) -> Findings:
             f"{losses['2 bits']:.2f} nats, by {spoken(changes['2 bits'])}"
         ),
         facts=(
-            Fact("γ in bfloat16", fixed[_BASELINE].gamma(draws).value, interval=fixed[_BASELINE].gamma(draws).ci),
-            Fact(
-                "R² in bfloat16, published protocol",
-                round(r2, 4),
-                source="what the rule looks at without grouped queries",
-            ),
-            Fact(
-                "parameters rounded", round(rounded_share(whole.network), 3), source="share; linear layers but the head"
-            ),
-        ),
-        tables=(
-            table(
-                "Exponent by format",
-                "format | bits :.2g | ~γ | ~Δγ :.4f | ~Δγ published | loss [nats] :.3f",
-                [
-                    (
-                        name,
-                        32.0 if name == "float32" else ROUNDINGS[name].bits,
-                        fixed[name].gamma(draws),
-                        changes[name] if name != _BASELINE else None,
-                        published_changes[name] if name != _BASELINE else None,
-                        losses[name],
-                    )
-                    for name in fixed
-                ],
-                note="Δγ: less γ in bfloat16, on the same prompts. Rounded to the nearest value, weights only, no calibration: "
-                + "; ".join(f"{rounding.name}, {rounding.about}" for rounding in ROUNDINGS.values())
-                + ".",
-            ),
+            fact_of("γ in bfloat16", gammas[_BASELINE]),
+            Fact("R² in bfloat16, published protocol", round(r2, 4), source=r2_source),
+            Fact("parameters rounded", share, source="share; linear layers but the head"),
         ),
         figures=(
             estimates_figure(
@@ -133,21 +118,34 @@ def observe(context: ExperimentContext) -> Findings:
                 "What rounding the weights does to the exponent",
                 f"Change of γ at a fixed length of {context.setting.length:,}, on the same prompts, from bfloat16; bars are 95 % "
                 "intervals. The NF4 rule gives a model with grouped queries ± 0.05.",
-                {name: estimate for name, estimate in changes.items() if name != _BASELINE},
+                {name: changes[name] for name in others},
                 {},
                 x_title="Δγ from bfloat16",
             ),
         ),
         caveats=_baseline(whole),
         data={
-            "gamma": {name: plain(decay.gamma(draws)) for name, decay in fixed.items()},
-            "change": {name: plain(estimate) for name, estimate in changes.items()},
-            "change_published": {name: plain(estimate) for name, estimate in published_changes.items()},
+            "gamma": gammas,
+            "change": changes,
+            "change_published": published_changes,
             "loss_nats": losses,
             "r2_published_bfloat16": r2,
             "grouped_queries": is_grouped(whole.model),
         },
         provenance=profiles[_BASELINE].provenance,
+    ).with_table_by(
+        "Exponent by format",
+        "format",
+        {
+            "bits :.2g": {"float32": 32.0, **{name: rounding.bits for name, rounding in ROUNDINGS.items()}},
+            "~γ": gammas,
+            "~Δγ :.4f": {**changes, _BASELINE: None},
+            "~Δγ published": {**published_changes, _BASELINE: None},
+            "loss [nats] :.3f": losses,
+        },
+        note="Δγ: less γ in bfloat16, on the same prompts. Rounded to the nearest value, weights only, no calibration: "
+        + "; ".join(f"{rounding.name}, {rounding.about}" for rounding in ROUNDINGS.values())
+        + ".",
     )
 
 
@@ -165,21 +163,3 @@ def _baseline(weights: Weights) -> tuple[str, ...]:
         f"{weights.source.name} is a GGUF file with {count / weights_by_type.total():.0%} of its weights in {kind}: the baseline "
         "is what it holds, dequantised, so these weights were rounded once before.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="quantised",
-    question="Does rounding the weights move the exponent as the NF4 rule says?",
-    prediction=Prediction(
-        theory="The NF4 rule: with grouped queries |Δγ| < 0.05; without, γ rises by 0.3 to 0.8 where the bfloat16 fit has "
-        "R² < 0.9, falls by 0.2 to 0.4 where R² > 0.99, and stays between.",
-        null="Rounding to four bits is noise on the weights and leaves γ within 0.05, whatever the model.",
-        decides="γ in NF4 less γ in bfloat16, on the same prompts. With grouped queries both say the same, so such a model can "
-        "refute the two but not decide between them.",
-    ),
-    prompts=12,
-    length=1024,
-    parts=7,
-    expect=expect,
-    observe=observe,
-)

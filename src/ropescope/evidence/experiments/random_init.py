@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, Setting
 from ropescope.evidence.experiments.figures import NULL, THIRD, estimates_figure
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
 
@@ -37,14 +36,26 @@ def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
     )
 
 
-def observe(context: ExperimentContext) -> Findings:
+EXPERIMENT = Experiment(
+    name="random-init",
+    question="Does the published exponent need anything that was learned?",
+    theory="The level of γ is learned attention: random weights stay at least 0.1 below what uniform attention reads.",
+    null="Uniform attention already gives the published level (0.783 over 30 … 2,000 tokens), and 0 at a fixed length.",
+    decides="γ of the same network with random weights, mean of three initialisations, in both protocols.",
+    prompts=8,
+    length=2048,
+    parts=1 + _INITIALISATIONS,
+    expect=expect,
+)
+
+
+def observe(context: ExperimentContext) -> Observations:
     """Measure the trained network, and three with random weights."""
     import numpy as np
 
     from ropescope.measure.curve import combination
     from ropescope.measure.weights import with_random_weights
 
-    draws = context.draws
     trained = context.measure("trained weights")
     profiles = [trained]
     for k in range(_INITIALISATIONS):
@@ -52,7 +63,7 @@ def observe(context: ExperimentContext) -> Findings:
         profiles.append(context.measure(f"random weights {k + 1} of {_INITIALISATIONS}", weights=weights))
 
     def mean(decays: Sequence[Decay]) -> Estimate:
-        return combination(decays, [1 / len(decays)] * len(decays), draws)
+        return combination(decays, [1 / len(decays)] * len(decays), context.draws)
 
     published = [context.published(profile) for profile in profiles]
     fixed = [context.decay(profile) for profile in profiles]
@@ -65,7 +76,7 @@ def observe(context: ExperimentContext) -> Findings:
     null = published_null(fitted_distances(trained.legacy_distances))
     r2 = float(np.mean([decay.fit().r2 for decay in published[1:]]))
     names = ("trained", *(f"random, seed {context.setting.seed + k}" for k in range(_INITIALISATIONS)))
-    return Findings(
+    return Observations(
         measured={name: found[name] for name in (PUBLISHED, FIXED)},
         sentence=(
             f"with random weights the published protocol reads γ = {spoken(found[PUBLISHED])}, where uniform attention reads "
@@ -77,14 +88,6 @@ def observe(context: ExperimentContext) -> Findings:
                 "R² of random weights, published protocol",
                 round(r2, 4),
                 source=f"uniform attention: {null.r_squared:.4f}",
-            ),
-        ),
-        tables=(
-            table(
-                "Trained and random weights",
-                "weights | ~γ published | ~γ fixed",
-                [(name, mean([p]), mean([f])) for name, p, f in zip(names, published, fixed, strict=True)],
-                note="Intervals are 95 %, over prompts.",
             ),
         ),
         figures=(
@@ -105,22 +108,11 @@ def observe(context: ExperimentContext) -> Findings:
                 },
             ),
         ),
-        data={"gamma": {name: plain(estimate) for name, estimate in found.items()}, "null": null._asdict()},
+        data={"gamma": found, "null": null._asdict()},
         provenance=trained.provenance,
+    ).with_table(
+        "Trained and random weights",
+        "weights | ~γ published | ~γ fixed",
+        zip(names, map(context.gamma, published), map(context.gamma, fixed), strict=True),
+        note="Intervals are 95 %, over prompts.",
     )
-
-
-EXPERIMENT = Experiment(
-    name="random-init",
-    question="Does the published exponent need anything that was learned?",
-    prediction=Prediction(
-        theory="The level of γ is learned attention: random weights stay at least 0.1 below what uniform attention reads.",
-        null="Uniform attention already gives the published level (0.783 over 30 … 2,000 tokens), and 0 at a fixed length.",
-        decides="γ of the same network with random weights, mean of three initialisations, in both protocols.",
-    ),
-    prompts=8,
-    length=2048,
-    parts=1 + _INITIALISATIONS,
-    expect=expect,
-    observe=observe,
-)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from ropescope.errors import DomainError
 from ropescope.evidence.experiments import (
@@ -21,23 +22,33 @@ from ropescope.evidence.experiments import (
 )
 from ropescope.evidence.experiments.experiment import Experiment
 
-EXPERIMENTS: Mapping[str, Experiment] = {
-    experiment.name: experiment
-    for experiment in (
-        random_init.EXPERIMENT,
-        length_sweep.EXPERIMENT,
-        offset_sweep.EXPERIMENT,
-        base_sweep.EXPERIMENT,
-        base_scaling.EXPERIMENT,
-        corpora.EXPERIMENT,
-        shape.EXPERIMENT,
-        sinks.EXPERIMENT,
-        quantised.EXPERIMENT,
-        induction.EXPERIMENT,
-        theta_panel.EXPERIMENT,
-    )
-}
+if TYPE_CHECKING:
+    from ropescope.evidence.experiments.context import ExperimentContext
+    from ropescope.evidence.experiments.observations import Observations
+
+_MODULES = (
+    random_init,
+    length_sweep,
+    offset_sweep,
+    base_sweep,
+    base_scaling,
+    corpora,
+    shape,
+    sinks,
+    quantised,
+    induction,
+    theta_panel,
+)
+EXPERIMENTS: Mapping[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 """Every experiment that `ropescope experiment` runs."""
+_OBSERVE: Mapping[str, Callable[[ExperimentContext], Observations]] = {
+    module.EXPERIMENT.name: module.observe for module in _MODULES
+}
+
+
+def observe(experiment: Experiment, context: ExperimentContext) -> Observations:
+    """Do the work of an experiment. Raises MeasurementError where it cannot be done, or is interrupted."""
+    return _OBSERVE[experiment.name](context)
 
 
 def find(name: str) -> Experiment:

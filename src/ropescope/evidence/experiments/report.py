@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Range
+from ropescope.evidence.experiments.observations import plain
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
-from ropescope.evidence.experiments.wording import plain
 from ropescope.evidence.tables import table
 from ropescope.measure.type_words import number_type_fact
-from ropescope.report.report import Fact, Report, Scalar, Step, Table
+from ropescope.report.report import Fact, Report, Step, Table
 
 SCHEMA = "ropescope.experiment/1"
 
@@ -27,7 +26,7 @@ _VERDICTS: Mapping[Decision, str] = {
 
 def experiment_report(result: Result) -> Report:
     """The report of a finished experiment. `data` is the result for machines, the predictions included."""
-    found, experiment = result.findings, result.experiment
+    found, experiment = result.observed, result.experiment
     provenance = found.provenance
     name = provenance.get("model") or f"{len(result.sources)} models"
     return Report(
@@ -50,7 +49,7 @@ def experiment_report(result: Result) -> Report:
             "model": provenance.get("model"),
             "sources": list(result.sources),
             "stands": result.decision,
-            "prediction": asdict(experiment.prediction),
+            "prediction": experiment.prediction,
             "statistics": [_statistic(item, result) for item in result.expectations],
             "setting": _setting(result),
             "results": dict(found.data),
@@ -94,26 +93,19 @@ def description_report(experiment: Experiment) -> Report:
 
 
 def _described(experiment: Experiment) -> dict[str, Any]:
-    return {
-        "name": experiment.name,
-        "question": experiment.question,
-        "prediction": asdict(experiment.prediction),
-        "prompts": experiment.prompts,
-        "length": experiment.length,
-        "needs_rope": experiment.needs_rope,
-        "sources": experiment.sources,
-    }
+    names = ("name", "question", "prediction", "prompts", "length", "needs_rope", "sources")
+    return {name: getattr(experiment, name) for name in names}
 
 
 def _how(result: Result) -> str:
-    setting, about = result.setting, result.findings.provenance.get("corpus_about")
+    setting, about = result.setting, result.observed.provenance.get("corpus_about")
     return f"{setting.prompts} prompts of {setting.length:,} tokens" + (f" · {about}" if about else "")
 
 
 def _facts(result: Result) -> list[Fact]:
     facts = []
     for item in result.expectations:
-        estimate = result.findings.measured[item.statistic]
+        estimate = result.observed.measured[item.statistic]
         if estimate.value is None:
             raise MeasurementError(f"{item.statistic} could not be computed: use more prompts or a longer `length`.")
         facts.append(Fact(item.statistic, round(estimate.value, 4), interval=estimate.ci, source="decides"))
@@ -121,51 +113,31 @@ def _facts(result: Result) -> list[Fact]:
 
 
 def _predictions(experiment: Experiment) -> Table:
-    prediction = experiment.prediction
-    return table(
-        "Said before the run",
-        ("", "prediction"),
-        (("theory", prediction.theory), ("null", prediction.null), ("decides", prediction.decides)),
-    )
+    return table("Said before the run", ("", "prediction"), experiment.prediction.items())
 
 
 def _held_against(result: Result) -> Table:
-    rows: list[tuple[Scalar, ...]] = []
+    rows = []
     for item in result.expectations:
-        estimate = result.findings.measured[item.statistic]
-        low, high = estimate.ci if estimate.ci is not None else (None, None)
-        theory, null = item.agrees(estimate)
-        rows.append(
-            (
-                item.statistic,
-                estimate.value,
-                low,
-                high,
-                _range(item.theory),
-                _word(theory),
-                _range(item.null),
-                _word(null),
-            )
-        )
+        estimate = result.observed.measured[item.statistic]
+        sides = zip((item.theory, item.null), item.agrees(estimate), strict=True)
+        rows.append((item.statistic, estimate, *(cell for side in sides for cell in _side(*side))))
     return table(
         "Held against the measurement",
-        "statistic | measured :.3f | from :.3f | to :.3f | theory says | holds | null says | holds",
+        "statistic | ~measured | theory says | holds | null says | holds",
         rows,
         note="A prediction stands if the 95 % interval of every statistic that it speaks of meets the range it gave; both: "
         "undecided.",
     )
 
 
-def _range(found: Range | None) -> str | None:
-    return None if found is None else str(found)
-
-
-def _word(holds: bool | None) -> str | None:
-    return None if holds is None else "yes" if holds else "no"
+def _side(said: Range | None, holds: bool | None) -> tuple[str | None, str | None]:
+    """What one side says of a statistic, and whether it holds."""
+    return None if said is None else str(said), None if holds is None else "yes" if holds else "no"
 
 
 def _statistic(item: Expectation, result: Result) -> dict[str, Any]:
-    estimate = result.findings.measured[item.statistic]
+    estimate = result.observed.measured[item.statistic]
     theory, null = item.agrees(estimate)
     return {
         "name": item.statistic,
@@ -179,23 +151,15 @@ def _statistic(item: Expectation, result: Result) -> dict[str, Any]:
 
 def _setting(result: Result) -> dict[str, Any]:
     setting = result.setting
-    return {
-        "prompts": setting.prompts,
-        "length": setting.length,
-        "seed": setting.seed,
-        "corpus": setting.corpus,
-        "texts": [path.name for path in setting.texts],
-        "dtype": setting.dtype,
-        "d_min": setting.d_min,
-        "resamples": setting.resamples,
-    }
+    names = ("prompts", "length", "seed", "corpus", "texts", "dtype", "d_min", "resamples")
+    return {name: getattr(setting, name) for name in names} | {"texts": [path.name for path in setting.texts]}
 
 
 def _caveats(result: Result) -> list[str]:
     found = []
     if result.experiment.sources == 1:
         found.append("One model: what stands here stands for this model.")
-    if result.findings.provenance.get("beyond_trained"):
+    if result.observed.provenance.get("beyond_trained"):
         found.append("The length is beyond the trained context: this is extrapolation.")
     return found
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ropescope.errors import DomainError, MeasurementError, SourceError
-from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Findings, Setting, decide
-from ropescope.evidence.experiments.registry import EXPERIMENTS, find
+from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Setting, decide
+from ropescope.evidence.experiments.observations import Observations
+from ropescope.evidence.experiments.registry import EXPERIMENTS, find, observe
 from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -24,14 +25,14 @@ class Result:
     sources: tuple[str, ...]
     setting: Setting
     expectations: tuple[Expectation, ...]
-    findings: Findings
+    observed: Observations
     seconds: float
     clear: Callable[[], None] = field(repr=False, compare=False, default=lambda: None)
 
     @property
     def decision(self) -> Decision:
         """Which prediction stands."""
-        return decide(self.expectations, self.findings.measured)
+        return decide(self.expectations, self.observed.measured)
 
 
 def run_experiment(
@@ -74,11 +75,11 @@ def run_experiment(
     context = ExperimentContext(sources, setting, experiment.parts or len(models), progress, log or (lambda _: None))
     began = time.perf_counter()
     try:
-        findings = experiment.observe(context)
+        observed = observe(experiment, context)
     except KeyboardInterrupt as stop:
         raise interrupted() from stop
     return Result(
-        experiment, sources, setting, expectations, findings, round(time.perf_counter() - began, 1), context.clear
+        experiment, sources, setting, expectations, observed, round(time.perf_counter() - began, 1), context.clear
     )
 
 

@@ -6,11 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import NULL, estimates_figure
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
-from ropescope.models.model import Model
+from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.report.report import Fact
 
 if TYPE_CHECKING:
@@ -21,16 +19,24 @@ if TYPE_CHECKING:
 POWER = "power law behind the best other law, nats"
 UNIFORM = "uniform attention behind the best other law, nats"
 
-
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """No other law is ahead of the one that is claimed."""
-    return (
+EXPERIMENT = Experiment(
+    name="shape",
+    question="Is the decay a power law?",
+    theory="A(d) ∝ d^−γ: on prompts that were not fitted, no other law is ahead of the power law.",
+    null="A(d) does not depend on d: no law is ahead of uniform attention.",
+    decides="Held-out log-likelihood of eight laws at a fixed length, paired over prompts.",
+    prompts=12,
+    length=2048,
+    parts=1,
+    expect=fixed(
+        # No other law is ahead of the one that is claimed.
         Expectation(POWER, theory=Range(high=0.0), null=None),
         Expectation(UNIFORM, theory=None, null=Range(high=0.0)),
-    )
+    ),
+)
 
 
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """Compare the candidate laws on the head-averaged curve, and on each layer's."""
     import numpy as np
 
@@ -59,52 +65,53 @@ def observe(context: ExperimentContext) -> Findings:
     counts = Counter(best_of_layer.values())
     best = whole.scores[0]
     gain = 1 - max(behind["power"].value or 0.0, 0.0) / (behind["uniform"].value or 1.0)
+    exponent = round(float(curve.decay.fit().gamma), 4)
     ahead = "ahead of all others" if whole.separable else f"not separable from {', '.join(whole.equals[1:])}"
-    return Findings(
-        measured={POWER: behind["power"], UNIFORM: behind["uniform"]},
-        sentence=(
-            f"the best law is {best.name} ({best.formula}), {ahead}; the pure power law is behind the best other by "
-            f"{spoken(behind['power'], 4)} nats of held-out likelihood, with {gain:.1%} of its gain over uniform attention"
-        ),
-        facts=(
-            Fact("gain over uniform attention", round(gain, 4), source="power law, as a share of the best law's gain"),
-            Fact(
-                "exponent of the power law", round(float(curve.decay.fit().gamma), 4), source="least squares in log–log"
+    return (
+        Observations(
+            measured={POWER: behind["power"], UNIFORM: behind["uniform"]},
+            sentence=(
+                f"the best law is {best.name} ({best.formula}), {ahead}; the pure power law is behind the best other by "
+                f"{spoken(behind['power'], 4)} nats of held-out likelihood, with {gain:.1%} of its gain over uniform attention"
             ),
-        ),
-        tables=(
-            table(
-                "Laws, best first",
-                "law | formula | ~behind the best other [nats] :.4f",
-                [(score.name, score.formula, behind[score.name]) for score in whole.scores],
-                note="Mean over prompts of the held-out log-likelihood of where attention falls. Negative: ahead of all others.",
+            facts=(
+                Fact(
+                    "gain over uniform attention", round(gain, 4), source="power law, as a share of the best law's gain"
+                ),
+                Fact("exponent of the power law", exponent, source="least squares in log–log"),
             ),
-            table(
-                "Best law by layer",
-                "law | layers",
-                counts.most_common(),
-                note="Each layer's head-averaged curve for itself.",
+            figures=(
+                estimates_figure(
+                    "shape",
+                    "How far each law is behind the best other one",
+                    "Held-out log-likelihood per unit of attention; 95 % intervals over prompts. Left of zero is ahead of all "
+                    "others. Laws far to the right are not drawn.",
+                    _near(behind),
+                    {"equal to the best other": (0.0, NULL)},
+                    x_title="nats behind the best other law",
+                ),
             ),
-        ),
-        figures=(
-            estimates_figure(
-                "shape",
-                "How far each law is behind the best other one",
-                "Held-out log-likelihood per unit of attention; 95 % intervals over prompts. Left of zero is ahead of all others. "
-                "Laws far to the right are not drawn.",
-                _near(behind),
-                {"equal to the best other": (0.0, NULL)},
-                x_title="nats behind the best other law",
-            ),
-        ),
-        data={
-            "behind_best_other_nats": {name: plain(estimate) for name, estimate in behind.items()},
-            "best": best.name,
-            "separable": whole.separable,
-            "parameters": {score.name: list(score.parameters) for score in whole.scores},
-            "best_by_layer": {str(layer): name for layer, name in best_of_layer.items()},
-        },
-        provenance=profile.provenance,
+            data={
+                "behind_best_other_nats": behind,
+                "best": best.name,
+                "separable": whole.separable,
+                "parameters": {score.name: list(score.parameters) for score in whole.scores},
+                "best_by_layer": best_of_layer,
+            },
+            provenance=profile.provenance,
+        )
+        .with_table(
+            "Laws, best first",
+            "law | formula | ~behind the best other [nats] :.4f",
+            [(score.name, score.formula, behind[score.name]) for score in whole.scores],
+            note="Mean over prompts of the held-out log-likelihood of where attention falls. Negative: ahead of all others.",
+        )
+        .with_table(
+            "Best law by layer",
+            "law | layers",
+            counts.most_common(),
+            note="Each layer's head-averaged curve for itself.",
+        )
     )
 
 
@@ -124,19 +131,3 @@ def _near(behind: dict[str, Estimate]) -> dict[str, Estimate]:
     """Those that can be told apart in one picture: within five times the third law's distance."""
     values = sorted(estimate.value or 0.0 for estimate in behind.values())
     return {name: estimate for name, estimate in behind.items() if (estimate.value or 0.0) <= max(5 * values[2], 0.01)}
-
-
-EXPERIMENT = Experiment(
-    name="shape",
-    question="Is the decay a power law?",
-    prediction=Prediction(
-        theory="A(d) ∝ d^−γ: on prompts that were not fitted, no other law is ahead of the power law.",
-        null="A(d) does not depend on d: no law is ahead of uniform attention.",
-        decides="Held-out log-likelihood of eight laws at a fixed length, paired over prompts.",
-    ),
-    prompts=12,
-    length=2048,
-    parts=1,
-    expect=expect,
-    observe=observe,
-)

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import estimates_figure
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
-from ropescope.models.model import Model
-from ropescope.report.report import Fact
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,38 +25,46 @@ _LEFT_OUT = (1, 4, 16, 64)
 _OWN = 4
 _MARGIN = 0.05
 
+EXPERIMENT = Experiment(
+    name="sinks",
+    question="Does the exponent depend on the attention sinks?",
+    theory="γ and the sink are independent: counting the sinks leaves γ within 0.05.",
+    null="Sinks are mass at the far end of every row: counting them flattens the fit, by more than 0.05.",
+    decides="γ at a fixed length with the first tokens counted, less γ with the first four left out, on the same prompts.",
+    prompts=12,
+    length=1024,
+    parts=1 + len(_LEFT_OUT),
+    expect=fixed(Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN))),
+)
 
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """No change for the theory, a smaller exponent for the null."""
-    return (Expectation(STATISTIC, theory=Range.around(0.0, _MARGIN), null=Range(high=-_MARGIN)),)
 
-
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """γ with 0 (counted), 1, 4, 16 and 64 first tokens left out, and head by head against the sink's share."""
     import numpy as np
 
-    from ropescope.evidence.experiments.heads import head_gammas, rank_correlation
-    from ropescope.measure.curve import combination
+    from ropescope.evidence.experiments.statistics import head_gammas, rank_correlation
     from ropescope.measure.estimates import Estimate
 
-    setting, draws, resamples, n = context.setting, context.draws, context.resamples, context.setting.prompts
+    setting, resamples, n = context.setting, context.resamples, context.setting.prompts
     counted = context.measure("sinks counted", sinks=0)
     with_sinks = _with_last_bin(counted, setting.d_min)
     most = max(1, setting.length // 16)
     profiles = {s: context.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
     decays = {s: context.decay(profile) for s, profile in profiles.items()}
     own = decays[_OWN]
-    change = combination([with_sinks, own], [1, -1], draws)
+    change = context.change(with_sinks, own)
     profile = profiles[_OWN]
     gammas, gamma_draws = head_gammas(profile, setting.d_min, resamples)
     share = _by_head(profile, np.ones((1, n)) / n)[0]
     share_draws = _by_head(profile, resamples)
     relation = Estimate.of(rank_correlation(gammas, share), rank_correlation(gamma_draws, share_draws), n)
     sink = np.nanmean(profile.sink_mass.astype(np.float64), axis=(1, 2))
-    mass = Estimate.of_share(sink, draws)
-    shown = {"sinks counted": with_sinks.gamma(draws)}
-    shown |= {f"first {s} left out": decay.gamma(draws) for s, decay in decays.items()}
-    return Findings(
+    mass = Estimate.of_share(sink, context.draws)
+    shown = {"sinks counted": context.gamma(with_sinks)}
+    shown |= {f"first {s} left out": context.gamma(decay) for s, decay in decays.items()}
+    fits = [decay.fit() for decay in (with_sinks, *decays.values())]
+    n_heads = f"{int(np.isfinite(gammas).sum())} heads; the interval is over prompts"
+    return Observations(
         measured={STATISTIC: change},
         sentence=(
             f"the first {_OWN} tokens hold {spoken(mass, 2)} of the attention; counting them changes γ by {spoken(change)}, "
@@ -67,27 +72,8 @@ def observe(context: ExperimentContext) -> Findings:
             f"correlation of {spoken(relation, 2)}"
         ),
         facts=(
-            Fact("attention on the first four", mass.value, interval=mass.ci),
-            Fact(
-                "rank correlation of γ and sink",
-                relation.value,
-                interval=relation.ci,
-                source=f"{int(np.isfinite(gammas).sum())} heads; the interval is over prompts",
-            ),
-        ),
-        tables=(
-            table(
-                "Exponent by what is left out",
-                "sinks | ~γ | R² :.3f",
-                (
-                    ("counted, with the last bin", shown["sinks counted"], float(with_sinks.fit().r2)),
-                    *(
-                        (f"first {s} left out", shown[f"first {s} left out"], float(decay.fit().r2))
-                        for s, decay in decays.items()
-                    ),
-                ),
-                note=f"Fixed length {setting.length:,}. counted: every distance up to the length, the sinks among them.",
-            ),
+            fact_of("attention on the first four", mass),
+            fact_of("rank correlation of γ and sink", relation, n_heads),
         ),
         figures=(
             estimates_figure(
@@ -99,12 +85,16 @@ def observe(context: ExperimentContext) -> Findings:
                 {},
             ),
         ),
-        data={
-            "gamma": {name: plain(gamma) for name, gamma in shown.items()},
-            "sink_mass": plain(mass),
-            "heads_rank_correlation": plain(relation),
-        },
+        data={"gamma": shown, "sink_mass": mass, "heads_rank_correlation": relation},
         provenance=profile.provenance,
+    ).with_table(
+        "Exponent by what is left out",
+        "sinks | ~γ | R² :.3f",
+        [
+            ("counted, with the last bin" if name == "sinks counted" else name, gamma, fit.r2)
+            for (name, gamma), fit in zip(shown.items(), fits, strict=True)
+        ],
+        note=f"Fixed length {setting.length:,}. counted: every distance up to the length, the sinks among them.",
     )
 
 
@@ -128,19 +118,3 @@ def _by_head(profile: DecayProfile, resamples: NDArray[np.float64]) -> NDArray[n
     """[resamples, layers·heads] share of the attention on the sinks."""
     sink: NDArray[np.float64] = profile.sink_mass.astype("float64").reshape(profile.n_prompts, -1)
     return resamples @ sink
-
-
-EXPERIMENT = Experiment(
-    name="sinks",
-    question="Does the exponent depend on the attention sinks?",
-    prediction=Prediction(
-        theory="γ and the sink are independent: counting the sinks leaves γ within 0.05.",
-        null="Sinks are mass at the far end of every row: counting them flattens the fit, by more than 0.05.",
-        decides="γ at a fixed length with the first tokens counted, less γ with the first four left out, on the same prompts.",
-    ),
-    prompts=12,
-    length=1024,
-    parts=1 + len(_LEFT_OUT),
-    expect=expect,
-    observe=observe,
-)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
-from ropescope.evidence.experiments.experiment import Expectation, Experiment, Findings, Prediction, Range, Setting
-from ropescope.evidence.experiments.figures import MEASURED, THEORY
-from ropescope.evidence.experiments.wording import plain, spoken
-from ropescope.evidence.tables import table
+from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
+from ropescope.evidence.experiments.figures import MEASURED, THEORY, interval_ends, layered
+from ropescope.evidence.experiments.observations import Observations, spoken
+from ropescope.evidence.vega import layer, quantitative
 from ropescope.measure.type_words import types_compared
-from ropescope.models.model import Model
 from ropescope.report.report import Fact, Figure
 from ropescope.theory.decay import gamma_pade
 
@@ -45,12 +44,21 @@ class _Member:
     dtype: str | None = None
 
 
-def expect(model: Model | None, setting: Setting) -> tuple[Expectation, ...]:
-    """Above 0.5 for the theory, within 0.2 of zero for the null."""
-    return (Expectation(STATISTIC, theory=Range(low=0.5), null=Range(-0.2, 0.2)),)
+EXPERIMENT = Experiment(
+    name="theta-panel",
+    question="Does γ_Padé predict γ across models?",
+    theory="Across models γ rises with γ_Padé(θ, T): a correlation above 0.5.",
+    null="γ does not follow the base: a correlation between −0.2 and 0.2.",
+    decides="The correlation over models at one fixed length (20 or more were called for), with its interval over models.",
+    prompts=8,
+    length=1024,
+    parts=0,
+    expect=fixed(Expectation(STATISTIC, theory=Range(low=0.5), null=Range(-0.2, 0.2))),
+    sources=LEAST_MODELS,
+)
 
 
-def observe(context: ExperimentContext) -> Findings:
+def observe(context: ExperimentContext) -> Observations:
     """Take the profiles, measure the models, and correlate."""
     import numpy as np
 
@@ -73,7 +81,8 @@ def observe(context: ExperimentContext) -> Findings:
     constant = float(np.abs(measured - others).mean())
     slope = float(np.polyfit(predicted, measured, 1)[0])
     length = members[0].length
-    return Findings(
+    few = f"{ENOUGH_MODELS} models were called for beforehand; {len(members)} seldom decide."
+    return Observations(
         measured={STATISTIC: correlation},
         sentence=(
             f"over {len(members)} models at {length:,} tokens γ and γ_Padé have a correlation of "
@@ -84,46 +93,33 @@ def observe(context: ExperimentContext) -> Findings:
             Fact("mean error of a constant", round(constant, 4), source="the mean of the other models, for each"),
             Fact("slope of γ on γ_Padé", round(slope, 3), source="least squares; the theory: 1"),
         ),
-        tables=(
-            table(
-                "Models",
-                "model | θ :,.0f | ~γ | γ_Padé :.3f",
-                [
-                    (member.name, member.theta, member.gamma, member.predicted)
-                    for member in sorted(members, key=lambda member: member.theta)
-                ],
-                note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
-            ),
-        ),
         figures=(_figure(members),),
         caveats=(
             "The interval of the correlation is over models (Fisher's z), as if they were drawn independently; models of one "
             "family are not.",
             *types_compared((member.name, member.dtype) for member in members),
-            *(
-                (f"{ENOUGH_MODELS} models were called for beforehand; {len(members)} seldom decide.",)
-                if len(members) < ENOUGH_MODELS
-                else ()
-            ),
+            *([few] if len(members) < ENOUGH_MODELS else ()),
         ),
         data={
             "models": [
-                {
-                    "model": m.name,
-                    "theta": m.theta,
-                    "gamma": plain(m.gamma),
-                    "gamma_pade": m.predicted,
-                    "dtype": m.dtype,
-                }
+                {"model": m.name, "theta": m.theta, "gamma": m.gamma, "gamma_pade": m.predicted, "dtype": m.dtype}
                 for m in members
             ],
-            "correlation": plain(correlation),
+            "correlation": correlation,
             "mean_error_pade": error,
             "mean_error_constant": constant,
             "slope": slope,
             "length": length,
             "corpus": members[0].corpus,
         },
+    ).with_table(
+        "Models",
+        "model | θ :,.0f | ~γ | γ_Padé :.3f",
+        [
+            (member.name, member.theta, member.gamma, member.predicted)
+            for member in sorted(members, key=lambda member: member.theta)
+        ],
+        note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
     )
 
 
@@ -177,62 +173,27 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
 
 
 def _figure(members: list[_Member]) -> Figure:
-    rows = [
-        {
-            "model": member.name,
-            "θ": member.theta,
-            "predicted": member.predicted,
-            "γ": member.gamma.value,
-            "low": member.gamma.ci[0] if member.gamma.ci else member.gamma.value,
-            "high": member.gamma.ci[1] if member.gamma.ci else member.gamma.value,
-        }
-        for member in members
+    rows = []
+    for m in members:
+        low, high = m.gamma.ci or (m.gamma.value, m.gamma.value)
+        rows.append(
+            {"model": m.name, "θ": m.theta, "predicted": m.predicted, "γ": m.gamma.value, "low": low, "high": high}
+        )
+    ends = [
+        {"predicted": end, "γ": end} for end in (min(m.predicted for m in members), max(m.predicted for m in members))
     ]
-    ends = [min(member.predicted for member in members), max(member.predicted for member in members)]
-    x = {"field": "predicted", "type": "quantitative", "title": "γ_Padé", "scale": {"zero": False}}
-    y = {"field": "γ", "type": "quantitative", "title": "measured γ", "scale": {"zero": False}}
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": 560,
-        "height": 340,
-        "layer": [
-            {
-                "data": {"values": [{"predicted": end, "γ": end} for end in ends]},
-                "mark": {"type": "line", "strokeDash": [6, 3], "color": THEORY},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": rows},
-                "mark": {"type": "rule", "strokeDash": [1, 0], "color": MEASURED},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            },
-            {
-                "data": {"values": rows},
-                "mark": {"type": "point", "filled": True, "size": 70, "color": MEASURED, "opacity": 1},
-                "encoding": {"x": x, "y": y, "tooltip": [{"field": name} for name in ("model", "θ", "predicted", "γ")]},
-            },
-        ],
-    }
-    return Figure(
+    x, y = quantitative("predicted", "γ_Padé"), quantitative("γ", "measured γ")
+    tooltip = [{"field": name} for name in ("model", "θ", "predicted", "γ")]
+    layers = [
+        layer("line", {"x": x, "y": y}, ends, strokeDash=[6, 3], color=THEORY),
+        layer("rule", {"x": x, **interval_ends("y", y)}, rows, strokeDash=[1, 0], color=MEASURED),
+        layer("point", {"x": x, "y": y, "tooltip": tooltip}, rows, filled=True, size=70, color=MEASURED, opacity=1),
+    ]
+    return layered(
         "theta-panel",
         "Measured and predicted exponents across models",
-        spec,
+        layers,
         "Dashed: where the models would lie if γ_Padé predicted them. Bars are 95 % intervals over prompts.",
+        width=560,
+        height=340,
     )
-
-
-EXPERIMENT = Experiment(
-    name="theta-panel",
-    question="Does γ_Padé predict γ across models?",
-    prediction=Prediction(
-        theory="Across models γ rises with γ_Padé(θ, T): a correlation above 0.5.",
-        null="γ does not follow the base: a correlation between −0.2 and 0.2.",
-        decides="The correlation over models at one fixed length (20 or more were called for), with its interval over models.",
-    ),
-    prompts=8,
-    length=1024,
-    parts=0,
-    expect=expect,
-    observe=observe,
-    sources=LEAST_MODELS,
-)

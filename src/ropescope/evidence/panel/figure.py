@@ -9,8 +9,9 @@ import numpy as np
 
 from ropescope.evidence.measurement import Measurement
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, GREY, MUTED, VERMILLION
 
-_COLOURS = {"text": "#0072B2", "random": "#D55E00", "unstated": "#5B5B5B"}
+_COLOURS = {"text": BLUE, "random": VERMILLION, "unstated": GREY}
 _SPREAD = 0.003
 """Models of one θ share one γ_Padé: their points are set side by side, this far apart."""
 
@@ -49,12 +50,12 @@ def panel_figure(panel: Sequence[Measurement]) -> Figure | None:
         "layer": [
             {
                 "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
-                "mark": {"type": "line", "color": "#5B5B5B", "strokeWidth": 1.5},
+                "mark": {"type": "line", "color": GREY, "strokeWidth": 1.5},
                 "encoding": {"x": x, "y": {**y, "field": "y"}},
             },
             {
                 "data": {"values": lines},
-                "mark": {"type": "rule", "color": "#6e7781", "strokeDash": [5, 4], "strokeWidth": 1.5},
+                "mark": {"type": "rule", "color": MUTED, "strokeDash": [5, 4], "strokeWidth": 1.5},
                 "encoding": {"y": {**y, "field": "y"}},
             },
             {

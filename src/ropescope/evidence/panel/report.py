@@ -14,10 +14,12 @@ from ropescope.evidence.panel.doubts import doubts
 from ropescope.evidence.panel.figure import panel_figure
 from ropescope.evidence.panel.filter import Filter
 from ropescope.evidence.raw import PUBLISHED_AT
+from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.statistics import cluster_interval, correlation, others_mean
-from ropescope.report.report import Column, Fact, Report, Step, Table
+from ropescope.report.report import Fact, Report, Step, Table
 
 SHOWN = 70
+_SIZES = ("context_length", "parameters_millions", "layers", "heads", "kv_heads", "head_dim", "rotary_dim")
 
 
 def panel_report(evidence: Evidence, chosen: Filter) -> Report:
@@ -77,13 +79,7 @@ def measurement_data(m: Measurement) -> dict[str, Any]:
         "theta": m.theta,
         "theta_in_file": m.theta_in_file,
         "length": m.longest,
-        "context_length": facts.context_length,
-        "parameters_millions": facts.parameters_millions,
-        "layers": facts.layers,
-        "heads": facts.heads,
-        "kv_heads": facts.kv_heads,
-        "head_dim": facts.head_dim,
-        "rotary_dim": facts.rotary_dim,
+        **{name: getattr(facts, name) for name in _SIZES},
         "prompts": m.prompts,
         "distances": m.distances.tolist(),
         "attention": m.attention.tolist(),
@@ -145,33 +141,18 @@ def _score(panel: Sequence[Measurement]) -> tuple[tuple[Fact, ...], tuple[str, .
 
 
 def _table(panel: Sequence[Measurement]) -> Table:
-    rows = tuple(
-        (
-            m.short_name + (f" · {m.variant}" if m.variant else ""),
-            m.corpus,
-            m.theta,
-            int(m.longest),
-            _finite(m.gamma),
-            _finite(m.refit.se),
-            _finite(m.refit.r2),
-            m.pade(),
-            m.null.gamma,
-            "; ".join(doubts(m)),
-        )
-        for m in panel
-    )
-    three = [Column(name, format=".3f") for name in ("γ", "±", "R²", "γ_Padé", "uniform")]
-    return Table(
+    return table(
         "Measurements, refitted",
+        "model | corpus | θ :,.0f | T [tokens] | γ :.3f | ± :.3f | R² :.3f | γ_Padé :.3f | uniform :.3f | doubts",
         (
-            Column("model"),
-            Column("corpus"),
-            Column("θ", format=",.0f"),
-            Column("T", "tokens"),
-            *three,
-            Column("doubts"),
+            (
+                m.short_name + (f" · {m.variant}" if m.variant else ""),
+                *(m.corpus, m.theta, int(m.longest)),
+                *(_finite(value) for value in (m.gamma, m.refit.se, m.refit.r2)),
+                *(m.pade(), m.null.gamma, "; ".join(doubts(m))),
+            )
+            for m in panel
         ),
-        rows,
         note="±: standard error of the fit. T: largest distance. uniform: what attention without decay reads there. "
         "A(d) summed over the distances: a row of attention holds at most 1.",
         limit=SHOWN,

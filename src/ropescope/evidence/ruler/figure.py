@@ -6,9 +6,9 @@ from typing import Any
 
 from ropescope.evidence.ruler.scores import AS_OF, LENGTHS, THRESHOLD, RulerRow, ruler_rows, score_interval
 from ropescope.report.report import Figure
-from ropescope.report.theme import CATEGORY
+from ropescope.report.theme import CATEGORY, FAINT, MUTED
 
-_FIELD = "#c3c9d0"
+_FIELD = FAINT
 
 
 def field_figure(asked: tuple[RulerRow, ...]) -> Figure:
@@ -23,7 +23,7 @@ def field_figure(asked: tuple[RulerRow, ...]) -> Figure:
         },
         {
             "data": {"values": [{"score": THRESHOLD}]},
-            "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#6e7781"},
+            "mark": {"type": "rule", "strokeDash": [4, 3], "color": MUTED},
             "encoding": {"y": _Y},
         },
     ]

@@ -27,10 +27,11 @@ from ropescope.evidence.ruler.scores import (
     score_interval,
 )
 from ropescope.evidence.ruler.source import HUB_ID, asked_name
+from ropescope.evidence.tables import table
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
 from ropescope.questions.question import Run
-from ropescope.report.report import Column, Fact, Report, Step, Table
+from ropescope.report.report import Fact, Report, Step, Table
 
 SCHEMA = "ropescope.evidence/1"
 
@@ -105,18 +106,12 @@ def all_report() -> Report:
         verdict=f"RULER scores of {len(rows)} models; from 4–8K to 128K the {len(at_full)} that were run there lose "
         f"{-100 * max(at_full):.0f} % to {-100 * min(at_full):.0f} %.",
         tables=(
-            Table(
+            table(
                 "RULER score by length",
+                "model | claimed | "
+                + " | ".join(f"{n}K :.1f" for n in LENGTHS)
+                + " | drop at 128K :+.1% | run by | source | date",
                 (
-                    Column("model"),
-                    Column("claimed"),
-                    *(Column(f"{length}K", format=".1f") for length in LENGTHS),
-                    Column("drop at 128K", format="+.1%"),
-                    Column("run by"),
-                    Column("source"),
-                    Column("date"),
-                ),
-                tuple(
                     (row.label, row.claimed_length, *row.scores, drop[128], row.run_by, row.citation, row.source_date)
                     for row, drop in zip(rows, drops, strict=True)
                 ),
@@ -193,36 +188,18 @@ def _score_table(row: RulerRow) -> Table:
     drops = relative_drops(row)
     lines = []
     for length, score in zip(LENGTHS, row.scores, strict=True):
-        low, high = _bounds(row, score)
         where = place(row, length)
-        lines.append(
-            (
-                f"{length}K",
-                score,
-                low,
-                high,
-                drops.get(length),
-                None if where is None else f"{where[0]} of {where[1]}",
-                row.claims(length),
-            )
-        )
+        standing = None if where is None else f"{where[0]} of {where[1]}"
+        lines.append((f"{length}K", score, *_bounds(row, score), drops.get(length), standing, row.claims(length)))
     sampling = (
         f"Low, high: 95 % sampling interval of {SAMPLES:,} samples (13 tasks of 500), at its widest."
         if row.samples
         else "The report does not say how many samples stand behind a score, so no interval is given."
     )
-    return Table(
+    return table(
         f"RULER score of {row.label}",
-        (
-            Column("length"),
-            Column("score", "%", ".1f"),
-            Column("low", format=".1f"),
-            Column("high", format=".1f"),
-            Column("drop", format="+.1%"),
-            Column("place"),
-            Column("within claim"),
-        ),
-        tuple(lines),
+        "length | score [%] :.1f | low :.1f | high :.1f | drop :+.1% | place | within claim",
+        lines,
         note=f"Scores: {_row_source(row)}. Drop: {DROP_FORMULA}. {sampling} Place: by score on the leaderboard, as of {AS_OF}.",
     )
 
@@ -232,28 +209,13 @@ def _bounds(row: RulerRow, score: float | None) -> tuple[float | None, float | N
 
 
 def _near_table(near: tuple[NearMatch, ...]) -> Table:
-    return Table(
+    shown = [LENGTHS.index(length) for length in (4, 32, 128)]
+    return table(
         "Near, but another model",
+        "published model | how it differs | 4K :.1f | 32K :.1f | 128K :.1f | run by | source | date",
         (
-            Column("published model"),
-            Column("how it differs"),
-            Column("4K", format=".1f"),
-            Column("32K", format=".1f"),
-            Column("128K", format=".1f"),
-            Column("run by"),
-            Column("source"),
-            Column("date"),
-        ),
-        tuple(
-            (
-                item.row.label,
-                item.difference,
-                *(item.row.scores[LENGTHS.index(length)] for length in (4, 32, 128)),
-                item.row.run_by,
-                item.row.citation,
-                item.row.source_date,
-            )
-            for item in near
+            (row.label, difference, *(row.scores[at] for at in shown), row.run_by, row.citation, row.source_date)
+            for row, difference in ((item.row, item.difference) for item in near)
         ),
         note="None of these scores is of the model that you asked for.",
     )
@@ -290,9 +252,7 @@ def _row_data(row: RulerRow) -> dict[str, Any]:
         "effective_length_by_rule": effective_length(row),
         "scores": {str(1024 * length): score for length, score in zip(LENGTHS, row.scores, strict=True)},
         "score_ci": {
-            str(1024 * length): None
-            if score is None or row.samples is None
-            else list(score_interval(score, row.samples))
+            str(1024 * length): None if None in (ends := _bounds(row, score)) else list(ends)
             for length, score in zip(LENGTHS, row.scores, strict=True)
         },
         "relative_drop": {str(1024 * length): drop for length, drop in drops.items()},

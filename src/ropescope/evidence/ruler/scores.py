@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ropescope.quality.intervals import wilson
 
@@ -148,21 +148,10 @@ def place(row: RulerRow, length: int) -> tuple[int, int] | None:
 
 
 def _row(line: dict[str, str]) -> RulerRow:
-    def number(name: str) -> float | None:
-        return float(line[name]) if line[name] else None
-
-    run_by = line["run_by"]
-    assert run_by in ("RULER authors", "model authors"), line
-    return RulerRow(
-        name=line["name"],
-        hub_id=line["hub_id"],
-        size=line["size"],
-        claimed_length=line["claimed_length"],
-        effective_length=line["effective_length"],
-        scores=tuple(number(f"score_{length}k") for length in LENGTHS),
-        average=number("average"),
-        run_by=run_by,  # type: ignore[arg-type]
-        source=line["source"],
-        source_date=line["source_date"],
-        note=line["note"],
-    )
+    numbers = {
+        name: float(text) if text else None for name, text in line.items() if name.startswith(("score_", "average"))
+    }
+    words: dict[str, Any] = {name: text for name, text in line.items() if name not in numbers}
+    assert line["run_by"] in ("RULER authors", "model authors"), line
+    scores = tuple(numbers[f"score_{length}k"] for length in LENGTHS)
+    return RulerRow(scores=scores, average=numbers["average"], **words)

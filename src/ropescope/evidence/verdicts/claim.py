@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ropescope.evidence.tables import table
 from ropescope.report.report import Fact, Figure, Table
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Finding:
     facts: tuple[Fact, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
+
+    def with_table(self, *args: Any, **kwargs: Any) -> Finding:
+        """The same with one table more, written as `tables.table` says."""
+        return replace(self, tables=(*self.tables, table(*args, **kwargs)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ropescope.evidence.vega import layer, nominal, quantitative
 from ropescope.evidence.verdicts.claim import Claim, Finding
 from ropescope.report.report import Figure
+from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
 
 Values = Sequence[float] | NDArray[np.float64]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_LINES = ("#5B5B5B", "#0072B2", "#D55E00")
+_KINDS = {"published": VERMILLION, "recomputed": BLUE, "baseline": GREY}
+_COLOURS = (BLUE, VERMILLION, GREEN, PINK)
+_LINES = (GREY, BLUE, VERMILLION)
 _DASHES = ([1, 0], [6, 3], [2, 3])
 
 # Vega writes a thousand million as G, which readers of parameter counts know as B.
@@ -33,49 +36,19 @@ def finding_figure(claim: Claim, finding: Finding) -> Figure | None:
     if len(rows) < 2 or finding.value is None:
         return None
     unit = f" ({finding.unit})" if finding.unit else ""
-    y = {
-        "field": "what",
-        "type": "nominal",
-        "sort": [row["what"] for row in rows],
-        "title": None,
-        "axis": {"labelLimit": 260, "grid": True},
-    }
-    x = {
-        "field": "value",
-        "type": "quantitative",
-        "title": f"{finding.quantity}{unit}",
-        "scale": {"zero": False, "padding": 12},
-    }
-    colour = {
-        "field": "kind",
-        "type": "nominal",
-        "scale": {"domain": ["published", "recomputed", "baseline"], "range": ["#D55E00", "#0072B2", "#5B5B5B"]},
-        "legend": None,
-    }
+    axis = {"labelLimit": 260, "grid": True}
+    y = nominal("what", sort=[row["what"] for row in rows], title=None, axis=axis)
+    x = quantitative("value", f"{finding.quantity}{unit}", padding=12)
+    colour = nominal("kind", _KINDS, legend=None)
+    interval = {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": colour}
+    with_interval = {"transform": [{"filter": "isValid(datum.low)"}]}
     spec = {
         "data": {"values": rows},
         "width": 460,
         "height": {"step": 34},
         "layer": [
-            {
-                "transform": [{"filter": "isValid(datum.low)"}],
-                "mark": {"type": "rule", "strokeWidth": 2.5, "strokeDash": [1, 0]},
-                "encoding": {
-                    "y": y,
-                    "x": {
-                        "field": "low",
-                        "type": "quantitative",
-                        "title": x["title"],
-                        "scale": {"zero": False, "padding": 12},
-                    },
-                    "x2": {"field": "high"},
-                    "color": colour,
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-                "encoding": {"y": y, "x": x, "color": colour},
-            },
+            with_interval | layer("rule", interval, strokeWidth=2.5, strokeDash=[1, 0]),
+            layer("point", {"y": y, "x": x, "color": colour}, filled=True, size=110, opacity=1),
         ],
     }
     bars = " Bars: 95 % intervals." if any("low" in row for row in rows) else ""
@@ -108,43 +81,19 @@ def scatter_figure(
     x_log: bool = False,
 ) -> Figure:
     """Points by group and lines by name, each with its own legend."""
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "title": x_title,
-        "scale": {"type": "log" if x_log else "linear", "zero": False, "nice": not x_log, "padding": 12},
-        "axis": {"values": _decades(groups), "labelExpr": _COUNTS} if x_log else {},
-    }
-    y = {"field": "y", "type": "quantitative", "title": y_title, "scale": {"zero": False, "padding": 12}}
+    x = quantitative("x", x_title, type="log" if x_log else "linear", nice=not x_log, padding=12)
+    x["axis"] = {"values": _decades(groups), "labelExpr": _COUNTS} if x_log else {}
+    y = quantitative("y", y_title, padding=12)
+    dash = nominal("name", dict(zip((line.name for line in lines), _DASHES, strict=False)), legend=None)
+    tooltip = [{"field": field} for field in ("label", "name", "x", "y")]
+    points = {"x": x, "y": y, "color": _colour(groups, _COLOURS), "tooltip": tooltip}
+    through = {"x": x, "y": y, "color": _colour(lines, _LINES), "strokeDash": dash}
     spec = {
         "width": 460,
         "height": 300,
         "layer": [
-            {
-                "data": {"values": _rows(lines)},
-                "mark": {"type": "line", "strokeWidth": 2},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": _colour(lines, _LINES),
-                    "strokeDash": {
-                        "field": "name",
-                        "type": "nominal",
-                        "legend": None,
-                        "scale": {"domain": [line.name for line in lines], "range": list(_DASHES[: len(lines)])},
-                    },
-                },
-            },
-            {
-                "data": {"values": _rows(groups)},
-                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.85},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": _colour(groups, _COLOURS),
-                    "tooltip": [{"field": field} for field in ("label", "name", "x", "y")],
-                },
-            },
+            layer("line", through, _rows(lines), strokeWidth=2),
+            layer("point", points, _rows(groups), filled=True, size=60, opacity=0.85),
         ],
         "resolve": {"scale": {"color": "independent"}},
     }
@@ -160,15 +109,8 @@ def _rows(series: Sequence[Points]) -> list[dict[str, Any]]:
 
 
 def _colour(series: Sequence[Points], colours: Sequence[str]) -> dict[str, Any]:
-    names = [one.name for one in series]
-    return {
-        "field": "name",
-        "type": "nominal",
-        "title": None,
-        "sort": names,
-        "legend": {"orient": "right", "columns": 1},
-        "scale": {"domain": names, "range": list(colours[: len(names)])},
-    }
+    by_name = dict(zip((one.name for one in series), colours, strict=False))
+    return nominal("name", by_name, title=None, sort=list(by_name), legend={"orient": "right", "columns": 1})
 
 
 def _decades(groups: Sequence[Points]) -> list[float]:

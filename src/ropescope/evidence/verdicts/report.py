@@ -13,7 +13,7 @@ from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.evidence.verdicts.tiles import verdicts_figure
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
 
 def claim_report(entry: Entry, origin: str) -> Report:
@@ -77,56 +77,37 @@ def claims_report(entries: Sequence[Entry], origin: str) -> Report:
 def entry_data(entry: Entry) -> dict[str, Any]:
     """A claim and its finding as plain data."""
     claim, finding = entry.claim, entry.finding
-    data: dict[str, Any] = {
-        name: getattr(claim, name)
-        for name in ("id", "subject", "statement", "published_in", "data", "filter", "formula", "verdict_rule")
-    }
-    data["raw_files_missing"] = list(entry.missing)
-    data["raw_files_changed"] = list(entry.changed)
+    data = _fields(claim, "id", "subject", "statement", "published_in", "data", "filter", "formula", "verdict_rule")
+    data |= {"raw_files_missing": list(entry.missing), "raw_files_changed": list(entry.changed)}
     if finding is None:
         return data | {"verdict": None}
-    plain = ("quantity", "value", "unit", "interval_by", "published", "n", "verdict", "reason")
-    return data | {
-        **{name: getattr(finding, name) for name in plain},
-        "interval": None if finding.interval is None else list(finding.interval),
-        "baselines": [
-            {"name": b.name, "value": b.value, "interval": None if b.interval is None else list(b.interval)}
-            for b in finding.baselines
-        ],
-        "facts": [
-            {
-                "name": f.name,
-                "value": f.value,
-                "unit": f.unit,
-                "interval": f.interval and list(f.interval),
-                "note": f.note,
-            }
-            for f in finding.facts
-        ],
-        "tables": [
-            {"title": t.title, "columns": [c.name for c in t.columns], "rows": [list(row) for row in t.rows]}
-            for t in finding.tables
-        ],
+    tables = [
+        {"title": t.title, "columns": [c.name for c in t.columns], "rows": [list(row) for row in t.rows]}
+        for t in finding.tables
+    ]
+    own = ("quantity", "value", "unit", "interval_by", "published", "n", "verdict", "reason", "interval")
+    return {
+        **data,
+        **_fields(finding, *own),
+        "baselines": [_fields(one, "name", "value", "interval") for one in finding.baselines],
+        "facts": [_fields(one, "name", "value", "unit", "interval", "note") for one in finding.facts],
+        "tables": tables,
         "seconds": round(entry.seconds, 3),
     }
 
 
+def _fields(record: Any, *names: str) -> dict[str, Any]:
+    """Some fields of a record, its tuples as lists."""
+    values = {name: getattr(record, name) for name in names}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
 def _facts(claim: Claim, finding: Finding, origin: str) -> tuple[Fact, ...]:
-    facts = [
-        Fact(
-            f"{finding.quantity}, recomputed",
-            finding.value,
-            finding.unit,
-            basis=_basis(claim),
-            source=f"from {finding.n}",
-            interval=finding.interval,
-            note=finding.interval_by,
-        )
-    ]
+    name, source = f"{finding.quantity}, recomputed", f"from {finding.n}"
+    number = Fact(name, finding.value, finding.unit, _basis(claim), source, finding.interval, finding.interval_by)
+    facts = [number]
     if finding.published is not None:
-        facts.insert(
-            0, Fact("as published", finding.published, finding.unit, basis="published", source=claim.published_in)
-        )
+        facts.insert(0, Fact("as published", finding.published, finding.unit, "published", claim.published_in))
     if claim.measured_by:
         return (*facts, *finding.facts, Fact("data", "measured for ropescope", "", "measured", claim.measured_by))
     # Whatever a claim counts or fits, it does so on published measurements.
@@ -144,27 +125,14 @@ def _basis(claim: Claim) -> Basis:
 def _baselines(finding: Finding) -> tuple[Table, ...]:
     if not finding.baselines:
         return ()
-    rows: tuple[tuple[Scalar, ...], ...] = tuple(
-        (b.name, b.value, *(b.interval or (None, None))) for b in finding.baselines
-    )
-    return (
-        Table(
-            "The same for what knows nothing of the claim",
-            (Column("baseline"), Column(finding.quantity, finding.unit), Column("low"), Column("high")),
-            rows,
-        ),
-    )
+    columns = (Column("baseline"), Column(finding.quantity, finding.unit), Column("low"), Column("high"))
+    rows = tuple((b.name, b.value, *(b.interval or (None, None))) for b in finding.baselines)
+    return (Table("The same for what knows nothing of the claim", columns, rows),)
 
 
 def _method(claim: Claim) -> Table:
-    rows = (
-        ("published in", claim.published_in),
-        ("data", claim.data),
-        ("filter", claim.filter),
-        ("formula", claim.formula),
-        ("verdict", claim.verdict_rule),
-    )
-    return table("How it is recomputed", "step | what", rows)
+    steps = {"published in": claim.published_in, "data": claim.data, "filter": claim.filter, "formula": claim.formula}
+    return table("How it is recomputed", "step | what", (*steps.items(), ("verdict", claim.verdict_rule)))
 
 
 def _published(finding: Finding) -> str:
@@ -179,20 +147,20 @@ def _recomputed(finding: Finding) -> str:
 
 
 def _missing(entry: Entry) -> str:
-    first = ", ".join(entry.missing[:3])
-    more = len(entry.missing) - 3
-    return f"these raw files are missing: {first}{f' and {more} more' if more > 0 else ''}."
+    return f"these raw files are missing: {_first_three(entry.missing)}."
 
 
 def _changed(entry: Entry) -> tuple[str, ...]:
     if not entry.changed:
         return ()
-    first = ", ".join(entry.changed[:3])
-    more = len(entry.changed) - 3
     return (
-        f"Raw files that differ from the published ones went into {entry.claim.id}: {first}"
-        f"{f' and {more} more' if more > 0 else ''}.",
+        f"Raw files that differ from the published ones went into {entry.claim.id}: {_first_three(entry.changed)}.",
     )
+
+
+def _first_three(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def list_report(claims: Sequence[Claim]) -> Report:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, GREEN, GREY, INK, PAPER, SKY, VERMILLION
 
 _COLOURS: dict[Verdict, str] = {
-    "reproduced": "#009E73",
-    "reproduced under a filter": "#E69F00",
-    "not reproduced": "#D55E00",
-    "not testable from public data": "#5B5B5B",
-    "true by definition": "#56B4E9",
+    "reproduced": GREEN,
+    "reproduced under a filter": AMBER,
+    "not reproduced": VERMILLION,
+    "not testable from public data": GREY,
+    "true by definition": SKY,
 }
-_LETTERS: dict[Verdict, str] = {"reproduced under a filter": "#1b1f24", "true by definition": "#1b1f24"}
+_LETTERS: dict[Verdict, str] = {"reproduced under a filter": INK, "true by definition": INK}
 """Dark on the lighter colours; white elsewhere."""
 
 # In pixels. Tiles are as wide as their ids, which run from C1 to words.
@@ -37,40 +39,24 @@ def verdicts_figure(entries: Sequence[Entry]) -> Figure:
     y = {"field": "line", "type": "ordinal", "axis": None, "scale": {"domain": list(range(line))}}
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, _ROW], "nice": False}}
     tooltip = [{"field": name} for name in ("id", "statement", "verdict", "reason")]
+    rect = {"x": {**x, "field": "left"}, "x2": {"field": "right"}, "color": nominal("verdict", _COLOURS, legend=None)}
+    letters = nominal("verdict", {verdict: _LETTERS.get(verdict, PAPER) for verdict in VERDICTS}, legend=None)
+    text = {"x": {**x, "field": "middle"}, "text": {"field": "id"}, "color": letters}
+    height = {"step": _HEIGHT}
     spec = {
         "hconcat": [
             {
-                "data": {"values": labels},
                 "width": 230,
-                "height": {"step": _HEIGHT},
-                "mark": {"type": "text", "align": "right", "fontSize": 13, "x": 226},
-                "encoding": {"y": y, "text": {"field": "label"}},
+                "height": height,
+                **layer("text", {"y": y, "text": {"field": "label"}}, labels, align="right", fontSize=13, x=226),
             },
             {
                 "data": {"values": tiles},
                 "width": _ROW,
-                "height": {"step": _HEIGHT},
+                "height": height,
                 "layer": [
-                    {
-                        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": _GAP},
-                        "encoding": {
-                            "x": {**x, "field": "left"},
-                            "x2": {"field": "right"},
-                            "y": y,
-                            "color": _by_verdict(_COLOURS),
-                            "tooltip": tooltip,
-                        },
-                    },
-                    {
-                        "mark": {"type": "text", "fontSize": 12, "fontWeight": 600},
-                        "encoding": {
-                            "x": {**x, "field": "middle"},
-                            "y": y,
-                            "text": {"field": "id"},
-                            "color": _by_verdict({verdict: _LETTERS.get(verdict, "#ffffff") for verdict in VERDICTS}),
-                            "tooltip": tooltip,
-                        },
-                    },
+                    layer("rect", {**rect, "y": y, "tooltip": tooltip}, stroke=PAPER, strokeWidth=_GAP),
+                    layer("text", {**text, "y": y, "tooltip": tooltip}, fontSize=12, fontWeight=600),
                 ],
                 "resolve": {"scale": {"color": "independent"}},
             },
@@ -103,8 +89,3 @@ def _laid_out(entries: Sequence[Entry], line: int) -> list[dict[str, Any]]:
         )
         left += width
     return tiles
-
-
-def _by_verdict(colours: dict[Verdict, str]) -> dict[str, Any]:
-    scale = {"domain": list(colours), "range": list(colours.values())}
-    return {"field": "verdict", "type": "nominal", "legend": None, "scale": scale}

@@ -9,17 +9,17 @@ from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Figure
+from ropescope.report.theme import AMBER, BLUE, GREEN, INK, MORE, MUTED, PAPER, PINK, SKY, VERMILLION
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {
-    "none": "#8c959f",
-    "yarn": "#0072B2",
-    "ntk": "#D55E00",
-    "searched": "#14171c",
-    "rerope": "#009E73",
-    "truncated": "#7a5195",
+    "none": MUTED,
+    "yarn": BLUE,
+    "ntk": VERMILLION,
+    "searched": INK,
+    "rerope": GREEN,
+    "truncated": MORE[0],
 }
-_OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#a05d2b", "#3b8ea5", "#b0413e", "#6b8e23", "#4b5bd1", "#d1495b")
+_OTHERS = (PINK, AMBER, SKY, *MORE[1:])
 _FAR = 0.1
 """How much more than the best a method may lose and still be drawn beside it."""
 
@@ -59,14 +59,13 @@ def bands(result: ExtensionResult) -> Figure:
     }  # fmt: skip
     trained = {"data": {"values": [{"position": result.trained_length, "text": "trained length"}]}}
     spec = {
-        "$schema": _SCHEMA,
         "width": 620,
         "height": 360,
         "layer": [
-            {**trained, "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"}, "encoding": {"x": x}},
+            {**trained, "mark": {"type": "rule", "strokeDash": [5, 4], "color": INK}, "encoding": {"x": x}},
             {
                 **trained,
-                "mark": {"type": "text", "align": "right", "dx": -6, "dy": 10, "color": "#3b3f46"},
+                "mark": {"type": "text", "align": "right", "dx": -6, "dy": 10, "color": INK},
                 "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text"}},
             },
             {
@@ -115,7 +114,6 @@ def price(result: ExtensionResult) -> Figure:
     }  # fmt: skip
     colour = _colour(result.methods, close)
     spec = {
-        "$schema": _SCHEMA,
         "width": 520,
         "height": 340,
         "data": {"values": rows},
@@ -187,7 +185,6 @@ def heat_map(result: ExtensionResult) -> Figure:
     }  # fmt: skip
     y = {"field": "depth", "type": "ordinal", "sort": depths, "title": "depth of the fact"}
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "facet": {
             "column": {"field": "method", "type": "nominal", "sort": list(result.methods), "title": None},
@@ -201,7 +198,7 @@ def heat_map(result: ExtensionResult) -> Figure:
             "height": 30 * len(depths),
             "layer": [
                 {
-                    "mark": {"type": "rect", "stroke": "#ffffff"},
+                    "mark": {"type": "rect", "stroke": PAPER},
                     "encoding": {
                         "x": x,
                         "y": y,
@@ -220,7 +217,7 @@ def heat_map(result: ExtensionResult) -> Figure:
                     "encoding": {
                         "x": x, "y": y, "text": {"field": "text"},
                         "color": {
-                            "condition": {"test": "datum.share > 0.6", "value": "#14171c"}, "value": "#ffffff"
+                            "condition": {"test": "datum.share > 0.6", "value": INK}, "value": PAPER
                         },
                     },
                 },
@@ -254,7 +251,6 @@ def tasks(result: ExtensionResult) -> Figure:
     names = list(dict.fromkeys(cell.task for cell in result.recalls))
     lengths = sorted({cell.length for cell in result.recalls})
     spec = {
-        "$schema": _SCHEMA,
         "data": {"values": rows},
         "facet": {"field": "task", "type": "nominal", "sort": names, "title": None},
         "columns": 3,

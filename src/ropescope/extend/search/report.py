@@ -14,8 +14,8 @@ from ropescope.extend.search.result import SearchResult
 from ropescope.measure.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Figure, Report, Step, Table
+from ropescope.report.theme import BLUE, INK
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _SEARCHED = "searched"
 _LATE = 1.25
 """How much longer than it was given a search may take without a word."""
@@ -162,7 +162,6 @@ def factors_figure(result: SearchResult) -> Figure:
         for pair, factor in enumerate(factors)
     ]
     spec: dict[str, Any] = {
-        "$schema": _SCHEMA,
         "width": 520,
         "height": 300,
         "data": {"values": rows},
@@ -178,7 +177,7 @@ def factors_figure(result: SearchResult) -> Figure:
             },
             "color": {
                 "field": "plan", "type": "nominal", "title": None,
-                "scale": {"domain": [name for name, _ in curves], "range": ["#0072B2", "#14171c"][: len(curves)]},
+                "scale": {"domain": [name for name, _ in curves], "range": [BLUE, INK][: len(curves)]},
                 "legend": {"orient": "top"},
             },
         },
@@ -212,18 +211,17 @@ def ranges_figure(result: SearchResult) -> Figure:
     }  # fmt: skip
     widest = max(abs(plan.losses.target - start) for plan in result.tried) or 1e-4
     spec: dict[str, Any] = {
-        "$schema": _SCHEMA,
         "width": 520,
         "height": 300,
         "layer": [
             {
                 "data": {"values": rule},
-                "mark": {"type": "line", "strokeDash": [5, 4], "color": "#3b3f46"},
+                "mark": {"type": "line", "strokeDash": [5, 4], "color": INK},
                 "encoding": {"x": x, "y": y},
             },
             {
                 "data": {"values": rows},
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "stroke": "#3b3f46", "strokeWidth": 0.6},
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "stroke": INK, "strokeWidth": 0.6},
                 "encoding": {
                     "x": x, "y": y,
                     "color": {
@@ -257,15 +255,14 @@ def course_figure(result: SearchResult) -> Figure:
         for index, entry in enumerate(result.tried)
     ]
     spec: dict[str, Any] = {
-        "$schema": _SCHEMA,
         "width": 520,
         "height": 300,
         "data": {"values": rows},
         "layer": [
-            {"mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"}, "encoding": {"y": {"datum": 0}}},
+            {"mark": {"type": "rule", "strokeDash": [5, 4], "color": INK}, "encoding": {"y": {"datum": 0}}},
             {
                 "data": {"values": [{"limit": 100 * ALLOWED}]},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#3b3f46"},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "color": INK},
                 "encoding": {"x": {"field": "limit", "type": "quantitative"}},
             },
             {

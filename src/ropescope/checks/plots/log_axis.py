@@ -1,19 +1,8 @@
-"""Vega: what the pictures share, as plain dicts of Vega-Lite 5."""
+"""A logarithmic axis of a plot."""
 
 from __future__ import annotations
 
 from typing import Any
-
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_FONT = {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}
-CONFIG = {
-    "axis": {**_FONT, "gridColor": "#e6e6e6", "domainColor": "#888", "tickColor": "#888"},
-    "legend": _FONT,
-    "title": {"fontSize": 13, "fontWeight": "normal", "anchor": "start"},
-    "view": {"stroke": "#ccc"},
-    "font": "sans-serif",
-}
-SEQUENCE = ["#440154", "#3b528b", "#21918c", "#5ec962", "#e0a800"]
 
 
 def log_axis(

@@ -1,4 +1,4 @@
-"""Prefix matching: how much each head attends to what followed the present token when it last occurred.
+"""Readers of attention rows: single cells, as the published protocol reads them, and prefix matching.
 
 On random tokens that are repeated once, [s; s], an induction head at position i of the second half attends to the position
 after the first occurrence of the same token, i − n + 1 with n the length of s (Olsson et al. 2022, arXiv 2209.11895).
@@ -6,11 +6,37 @@ after the first occurrence of the same token, i − n + 1 with n the length of s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ropescope.measure.prompts import Tokens
 from ropescope.measure.rows import AttentionRows
+
+
+class CellReader:
+    """Takes the rows of one prompt and keeps the mean weight of each cell (query position, key position)."""
+
+    def __init__(self, cells: Sequence[tuple[int, int]]) -> None:
+        self.cells = list(cells)
+        self._queries, self._keys = (torch.tensor(column) for column in zip(*cells, strict=True))
+        self._sums = np.zeros(len(self.cells))
+        self._heads = np.zeros(len(self.cells), dtype=np.int64)
+
+    def __call__(self, rows: AttentionRows) -> None:
+        here = torch.isin(self._queries, rows.positions)
+        self._heads[here.numpy()] += rows.weights.shape[0]
+        # A key before the first one that a sliding window keeps has no weight.
+        here &= self._keys >= rows.key_start
+        row = torch.searchsorted(rows.positions, self._queries[here])
+        weight = rows.weights[:, row, self._keys[here] - rows.key_start]
+        self._sums[here.numpy()] += weight.double().sum(dim=0).cpu().numpy()
+
+    def mean(self) -> NDArray[np.float64]:
+        """[cells] the mean over all heads of all layers."""
+        return self._sums / self._heads
 
 
 class PrefixMatching:
