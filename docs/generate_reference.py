@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ropescope.app.words import command_line, option
+from ropescope.app.words import command_line, option, spelled
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import Asked, fields_of
 from ropescope.questions.question import Question
@@ -53,7 +53,7 @@ def _question(question: Question) -> str:
         lines += [
             "| input | kind | default | meaning |",
             "| --- | --- | --- | --- |",
-            *(_row(one) for one in fields),
+            *(_row(one, fields) for one in fields),
             "",
         ]
     lines.append(
@@ -69,14 +69,14 @@ def _extra(question: Question) -> bool:
     return question.needs != "files" or question.extra != "measure"
 
 
-def _row(one: Asked) -> str:
+def _row(one: Asked, fields: tuple[Asked, ...]) -> str:
     name = one.name.upper() if one.placed else option(one.name)
     names = ", ".join(f"`{each}`" for each in (name, *(option(other) for other in one.also)))
     kind = "flag" if isinstance(one.kind, Flag) else one.kind.metavar
     default = (
         "required" if one.required else "" if one.default in (None, (), False) else f"`{one.kind.write(one.default)}`"
     )
-    return f"| {names} | {_cell(kind)} | {default} | {_cell(one.help)} |"
+    return f"| {names} | {_cell(kind)} | {default} | {_cell(spelled(one.help, fields))} |"
 
 
 def _cell(words: str) -> str:

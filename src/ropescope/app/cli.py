@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -66,6 +67,14 @@ class Group(click.Group):
         except KeyboardInterrupt:  # click would end with status 1
             _fail("Interrupted before anything was finished.", 130)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that the arguments name; a name that is none is told with the nearest."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under the situation that each is for."""
         if self.path:
@@ -121,7 +130,8 @@ def command_of(question: Question) -> click.Command:
 
 
 def _parameters(question: Question) -> list[click.Parameter]:
-    made = [parameter_of(one) for one in fields_of(question.inputs_type)]
+    fields = fields_of(question.inputs_type)
+    made = [parameter_of(one, fields) for one in fields]
     return [*made, *face(question)]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from ropescope.app.words import option
+from ropescope.app.words import option, spelled
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import Asked
 from ropescope.questions.kind import Kind
@@ -33,23 +34,20 @@ class KindType(click.ParamType[str]):
         return [CompletionItem(word) for word in self.kind.options if word.startswith(incomplete)]
 
 
-def parameter_of(one: Asked) -> click.Parameter:
-    """The argument or option for a field. What is not given does not reach the question, which has the default."""
+def parameter_of(one: Asked, fields: Sequence[Asked]) -> click.Parameter:
+    """The argument or option for a field, one of `fields`. What is not given does not reach the question, which has the default."""
+    said = spelled(one.help, fields)
     many = isinstance(one.kind, ListOf) and (one.placed or one.kind.repeats)
     if one.placed:
         least = one.kind.least if isinstance(one.kind, ListOf) else 0
         return Placed(
             [one.name], required=one.required or least > 0, nargs=-1 if many else 1, type=KindType(one.kind),
-            metavar=one.name.upper() + ("…" if many else ""), told=one.help,
+            metavar=one.name.upper() + ("…" if many else ""), told=said,
         )  # fmt: skip
     names = [*dict.fromkeys([option(one.name), *(option(name) for name in one.also)])]
     if isinstance(one.kind, Flag):
-        return click.Option([*names, one.name], is_flag=True, default=None, help=one.help)
-    told = (
-        one.help
-        if one.default in (None, ()) or one.required
-        else f"{one.help} [default: {one.kind.write(one.default)}]"
-    )
+        return click.Option([*names, one.name], is_flag=True, default=None, help=said)
+    told = said if one.default in (None, ()) or one.required else f"{said} [default: {one.kind.write(one.default)}]"
     return click.Option(
         [*names, one.name], required=one.required, multiple=many, type=KindType(one.kind), help=told,
     )  # fmt: skip
