@@ -16,9 +16,10 @@ from ropescope.app.parameters import parameter_of
 from ropescope.app.streams import let_readers_leave, nowhere
 from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
+from ropescope.questions import registry
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.question import Question
-from ropescope.questions.registry import GROUPS, SITUATIONS, known, questions
+from ropescope.questions.registry import GROUPS, known, questions
 
 HELP = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -82,7 +83,7 @@ class Group(click.Group):
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
             return
-        for situation, asked in SITUATIONS.items():
+        for situation, asked in registry.SITUATIONS.items():
             with formatter.section(situation):
                 formatter.write_dl([(question.name, question.asks) for question in asked])
 
