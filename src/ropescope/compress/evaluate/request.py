@@ -39,9 +39,12 @@ def run(
     tell = say or (lambda _: None)
     tell(f"Loading {request.source}")
     weights = load(
-        request.source, revision=request.revision, dtype=request.dtype, device=request.device,
+        request.source,
+        revision=request.revision,
+        dtype=request.dtype,
+        device=request.device,
         trust_remote_code=request.trust_remote_code,
-    )  # fmt: skip
+    )
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
     plan = None if request.plan is None else fitting_plan(request.plan, weights.model)
