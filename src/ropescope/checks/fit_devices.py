@@ -55,16 +55,26 @@ def device_table(serving: Serving) -> Table | None:
     if not serving.deals_layers or serving.count > MOST_SHOWN:
         return None
     columns = (
-        Column("device"), Column("layers"), Column("weights", "GiB", ",.1f"), Column("cache", "GiB", ",.1f"),
-        Column("total", "GiB", ",.1f"), Column("may be used", "GiB", ",.1f"), Column("to spare", "GiB", ",.1f"),
-    )  # fmt: skip
+        Column("device"),
+        Column("layers"),
+        Column("weights", "GiB", ",.1f"),
+        Column("cache", "GiB", ",.1f"),
+        Column("total", "GiB", ",.1f"),
+        Column("may be used", "GiB", ",.1f"),
+        Column("to spare", "GiB", ",.1f"),
+    )
     rows = tuple(
         (
-            one.device.name, _slots(serving, one), one.demand.weights.n_bytes / GIB, one.demand.cache.n_bytes / GIB,
-            one.demand.total / GIB, one.budget.n_bytes / GIB, one.spare_bytes / GIB,
+            one.device.name,
+            _slots(serving, one),
+            one.demand.weights.n_bytes / GIB,
+            one.demand.cache.n_bytes / GIB,
+            one.demand.total / GIB,
+            one.budget.n_bytes / GIB,
+            one.spare_bytes / GIB,
         )
         for one in each_device(serving)
-    )  # fmt: skip
+    )
     return Table("Each device holds", columns, rows)
 
 
@@ -79,12 +89,15 @@ def device_data(serving: Serving) -> list[dict[str, Any]]:
     return [
         known
         | {
-            "layers": len(_layers(serving, one)), "output": len(serving.model.layers) in one.slots,
-            "bytes": {part.name: part.n_bytes for part in one.demand.parts}, "total_bytes": one.demand.total,
-            "budget_bytes": one.budget.n_bytes, "spare_bytes": one.spare_bytes,
+            "layers": len(_layers(serving, one)),
+            "output": len(serving.model.layers) in one.slots,
+            "bytes": {part.name: part.n_bytes for part in one.demand.parts},
+            "total_bytes": one.demand.total,
+            "budget_bytes": one.budget.n_bytes,
+            "spare_bytes": one.spare_bytes,
         }
         for known, one in zip(named, each_device(serving), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _layers(serving: Serving, one: OnDevice) -> range:

@@ -57,7 +57,9 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
                     },
                     "order": {"field": "order", "type": "ordinal"},
                     "tooltip": [
-                        {"field": "case"}, {"field": "part"}, {"field": "gib", "format": ",.2f", "title": "GiB"},
+                        {"field": "case"},
+                        {"field": "part"},
+                        {"field": "gib", "format": ",.2f", "title": "GiB"},
                     ],
                 },
             },
@@ -78,7 +80,7 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...])
             },
         ],
         "resolve": {"legend": {"strokeDash": "independent", "color": "independent"}},
-    }  # fmt: skip
+    }
     caption = (
         f"{serving.model.name} with {serving.engine.name}: {serving.context_tokens:,} tokens × {serving.batch:,}, "
         f"{on_devices(serving)}."

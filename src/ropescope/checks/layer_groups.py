@@ -10,8 +10,16 @@ from ropescope.models.cache import BLOCK, block_bytes
 from ropescope.models.model import Layer, LayerKind, Model
 
 KINDS: tuple[LayerKind, ...] = (
-    "full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "cross", "none"
-)  # fmt: skip
+    "full",
+    "sliding",
+    "chunked",
+    "linear",
+    "state-space",
+    "convolution",
+    "recurrent",
+    "cross",
+    "none",
+)
 """The kinds in the order in which they are told."""
 
 

@@ -12,9 +12,16 @@ from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, LOG_AXIS, MORE, MUTED, PINK, SKY, VERMILLION
 
 COLOURS: Final = {
-    "full": BLUE, "sliding": SKY, "chunked": PINK, "linear": AMBER, "state-space": GREEN,
-    "convolution": MORE[4], "recurrent": VERMILLION, "cross": GREY, "none": FAINT,
-}  # fmt: skip
+    "full": BLUE,
+    "sliding": SKY,
+    "chunked": PINK,
+    "linear": AMBER,
+    "state-space": GREEN,
+    "convolution": MORE[4],
+    "recurrent": VERMILLION,
+    "cross": GREY,
+    "none": FAINT,
+}
 """One colour a kind, the same in every picture."""
 
 MIB: Final = 1 << 20
@@ -29,9 +36,12 @@ def layer_map(model: Model) -> Figure:
         rows.append({"layer": layer.index, "kind": layer.kind, "MiB": held, "what": _what(layer), "strip": 1})
     kinds = [kind for kind in KINDS if any(layer.kind == kind for layer in model.layers)]
     colour = {
-        "field": "kind", "type": "nominal", "title": None, "sort": kinds,
+        "field": "kind",
+        "type": "nominal",
+        "title": None,
+        "sort": kinds,
         "scale": {"domain": kinds, "range": [COLOURS[kind] for kind in kinds]},
-    }  # fmt: skip
+    }
     step = max(1, min(22, 600 // max(1, len(rows))))
     every = next(
         every
@@ -39,9 +49,15 @@ def layer_map(model: Model) -> Figure:
         if len(rows) / every * 26 <= 640 or every == 1024
     )
     x = {
-        "field": "layer", "type": "ordinal", "title": "layer",
-        "axis": {"values": [row["layer"] for row in rows if row["layer"] % every == 0], "labelAngle": 0, "ticks": False},
-    }  # fmt: skip
+        "field": "layer",
+        "type": "ordinal",
+        "title": "layer",
+        "axis": {
+            "values": [row["layer"] for row in rows if row["layer"] % every == 0],
+            "labelAngle": 0,
+            "ticks": False,
+        },
+    }
     tooltip = [{"field": name, "type": kind} for name, kind in (("layer", "ordinal"), ("what", "nominal"))]
     tooltip.append({"field": "MiB", "type": "quantitative", "format": ",.2f"})
     spec = {
@@ -105,7 +121,9 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
             "mark": {"type": "line"},
             "encoding": {
                 "x": {
-                    "field": "tokens", "type": "quantitative", "title": "tokens in the sequence",
+                    "field": "tokens",
+                    "type": "quantitative",
+                    "title": "tokens in the sequence",
                     "scale": {"type": "log", "base": 2, "domain": [lengths[0], lengths[-1]], "nice": False},
                     "axis": {
                         "values": list(lengths),
@@ -113,20 +131,29 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
                     },
                 },
                 "y": {
-                    "field": "GiB", "type": "quantitative", "title": "GiB", "scale": {"type": "log"},
+                    "field": "GiB",
+                    "type": "quantitative",
+                    "title": "GiB",
+                    "scale": {"type": "log"},
                     "axis": {"format": "~g", "tickCount": 5, **LOG_AXIS},
                 },
                 "color": {
-                    "field": "line", "type": "nominal", "title": None, "sort": names,
+                    "field": "line",
+                    "type": "nominal",
+                    "title": None,
+                    "sort": names,
                     "scale": {"domain": names, "range": [palette[name] for name in names]},
                 },
                 "strokeDash": {
-                    "field": "line", "type": "nominal", "sort": names, "legend": None,
+                    "field": "line",
+                    "type": "nominal",
+                    "sort": names,
+                    "legend": None,
                     "scale": {"domain": names, "range": [dashes.get(name, [1, 0]) for name in names]},
                 },
             },
         }
-    ]  # fmt: skip
+    ]
     longest = model.context.longest
     if longest is not None and lengths[0] <= longest <= lengths[-1]:
         layers.append(

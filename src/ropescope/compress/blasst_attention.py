@@ -118,9 +118,16 @@ class _Tiled:
     """
 
     def __init__(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool, scoring: Scoring,
-        blocks: Blocks, watch: Watch | None,
-    ) -> None:  # fmt: skip
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        causal: bool,
+        scoring: Scoring,
+        blocks: Blocks,
+        watch: Watch | None,
+    ) -> None:
         batch, heads, self.n_queries, dim = query.shape
         self.key, self.value, self.scoring, self.blocks, self.watch = key, value, scoring, blocks, watch
         self.n_kv, self.n_keys = key.shape[1:3]

@@ -106,9 +106,14 @@ def calibrate_blasst(
 
 
 def _calibration(
-    phase: Phase, skip: float, a: float, lengths: list[int], decode_tokens: int, counts: list[dict[Phase, Tensor]],
+    phase: Phase,
+    skip: float,
+    a: float,
+    lengths: list[int],
+    decode_tokens: int,
+    counts: list[dict[Phase, Tensor]],
     runs: list[BlasstRun],
-) -> Calibration:  # fmt: skip
+) -> Calibration:
     texts, points = [], []
     for counted, n, run in zip(counts, lengths, runs, strict=True):
         log, _ = _quantile(_shares(counted[phase]), skip)

@@ -20,10 +20,14 @@ def window_map(plan: KVPlan) -> Figure:
             mass = layer.kept_mass[head] if layer.kept_mass else None
             rows.append(
                 {
-                    "layer": layer.index, "KV head": head, "tokens kept": kept, "window": window, "picks": picks,
+                    "layer": layer.index,
+                    "KV head": head,
+                    "tokens kept": kept,
+                    "window": window,
+                    "picks": picks,
                     "attention kept": mass,
                 }
-            )  # fmt: skip
+            )
     axis = {"labelAngle": 0, "labelOverlap": True, "grid": False, "ticks": False, "domain": False}
     spec = {
         "data": {"values": rows},

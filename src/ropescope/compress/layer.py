@@ -127,11 +127,13 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         grouped = self._grouped(query)
         if self.windowed:
             pieces = [
-                self._attend(grouped[:, :, :, start : start + PIECE], scoring, *(
-                    states[:, :, start : start + PIECE] for states in (keys, values)
-                ))
+                self._attend(
+                    grouped[:, :, :, start : start + PIECE],
+                    scoring,
+                    *(states[:, :, start : start + PIECE] for states in (keys, values)),
+                )
                 for start in range(0, query.shape[2], PIECE)
-            ]  # fmt: skip
+            ]
             output = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=3)
         else:
             output = self._attend(grouped, scoring, keys, values)

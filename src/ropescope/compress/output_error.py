@@ -99,9 +99,13 @@ class OutputErrors:
 
 
 def measure_output_errors(
-    weights: Weights, prompts: Sequence[Sequence[int]], *, sinks: int, about: str,
+    weights: Weights,
+    prompts: Sequence[Sequence[int]],
+    *,
+    sinks: int,
+    about: str,
     progress: Callable[[int, int, str], None] | None = None,
-) -> OutputErrors:  # fmt: skip
+) -> OutputErrors:
     """Run `prompts`, token ids of equal length, and read rows behind the cut of each. Raises PlanError for a model whose
     layers cannot be planned or whose output projections cannot be found, and for prompts that are too short."""
     reasons = untouched(weights.model)

@@ -25,9 +25,10 @@ def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
         ours = _plain(new if flat else new.get("full_attention") or {})
         theirs = _plain(old)
         wrong = sorted(
-            name for name in (ours.keys() | theirs.keys()) - {"rope_theta", "partial_rotary_factor"}
+            name
+            for name in (ours.keys() | theirs.keys()) - {"rope_theta", "partial_rotary_factor"}
             if ours.get(name) != theirs.get(name)
-        )  # fmt: skip
+        )
         if wrong:
             raise ExtendError(
                 f"The config says {path}rope_scaling and {path}rope_parameters, and they differ in {', '.join(wrong)}: which "

@@ -35,15 +35,20 @@ def distance_figure(plan: RopePlan) -> Figure:
     rows = [{"distance": end, "read": entry.read_as(end), "positions": _AFTER} for end in ends]
     rows += [{"distance": end, "read": end, "positions": _BEFORE} for end in (0, plan.target_length)]
     x = {
-        "field": "distance", "type": "quantitative", "title": "tokens back", "axis": {"format": "~s", "grid": False},
+        "field": "distance",
+        "type": "quantitative",
+        "title": "tokens back",
+        "axis": {"format": "~s", "grid": False},
         "scale": {"domain": [0, plan.target_length], "nice": False},
-    }  # fmt: skip
+    }
     y = {"field": "read", "type": "quantitative", "title": "read as tokens back", "axis": {"format": "~s"}}
     trained = {"data": {"values": [{"read": plan.trained_length, "text": f"trained: {plan.trained_length:,}"}]}}
     colour = {
-        "field": "positions", "type": "nominal", "legend": {"title": None, "orient": "top"},
+        "field": "positions",
+        "type": "nominal",
+        "legend": {"title": None, "orient": "top"},
         "scale": {"domain": [_BEFORE, _AFTER], "range": [MUTED, BLUE]},
-    }  # fmt: skip
+    }
     label = {"type": "text", "align": "left", "dx": 6, "dy": -8, "fontSize": 12, "color": VERMILLION}
     spec = {
         "width": 520,
@@ -140,10 +145,15 @@ def _label(row: dict[str, Any], *, above: bool, y: dict[str, Any]) -> dict[str, 
     return {
         "data": {"values": [row]},
         "mark": {
-            "type": "text", "align": "left", "dx": 6, "dy": -8 if above else 12, "fontSize": 12, "color": VERMILLION,
+            "type": "text",
+            "align": "left",
+            "dx": 6,
+            "dy": -8 if above else 12,
+            "fontSize": 12,
+            "color": VERMILLION,
         },
         "encoding": {"x": {"value": 0}, "y": {**y, "field": "length"}, "text": {"field": "what"}},
-    }  # fmt: skip
+    }
 
 
 def _caption(plan: RopePlan, entry: LayerTypePlan) -> str:

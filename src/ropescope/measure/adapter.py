@@ -249,9 +249,15 @@ def _mask(own: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def _attention(
-    own: Callable[..., Any], module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any,
-    *rest: Any, **options: Any,
-) -> Any:  # fmt: skip
+    own: Callable[..., Any],
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Any,
+    *rest: Any,
+    **options: Any,
+) -> Any:
     owner: StatesOwner | None = getattr(key, _OWNER, None)
     expected: LatentsOwner | None = getattr(_expected, "owner", None)
     entries = _entries.get()

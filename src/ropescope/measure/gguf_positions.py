@@ -59,9 +59,13 @@ def _stated(rope: Rope, n_pairs: int, model: Model, path: Path) -> dict[str, Any
             "it again."
         )
     return {
-        "rope_type": "longrope", "factor": 1.0, "attention_factor": float(attention), "short_factor": factors,
-        "long_factor": factors, "original_max_position_embeddings": trained,
-    }  # fmt: skip
+        "rope_type": "longrope",
+        "factor": 1.0,
+        "attention_factor": float(attention),
+        "short_factor": factors,
+        "long_factor": factors,
+        "original_max_position_embeddings": trained,
+    }
 
 
 def _factors(path: Path) -> list[float] | None:

@@ -31,8 +31,14 @@ MEMORY_SHARE: Final = 0.75
 # oneDNN's names for what it may use at most, by the units that they leave (its guide on the "CPU dispatcher control").
 _ONEDNN_AVX512_BF16: Final = ("AVX512_CORE_BF16", "AVX10_1_512", "AVX512_CORE_FP16", "AVX10_2", "AVX10_2_512")
 _ONEDNN_AMX: Final = (
-    "AVX10_1_512_AMX", "AVX512_CORE_AMX", "AVX10_1_512_AMX_FP16", "AVX512_CORE_AMX_FP16", "AVX10_2_512_AMX_2", "DEFAULT", "ALL",
-)  # fmt: skip
+    "AVX10_1_512_AMX",
+    "AVX512_CORE_AMX",
+    "AVX10_1_512_AMX_FP16",
+    "AVX512_CORE_AMX_FP16",
+    "AVX10_2_512_AMX_2",
+    "DEFAULT",
+    "ALL",
+)
 
 
 @dataclass(frozen=True, slots=True)

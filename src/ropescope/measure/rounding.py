@@ -21,10 +21,23 @@ from ropescope.measure.number_type import AUTO, number_type
 from ropescope.measure.weights import Weights
 
 NF4_LEVELS = (
-    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
-    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
-    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
-)  # fmt: skip
+    -1.0,
+    -0.6961928009986877,
+    -0.5250730514526367,
+    -0.39491748809814453,
+    -0.28444138169288635,
+    -0.18477343022823334,
+    -0.09105003625154495,
+    0.0,
+    0.07958029955625534,
+    0.16093020141124725,
+    0.24611230194568634,
+    0.33791524171829224,
+    0.44070982933044434,
+    0.5626170039176941,
+    0.7229568362236023,
+    1.0,
+)
 """The sixteen values of NF4 relative to a block's largest: quantiles of a normal (Dettmers et al. 2023, QLoRA, app. E)."""
 
 _BLOCK, _NF4_BLOCK = 32, 64
@@ -119,9 +132,11 @@ def rounded(weights: Weights, name: str, *, dtype: str = AUTO) -> Weights:
         )
     kind = number_type(dtype, network.device)
     return replace(
-        weights, network=network.to(kind.dtype), dtype_reason=kind.reason,
+        weights,
+        network=network.to(kind.dtype),
+        dtype_reason=kind.reason,
         fingerprint=f"{weights.fingerprint}, rounded to {name}",
-    )  # fmt: skip
+    )
 
 
 def linear_layers(network: Any) -> Iterator[Any]:

@@ -58,7 +58,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("log-normal", "A ∝ d^(−a − b·ln d), b > 0", (0.7, -4.0), _log_normal),
     Shape("logarithmic", "A ∝ a − ln d (RoPE's mean kernel)", (1.0,), _logarithmic),
     Shape("offset power", "A ∝ c + d^−γ", (0.9, -4.0), _offset_power),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

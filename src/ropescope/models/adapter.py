@@ -52,9 +52,14 @@ class Adapter:
 
 
 def adapter_of(
-    config: Mapping[str, Any], where: str, *, name: str, path: Path | None = None, repo_id: str | None = None,
+    config: Mapping[str, Any],
+    where: str,
+    *,
+    name: str,
+    path: Path | None = None,
+    repo_id: str | None = None,
     revision: str | None = None,
-) -> Adapter:  # fmt: skip
+) -> Adapter:
     """The Adapter that an adapter_config.json describes; `where` is how errors call the file. Raises FormatError for what is no
     adapter's config, SourceError for an adapter that cannot be read here, by the field."""
     kind, base = config.get("peft_type"), config.get("base_model_name_or_path")

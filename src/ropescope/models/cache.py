@@ -16,10 +16,18 @@ from ropescope.errors import DomainError
 BLOCK: Final = 32
 
 BLOCK_BYTES: Final[Mapping[str, int]] = {
-    "f32": 4 * BLOCK, "f16": 2 * BLOCK, "bf16": 2 * BLOCK, "fp8": BLOCK,
+    "f32": 4 * BLOCK,
+    "f16": 2 * BLOCK,
+    "bf16": 2 * BLOCK,
+    "fp8": BLOCK,
     # llama.cpp's blocks: 32 numbers, and one or two half-precision scales.
-    "q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0": 18, "iq4_nl": 18,
-}  # fmt: skip
+    "q8_0": 34,
+    "q5_1": 24,
+    "q5_0": 22,
+    "q4_1": 20,
+    "q4_0": 18,
+    "iq4_nl": 18,
+}
 """Types a cache can hold, and the bytes that 32 numbers take in each."""
 
 BLOCK_TYPES: Final = frozenset({"q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"})
@@ -167,9 +175,13 @@ def row_bytes(cache: LayerCache, key_type: str, value_type: str, state_type: str
 
 
 def cache_bytes(
-    caches: Iterable[LayerCache], length: int, *, key_type: str = "bf16", value_type: str | None = None,
+    caches: Iterable[LayerCache],
+    length: int,
+    *,
+    key_type: str = "bf16",
+    value_type: str | None = None,
     state_type: str = "bf16",
-) -> int:  # fmt: skip
+) -> int:
     """The bytes that `caches` hold of one sequence of `length` tokens.
 
     It is what a transformers cache holds after a forward pass over `length` tokens: a sliding layer then keeps one

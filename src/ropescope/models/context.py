@@ -37,9 +37,14 @@ class Context:
 
 
 def context_of(
-    configured: int | None, field: str, scaling: Mapping[str, Any] | None, original: int | None, original_field: str,
-    *, scaled_already: bool = False,
-) -> Context:  # fmt: skip
+    configured: int | None,
+    field: str,
+    scaling: Mapping[str, Any] | None,
+    original: int | None,
+    original_field: str,
+    *,
+    scaled_already: bool = False,
+) -> Context:
     """The Context of a model with `configured` tokens stated in `field`, RoPE `scaling` (None without) and the
     `original` length before it, where `original_field` states one. `scaled_already`: `configured` counts the scaled
     length, whatever the rule."""

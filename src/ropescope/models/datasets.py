@@ -15,10 +15,16 @@ PREFERENCE: Final = (".parquet", ".jsonl", ".txt", ".csv", ".tsv", ".json")
 
 _NO_DATA: Final = frozenset(
     {
-        "readme.txt", "license.txt", "requirements.txt", "dataset_infos.json", "dataset_info.json", "dataset_dict.json",
-        "state.json", "config.json",
+        "readme.txt",
+        "license.txt",
+        "requirements.txt",
+        "dataset_infos.json",
+        "dataset_info.json",
+        "dataset_dict.json",
+        "state.json",
+        "config.json",
     }
-)  # fmt: skip
+)
 
 
 def fetch_dataset(

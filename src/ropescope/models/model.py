@@ -16,9 +16,7 @@ from ropescope.models.tokenizer import Tokenizer
 
 SCHEMA = "ropescope.model/2"
 
-LayerKind = Literal[
-    "full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "cross", "none"
-]  # fmt: skip
+LayerKind = Literal["full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "cross", "none"]
 """What mixes the tokens in a layer. full: every earlier token; sliding: the last `window_tokens`; chunked: the earlier
 tokens of the same chunk of `window_tokens`; linear: linear attention; cross: another sequence; none: an MLP alone."""
 
@@ -27,9 +25,11 @@ ATTENTION_KINDS: frozenset[str] = frozenset({"full", "sliding", "chunked"})
 
 
 POSITION_WORDS: Final = {
-    "rope": "rotary positions", "alibi": "ALiBi's biases by distance", "none": "no positions at all",
+    "rope": "rotary positions",
+    "alibi": "ALiBi's biases by distance",
+    "none": "no positions at all",
     "unknown": "positions of a kind that its files do not name",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,12 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     if entry["kind"] not in get_args(LayerKind):
         raise FormatError(f"layer kind {entry['kind']!r} is unknown: write the model again.")
     parts: dict[str, type[Any]] = {
-        "rope": Rope, "latent": Latent, "experts": Experts, "sparse": Sparse, "cache": LayerCache
-    }  # fmt: skip
+        "rope": Rope,
+        "latent": Latent,
+        "experts": Experts,
+        "sparse": Sparse,
+        "cache": LayerCache,
+    }
     # Models that were written before sparse attention was told have no such part.
     read = {name: None if entry.get(name) is None else kind(**entry[name]) for name, kind in parts.items()}
     return Layer(**{**entry, **read, "beside": tuple(entry["beside"])})

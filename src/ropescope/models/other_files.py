@@ -13,14 +13,17 @@ _ENDINGS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     ((".onnx", ".onnx_data", ".ort"), "an ONNX export: give the folder or Hub id of the model it was made from"),
     ((".npz",), "weights of MLX's first format: give the model's folder with its config.json, as mlx-lm writes it"),
     ((".engine", ".plan"), "engines built by TensorRT: give the folder or Hub id of the model they were built from"),
-    ((".mlpackage", ".mlmodel", ".mlmodelc"), "a Core ML export: give the folder or Hub id of the model it was made from"),
+    (
+        (".mlpackage", ".mlmodel", ".mlmodelc"),
+        "a Core ML export: give the folder or Hub id of the model it was made from",
+    ),
     ((".tflite", ".task", ".litertlm"), "a LiteRT export: give the folder or Hub id of the model it was made from"),
     ((".h5", ".keras", ".pb"), "TensorFlow weights: give the model's folder with config.json and safetensors"),
     ((".msgpack",), "Flax weights: give the model's folder with config.json and safetensors"),
     ((".nemo",), "a NeMo archive: give the folder or Hub id of the model as transformers saves it"),
     ((".llamafile",), "a llamafile: give the GGUF file it was made from"),
     ((".parquet", ".arrow", ".jsonl", ".csv"), "a data set: give a model"),
-)  # fmt: skip
+)
 _TOKENIZER: Final = re.compile(
     r"tokenizer(?:_config)?\.json|tokenizer\.model|vocab\.(?:json|txt)|merges\.txt|spiece\.model"
 )

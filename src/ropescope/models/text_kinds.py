@@ -243,6 +243,12 @@ def _no_utf8(where: str, byte: int) -> FormatError:
 
 
 READERS: Final[Mapping[str, Callable[[Path, str], Iterator[Text]]]] = {
-    ".txt": _whole, ".md": _whole, ".json": _json, ".jsonl": _lines, ".csv": _table, ".tsv": _table, ".parquet": _parquet,
-}  # fmt: skip
+    ".txt": _whole,
+    ".md": _whole,
+    ".json": _json,
+    ".jsonl": _lines,
+    ".csv": _table,
+    ".tsv": _table,
+    ".parquet": _parquet,
+}
 """By the suffix of a file: its texts, given the path and the column."""

@@ -96,8 +96,12 @@ def _content(token: object) -> str | None:
 
 
 def _ids(
-    name: str, tokens: Mapping[str, Any], added: Mapping[str, int], generation: Mapping[str, Any], config: Mapping[str, Any]
-) -> tuple[int, ...]:  # fmt: skip
+    name: str,
+    tokens: Mapping[str, Any],
+    added: Mapping[str, int],
+    generation: Mapping[str, Any],
+    config: Mapping[str, Any],
+) -> tuple[int, ...]:
     """The ids of a special token: those that end a text as generation has them, else the tokenizer's, else the config's."""
     text = _content(tokens.get(f"{name}_token"))
     own = () if text is None or text not in added else (added[text],)

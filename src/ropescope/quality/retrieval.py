@@ -58,9 +58,14 @@ def scores(network: Any, cache: Any, group: Sequence[Trial]) -> list[Score]:
         return [score(network, cache, trial) for trial in group]
     with torch.inference_mode():
         told = continuations(network, cache, [(trial.question, trial.answer) for trial in group])
-        said = [(_log_probability(rows, trial.answer), _greedy(rows, trial.answer), [
-            (_bound(rows, trial.answer, decoy), decoy) for decoy in trial.decoys
-        ]) for trial, rows in zip(group, told, strict=True)]  # fmt: skip
+        said = [
+            (
+                _log_probability(rows, trial.answer),
+                _greedy(rows, trial.answer),
+                [(_bound(rows, trial.answer, decoy), decoy) for decoy in trial.decoys],
+            )
+            for trial, rows in zip(group, told, strict=True)
+        ]
         open_ = [[decoy for bound, decoy in bounds if bound >= answer] for answer, _, bounds in said]
         asked = [(trial.question, decoy) for trial, left in zip(group, open_, strict=True) for decoy in left]
         run = (

@@ -23,9 +23,20 @@ ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tehran", "Australia/Lord_How
 DISASSEMBLED = ("heapq", "bisect", "textwrap", "shlex", "fnmatch", "csv", "string", "copy", "calendar", "base64")
 
 _ROMAN = (
-    (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
-    (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
-)  # fmt: skip
+    (1000, "M"),
+    (900, "CM"),
+    (500, "D"),
+    (400, "CD"),
+    (100, "C"),
+    (90, "XC"),
+    (50, "L"),
+    (40, "XL"),
+    (10, "X"),
+    (9, "IX"),
+    (5, "V"),
+    (4, "IV"),
+    (1, "I"),
+)
 
 
 def characters(start: int, separator: str) -> Rows:

@@ -150,11 +150,16 @@ def _planted(
     others = facts.answers
     return [
         _trial(
-            task, context, facts.questions[i], others[i],
-            facts.spare if task == "passkey" else rng.sample(others[:i] + others[i + 1 :], N_DECOYS), wanted[i], length,
+            task,
+            context,
+            facts.questions[i],
+            others[i],
+            facts.spare if task == "passkey" else rng.sample(others[:i] + others[i + 1 :], N_DECOYS),
+            wanted[i],
+            length,
         )
         for i in range(len(wanted))
-    ]  # fmt: skip
+    ]
 
 
 def _lines(

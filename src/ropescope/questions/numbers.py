@@ -27,11 +27,27 @@ _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)")
 _NUMBER: Final = re.compile(r"([-+−]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+−]?\d+)?)\s*([a-zA-Z]*)")
 _BINARY: Final[Mapping[str, int]] = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _SUFFIXES: Final[Mapping[str, int]] = {
-    "": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12, **_BINARY,
-}  # fmt: skip
+    "": 1,
+    "k": 10**3,
+    "K": 10**3,
+    "M": 10**6,
+    "B": 10**9,
+    "G": 10**9,
+    "T": 10**12,
+    **_BINARY,
+}
 _OF_TOKENS: Final[Mapping[str, int]] = {
-    "": 1, "k": 2**10, "K": 2**10, "ki": 2**10, "m": 2**20, "M": 2**20, "B": 10**9, "G": 10**9, "T": 10**12, **_BINARY,
-}  # fmt: skip
+    "": 1,
+    "k": 2**10,
+    "K": 2**10,
+    "ki": 2**10,
+    "m": 2**20,
+    "M": 2**20,
+    "B": 10**9,
+    "G": 10**9,
+    "T": 10**12,
+    **_BINARY,
+}
 
 
 def read_number(name: str, text: str, *, of_tokens: bool = False) -> int | float:

@@ -21,7 +21,7 @@ _NO_SGLANG_FAMILY: Final = frozenset({"axk2", "mistral_large4_text"})
 _NEEDS: Final = {
     ("vllm", "nvfp4_ds_mla"): ((10,), "data-centre Blackwell (compute capability 10)"),
     **{("sglang", name): ((10, 11, 12), "Blackwell (compute capability 10 and on)") for name in ("mxfp8", "nvfp4")},
-}  # fmt: skip
+}
 """Types that an engine refuses on other devices, by compute capability (flashmla_sparse.py; kv_cache_hook.py)."""
 
 

@@ -29,9 +29,18 @@ _LISTS: Final[Mapping[str, tuple[str, str]]] = {
 
 _FALL_BACK: Final = ("vllm", "sglang")
 _HEADS: Final = (
-    "ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel", "ForTextEncoding", "EmbeddingModel",
-    "ForSequenceClassification", "ForTokenClassification", "ForRewardModeling", "RewardModel", "Model",
-)  # fmt: skip
+    "ForCausalLM",
+    "ForConditionalGeneration",
+    "ChatModel",
+    "LMHeadModel",
+    "ForTextEncoding",
+    "EmbeddingModel",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForRewardModeling",
+    "RewardModel",
+    "Model",
+)
 """Heads that vLLM puts one for another on a model that it lists (`_SUFFIX_TO_DEFAULTS` of its config/model.py)."""
 
 

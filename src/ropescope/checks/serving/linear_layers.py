@@ -88,16 +88,45 @@ def _attention(fields: Fields, layer: Layer) -> Iterator[LinearLayer]:
     if layer.latent is not None:
         plain = layer.head_dim - layer.latent.rotary_dim + value
         queries = "q_proj" if layer.latent.query_rank is None else "q_b_proj"
-        yield LinearLayer(queries, layer.n_heads * layer.head_dim, f"{heads} {layer.n_heads} × {layer.head_dim}", "columns",
-                     "attention", layer.index, layer.head_dim)  # fmt: skip
-        yield LinearLayer("kv_b_proj", layer.n_heads * plain, f"{heads} {layer.n_heads} × {plain}", "columns",
-                     "attention", layer.index, plain)  # fmt: skip
+        yield LinearLayer(
+            queries,
+            layer.n_heads * layer.head_dim,
+            f"{heads} {layer.n_heads} × {layer.head_dim}",
+            "columns",
+            "attention",
+            layer.index,
+            layer.head_dim,
+        )
+        yield LinearLayer(
+            "kv_b_proj",
+            layer.n_heads * plain,
+            f"{heads} {layer.n_heads} × {plain}",
+            "columns",
+            "attention",
+            layer.index,
+            plain,
+        )
     else:
-        yield LinearLayer("q_proj", layer.n_heads * layer.head_dim, f"{heads} {layer.n_heads} × {layer.head_dim}", "merged",
-                     "attention", layer.index, layer.head_dim)  # fmt: skip
+        yield LinearLayer(
+            "q_proj",
+            layer.n_heads * layer.head_dim,
+            f"{heads} {layer.n_heads} × {layer.head_dim}",
+            "merged",
+            "attention",
+            layer.index,
+            layer.head_dim,
+        )
         kv = f"{_label(fields, 'num_key_value_heads')} {layer.n_kv_heads} × {layer.head_dim}"
-        yield LinearLayer("k_proj", layer.n_kv_heads * layer.head_dim, kv, "merged", "attention",
-                     layer.index, layer.head_dim, layer.n_kv_heads)  # fmt: skip
+        yield LinearLayer(
+            "k_proj",
+            layer.n_kv_heads * layer.head_dim,
+            kv,
+            "merged",
+            "attention",
+            layer.index,
+            layer.head_dim,
+            layer.n_kv_heads,
+        )
     yield LinearLayer("o_proj", layer.n_heads * value, of, "rows", "attention", layer.index, value)
 
 
@@ -161,9 +190,11 @@ class MixerHeads:
 
 
 _MIXER_HEADS: Final[tuple[tuple[tuple[str, ...], bool], ...]] = (
-    (("linear_num_key_heads",), False), (("linear_num_value_heads",), False),
-    (("mamba_num_heads", "mamba_n_heads", "n_mamba_heads"), False), (("n_groups", "mamba_n_groups", "mamba_ngroups"), True),
-)  # fmt: skip
+    (("linear_num_key_heads",), False),
+    (("linear_num_value_heads",), False),
+    (("mamba_num_heads", "mamba_n_heads", "n_mamba_heads"), False),
+    (("n_groups", "mamba_n_groups", "mamba_ngroups"), True),
+)
 """Fields of heads of linear attention and Mamba-2, and whether one group may stand for all devices (`MambaMixer2` of
 vLLM and SGLang copies a single group, and refuses other numbers that do not divide)."""
 

@@ -14,9 +14,18 @@ from ropescope.models.quantization import quantization_config
 
 _WIDTHS: Final[Mapping[tuple[int, str], str]] = {(8, "float"): "fp8", (8, "int"): "int8", (4, "float"): "fp4"}
 _WORDS: Final = (
-    ("nvfp4", "fp4"), ("mxfp4", "fp4"), ("fp4", "fp4"), ("mixed", "fp4"), ("quark", "fp4"), ("fp8", "fp8"),
-    ("w4a8", "fp8"), ("fbgemm", "fp8"), ("int8", "int8"), ("w8a8", "int8"), ("gguf", "int8"),
-)  # fmt: skip
+    ("nvfp4", "fp4"),
+    ("mxfp4", "fp4"),
+    ("fp4", "fp4"),
+    ("mixed", "fp4"),
+    ("quark", "fp4"),
+    ("fp8", "fp8"),
+    ("w4a8", "fp8"),
+    ("fbgemm", "fp8"),
+    ("int8", "int8"),
+    ("w8a8", "int8"),
+    ("gguf", "int8"),
+)
 """What the name of a method tells of its products, the first that is in it."""
 
 

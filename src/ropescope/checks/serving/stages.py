@@ -35,9 +35,8 @@ def one_copy(serving: Serving, stage: range | None = None) -> Serving:
     if stage is not None and len(stage) < len(model.layers):
         model = replace(model, layers=model.layers[stage.start : stage.stop])
     return replace(
-        serving, model=model, batch=ceil(serving.batch / split.data), count=split.tensor, parallel=None,
-        unequal=(),
-    )  # fmt: skip
+        serving, model=model, batch=ceil(serving.batch / split.data), count=split.tensor, parallel=None, unequal=()
+    )
 
 
 def stage_weight_bytes(serving: Serving, size: WeightSize, stage: range) -> int:
@@ -141,7 +140,9 @@ def _mixes_experts(layer: Layer) -> bool:
 
 
 HOLDERS: Final[Mapping[str, Callable[[Layer], bool]]] = {
-    "attention": lambda layer: layer.has_attention, "mixer": _mixes_otherwise, "experts": _mixes_experts,
+    "attention": lambda layer: layer.has_attention,
+    "mixer": _mixes_otherwise,
+    "experts": _mixes_experts,
     "router": _mixes_experts,
-}  # fmt: skip
+}
 """Which layers hold a part of the weights; every one holds the others."""

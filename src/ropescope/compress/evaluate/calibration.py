@@ -15,9 +15,15 @@ PROMPTS = 6
 
 
 def measured_for(
-    weights: Weights, length: int, *, prompts: int = PROMPTS, files: Sequence[Path] = (), column: str = "text",
-    sinks: int = DEFAULT_SINKS, progress: Callable[[int, int, str], None] | None = None,
-) -> OutputErrors:  # fmt: skip
+    weights: Weights,
+    length: int,
+    *,
+    prompts: int = PROMPTS,
+    files: Sequence[Path] = (),
+    column: str = "text",
+    sinks: int = DEFAULT_SINKS,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> OutputErrors:
     """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
 
     Raises SourceError for a model without a tokenizer, or for text that is too short.

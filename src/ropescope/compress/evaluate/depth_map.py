@@ -15,19 +15,28 @@ def depth_map(result: TradeoffResult) -> Figure:
     # The whole cache has no budget: it stands in every panel, as what the others are measured by.
     rows: list[dict[str, Any]] = [
         {
-            "asked": f"asked {asked}", "method": method or WHOLE, "cache": f"{100 * shown:.3g} %", "depth": f"{depth:.0%}",
-            "found": share.value, "questions": share.n,
+            "asked": f"asked {asked}",
+            "method": method or WHOLE,
+            "cache": f"{100 * shown:.3g} %",
+            "depth": f"{depth:.0%}",
+            "found": share.value,
+            "questions": share.n,
         }
         for (asked, method, budget, depth), cells in grouped(result, "asked", "method", "budget", "depth").items()
         for share in [shares(cells)]
         for shown in (result.budgets if method is None else (budget,))
-    ]  # fmt: skip
+    ]
     axis = {"labelAngle": 0, "grid": False, "ticks": False, "domain": False}
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": rows},
         "facet": {
-            "column": {"field": "cache", "type": "nominal", "sort": [f"{100 * b:.3g} %" for b in result.budgets], "title": None},
+            "column": {
+                "field": "cache",
+                "type": "nominal",
+                "sort": [f"{100 * b:.3g} %" for b in result.budgets],
+                "title": None,
+            },
             "row": {"field": "asked", "type": "nominal", "sort": ["asked before"], "title": None},
         },
         "spec": {
@@ -37,16 +46,22 @@ def depth_map(result: TradeoffResult) -> Figure:
             "encoding": {
                 "x": {"field": "depth", "type": "ordinal", "title": "depth", "axis": {**axis, "labelFontSize": 9}},
                 "y": {
-                    "field": "method", "type": "nominal", "title": None, "sort": [WHOLE, *result.methods], "axis": axis,
+                    "field": "method",
+                    "type": "nominal",
+                    "title": None,
+                    "sort": [WHOLE, *result.methods],
+                    "axis": axis,
                 },
                 "color": {
-                    "field": "found", "type": "quantitative", "scale": {"scheme": "blues", "domain": [0, 1]},
+                    "field": "found",
+                    "type": "quantitative",
+                    "scale": {"scheme": "blues", "domain": [0, 1]},
                     "legend": {"title": "found", "orient": "bottom", "format": "%", "gradientLength": 200},
                 },
                 "tooltip": [{"field": name} for name in ("method", "depth", "found", "questions")],
             },
         },
-    }  # fmt: skip
+    }
     n = max(row["questions"] for row in rows)
     return Figure(
         name="depths",

@@ -12,9 +12,13 @@ from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, GREEN, GREY, INK, MORE, MUTED, PINK, SKY, VERMILLION
 
 _COLOURS = {
-    "planned": BLUE, "planned windows": SKY, "the plan": INK, "uniform window": GREY,
-    "random tokens": MUTED, "random": MUTED,
-}  # fmt: skip
+    "planned": BLUE,
+    "planned windows": SKY,
+    "the plan": INK,
+    "uniform window": GREY,
+    "random tokens": MUTED,
+    "random": MUTED,
+}
 _OTHERS = (VERMILLION, AMBER, GREEN, PINK, *MORE)
 _TICKS = [-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1, 3]
 
@@ -82,9 +86,17 @@ def retrieval(result: TradeoffResult) -> Figure:
             "mark": {"type": "rule", "strokeDash": [5, 4], "color": INK},
             "encoding": {"y": {"field": "share", "type": "quantitative"}},
         },
-        *_lines(_colour(result.methods), y={"field": "share", "title": "questions answered rightly", "axis": {"format": "%"},
-                                            "scale": {"domain": [0, 1]}}, where="datum.method != 'whole cache'"),
-    ]  # fmt: skip
+        *_lines(
+            _colour(result.methods),
+            y={
+                "field": "share",
+                "title": "questions answered rightly",
+                "axis": {"format": "%"},
+                "scale": {"domain": [0, 1]},
+            },
+            where="datum.method != 'whole cache'",
+        ),
+    ]
     spec = {
         "data": {"values": rows},
         "facet": {
@@ -110,12 +122,16 @@ def _points(result: TradeoffResult, kind: str | None = None) -> list[dict[str, A
                 continue
             rows.append(
                 {
-                    "method": method, "kind": kind or "all", "budget": budget, "held": share, "added": mean.value,
+                    "method": method,
+                    "kind": kind or "all",
+                    "budget": budget,
+                    "held": share,
+                    "added": mean.value,
                     "at": share + _beside(result, method),
                     "low": mean.value if mean.low is None else mean.low,
                     "high": mean.value if mean.high is None else mean.high,
                 }
-            )  # fmt: skip
+            )
     return rows
 
 
@@ -140,9 +156,12 @@ def _curves(rows: list[dict[str, Any]] | None, colour: dict[str, Any]) -> list[d
 
 def _lines(colour: dict[str, Any], *, y: dict[str, Any], where: str = "true") -> list[dict[str, Any]]:
     x = {
-        "field": "at", "type": "quantitative", "title": "share of the cache really held", "axis": {"format": "%"},
+        "field": "at",
+        "type": "quantitative",
+        "title": "share of the cache really held",
+        "axis": {"format": "%"},
         "scale": {"zero": False, "padding": 12},
-    }  # fmt: skip
+    }
     y = {"type": "quantitative", **y}
     tooltip = [{"field": "method"}, {"field": "held", "format": ".1%"}, {"field": y["field"], "format": ".4f"}]
     kept = [{"filter": where}]

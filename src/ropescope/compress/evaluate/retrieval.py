@@ -120,9 +120,16 @@ class _Answers:
         """All counts."""
         return [
             Retrieval(
-                task=self.task, method=method, budget=budget, length=self.length, depth=depth, asked=asked,
-                trials=count, right=self.right[key], exact=self.exact[key],
+                task=self.task,
+                method=method,
+                budget=budget,
+                length=self.length,
+                depth=depth,
+                asked=asked,
+                trials=count,
+                right=self.right[key],
+                exact=self.exact[key],
             )
             for key, count in self.trials.items()
             for method, budget, depth, asked in [key]
-        ]  # fmt: skip
+        ]

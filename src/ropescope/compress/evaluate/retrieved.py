@@ -33,9 +33,14 @@ def found_by_budget(result: TradeoffResult) -> list[dict[str, Any]]:
         share = shares(cells)
         rows.append(
             {
-                "task": task, "asked": f"asked {asked} the cut", "method": method or WHOLE, "held": budget,
+                "task": task,
+                "asked": f"asked {asked} the cut",
+                "method": method or WHOLE,
+                "held": budget,
                 "at": budget + step * (methods.index(method) - len(methods) / 2),
-                "share": share.value, "low": share.low, "high": share.high,
+                "share": share.value,
+                "low": share.low,
+                "high": share.high,
             }
-        )  # fmt: skip
+        )
     return rows

@@ -38,9 +38,12 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
     run = run or Run()
     run.say(f"Loading {inputs.source}")
     weights = load(
-        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        inputs.source,
+        revision=inputs.revision,
+        dtype=inputs.dtype,
+        device=inputs.device,
         trust_remote_code=inputs.trust_remote_code,
-    )  # fmt: skip
+    )
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
     plan = None if inputs.plan is None else fitting_plan(inputs.plan, weights.model)

@@ -70,9 +70,11 @@ class Sweep:
         """All that decides the numbers, for the journal and the result."""
         plans = [
             method.plan(budget).to_dict()
-            for method in self.methods if isinstance(method, Planned)
-            for budget in self.budgets if method.only in (None, budget)
-        ]  # fmt: skip
+            for method in self.methods
+            if isinstance(method, Planned)
+            for budget in self.budgets
+            if method.only in (None, budget)
+        ]
         return {
             "weights": self.weights.fingerprint,
             "dtype": self.weights.dtype,

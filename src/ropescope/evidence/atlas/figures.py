@@ -8,6 +8,7 @@ from typing import Any
 
 from ropescope.evidence.atlas.ranking import Group
 from ropescope.evidence.atlas.row import AtlasRow
+from ropescope.evidence.vega import Channel, layer, nominal, quantitative
 from ropescope.report.report import Figure
 from ropescope.report.text import slug
 from ropescope.report.theme import CATEGORY, MUTED
@@ -30,43 +31,21 @@ def ranking_figure(group: Group) -> Figure | None:
         for row, label in rows
         if row.control_gamma is not None
     ]
-    x = {"field": "gamma", "type": "quantitative", "title": "exponent γ", "scale": {"zero": False, "nice": True}}
-    y = {
-        "field": "model",
-        "type": "nominal",
-        "sort": [label for _, label in rows],
-        "title": None,
-        "axis": {"labelLimit": 330, "grid": True},
-    }
-    names = ["measured", *(["random weights"] if controls else []), f"uniform attention, γ = {null:.3g}"]
-    colours = [_MEASURED, *([_CONTROL] if controls else []), _NULL]
-    colour = {
-        "field": "mark",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": names, "range": colours},
-        "legend": {"orient": "bottom", "symbolType": "circle", "symbolStrokeWidth": 0},
-    }
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": [{"gamma": null, "mark": names[-1]}]},
-            "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.6},
-            "encoding": {"x": x, "color": colour},
-        },
-        {
-            "data": {"values": [value for value in measured if value["low"] is not None]},
-            "mark": {"type": "rule", "strokeDash": [1, 0], "strokeWidth": 2.4},
-            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
-        },
-    ]
-    layers += [
-        {
-            "data": {"values": values},
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": colour},
-        }
-        for values in (controls, measured)
-        if values
+    x = quantitative("gamma", "exponent γ", nice=True)
+    y = nominal("model", sort=[label for _, label in rows], title=None, axis={"labelLimit": 330, "grid": True})
+    uniform = f"uniform attention, γ = {null:.3g}"
+    marks = {"measured": _MEASURED, **({"random weights": _CONTROL} if controls else {}), uniform: _NULL}
+    legend = {"orient": "bottom", "symbolType": "circle", "symbolStrokeWidth": 0}
+    colour = nominal("mark", marks, title=None, legend=legend)
+    barred = [value for value in measured if value["low"] is not None]
+    bars = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
+    dots = {"x": x, "y": y, "color": colour}
+    layers = [
+        layer(
+            "rule", {"x": x, "color": colour}, [{"gamma": null, "mark": uniform}], strokeDash=[4, 3], strokeWidth=1.6
+        ),
+        layer("rule", bars, barred, strokeDash=[1, 0], strokeWidth=2.4),
+        *(layer("point", dots, values, filled=True, size=80, opacity=1) for values in (controls, measured) if values),
     ]
     return Figure(
         slug(f"{group.protocol}-{group.length}-{group.corpus}"),
@@ -88,27 +67,11 @@ def curves_figure(rows: Sequence[AtlasRow]) -> Figure:
         for point in row.curve
         if point.weight > 0
     ]
-    x = {
-        "field": "d",
-        "type": "quantitative",
-        "scale": {"type": "log", "domain": [1, max(row.length for row in rows)], "nice": False},
-        "title": "distance d (tokens)",
-        "axis": {"format": "~s", "values": [10**k for k in range(7)]},
-    }
-    y = {
-        "field": "A",
-        "type": "quantitative",
-        "scale": {"type": "log", "nice": False},
-        "title": "mean attention weight A(d)",
-        "axis": {"format": "~e", "values": [10.0**-k for k in range(9)]},
-    }
-    colour = {
-        "field": "line",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": names},
-        "legend": {"orient": "bottom", "columns": 2, "labelLimit": 300, "symbolType": "stroke"},
-    }
+    reach = [1, max(row.length for row in rows)]
+    x = _logarithmic("d", "distance d (tokens)", {"format": "~s", "values": [10**k for k in range(7)]}, domain=reach)
+    y = _logarithmic("A", "mean attention weight A(d)", {"format": "~e", "values": [10.0**-k for k in range(9)]})
+    legend = {"orient": "bottom", "columns": 2, "labelLimit": 300, "symbolType": "stroke"}
+    colour = {**nominal("line", title=None, legend=legend), "scale": {"domain": names}}
     banded = [value for value in values if value["low"] is not None]  # a logarithmic axis has no place for 0
     return Figure(
         "curves",
@@ -117,21 +80,27 @@ def curves_figure(rows: Sequence[AtlasRow]) -> Figure:
             "width": 560,
             "height": 340,
             "layer": [
-                {
-                    "data": {"values": banded},
-                    "mark": {"type": "area", "opacity": 0.18},
-                    "encoding": {
-                        "x": x,
-                        "y": {**y, "field": "low"},
-                        "y2": {"field": "high"},
-                        "color": colour,
-                    },
-                },
-                {"data": {"values": values}, "mark": {"type": "line"}, "encoding": {"x": x, "y": y, "color": colour}},
+                layer(
+                    "area",
+                    {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+                    banded,
+                    opacity=0.18,
+                ),
+                layer("line", {"x": x, "y": y, "color": colour}, values),
             ],
         },
         "Mean weight of one key at distance d, over heads and layers; sinks left out. Bands: 95 % over prompts.",
     )
+
+
+def _logarithmic(field: str, title: str, axis: dict[str, Any], **scale: Any) -> Channel:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"type": "log", "nice": False, **scale},
+        "axis": axis,
+    }
 
 
 def labels(rows: Sequence[AtlasRow]) -> list[str]:

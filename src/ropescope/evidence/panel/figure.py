@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ropescope.evidence.measurement import Measurement
+from ropescope.evidence.vega import layer, nominal
 from ropescope.report.report import Figure
 from ropescope.report.theme import BLUE, GREY, MUTED, VERMILLION
 
@@ -33,57 +34,28 @@ def panel_figure(panel: Sequence[Measurement]) -> Figure | None:
         "scale": {"domain": [low, high], "nice": False, "zero": False},
         "axis": {"format": ".2f"},
     }
-    colour = {
-        "field": "corpus",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": corpora, "range": [_COLOURS[corpus] for corpus in corpora]},
-        "legend": {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolOpacity": 1},
-    }
+    legend = {"symbolType": "circle", "symbolStrokeWidth": 0, "symbolOpacity": 1}
+    colour = nominal("corpus", {corpus: _COLOURS[corpus] for corpus in corpora}, title=None, legend=legend)
     lines = [
         {"y": null, "label": f"uniform, {null:.2f}", "x": high},
         {"y": 1.0, "label": "γ = 1", "x": high},
     ]
-    spec = {
-        "width": 560,
-        "height": 360,
-        "layer": [
-            {
-                "data": {"values": [{"x": low, "y": low}, {"x": high, "y": high}]},
-                "mark": {"type": "line", "color": GREY, "strokeWidth": 1.5},
-                "encoding": {"x": x, "y": {**y, "field": "y"}},
-            },
-            {
-                "data": {"values": lines},
-                "mark": {"type": "rule", "color": MUTED, "strokeDash": [5, 4], "strokeWidth": 1.5},
-                "encoding": {"y": {**y, "field": "y"}},
-            },
-            {
-                "data": {"values": lines},
-                "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 12},
-                "encoding": {"x": x, "y": {**y, "field": "y"}, "text": {"field": "label"}},
-            },
-            {
-                "data": {"values": rows},
-                "mark": {"type": "rule", "strokeDash": [1, 0], "strokeWidth": 1.3, "opacity": 0.55},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
-            },
-            {
-                "data": {"values": rows},
-                "mark": {"type": "point", "filled": True, "size": 46, "opacity": 0.9},
-                "encoding": {
-                    "x": x,
-                    "y": {**y, "field": "gamma"},
-                    "color": colour,
-                    "tooltip": [{"field": name} for name in ("model", "corpus", "gamma", "pade", "theta", "length")],
-                },
-            },
-        ],
-    }
+    level = {**y, "field": "y"}
+    bars = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+    tooltip = [{"field": name} for name in ("model", "corpus", "gamma", "pade", "theta", "length")]
+    dots = {"x": x, "y": {**y, "field": "gamma"}, "color": colour, "tooltip": tooltip}
+    diagonal = [{"x": low, "y": low}, {"x": high, "y": high}]
+    layers = [
+        layer("line", {"x": x, "y": level}, diagonal, color=GREY, strokeWidth=1.5),
+        layer("rule", {"y": level}, lines, color=MUTED, strokeDash=[5, 4], strokeWidth=1.5),
+        layer("text", {"x": x, "y": level, "text": {"field": "label"}}, lines, align="left", dx=6, fontSize=12),
+        layer("rule", bars, rows, strokeDash=[1, 0], strokeWidth=1.3, opacity=0.55),
+        layer("point", dots, rows, filled=True, size=46, opacity=0.9),
+    ]
     return Figure(
         "panel",
         "Measured exponents against the predicted ones",
-        spec,
+        {"width": 560, "height": 360, "layer": layers},
         "The solid line is γ = γ_Padé. Bars: the published bootstrap interval, or ± 1.96 standard errors of the fit where none "
         "was published. Dashed: γ = 1, and what uniform attention reads in the same protocol (its median).",
     )

@@ -5,27 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.evidence.ruler.scores import AS_OF, LENGTHS, THRESHOLD, RulerRow, ruler_rows, score_interval
+from ropescope.evidence.vega import layer, nominal
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, FAINT, MUTED
-
-_FIELD = FAINT
 
 
 def field_figure(asked: tuple[RulerRow, ...]) -> Figure:
     """Score by length of every model in grey, and of `asked` in colour with its sampling interval."""
     chosen = {row.label for row in asked}
     field = [row for row in ruler_rows() if row.label not in chosen]
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": [value for row in field for value in _values(row)]},
-            "mark": {"type": "line", "strokeWidth": 1, "color": _FIELD, "opacity": 0.8},
-            "encoding": {"x": _X, "y": _Y, "detail": {"field": "model"}, "tooltip": _TOOLTIP},
-        },
-        {
-            "data": {"values": [{"score": THRESHOLD}]},
-            "mark": {"type": "rule", "strokeDash": [4, 3], "color": MUTED},
-            "encoding": {"y": _Y},
-        },
+    grey = {"x": _X, "y": _Y, "detail": {"field": "model"}, "tooltip": _TOOLTIP}
+    others = [value for row in field for value in _values(row)]
+    layers = [
+        layer("line", grey, others, strokeWidth=1, color=FAINT, opacity=0.8),
+        layer("rule", {"y": _Y}, [{"score": THRESHOLD}], strokeDash=[4, 3], color=MUTED),
     ]
     if asked:
         layers += _asked_layers(asked)
@@ -66,31 +59,16 @@ def _values(row: RulerRow) -> list[dict[str, Any]]:
 def _asked_layers(asked: tuple[RulerRow, ...]) -> list[dict[str, Any]]:
     values = [value for row in asked for value in _values(row)]
     labels = [row.label for row in asked]
-    colour = {
-        "field": "model",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": labels, "range": list(CATEGORY[: len(labels)])},
-        "legend": None if len(labels) == 1 else {"orient": "bottom", "columns": 1, "labelLimit": 420},
-    }
-    text = {"type": "text", "align": "left", "dx": 3, "dy": -11, "fontWeight": 600}
+    legend = None if len(labels) == 1 else {"orient": "bottom", "columns": 1, "labelLimit": 420}
+    colour = nominal("model", dict(zip(labels, CATEGORY, strict=False)), title=None, legend=legend)
+    bars = {"x": _X, "y": {**_Y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+    text = {"align": "left", "dx": 3, "dy": -11, "fontWeight": 600}
     label = {"x": _X, "y": _Y, "text": {"field": "score", "format": ".1f"}}
+    lines = {"x": _X, "y": _Y, "color": colour, "tooltip": _TOOLTIP}
     return [
-        {
-            "data": {"values": [value for value in values if "low" in value]},
-            "mark": {"type": "rule", "strokeWidth": 2, "strokeDash": [1, 0]},
-            "encoding": {"x": _X, "y": {**_Y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
-        },
-        {
-            "data": {"values": values},
-            "mark": {"type": "line", "strokeWidth": 2.6, "point": {"size": 26, "filled": True}},
-            "encoding": {"x": _X, "y": _Y, "color": colour, "tooltip": _TOOLTIP},
-        },
+        layer("rule", bars, [value for value in values if "low" in value], strokeWidth=2, strokeDash=[1, 0]),
+        layer("line", lines, values, strokeWidth=2.6, point={"size": 26, "filled": True}),
         # The same text in white underneath, so that the lines of the field do not cross the digits.
-        {
-            "data": {"values": values},
-            "mark": {**text, "color": "white", "stroke": "white", "strokeWidth": 4},
-            "encoding": label,
-        },
-        {"data": {"values": values}, "mark": text, "encoding": {**label, "color": colour}},
+        layer("text", label, values, **text, color="white", stroke="white", strokeWidth=4),
+        layer("text", {**label, "color": colour}, values, **text),
     ]

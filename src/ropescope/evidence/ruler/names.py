@@ -24,8 +24,19 @@ MOST_WORDS_APART = 2
 
 _VENDORS = {"meta", "ai21", "c4ai"}  # said by the organisation already: Meta-Llama-3.1 became Llama-3.1, and so on
 _FORMATS = {"hf", "v"}
-_TUNINGS = {"instruct": "instruct", "inst": "instruct", "chat": "chat", "it": "instruct", "sft": "sft", "dpo": "dpo",
-            "thinking": "thinking", "reasoning": "reasoning", "base": "base", "pt": "base", "pretrained": "base"}  # fmt: skip
+_TUNINGS = {
+    "instruct": "instruct",
+    "inst": "instruct",
+    "chat": "chat",
+    "it": "instruct",
+    "sft": "sft",
+    "dpo": "dpo",
+    "thinking": "thinking",
+    "reasoning": "reasoning",
+    "base": "base",
+    "pt": "base",
+    "pretrained": "base",
+}
 _COPY = re.compile(
     r"gguf|ggml|awq|gptq|exl\d?|mlx|bnb|hqq|aqlm|quip|onnx|openvino|unquantized|quantized|dynamic|imatrix|i\d"
     r"|(nv|mx)?fp[48]|nf4|bf16|f(p)?16|u?int\d+|w\d+a\d+|\d+bits?|g\d{2,3}"

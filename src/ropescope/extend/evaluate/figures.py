@@ -49,14 +49,20 @@ def bands(result: ExtensionResult) -> Figure:
         for index, (start, end) in enumerate(result.bands)
     ]
     x = {
-        "field": "position", "type": "quantitative", "title": "position (tokens)", "axis": {"format": "~s", "grid": False},
+        "field": "position",
+        "type": "quantitative",
+        "title": "position (tokens)",
+        "axis": {"format": "~s", "grid": False},
         "scale": {"domain": [0, result.target_length], "nice": False},
-    }  # fmt: skip
+    }
     y = {
-        "field": "loss", "type": "quantitative", "title": "loss (nats a token)",
+        "field": "loss",
+        "type": "quantitative",
+        "title": "loss (nats a token)",
         # An unscaled model may lose several times as much: a logarithm keeps the others apart.
-        "scale": {"type": "log", "nice": False, "zero": False, "padding": 12}, "axis": {"format": ".3~f", "tickCount": 8},
-    }  # fmt: skip
+        "scale": {"type": "log", "nice": False, "zero": False, "padding": 12},
+        "axis": {"format": ".3~f", "tickCount": 8},
+    }
     trained = {"data": {"values": [{"position": result.trained_length, "text": "trained length"}]}}
     spec = {
         "width": 620,
@@ -72,12 +78,14 @@ def bands(result: ExtensionResult) -> Figure:
                 "data": {"values": rows},
                 "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 36, "filled": True}},
                 "encoding": {
-                    "x": x, "y": y, "color": _colour(result.methods),
+                    "x": x,
+                    "y": y,
+                    "color": _colour(result.methods),
                     "tooltip": [{"field": "method"}, {"field": "band"}, {"field": "loss", "format": ".4f"}],
                 },
             },
         ],
-    }  # fmt: skip
+    }
     number = "1 text" if len(result.texts) == 1 else f"{len(result.texts)} texts"
     return Figure(
         name="bands",
@@ -105,13 +113,19 @@ def price(result: ExtensionResult) -> Figure:
             }
         )
     x = {
-        "field": "inside", "type": "quantitative", "title": "loss inside the trained length, against unscaled",
-        "axis": {"format": "+.1%", "tickCount": 6}, "scale": {"nice": False, "padding": 18, "zero": True},
-    }  # fmt: skip
+        "field": "inside",
+        "type": "quantitative",
+        "title": "loss inside the trained length, against unscaled",
+        "axis": {"format": "+.1%", "tickCount": 6},
+        "scale": {"nice": False, "padding": 18, "zero": True},
+    }
     y = {
-        "field": "target", "type": "quantitative", "title": f"loss in the last band less {least}'s (nats)",
-        "axis": {"format": "+.3~f", "tickCount": 6}, "scale": {"nice": False, "padding": 18, "zero": True},
-    }  # fmt: skip
+        "field": "target",
+        "type": "quantitative",
+        "title": f"loss in the last band less {least}'s (nats)",
+        "axis": {"format": "+.3~f", "tickCount": 6},
+        "scale": {"nice": False, "padding": 18, "zero": True},
+    }
     colour = _colour(result.methods, close)
     spec = {
         "width": 520,
@@ -120,21 +134,37 @@ def price(result: ExtensionResult) -> Figure:
         "layer": [
             {
                 "mark": {"type": "rule", "strokeWidth": 1.4, "strokeDash": [1, 0], "opacity": 0.6},
-                "encoding": {"x": {**x, "field": "inside_low"}, "x2": {"field": "inside_high"}, "y": y, "color": colour},
+                "encoding": {
+                    "x": {**x, "field": "inside_low"},
+                    "x2": {"field": "inside_high"},
+                    "y": y,
+                    "color": colour,
+                },
             },
             {
                 "mark": {"type": "rule", "strokeWidth": 1.4, "strokeDash": [1, 0], "opacity": 0.6},
-                "encoding": {"x": x, "y": {**y, "field": "target_low"}, "y2": {"field": "target_high"}, "color": colour},
+                "encoding": {
+                    "x": x,
+                    "y": {**y, "field": "target_low"},
+                    "y2": {"field": "target_high"},
+                    "color": colour,
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
                 "encoding": {
-                    "x": x, "y": y, "color": colour,
-                    "tooltip": [{"field": "method"}, {"field": "inside", "format": "+.2%"}, {"field": "target", "format": "+.4f"}],
+                    "x": x,
+                    "y": y,
+                    "color": colour,
+                    "tooltip": [
+                        {"field": "method"},
+                        {"field": "inside", "format": "+.2%"},
+                        {"field": "target", "format": "+.4f"},
+                    ],
                 },
             },
         ],
-    }  # fmt: skip
+    }
     left_out = [method for method in result.methods if method not in (*close, plain)]
     return Figure(
         name="price",
@@ -171,25 +201,31 @@ def heat_map(result: ExtensionResult) -> Figure:
     """The share of facts found by length and depth: a panel for each method, a row of panels for each task."""
     rows = [
         {
-            "method": cell.method, "task": cell.task, "length": f"{cell.length:,}", "depth": f"{100 * cell.depth:.0f} %",
-            "share": cell.right / cell.trials, "text": f"{100 * cell.right / cell.trials:.0f}", "trials": cell.trials,
+            "method": cell.method,
+            "task": cell.task,
+            "length": f"{cell.length:,}",
+            "depth": f"{100 * cell.depth:.0f} %",
+            "share": cell.right / cell.trials,
+            "text": f"{100 * cell.right / cell.trials:.0f}",
+            "trials": cell.trials,
             "exact": cell.exact / cell.trials,
         }
         for cell in result.found
-    ]  # fmt: skip
+    ]
     lengths = [f"{length:,}" for length in sorted({cell.length for cell in result.found})]
     depths = [f"{100 * depth:.0f} %" for depth in sorted({cell.depth for cell in result.found})]
     tasks_there = list(dict.fromkeys(cell.task for cell in result.found))
-    x = {
-        "field": "length", "type": "ordinal", "sort": lengths, "title": "length (tokens)", "axis": {"labelAngle": -40},
-    }  # fmt: skip
+    x = {"field": "length", "type": "ordinal", "sort": lengths, "title": "length (tokens)", "axis": {"labelAngle": -40}}
     y = {"field": "depth", "type": "ordinal", "sort": depths, "title": "depth of the fact"}
     spec = {
         "data": {"values": rows},
         "facet": {
             "column": {"field": "method", "type": "nominal", "sort": list(result.methods), "title": None},
             "row": {
-                "field": "task", "type": "nominal", "sort": tasks_there, "title": None,
+                "field": "task",
+                "type": "nominal",
+                "sort": tasks_there,
+                "title": None,
                 "header": {"labelOrient": "left", "labelAngle": -90},
             },
         },
@@ -203,27 +239,34 @@ def heat_map(result: ExtensionResult) -> Figure:
                         "x": x,
                         "y": y,
                         "color": {
-                            "field": "share", "type": "quantitative", "title": "found",
-                            "scale": {"scheme": "viridis", "domain": [0, 1]}, "legend": {"format": "%"},
+                            "field": "share",
+                            "type": "quantitative",
+                            "title": "found",
+                            "scale": {"scheme": "viridis", "domain": [0, 1]},
+                            "legend": {"format": "%"},
                         },
                         "tooltip": [
-                            {"field": "method"}, {"field": "length"}, {"field": "depth"}, {"field": "trials"},
-                            {"field": "share", "format": ".0%", "title": "right"}, {"field": "exact", "format": ".0%"},
+                            {"field": "method"},
+                            {"field": "length"},
+                            {"field": "depth"},
+                            {"field": "trials"},
+                            {"field": "share", "format": ".0%", "title": "right"},
+                            {"field": "exact", "format": ".0%"},
                         ],
                     },
                 },
                 {
                     "mark": {"type": "text", "fontSize": 11},
                     "encoding": {
-                        "x": x, "y": y, "text": {"field": "text"},
-                        "color": {
-                            "condition": {"test": "datum.share > 0.6", "value": INK}, "value": PAPER
-                        },
+                        "x": x,
+                        "y": y,
+                        "text": {"field": "text"},
+                        "color": {"condition": {"test": "datum.share > 0.6", "value": INK}, "value": PAPER},
                     },
                 },
             ],
         },
-    }  # fmt: skip
+    }
     trials = sorted({cell.trials for cell in result.found})
     each = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     return Figure(
@@ -260,17 +303,23 @@ def tasks(result: ExtensionResult) -> Figure:
             "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}},
             "encoding": {
                 "x": {
-                    "field": "length", "type": "quantitative", "title": "length (tokens)",
-                    "axis": {"format": "~s", "values": lengths, "grid": False}, "scale": {"nice": False, "padding": 10},
+                    "field": "length",
+                    "type": "quantitative",
+                    "title": "length (tokens)",
+                    "axis": {"format": "~s", "values": lengths, "grid": False},
+                    "scale": {"nice": False, "padding": 10},
                 },
                 "y": {
-                    "field": "recall", "type": "quantitative", "title": "strings said",
-                    "axis": {"format": "%"}, "scale": {"domain": [0, 1]},
+                    "field": "recall",
+                    "type": "quantitative",
+                    "title": "strings said",
+                    "axis": {"format": "%"},
+                    "scale": {"domain": [0, 1]},
                 },
                 "color": _colour(result.methods),
             },
         },
-    }  # fmt: skip
+    }
     return Figure(
         "tasks",
         "Generated tasks, in the manner of RULER",
@@ -285,9 +334,16 @@ def _colour(methods: Sequence[str], shown: Sequence[str] | None = None) -> dict[
     colours = {method: _COLOURS.get(method) or next(others) for method in methods}
     there = list(methods if shown is None else shown)
     return {
-        "field": "method", "type": "nominal", "title": None,
+        "field": "method",
+        "type": "nominal",
+        "title": None,
         "scale": {"domain": there, "range": [colours[method] for method in there]},
         "legend": {
-            "orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1, "symbolStrokeWidth": 0, "labelLimit": 160,
+            "orient": "bottom",
+            "columns": 5,
+            "symbolType": "circle",
+            "symbolOpacity": 1,
+            "symbolStrokeWidth": 0,
+            "labelLimit": 160,
         },
-    }  # fmt: skip
+    }

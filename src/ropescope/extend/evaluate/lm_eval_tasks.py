@@ -67,9 +67,14 @@ def run_tasks(
             )
             try:
                 result: Any = simple_evaluate(
-                    model, tasks=list(tasks), limit=limit, task_manager=manager, metadata=metadata, log_samples=False,
+                    model,
+                    tasks=list(tasks),
+                    limit=limit,
+                    task_manager=manager,
+                    metadata=metadata,
+                    log_samples=False,
                     bootstrap_iters=1000,
-                )  # fmt: skip
+                )
             except Exception as error:  # lm-eval raises many kinds; the user needs one sentence
                 raise ExtendError(f"lm-eval failed on {', '.join(tasks)}: {_short(error)}") from error
         found += _metrics(candidate.name, result["results"])

@@ -192,11 +192,14 @@ class Evaluation:
             recalls=_recalls(methods, recalled),
             shown={candidate.name: candidate.shown for candidate in self.candidates if candidate.shown is not None},
             provenance={
-                **self.identity, **self.about, "dtype_reason": self.weights.dtype_reason, "machine": platform.machine(),
+                **self.identity,
+                **self.about,
+                "dtype_reason": self.weights.dtype_reason,
+                "machine": platform.machine(),
                 "python": platform.python_version(),
             },
             partial=whole < len(self.texts) + len(self.contexts) + len(self.samples),
-        )  # fmt: skip
+        )
 
 
 def _cells(methods: Sequence[str], answered: Sequence[tuple[Sequence[Trial], list[Any]]]) -> tuple[Found, ...]:

@@ -164,9 +164,15 @@ class FarAttention:
         return cos[:, :count], sin[:, :count]
 
     def _masked(
-        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, places: Tensor,
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
+        places: Tensor,
         scaling: float | None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Under a mask that was handed to the model: the new tokens stand at `places`, those before in a row."""
         mask = mask[..., : key.shape[2]]
         visible = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
@@ -182,9 +188,16 @@ class FarAttention:
         return output.transpose(1, 2).contiguous()
 
     def _own(
-        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Any, dropout: float,
-        scaling: float | None, kwargs: dict[str, Any],
-    ) -> tuple[Tensor, Any]:  # fmt: skip
+        self,
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Any,
+        dropout: float,
+        scaling: float | None,
+        kwargs: dict[str, Any],
+    ) -> tuple[Tensor, Any]:
         own = own_attention(module, self.own or "eager")
         found: tuple[Tensor, Any] = own(module, query, key, value, mask, dropout=dropout, scaling=scaling, **kwargs)
         return found
@@ -266,9 +279,7 @@ def _attend(
     whole: Summed | None = None
     for part in parts:
         queries, keys = far if part.far else (query, key)
-        summed = attend_part(
-            queries[:, :, rows], keys[:, :, part.keys], value[:, :, part.keys], part.visible, scale
-        )  # fmt: skip
+        summed = attend_part(queries[:, :, rows], keys[:, :, part.keys], value[:, :, part.keys], part.visible, scale)
         whole = summed if whole is None else put_together(whole, summed)
     assert whole is not None
     return whole[0]

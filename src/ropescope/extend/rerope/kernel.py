@@ -75,9 +75,7 @@ def _fused_on_cuda(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | N
     return found[0], found[1][..., : query.shape[2]]
 
 
-_FUSED: dict[str, Kernel] = {
-    "cpu": _fused_on_cpu, "cuda": _fused_on_cuda,
-}  # fmt: skip
+_FUSED: dict[str, Kernel] = {"cpu": _fused_on_cpu, "cuda": _fused_on_cuda}
 """PyTorch's own kernels. It has no public function that returns the sums, so each is tried before it is used."""
 
 
@@ -87,9 +85,7 @@ def _fused_is_right(device: str, dtype: torch.dtype) -> bool:
     if device not in _FUSED or dtype not in (torch.float32, torch.bfloat16, torch.float16):
         return False
     made = torch.Generator().manual_seed(0)
-    query, key, value = (
-        torch.randn(1, 2, n, 64, generator=made).to(device, dtype) for n in (5, 40, 40)
-    )  # fmt: skip
+    query, key, value = (torch.randn(1, 2, n, 64, generator=made).to(device, dtype) for n in (5, 40, 40))
     hidden = torch.zeros(1, 2, 5, 40, device=device, dtype=dtype)
     hidden[..., 7:30] = torch.finfo(dtype).min / 2
     try:

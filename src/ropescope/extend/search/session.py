@@ -174,9 +174,14 @@ class Search:
         return self.shape.guess == self._zeros
 
     def _try(
-        self, calibration: Calibration, unchanged: float, journal: Journal, tried: list[Tried], reading: float,
+        self,
+        calibration: Calibration,
+        unchanged: float,
+        journal: Journal,
+        tried: list[Tried],
+        reading: float,
         progress: Progress | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cma says that it cannot plot
             import cma
@@ -220,9 +225,14 @@ class Search:
         return Losses(kept["target"], kept["inside"], tuple(kept["parts"]))
 
     def _checked(
-        self, tried: Sequence[Tried], n_known: int, tokens: Sequence[torch.Tensor], places: Sequence[tuple[int, int]],
-        unchanged: float, calibration: Calibration,
-    ) -> tuple[RopePlan, Losses, Checked | None]:  # fmt: skip
+        self,
+        tried: Sequence[Tried],
+        n_known: int,
+        tokens: Sequence[torch.Tensor],
+        places: Sequence[tuple[int, int]],
+        unchanged: float,
+        calibration: Calibration,
+    ) -> tuple[RopePlan, Losses, Checked | None]:
         """The best of what was scored by whole passes, if it is surely better than the start: the guess, and the best plan of
         all, or half of the way to it. Else the start, and the best beside it.
 
@@ -235,9 +245,10 @@ class Search:
             numbers = [near + share * (far - near) for near, far in zip(self.shape.guess, best.numbers, strict=True)]
             plan = self.shape.plan(numbers)
             found = (
-                best.losses if calibration.layout is None and share == 1.0
+                best.losses
+                if calibration.layout is None and share == 1.0
                 else losses_of([whole(self.weights.network, plan, text, places) for text in tokens])
-            )  # fmt: skip
+            )
             known.append((plan, found))
             better = found.cost(start, unchanged) < min(entry.cost for entry in tried[:n_known])
             if better or time.monotonic() > self._began + 60 * self.minutes:

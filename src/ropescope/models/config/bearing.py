@@ -35,11 +35,19 @@ _COUNTS_ONLY: Final = re.compile(
 # What the layout of the layers was made from, or would have been had the file not listed it.
 _LAYOUT: Final = frozenset(
     {
-        "use_sliding_window", "max_window_layers", "sliding_window_pattern", "sliding_window", "no_rope_layer_interval",
-        "global_attn_every_n_layers", "layer_group_size", "prefix_dense_sliding_window_pattern", "hybrid_layer_ids",
-        "attention_layers", "num_hidden_layers",
+        "use_sliding_window",
+        "max_window_layers",
+        "sliding_window_pattern",
+        "sliding_window",
+        "no_rope_layer_interval",
+        "global_attn_every_n_layers",
+        "layer_group_size",
+        "prefix_dense_sliding_window_pattern",
+        "hybrid_layer_ids",
+        "attention_layers",
+        "num_hidden_layers",
     }
-)  # fmt: skip
+)
 # Arithmetic and speed: it changes what a layer computes, not what it sees or keeps.
 _WITHIN: Final = re.compile(
     r"^scale_|_scale$|^swiglu|soft_cap$|chunk_size$|^hc_|_factor$|associative_scan|num_logits_to_keep|lambda_std|mup_"

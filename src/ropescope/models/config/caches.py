@@ -24,9 +24,16 @@ States = tuple[int, int]
 
 
 def layer_cache(
-    fields: Fields, kind: LayerKind, beside: tuple[LayerKind, ...], heads: Heads, latent: Latent | None,
-    window_tokens: int | None, sparse: Sparse | None, shares: bool, compression: int | None,
-) -> LayerCache:  # fmt: skip
+    fields: Fields,
+    kind: LayerKind,
+    beside: tuple[LayerKind, ...],
+    heads: Heads,
+    latent: Latent | None,
+    window_tokens: int | None,
+    sparse: Sparse | None,
+    shares: bool,
+    compression: int | None,
+) -> LayerCache:
     """The LayerCache of one layer, which `shares` another's keys and values or has its own, and may compress them.
 
     Where a layer's constant state is not known here it is left out, and `fields.remarks` says so. Raises FormatError
@@ -190,6 +197,11 @@ def _griffin(fields: Fields) -> States | None:
 
 
 _READERS: Final[Mapping[str, Callable[[Fields], States | None]]] = {
-    "minimax": _lightning, "minimax_text_01": _lightning, "rwkv": _rwkv4, "rwkv5": _rwkv, "rwkv6": _rwkv, "rwkv7": _rwkv,
+    "minimax": _lightning,
+    "minimax_text_01": _lightning,
+    "rwkv": _rwkv4,
+    "rwkv5": _rwkv,
+    "rwkv6": _rwkv,
+    "rwkv7": _rwkv,
     "recurrent_gemma": _griffin,
-}  # fmt: skip
+}

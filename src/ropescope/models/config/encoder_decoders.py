@@ -18,10 +18,12 @@ from ropescope.models.model import Layer, Model
 from ropescope.models.source import Source
 
 T5_LIKE: Final = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers", "pop2piano"})
-BART_LIKE: Final = frozenset({
-    "bart", "bigbird_pegasus", "blenderbot", "blenderbot-small", "fsmt", "led", "m2m_100", "marian", "mbart", "mvp", "nllb-moe",
-    "pegasus", "pegasus_x", "plbart", "speech_to_text", "whisper",
-})  # fmt: skip
+BART_LIKE: Final = frozenset(
+    """
+    bart bigbird_pegasus blenderbot blenderbot-small fsmt led m2m_100 marian mbart mvp nllb-moe pegasus pegasus_x
+    plbart speech_to_text whisper
+    """.split()
+)
 _SPEECH: Final = frozenset({"whisper"})
 """Types whose input is padded to one length, so that its keys and values always take the same room."""
 

@@ -11,27 +11,53 @@ from ropescope.models.model import Experts
 
 TOTAL: Final = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts", "num_routed_experts")
 ACTIVE: Final = (
-    "num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk", "moe_top_k", "top_k_experts",
-    "num_selected_experts", "experts_per_token",
-)  # fmt: skip
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "moe_k",
+    "moe_topk",
+    "moe_top_k",
+    "top_k_experts",
+    "num_selected_experts",
+    "experts_per_token",
+)
 SHARED: Final = (
-    "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert", "num_experts_shared",
-)  # fmt: skip
+    "n_shared_experts",
+    "num_shared_experts",
+    "moe_num_shared_experts",
+    "num_shared_expert",
+    "num_experts_shared",
+)
 SHARED_WIDTH: Final = ("shared_expert_intermediate_size", "shared_intermediate_size", "share_expert_dim")
 """A width of the shared expert: above zero there is one."""
 
-SWITCH: Final[Mapping[str, str]] = {"gemma4_text": "enable_moe_block", "gemma4_unified_text": "enable_moe_block",
-                                    "diffusion_gemma_text": "enable_moe_block", "doge": "is_moe"}  # fmt: skip
+SWITCH: Final[Mapping[str, str]] = {
+    "gemma4_text": "enable_moe_block",
+    "gemma4_unified_text": "enable_moe_block",
+    "diffusion_gemma_text": "enable_moe_block",
+    "doge": "is_moe",
+}
 """Model types whose experts are off unless this field is true."""
 
 ALWAYS_SHARED: Final = frozenset({"llama4_text"})
 """Model types with one shared expert that no field tells of."""
 
 DENSE_FIRST: Final[Mapping[str, int]] = {
-    "axk1": 1, "axk2": 1, "beam": 3, "dots3_note_text": 1, "ernie4_5_vl_moe_text": 1, "flint": 2, "glm4_moe_lite": 1,
-    "glm5_next_text": 3, "hy_v3": 1, "hy_v4": 1, "kimi_linear": 1, "laguna": 1, "mimo_v2_flash": 1, "step3p5": 3,
+    "axk1": 1,
+    "axk2": 1,
+    "beam": 3,
+    "dots3_note_text": 1,
+    "ernie4_5_vl_moe_text": 1,
+    "flint": 2,
+    "glm4_moe_lite": 1,
+    "glm5_next_text": 3,
+    "hy_v3": 1,
+    "hy_v4": 1,
+    "kimi_linear": 1,
+    "laguna": 1,
+    "mimo_v2_flash": 1,
+    "step3p5": 3,
     "unlimited_ocr_text": 1,
-}  # fmt: skip
+}
 """How many layers at the start are dense where the config is silent; the config classes of transformers 5.23 hold it
 in code rather than in a field's default."""
 
@@ -242,5 +268,13 @@ def _dense_first(fields: Fields, n_layers: int) -> Marks | None:
 
 
 _RULES: Final[tuple[Callable[[Fields, int], Marks | None], ...]] = (
-    _words, _nemotron, _listed, _switches, _qwen, _jamba, _ernie, _llama4, _dense_first,
-)  # fmt: skip
+    _words,
+    _nemotron,
+    _listed,
+    _switches,
+    _qwen,
+    _jamba,
+    _ernie,
+    _llama4,
+    _dense_first,
+)

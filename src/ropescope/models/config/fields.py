@@ -22,13 +22,20 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "hidden_size": ("n_embd", "d_model", "hidden_dim", "model_dim", "n_embed", "emb_dim", "embed_dim", "dim"),
     "head_dim": ("attention_head_dim", "kv_channels", "d_head", "head_size"),
     "max_position_embeddings": (
-        "n_positions", "max_sequence_length", "max_seq_len", "seq_length", "n_ctx", "max_seqlen", "model_max_length",
-        "max_context_length", "context_length",
+        "n_positions",
+        "max_sequence_length",
+        "max_seq_len",
+        "seq_length",
+        "n_ctx",
+        "max_seqlen",
+        "model_max_length",
+        "max_context_length",
+        "context_length",
     ),
     "vocab_size": ("n_vocab", "padded_vocab_size"),
     "sliding_window": ("sliding_window_size", "attention_window_size", "local_attention", "window_size"),
     "layer_types": ("layers_block_type", "layer_block_types"),
-}  # fmt: skip
+}
 """Canonical name → the names other model types and remote-code repositories use."""
 
 TEXT_FIELDS: Final = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")

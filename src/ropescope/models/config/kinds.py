@@ -242,9 +242,11 @@ def _windowed(fields: Fields, n_layers: int) -> Kinds | None:
     if isinstance(pattern, str) and pattern and not set(pattern) - {"L", "G"}:
         return _choose((pattern[index % len(pattern)] == "L" for index in range(n_layers)), "sliding", "full")
     if pattern is not None or fields.model_type in FULL_EVERY:
-        period = FULL_EVERY[fields.model_type] if pattern is None else positive_int(
-            pattern, fields.label("sliding_window_pattern"), 4096
-        )  # fmt: skip
+        period = (
+            FULL_EVERY[fields.model_type]
+            if pattern is None
+            else positive_int(pattern, fields.label("sliding_window_pattern"), 4096)
+        )
         return _every(n_layers, period, "full", "sliding")
     if fields.model_type == "smollm3":
         return _choose(rope_switches(fields, n_layers) or (1,) * n_layers, "full", "sliding")

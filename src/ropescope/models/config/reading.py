@@ -139,10 +139,12 @@ def _window(fields: Fields, kind: LayerKind) -> int | None:
     return fields.required("attention_chunk_size") if kind == "chunked" else None
 
 
-_AFTER_PADDING: Final = frozenset({
-    "camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet", "roberta",
-    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod",
-})  # fmt: skip
+_AFTER_PADDING: Final = frozenset(
+    """
+    camembert data2vec-text ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta roberta-prelayernorm
+    xlm-roberta xlm-roberta-xl xmod
+    """.split()
+)
 """Model types that count positions from the one after the padding token's: the rows before are no text's
 (`create_position_ids_from_input_ids` of transformers, RobertaEmbedding of vLLM's roberta.py)."""
 

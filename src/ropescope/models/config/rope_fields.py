@@ -19,24 +19,42 @@ FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent"
 _BY_KIND: Final = {"full": "rope_theta", "sliding": "rope_local_base_freq"}
 _BERT: Final = {"full": "global_rope_theta", "sliding": "local_rope_theta"}
 _OTHER_BASE: Final[Mapping[str, Mapping[str, str]]] = {
-    "gemma3_text": _BY_KIND, "gemma3n_text": _BY_KIND, "modernbert": _BERT, "modernbert-decoder": _BERT,
-    "olmo3": {"full": "rope_theta"}, "gpt_neox": {"full": "rotary_emb_base"}, "gpt_neox_japanese": {"full": "rotary_emb_base"},
+    "gemma3_text": _BY_KIND,
+    "gemma3n_text": _BY_KIND,
+    "modernbert": _BERT,
+    "modernbert-decoder": _BERT,
+    "olmo3": {"full": "rope_theta"},
+    "gpt_neox": {"full": "rotary_emb_base"},
+    "gpt_neox_japanese": {"full": "rotary_emb_base"},
     "dots3_note_text": {"full": "rope_theta", "sliding": "swa_rope_theta"},
     "deepseek_v4": {"full": "compress_rope_theta", "sliding": "rope_theta"},
-}  # fmt: skip
+}
 """Model type → kind of layer → the field beside the RoPE entries that gives its base, where it is not `rope_theta` for all."""
 
 ENTRIES_ALONE: Final = frozenset(
     {
-        "beam", "diffusion_gemma_text", "gemma4_text", "gemma4_unified_text", "laguna", "lfm3", "mellum", "mimo_v2_flash",
-        "ultrabert", "zaya",
+        "beam",
+        "diffusion_gemma_text",
+        "gemma4_text",
+        "gemma4_unified_text",
+        "laguna",
+        "lfm3",
+        "mellum",
+        "mimo_v2_flash",
+        "ultrabert",
+        "zaya",
     }
-)  # fmt: skip
+)
 """Types that read `rope_parameters` by type of layer and nothing else: `rope_theta` beside it counts for entries without one."""
 
 BY_LAYER_TYPE: Final = ENTRIES_ALONE | {
-    "gemma3_text", "gemma3n_text", "modernbert", "modernbert-decoder", "olmo3", "step3p5",
-}  # fmt: skip
+    "gemma3_text",
+    "gemma3n_text",
+    "modernbert",
+    "modernbert-decoder",
+    "olmo3",
+    "step3p5",
+}
 """Types whose `rope_parameters` are by type of layer: what stands in a flat one is not read, or the class refuses it."""
 
 _NO_ROPE_SCALING: Final = ENTRIES_ALONE | {"cohere2_moe"}
@@ -54,24 +72,26 @@ FILLS_ENTRIES: Final = frozenset({"deepseek_v4", "mimo_v2_flash", "neomme"})
 """Types by layer whose class adds to every entry the share of a head that turns."""
 
 _TURN_A_SHARE: Final = frozenset(
-    {
-        "bamba", "deepseek_v4", "diffusion_gemma_text", "dots3_note_text", "glm", "glm4",
-        "glm4_moe", "glm4v_moe_text", "glm4v_text", "glm_ocr_text", "gpt_neox", "gpt_neox_japanese", "laguna",
-        "mellum", "mimo_v2_flash", "minimax_m2", "minimax_m3_vl_text", "nemotron", "neomme", "persimmon", "phi", "phi3",
-        "phi4_multimodal", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next", "qwen4_exp_text", "recurrent_gemma", "solar_open",
-        "stablelm", "step3p5", "zaya",
-    }
-)  # fmt: skip
+    """
+    bamba deepseek_v4 diffusion_gemma_text dots3_note_text glm glm4 glm4_moe glm4v_moe_text glm4v_text glm_ocr_text
+    gpt_neox gpt_neox_japanese laguna mellum mimo_v2_flash minimax_m2 minimax_m3_vl_text nemotron neomme persimmon phi
+    phi3 phi4_multimodal qwen3_5_moe_text qwen3_5_text qwen3_next qwen4_exp_text recurrent_gemma solar_open stablelm
+    step3p5 zaya
+    """.split()
+)
 """Types that turn a share of a head where the config says so. The others turn whole heads, whatever it says."""
 
 _OTHER_SHARE: Final[Mapping[str, str]] = {
-    "gpt_neox": "rotary_pct", "gpt_neox_japanese": "rotary_pct", "minimax_m2": "rotary_dim",
-}  # fmt: skip
+    "gpt_neox": "rotary_pct",
+    "gpt_neox_japanese": "rotary_pct",
+    "minimax_m2": "rotary_dim",
+}
 
 _OF_SOME_ENTRIES: Final[Mapping[str, frozenset[str]]] = {
     "alpha": frozenset({"hunyuan_v1_dense", "hunyuan_v1_moe", "hunyuan_vl_text"}),
-    "short_mscale": frozenset({"phimoe"}), "long_mscale": frozenset({"phimoe"}),
-}  # fmt: skip
+    "short_mscale": frozenset({"phimoe"}),
+    "long_mscale": frozenset({"phimoe"}),
+}
 """Fields of a RoPE entry that vLLM reads for every type, and transformers in the classes of these types alone."""
 
 ROPE_FIELDS: Final = frozenset(

@@ -41,19 +41,48 @@ SCALES_FULL_ONLY: Final = frozenset({"deepseek_v4", "gemma3_text", "gemma3n_text
 NOPE_IN_FULL: Final = frozenset({"afmoe", "cohere2", "cohere2_moe", "flint"})
 NOPE_IN_FULL_IF_WINDOWED: Final = frozenset({"exaone4", "exaone_moe", "kolibri1"})
 POSITIONS: Final[Mapping[str, str]] = {
-    "bloom": "alibi", "gpt2": "learned", "gpt_neo": "learned", "gpt_bigcode": "learned", "opt": "learned",
-    "openai-gpt": "learned", "biogpt": "learned", "bert": "learned", "roberta": "learned", "xlm-roberta": "learned",
-    "electra": "learned", "albert": "learned", "camembert": "learned", "distilbert": "learned", "ernie": "learned",
-    "ctrl": "sinusoidal", "xglm": "sinusoidal", "xlnet": "relative", "deberta": "relative", "deberta-v2": "relative",
-    "jamba": "none", "nemotron_h": "none", "zamba": "none", "kimi_linear": "none", "mamba": "none", "mamba2": "none",
-    "falcon_mamba": "none", "rwkv": "none", "xlstm": "none",
-}  # fmt: skip
+    "bloom": "alibi",
+    "gpt2": "learned",
+    "gpt_neo": "learned",
+    "gpt_bigcode": "learned",
+    "opt": "learned",
+    "openai-gpt": "learned",
+    "biogpt": "learned",
+    "bert": "learned",
+    "roberta": "learned",
+    "xlm-roberta": "learned",
+    "electra": "learned",
+    "albert": "learned",
+    "camembert": "learned",
+    "distilbert": "learned",
+    "ernie": "learned",
+    "ctrl": "sinusoidal",
+    "xglm": "sinusoidal",
+    "xlnet": "relative",
+    "deberta": "relative",
+    "deberta-v2": "relative",
+    "jamba": "none",
+    "nemotron_h": "none",
+    "zamba": "none",
+    "kimi_linear": "none",
+    "mamba": "none",
+    "mamba2": "none",
+    "falcon_mamba": "none",
+    "rwkv": "none",
+    "xlstm": "none",
+}
 
 _SCALING_TYPES_WITHOUT_EFFECT: Final = frozenset({"default", "mrope"})
 _NAMES_THAT_PROVE_ROPE: Final = (
-    *THETA_NAMES, *LOCAL_THETA_NAMES, "rope_parameters", "rope_scaling", "rotary_dim", "rotary_pct", "qk_rope_head_dim",
+    *THETA_NAMES,
+    *LOCAL_THETA_NAMES,
+    "rope_parameters",
+    "rope_scaling",
+    "rotary_dim",
+    "rotary_pct",
+    "qk_rope_head_dim",
     "partial_rotary_factor",
-)  # fmt: skip
+)
 
 
 def positions_of(fields: Fields) -> str:
@@ -94,9 +123,7 @@ def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ..
     switches = rope_switches(fields, len(kinds)) if fields.model_type in ("llama4_text", "smollm3") else None
     if switches is None and fields.config.get("no_rope_layers"):
         switches = rope_switches(fields, len(kinds))
-    bare = fields.model_type in NOPE_IN_FULL or (
-        fields.model_type in NOPE_IN_FULL_IF_WINDOWED and "sliding" in kinds
-    )  # fmt: skip
+    bare = fields.model_type in NOPE_IN_FULL or (fields.model_type in NOPE_IN_FULL_IF_WINDOWED and "sliding" in kinds)
     own_theta, own_share = _theta_by_layer(fields, len(kinds)), _share_by_layer(fields, len(kinds))
     found: list[Rope | None] = []
     for index, (kind, head_dim) in enumerate(zip(kinds, head_dims, strict=True)):

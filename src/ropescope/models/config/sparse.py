@@ -19,9 +19,11 @@ INDEXED: Final = frozenset({"indexed_attention", "deepseek_sparse_attention", "m
 
 _BLOCKS: Final = "sparse_attention_config"
 _BLOCK_NAMES: Final = {
-    "index_n_heads": "sparse_num_index_heads", "index_head_dim": "sparse_index_dim",
-    "index_block_size": "sparse_block_size", "index_topk_blocks": "sparse_topk_blocks",
-}  # fmt: skip
+    "index_n_heads": "sparse_num_index_heads",
+    "index_head_dim": "sparse_index_dim",
+    "index_block_size": "sparse_block_size",
+    "index_topk_blocks": "sparse_topk_blocks",
+}
 """MiniMax-M3's own names for what transformers calls otherwise."""
 
 

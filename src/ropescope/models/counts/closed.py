@@ -17,23 +17,19 @@ from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
 
 CLOSED: Final = frozenset(
-    {
-        "afmoe", "apertus", "arcee", "aria_text", "bamba", "bert", "bert-generation", "biogpt", "bitnet", "bloom",
-        "camembert", "codegen", "cohere", "cohere2", "cohere2_moe", "ctrl", "cwm", "data2vec-text", "deberta-v2",
-        "deepseek_v2", "deepseek_v3", "deepseek_v32", "diffllama", "dots1", "ernie", "ernie4_5", "ernie4_5_moe",
-        "eurobert", "exaone4", "exaone_moe", "falcon", "falcon_h1", "falcon_mamba", "flex_olmo", "gemma", "gemma2",
-        "gemma3_text", "gemma3n_text", "glm", "glm4", "glm4_moe", "glm4_moe_lite", "glm_moe_dsa", "gpt2",
-        "gpt_bigcode", "gpt_neo", "gpt_neox", "gpt_neox_japanese", "gpt_oss", "gptj", "granite", "granite_swa",
-        "granitemoe", "granitemoe_swa", "granitemoehybrid", "granitemoeshared", "hunyuan_v1_dense", "hy_v3",
-        "hyperclovax", "ibert", "internlm3", "iquestcoder", "jais2", "jamba", "kimi_linear", "laguna", "lfm2",
-        "lfm2_moe", "llama", "llama4_text", "mamba", "mamba2", "mellum", "minicpm3", "minimax", "minimax_m2",
-        "ministral", "ministral3", "mistral", "mistral4", "mixtral", "modernbert-decoder", "mpt", "nanochat",
-        "nemotron", "nemotron_h", "olmo", "olmo2", "olmo3", "olmo_hybrid", "olmoe", "openai-gpt", "opt",
-        "persimmon", "phi", "phi3", "phimoe", "qwen2", "qwen2_moe", "qwen3", "qwen3_5_moe_text", "qwen3_5_text",
-        "qwen3_moe", "qwen3_next", "recurrent_gemma", "roberta", "roberta-prelayernorm", "rwkv", "seed_oss",
-        "smollm3", "solar_open", "stablelm", "starcoder2", "vaultgemma", "xglm", "xlm-roberta", "xlstm", "youtu",
-    }
-)  # fmt: skip
+    """
+    afmoe apertus arcee aria_text bamba bert bert-generation biogpt bitnet bloom camembert codegen cohere cohere2
+    cohere2_moe ctrl cwm data2vec-text deberta-v2 deepseek_v2 deepseek_v3 deepseek_v32 diffllama dots1 ernie ernie4_5
+    ernie4_5_moe eurobert exaone4 exaone_moe falcon falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3_text
+    gemma3n_text glm glm4 glm4_moe glm4_moe_lite glm_moe_dsa gpt2 gpt_bigcode gpt_neo gpt_neox gpt_neox_japanese
+    gpt_oss gptj granite granite_swa granitemoe granitemoe_swa granitemoehybrid granitemoeshared hunyuan_v1_dense
+    hy_v3 hyperclovax ibert internlm3 iquestcoder jais2 jamba kimi_linear laguna lfm2 lfm2_moe llama llama4_text mamba
+    mamba2 mellum minicpm3 minimax minimax_m2 ministral ministral3 mistral mistral4 mixtral modernbert-decoder mpt
+    nanochat nemotron nemotron_h olmo olmo2 olmo3 olmo_hybrid olmoe openai-gpt opt persimmon phi phi3 phimoe qwen2
+    qwen2_moe qwen3 qwen3_5_moe_text qwen3_5_text qwen3_moe qwen3_next recurrent_gemma roberta roberta-prelayernorm
+    rwkv seed_oss smollm3 solar_open stablelm starcoder2 vaultgemma xglm xlm-roberta xlstm youtu
+    """.split()
+)
 """Model types whose sum is the network's, within `_ONLY`."""
 
 
@@ -43,8 +39,15 @@ _NO_BIAS: Final = {"attention_bias": False}
 _OWN_KEYS: Final = {"num_key_value_heads": "num_attention_heads"}
 _DECODER: Final = {"add_cross_attention": False}
 _ENCODERS: Final = (
-    "bert", "bert-generation", "camembert", "data2vec-text", "ibert", "roberta", "roberta-prelayernorm", "xlm-roberta",
-)  # fmt: skip
+    "bert",
+    "bert-generation",
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+)
 
 _ONLY: Final[Mapping[str, Mapping[str, object]]] = {
     **dict.fromkeys(_ENCODERS, _TIED),
@@ -61,18 +64,28 @@ _ONLY: Final[Mapping[str, Mapping[str, object]]] = {
     "laguna": {"gating": True},
     "lfm2_moe": {"use_expert_bias": True},
     "modernbert-decoder": {
-        "classifier_bias": False, "decoder_bias": True, "norm_bias": False, "num_key_value_heads": "num_attention_heads",
+        "classifier_bias": False,
+        "decoder_bias": True,
+        "norm_bias": False,
+        "num_key_value_heads": "num_attention_heads",
     },
     "mpt": {"expansion_ratio": 4},
     "nemotron_h": {
-        "attention_bias": False, "mamba_proj_bias": False, "mlp_bias": False, "moe_latent_size": None, "use_bias": False,
+        "attention_bias": False,
+        "mamba_proj_bias": False,
+        "mlp_bias": False,
+        "moe_latent_size": None,
+        "use_bias": False,
         "tie_word_embeddings": False,
     },
     "opt": {"_remove_final_layer_norm": False, "do_layer_norm_before": True, "layer_norm_elementwise_affine": True},
     "xlstm": {
-        "embedding_dim": "hidden_size", "num_blocks": "num_hidden_layers", "tie_word_embeddings": False, "use_bias": False,
+        "embedding_dim": "hidden_size",
+        "num_blocks": "num_hidden_layers",
+        "tie_word_embeddings": False,
+        "use_bias": False,
     },
-}  # fmt: skip
+}
 """Model type → field → the value at which alone the sum is proven; the name of another field stands for its value."""
 
 _OWN: Final = frozenset(

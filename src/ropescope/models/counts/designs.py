@@ -215,11 +215,11 @@ DESIGNS: Final[Mapping[str, Design]] = {
 """The design of each model type that differs from a Llama, or has none of its switches."""
 
 UNFIT: Final = frozenset(
-    {
-        "albert", "blt", "electra", "ernie4_5_vl_moe_text", "flaubert", "hrm_text", "idefics", "jetmoe", "jina_embeddings_v3",
-        "kosmos_2_text_model", "kosmos_2_5_text_model", "longcat_flash", "longformer", "luke", "mobilebert",
-        "muse_spark_text", "neomme", "nomic_bert", "rembert", "roc_bert", "squeezebert", "xlm", "xlnet", "xmod",
-    }
-)  # fmt: skip
+    """
+    albert blt electra ernie4_5_vl_moe_text flaubert hrm_text idefics jetmoe jina_embeddings_v3 kosmos_2_text_model
+    kosmos_2_5_text_model longcat_flash longformer luke mobilebert muse_spark_text neomme nomic_bert rembert roc_bert
+    squeezebert xlm xlnet xmod
+    """.split()
+)
 """Model types that the rules here miss by more than a twentieth: layers used several times over, attention made of
 experts, a second stack beside the first."""

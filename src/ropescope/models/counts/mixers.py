@@ -197,9 +197,14 @@ def _unknown(fields: Fields, width: int) -> Counts:
 
 
 _TELLING: Final = (
-    ("kda", "linear_attn_config"), ("delta", "linear_num_value_heads"), ("convolution", "conv_L_cache"),
-    ("mamba2", "mamba_n_heads"), ("mamba2", "mamba_num_heads"), ("mamba", "mamba_dt_rank"), ("mamba", "time_step_rank"),
-)  # fmt: skip
+    ("kda", "linear_attn_config"),
+    ("delta", "linear_num_value_heads"),
+    ("convolution", "conv_L_cache"),
+    ("mamba2", "mamba_n_heads"),
+    ("mamba2", "mamba_num_heads"),
+    ("mamba", "mamba_dt_rank"),
+    ("mamba", "time_step_rank"),
+)
 """(mixer, a field that only it has)."""
 
 _MIXERS: Final[Mapping[str, Callable[[Fields, int], Counts]]] = {

@@ -8,33 +8,54 @@ from typing import Final
 
 _PATTERNS: Final[tuple[tuple[str, str], ...]] = (
     # Towers beside the language model, and what joins them to it.
-    ("vision", r"(?:^|[._])(?:vision|visual|vis|image|img|audio|speech|video|projector|aligner|connector|qformer|resampler"
-               r"|perceiver|merger|vqmodel|talker|token2wav|code2wav)(?:[._#]|$)|^(?:v|a|mm)\."
-               r"|multi_modal|high_res|query_tokens|language_projection|view_separator|embed_tokens_extend|mm_projector"
-               r"|(?:^|\.)generation_|(?:^|\.)dit\.|action_"),
+    (
+        "vision",
+        r"(?:^|[._])(?:vision|visual|vis|image|img|audio|speech|video|projector|aligner|connector|qformer|resampler"
+        r"|perceiver|merger|vqmodel|talker|token2wav|code2wav)(?:[._#]|$)|^(?:v|a|mm)\."
+        r"|multi_modal|high_res|query_tokens|language_projection|view_separator|embed_tokens_extend|mm_projector"
+        r"|(?:^|\.)generation_|(?:^|\.)dit\.|action_",
+    ),
     ("prediction", r"(?:^|[._])mtp(?:[._#]|$)|\.nextn\."),
     # DBRX calls its attention norm_attn_norm.attn.
     ("norm", r"(?<!norm_attn_)[Nn]orm(?!_attn_norm\.attn)|(?:^|[._])ln(?:[._#]|$)"),
     ("other", r"altup|laurel"),
-    ("output", r"(?:^|[._])lm_(?:head|loss)|embed_out|output_layer|pred_layer|cls\.predictions|unembed"
-               r"|^(?:model\.)?(?:output|head|score|classifier|decoder|cls|cls\.output|dense_#)\.(?:weight|bias)$"
-               r"|transformer\.ff_out\."),
+    (
+        "output",
+        r"(?:^|[._])lm_(?:head|loss)|embed_out|output_layer|pred_layer|cls\.predictions|unembed"
+        r"|^(?:model\.)?(?:output|head|score|classifier|decoder|cls|cls\.output|dense_#)\.(?:weight|bias)$"
+        r"|transformer\.ff_out\.",
+    ),
     ("embedding", r"embed|embd|(?:^|\.)(?:wte|wpe|shared)\.|token_types|^transformer\.w\.|map_inputs_layer"),
     # A small gate decides how much of a shared expert is taken; like a router's, its output is a weight.
-    ("router", r"(?:^|\.)router(?:[._]|$)|(?:mlp|moe|mixer|ffn|feed_forward)\.gate(?:\.|$)|shared_experts?_gate"
-               r"|ffn_gate_inp|exp_probs_b|(?:^|[._])expert_bias|moe_statics|e_score_correction"),
+    (
+        "router",
+        r"(?:^|\.)router(?:[._]|$)|(?:mlp|moe|mixer|ffn|feed_forward)\.gate(?:\.|$)|shared_experts?_gate"
+        r"|ffn_gate_inp|exp_probs_b|(?:^|[._])expert_bias|moe_statics|e_score_correction",
+    ),
     ("mlp", r"shared_(?:expert|mlp|head)|shexp|(?:^|[._])mlps?\.shared"),
     ("mlp", r"_latent_proj|routed_expert_(?:up|down)_proj"),
-    ("experts", r"(?:^|[._])experts?(?:\.|$)|_(?:ch)?exps(?:\.|$)|(?:^|\.)(?:mlp|block_sparse_moe)\.(?:input|output)_linear"),
+    (
+        "experts",
+        r"(?:^|[._])experts?(?:\.|$)|_(?:ch)?exps(?:\.|$)|(?:^|\.)(?:mlp|block_sparse_moe)\.(?:input|output)_linear",
+    ),
     # Nemotron-H and RecurrentGemma name whatever a layer holds alike.
     ("attention", r"(?:mixer|temporal_block)\.(?:[qkvo]|qkv)_proj"),
     ("mlp", r"mixer\.(?:up|down|gate)_proj"),
-    ("mixer", r"mamba|(?:^|[._])ssm|linear_attn|(?:^|\.)mixer\.|temporal_block|mlstm|shortconv|#\.(?:conv\.|time_mix_)"),
+    (
+        "mixer",
+        r"mamba|(?:^|[._])ssm|linear_attn|(?:^|\.)mixer\.|temporal_block|mlstm|shortconv|#\.(?:conv\.|time_mix_)",
+    ),
     ("other", r"_hc\.|hc_head|per_layer_|#\.(?:proj|inp_gate)\.|residual"),
-    ("mlp", r"(?:^|[._])(?:mlps?|ffns?|ff|DenseReluDense|feed_?forward|channel_mix|fc#|intermediate|w#)(?:[._#]|$)|dense_#?h_to"),
-    ("attention", r"att|(?:^|[._])(?:[qkvor]|kv|qkv|key|value|query)(?:[._]|$)|query_key_value|[Ww]_?qkv|W_pack|indexer"),
+    (
+        "mlp",
+        r"(?:^|[._])(?:mlps?|ffns?|ff|DenseReluDense|feed_?forward|channel_mix|fc#|intermediate|w#)(?:[._#]|$)|dense_#?h_to",
+    ),
+    (
+        "attention",
+        r"att|(?:^|[._])(?:[qkvor]|kv|qkv|key|value|query)(?:[._]|$)|query_key_value|[Ww]_?qkv|W_pack|indexer",
+    ),
     ("mlp", r"#\.output\.dense|dense_#|(?:gate|up|down)_proj"),
-)  # fmt: skip
+)
 """(part, pattern) in the order in which they are tried on a name whose numbers are written as #."""
 
 _COMPILED: Final = tuple((part, re.compile(pattern)) for part, pattern in _PATTERNS)

@@ -31,10 +31,11 @@ _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B
 _BOOL: Final = 7
 _STRING: Final = 8
 _ARRAY: Final = 9
-_TYPE_NAMES: Final = (
-    "uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string", "array",
-    "uint64", "int64", "float64",
-)  # fmt: skip
+_TYPE_NAMES: Final = tuple(
+    """
+    uint8 int8 uint16 int16 uint32 int32 float32 bool string array uint64 int64 float64
+    """.split()
+)
 
 
 @dataclass(frozen=True, slots=True)

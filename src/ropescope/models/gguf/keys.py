@@ -34,9 +34,11 @@ class Keys:
     def whole(self, key: str, most: int = MOST_OTHERWISE) -> int:
         """A whole number, 0 where the file has none. Raises FormatError naming key and value."""
         value = self.get(key)
-        return 0 if value is None or (value == 0 and not isinstance(value, bool)) else positive_int(
-            value, self.name(key), most
-        )  # fmt: skip
+        return (
+            0
+            if value is None or (value == 0 and not isinstance(value, bool))
+            else positive_int(value, self.name(key), most)
+        )
 
     def required(self, key: str, most: int = MOST_OTHERWISE) -> int:
         """As `integer`, but raises FormatError where there is none."""

@@ -18,9 +18,20 @@ BESIDE: Final = frozenset({"falcon-h1"})
 
 # Where the file has no pattern of windows, llama.cpp has it in its code: every n-th layer is full.
 FULL_EVERY: Final[Mapping[str, int]] = {
-    "gemma2": 2, "gpt-oss": 2, "gemma3": 6, "gemma3n": 5, "gemma-embedding": 6, "cohere2": 4, "olmo2": 4, "exaone4": 4,
-    "exaone-moe": 4, "afmoe": 4, "modern-bert": 3, "smallthinker": 4, "llama4": 4,
-}  # fmt: skip
+    "gemma2": 2,
+    "gpt-oss": 2,
+    "gemma3": 6,
+    "gemma3n": 5,
+    "gemma-embedding": 6,
+    "cohere2": 4,
+    "olmo2": 4,
+    "exaone4": 4,
+    "exaone-moe": 4,
+    "afmoe": 4,
+    "modern-bert": 3,
+    "smallthinker": 4,
+    "llama4": 4,
+}
 FULL_FIRST: Final = frozenset({"modern-bert", "smallthinker"})
 """Of each period the first layer is full, not the last."""
 
@@ -117,8 +128,10 @@ def _attends(keys: Keys, n_layers: int, kv_heads: Sequence[int], tensors: frozen
         return tuple((index + 1) % period == 0 for index in range(n_layers))
     hybrid = any(name.startswith(keys.name("ssm.")) for name in keys.metadata)
     if hybrid and 0 not in kv_heads and keys.architecture not in BESIDE:
-        with_state = [any(f"blk.{index}.ssm_{part}" in tensors for part in ("in.weight", "conv1d.weight", "a"))
-                      for index in range(n_layers)]  # fmt: skip
+        with_state = [
+            any(f"blk.{index}.ssm_{part}" in tensors for part in ("in.weight", "conv1d.weight", "a"))
+            for index in range(n_layers)
+        ]
         if not any(with_state) or all(with_state):
             raise FormatError(
                 f"{keys.architecture} mixes attention with state-space layers, and the file does not say which are "

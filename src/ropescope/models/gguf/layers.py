@@ -26,10 +26,19 @@ NOPE_IN_FULL: Final = frozenset({"cohere2", "exaone4", "exaone-moe", "afmoe", "s
 NOPE_EVERY: Final = {"smollm3": 4}
 # The layers of Gemma 3n that have keys and values of their own, where the file does not say how many share theirs.
 GEMMA3N_OWN: Final = 20
-ENCODERS: Final = frozenset({
-    "bert", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "nomic-bert",
-    "nomic-bert-moe",
-})  # fmt: skip
+ENCODERS: Final = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+    }
+)
 """Architectures that see the whole text at once, though older files do not say so."""
 
 MOST_DIMS: Final = 1 << 20
@@ -72,9 +81,16 @@ def layers_of(
 
 
 def _layer(
-    keys: Keys, index: int, kind: LayerKind, n_heads: int, n_kv_heads: int, hidden_size: int | None, positions: str,
-    latent: Latent | None, experts: Experts | None,
-) -> Layer:  # fmt: skip
+    keys: Keys,
+    index: int,
+    kind: LayerKind,
+    n_heads: int,
+    n_kv_heads: int,
+    hidden_size: int | None,
+    positions: str,
+    latent: Latent | None,
+    experts: Experts | None,
+) -> Layer:
     if kind not in ATTENTION_KINDS:
         return Layer(index, kind, 0, 0, 0, experts=experts)
     if not n_heads or not n_kv_heads or n_heads % n_kv_heads:
@@ -107,8 +123,9 @@ def _head_dims(keys: Keys, n_heads: int, hidden_size: int | None, windowed: bool
     for part in ("key", "value"):
         # In MLA files key_length is the width of the compressed cache, and key_length_mla that of a head.
         names = ([f"attention.{part}_length_swa"] if windowed else []) + [
-            f"attention.{part}_length_mla", f"attention.{part}_length"
-        ]  # fmt: skip
+            f"attention.{part}_length_mla",
+            f"attention.{part}_length",
+        ]
         stated = next((keys.integer(name, MOST_DIMS) for name in names if keys.get(name) is not None), None)
         found.append(stated or _share_of_width(keys, n_heads, hidden_size))
     return found[0], found[1]

@@ -27,9 +27,11 @@ FACTORS: Final = "rope_freqs.weight"
 FACTOR_TENSORS: Final = frozenset({FACTORS, "rope_factors_long.weight", "rope_factors_short.weight"})
 """Where a file keeps factors for each rotary pair, of which its metadata say nothing."""
 
-IMAGES: Final = frozenset({
-    "aura", "cosmos", "flux", "hidream", "hyvid", "ltxv", "lumina2", "pig", "qwen_image", "sd1", "sd2", "sd3", "sdxl", "wan",
-})  # fmt: skip
+IMAGES: Final = frozenset(
+    """
+    aura cosmos flux hidream hyvid ltxv lumina2 pig qwen_image sd1 sd2 sd3 sdxl wan
+    """.split()
+)
 """Architectures of diffusion models, which other programs write as GGUF."""
 
 COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
@@ -37,9 +39,13 @@ COMPRESSED: Final = frozenset({"deepseek4", "deepseek41"})
 
 
 def from_gguf(
-    header: GGUFHeader, *, source: Source, name: str | None = None, parts: Sequence[GGUFHeader] = (),
+    header: GGUFHeader,
+    *,
+    source: Source,
+    name: str | None = None,
+    parts: Sequence[GGUFHeader] = (),
     same: bool | None = None,
-) -> Model:  # fmt: skip
+) -> Model:
     """The Model that a GGUF header describes; `name` defaults to the file's `general.name`, else the source's.
 
     `parts` are the headers of the other files of a split model, whose tensors are counted too; `same` is whether embedding
@@ -204,9 +210,10 @@ def _tokenizer(header: GGUFHeader, source: Source) -> Tokenizer | None:
     for name, keys in (("bos", ("bos",)), ("eos", ("eos", "eot")), ("pad", ("padding",)), ("unk", ("unknown",))):
         stated = [metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys]
         found = dict.fromkeys(
-            value for value in stated
+            value
+            for value in stated
             if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < (size or 1 << 32)
-        )  # fmt: skip
+        )
         if found:
             ids[name] = tuple(found)
     kind = _text(header, "tokenizer.ggml.model") or ""

@@ -14,10 +14,20 @@ from ropescope.models.model_files import Beginning
 
 EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 
-TIED: Final = frozenset({
-    ("qwen2", 896, 24), ("qwen2", 1536, 28), ("qwen2", 2048, 36), ("qwen3", 1024, 28), ("qwen3", 2048, 28), ("qwen3", 2560, 36),
-    ("llama", 2048, 16), ("llama", 3072, 28), ("llama", 576, 30), ("llama", 960, 32),
-})  # fmt: skip
+TIED: Final = frozenset(
+    {
+        ("qwen2", 896, 24),
+        ("qwen2", 1536, 28),
+        ("qwen2", 2048, 36),
+        ("qwen3", 1024, 28),
+        ("qwen3", 2048, 28),
+        ("qwen3", 2560, 36),
+        ("llama", 2048, 16),
+        ("llama", 3072, 28),
+        ("llama", 576, 30),
+        ("llama", 960, 32),
+    }
+)
 """(architecture, width, layers) of Qwen2.5 0.5B to 3B, Qwen3 0.6B to 4B, Llama 3.2 1B and 3B, SmolLM2 135M and 360M, whose
 config.json has tie_word_embeddings true."""
 

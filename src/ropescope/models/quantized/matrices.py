@@ -83,10 +83,16 @@ STYLES: Final[Mapping[str, Style]] = {
     **dict.fromkeys(("qwen2_moe", "qwen3_next", "qwen3_5_moe_text"), _SHARED_EXPERT),
     **dict.fromkeys(("bamba", "falcon_h1", "granitemoehybrid"), _MAMBA),
     "jamba": Style(mlp="feed_forward.", experts="feed_forward.experts.#.", mixer="mamba"),
-    "nemotron_h": Style(("backbone.layers", "model.layers"), "mixer", mlp="mixer.", experts="mixer.experts.#.",
-                        shared="mixer.shared_experts.", mixer="mixer"),
+    "nemotron_h": Style(
+        ("backbone.layers", "model.layers"),
+        "mixer",
+        mlp="mixer.",
+        experts="mixer.experts.#.",
+        shared="mixer.shared_experts.",
+        mixer="mixer",
+    ),
     "lfm2": Style(out="out_proj", mlp="feed_forward.", gated=_W, mixer="conv"),
-}  # fmt: skip
+}
 """The model types whose checkpoints name their matrices otherwise than a Llama's."""
 
 _COMPOSITE: Final = ("model.language_model.layers", "language_model.model.layers", "language_model.layers")
@@ -149,8 +155,15 @@ def _attention(
 
 
 def _mlp(
-    style: Style, place: str, part: str, gated: bool, middle: int, width: int, times: int = 1, names: tuple[str, ...] = ()
-) -> Iterator[Found]:  # fmt: skip
+    style: Style,
+    place: str,
+    part: str,
+    gated: bool,
+    middle: int,
+    width: int,
+    times: int = 1,
+    names: tuple[str, ...] = (),
+) -> Iterator[Found]:
     names = names or (style.gated if gated else style.plain)
     *ups, down = names
     each = (2 if gated else 1) * middle // len(ups)

@@ -21,7 +21,7 @@ from ropescope.models.quantized.scheme import (
     lacking,
     names_in,
     whole,
-)  # fmt: skip
+)
 
 
 def compressed(stated: Stated) -> Scheme:
@@ -53,8 +53,13 @@ def compressed(stated: Stated) -> Scheme:
     return scheme
 
 
-_SCALE_BYTES: Final = {"torch.float8_e4m3fn": 1, "torch.uint8": 1, "torch.bfloat16": 2, "torch.float16": 2,
-                       "torch.float32": 4}  # fmt: skip
+_SCALE_BYTES: Final = {
+    "torch.float8_e4m3fn": 1,
+    "torch.uint8": 1,
+    "torch.bfloat16": 2,
+    "torch.float16": 2,
+    "torch.float32": 4,
+}
 
 
 def _compressed_format(weights: Stated, named: str, inputs: object) -> tuple[Format | None, list[str]]:
@@ -170,8 +175,20 @@ def quark(stated: Stated) -> Scheme:
     return scheme
 
 
-_QUARK_BITS: Final = {"fp8_e4m3": 8, "fp8_e5m2": 8, "int8": 8, "uint8": 8, "int4": 4, "uint4": 4, "fp4": 4, "mxfp4": 4,
-                      "fp6_e3m2": 6, "fp6_e2m3": 6, "int2": 2, "int3": 3}  # fmt: skip
+_QUARK_BITS: Final = {
+    "fp8_e4m3": 8,
+    "fp8_e5m2": 8,
+    "int8": 8,
+    "uint8": 8,
+    "int4": 4,
+    "uint4": 4,
+    "fp4": 4,
+    "mxfp4": 4,
+    "fp6_e3m2": 6,
+    "fp6_e2m3": 6,
+    "int2": 2,
+    "int3": 3,
+}
 
 
 def _quark_format(config: object, where: str, lacks: list[str]) -> Format | None:

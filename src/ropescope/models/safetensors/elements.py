@@ -30,11 +30,14 @@ _HELPER: Final = re.compile(
     r"(?:\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)"
     r"|_(?:weight_|input_)?(?:scale|scales|scale_inv|scale_2|global_scale|zero_point|g_idx|shape|scale_packed))$"
 )
-_HELPER_OF_MODULE: Final = frozenset((
-    "scales", "qzeros", "g_idx", "SCB", "weight_format", "input_scale", "input_global_scale", "input_zero_point",
-    "input_scale_ub", "output_scale", "q_scale", "k_scale", "v_scale", "kv_scale", "prob_output_scale", "bitmask",
-    "row_offsets", "pre_quant_scale", "activation_scale",
-))  # fmt: skip
+_HELPER_OF_MODULE: Final = frozenset(
+    tuple(
+        """
+    scales qzeros g_idx SCB weight_format input_scale input_global_scale input_zero_point input_scale_ub output_scale
+    q_scale k_scale v_scale kv_scale prob_output_scale bitmask row_offsets pre_quant_scale activation_scale
+    """.split()
+    )
+)
 """What a quantised module keeps beside its weight."""
 
 
