@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ropescope
-from ropescope.checks.serving.engines import read_flags
+from ropescope.checks.serving.engines.engine import read_flags
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.registry import known
 
@@ -54,7 +54,7 @@ SAID_IN: dict[str, tuple[str, ...]] = {
 ENGINES = {flag.removeprefix("--") for engine in read_flags().values() for flag in engine["flags"]} | {"node-rank"}
 """What engines take, which may be named where their commands are written."""
 OTHERS = {
-    "checks/serving/weight_files.py", "checks/serving/this_machine.py", "checks/serving/smi_outputs.py",
+    "checks/serving/weights/files.py", "checks/serving/devices/this_machine.py", "checks/serving/devices/smi_outputs.py",
     "evidence/ruler/lookup.py", "models/embedded.py", "extend/saving_gguf.py", "extend/settings/llama_cpp.py",
     "extend/settings/vllm.py", "evidence/atlas/exporting.py",
 }  # fmt: skip

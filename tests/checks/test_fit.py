@@ -12,13 +12,13 @@ from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, q
 from serving_ways import way
 from stored_models import LLAMA_31_8B
 
-from ropescope.checks.fit import fit, longest_context, rescues, splits
 from ropescope.checks.fit_report import fit_report, gpu_report
-from ropescope.checks.serving.devices import devices
-from ropescope.checks.serving.engines import ENGINES
-from ropescope.checks.serving.memory import demand, fits
+from ropescope.checks.serving.devices.device import devices
+from ropescope.checks.serving.engines.engine import ENGINES
+from ropescope.checks.serving.fitting.fit import fit, longest_context, rescues, splits
+from ropescope.checks.serving.memory.demand import demand, fits
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.split_rules import split_problem
+from ropescope.checks.serving.splits.rules import split_problem
 from ropescope.checks.speed import Assumptions, speed_report
 from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model

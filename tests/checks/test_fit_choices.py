@@ -12,8 +12,8 @@ from typing import Any
 import gguf_models
 import pytest
 
-from ropescope.checks.fit import fit
 from ropescope.checks.fit_choices import choices_report
+from ropescope.checks.serving.fitting.fit import fit
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.errors import DomainError
 from ropescope.models import open as open_model

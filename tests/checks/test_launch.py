@@ -20,12 +20,12 @@ from serving_ways import way
 
 from ropescope.checks.fit_report import caveats
 from ropescope.checks.launch import launch_report
-from ropescope.checks.serving.commands import command
-from ropescope.checks.serving.engines import ENGINES, find_engine, read_flags
-from ropescope.checks.serving.memory import demand
+from ropescope.checks.serving.engines.engine import ENGINES, find_engine, read_flags
+from ropescope.checks.serving.launch.commands import command
+from ropescope.checks.serving.launch.settings import Settings
+from ropescope.checks.serving.launch.snippet import transformers_snippet
+from ropescope.checks.serving.memory.demand import demand
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.settings import Settings
-from ropescope.checks.serving.snippet import transformers_snippet
 from ropescope.errors import DomainError, SourceError
 from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, qwen_30b_a3b
 from serving_ways import way
 
-from ropescope.checks.serving.engines import ENGINES
+from ropescope.checks.serving.engines.engine import ENGINES
 from ropescope.checks.serving.parallel import Parallel
-from ropescope.checks.serving.roofline import (
+from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.speed.roofline import (
     MANY_PROMPTS,
     _pairs,
     compute_bound_batch,
@@ -22,7 +23,6 @@ from ropescope.checks.serving.roofline import (
     experts_touched,
     prefill,
 )
-from ropescope.checks.serving.serving import Serving
 from ropescope.checks.speed import Assumptions, cost_per_million, speed_report
 from ropescope.errors import DomainError
 from ropescope.models import from_config
@@ -146,7 +146,7 @@ def test_the_knee_is_where_computing_takes_over() -> None:
     st.integers(1, 500),
 )  # fmt: skip
 def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, batch: int) -> None:  # type: ignore[no-untyped-def]
-    from ropescope.checks.serving.devices import find_device
+    from ropescope.checks.serving.devices.device import find_device
 
     serving = Serving(model, find_device("h100-sxm"), engine, context, engine.cache_type("auto"))
     one, other = decode(serving, batch), decode(serving, batch + 1)

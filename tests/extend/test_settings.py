@@ -14,7 +14,7 @@ import released_configs as released
 import torch
 from transformers import AutoModelForCausalLM
 
-from ropescope.checks.serving.engines import read_flags
+from ropescope.checks.serving.engines.engine import read_flags
 from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.saving import save_config

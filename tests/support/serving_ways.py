@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.serving.cache_types import cache_type_of
-from ropescope.checks.serving.devices import find_device
-from ropescope.checks.serving.engines import find_engine
+from ropescope.checks.serving.devices.device import find_device
+from ropescope.checks.serving.engines.cache_types import cache_type_of
+from ropescope.checks.serving.engines.engine import find_engine
 from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ropescope.checks.fit import Fit, fit
-from ropescope.checks.fit_devices import device_data, on_devices, on_each
 from ropescope.checks.fit_report import caveats, gib
-from ropescope.checks.serving.devices import GIB
+from ropescope.checks.serving.devices.device import GIB
+from ropescope.checks.serving.fitting.fit import Fit, fit
+from ropescope.checks.serving.fitting.on_devices import device_data, on_devices, on_each
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.weight_files import RUN_GGUF
+from ropescope.checks.serving.weights.files import RUN_GGUF
 from ropescope.errors import DomainError, FormatError, SourceError
 from ropescope.models.gguf.choices import Choice
 from ropescope.models.model import Model

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.fit import Fit, Rescue
-from ropescope.checks.fit_devices import on_devices
-from ropescope.checks.serving.devices import GIB
-from ropescope.checks.serving.memory import Demand, demand, fullest
+from ropescope.checks.serving.devices.device import GIB
+from ropescope.checks.serving.fitting.fit import Fit, Rescue
+from ropescope.checks.serving.fitting.on_devices import on_devices
+from ropescope.checks.serving.memory.demand import Demand, demand, fullest
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, INK
 

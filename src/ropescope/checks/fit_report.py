@@ -7,18 +7,18 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.fit import Fit, Rescue, fit, rescues, splits
-from ropescope.checks.fit_devices import dealt_remarks, device_data, device_table, on_devices, on_each
 from ropescope.checks.fit_figure import fit_figure
-from ropescope.checks.serving.devices import GIB, devices
-from ropescope.checks.serving.engine_support import support_remarks
+from ropescope.checks.serving.devices.device import GIB, devices
+from ropescope.checks.serving.fitting.fit import Fit, Rescue, fit, rescues, splits
+from ropescope.checks.serving.fitting.on_devices import dealt_remarks, device_data, device_table, on_devices, on_each
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
-from ropescope.checks.serving.memory import Demand, demand, fullest
+from ropescope.checks.serving.memory.demand import Demand, demand, fullest
+from ropescope.checks.serving.memory.storage import growth_bytes, storage_remarks
 from ropescope.checks.serving.opening import open_served
-from ropescope.checks.serving.precisions import STORED, is_gguf
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.storage import growth_bytes, storage_remarks
-from ropescope.checks.serving.ways import other_ways
+from ropescope.checks.serving.splits.ways import other_ways
+from ropescope.checks.serving.support.kernels import support_remarks
+from ropescope.checks.serving.weights.precisions import STORED, is_gguf
 from ropescope.models.offered import Offered
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Tokens

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ropescope.checks.fit import Fit, fit, rescues, working_split
-from ropescope.checks.fit_devices import device_data, on_devices, on_each
 from ropescope.checks.fit_report import caveats, gib
-from ropescope.checks.serving.commands import Command, command
-from ropescope.checks.serving.context_limit import context_problem
-from ropescope.checks.serving.engines import find_engine, read_flags
+from ropescope.checks.serving.engines.engine import find_engine, read_flags
+from ropescope.checks.serving.fitting.fit import Fit, fit, rescues, working_split
+from ropescope.checks.serving.fitting.on_devices import device_data, on_devices, on_each
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
+from ropescope.checks.serving.launch.commands import Command, command
+from ropescope.checks.serving.launch.published_files import of_gguf, published, require_runs_gguf
 from ropescope.checks.serving.opening import open_one
-from ropescope.checks.serving.published_files import of_gguf, published, require_runs_gguf
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.support.context_limit import context_problem
 from ropescope.errors import DomainError
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.fit import Fit, fit
-from ropescope.checks.fit_devices import dealt_remarks, device_data, on_devices
-from ropescope.checks.serving.device_list import is_list
-from ropescope.checks.serving.devices import GIB, Device, find_device
+from ropescope.checks.serving.devices.device import GIB, Device, find_device
+from ropescope.checks.serving.devices.lists import is_list
+from ropescope.checks.serving.devices.this_device import is_this
+from ropescope.checks.serving.fitting.fit import Fit, fit
+from ropescope.checks.serving.fitting.on_devices import dealt_remarks, device_data, on_devices
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.opening import open_one
-from ropescope.checks.serving.precisions import compute_kind, weight_size
-from ropescope.checks.serving.roofline import MANY_PROMPTS, Pass, compute_bound_batch, decode, experts_touched, prefill
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.this_device import is_this
+from ropescope.checks.serving.speed.roofline import (
+    MANY_PROMPTS,
+    Pass,
+    compute_bound_batch,
+    decode,
+    experts_touched,
+    prefill,
+)
+from ropescope.checks.serving.weights.precisions import compute_kind, weight_size
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError, InputError
 from ropescope.questions.domains import Real

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.fit_devices import on_devices
-from ropescope.checks.serving.roofline import Pass, compute_bound_batch, decode
+from ropescope.checks.serving.fitting.on_devices import on_devices
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.speed.roofline import Pass, compute_bound_batch, decode
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, LOG_AXIS
 

@@ -2,7 +2,7 @@
 
 A cache is rows of bytes: a row for each token, for each compressed entry, for each sequence. `LayerCache.rows` counts the
 rows and `row_bytes` sizes them, both as transformers holds them; an engine that allocates or stores otherwise counts and
-sizes its own (`checks.serving.cache`), and whoever reads a part of them counts what it reads.
+sizes its own (`checks.serving.memory.cache`), and whoever reads a part of them counts what it reads.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import pytest
 import stored_models as made
 from serving_ways import way
 
-from ropescope.checks.serving.commands import command
-from ropescope.checks.serving.memory import demand
+from ropescope.checks.serving.launch.commands import command
+from ropescope.checks.serving.memory.demand import demand
 from ropescope.errors import DomainError
 from ropescope.models import open as open_model
 

@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 from serving_ways import way
 
-from ropescope.checks.fit import longest_context
-from ropescope.checks.serving.cache import device_cache_bytes, held_layers
-from ropescope.checks.serving.engines import ENGINES
-from ropescope.checks.serving.memory import fits
-from ropescope.checks.serving.roofline import decode
-from ropescope.checks.serving.storage import growth_bytes
+from ropescope.checks.serving.engines.engine import ENGINES
+from ropescope.checks.serving.fitting.fit import longest_context
+from ropescope.checks.serving.memory.cache import device_cache_bytes, held_layers
+from ropescope.checks.serving.memory.demand import fits
+from ropescope.checks.serving.memory.storage import growth_bytes
+from ropescope.checks.serving.speed.roofline import decode
 from ropescope.errors import DomainError, FormatError
 from ropescope.models import from_config
 from ropescope.models.config.fields import families

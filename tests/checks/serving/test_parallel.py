@@ -10,17 +10,17 @@ import pytest
 from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
-from ropescope.checks.fit import fit, rescues, splits
 from ropescope.checks.fit_report import fit_report
 from ropescope.checks.launch import launch_report
-from ropescope.checks.serving.commands import command
-from ropescope.checks.serving.engines import find_engine
-from ropescope.checks.serving.memory import demand, device_weight_bytes
+from ropescope.checks.serving.engines.engine import find_engine
+from ropescope.checks.serving.fitting.fit import fit, rescues, splits
+from ropescope.checks.serving.launch.commands import command
+from ropescope.checks.serving.memory.demand import demand, device_weight_bytes
 from ropescope.checks.serving.parallel import NO_SPLIT, Parallel, ParallelText, read_parallel
-from ropescope.checks.serving.precisions import weight_size
-from ropescope.checks.serving.roofline import decode
-from ropescope.checks.serving.stages import part_shares, stages
-from ropescope.checks.serving.ways import other_ways
+from ropescope.checks.serving.speed.roofline import decode
+from ropescope.checks.serving.splits.stages import part_shares, stages
+from ropescope.checks.serving.splits.ways import other_ways
+from ropescope.checks.serving.weights.precisions import weight_size
 from ropescope.errors import DomainError
 from ropescope.models import count_parameters, from_config
 

@@ -10,7 +10,7 @@ import pytest
 from serving_ways import way
 
 from ropescope.checks.fit_report import fit_report
-from ropescope.checks.serving.commands import command
+from ropescope.checks.serving.launch.commands import command
 from ropescope.checks.show import show_model
 from ropescope.errors import DomainError
 from ropescope.models import from_config

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ropescope.checks.serving.cache_types import cache_type_of
-from ropescope.checks.serving.device_list import is_list, listed, read_devices, weakest
-from ropescope.checks.serving.devices import Device as ServedDevice
-from ropescope.checks.serving.devices import find_device, with_given
-from ropescope.checks.serving.engine_architectures import architecture_problem
-from ropescope.checks.serving.engines import Engine, find_engine
+from ropescope.checks.serving.devices.device import Device as ServedDevice
+from ropescope.checks.serving.devices.device import find_device, with_given
+from ropescope.checks.serving.devices.lists import is_list, listed, read_devices, weakest
+from ropescope.checks.serving.devices.this_device import is_this, require_there, this_device
+from ropescope.checks.serving.engines.cache_types import cache_type_of
+from ropescope.checks.serving.engines.engine import Engine, find_engine
 from ropescope.checks.serving.parallel import ParallelText, read_parallel
-from ropescope.checks.serving.precisions import read_precision
 from ropescope.checks.serving.serving import Serving
-from ropescope.checks.serving.this_device import is_this, require_there, this_device
+from ropescope.checks.serving.support.architectures import architecture_problem
+from ropescope.checks.serving.weights.precisions import read_precision
 from ropescope.errors import DomainError, InputError
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model

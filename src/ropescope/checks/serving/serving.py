@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ropescope.checks.serving.devices import GIB, Device
-from ropescope.checks.serving.engines import CacheType, Engine, engine_default
+from ropescope.checks.serving.devices.device import GIB, Device
+from ropescope.checks.serving.engines.engine import CacheType, Engine, engine_default
 from ropescope.checks.serving.parallel import Parallel
-from ropescope.checks.serving.precisions import STORED
-from ropescope.checks.serving.weight_files import held_precision
+from ropescope.checks.serving.weights.files import held_precision
+from ropescope.checks.serving.weights.precisions import STORED
 from ropescope.errors import DomainError
 from ropescope.models.model import Layer, Model
 
@@ -27,7 +27,7 @@ SPARSE_BLOCK: Final = 64
 class Serving:
     """One way to serve `model`: `batch` sequences of `context_tokens` each at once, on `count` devices.
 
-    `unequal` are the devices one by one where they differ; `device` is then the `device_list.weakest` of them.
+    `unequal` are the devices one by one where they differ; `device` is then the `lists.weakest` of them.
 
     `precision` is a name of `precisions.precision_names`. `chunk_tokens` is how many prompt tokens run through the
     network at once (None: the engine's default for the device). `overhead_bytes` (None: the engine's) is held on each
@@ -108,7 +108,7 @@ class Serving:
 
     @property
     def held_precision(self) -> str:
-        """The precision in which the engine holds the weights: see `weight_files.held_precision`. Raises DomainError."""
+        """The precision in which the engine holds the weights: see `files.held_precision`. Raises DomainError."""
         return held_precision(self.model, self.engine.name, self.precision)
 
     @property

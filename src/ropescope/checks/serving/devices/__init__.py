@@ -1,0 +1,1 @@
+"""Devices: what they are called, hold and reach, and which this machine has."""

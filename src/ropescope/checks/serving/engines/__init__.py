@@ -1,0 +1,1 @@
+"""Engines: what each holds and takes, at a stated version."""

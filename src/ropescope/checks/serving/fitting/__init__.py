@@ -1,0 +1,1 @@
+"""Fitting: whether a way of serving fits, how far it goes, and what changes would help."""

@@ -1,0 +1,1 @@
+"""Launch: how an engine is told to serve a model."""

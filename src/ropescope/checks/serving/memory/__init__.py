@@ -1,0 +1,1 @@
+"""Memory: what a device must hold, part by part."""
