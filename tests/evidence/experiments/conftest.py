@@ -20,7 +20,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     `std` scales its matrices: 0.02 as transformers initialises them, where attention is all but uniform.
     """
     import torch
-    from conftest import byte_tokenizer
+    from tiny_tokenizer import byte_tokenizer
     from transformers import LlamaConfig, LlamaForCausalLM
 
     def make(name: str, *, theta: float = 10_000.0, std: float = 0.02, seed: int = 7, kv_heads: int = 2) -> Path:
