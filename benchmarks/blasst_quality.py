@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from ropescope.compress import blasst, calibrate_blasst
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.texts import calibration_texts, held_out_texts
 

@@ -28,7 +28,7 @@ from ropescope.compress.evaluate.report import tradeoff_report
 from ropescope.compress.evaluate.retrieval import questions
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.output_error import OutputErrors
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.report.markdown import to_markdown

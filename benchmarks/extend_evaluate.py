@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.loss import decoder_of, span_losses, token_losses
 
 BLOCK = 170

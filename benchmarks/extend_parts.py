@@ -22,7 +22,7 @@ from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
 from ropescope.extend.search.spans import SCORED
 from ropescope.extend.search.turning import layout_of, turned
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.loss import span_losses, token_losses
 from ropescope.quality.texts import calibration_texts
 

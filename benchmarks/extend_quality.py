@@ -33,7 +33,7 @@ from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.planning import plan_extension
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.report.figure import write_figure
 from ropescope.report.markdown import to_markdown

@@ -26,7 +26,7 @@ from ropescope.compress.frame import TYPES, Target
 from ropescope.compress.layer import PlannedLayer
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_uniform
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 
 
 def ragged(plan: KVPlan, seed: int = 0) -> KVPlan:

@@ -19,12 +19,12 @@ import time
 import numpy as np
 import torch
 
-from ropescope.measure.allocator import keep_freed_memory
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.prefill import prefill
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.tally import PromptTally
-from ropescope.measure.weights import load
+from ropescope.network.allocator import keep_freed_memory
+from ropescope.network.capture import capture_rows
+from ropescope.network.loading.weights import load
+from ropescope.network.prefill import prefill
 
 
 def tokens(network: torch.nn.Module, length: int) -> torch.Tensor:

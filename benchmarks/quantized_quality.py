@@ -18,7 +18,7 @@ import torch
 from ropescope.compress.frame import TYPES, Target
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_uniform
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.loss import decoder_of, token_losses
 from ropescope.quality.texts import held_out_texts
 

@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.loss import prefill
 from ropescope.quality.retrieval import score, scores
 from ropescope.quality.trials import trials

@@ -18,7 +18,7 @@ import torch
 from transformers import DynamicCache
 
 from ropescope.extend.planning import plan_extension
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.loss import decoder_of
 
 

@@ -36,10 +36,10 @@ from ropescope.extend.planning import plan_extension
 from ropescope.extend.rerope.attention import FarAttention
 from ropescope.extend.rerope.kernel import attend_part, put_together
 from ropescope.extend.rerope.ranges import BLOCK, Ranges
-from ropescope.measure.own_attention import attending_by, attention_configs
-from ropescope.measure.rope_base import rotary_modules
-from ropescope.measure.weights import load
 from ropescope.models.config.reading import from_config
+from ropescope.network.loading.weights import load
+from ropescope.network.own_attention import attending_by, attention_configs
+from ropescope.network.rope_base import rotary_modules
 from ropescope.quality.intervals import paired
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses

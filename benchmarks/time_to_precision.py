@@ -21,7 +21,7 @@ from ropescope.measure.intervals import normal_draws
 from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_KEY, LEGACY_LENGTH
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.summary import summarise
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 
 TARGET = 0.02
 

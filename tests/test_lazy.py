@@ -9,7 +9,7 @@ import pytest
 import ropescope.lazy
 from ropescope.lazy import attributes
 
-PACKAGES = ("theory", "models", "measure", "quality", "extend", "compress", "evidence")
+PACKAGES = ("theory", "models", "measure", "network", "quality", "extend", "compress", "evidence")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

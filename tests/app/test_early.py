@@ -178,7 +178,7 @@ def test_what_is_right_goes_on_to_torch(told: Callable[[list[list[str]]], list[s
 
 def test_the_names_of_number_types_are_those_that_can_be_loaded() -> None:
     pytest.importorskip("torch")
-    from ropescope.measure.number_type import AUTO, DTYPES
+    from ropescope.network.loading.number_type import AUTO, DTYPES
     from ropescope.questions.shared import NUMBER_TYPES
 
     assert (AUTO, *DTYPES) == NUMBER_TYPES

@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from ropescope.compress.plan import LayerPlan
 from ropescope.errors import PlanError
-from ropescope.measure.states import KEPT_IN_CACHES
+from ropescope.network.states import KEPT_IN_CACHES
 
 FAMILIES = in_brief(
     ["llama", "qwen3", "gemma", "phi3", "mixtral", "cohere", "granite", "stablelm", "gpt_neox", "gpt2", "opt",

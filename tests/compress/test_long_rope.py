@@ -16,12 +16,12 @@ from ropescope.compress.evaluate.restated import RandomTokens
 from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.evaluate.visible import whole
 from ropescope.errors import PlanError
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.prefill import prefill as measured
-from ropescope.measure.weights import Weights
-from ropescope.measure.whole_length import positions_of_whole, switching_length
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source
+from ropescope.network.capture import capture_rows
+from ropescope.network.loading.weights import Weights
+from ropescope.network.prefill import prefill as measured
+from ropescope.network.whole_length import positions_of_whole, switching_length
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
 

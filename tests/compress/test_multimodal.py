@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from ropescope.app.cli import app
-from ropescope.measure.capture import decoder_layers
+from ropescope.network.capture import decoder_layers
 
 TEXT = {
     "vocab_size": 300, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -149,7 +149,7 @@ def test_images_are_read_in_full_and_kept_as_the_plan_says(kind: str, attention:
 @pytest.mark.parametrize("kind", ["gemma3", "llava"])
 def test_plan_evaluate_and_the_hint_they_print(kind: str, tmp_path: Path) -> None:
     from ropescope.compress import KVPlan
-    from ropescope.measure.weights import load
+    from ropescope.network.loading.weights import load
 
     folder, text = tmp_path / "model", tmp_path / "text.txt"
     network_of(kind).save_pretrained(folder)

@@ -18,9 +18,9 @@ from ropescope.compress.picks import SHARES, split
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_from_errors
 from ropescope.errors import PlanError
-from ropescope.measure.weights import Weights
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source
+from ropescope.network.loading.weights import Weights
 
 N, SINKS, CUT = 96, 4, 72
 ROWS = [72, 74, 76, 78, 81, 83, 85, 88, 90, 92, 95]

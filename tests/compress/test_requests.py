@@ -20,8 +20,8 @@ from transformers import DynamicCache, StaticCache
 from ropescope.compress.blasst_context import blasst
 from ropescope.compress.cache import PlannedCache
 from ropescope.errors import CaptureError, PlanError
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.capture import capture_rows
+from ropescope.network.whole_length import positions_of_whole
 
 N, PROMPT = 72, 40
 PIECES = [PROMPT, *[1] * (N - PROMPT)]

@@ -22,10 +22,10 @@ from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.groups import rope_groups
 from ropescope.extend.saving import save_config
-from ropescope.measure.rope_base import rotary_modules
-from ropescope.measure.weights import quiet_transformers
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
+from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.rope_base import rotary_modules
 
 VERSION = Version(transformers.__version__)
 TARGET = 600

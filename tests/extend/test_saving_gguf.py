@@ -19,8 +19,8 @@ from ropescope.errors import ExtendError, FormatError, ReportError
 from ropescope.extend import plan_extension
 from ropescope.extend.saving_gguf import FACTORS, save_gguf
 from ropescope.extend.settings import settings_for
-from ropescope.measure.weights import load
 from ropescope.models.opening import open as open_model
+from ropescope.network.loading.weights import load
 
 PAIRS = tiny_gguf.HEAD_DIM // 2
 SEARCHED = {"factors": [1.0 + 0.3 * pair for pair in range(PAIRS)], "attention_factor": 1.1}
@@ -125,7 +125,7 @@ def test_factors_that_cannot_be_are_refused(path: Path, tmp_path: Path, broken: 
 def test_factors_for_another_head_are_refused(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = open_model(path)
     held = save_gguf(plan_extension(model, 512, "searched", **SEARCHED), model, tmp_path / "held.gguf")
-    monkeypatch.setattr("ropescope.measure.gguf_positions._factors", lambda _: [1.0] * (PAIRS - 1))
+    monkeypatch.setattr("ropescope.network.loading.gguf_positions._factors", lambda _: [1.0] * (PAIRS - 1))
     with pytest.raises(FormatError, match="7 factors for 8 rotary pairs"):
         load(held, dtype="float32")
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import ropescope.measure.journal as journal_module
-import ropescope.measure.memory as memory
 import ropescope.measure.session as session
+import ropescope.network.memory as memory
 from ropescope.errors import CaptureError, FormatError, MeasurementError
 from ropescope.measure.instrument import Request, make_corpus, run
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.summary import summarise
-from ropescope.measure.weights import Weights, load, with_random_weights
+from ropescope.network.loading.weights import Weights, load, with_random_weights
 
 PLAN = Plan(FixedLength(length=128, rows=8), prompts=4)
 

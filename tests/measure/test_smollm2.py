@@ -11,7 +11,7 @@ from ropescope.measure.instrument import Request, make_corpus
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan, measure
 from ropescope.measure.summary import summarise
-from ropescope.measure.weights import Weights, load, with_random_weights
+from ropescope.network.loading.weights import Weights, load, with_random_weights
 
 pytestmark = pytest.mark.weights
 

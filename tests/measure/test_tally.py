@@ -10,10 +10,10 @@ import torch
 from tiny_models import TINY, Tiny, build, eager_weights, tokens
 
 from ropescope.errors import CaptureError, MeasurementError
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.prefill import prefill
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.tally import LayerTally, PromptTally
+from ropescope.network.capture import capture_rows
+from ropescope.network.prefill import prefill
 
 LENGTH = 128
 PROTOCOL = FixedLength(length=LENGTH, rows=12, sinks=3)

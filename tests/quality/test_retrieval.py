@@ -193,7 +193,7 @@ def test_what_cannot_be_asked_is_said() -> None:
 @pytest.mark.weights
 @pytest.mark.long
 def test_smollm2_finds_what_it_was_told() -> None:
-    from ropescope.measure.weights import load
+    from ropescope.network.loading.weights import load
 
     weights = load("smollm2")
     scores: list[Score] = []

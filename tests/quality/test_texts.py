@@ -125,7 +125,7 @@ def test_too_long_a_length_is_refused(words: Words, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("length", [2112, 8256])
 def test_sixteen_texts_of_each_kind_for_smollm2(length: int) -> None:
-    from ropescope.measure.weights import load
+    from ropescope.network.loading.weights import load
 
     tokenizer = load("smollm2").tokenizer
     found = held_out_texts(tokenizer, length, 16)

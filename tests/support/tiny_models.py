@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from ropescope.measure.states import KEPT_IN_CACHES
+from ropescope.network.states import KEPT_IN_CACHES
 
 carries_states = pytest.mark.skipif(
     not KEPT_IN_CACHES, reason="transformers carries the states of hybrids from call to call since 5.18"

@@ -161,7 +161,7 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
     check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
     from ropescope.compress.from_weights import plan_from_weights
-    from ropescope.measure.weights import load
+    from ropescope.network.loading.weights import load
 
     with run.working():
         run.say(f"Loading {inputs.source}")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ropescope.measure.adapter import AttentionCall
+from ropescope.network.adapter import AttentionCall
 
 
 @dataclass(frozen=True, slots=True)

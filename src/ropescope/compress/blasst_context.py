@@ -24,8 +24,8 @@ from torch import Tensor
 from ropescope.compress.attend import Scoring
 from ropescope.compress.blasst_attention import NONE, Blocks, Watch, attend_in_blocks
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import AttentionCall, DeferredMask, InPlace, Output, attending, own_mask
-from ropescope.measure.capture import uses_interface
+from ropescope.network.adapter import AttentionCall, DeferredMask, InPlace, Output, attending, own_mask
+from ropescope.network.capture import uses_interface
 
 Phase = Literal["prefill", "decode"]
 """Passes of many tokens, and of one."""

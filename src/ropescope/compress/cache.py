@@ -15,9 +15,9 @@ from ropescope.compress.plan import KVPlan, Prefill
 from ropescope.compress.plannable import check_states_are_cached
 from ropescope.compress.switching import empty, follow_switch
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import install
-from ropescope.measure.capture import decoder_layers, uses_interface
-from ropescope.measure.whole_length import switching_length
+from ropescope.network.adapter import install
+from ropescope.network.capture import decoder_layers, uses_interface
+from ropescope.network.whole_length import switching_length
 
 
 class PlannedCache(Cache):  # type: ignore[misc]

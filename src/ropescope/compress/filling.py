@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ropescope.compress.masks import check_later, check_windowed, padding_of
 from ropescope.compress.picks import OBSERVED
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import AttentionCall
-from ropescope.measure.whole_length import whole_length
+from ropescope.network.adapter import AttentionCall
+from ropescope.network.whole_length import whole_length
 
 if TYPE_CHECKING:
     from ropescope.compress.layer import PlannedLayer

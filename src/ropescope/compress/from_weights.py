@@ -11,7 +11,7 @@ from ropescope.compress.naming import NAMING_TEXTS, plan_for_loss
 from ropescope.compress.plan import KVPlan
 from ropescope.compress.planning import plan_from_errors, planned_length
 from ropescope.errors import PlanError
-from ropescope.measure.weights import Weights
+from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import calibration_texts
 
 Progress = Callable[[int, int, str], None]

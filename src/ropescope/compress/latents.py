@@ -18,7 +18,7 @@ from ropescope.compress.heads import HeadStore
 from ropescope.compress.layer import PIECE, PlannedLayer
 from ropescope.compress.picks import OBSERVED, attention_received
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import AttentionCall, Output, expect
+from ropescope.network.adapter import AttentionCall, Output, expect
 
 LATENTS_FROM = "5.23"
 """The transformers in which the tests find latents in the cache; 5.2 unfolds them to keys of all heads before it keeps them."""

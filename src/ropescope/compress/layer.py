@@ -19,7 +19,7 @@ from ropescope.compress.quantized import QuantizedStore
 from ropescope.compress.slots import tokens_in_slots, visible
 from ropescope.compress.storage import Storage
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import AttentionCall, Output, owned_by
+from ropescope.network.adapter import AttentionCall, Output, owned_by
 
 PIECE = 512
 """Tokens of a long input that are attended to and taken in at once: the mask of a piece stays small."""

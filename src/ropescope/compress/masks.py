@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ropescope.errors import PlanError
-from ropescope.measure.adapter import LazyMask
+from ropescope.network.adapter import LazyMask
 
 _HIDDEN = -1e3
 """What is added to a score is a bias above this, and hides the key below."""

@@ -22,7 +22,7 @@ from ropescope.errors import EvaluationError, PlanError
 from ropescope.quality.journal import Journal
 
 if TYPE_CHECKING:
-    from ropescope.measure.weights import Weights
+    from ropescope.network.loading.weights import Weights
     from ropescope.quality.texts import Text
 
 NAMING_TEXTS = 12

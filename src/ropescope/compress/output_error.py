@@ -25,11 +25,11 @@ from ropescope.compress.curves import Array, MassCurves
 from ropescope.compress.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
 from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
-from ropescope.measure.capture import capture_rows, decoder_layers
-from ropescope.measure.rows import AttentionRows
+from ropescope.network.capture import capture_rows, decoder_layers
+from ropescope.network.rows import AttentionRows
 
 if TYPE_CHECKING:
-    from ropescope.measure.weights import Weights
+    from ropescope.network.loading.weights import Weights
 
 NEW = 64
 """Tokens behind the cut, in which errors are read."""

@@ -45,7 +45,7 @@ def _reason(layer: Layer, is_shared: bool, latents: bool) -> str:
 
 def check_states_are_cached(model: str, layers: Iterable[Layer | LayerPlan]) -> None:
     """Raises PlanError if some layer keeps a state that the installed transformers does not carry in its caches."""
-    from ropescope.measure import states
+    from ropescope.network import states
 
     with_state = [layer for layer in layers if layer.kind in states.KINDS]
     if with_state and not states.KEPT_IN_CACHES:

@@ -13,7 +13,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from ropescope.compress.layer import PlannedLayer
 from ropescope.errors import PlanError
-from ropescope.measure.capture import decoder_layers
+from ropescope.network.capture import decoder_layers
 
 _innermost: ContextVar[dict[int, object]] = ContextVar("ropescope_plan_applied", default={})  # noqa: B039 never changed
 """Decoder → the mark of the last context that was entered for it in this thread."""

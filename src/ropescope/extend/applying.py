@@ -18,8 +18,8 @@ from torch import nn
 from ropescope.errors import ExtendError
 from ropescope.extend.groups import SCALING_FIELDS
 from ropescope.extend.plan import RopePlan
-from ropescope.measure.rope_base import rotary_modules
-from ropescope.measure.weights import quiet_transformers
+from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.rope_base import rotary_modules
 
 _CONFIG_FIELDS = ("rope_parameters", "max_position_embeddings", "original_max_position_embeddings")
 

@@ -1,11 +1,10 @@
-"""Weights in, a DecayProfile out."""
+"""A network in, a DecayProfile out."""
 
 from typing import TYPE_CHECKING
 
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.measure.capture import capture_rows as capture_rows
     from ropescope.measure.estimates import Summary as Summary
     from ropescope.measure.instrument import Outcome as Outcome
     from ropescope.measure.instrument import run as run
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
     from ropescope.measure.protocol import FixedLength as FixedLength
     from ropescope.measure.request import Plan as Plan
     from ropescope.measure.request import Request as Request
-    from ropescope.measure.rope_base import at_rope_base as at_rope_base
-    from ropescope.measure.rounding import rounded as rounded
-    from ropescope.measure.rows import AttentionRows as AttentionRows
     from ropescope.measure.summary import summarise as summarise
 else:
     # torch and transformers cost seconds to import: only who measures pays for them.

@@ -13,7 +13,7 @@ from ropescope.measure.report import measurement_report
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
 from ropescope.measure.session import Progress, discard_journal, measure
 from ropescope.measure.summary import summarise
-from ropescope.measure.weights import Weights, load, with_random_weights
+from ropescope.network.loading.weights import Weights, load, with_random_weights
 from ropescope.report.report import Report
 
 

@@ -12,7 +12,7 @@ from ropescope.measure.protocol import LEGACY_DISTANCES
 from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
-from ropescope.measure.type_words import number_type_fact, types_compared
+from ropescope.network.type_words import number_type_fact, types_compared
 from ropescope.report.report import Column, Fact, Report, Step, Table
 from ropescope.theory.formula import FORMULAS
 

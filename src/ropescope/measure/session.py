@@ -15,12 +15,7 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
-from ropescope.measure import states
-from ropescope.measure.allocator import keep_freed_memory
-from ropescope.measure.capture import capture_rows, uses_interface
 from ropescope.measure.journal import Journal
-from ropescope.measure.memory import is_out_of_memory, require_memory, too_little_memory
-from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile, ProfileLayer
 from ropescope.measure.prompts import Corpus
 from ropescope.measure.protocol import FixedLength
@@ -28,7 +23,12 @@ from ropescope.measure.request import Plan, prompt_tokens
 from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
-from ropescope.measure.weights import Weights
+from ropescope.network import states
+from ropescope.network.allocator import keep_freed_memory
+from ropescope.network.capture import capture_rows, uses_interface
+from ropescope.network.loading.weights import Weights
+from ropescope.network.memory import is_out_of_memory, require_memory, too_little_memory
+from ropescope.network.prefill import default_chunk_tokens, prefill
 
 Progress = Callable[[int, int, str], None]
 """Called after each prompt with (done, planned, what is being measured)."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ropescope.errors import CaptureError, MeasurementError
 from ropescope.measure.protocol import LEGACY_KEY, FixedLength, legacy_distances
-from ropescope.measure.rows import AttentionRows
+from ropescope.network.rows import AttentionRows
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

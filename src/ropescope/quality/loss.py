@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.capture import uses_interface
-from ropescope.measure.states import INSTALL, goes_on
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.capture import uses_interface
+from ropescope.network.states import INSTALL, goes_on
+from ropescope.network.whole_length import positions_of_whole
 
 CHUNK = 2048
 """Tokens that go through the decoder at once."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from ropescope.measure.capture import uses_interface
+from ropescope.network.capture import uses_interface
 from ropescope.quality.cache_state import unchanged
 from ropescope.quality.loss import decoder_of, output_layer
 

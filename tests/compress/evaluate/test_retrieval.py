@@ -14,7 +14,7 @@ from ropescope.compress.evaluate.retrieval import ask, summed
 from ropescope.compress.evaluate.retrieval import questions as asked_for
 from ropescope.compress.frame import Target
 from ropescope.compress.planning import plan_uniform
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.loss import prefill as filled_by_model
 from ropescope.quality.retrieval import score
 from ropescope.quality.trials import Trial, trials

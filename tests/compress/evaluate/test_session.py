@@ -21,7 +21,7 @@ from ropescope.compress.evaluate.session import Sweep
 from ropescope.compress.frame import Target
 from ropescope.compress.planning import plan_uniform
 from ropescope.errors import EvaluationError, PlanError
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts, held_out_texts
 

@@ -13,8 +13,8 @@ from tiny_models import TINY, build, eager_weights, tokens
 from ropescope.evidence.experiments.context import ExperimentContext
 from ropescope.evidence.experiments.experiment import Setting
 from ropescope.evidence.experiments.readers import CellReader, PrefixMatching, repeated_tokens
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.rows import AttentionRows
+from ropescope.network.capture import capture_rows
+from ropescope.network.rows import AttentionRows
 
 
 def rows(

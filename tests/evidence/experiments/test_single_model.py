@@ -257,7 +257,7 @@ def test_base_sweep_leaves_out_the_bases_that_break_the_model(
     sharp_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ropescope.evidence.experiments import context
-    from ropescope.measure.weights import Weights
+    from ropescope.network.loading.weights import Weights
 
     def broken_below_500(weights: Weights, *_: object) -> float:
         return 9.0 if weights.model.rope_thetas[0] < 500 else 3.0

@@ -16,9 +16,9 @@ from ropescope.extend.evaluate.answering import greedy
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.evaluate.tasks import Sample
-from ropescope.measure.weights import Weights
 from ropescope.models import from_config
 from ropescope.models.source import Source
+from ropescope.network.loading.weights import Weights
 from ropescope.quality.loss import prefill
 from ropescope.quality.retrieval import score
 from ropescope.quality.trials import Trial

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (pip install 'ropescope[lm-eval]')")
 

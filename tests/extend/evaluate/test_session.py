@@ -16,7 +16,7 @@ from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.quality.trials import trials

@@ -14,7 +14,7 @@ from tiny_tokenizer import byte_tokenizer
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate.answering import greedy, recall
 from ropescope.extend.evaluate.tasks import TASKS, Sample, samples
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.texts import Text
 
 TOKENIZER = byte_tokenizer()

@@ -27,10 +27,10 @@ from ropescope.errors import ExtendError, FormatError, PlanError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.rerope import kernel
 from ropescope.extend.rerope.attention import FarAttention, _turn, _turns_halves
-from ropescope.measure.capture import capture_rows
-from ropescope.measure.rope_base import rotary_modules
-from ropescope.measure.weights import quiet_transformers
 from ropescope.models.config.reading import from_config
+from ropescope.network.capture import capture_rows
+from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.rope_base import rotary_modules
 from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.packing import continuation, continuations, packable
 

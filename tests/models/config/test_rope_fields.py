@@ -25,10 +25,10 @@ from ropescope.extend.conflicts import check_agreement, check_read
 from ropescope.extend.frequencies import attention_factor, frequencies
 from ropescope.extend.groups import rope_groups, text_config
 from ropescope.extend.saving import planned_json
-from ropescope.measure.rope_base import rotary_modules
-from ropescope.measure.weights import load
 from ropescope.models import from_config
 from ropescope.models.config.fields import families
+from ropescope.network.loading.weights import load
+from ropescope.network.rope_base import rotary_modules
 
 TABLE = families()["families"]
 TYPES = sorted(name for name, family in TABLE.items() if family.get("rope_parameters") and name in CONFIG_MAPPING)

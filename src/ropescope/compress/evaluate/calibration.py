@@ -8,7 +8,7 @@ from pathlib import Path
 from ropescope.compress.frame import DEFAULT_SINKS
 from ropescope.compress.output_error import OutputErrors, measure_output_errors
 from ropescope.errors import SourceError
-from ropescope.measure.weights import Weights
+from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import calibration_texts
 
 PROMPTS = 6

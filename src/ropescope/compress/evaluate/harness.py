@@ -22,9 +22,9 @@ from ropescope.compress.evaluate.visible import Visible
 from ropescope.compress.picks import OBSERVED
 from ropescope.compress.plannable import check_states_are_cached, untouched
 from ropescope.errors import EvaluationError
-from ropescope.measure.adapter import AttentionCall, InPlace, Output, attending
-from ropescope.measure.capture import uses_interface
 from ropescope.models.model import Model
+from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
+from ropescope.network.capture import uses_interface
 
 CHUNK = 8192
 """Tokens of a long text that are prefilled at once."""

@@ -13,7 +13,7 @@ from transformers.cache_utils import CacheLayerMixin
 from ropescope.compress.attend import Scoring, attend
 from ropescope.compress.evaluate.visible import Visible
 from ropescope.errors import EvaluationError
-from ropescope.measure.adapter import AttentionCall, Output, owned_by
+from ropescope.network.adapter import AttentionCall, Output, owned_by
 
 _CHANGES = "changes its keys or values between the cache and the attention, so a cut cache cannot be scored."
 

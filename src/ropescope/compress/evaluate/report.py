@@ -7,7 +7,7 @@ from ropescope.compress.evaluate.figures import figures
 from ropescope.compress.evaluate.result import Times, TradeoffResult
 from ropescope.compress.evaluate.retrieved import WHOLE, grouped, shares
 from ropescope.compress.evaluate.summary import Knee, Recommended
-from ropescope.measure.type_words import number_type_fact
+from ropescope.network.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 

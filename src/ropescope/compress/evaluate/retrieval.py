@@ -21,8 +21,8 @@ from ropescope.compress.evaluate.methods import Method, Prefilled
 from ropescope.compress.evaluate.planned import Planned
 from ropescope.compress.evaluate.result import Retrieval
 from ropescope.compress.evaluate.visible import Visible, whole
-from ropescope.measure.weights import Weights
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.loading.weights import Weights
+from ropescope.network.whole_length import positions_of_whole
 from ropescope.quality.retrieval import Score, score
 from ropescope.quality.trials import Trial, trials
 

@@ -23,7 +23,7 @@ from ropescope.compress.plan import KVPlan
 from ropescope.errors import SourceError
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.resuming import refuse_other_type
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts

@@ -21,8 +21,8 @@ from ropescope.compress.evaluate.result import Named, Retrieval, TextScore, Trad
 from ropescope.compress.evaluate.retrieval import ask, summed
 from ropescope.compress.evaluate.visible import Visible, whole
 from ropescope.errors import EvaluationError
-from ropescope.measure.weights import Weights
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.loading.weights import Weights
+from ropescope.network.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text

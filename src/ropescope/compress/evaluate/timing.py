@@ -13,8 +13,8 @@ from transformers.cache_utils import DynamicCache
 
 from ropescope.compress.evaluate.result import Times
 from ropescope.compress.plan import KVPlan
-from ropescope.measure.weights import Weights
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.loading.weights import Weights
+from ropescope.network.whole_length import positions_of_whole
 
 PREFILLS, STEPS, WARM_UP = 3, 24, 4
 

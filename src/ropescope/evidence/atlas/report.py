@@ -13,7 +13,7 @@ from ropescope.evidence.atlas.ranking import Group, groups_of, ranked
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import SCHEMA
 from ropescope.evidence.tables import table
-from ropescope.measure.type_words import types_compared
+from ropescope.network.type_words import types_compared
 from ropescope.report.report import Report, Step, Table
 
 _APART = (

@@ -55,7 +55,7 @@ def observe(context: ExperimentContext) -> Observations:
     from ropescope.extend.evaluate.session import Evaluation
     from ropescope.extend.evaluate.summary import against, loss
     from ropescope.measure.resuming import refuse_other_type
-    from ropescope.measure.rope_base import at_rope_base
+    from ropescope.network.rope_base import at_rope_base
     from ropescope.quality.journal import Journal
     from ropescope.quality.texts import held_out_texts
     from ropescope.theory.base_design import alpha_opt

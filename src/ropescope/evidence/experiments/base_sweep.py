@@ -47,7 +47,7 @@ def observe(context: ExperimentContext) -> Observations:
     import numpy as np
 
     from ropescope.evidence.experiments.statistics import slope_estimate
-    from ropescope.measure.rope_base import at_rope_base
+    from ropescope.network.rope_base import at_rope_base
 
     length = context.setting.length
     own = context.weights.model.rope_thetas[0]

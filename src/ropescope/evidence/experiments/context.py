@@ -16,20 +16,20 @@ from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Setting
 from ropescope.evidence.experiments.statistics import slope_of_gammas
 from ropescope.measure.bootstrap import resample_weights
-from ropescope.measure.capture import capture_rows
 from ropescope.measure.curve import Decay, combination, fitted_curve, published_decay
 from ropescope.measure.estimates import Estimate
 from ropescope.measure.instrument import make_corpus
 from ropescope.measure.intervals import Draws, normal_draws
-from ropescope.measure.memory import require_memory
-from ropescope.measure.prefill import default_chunk_tokens, prefill
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, Tokens
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import CorpusName, Plan, Request, prompt_tokens
-from ropescope.measure.rows import Consumer
 from ropescope.measure.session import Progress, discard_journal, machine, measure, versions
-from ropescope.measure.weights import Weights, load
+from ropescope.network.capture import capture_rows
+from ropescope.network.loading.weights import Weights, load
+from ropescope.network.memory import require_memory
+from ropescope.network.prefill import default_chunk_tokens, prefill
+from ropescope.network.rows import Consumer
 
 _ROWS = 64
 _LOSS_PROMPTS = 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
-    from ropescope.measure.weights import Weights
+    from ropescope.network.loading.weights import Weights
 
 PUBLISHED = "Δγ of NF4, published protocol"
 FIXED = "Δγ of NF4, fixed length"
@@ -74,7 +74,7 @@ def observe(context: ExperimentContext) -> Observations:
     """γ and the loss of the weights as they are (float32), and rounded to six formats, on the same prompts."""
     import numpy as np
 
-    from ropescope.measure.rounding import ROUNDINGS, rounded, rounded_share
+    from ropescope.network.rounding import ROUNDINGS, rounded, rounded_share
 
     whole: Weights = context.load(context.sources[0], dtype="float32")
     corpus = context.corpus(weights=whole)

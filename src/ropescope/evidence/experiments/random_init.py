@@ -54,7 +54,7 @@ def observe(context: ExperimentContext) -> Observations:
     import numpy as np
 
     from ropescope.measure.curve import combination
-    from ropescope.measure.weights import with_random_weights
+    from ropescope.network.loading.weights import with_random_weights
 
     trained = context.measure("trained weights")
     profiles = [trained]

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ropescope.measure.prompts import Tokens
-from ropescope.measure.rows import AttentionRows
+from ropescope.network.rows import AttentionRows
 
 
 class CellReader:

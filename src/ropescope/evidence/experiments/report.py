@@ -11,7 +11,7 @@ from ropescope.evidence.experiments.observations import plain
 from ropescope.evidence.experiments.registry import EXPERIMENTS
 from ropescope.evidence.experiments.running import Result
 from ropescope.evidence.tables import table
-from ropescope.measure.type_words import number_type_fact
+from ropescope.network.type_words import number_type_fact
 from ropescope.report.report import Fact, Report, Step, Table
 
 SCHEMA = "ropescope.experiment/1"

@@ -14,7 +14,7 @@ from ropescope.evidence.experiments.experiment import Expectation, Experiment, R
 from ropescope.evidence.experiments.figures import MEASURED, THEORY, interval_ends, layered
 from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.vega import layer, quantitative
-from ropescope.measure.type_words import types_compared
+from ropescope.network.type_words import types_compared
 from ropescope.report.report import Fact, Figure
 from ropescope.theory.decay import gamma_pade
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ropescope.extend.evaluate.candidates import candidates
-from ropescope.measure.type_words import number_type_fact
 from ropescope.models.loadable import loadable
+from ropescope.network.type_words import number_type_fact
 from ropescope.questions.domains import Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text, Tokens
@@ -20,7 +20,7 @@ from ropescope.report.report import Column, Report, Table
 
 if TYPE_CHECKING:
     from ropescope.extend.evaluate.lm_eval_tasks import Metric
-    from ropescope.measure.weights import Weights
+    from ropescope.network.loading.weights import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def answer(inputs: LmEvalInputs, run: Run) -> Report:
         raise ModuleNotFoundError("No module named 'lm_eval'", name="lm-eval")
     candidates(loadable(inputs.source, inputs.revision), inputs.to, inputs.methods, trained=inputs.trained)
     from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
-    from ropescope.measure.weights import load
+    from ropescope.network.loading.weights import load
 
     with run.working():
         run.say(f"Loading {inputs.source}")

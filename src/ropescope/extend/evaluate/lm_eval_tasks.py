@@ -13,7 +13,7 @@ from typing import Any
 
 from ropescope.errors import ExtendError, MissingExtraError, SourceError
 from ropescope.extend.evaluate.candidates import Candidate
-from ropescope.measure.weights import Weights
+from ropescope.network.loading.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)

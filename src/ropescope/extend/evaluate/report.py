@@ -5,7 +5,7 @@ from __future__ import annotations
 from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.result import ExtensionResult
-from ropescope.measure.type_words import number_type_fact
+from ropescope.network.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 

@@ -9,7 +9,7 @@ from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.evaluate.tasks import Sample, samples
 from ropescope.measure.resuming import refuse_other_type
-from ropescope.measure.weights import Weights, load
+from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts

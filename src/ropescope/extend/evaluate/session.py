@@ -19,8 +19,8 @@ from ropescope.extend.evaluate.answering import recall
 from ropescope.extend.evaluate.candidates import Candidate
 from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, TextLosses
 from ropescope.extend.evaluate.tasks import Sample
-from ropescope.measure.weights import Weights
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.loading.weights import Weights
+from ropescope.network.whole_length import positions_of_whole
 from ropescope.quality.journal import Journal
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 from ropescope.quality.retrieval import scores

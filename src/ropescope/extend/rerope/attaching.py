@@ -13,9 +13,9 @@ from ropescope.errors import ExtendError
 from ropescope.extend.plan import RopePlan
 from ropescope.extend.rerope.attention import FarAttention
 from ropescope.extend.rerope.ranges import Ranges
-from ropescope.measure.adapter import AttentionCall, InPlace, Output, attending
-from ropescope.measure.capture import uses_interface
-from ropescope.measure.own_attention import attention_configs
+from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
+from ropescope.network.capture import uses_interface
+from ropescope.network.own_attention import attention_configs
 
 if TYPE_CHECKING:
     from ropescope.extend.applying import Undo

@@ -22,8 +22,8 @@ from transformers.masking_utils import causal_mask_function
 from ropescope.errors import ExtendError
 from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
 from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
-from ropescope.measure.adapter import AttentionCall, LazyMask, own_attention, own_mask
-from ropescope.measure.rowmask import row_mask
+from ropescope.network.adapter import AttentionCall, LazyMask, own_attention, own_mask
+from ropescope.network.rowmask import row_mask
 
 _TABLE_STEP = 4096
 """Tables of angles grow by so many positions."""

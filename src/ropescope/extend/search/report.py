@@ -11,7 +11,7 @@ from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.ranges import ranges_of
 from ropescope.extend.search.result import SearchResult
-from ropescope.measure.type_words import number_type_fact
+from ropescope.network.type_words import number_type_fact
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Column, Fact, Figure, Report, Step, Table
 from ropescope.report.theme import BLUE, INK

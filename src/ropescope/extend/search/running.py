@@ -9,7 +9,7 @@ from ropescope.extend.search.asking import SearchInputs
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Search
 from ropescope.measure.resuming import refuse_other_type
-from ropescope.measure.weights import load
+from ropescope.network.loading.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts
 from ropescope.questions.question import Run

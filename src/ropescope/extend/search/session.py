@@ -22,7 +22,7 @@ from ropescope.extend.search.objective import Calibration, Losses, inside_of, lo
 from ropescope.extend.search.result import Checked, SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of
 from ropescope.extend.search.spans import spans
-from ropescope.measure.weights import Weights
+from ropescope.network.loading.weights import Weights
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
 

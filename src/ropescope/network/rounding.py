@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.number_type import AUTO, number_type
-from ropescope.measure.weights import Weights
+from ropescope.network.loading.number_type import AUTO, number_type
+from ropescope.network.loading.weights import Weights
 
 NF4_LEVELS = (
     -1.0,

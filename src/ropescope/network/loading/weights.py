@@ -14,12 +14,6 @@ from typing import Any
 import torch
 
 from ropescope.errors import FormatError, MeasurementError, RopescopeError, SourceError
-from ropescope.measure import old_gguf
-from ropescope.measure.gguf_positions import scale_as_stated
-from ropescope.measure.gguf_reading import gguf_read_fast
-from ropescope.measure.merging import adapter_folder, fingerprint_with, merged
-from ropescope.measure.number_type import AUTO, check_dtype, number_type
-from ropescope.measure.vocabulary import within_embedding
 from ropescope.models.config.fields import Fields, text_part
 from ropescope.models.config.rope_otherwise import base_in_transformers, base_of_makers
 from ropescope.models.context import Context
@@ -28,6 +22,12 @@ from ropescope.models.model import Model
 from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
+from ropescope.network.loading import old_gguf
+from ropescope.network.loading.gguf_positions import scale_as_stated
+from ropescope.network.loading.gguf_reading import gguf_read_fast
+from ropescope.network.loading.merging import adapter_folder, fingerprint_with, merged
+from ropescope.network.loading.number_type import AUTO, check_dtype, number_type
+from ropescope.network.loading.vocabulary import within_embedding
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ import torch
 from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
-from ropescope.measure import number_type as module
 from ropescope.measure.instrument import Request, run, show
-from ropescope.measure.memory import _left_in_groups
-from ropescope.measure.number_type import bfloat16_units, number_type
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
-from ropescope.measure.weights import load
+from ropescope.network.loading import number_type as module
+from ropescope.network.loading.number_type import bfloat16_units, number_type
+from ropescope.network.loading.weights import load
+from ropescope.network.memory import _left_in_groups
 
 CPU = torch.device("cpu")
 GIB = 2**30

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ropescope.measure.capture import uses_interface
-from ropescope.measure.whole_length import positions_of_whole
+from ropescope.network.capture import uses_interface
+from ropescope.network.whole_length import positions_of_whole
 
 # A model with attention code of its own makes (queries × keys) weights for every head: short chunks keep them small.
 _OWN_ATTENTION_CHUNK_TOKENS = 512

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from ropescope.errors import DomainError, MeasurementError
-from ropescope.measure.weights import Weights, quiet_transformers
+from ropescope.network.loading.weights import Weights, quiet_transformers
 
 
 @contextmanager

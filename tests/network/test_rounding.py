@@ -9,10 +9,10 @@ from scipy.stats import norm
 from tiny_models import TINY, build, tokens
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.rounding import NF4_LEVELS, ROUNDINGS, linear_layers, rounded, rounded_share
-from ropescope.measure.weights import Weights
 from ropescope.models.config.reading import from_config
 from ropescope.models.source import Source
+from ropescope.network.loading.weights import Weights
+from ropescope.network.rounding import NF4_LEVELS, ROUNDINGS, linear_layers, rounded, rounded_share
 
 
 def weights(model_type: str = "llama") -> Weights:

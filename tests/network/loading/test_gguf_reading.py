@@ -15,8 +15,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers import modeling_gguf_pytorch_utils as loading
 
 from ropescope.errors import SourceError
-from ropescope.measure import weights
-from ropescope.measure.gguf_reading import gguf_read_fast
+from ropescope.network.loading import weights
+from ropescope.network.loading.gguf_reading import gguf_read_fast
 
 KINDS = gguf.GGMLQuantizationType
 WORDS = ["<unk>", "<s>", "</s>", *"▁abcdefghij", "▁a", "▁ab", "äß", *(f"w{index}" for index in range(47))]

@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from ropescope.errors import SourceError
-from ropescope.measure.weights import load
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
+from ropescope.network.loading.weights import load
 
 peft = pytest.importorskip("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
 

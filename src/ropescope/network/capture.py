@@ -30,10 +30,10 @@ from torch.overrides import TorchFunctionMode
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ropescope.errors import CaptureError
-from ropescope.measure.adapter import AttentionCall, DeferredMask, InPlace, Output, attending
-from ropescope.measure.rowmask import RowMask, row_masks
-from ropescope.measure.rows import Consumer, RowReader
-from ropescope.measure.softmax import Logits, attend_in_blocks
+from ropescope.network.adapter import AttentionCall, DeferredMask, InPlace, Output, attending
+from ropescope.network.rowmask import RowMask, row_masks
+from ropescope.network.rows import Consumer, RowReader
+from ropescope.network.softmax import Logits, attend_in_blocks
 
 _reading: ContextVar[tuple[RowReader, ...]] = ContextVar("ropescope_reading", default=())
 """The readers of this thread or task: hooks stand on the model, so they run in the passes of every thread."""

@@ -16,11 +16,11 @@ from tiny_models import TINY, Tiny, build, tokens
 from ropescope.errors import DomainError, MeasurementError
 from ropescope.measure.instrument import Request, make_corpus
 from ropescope.measure.protocol import FixedLength
-from ropescope.measure.rope_base import at_rope_base
 from ropescope.measure.session import Plan, measure
-from ropescope.measure.weights import Weights, load
 from ropescope.models.config.reading import from_config
 from ropescope.models.source import Source
+from ropescope.network.loading.weights import Weights, load
+from ropescope.network.rope_base import at_rope_base
 
 _WITHOUT_ROPE = {"gpt_bigcode", "gpt2", "opt", "bloom", "mpt", "gpt_neo", "jamba"}
 _SEVERAL, _OWN_CODE = {"gemma3_text"}, {"gptj", "codegen"}

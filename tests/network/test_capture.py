@@ -15,11 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from ropescope.errors import CaptureError
-from ropescope.measure.capture import capture_rows, uses_interface
-from ropescope.measure.prefill import prefill
 from ropescope.measure.protocol import FixedLength
-from ropescope.measure.rows import AttentionRows
 from ropescope.measure.tally import PromptTally
+from ropescope.network.capture import capture_rows, uses_interface
+from ropescope.network.prefill import prefill
+from ropescope.network.rows import AttentionRows
 
 LENGTH = 64
 POSITIONS = [3, 17, 30, 40, 63]
@@ -164,7 +164,7 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize("model_type", ["llama", "mistral", "gemma2", "gpt_oss", "deepseek_v3", "llama4_text"])
 def test_no_square_matrix_is_made(model_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ropescope.measure.softmax as softmax
+    import ropescope.network.softmax as softmax
 
     # Blocks of 64 MiB hold the whole square of a short prompt; at this size they must not.
     monkeypatch.setattr(softmax, "_BLOCK_BYTES", 2**20)

@@ -19,8 +19,8 @@ from typing import Any, Final
 import torch
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.memory import available_bytes
 from ropescope.models.embedded import cache_folder
+from ropescope.network.memory import available_bytes
 from ropescope.report.files import draft_of
 
 AUTO: Final = "auto"

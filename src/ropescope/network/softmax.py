@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from ropescope.measure.rowmask import RowMask
+    from ropescope.network.rowmask import RowMask
 
 # Temporary fp32 logits stay below this, whatever the length: small beside the activations of the model itself.
 _BLOCK_BYTES = 64 * 2**20

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ropescope.errors import CaptureError
-from ropescope.measure.rowmask import RowMask
-from ropescope.measure.softmax import (
+from ropescope.network.rowmask import RowMask
+from ropescope.network.softmax import (
     Logits,
     SoftmaxRows,
     Workspace,
