@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.compress import KVPlan
-from ropescope.compress.evaluate.result import TradeoffResult
+from ropescope.compress.evaluate.results.result import TradeoffResult
 from ropescope.evidence.cells import write_csv
 from ropescope.evidence.sweeps import COLUMNS, NAME_COLUMNS
 from ropescope.measure.profile import DecayProfile

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from shards import add_shard
 
-from ropescope.compress.evaluate.budgets import Split
-from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.catalogue import all_names, methods_named
-from ropescope.compress.evaluate.report import tradeoff_report
-from ropescope.compress.evaluate.retrieval import questions
-from ropescope.compress.evaluate.session import Sweep
-from ropescope.compress.output_error import OutputErrors
+from ropescope.compress.evaluate.methods.catalogue import all_names, methods_named
+from ropescope.compress.evaluate.results.report import tradeoff_report
+from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.retrieval import questions
+from ropescope.compress.evaluate.scoring.session import Sweep
+from ropescope.compress.plan.calibration import measured_for
+from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.network.loading.weights import load
 from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts

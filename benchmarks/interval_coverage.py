@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.compress.evaluate.result import TextScore, TradeoffResult
-from ropescope.compress.evaluate.summary import added, measured_knee
+from ropescope.compress.evaluate.results.result import TextScore, TradeoffResult
+from ropescope.compress.evaluate.results.summary import added, measured_knee
 from ropescope.evidence.sweeps import LIMIT, Sweep, cache_sweeps
 from ropescope.measure.bootstrap import bootstrap_interval, resample_weights, resampled
 from ropescope.measure.curve import Decay, fitted_curve, published_decay

@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from ropescope.compress.attend import Scoring
-from ropescope.compress.frame import TYPES, Target
-from ropescope.compress.layer import PlannedLayer
-from ropescope.compress.plan import KVPlan
-from ropescope.compress.planning import plan_uniform
+from ropescope.compress.cache.attend import Scoring
+from ropescope.compress.cache.layer import PlannedLayer
+from ropescope.compress.plan.frame import TYPES, Target
+from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.planning import plan_uniform
 from ropescope.network.loading.weights import load
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from made_profiles import made_profile
 
 from ropescope.app.cli import app
-from ropescope.compress.plan import KVPlan
+from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import PlanError, RopescopeError, SourceError
 
 CONFIG = {

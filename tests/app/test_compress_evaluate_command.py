@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from ropescope.app.cli import app
-from ropescope.compress.evaluate.result import TradeoffResult
-from ropescope.compress.evaluate.session import Sweep
-from ropescope.compress.frame import Target
-from ropescope.compress.peers.library import missing
-from ropescope.compress.planning import plan_uniform
+from ropescope.compress.evaluate.results.result import TradeoffResult
+from ropescope.compress.evaluate.scoring.session import Sweep
+from ropescope.compress.kvpress.library import missing
+from ropescope.compress.plan.frame import Target
+from ropescope.compress.plan.planning import plan_uniform
 from ropescope.errors import (
     DomainError,
     EvaluationError,

@@ -186,8 +186,8 @@ def test_the_names_of_number_types_are_those_that_can_be_loaded() -> None:
 
 def test_the_names_of_methods_are_those_that_can_be_run() -> None:
     pytest.importorskip("torch")
-    from ropescope.compress.evaluate import catalogue, names
-    from ropescope.compress.peers.methods import PEERS
+    from ropescope.compress.evaluate.methods import catalogue, names
+    from ropescope.compress.evaluate.methods.kvpress import PEERS
 
     assert set(names.RESTATED) == set(catalogue.RESTATED)
     assert {*names.RESTATED, *names.OF_KVPRESS} == set(PEERS)

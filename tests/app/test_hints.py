@@ -34,7 +34,7 @@ LOADING = (
 )
 SERVING = ("fit", "speed", "launch")
 SAID_IN: dict[str, tuple[str, ...]] = {
-    "compress/evaluate": ("compress evaluate",),
+    "compress/evaluate": ("compress evaluate", "compress plan"),
     "compress": ("compress plan",),
     "evidence/experiments": ("experiment",),
     "evidence/panel": ("panel",),

@@ -5,21 +5,22 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
-    from ropescope.compress.blasst_calibration import calibrate_blasst as calibrate_blasst
-    from ropescope.compress.blasst_context import BlasstRun as BlasstRun
-    from ropescope.compress.blasst_context import blasst as blasst
-    from ropescope.compress.cache import PlannedCache as PlannedCache
-    from ropescope.compress.closed_forms import plan_from_horizon as plan_from_horizon
-    from ropescope.compress.frame import Target as Target
-    from ropescope.compress.from_weights import plan_from_weights as plan_from_weights
-    from ropescope.compress.output_error import measure_output_errors as measure_output_errors
-    from ropescope.compress.peers.press import PlannedPress as PlannedPress
-    from ropescope.compress.plan import KVPlan as KVPlan
-    from ropescope.compress.plan import LayerPlan as LayerPlan
-    from ropescope.compress.planning import plan_from_errors as plan_from_errors
-    from ropescope.compress.planning import plan_from_gamma as plan_from_gamma
-    from ropescope.compress.planning import plan_from_profile as plan_from_profile
-    from ropescope.compress.planning import plan_uniform as plan_uniform
+    from ropescope.compress.cache.planned_cache import PlannedCache as PlannedCache
+    from ropescope.compress.evaluate.from_weights import plan_from_weights as plan_from_weights
+    from ropescope.compress.evaluate.methods.kvpress import PEERS as PEERS
+    from ropescope.compress.kvpress.press import PlannedPress as PlannedPress
+    from ropescope.compress.plan.closed_forms import plan_from_horizon as plan_from_horizon
+    from ropescope.compress.plan.frame import Target as Target
+    from ropescope.compress.plan.kv_plan import KVPlan as KVPlan
+    from ropescope.compress.plan.kv_plan import LayerPlan as LayerPlan
+    from ropescope.compress.plan.output_error import measure_output_errors as measure_output_errors
+    from ropescope.compress.plan.planning import plan_from_errors as plan_from_errors
+    from ropescope.compress.plan.planning import plan_from_gamma as plan_from_gamma
+    from ropescope.compress.plan.planning import plan_from_profile as plan_from_profile
+    from ropescope.compress.plan.planning import plan_uniform as plan_uniform
+    from ropescope.compress.sparse_attention.calibration import calibrate_blasst as calibrate_blasst
+    from ropescope.compress.sparse_attention.context import BlasstRun as BlasstRun
+    from ropescope.compress.sparse_attention.context import blasst as blasst
 else:
     # Planning needs numpy at most; only who runs a planned cache pays for torch and transformers.
     __getattr__, __dir__ = attributes(__name__)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ropescope.compress.frame import DEFAULT_SINKS, Target
-from ropescope.compress.plan import KVPlan
+from ropescope.compress.plan.frame import DEFAULT_SINKS, Target
+from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import InputError, PlanError
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
@@ -113,7 +113,7 @@ class PlanInputs(OneModel, OwnText, Loading):
 
 def answer(inputs: PlanInputs, run: Run) -> Report:
     """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
-    from ropescope.compress.report import plan_report
+    from ropescope.compress.plan.report import plan_report
 
     plan, source = _made(inputs, run)
     return plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
@@ -129,7 +129,7 @@ def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str]:
 
 
 def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
-    from ropescope.compress.planning import plan_from_profile
+    from ropescope.compress.plan.planning import plan_from_profile
     from ropescope.measure.profile import DecayProfile
     from ropescope.models.opening import open as open_model
 
@@ -151,7 +151,7 @@ def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
 
 def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     """Measure what cutting each head costs its layer's output, and plan by that."""
-    from ropescope.compress.planning import planned_length, require_plannable
+    from ropescope.compress.plan.planning import planned_length, require_plannable
     from ropescope.models.loadable import loadable
     from ropescope.models.text_files import check_texts
 
@@ -160,7 +160,7 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     require_plannable(model, target, length=inputs.length, sinks=sinks, cache_type=inputs.cache_type)
     # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
     check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
-    from ropescope.compress.from_weights import plan_from_weights
+    from ropescope.compress.evaluate.from_weights import plan_from_weights
     from ropescope.network.loading.weights import load
 
     with run.working():
@@ -177,8 +177,8 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
 
 
 def _from_formula(inputs: PlanInputs) -> KVPlan:
-    from ropescope.compress.closed_forms import plan_from_horizon
-    from ropescope.compress.planning import plan_from_gamma, plan_uniform
+    from ropescope.compress.plan.closed_forms import plan_from_horizon
+    from ropescope.compress.plan.planning import plan_from_gamma, plan_uniform
     from ropescope.models.opening import open as open_model
 
     model = open_model(inputs.source, revision=inputs.revision)

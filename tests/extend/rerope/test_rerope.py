@@ -20,9 +20,9 @@ from tiny_models import Tiny
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, StaticCache
 
-from ropescope.compress.blasst_context import blasst
-from ropescope.compress.frame import Target
-from ropescope.compress.planning import plan_uniform
+from ropescope.compress.plan.frame import Target
+from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.sparse_attention.context import blasst
 from ropescope.errors import ExtendError, FormatError, PlanError
 from ropescope.extend import RopePlan, plan_extension
 from ropescope.extend.rerope import kernel

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ropescope.compress.evaluate.budgets import Split
-from ropescope.compress.evaluate.names import DEFAULT, PLANNED, checked_names
-from ropescope.compress.frame import DEFAULT_SINKS, Frame, Target
-from ropescope.compress.plan import KVPlan
-from ropescope.compress.plannable import check_same_model
+from ropescope.compress.evaluate.methods.names import DEFAULT, PLANNED, checked_names
+from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.plan.frame import DEFAULT_SINKS, Frame, Target
+from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.plannable import check_same_model
 from ropescope.errors import EvaluationError, InputError
 from ropescope.models.loadable import encoder_of, loadable
 from ropescope.models.model import Model
@@ -77,7 +77,7 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
 def answer(inputs: EvaluateInputs, run: Run) -> Report:
     """Added loss on held-out text for each method and budget, and which budget is enough."""
     check_first(inputs)
-    from ropescope.compress.evaluate.report import tradeoff_report
+    from ropescope.compress.evaluate.results.report import tradeoff_report
     from ropescope.compress.evaluate.running import evaluate
 
     with run.working():

@@ -9,17 +9,17 @@ from dataclasses import replace
 import torch
 
 from ropescope.compress.evaluate.asking import EvaluateInputs, fitting_plan, nothing_to_time, scored_length
-from ropescope.compress.evaluate.budgets import Split
-from ropescope.compress.evaluate.calibration import measured_for
-from ropescope.compress.evaluate.catalogue import methods_named
-from ropescope.compress.evaluate.methods import Method
-from ropescope.compress.evaluate.planned import Planned, one_plan
-from ropescope.compress.evaluate.result import Named, TradeoffResult
-from ropescope.compress.evaluate.retrieval import questions
-from ropescope.compress.evaluate.session import Progress, Sweep
-from ropescope.compress.evaluate.timing import times
-from ropescope.compress.output_error import OutputErrors
-from ropescope.compress.plan import KVPlan
+from ropescope.compress.evaluate.methods.catalogue import methods_named
+from ropescope.compress.evaluate.methods.method import Method
+from ropescope.compress.evaluate.methods.planned import Planned, one_plan
+from ropescope.compress.evaluate.results.result import Named, TradeoffResult
+from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.retrieval import questions
+from ropescope.compress.evaluate.scoring.session import Progress, Sweep
+from ropescope.compress.evaluate.scoring.timing import times
+from ropescope.compress.plan.calibration import measured_for
+from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.errors import SourceError
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.resuming import refuse_other_type

@@ -1,0 +1,76 @@
+"""A model that fills planned caches of itself, for as long as a context lasts and in the thread that entered it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from torch import nn
+from transformers.cache_utils import Cache, DynamicCache
+
+from ropescope.compress.cache.layer import PlannedLayer
+from ropescope.errors import PlanError
+from ropescope.network.capture import decoder_layers
+
+_innermost: ContextVar[dict[int, object]] = ContextVar("ropescope_plan_applied", default={})  # noqa: B039 never changed
+"""Decoder → the mark of the last context that was entered for it in this thread."""
+
+
+@contextmanager
+def replacing_caches(model: nn.Module, make: Callable[[], Cache]) -> Iterator[None]:
+    """Within the context, a pass of `model` in this thread fills a planned cache where it would have filled its own.
+
+    Without a cache it gets one of `make`; an empty DynamicCache that is passed in becomes one, the same object. Passes with a
+    planned cache keep it, whatever its plan. Raises PlanError for a cache of another kind, or one that is filled.
+    """
+    decoder, _ = decoder_layers(model)
+    mark, names = object(), list(inspect.signature(decoder.forward).parameters)
+
+    def put_in(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+        # A pass of another thread that was under way as this context ended still runs the hook, and without kwargs.
+        if kwargs is None or _innermost.get().get(id(decoder)) is not mark:
+            return None
+        given = dict(zip(names, args, strict=False)) | kwargs
+        cache = given.get("past_key_values")
+        if cache is not None:
+            _become_planned(cache, make)
+            return None
+        use = given.get("use_cache")
+        if not (getattr(decoder.config, "use_cache", True) if use is None else use):
+            return None
+        place = names.index("past_key_values")
+        if place < len(args):
+            return (*args[:place], make(), *args[place + 1 :]), kwargs
+        return args, {**kwargs, "past_key_values": make()}
+
+    handle = decoder.register_forward_pre_hook(put_in, with_kwargs=True, prepend=True)
+    token = _innermost.set({**_innermost.get(), id(decoder): mark})
+    try:
+        yield
+    finally:
+        handle.remove()
+        _innermost.reset(token)
+
+
+def _become_planned(cache: Any, make: Callable[[], Cache]) -> None:
+    """Let an empty DynamicCache hold what the plan says: who keeps the object goes on with it."""
+    if any(isinstance(layer, PlannedLayer) for layer in getattr(cache, "layers", ())):
+        return
+    if type(cache) is not DynamicCache or cache.offloading:
+        kind = (
+            f"An offloaded {type(cache).__name__}"
+            if getattr(cache, "offloading", False)
+            else f"A {type(cache).__name__}"
+        )
+        raise PlanError(
+            f"{kind} cannot hold what a plan keeps: pass a DynamicCache or none, and leave out cache_implementation in "
+            "generate."
+        )
+    if cache.get_seq_length() > 0:
+        raise PlanError("This cache was filled without the plan: begin the sequence inside the context.")
+    planned = make()
+    cache.__class__ = type(planned)  # it is asked for its bytes, and emptied, as any planned cache
+    vars(cache).update(vars(planned))

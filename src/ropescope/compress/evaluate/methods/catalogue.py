@@ -1,0 +1,54 @@
+"""The methods by the names that users write, native ones and those of kvpress where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ropescope.compress.evaluate.methods.kvpress import PEERS
+from ropescope.compress.evaluate.methods.method import Method
+from ropescope.compress.evaluate.methods.names import PLANNED, checked_names
+from ropescope.compress.evaluate.methods.planned import planned, uniform
+from ropescope.compress.evaluate.methods.restated import TOVA, KeyDiff, Knorm, PyramidKV, RandomTokens, SnapKV
+from ropescope.compress.kvpress.library import missing
+from ropescope.models.model import Model
+
+if TYPE_CHECKING:
+    from ropescope.compress.plan.output_error import OutputErrors
+    from ropescope.measure.profile import DecayProfile
+
+RESTATED: dict[str, Callable[[], Method]] = {
+    "snapkv": SnapKV,
+    "pyramidkv": PyramidKV,
+    "tova": TOVA,
+    "knorm": Knorm,
+    "keydiff": KeyDiff,
+    "random": RandomTokens,
+}
+"""Published methods as this package restates them, by the name a user writes; used where kvpress is not installed."""
+
+
+def methods_named(
+    names: Sequence[str], *, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]
+) -> list[Method]:
+    """The methods of these names for sequences of `length` tokens. `measured` gives what plans are made from; it is called
+    if one is to be made. Published methods are those of kvpress where it is installed, and else restated ones.
+
+    Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has.
+    """
+    return [_made(name, model, length, measured) for name in checked_names(names)]
+
+
+def all_names() -> tuple[str, ...]:
+    """The names of all methods that can be had here."""
+    return (*PLANNED, *(RESTATED if missing() else PEERS))
+
+
+def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]) -> Method:
+    if name == "planned":
+        return planned(measured(), model)
+    if name == "windows":
+        return planned(measured(), model, name="planned windows", picks=False)
+    if name == "uniform":
+        return uniform(model, length)
+    return RESTATED[name]() if missing() else PEERS[name]

@@ -1,0 +1,1 @@
+"""What an evaluation found, and how it is told: summary, figures, report."""

@@ -1,0 +1,1 @@
+"""A text prefilled once, cut by each method, and scored."""

@@ -1,0 +1,40 @@
+"""What plans are measured on before they are scored: texts that share no passage with those that are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ropescope.compress.plan.frame import DEFAULT_SINKS
+from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.errors import SourceError
+from ropescope.network.loading.weights import Weights
+from ropescope.quality.texts import calibration_texts
+
+PROMPTS = 6
+
+
+def measured_for(
+    weights: Weights,
+    length: int,
+    *,
+    prompts: int = PROMPTS,
+    files: Sequence[Path] = (),
+    column: str = "text",
+    sinks: int = DEFAULT_SINKS,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> OutputErrors:
+    """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
+
+    Raises SourceError for a model without a tokenizer, or for text that is too short.
+    """
+    if weights.tokenizer is None:
+        raise SourceError(
+            f"{weights.source.name} comes without a tokenizer: plan from a profile of random tokens instead."
+        )
+    texts = calibration_texts(weights.tokenizer, length, prompts, files=files, column=column)
+    kinds = ", ".join(dict.fromkeys(text.kind for text in texts))
+    about = f"calibration text: {kinds}; weights in {weights.dtype}"
+    if weights.dtype_reason:
+        about += f", {weights.dtype_reason}"
+    return measure_output_errors(weights, [text.tokens for text in texts], sinks=sinks, about=about, progress=progress)

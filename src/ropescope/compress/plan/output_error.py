@@ -1,0 +1,269 @@
+"""What cutting a head's cache does to the output of its layer, measured on prompts: E‖W_O Δo‖² by tokens kept.
+
+A prompt is cut as a planned cache cuts it: at the end of its context each KV head keeps the sinks, a window of the latest
+tokens and some picks, and the tokens that follow see those and a window that moves on with them. For a row with weights a
+and values v, that turns the head's output o into the one of the keys it still sees, with their weights made to sum to one
+again; W_O Δo is what that changes in the residual stream.
+
+Of the measures tried, dividing a budget by this one costs least quality at 15 % of the cache (docs/compressing.md). Which
+part of what a head keeps should be picks is measured in the same way: from windows alone to picks alone, by quarters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from ropescope.compress.cache.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
+from ropescope.compress.plan.curves import Array, MassCurves
+from ropescope.compress.plan.plannable import check_states_are_cached, untouched
+from ropescope.errors import PlanError
+from ropescope.network.capture import capture_rows, decoder_layers
+from ropescope.network.rows import AttentionRows
+
+if TYPE_CHECKING:
+    from ropescope.network.loading.weights import Weights
+
+NEW = 64
+"""Tokens behind the cut, in which errors are read."""
+ROWS = 11
+"""Rows read of them in each prompt."""
+KNOTS_PER_OCTAVE = 2
+PROJECTIONS = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo"})
+"""Names that transformers gives to the output projection of an attention module."""
+
+
+@dataclass(frozen=True, eq=False)
+class OutputErrors:
+    """The mean squared error at the output of each planned layer, by KV head, share of picks, and tokens kept.
+
+    kept: [knots] tokens behind the sinks, rising from 1. error: [layers, KV heads, shares, knots] for the shares of picks
+    in `picks.SHARES`, the sum over the query heads of the KV head; NaN for heads that a layer lacks. mass: [layers, query
+    heads, shares, knots] the share of the attention outside the sinks that is on what is kept. layers: decoder layers.
+    about: the prompts, in words.
+    """
+
+    kept: NDArray[np.int64]
+    error: Array
+    mass: Array
+    layers: tuple[int, ...]
+    n_heads: tuple[int, ...]
+    n_kv_heads: tuple[int, ...]
+    length: int
+    sinks: int
+    n_prompts: int
+    model: str
+    about: str
+
+    def curves(self) -> MassCurves:
+        """The attention of each query head by window, without picks."""
+        windows = np.concatenate([[0], self.kept])
+        mass = np.concatenate([np.zeros((*self.mass.shape[:2], 1)), self.mass[:, :, 0]], axis=-1)
+        return MassCurves(windows, mass, self.layers, self.n_heads, self.n_kv_heads)
+
+    def least(self, *, picks: bool) -> Array:
+        """[KV heads of all layers, knots] the error with the best share of picks, or without picks."""
+        by_head = self._by_head(self.error, self.n_kv_heads)
+        return by_head.min(axis=1) if picks else by_head[:, 0]
+
+    def best_share(self, kept: Sequence[int]) -> list[float]:
+        """For each KV head of all layers, the share of picks whose error is least for so many tokens kept."""
+        found = []
+        for curves, tokens in zip(self._by_head(self.error, self.n_kv_heads), kept, strict=True):
+            errors = [np.interp(tokens, self.kept, curve) for curve in curves]
+            # Where nothing is gained (all is kept, or the head writes nothing) windows need no look at the text.
+            found.append(SHARES[int(np.argmin(errors))] if min(errors) < errors[0] else SHARES[0])
+        return found
+
+    def kept_mass(self, kept: Sequence[int], shares: Sequence[float]) -> list[float]:
+        """For each KV head of all layers, the share of its attention outside the sinks on what is kept."""
+        found, heads = [], iter(zip(kept, shares, strict=True))
+        for row, (n_heads, n_kv) in enumerate(zip(self.n_heads, self.n_kv_heads, strict=True)):
+            groups = self.mass[row, :n_heads].reshape(n_kv, n_heads // n_kv, len(SHARES), len(self.kept))
+            for group in groups:
+                tokens, share = next(heads)
+                found.append(
+                    float(np.mean([np.interp(tokens, self.kept, head[SHARES.index(share)]) for head in group]))
+                )
+        return found
+
+    def _by_head(self, values: Array, counts: tuple[int, ...]) -> Array:
+        return np.concatenate([values[row, :n] for row, n in enumerate(counts)])
+
+
+def measure_output_errors(
+    weights: Weights,
+    prompts: Sequence[Sequence[int]],
+    *,
+    sinks: int,
+    about: str,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> OutputErrors:
+    """Run `prompts`, token ids of equal length, and read rows behind the cut of each. Raises PlanError for a model whose
+    layers cannot be planned or whose output projections cannot be found, and for prompts that are too short."""
+    reasons = untouched(weights.model)
+    planned = [index for index, reason in reasons.items() if not reason]
+    if not planned:
+        why = "; ".join(sorted(set(reasons.values()))) or "it has no layers"
+        raise PlanError(f"No layer of {weights.model.name} has a cache that can be planned: {why}.")
+    if not prompts or len({len(prompt) for prompt in prompts}) != 1:
+        raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
+    check_states_are_cached(weights.model.name, weights.model.layers)
+    tally = _Tally(weights, len(prompts[0]), sinks, planned)
+    for index, prompt in enumerate(prompts):
+        tally.run(torch.tensor([list(prompt)], device=weights.network.device))
+        if progress is not None:
+            progress(index + 1, len(prompts), weights.model.name)
+    return tally.finished(len(prompts), about)
+
+
+class _Tally:
+    """Sums over rows, layer by layer."""
+
+    def __init__(self, weights: Weights, length: int, sinks: int, planned: list[int]) -> None:
+        new = min(NEW, length // 4)
+        self.cut, self.length, self.sinks = length - new, length, sinks
+        if self.cut - sinks < MIN_WINDOW:
+            raise PlanError(f"{length:,} tokens are too few to measure a plan on: give a longer sequence.")
+        self.observed = range(max(0, self.cut - OBSERVED), self.cut)
+        self.rows = [self.cut + int(row) for row in np.linspace(0, new - 1, min(ROWS, new))]
+        self.kept = _knots(self.cut - sinks)
+        self.weights, self.planned = weights, planned
+        layers = weights.model.layers
+        self.grams = {index: self._gram(index) for index in planned}
+        shape = (len(SHARES), len(self.kept))
+        self.error = {index: np.zeros((layers[index].n_kv_heads, *shape)) for index in planned}
+        self.mass = {index: np.zeros((layers[index].n_heads, *shape)) for index in planned}
+        self.cache: Any = None
+        self.early: dict[tuple[int, int], Tensor] = {}
+
+    def run(self, tokens: Tensor) -> None:
+        """One prompt [1, tokens]."""
+        network = self.weights.network
+        self.cache = DynamicCache(config=network.config.get_text_config(decoder=True))
+        with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], self.read):
+            network.base_model(input_ids=tokens, past_key_values=self.cache, use_cache=True)
+        self.cache = None
+
+    def read(self, rows: AttentionRows) -> None:
+        """Called by the capture for a block of heads of a layer, whose values the cache has taken in just before."""
+        if rows.layer not in self.grams:
+            return
+        layer = self.weights.model.layers[rows.layer]
+        group = layer.n_heads // layer.n_kv_heads
+        values = self.cache.layers[rows.layer].values[0]
+        missing = self.length - rows.weights.shape[2]
+        first = range(layer.n_heads)[rows.heads][0] // group
+        for head, weights in enumerate(rows.weights.view(-1, group, *rows.weights.shape[1:]), first):
+            if missing:
+                # The capture hands early rows over apart, without the keys that none of them sees.
+                self.early[rows.layer, head] = nn.functional.pad(weights, (0, missing))
+                continue
+            if (early := self.early.pop((rows.layer, head), None)) is not None:
+                weights = torch.cat([early, weights], dim=1)
+            heads = slice(head * group, (head + 1) * group)
+            mass, error = self._of_head(weights, values[head].float(), self.grams[rows.layer][heads])
+            self.mass[rows.layer][heads] += mass
+            self.error[rows.layer][head] += error
+
+    def _of_head(self, weights: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Array]:
+        """[group, shares, knots] mass, and [shares, knots] error, means over the rows of a prompt.
+
+        weights: [group, observed and other rows, keys]; values: [keys, dim]; grams: [group, dim, dim].
+        """
+        n = len(self.observed)
+        importance = torch.einsum("gqk,q->k", weights[:, :n, : self.cut], query_weights(n, weights.device))
+        rows = weights[:, n:]
+        output = rows @ values
+        at_logits = 1 - rows.sum(-1, keepdim=True)  # what learned sink logits take (gpt-oss); they are always kept
+        outside = rows[..., self.sinks :].sum((-2, -1))[:, None].clamp(min=1e-9)
+        mass, error = [], []
+        for share in SHARES:
+            seen = self._seen(importance, share)
+            inside = rows[:, None] * seen
+            total = inside.sum(-1, keepdim=True)
+            change = (inside @ values) / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
+            error.append(torch.einsum("gkrd,gde,gkre->k", change, grams, change) / len(self.rows))
+            mass.append(inside[..., self.sinks :].sum((-2, -1)) / outside)
+        return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error).double().cpu().numpy()
+
+    def _seen(self, importance: Tensor, share: float) -> Tensor:
+        """[knots, rows, keys] which keys each row sees, 1.0 or 0.0."""
+        device = importance.device
+        key = torch.arange(self.length, device=device)
+        row = torch.tensor(self.rows, device=device)[:, None]
+        seen = torch.zeros(len(self.kept), len(self.rows), self.length, device=device)
+        for knot, kept in enumerate(self.kept.tolist()):
+            window, picks = split(kept, share)
+            visible = (key <= row) & ((key < self.sinks) | (row - key < window))
+            if picks:
+                candidates = importance[self.sinks : self.cut - window]
+                chosen = candidates.topk(min(picks, len(candidates))).indices + self.sinks
+                visible[:, chosen] = True
+            seen[knot] = visible
+        return seen
+
+    def _gram(self, index: int) -> Tensor:
+        """[heads, dim, dim] W_Oᵀ W_O of each query head: the squared norm of W_O x is xᵀ (W_Oᵀ W_O) x."""
+        layer = self.weights.model.layers[index]
+        _, modules = decoder_layers(self.weights.network)
+        width = layer.n_heads * layer.value_dim
+        for name, module in modules[index].named_modules():
+            path = name.lower().split(".")
+            if path[-1] in PROJECTIONS and any("att" in part for part in path[:-1]):
+                weight = _weight(module, width)
+                if weight is not None:
+                    by_head = weight.view(weight.shape[0], layer.n_heads, layer.value_dim).permute(1, 0, 2)
+                    return by_head.transpose(1, 2) @ by_head
+        raise PlanError(
+            f"The output projection of layer {index} of {self.weights.model.name} was not found, so the error of its output "
+            "cannot be measured: plan from a profile instead."
+        )
+
+    def finished(self, prompts: int, about: str) -> OutputErrors:
+        """The means over all prompts."""
+        layers = [self.weights.model.layers[index] for index in self.planned]
+        shape = (len(SHARES), len(self.kept))
+        mass = np.full((len(layers), max(layer.n_heads for layer in layers), *shape), np.nan)
+        error = np.full((len(layers), max(layer.n_kv_heads for layer in layers), *shape), np.nan)
+        for row, layer in enumerate(layers):
+            mass[row, : layer.n_heads] = self.mass[layer.index] / prompts
+            error[row, : layer.n_kv_heads] = self.error[layer.index] / prompts
+        return OutputErrors(
+            kept=self.kept,
+            error=error,
+            mass=mass,
+            layers=tuple(self.planned),
+            n_heads=tuple(layer.n_heads for layer in layers),
+            n_kv_heads=tuple(layer.n_kv_heads for layer in layers),
+            length=self.length,
+            sinks=self.sinks,
+            n_prompts=prompts,
+            model=self.weights.model.name,
+            about=about,
+        )
+
+
+def _knots(reach: int) -> NDArray[np.int64]:
+    """Tokens kept at which errors are measured: 1, 2, 4, 8, then KNOTS_PER_OCTAVE to each octave, and all."""
+    octaves = np.arange(np.log2(MIN_WINDOW), np.log2(reach), 1 / KNOTS_PER_OCTAVE)
+    return np.unique(
+        np.concatenate([2.0 ** np.arange(0, np.log2(MIN_WINDOW)), np.round(2.0**octaves), [reach]])
+    ).astype(np.int64)
+
+
+def _weight(module: nn.Module, width: int) -> Tensor | None:
+    """[hidden, width] weight of an output projection, None if the module is something else."""
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor) or weight.dim() != 2 or not weight.is_floating_point():
+        return None
+    if type(module).__name__ == "Conv1D":  # GPT-2 keeps its weights transposed
+        weight = weight.T
+    return weight.detach().float() if weight.shape[1] == width else None

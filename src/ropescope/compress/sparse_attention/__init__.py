@@ -1,0 +1,1 @@
+"""Sparse attention: BLASST, an attention function that leaves out blocks of keys, and its calibration."""

@@ -1,0 +1,132 @@
+"""The measured error is the one that cutting a head really makes, and plans follow it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from planned_models import explicit_masks, ragged_plan, tiny
+from tiny_models import Tiny, build, carries_states
+
+from ropescope.compress.cache.picks import SHARES, split
+from ropescope.compress.plan.frame import Target
+from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.planning import plan_from_errors
+from ropescope.errors import PlanError
+from ropescope.models.opening import open as open_model
+from ropescope.models.source import Source
+from ropescope.network.loading.weights import Weights
+
+N, SINKS, CUT = 96, 4, 72
+ROWS = [72, 74, 76, 78, 81, 83, 85, 88, 90, 92, 95]
+
+
+def weights_of(model: Tiny) -> Weights:
+    network = build(model)
+    facts = open_model(network.config.to_dict())
+    return Weights(network, None, facts, Source("folder", model.model_type, path=Path()), "none")
+
+
+def prompts(count: int) -> list[list[int]]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(3, 128, N).tolist() for _ in range(count)]
+
+
+def measured(weights: Weights, count: int = 2) -> OutputErrors:
+    return measure_output_errors(weights, prompts(count), sinks=SINKS, about="random tokens")
+
+
+def every_head(model_type: str) -> Tiny:
+    """As many KV heads as query heads: the error of a KV head is that of one query head."""
+    found = tiny(model_type)
+    return replace(found, settings={**found.settings, "num_key_value_heads": 4})
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gpt_oss", "gpt_neox"])
+@pytest.mark.parametrize(("kept", "share"), [(1, 0.0), (8, 0.0), (45, 0.0), (45, 0.5), (32, 1.0), (68, 0.25)])
+def test_the_error_is_what_a_cut_does_to_the_output(family: str, kept: int, share: float) -> None:
+    weights = weights_of(every_head(family))
+    errors = measured(weights)
+    index, head = errors.layers[-1], 2
+    window, picks = split(kept, share)
+    plan = ragged_plan(weights.network, length=N, sinks=SINKS, even=N - SINKS)
+    windows = tuple(window if h == head else N - SINKS for h in range(4))
+    layers = (
+        replace(layer, windows=windows, picks=tuple(picks if h == head else 0 for h in range(4)))
+        if layer.index == index
+        else layer
+        for layer in plan.layers
+    )
+    cut = replace(plan, layers=tuple(layers))
+    squares = []
+    for prompt in prompts(2):
+        ids = torch.tensor([prompt])
+        change = output_of(weights.network, index, ids, cut) - output_of(weights.network, index, ids, plan)
+        squares.append(change[0, ROWS].pow(2).sum(-1))
+    place = int(np.flatnonzero(errors.kept == kept)[0])
+    found = errors.error[len(errors.layers) - 1, head, SHARES.index(share), place]
+    assert found == pytest.approx(float(torch.cat(squares).mean()), rel=1e-3, abs=1e-12)
+
+
+def output_of(network: Any, index: int, ids: torch.Tensor, plan: Any) -> torch.Tensor:
+    """What the attention of layer `index` adds to the residual stream, under explicit masks."""
+    kept: list[torch.Tensor] = []
+    modules = [module for module in network.modules() if getattr(module, "layer_idx", None) == index]
+    attention = next(module for module in modules if "Attention" in type(module).__name__)
+    handle = attention.register_forward_hook(lambda _, __, output: kept.append(output[0]))
+    with explicit_masks(network, plan, [CUT, *[1] * (N - CUT)]), torch.no_grad():
+        network(ids, use_cache=False)
+    handle.remove()
+    return kept[0]
+
+
+def test_plans_spend_their_budget_where_the_error_is() -> None:
+    weights = weights_of(tiny("llama"))
+    with torch.no_grad():
+        # One KV head of one layer writes nothing into the residual stream: both of its query heads are multiplied by 0.
+        weights.network.model.layers[1].self_attn.o_proj.weight[:, 16:] = 0
+    errors = measured(weights)
+    plan = plan_from_errors(errors, weights.model, Target(budget_share=0.5))
+    assert plan.layers[1].kept[1] == 1
+    assert min(window for layer in plan.layers for window in layer.windows[:1]) > 1
+    assert plan.bytes_after <= plan.bytes_before // 2
+    assert plan.looks_at_text
+    assert plan == KVPlan.from_dict(plan.to_dict())
+    alone = plan_from_errors(errors, weights.model, Target(budget_share=0.5), picks=False)
+    assert not alone.looks_at_text
+    # Heads may mix latest tokens and picks, so that what is left over is at most what windows alone leave.
+    assert left_over(errors, plan) <= left_over(errors, alone) * (1 + 1e-9)
+    with pytest.raises(PlanError, match="needs prefill='full'"):
+        plan.cache(weights.network, prefill="windowed")
+    same = plan_from_errors(errors, weights.model, Target(keep_mass=0.5))
+    assert same.layers[1].windows[1] > 1  # its attention counts all the same
+    with pytest.raises(PlanError, match="those of llama, not of gemma3_text"):
+        plan_from_errors(
+            errors,
+            open_model(build(tiny("gemma3_text")).config.to_dict() | {"model_type": "gemma3_text"}),
+            Target(keep_mass=0.5),
+        )
+
+
+def left_over(errors: OutputErrors, plan: KVPlan) -> float:
+    """The error that the measured curves foresee, with the best mix at each head."""
+    kept = [tokens for layer in plan.planned_layers for tokens in layer.kept]
+    curves = errors.least(picks=plan.looks_at_text)
+    return sum(float(np.interp(tokens, errors.kept, curve)) for tokens, curve in zip(kept, curves, strict=True))
+
+
+@carries_states
+def test_hybrids_and_models_without_a_plan() -> None:
+    errors = measured(weights_of(tiny("lfm2")), 1)
+    assert errors.layers == (1,)
+    assert np.isfinite(errors.error).all()
+
+
+def test_models_without_a_plan() -> None:
+    with pytest.raises(PlanError, match="can be planned"):
+        measured(weights_of(tiny("deepseek_v3")), 1)
