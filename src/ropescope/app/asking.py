@@ -44,9 +44,10 @@ def ask(question: Question, given: Mapping[str, Any]) -> None:
 def _pasted(question: Question, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """`given`, with a file in the place of `-`, which holds what was pasted into standard input."""
     pasted = [
-        one for one in fields_of(question.inputs_type)
+        one
+        for one in fields_of(question.inputs_type)
         if isinstance(one.kind, File | Source) and given.get(one.name) == PASTED
-    ]  # fmt: skip
+    ]
     if not pasted:
         yield given
         return

@@ -16,11 +16,14 @@ def face(question: Question) -> list[click.Parameter]:
         click.Option(["--html"], metavar="FILE", callback=_writable, help="Write a self-contained page."),
         click.Option(["--md"], metavar="FILE", callback=_writable, help="Write the report as Markdown."),
         click.Option(
-            ["--figure"], metavar="FILE", multiple=True, callback=_drawable,
+            ["--figure"],
+            metavar="FILE",
+            multiple=True,
+            callback=_drawable,
             help="Write the figures: .svg, .png or .html (several: F-NAME.svg).",
         ),
         click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}."),
-    ]  # fmt: skip
+    ]
     if question.decides:
         made.append(click.Option(["--check"], is_flag=True, help="Exit with status 1 unless the answer is yes."))
     if question.copied:

@@ -41,16 +41,18 @@ def parameter_of(one: Asked, fields: Sequence[Asked]) -> click.Parameter:
     if one.placed:
         least = one.kind.least if isinstance(one.kind, ListOf) else 0
         return Placed(
-            [one.name], required=one.required or least > 0, nargs=-1 if many else 1, type=KindType(one.kind),
-            metavar=one.name.upper() + ("…" if many else ""), told=said,
-        )  # fmt: skip
+            [one.name],
+            required=one.required or least > 0,
+            nargs=-1 if many else 1,
+            type=KindType(one.kind),
+            metavar=one.name.upper() + ("…" if many else ""),
+            told=said,
+        )
     names = [*dict.fromkeys([option(one.name), *(option(name) for name in one.also)])]
     if isinstance(one.kind, Flag):
         return click.Option([*names, one.name], is_flag=True, default=None, help=said)
     told = said if one.default in (None, ()) or one.required else f"{said} [default: {one.kind.write(one.default)}]"
-    return click.Option(
-        [*names, one.name], required=one.required, multiple=many, type=KindType(one.kind), help=told,
-    )  # fmt: skip
+    return click.Option([*names, one.name], required=one.required, multiple=many, type=KindType(one.kind), help=told)
 
 
 class Placed(click.Argument):

@@ -37,9 +37,13 @@ class Ways:
         if len(named) > 1:
             require_writable(named)
         return cls(
-            bool(given.get("as_json")), given.get("html"), given.get("md"), figures,
-            bool(given.get("check")), bool(given.get("bare")),
-        )  # fmt: skip
+            bool(given.get("as_json")),
+            given.get("html"),
+            given.get("md"),
+            figures,
+            bool(given.get("check")),
+            bool(given.get("bare")),
+        )
 
 
 def show_report(report: Report, ways: Ways) -> None:

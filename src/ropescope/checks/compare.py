@@ -146,7 +146,9 @@ def _figure(models: Sequence[Model], names: Sequence[str]) -> Figure:
         "mark": {"type": "line"},
         "encoding": {
             "x": {
-                "field": "tokens", "type": "quantitative", "title": "tokens in the sequence",
+                "field": "tokens",
+                "type": "quantitative",
+                "title": "tokens in the sequence",
                 "scale": {"type": "log", "base": 2, "domain": [first, last], "nice": False},
                 "axis": {
                     "values": list(LENGTHS),
@@ -154,13 +156,19 @@ def _figure(models: Sequence[Model], names: Sequence[str]) -> Figure:
                 },
             },
             "y": {
-                "field": "GiB", "type": "quantitative", "title": "cache (GiB)", "scale": {"type": "log"},
+                "field": "GiB",
+                "type": "quantitative",
+                "title": "cache (GiB)",
+                "scale": {"type": "log"},
                 "axis": {"format": "~g", "tickCount": 5, **LOG_AXIS},
             },
             "color": {
-                "field": "model", "type": "nominal", "title": None, "sort": list(names),
+                "field": "model",
+                "type": "nominal",
+                "title": None,
+                "sort": list(names),
                 "scale": {"domain": list(names), "range": [CATEGORY[k % len(CATEGORY)] for k in range(len(names))]},
             },
         },
-    }  # fmt: skip
+    }
     return Figure("cache", "Cache of one sequence", spec, "What the layers keep, in 16 bits (recurrent states in 32).")

@@ -32,8 +32,9 @@ class ComputeInputs:
     arguments: tuple[str, ...] = asked(
         ListOf(Text(metavar="ARGUMENT=VALUE")),
         "argument=value; numbers may be written 0.5, 1e6, 1M; 32k tokens are 32,768; lists 30,50,100.",
-        default=(), placed=True,
-    )  # fmt: skip
+        default=(),
+        placed=True,
+    )
 
 
 def answer(inputs: ComputeInputs, run: Run) -> Report:

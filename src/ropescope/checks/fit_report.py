@@ -87,17 +87,25 @@ def gpu_report() -> Report:
     """The table of devices, with the source and date of each row."""
     rows = tuple(
         (
-            one.name, one.memory_bytes / GIB, None if one.bandwidth is None else one.bandwidth / 1e9,
+            one.name,
+            one.memory_bytes / GIB,
+            None if one.bandwidth is None else one.bandwidth / 1e9,
             *(None if kind not in one.peaks else one.peaks[kind] / 1e12 for kind in ("bf16", "fp8", "fp4")),
-            one.date, one.source,
+            one.date,
+            one.source,
         )
         for one in devices()
-    )  # fmt: skip
+    )
     columns = (
-        Column("device"), Column("memory", "GiB", ".1f"), Column("bandwidth", "GB/s", ",.0f"),
-        Column("16 bits", "TFLOPS"), Column("8 bits", "TFLOPS"), Column("4 bits", "TFLOPS"), Column("date"),
+        Column("device"),
+        Column("memory", "GiB", ".1f"),
+        Column("bandwidth", "GB/s", ",.0f"),
+        Column("16 bits", "TFLOPS"),
+        Column("8 bits", "TFLOPS"),
+        Column("4 bits", "TFLOPS"),
+        Column("date"),
         Column("source"),
-    )  # fmt: skip
+    )
     note = (
         "Memory is what the driver reports, where it is known, and of memory shared with the CPU what the GPU may use by "
         "default; compute is dense, never with sparsity. "
@@ -244,9 +252,13 @@ def _rescue_table(ways: tuple[Rescue, ...]) -> Table | None:
 
 def _split_table(others: tuple[Fit, ...]) -> Table:
     columns = (
-        Column("devices"), Column("weights", "GiB", ",.1f"), Column("cache", "GiB", ",.1f"),
-        Column("total", "GiB", ",.1f"), Column("longest context", "tokens", ",d"), Column("outcome"),
-    )  # fmt: skip
+        Column("devices"),
+        Column("weights", "GiB", ",.1f"),
+        Column("cache", "GiB", ",.1f"),
+        Column("total", "GiB", ",.1f"),
+        Column("longest context", "tokens", ",d"),
+        Column("outcome"),
+    )
     rows: list[tuple[Any, ...]] = []
     for other in others:
         needed = other.demand
@@ -273,16 +285,24 @@ def _way_table(found: Fit) -> Table | None:
     if not others:
         return None
     columns = (
-        Column("split"), Column("weights", "GiB", ",.1f"), Column("cache", "GiB", ",.1f"), Column("total", "GiB", ",.1f"),
-        Column("longest context", "tokens", ",d"), Column("outcome"),
-    )  # fmt: skip
+        Column("split"),
+        Column("weights", "GiB", ",.1f"),
+        Column("cache", "GiB", ",.1f"),
+        Column("total", "GiB", ",.1f"),
+        Column("longest context", "tokens", ",d"),
+        Column("outcome"),
+    )
     rows = tuple(
         (
-            other.serving.split.options, other.demand.weights.n_bytes / GIB, other.demand.cache.n_bytes / GIB,
-            other.demand.total / GIB, other.longest_context, other.outcome,
+            other.serving.split.options,
+            other.demand.weights.n_bytes / GIB,
+            other.demand.cache.n_bytes / GIB,
+            other.demand.total / GIB,
+            other.longest_context,
+            other.outcome,
         )
         for other in others
-    )  # fmt: skip
+    )
     return Table(f"Other splits of {on_devices(found.serving)}, each holds", columns, rows)
 
 
@@ -328,20 +348,29 @@ def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict
         "stated_context": serving.model.context.longest,
         "rescues": [
             {
-                "change": way.change, "cost": way.cost, "spare_bytes": way.spare_bytes,
-                "context_tokens": way.serving.context_tokens, "batch": way.serving.batch,
-                "device": way.serving.device.name, "count": way.serving.count,
+                "change": way.change,
+                "cost": way.cost,
+                "spare_bytes": way.spare_bytes,
+                "context_tokens": way.serving.context_tokens,
+                "batch": way.serving.batch,
+                "device": way.serving.device.name,
+                "count": way.serving.count,
                 "split": way.serving.split.plain_options if way.serving.engine.split == "tensor" else "",
-                "precision": way.serving.precision, "cache_type": way.serving.cache_type.label,
+                "precision": way.serving.precision,
+                "cache_type": way.serving.cache_type.label,
                 "cpu_moe_layers": way.serving.cpu_moe_layers,
             }
             for way in ways
         ],
         "splits": [
             {
-                "device": other.serving.device.name, "count": other.serving.count, "outcome": other.outcome,
-                "problem": other.problem, "total_bytes": other.demand.total, "longest_context": other.longest_context,
+                "device": other.serving.device.name,
+                "count": other.serving.count,
+                "outcome": other.outcome,
+                "problem": other.problem,
+                "total_bytes": other.demand.total,
+                "longest_context": other.longest_context,
             }
             for other in others
         ],
-    }  # fmt: skip
+    }

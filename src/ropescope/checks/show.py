@@ -91,9 +91,18 @@ def _layer_table(model: Model) -> Table:
     groups = layer_groups(model)
     rows = tuple(_row(group) for group in groups)
     columns = (
-        Column("layers"), Column("number"), Column("kind"), Column("sees", "tokens"), Column("heads"), Column("KV heads"),
-        Column("head dim"), Column("RoPE θ"), Column("experts"), Column("cache a token", "bytes"), Column("state", "bytes"),
-    )  # fmt: skip
+        Column("layers"),
+        Column("number"),
+        Column("kind"),
+        Column("sees", "tokens"),
+        Column("heads"),
+        Column("KV heads"),
+        Column("head dim"),
+        Column("RoPE θ"),
+        Column("experts"),
+        Column("cache a token", "bytes"),
+        Column("state", "bytes"),
+    )
     kept = [
         place
         for place, column in enumerate(columns)
@@ -122,9 +131,18 @@ def _row(group: LayerGroup) -> tuple[Scalar, ...]:
         experts = f"{layer.experts.active} of {layer.experts.total}{shared}"
     state = 2 * cache.state_elements + 4 * cache.recurrent_elements
     return (
-        ranges(group.indices), len(group.indices), kind, layer.window_tokens, layer.n_heads or None,
-        layer.n_kv_heads or None, _dims(layer), _theta(layer), experts, 2 * cache.elements_per_token or None, state or None,
-    )  # fmt: skip
+        ranges(group.indices),
+        len(group.indices),
+        kind,
+        layer.window_tokens,
+        layer.n_heads or None,
+        layer.n_kv_heads or None,
+        _dims(layer),
+        _theta(layer),
+        experts,
+        2 * cache.elements_per_token or None,
+        state or None,
+    )
 
 
 def _dims(layer: Layer) -> str | int | None:

@@ -18,8 +18,13 @@ from ropescope.report.report import Report
 
 PROMPTS = 6
 _OF_WEIGHTS = {
-    "text": (), "dtype": "auto", "device": None, "trust_remote_code": False, "windows_only": False, "prompts": PROMPTS
-}  # fmt: skip
+    "text": (),
+    "dtype": "auto",
+    "device": None,
+    "trust_remote_code": False,
+    "windows_only": False,
+    "prompts": PROMPTS,
+}
 """Inputs that only a measurement of the weights has a use for, with what they are when they are not given."""
 
 
@@ -29,9 +34,11 @@ class PlanInputs(OneModel, OwnText, Loading):
     cache (a float) or bytes (an int)."""
 
     source: str = asked(
-        Source(), "A model, whose weights are then measured; or a profile that measure has kept.", placed=True,
+        Source(),
+        "A model, whose weights are then measured; or a profile that measure has kept.",
+        placed=True,
         group="model",
-    )  # fmt: skip
+    )
     budget: int | float | None = asked(
         Budget(), "Bytes for the whole cache of a sequence: 30%, 512MiB, 2GB.", default=None
     )
@@ -143,9 +150,13 @@ def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
             f"`sinks` {inputs.sinks}.",
         )
     plan = plan_from_profile(
-        profile, model, inputs.target(), length=inputs.length, cache_type=inputs.cache_type,
+        profile,
+        model,
+        inputs.target(),
+        length=inputs.length,
+        cache_type=inputs.cache_type,
         allocation=inputs.allocation or "share",  # type: ignore[arg-type]  # one of its kind's words
-    )  # fmt: skip
+    )
     return plan, source
 
 
@@ -166,14 +177,25 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     with run.working():
         run.say(f"Loading {inputs.source}")
         weights = load(
-            inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+            inputs.source,
+            revision=inputs.revision,
+            dtype=inputs.dtype,
+            device=inputs.device,
             trust_remote_code=inputs.trust_remote_code,
-        )  # fmt: skip
+        )
         run.say(f"Measuring {weights.on_what}")
         return plan_from_weights(
-            weights, target, length=inputs.length, sinks=sinks, picks=not inputs.windows_only, prompts=inputs.prompts,
-            files=inputs.text, column=inputs.column, cache_type=inputs.cache_type, progress=run.progress,
-        )  # fmt: skip
+            weights,
+            target,
+            length=inputs.length,
+            sinks=sinks,
+            picks=not inputs.windows_only,
+            prompts=inputs.prompts,
+            files=inputs.text,
+            column=inputs.column,
+            cache_type=inputs.cache_type,
+            progress=run.progress,
+        )
 
 
 def _from_formula(inputs: PlanInputs) -> KVPlan:
@@ -191,9 +213,12 @@ def _from_formula(inputs: PlanInputs) -> KVPlan:
     if inputs.shape is None:
         return plan_from_gamma(inputs.gamma, model, inputs.target(), **frame)
     return plan_from_horizon(
-        inputs.gamma, model, keep_mass=inputs.keep_mass, **frame,
+        inputs.gamma,
+        model,
+        keep_mass=inputs.keep_mass,
+        **frame,
         shape=inputs.shape,  # type: ignore[arg-type]  # one of its kind's words
-    )  # fmt: skip
+    )
 
 
 def _sinks(inputs: PlanInputs) -> int:

@@ -33,9 +33,10 @@ class PlanInputs(OneModel):
 
     to: int = asked(Tokens(least=2), "Tokens to reach, as 32768 or 32k (32,768).")
     method: str = asked(
-        Text(), "auto, none, linear, ntk, dynamic, yarn, llama3, alpha or rerope; or a saved plan (plan.json).",
+        Text(),
+        "auto, none, linear, ntk, dynamic, yarn, llama3, alpha or rerope; or a saved plan (plan.json).",
         default="auto",
-    )  # fmt: skip
+    )
     factor: float | None = asked(Real(), "Another stretch than target / trained length.", default=None)
     gamma: float | None = asked(Real(), "With method alpha: the γ that the base is designed for (α_opt).", default=None)
     alpha: float | None = asked(Real(), "With method alpha: the multiplier of the base itself.", default=None)
@@ -45,7 +46,7 @@ class PlanInputs(OneModel):
         "transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older one; may repeat. transformers alone "
         "takes what can be put on a loaded network, too.",
         default=(),
-    )  # fmt: skip
+    )
     save_config: Path | None = asked(
         File(metavar="FOLDER"), "Write the model's config.json with the new positions there.", default=None
     )

@@ -27,8 +27,13 @@ DEFAULT_ONLY: Final = frozenset({"cosmos3_edge_text", "ernie4_5_vl_moe_text"})
 """Model types whose config class refuses every type of scaling, so that only another base can be said."""
 
 _YARN_FIELDS: Final[tuple[str, ...]] = (
-    "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
-)  # fmt: skip
+    "attention_factor",
+    "beta_fast",
+    "beta_slow",
+    "mscale",
+    "mscale_all_dim",
+    "truncate",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +163,15 @@ def rerope_ranges(wish: Wish) -> tuple[int, float]:
 
 
 WRITERS: Final[Mapping[Method, Callable[[RopeGroup, Wish], Entry]]] = {
-    "linear": _linear, "ntk": _ntk, "dynamic": _dynamic, "yarn": _yarn, "llama3": _llama3, "longrope": _longrope,
-    "alpha": _alpha, "searched": _searched,
-}  # fmt: skip
+    "linear": _linear,
+    "ntk": _ntk,
+    "dynamic": _dynamic,
+    "yarn": _yarn,
+    "llama3": _llama3,
+    "longrope": _longrope,
+    "alpha": _alpha,
+    "searched": _searched,
+}
 
 
 def as_longrope(divisors: Sequence[float], factor: float, attention_factor: float, trained: int) -> Entry:

@@ -14,9 +14,7 @@ from ropescope.models.gguf.model import FACTOR_TENSORS
 from ropescope.models.model import Model
 
 _KNOWN: Final = frozenset({"linear", "dynamic", "yarn", "llama3", "longrope"})
-_PRETRAINED: Final[Mapping[tuple[str, int], int]] = {
-    ("qwen3", 40960): 32768, ("qwen3_moe", 40960): 32768,
-}  # fmt: skip
+_PRETRAINED: Final[Mapping[tuple[str, int], int]] = {("qwen3", 40960): 32768, ("qwen3_moe", 40960): 32768}
 """(model type, stated length) → length of training, where the makers say that the two differ: Qwen3's configs state room
 for 32,768 tokens and an answer, and its model cards scale from 32,768."""
 
@@ -114,9 +112,12 @@ def _dual_chunk(chunks: Mapping[str, Any], stated: int) -> Native:
         "itself is not scaled"
     )
     return Native(
-        trained, trained, words=words, elsewhere=stated,
+        trained,
+        trained,
+        words=words,
+        elsewhere=stated,
         source="dual_chunk_attention_config.original_max_position_embeddings",
-    )  # fmt: skip
+    )
 
 
 def _words(kind: str, factor: float, original: int | None, reach: int, layer_type: str) -> str:

@@ -27,10 +27,17 @@ far ones, which no config can say."""
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 
 METHOD_NAMES: Final[Mapping[Method, str]] = {
-    "none": "no scaling", "linear": "linear scaling", "ntk": "NTK-aware scaling", "dynamic": "dynamic NTK scaling",
-    "yarn": "YaRN", "llama3": "Llama 3.1's scaling", "longrope": "LongRoPE", "alpha": "another base",
-    "searched": "searched factors", "rerope": "Leaky ReRoPE",
-}  # fmt: skip
+    "none": "no scaling",
+    "linear": "linear scaling",
+    "ntk": "NTK-aware scaling",
+    "dynamic": "dynamic NTK scaling",
+    "yarn": "YaRN",
+    "llama3": "Llama 3.1's scaling",
+    "longrope": "LongRoPE",
+    "alpha": "another base",
+    "searched": "searched factors",
+    "rerope": "Leaky ReRoPE",
+}
 """What people call them."""
 
 

@@ -182,9 +182,17 @@ def _wish(native: Native, target: int, choice: Choice, wanted: Options) -> Wish:
             f"{needed:g}, or leave it out."
         )
     return Wish(
-        trained, target, float(factor), choice.native, wanted.gamma, wanted.alpha, (), wanted.attention_factor,
-        wanted.near, wanted.slower,
-    )  # fmt: skip
+        trained,
+        target,
+        float(factor),
+        choice.native,
+        wanted.gamma,
+        wanted.alpha,
+        (),
+        wanted.attention_factor,
+        wanted.near,
+        wanted.slower,
+    )
 
 
 def _layer_type(
@@ -195,9 +203,12 @@ def _layer_type(
         factors = wanted.factors
         of_group = factors.get(group.layer_type, ()) if isinstance(factors, Mapping) else factors
         wish = Wish(
-            wish.trained, wish.target, wish.factor, factors=checked_factors(of_group, group.rotary_dim // 2),
+            wish.trained,
+            wish.target,
+            wish.factor,
+            factors=checked_factors(of_group, group.rotary_dim // 2),
             attention_factor=wish.attention_factor,
-        )  # fmt: skip
+        )
     parameters = entry(method, group, wish)
     planned, by_type = _max_positions(model, native, method, wish.target), group.layer_type != ""
     before = frequencies(group.parameters, group.rotary_dim, length=wish.target, max_positions=stated, by_type=by_type)

@@ -246,9 +246,13 @@ def _tuning(plan: RopePlan) -> Fact:
 
 def _pairs(plan: RopePlan) -> tuple[Table, ...]:
     columns = (
-        Column("pair"), Column("wavelength", "", ",.0f"), Column("after", "", ",.0f"),
-        Column("turns trained", "", ",.3g"), Column("in target", "", ",.3g"), Column("what is done"),
-    )  # fmt: skip
+        Column("pair"),
+        Column("wavelength", "", ",.0f"),
+        Column("after", "", ",.0f"),
+        Column("turns trained", "", ",.3g"),
+        Column("in target", "", ",.3g"),
+        Column("what is done"),
+    )
     tables = []
     for entry in plan.layer_types:
         if plan.changes and not entry.changed:
@@ -368,9 +372,14 @@ def _served(plan: RopePlan, gguf_in: str | None) -> tuple[str, ...]:
 
 def _plain(entry: EngineSettings) -> dict[str, object]:
     return {
-        "engine": entry.engine, "versions": entry.versions, "read_from": entry.read_from, "language": entry.language,
-        "text": entry.text, "remarks": list(entry.remarks), "overrides": dict(entry.overrides),
-    }  # fmt: skip
+        "engine": entry.engine,
+        "versions": entry.versions,
+        "read_from": entry.read_from,
+        "language": entry.language,
+        "text": entry.text,
+        "remarks": list(entry.remarks),
+        "overrides": dict(entry.overrides),
+    }
 
 
 def _capital(text: str) -> str:

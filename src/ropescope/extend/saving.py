@@ -95,9 +95,7 @@ def save_config(plan: RopePlan, model: Model, folder: Path) -> Path:
 def _write_newer(part: MutableMapping[str, Any], plan: RopePlan) -> None:
     stated = part.get("rope_parameters")
     words = {word for group in LAYER_WORDS.values() for word in group}
-    others = (
-        {name: value for name, value in stated.items() if name in words} if isinstance(stated, Mapping) else {}
-    )  # fmt: skip
+    others = {name: value for name, value in stated.items() if name in words} if isinstance(stated, Mapping) else {}
     planned = plan.rope_parameters
     for name in ("rope_scaling", *THETA_NAMES):
         part.pop(name, None)  # said inside now: two places that differ would be read by some programs only

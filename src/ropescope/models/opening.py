@@ -148,9 +148,7 @@ def on_hub(source: Source, files: ModelFiles) -> Source | None:
     if config is None or source.repo_id is None:
         return None
     where = files.label(ADAPTER_CONFIG)
-    return on_base(
-        adapter_of(config, where, name=source.name, repo_id=source.repo_id, revision=source.revision)
-    )  # fmt: skip
+    return on_base(adapter_of(config, where, name=source.name, repo_id=source.repo_id, revision=source.revision))
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:

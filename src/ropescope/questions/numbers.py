@@ -18,9 +18,18 @@ MOST_TOKENS: Final = 2**30
 
 GIB: Final = 2**30
 UNITS: Final[Mapping[str, int]] = {
-    "b": 1, "kib": 2**10, "kb": 10**3, "mib": 2**20, "mb": 10**6, "gi": GIB, "gib": GIB, "g": 10**9, "gb": 10**9,
-    "tib": 2**40, "tb": 10**12,
-}  # fmt: skip
+    "b": 1,
+    "kib": 2**10,
+    "kb": 10**3,
+    "mib": 2**20,
+    "mb": 10**6,
+    "gi": GIB,
+    "gib": GIB,
+    "g": 10**9,
+    "gb": 10**9,
+    "tib": 2**40,
+    "tb": 10**12,
+}
 """Bytes in each unit of memory that a size may be written in."""
 
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)")

@@ -30,8 +30,9 @@ class Loading:
     dtype: str = asked(
         Choice(NUMBER_TYPES),
         "Number type of the weights; auto: what suits the machine. Losses and attention rows are always float32.",
-        default="auto", group="machine",
-    )  # fmt: skip
+        default="auto",
+        group="machine",
+    )
     device: str | None = asked(
         TorchDevice(), "cpu, cuda, cuda:1, …; default: the GPU if there is one.", default=None, group="machine"
     )
@@ -47,12 +48,16 @@ class OwnText:
     text: tuple[Path, ...] = asked(
         ListOf(File(), repeats=True),
         "Your own text: .txt, .md, .json, .jsonl, .csv, .tsv or .parquet, also with .gz; may repeat.",
-        default=(), group="text",
-    )  # fmt: skip
+        default=(),
+        group="text",
+    )
     column: str = asked(
-        Text(), "The text column of .jsonl, .json, .csv, .tsv and .parquet.", default="text", group="text",
+        Text(),
+        "The text column of .jsonl, .json, .csv, .tsv and .parquet.",
+        default="text",
+        group="text",
         only_with=("text", "dataset"),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

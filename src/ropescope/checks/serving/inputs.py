@@ -31,13 +31,16 @@ class ServingInputs(OneModel):
     """A model and a way of serving it. None: the engine's, the device's or the model's own."""
 
     gpu: str = asked(
-        Device(), "A device (4090, h100-sxm, …), its memory (24GiB), several (3090,4080 or 2x3090,4080), or this machine: this.",
+        Device(),
+        "A device (4090, h100-sxm, …), its memory (24GiB), several (3090,4080 or 2x3090,4080), or this machine: this.",
         group="device",
-    )  # fmt: skip
+    )
     count: int | None = asked(
-        Whole(1, 10**6), "How many of them; default: 1, or what the split needs; of this machine, all.",
-        default=None, group="device",
-    )  # fmt: skip
+        Whole(1, 10**6),
+        "How many of them; default: 1, or what the split needs; of this machine, all.",
+        default=None,
+        group="device",
+    )
     tp: int | None = asked(
         Whole(1, 10**6), "Devices that cut each layer (vllm, sglang); default: all.", default=None, group="split"
     )
@@ -62,12 +65,15 @@ class ServingInputs(OneModel):
         Text(),
         "Of the cache, as the engine calls it: auto, bf16, fp8, q8_0, …; llama.cpp takes two, for keys and values: "
         "q8_0,q4_0.",
-        default="auto", group="types",
-    )  # fmt: skip
+        default="auto",
+        group="types",
+    )
     engine: str | None = asked(
-        Text(), "llama.cpp (default for GGUF, CPUs and Apple), ollama, vllm (default), sglang or transformers.",
-        default=None, group="engine",
-    )  # fmt: skip
+        Text(),
+        "llama.cpp (default for GGUF, CPUs and Apple), ollama, vllm (default), sglang or transformers.",
+        default=None,
+        group="engine",
+    )
     parameters: int | None = asked(Count(), "Where the files do not tell: 8B, 70B, …", default=None, group="model")
     active: int | None = asked(Count(), "Of those, what a token passes through.", default=None, group="model")
 
@@ -96,9 +102,12 @@ class HeldInputs(ServingInputs):
     )
     overhead: int | None = asked(Bytes(), "Extra memory reserved per device, as 1GiB.", default=None, group="engine")
     utilisation: float | None = asked(
-        Real(above=0.0, at_most=1.0), "Share of a device that vLLM takes.", default=None, group="engine",
+        Real(above=0.0, at_most=1.0),
+        "Share of a device that vLLM takes.",
+        default=None,
+        group="engine",
         also=("utilization",),
-    )  # fmt: skip
+    )
     cpu_moe_layers: int = asked(
         Whole(0, 10**6), "Layers whose experts stay in system memory (llama.cpp).", default=0, group="engine"
     )
@@ -108,9 +117,12 @@ class HeldInputs(ServingInputs):
     def settings(self) -> Mapping[str, Any]:
         """As a Serving names them."""
         return {
-            "chunk_tokens": self.chunk, "overhead_bytes": self.overhead, "utilisation": self.utilisation,
-            "cpu_moe_layers": self.cpu_moe_layers, "swa_full": self.swa_full,
-        }  # fmt: skip
+            "chunk_tokens": self.chunk,
+            "overhead_bytes": self.overhead,
+            "utilisation": self.utilisation,
+            "cpu_moe_layers": self.cpu_moe_layers,
+            "swa_full": self.swa_full,
+        }
 
 
 def read_serving(
@@ -134,9 +146,12 @@ def read_serving(
     _refuse_vendors(several, engine)
     asked_for = inputs.count if inputs.count is not None or inputs.parallel.given else there
     count, parallel = read_parallel(
-        inputs.parallel, len(several) or asked_for, engine.name, engine.split == "tensor",
+        inputs.parallel,
+        len(several) or asked_for,
+        engine.name,
+        engine.split == "tensor",
         "`gpu` names" if several else "`count` is",
-    )  # fmt: skip
+    )
     if there is not None:
         require_there(count, there, device)
     serving = Serving(

@@ -25,8 +25,11 @@ class Parallel:
 
     def __post_init__(self) -> None:
         for name, value in (
-            ("`tp`", self.tensor), ("`dp`", self.data), ("`pp`", self.pipeline), ("`nodes`", self.nodes),
-        ):  # fmt: skip
+            ("`tp`", self.tensor),
+            ("`dp`", self.data),
+            ("`pp`", self.pipeline),
+            ("`nodes`", self.nodes),
+        ):
             if value < 1:
                 raise DomainError(f"{name} is {value}: give a whole number above 0.")
         if self.count % self.nodes:

@@ -44,7 +44,7 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         "planned, windows (planned, nothing picked), uniform, snapkv, pyramidkv, tova, knorm, keydiff, random; from "
         "their authors' code where kvpress is installed, and then adakv, expected-attention and streamingllm too.",
         default=DEFAULT,
-    )  # fmt: skip
+    )
     budgets: tuple[float, ...] = asked(
         ListOf(Share(), least=1), "Shares of the cache to hold, as 15% or 0.15.", default=(0.15, 0.3, 0.45, 0.6)
     )

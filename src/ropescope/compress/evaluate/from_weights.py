@@ -18,10 +18,18 @@ Progress = Callable[[int, int, str], None]
 
 
 def plan_from_weights(
-    weights: Weights, target: Target, *, length: int | None = None, sinks: int = DEFAULT_SINKS, picks: bool = True,
-    prompts: int = PROMPTS, files: Sequence[Path] = (), column: str = "text", cache_type: str | None = None,
+    weights: Weights,
+    target: Target,
+    *,
+    length: int | None = None,
+    sinks: int = DEFAULT_SINKS,
+    picks: bool = True,
+    prompts: int = PROMPTS,
+    files: Sequence[Path] = (),
+    column: str = "text",
+    cache_type: str | None = None,
     progress: Progress | None = None,
-) -> KVPlan:  # fmt: skip
+) -> KVPlan:
     """The plan for sequences of `length` tokens (default 2,048, or the trained context if that is shorter), measured on
     `prompts` calibration texts, or on the first half of your own `files`.
 

@@ -40,9 +40,15 @@ class NamedPlan:
 
 
 def plan_for_loss(
-    weights: Weights, errors: OutputErrors, texts: Sequence[Text], limit: float, *, picks: bool = True,
-    cache_type: str | None = None, progress: Callable[[int, int, str], None] | None = None,
-) -> NamedPlan:  # fmt: skip
+    weights: Weights,
+    errors: OutputErrors,
+    texts: Sequence[Text],
+    limit: float,
+    *,
+    picks: bool = True,
+    cache_type: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> NamedPlan:
     """The smallest plan by `errors` that adds at most `limit` times the loss of the whole cache on `texts`, which are as
     long as the plan. Finished texts are kept and not scored again if interrupted.
 

@@ -33,9 +33,15 @@ _SAYS: Mapping[str, str] = {
 
 
 def plan_from_horizon(
-    gamma: float, model: Model, *, shape: Shape = "hard", keep_mass: float | None = None, length: int,
-    sinks: int = DEFAULT_SINKS, cache_type: str | None = None,
-) -> KVPlan:  # fmt: skip
+    gamma: float,
+    model: Model,
+    *,
+    shape: Shape = "hard",
+    keep_mass: float | None = None,
+    length: int,
+    sinks: int = DEFAULT_SINKS,
+    cache_type: str | None = None,
+) -> KVPlan:
     """The plan that cuts every head at its layer's horizon (hard), or where the share `keep_mass` of the attention that fades
     towards the horizon is held (soft); γ is one measured, since with γ_Padé(θ, T) the horizon is T again.
 

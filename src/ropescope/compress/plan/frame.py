@@ -100,9 +100,10 @@ class Frame:
         whole = self.model.cache_bytes(self.length, key_type=self.cache_type)
         budget = target.budget_bytes if target.budget_bytes is not None else int((target.budget_share or 0) * whole)
         fixed = cache_bytes(
-            (layer.cache for layer in self.model.layers if layer.index not in self.planned), self.length,
+            (layer.cache for layer in self.model.layers if layer.index not in self.planned),
+            self.length,
             key_type=self.cache_type,
-        )  # fmt: skip
+        )
         heads = {index: self.heads(index) for index in self.planned}
         a_token = sum(self.token_bytes(index) * n for index, n in heads.items())
         least = fixed + (self.sinks + 1) * a_token

@@ -24,9 +24,14 @@ attention in every head, which starves heads that give most of theirs to the sin
 
 
 def plan_from_profile(
-    profile: DecayProfile, model: Model, target: Target, *, length: int | None = None,
-    allocation: Allocation = "share", cache_type: str | None = None,
-) -> KVPlan:  # fmt: skip
+    profile: DecayProfile,
+    model: Model,
+    target: Target,
+    *,
+    length: int | None = None,
+    allocation: Allocation = "share",
+    cache_type: str | None = None,
+) -> KVPlan:
     """The plan whose windows follow the measured attention of `profile`, for sequences of `length` tokens (default: the
     length it was measured at).
 
@@ -158,9 +163,14 @@ def _measured_plan(
 
 
 def plan_from_gamma(
-    gamma: float, model: Model, target: Target, *, length: int, sinks: int = DEFAULT_SINKS,
+    gamma: float,
+    model: Model,
+    target: Target,
+    *,
+    length: int,
+    sinks: int = DEFAULT_SINKS,
     cache_type: str | None = None,
-) -> KVPlan:  # fmt: skip
+) -> KVPlan:
     """The plan of the paper: one window D_f(γ, N) for all heads, for a share f, or the one that a budget allows.
 
     D_f is exact for a power law that every head would follow; published γ do not predict the windows that work (see

@@ -37,9 +37,15 @@ def _promise(plan: KVPlan) -> str:
 def _facts(plan: KVPlan) -> tuple[Fact, ...]:
     basis = _BASIS[plan.basis]
     windows = sorted(window for layer in plan.planned_layers for window in layer.windows)
-    mass = () if plan.kept_mass is None else (
-        Fact("attention kept", round(plan.kept_mass, 4), basis=basis, source="outside the sinks, mean over KV heads"),
-    )  # fmt: skip
+    mass = (
+        ()
+        if plan.kept_mass is None
+        else (
+            Fact(
+                "attention kept", round(plan.kept_mass, 4), basis=basis, source="outside the sinks, mean over KV heads"
+            ),
+        )
+    )
     return (
         Fact("cache without a plan", plan.bytes_before, "bytes", "config", f"{plan.key_type}, one sequence"),
         Fact(
@@ -97,9 +103,14 @@ def _left(plan: KVPlan) -> str:
 
 def _table(plan: KVPlan) -> Table:
     columns = (
-        Column("layer"), Column("kind"), Column("windows", "tokens"), Column("mean window", "tokens", ",.0f"),
-        Column("mean picks", "tokens", ",.0f"), Column("part kept", "", ".1%"), Column("attention kept", "", ".1%"),
-    )  # fmt: skip
+        Column("layer"),
+        Column("kind"),
+        Column("windows", "tokens"),
+        Column("mean window", "tokens", ",.0f"),
+        Column("mean picks", "tokens", ",.0f"),
+        Column("part kept", "", ".1%"),
+        Column("attention kept", "", ".1%"),
+    )
     return Table(
         title="Windows by layer",
         columns=columns,

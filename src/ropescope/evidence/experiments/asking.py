@@ -25,8 +25,9 @@ class ExperimentInputs(OwnText, Loading, Resumable):
         ListOf(Source()),
         "A model folder, a .gguf file, a Hub id or smollm2; theta-panel takes several, and kept profiles. Without one: what "
         "the experiment predicts.",
-        default=(), placed=True,
-    )  # fmt: skip
+        default=(),
+        placed=True,
+    )
     prompts: int | None = asked(Whole(1, 10**6), "Prompts; default: the experiment's own.", default=None)
     length: int | None = asked(
         Tokens(), "Tokens in a prompt, as 2048 or 2k; default: the experiment's own.", default=None

@@ -47,9 +47,11 @@ class EvidenceInputs:
     """One model, or all."""
 
     model: str | None = asked(
-        Text(), "A Hub id (org/name), a model's name, a folder or a .gguf file; left out: every model.",
-        default=None, placed=True,
-    )  # fmt: skip
+        Text(),
+        "A Hub id (org/name), a model's name, a folder or a .gguf file; left out: every model.",
+        default=None,
+        placed=True,
+    )
 
 
 def answer(inputs: EvidenceInputs, run: Run) -> Report:

@@ -29,7 +29,7 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         "none, linear, ntk, dynamic, yarn, llama3, alpha, rerope, auto; with options as yarn@factor=4 or alpha@alpha=4; "
         "a saved plan (plan.json); or truncated: unscaled, shown the last tokens alone.",
         default=("none", "truncated", "ntk", "yarn"),
-    )  # fmt: skip
+    )
     trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
     texts: int = asked(Whole(0, 10_000), "Texts of each kind (prose, code, tables); 0: no loss.", default=2)
     band: int = asked(Tokens(least=2), "Positions that a mean loss is taken over.", default=2048, only_with=("texts",))
@@ -43,9 +43,10 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         only_with=("questions",),
     )
     keys_per_context: int = asked(
-        Whole(1, 1000), "Facts that share a text; more cost less, and have more to be confused with.",
+        Whole(1, 1000),
+        "Facts that share a text; more cost less, and have more to be confused with.",
         default=KEYS_PER_CONTEXT,
-    )  # fmt: skip
+    )
     lengths: tuple[int, ...] = asked(
         ListOf(Tokens(least=2)),
         "Where facts and tasks are tried; default: four up to the target.",
@@ -57,7 +58,7 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         "Generated tasks in the manner of RULER: niah-single, niah-multikey, niah-multivalue, variable-tracking, "
         "common-words; or all.",
         default=(),
-    )  # fmt: skip
+    )
     samples: int = asked(
         Whole(1, 10_000), "Samples of each generated task at each length.", default=5, only_with=("tasks",)
     )

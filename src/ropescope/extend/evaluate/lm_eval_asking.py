@@ -51,9 +51,12 @@ def answer(inputs: LmEvalInputs, run: Run) -> Report:
     with run.working():
         run.say(f"Loading {inputs.source}")
         weights = load(
-            inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+            inputs.source,
+            revision=inputs.revision,
+            dtype=inputs.dtype,
+            device=inputs.device,
             trust_remote_code=inputs.trust_remote_code,
-        )  # fmt: skip
+        )
         made = candidates(weights.model, inputs.to, inputs.methods, trained=inputs.trained)
         run.say(f"Running lm-eval on {weights.on_what}")
         found = run_tasks(
@@ -73,12 +76,15 @@ def _report(weights: Weights, target: int, found: Sequence[Metric]) -> Report:
     table = Table(
         title="lm-eval's tasks",
         columns=(
-            Column("task"), Column("metric"), Column("method"), Column("value", format=".4g"),
+            Column("task"),
+            Column("metric"),
+            Column("method"),
+            Column("value", format=".4g"),
             Column("standard error", format=".2g"),
         ),
         rows=rows,
         note="As lm-eval computes them; its limit, if one was given, is a part of each task's data.",
-    )  # fmt: skip
+    )
     provenance = {"dtype": weights.dtype, "dtype_reason": weights.dtype_reason}
     return Report(
         title=f"lm-eval on {weights.model.name} at {target:,} tokens",

@@ -199,7 +199,9 @@ def _found(result: ExtensionResult) -> Table:
     return Table(
         title="Facts found, by length",
         columns=(
-            Column("task"), Column("method"), *(Column(f"{length:,}") for length in lengths),
+            Column("task"),
+            Column("method"),
+            *(Column(f"{length:,}") for length in lengths),
             Column(f"said at {lengths[-1]:,}"),
         ),
         rows=tuple(rows),
@@ -207,7 +209,7 @@ def _found(result: ExtensionResult) -> Table:
             "All depths together. Found: the answer is likelier than nine decoys (guessing gives 10 %), with Wilson's 95 % "
             "interval. said: greedy decoding gives it exactly."
         ),
-    )  # fmt: skip
+    )
 
 
 def _recalls(result: ExtensionResult) -> Table:

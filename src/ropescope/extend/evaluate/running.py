@@ -25,9 +25,12 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Extensio
     run = run or Run()
     run.say(f"Loading {inputs.source}")
     weights = load(
-        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        inputs.source,
+        revision=inputs.revision,
+        dtype=inputs.dtype,
+        device=inputs.device,
         trust_remote_code=inputs.trust_remote_code,
-    )  # fmt: skip
+    )
     evaluation = prepare(inputs, weights)
     journal = journal_of(evaluation, inputs)
     if inputs.resume:
@@ -60,11 +63,15 @@ def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:
     )
     lengths = asked_lengths(inputs, made[0].plan.seen_length)
     return Evaluation(
-        weights, made, inputs.to, texts, inputs.band,
+        weights,
+        made,
+        inputs.to,
+        texts,
+        inputs.band,
         trials=_trials(inputs, weights, lengths),
         samples=_samples(inputs, weights, lengths),
         about={"source": inputs.source, "files": [path.name for path in inputs.text]},
-    )  # fmt: skip
+    )
 
 
 def journal_of(evaluation: Evaluation, inputs: EvaluateInputs) -> Journal:

@@ -121,10 +121,13 @@ def _plan_facts(result: SearchResult) -> tuple[Fact, ...]:
     return (
         Fact("near", entry.near_tokens, "tokens back", "measured", f"by rule {rule.near_tokens:,}"),
         Fact(
-            "distance beyond it grows", f"{entry.before[0] / entry.after[0]:.4g} times slower", "", "measured",
+            "distance beyond it grows",
+            f"{entry.before[0] / entry.after[0]:.4g} times slower",
+            "",
+            "measured",
             f"by rule {rule.before[0] / rule.after[0]:.4g}",
         ),
-    )  # fmt: skip
+    )
 
 
 def _factor(result: SearchResult) -> float:
@@ -168,20 +171,28 @@ def factors_figure(result: SearchResult) -> Figure:
         "mark": {"type": "line", "strokeWidth": 2.2, "point": {"size": 24, "filled": True}},
         "encoding": {
             "x": {
-                "field": "pair", "type": "quantitative", "title": "rotary pair, fastest first",
-                "scale": {"domain": [0, len(curves[0][1]) - 1], "nice": False}, "axis": {"format": "d", "grid": False},
+                "field": "pair",
+                "type": "quantitative",
+                "title": "rotary pair, fastest first",
+                "scale": {"domain": [0, len(curves[0][1]) - 1], "nice": False},
+                "axis": {"format": "d", "grid": False},
             },
             "y": {
-                "field": "factor", "type": "quantitative", "title": "times slower than trained",
-                "scale": {"type": "log", "nice": False, "padding": 10}, "axis": {"format": "~g", "tickCount": 6},
+                "field": "factor",
+                "type": "quantitative",
+                "title": "times slower than trained",
+                "scale": {"type": "log", "nice": False, "padding": 10},
+                "axis": {"format": "~g", "tickCount": 6},
             },
             "color": {
-                "field": "plan", "type": "nominal", "title": None,
+                "field": "plan",
+                "type": "nominal",
+                "title": None,
                 "scale": {"domain": [name for name, _ in curves], "range": [BLUE, INK][: len(curves)]},
                 "legend": {"orient": "top"},
             },
         },
-    }  # fmt: skip
+    }
     found = f"attention factor {_factor(result):.4g}"
     caption = (
         f"The {found} goes with the searched factors." if result.better else "The search found none that are better."
@@ -202,13 +213,19 @@ def ranges_figure(result: SearchResult) -> Figure:
     steps = sorted({low + (high - low) * step // 40 for step in range(41)})
     rule = [{"near": at, "slower": slower_by_rule(at, trained, target)} for at in steps]
     x = {
-        "field": "near", "type": "quantitative", "title": "near (tokens back)",
-        "scale": {"zero": False, "padding": 16}, "axis": {"format": "~s", "tickCount": 6},
-    }  # fmt: skip
+        "field": "near",
+        "type": "quantitative",
+        "title": "near (tokens back)",
+        "scale": {"zero": False, "padding": 16},
+        "axis": {"format": "~s", "tickCount": 6},
+    }
     y = {
-        "field": "slower", "type": "quantitative", "title": "times slower beyond",
-        "scale": {"type": "log", "zero": False, "nice": False, "padding": 16}, "axis": {"format": "~g", "tickCount": 6},
-    }  # fmt: skip
+        "field": "slower",
+        "type": "quantitative",
+        "title": "times slower beyond",
+        "scale": {"type": "log", "zero": False, "nice": False, "padding": 16},
+        "axis": {"format": "~g", "tickCount": 6},
+    }
     widest = max(abs(plan.losses.target - start) for plan in result.tried) or 1e-4
     spec: dict[str, Any] = {
         "width": 520,
@@ -223,9 +240,12 @@ def ranges_figure(result: SearchResult) -> Figure:
                 "data": {"values": rows},
                 "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "stroke": INK, "strokeWidth": 0.6},
                 "encoding": {
-                    "x": x, "y": y,
+                    "x": x,
+                    "y": y,
                     "color": {
-                        "field": "loss", "type": "quantitative", "title": "less the rule's",
+                        "field": "loss",
+                        "type": "quantitative",
+                        "title": "less the rule's",
                         "scale": {"scheme": "blueorange", "domain": [-widest, widest]},
                         "legend": {"format": "+.3~f", "tickCount": 3, "gradientLength": 240},
                     },
@@ -233,7 +253,7 @@ def ranges_figure(result: SearchResult) -> Figure:
                 },
             },
         ],
-    }  # fmt: skip
+    }
     return Figure(
         "ranges",
         f"The {len(result.tried)} plans that were tried",
@@ -269,21 +289,27 @@ def course_figure(result: SearchResult) -> Figure:
                 "mark": {"type": "point", "filled": True, "size": 40, "opacity": 0.85},
                 "encoding": {
                     "x": {
-                        "field": "inside", "type": "quantitative", "title": "loss inside, percent from no scaling",
+                        "field": "inside",
+                        "type": "quantitative",
+                        "title": "loss inside, percent from no scaling",
                         "scale": {"zero": False, "padding": 10},
                     },
                     "y": {
-                        "field": "target", "type": "quantitative", "title": "loss at the target less YaRN's (nats)",
+                        "field": "target",
+                        "type": "quantitative",
+                        "title": "loss at the target less YaRN's (nats)",
                         "scale": {"zero": False, "padding": 10},
                     },
                     "color": {
-                        "field": "plan", "type": "quantitative", "title": "order",
+                        "field": "plan",
+                        "type": "quantitative",
+                        "title": "order",
                         "scale": {"scheme": "viridis"},
                     },
                 },
             },
         ],
-    }  # fmt: skip
+    }
     return Figure(
         "course",
         f"The {len(result.tried)} plans that were tried",

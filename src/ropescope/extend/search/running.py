@@ -23,9 +23,12 @@ def search(inputs: SearchInputs, run: Run | None = None) -> tuple[SearchResult, 
     run = run or Run()
     run.say(f"Loading {inputs.source}")
     weights = load(
-        inputs.source, revision=inputs.revision, dtype=inputs.dtype, device=inputs.device,
+        inputs.source,
+        revision=inputs.revision,
+        dtype=inputs.dtype,
+        device=inputs.device,
         trust_remote_code=inputs.trust_remote_code,
-    )  # fmt: skip
+    )
     if weights.tokenizer is None:
         raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
     texts = calibration_texts(weights.tokenizer, inputs.to, inputs.texts, files=inputs.text, column=inputs.column)

@@ -86,9 +86,11 @@ def _flags(plan: RopePlan, entry: LayerTypePlan) -> list[tuple[str, object]]:
         if float(parameters.get(name) or usual) != usual
     ]
     return [
-        ("--rope-scaling", "yarn"), ("--rope-scale", number(entry.factor)),
-        ("--yarn-orig-ctx", plan.trained_length), *ramp,
-    ]  # fmt: skip
+        ("--rope-scaling", "yarn"),
+        ("--rope-scale", number(entry.factor)),
+        ("--yarn-orig-ctx", plan.trained_length),
+        *ramp,
+    ]
 
 
 def _least_build(plan: RopePlan, architecture: str) -> str:

@@ -45,8 +45,14 @@ def _settings(plan: RopePlan, source: str, changes: dict[str, Any], versions: st
         )
         language = "python"
     return EngineSettings(
-        "transformers", versions, read_from, language, text, tuple(remarks), changes  # type: ignore[arg-type]
-    )  # fmt: skip
+        "transformers",
+        versions,
+        read_from,
+        language,  # type: ignore[arg-type]
+        text,
+        tuple(remarks),
+        changes,
+    )
 
 
 def _indented(value: Any) -> str:

@@ -16,9 +16,7 @@ def settings(plan: RopePlan, engine: str) -> EngineSettings:
     """What to do in an engine: lines of Python for transformers, for others the reason why there are none."""
     if engine == "transformers":
         remark = "plan.json is what `out` plan.json keeps. Far keys are turned again for every token, which makes decoding slower."
-        return EngineSettings(
-            engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED, (remark,)
-        )  # fmt: skip
+        return EngineSettings(engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED, (remark,))
     remark = (
         f"{METHOD_NAMES[plan.method]} is another attention, not another frequency: no setting of {engine} says it. Use `method` "
         "yarn there, or factors that `extend search` finds."

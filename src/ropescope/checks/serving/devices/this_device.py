@@ -64,14 +64,16 @@ def device_of(machine: Machine) -> Device:
     memory, basis, source = _memory(one, row, machine.told_by)
     if row is not None:
         return replace(
-            row, memory_bytes=memory, memory_basis=basis, memory_source=source, capability=one.capability or row.capability,
+            row,
+            memory_bytes=memory,
+            memory_basis=basis,
+            memory_source=source,
+            capability=one.capability or row.capability,
             detected=told,
-        )  # fmt: skip
+        )
     if one.vendor != "cpu":
         told += " It is not in the table of devices, so its bandwidth and peaks are not known."
-    return Device(
-        one.name, memory, basis, source, vendor=one.vendor, capability=one.capability, detected=told,
-    )  # fmt: skip
+    return Device(one.name, memory, basis, source, vendor=one.vendor, capability=one.capability, detected=told)
 
 
 def _memory(one: Found, row: Device | None, program: str) -> tuple[int, Basis, str]:

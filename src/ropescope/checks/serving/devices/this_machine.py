@@ -238,9 +238,13 @@ def _run(path: str, *arguments: str) -> str:
     program = Path(path).name
     try:
         done = subprocess.run(
-            (path, *arguments), capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL,
+            (path, *arguments),
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
             env={**os.environ, "LC_ALL": "C"},
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise DomainError(f"`gpu` this: {program} did not answer within {SECONDS} s. {_OTHERWISE}") from None
     except OSError as error:

@@ -131,14 +131,20 @@ _GGUF_SYNONYMS: Final = {"fp16": CacheType("f16", "f16"), "float16": CacheType("
 _VLLM_PACKED: Final = {
     name: CacheType(name, keys, name, values, name)
     for name, keys, values in (
-        ("fp8_ds_mla", "fp8", "fp8"), ("nvfp4_ds_mla", "nvfp4", "nvfp4"), ("nvfp4", "nvfp4", "nvfp4"),
-        ("nvfp4_4over6", "nvfp4", "nvfp4"), ("fp8_per_token_head", "fp8 a head", "fp8 a head"),
-        ("int8_per_token_head", "int8 a head", "int8 a head"), ("int4_per_token_head", "int4 a head", "int4 a head"),
-        ("turboquant_k8v4", "fp8", "tq v4"), ("turboquant_4bit_nc", "tq k4", "tq v4"),
-        ("turboquant_k3v4_nc", "tq k3", "tq v4"), ("turboquant_3bit_nc", "tq k3", "tq v3"),
+        ("fp8_ds_mla", "fp8", "fp8"),
+        ("nvfp4_ds_mla", "nvfp4", "nvfp4"),
+        ("nvfp4", "nvfp4", "nvfp4"),
+        ("nvfp4_4over6", "nvfp4", "nvfp4"),
+        ("fp8_per_token_head", "fp8 a head", "fp8 a head"),
+        ("int8_per_token_head", "int8 a head", "int8 a head"),
+        ("int4_per_token_head", "int4 a head", "int4 a head"),
+        ("turboquant_k8v4", "fp8", "tq v4"),
+        ("turboquant_4bit_nc", "tq k4", "tq v4"),
+        ("turboquant_k3v4_nc", "tq k3", "tq v4"),
+        ("turboquant_3bit_nc", "tq k3", "tq v3"),
         ("ultraquant_4bit", "ultraquant", "ultraquant"),
     )
-}  # fmt: skip
+}
 """vLLM's types with scales or layouts of their own: the name, and the layouts of keys and of values."""
 _SAMPLER: Final = 40
 """Bytes a logit while sampling with top-p: sorted copies, 64-bit indices, probabilities, cumulative sums. vLLM's own
@@ -146,12 +152,12 @@ profile of Llama-3-8B (256 sequences, github.com/vllm-project/vllm/pull/10511) p
 two alike, which is 41 bytes a logit."""
 
 _WINDOWED_LLAMA_CPP: Final = frozenset(
-    {
-        "afmoe", "cohere2", "cohere2-moe", "cohere2moe", "deepseek-v4", "deepseek4", "dots3note", "exaone-moe", "exaone4",
-        "gemma2", "gemma3", "gemma3n", "gemma4", "gpt-oss", "granite-swa", "laguna", "lfm2", "llama4", "maple", "mellum",
-        "mimo2", "muse-glimmer", "olmo2", "olmo3", "plamo3", "smallthinker", "spark2-5", "step35", "step3p5",
-    }
-)  # fmt: skip
+    """
+    afmoe cohere2 cohere2-moe cohere2moe deepseek-v4 deepseek4 dots3note exaone-moe exaone4 gemma2 gemma3 gemma3n
+    gemma4 gpt-oss granite-swa laguna lfm2 llama4 maple mellum mimo2 muse-glimmer olmo2 olmo3 plamo3 smallthinker
+    spark2-5 step35 step3p5
+    """.split()
+)
 """Architectures whose window llama.cpp applies (src/models/*.cpp), and their names in config.json; the sliding layers
 of all others, Mistral and Qwen among them, it holds in full."""
 
@@ -164,50 +170,87 @@ ENGINES: Final[Mapping[str, Engine]] = {
     engine.name: engine
     for engine in (
         Engine(
-            "llama.cpp", "layers", _LLAMA_CACHE | _GGUF_SYNONYMS, {}, (), GIB // 2,
+            "llama.cpp",
+            "layers",
+            _LLAMA_CACHE | _GGUF_SYNONYMS,
+            {},
+            (),
+            GIB // 2,
             "487 of 24,564 MiB were in use before a model was loaded, in the example of llama.cpp's fit-params README",
-            activation_bytes=4, state_kind="f32", windowed=_WINDOWED_LLAMA_CPP,
+            activation_bytes=4,
+            state_kind="f32",
+            windowed=_WINDOWED_LLAMA_CPP,
         ),
         Engine(
-            "ollama", "layers",
-            {name: CacheType(name, name) for name in ("f16", "q8_0", "q4_0")} | _GGUF_SYNONYMS, {}, (), GIB // 2,
-            "as llama.cpp, on which it is built", activation_bytes=4, state_kind="f32", windowed=_WINDOWED_LLAMA_CPP,
+            "ollama",
+            "layers",
+            {name: CacheType(name, name) for name in ("f16", "q8_0", "q4_0")} | _GGUF_SYNONYMS,
+            {},
+            (),
+            GIB // 2,
+            "as llama.cpp, on which it is built",
+            activation_bytes=4,
+            state_kind="f32",
+            windowed=_WINDOWED_LLAMA_CPP,
         ),
         Engine(
-            "vllm", "tensor",
+            "vllm",
+            "tensor",
             {
-                "auto": CacheType("auto", "bf16"), "bf16": CacheType("bfloat16", "bf16"),
-                "bfloat16": CacheType("bfloat16", "bf16"), "f16": CacheType("float16", "f16"),
-                "fp16": CacheType("float16", "f16"), "float16": CacheType("float16", "f16"),
-                "fp8": CacheType("fp8", "fp8"), "fp8_e4m3": CacheType("fp8_e4m3", "fp8"),
-                "fp8_e5m2": CacheType("fp8_e5m2", "fp8"), "fp8_inc": CacheType("fp8_inc", "fp8"),
+                "auto": CacheType("auto", "bf16"),
+                "bf16": CacheType("bfloat16", "bf16"),
+                "bfloat16": CacheType("bfloat16", "bf16"),
+                "f16": CacheType("float16", "f16"),
+                "fp16": CacheType("float16", "f16"),
+                "float16": CacheType("float16", "f16"),
+                "fp8": CacheType("fp8", "fp8"),
+                "fp8_e4m3": CacheType("fp8_e4m3", "fp8"),
+                "fp8_e5m2": CacheType("fp8_e5m2", "fp8"),
+                "fp8_inc": CacheType("fp8_inc", "fp8"),
                 **_VLLM_PACKED,
             },
             # int8_per_channel_weight_only and nvfp4_per_token quantise experts alone (config/quantization.py): not offered.
-            {"fp8": "fp8_per_tensor", "mxfp8": "mxfp8"}, ("awq", "gptq", "mxfp4", "nvfp4", "int8"), round(1.79 * GIB),
+            {"fp8": "fp8_per_tensor", "mxfp8": "mxfp8"},
+            ("awq", "gptq", "mxfp4", "nvfp4", "int8"),
+            round(1.79 * GIB),
             "non-torch memory in vLLM's profile of Llama-3-8B on an H100 (github.com/vllm-project/vllm/pull/10511, "
             "2024-12); twice that with several devices",
-            logit_bytes=_SAMPLER, block_tokens=16,
+            logit_bytes=_SAMPLER,
+            block_tokens=16,
         ),
         Engine(
-            "sglang", "tensor",
+            "sglang",
+            "tensor",
             {
-                "auto": CacheType("auto", "bf16"), "bf16": CacheType("bf16", "bf16"),
-                "bfloat16": CacheType("bf16", "bf16"), "fp8": CacheType("fp8_e4m3", "fp8"),
-                "fp8_e4m3": CacheType("fp8_e4m3", "fp8"), "fp8_e5m2": CacheType("fp8_e5m2", "fp8"),
-                "mxfp8": CacheType("mxfp8", "mxfp8"), "nvfp4": CacheType("nvfp4", "nvfp4"),
+                "auto": CacheType("auto", "bf16"),
+                "bf16": CacheType("bf16", "bf16"),
+                "bfloat16": CacheType("bf16", "bf16"),
+                "fp8": CacheType("fp8_e4m3", "fp8"),
+                "fp8_e4m3": CacheType("fp8_e4m3", "fp8"),
+                "fp8_e5m2": CacheType("fp8_e5m2", "fp8"),
+                "mxfp8": CacheType("mxfp8", "mxfp8"),
+                "nvfp4": CacheType("nvfp4", "nvfp4"),
                 "fp4_mx_block16": CacheType("fp4_mx_block16", "nvfp4", name="fp4_mx_block16"),
             },
-            {"fp8": "fp8", "mxfp8": "mxfp8"}, ("awq", "gptq", "mxfp4", "nvfp4", "int8"), 0,
-            "within the reserve that SGLang sets aside itself", windowed=_WINDOWED_SGLANG, logit_bytes=_SAMPLER,
+            {"fp8": "fp8", "mxfp8": "mxfp8"},
+            ("awq", "gptq", "mxfp4", "nvfp4", "int8"),
+            0,
+            "within the reserve that SGLang sets aside itself",
+            windowed=_WINDOWED_SGLANG,
+            logit_bytes=_SAMPLER,
         ),
         Engine(
-            "transformers", "layers", {"auto": CacheType("", "bf16")} | _HALF,
-            {"nf4": "bitsandbytes 4 bits", "int8": "bitsandbytes 8 bits"}, ("fp8", "awq", "gptq", "mxfp4"), GIB // 2,
-            "a CUDA context and its libraries, rounded", logit_bytes=6,
+            "transformers",
+            "layers",
+            {"auto": CacheType("", "bf16")} | _HALF,
+            {"nf4": "bitsandbytes 4 bits", "int8": "bitsandbytes 8 bits"},
+            ("fp8", "awq", "gptq", "mxfp4"),
+            GIB // 2,
+            "a CUDA context and its libraries, rounded",
+            logit_bytes=6,
         ),
     )
-}  # fmt: skip
+}
 """The engines by name."""
 
 

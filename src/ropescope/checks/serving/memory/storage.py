@@ -37,14 +37,20 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     **{kind: Layout(BLOCK, n_bytes) for kind, n_bytes in BLOCK_BYTES.items() if kind in BLOCK_TYPES},
     **{kind: Layout(1, n_bytes // BLOCK) for kind, n_bytes in BLOCK_BYTES.items() if kind not in BLOCK_TYPES},
     # An 8-bit scale for 32 numbers; for 16 of 4 bits (`nvfp4_kv_cache_full_dim` of vLLM's torch_utils.py).
-    "mxfp8": Layout(32, 33), "nvfp4": Layout(16, 9),
+    "mxfp8": Layout(32, 33),
+    "nvfp4": Layout(16, 9),
     # A float32 scale for each vector: `customize_spec` of vLLM's triton_attn.py.
-    "fp8 a head": Layout(1, 1, 4), "int8 a head": Layout(1, 1, 4), "int4 a head": Layout(2, 1, 4),
+    "fp8 a head": Layout(1, 1, 4),
+    "int8 a head": Layout(1, 1, 4),
+    "int4 a head": Layout(2, 1, 4),
     # Codes and a 16-bit norm for keys, codes with a 16-bit scale and zero for values: vLLM's turboquant/config.py.
-    "tq k4": Layout(2, 1, 2), "tq k3": Layout(8, 3, 2), "tq v4": Layout(2, 1, 4), "tq v3": Layout(8, 3, 4),
+    "tq k4": Layout(2, 1, 2),
+    "tq k3": Layout(8, 3, 2),
+    "tq v4": Layout(2, 1, 4),
+    "tq v3": Layout(8, 3, 4),
     # 4-bit codes and an 8-bit scale for 32 of them: `slot_size` of vLLM's ultraquant/format.py.
     "ultraquant": Layout(32, 17),
-}  # fmt: skip
+}
 """The types that an engine's cache can hold, by the names that `CacheType.kind` takes."""
 
 BOUNDARY: Final = 2

@@ -31,13 +31,13 @@ REFINED: Final = 32
 
 NO_STAGES: Final[Mapping[str, frozenset[str]]] = {
     "vllm": frozenset(
-        {
-            "alice_ai", "aria", "diffusion_gemma", "diffusion_gemma_text", "domyn_edge", "dory", "gemma3n", "gemma3n_text",
-            "hrm_text", "idefics3", "mamba2", "paddleocr_vl", "phi4mm", "smolvlm", "zamba2",
-        }
+        """
+        alice_ai aria diffusion_gemma diffusion_gemma_text domyn_edge dory gemma3n gemma3n_text hrm_text idefics3
+        mamba2 paddleocr_vl phi4mm smolvlm zamba2
+        """.split()
     ),
     "sglang": frozenset({"deepseek_v41", "deepseek_v41_text"}),
-}  # fmt: skip
+}
 """Model types without pipeline parallelism: vLLM's classes that are no `SupportsPP`, SGLang's deepseek_v4_hook.py. Neither
 engine cuts BERT-like encoders (bert.py, roberta.py, modernbert.py) or Whisper into stages."""
 

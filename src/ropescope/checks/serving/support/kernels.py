@@ -21,15 +21,33 @@ from ropescope.checks.serving.support.architectures import architecture_problem,
 from ropescope.checks.serving.weights.precisions import PLAIN, STORED
 
 _SAME: Final[Mapping[str, str]] = {
-    "gptq_marlin": "gptq", "awq_marlin": "awq", "auto_awq": "awq", "auto_gptq": "gptq", "auto_round": "auto-round",
-    "inc": "auto-round", "compressed_tensors": "compressed-tensors", "modelopt_fp4": "nvfp4", "w4a4_nvfp4": "nvfp4",
-    "bitsandbytes_4bit": "bitsandbytes", "bitsandbytes_8bit": "bitsandbytes", "nf4": "bitsandbytes", "modelopt_fp8": "fp8",
-}  # fmt: skip
+    "gptq_marlin": "gptq",
+    "awq_marlin": "awq",
+    "auto_awq": "awq",
+    "auto_gptq": "gptq",
+    "auto_round": "auto-round",
+    "inc": "auto-round",
+    "compressed_tensors": "compressed-tensors",
+    "modelopt_fp4": "nvfp4",
+    "w4a4_nvfp4": "nvfp4",
+    "bitsandbytes_4bit": "bitsandbytes",
+    "bitsandbytes_8bit": "bitsandbytes",
+    "nf4": "bitsandbytes",
+    "modelopt_fp8": "fp8",
+}
 _FOREIGN: Final[Mapping[str, str]] = {
-    "mlx": "mlx-lm on Apple devices", "exl2": "ExLlamaV2 (TabbyAPI)", "exl3": "ExLlamaV3 (TabbyAPI)",
-    "aqlm": "transformers", "bitnet": "transformers", "eetq": "transformers", "higgs": "transformers",
-    "hqq": "transformers", "quanto": "transformers", "spqr": "transformers", "vptq": "transformers",
-}  # fmt: skip
+    "mlx": "mlx-lm on Apple devices",
+    "exl2": "ExLlamaV2 (TabbyAPI)",
+    "exl3": "ExLlamaV3 (TabbyAPI)",
+    "aqlm": "transformers",
+    "bitnet": "transformers",
+    "eetq": "transformers",
+    "higgs": "transformers",
+    "hqq": "transformers",
+    "quanto": "transformers",
+    "spqr": "transformers",
+    "vptq": "transformers",
+}
 """Formats that vLLM and SGLang have no loader for, and what runs them."""
 
 _NO_FLOAT16: Final = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
@@ -40,8 +58,11 @@ FIRST_BF16: Final = (8, 0)
 
 
 _FIRST_UNITS: Final[Mapping[str, tuple[int, int]]] = {
-    "fp8": (8, 9), "nvfp4": (10, 0), "mxfp4": (10, 0), "mxfp8": (10, 0),
-}  # fmt: skip
+    "fp8": (8, 9),
+    "nvfp4": (10, 0),
+    "mxfp4": (10, 0),
+    "mxfp8": (10, 0),
+}
 """The first compute capability that multiplies in a format: Ada and Hopper (8.9) in FP8, Blackwell in the others."""
 
 
@@ -140,8 +161,11 @@ def _refusal(engine: Engine, weights: str, device: Device) -> str:
 
 
 _VENDORS: Final[Mapping[str, str]] = {
-    "amd": "AMD devices", "intel": "Intel devices", "apple": "Apple devices", "cpu": "CPUs",
-}  # fmt: skip
+    "amd": "AMD devices",
+    "intel": "Intel devices",
+    "apple": "Apple devices",
+    "cpu": "CPUs",
+}
 _OWN_BUILDS: Final[Mapping[tuple[str, str], str]] = {
     ("sglang", "apple"): "Apple devices with its MLX backend alone (SGLANG_USE_MLX=1)",
     ("sglang", "cpu"): "CPUs in a build of its own alone, for Xeons with AMX (SGLANG_USE_CPU_ENGINE=1)",
@@ -207,7 +231,7 @@ def _would_run(serving: Serving, engine: Engine, form: str) -> bool:
         return False  # no source says that it does
     other = replace(
         serving, engine=engine, cache_type=next(iter(engine.cache_types.values())), parallel=None, cpu_moe_layers=0
-    )  # fmt: skip
+    )
     return not (_cause(other) or architecture_problem(other))
 
 

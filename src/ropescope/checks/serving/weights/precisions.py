@@ -27,9 +27,18 @@ STORED: Final = "stored"
 PLAIN: Final[Mapping[str, int]] = {"f32": 32, "bf16": 16, "f16": 16}
 _DTYPES: Final[Mapping[str, str]] = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "": "bf16"}
 _ALIASES: Final[Mapping[str, str]] = {
-    "as-stored": STORED, "auto": STORED, "fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf16",
-    "fp32": "f32", "float32": "f32", "int4": "gptq", "4bit": "nf4", "bnb": "nf4",
-}  # fmt: skip
+    "as-stored": STORED,
+    "auto": STORED,
+    "fp16": "f16",
+    "float16": "f16",
+    "half": "f16",
+    "bfloat16": "bf16",
+    "fp32": "f32",
+    "float32": "f32",
+    "int4": "gptq",
+    "4bit": "nf4",
+    "bnb": "nf4",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,18 +76,25 @@ def _facts(result: TradeoffResult, best: Recommended | None) -> tuple[Fact, ...]
     facts = [
         Fact("texts", len(result.texts), basis="measured", source=kinds),
         Fact(
-            "loss with the whole cache", round(summary.full_loss(result), 4), "nats a token", "measured",
+            "loss with the whole cache",
+            round(summary.full_loss(result), 4),
+            "nats a token",
+            "measured",
             f"of the last {result.new - 1} of {result.length:,} tokens; those before are prefilled in full",
         ),
-    ]  # fmt: skip
+    ]
     if best is not None:
         facts.insert(0, Fact("budget to take", best.budget, "of the cache", "measured", best.method))
         facts.append(
             Fact(
-                "added loss there", round(best.share.value, 5), "of the loss", "measured",
-                "paired with the whole cache, Student's t over texts", _bounds(best.share),
+                "added loss there",
+                round(best.share.value, 5),
+                "of the loss",
+                "measured",
+                "paired with the whole cache, Student's t over texts",
+                _bounds(best.share),
             )
-        )  # fmt: skip
+        )
     if result.named is not None:
         limit = result.named.max_loss
         wish = (
@@ -107,13 +114,18 @@ def _time_facts(times: Times) -> list[Fact]:
     where = f"at {times.length:,} tokens and {_percent(times.budget)} of the cache, quartiles of"
     return [
         Fact(
-            f"{name} time", round(middle, 3), "× DynamicCache's", "measured", f"{where} {count} pairs",
+            f"{name} time",
+            round(middle, 3),
+            "× DynamicCache's",
+            "measured",
+            f"{where} {count} pairs",
             (round(low, 3), round(high, 3)),
         )
         for name, (low, middle, high), count in (
-            ("prefill", times.prefill, times.prefills), ("decode", times.decode, times.steps),
+            ("prefill", times.prefill, times.prefills),
+            ("decode", times.decode, times.steps),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _tables(result: TradeoffResult, limit: float) -> tuple[Table, ...]:
@@ -131,12 +143,13 @@ def _tables(result: TradeoffResult, limit: float) -> tuple[Table, ...]:
             columns=(Column("method"), *headings),
             rows=tuple(
                 (name, *map(_marked, summary.against(result, name, reference)))
-                for name in result.methods if name != reference
+                for name in result.methods
+                if name != reference
             ),
             note="Below zero: better. * the 95 % interval, paired over texts, excludes zero.",
         ),
         _knees(result, limit),
-    ]  # fmt: skip
+    ]
     if len(summary.kinds(result)) > 1:
         tables.append(_by_kind(result, headings))
     if result.retrieval:
