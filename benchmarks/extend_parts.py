@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from transformers import DynamicCache
 
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.spans import SCORED
 from ropescope.extend.search.turning import layout_of, turned
 from ropescope.network.loading.weights import Weights, load

@@ -31,8 +31,8 @@ from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.report import evaluation_report
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.journal import Journal
 from ropescope.report.figure import write_figure

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
 from ropescope.network.loading.weights import load
 from ropescope.quality.loss import decoder_of
 

@@ -31,11 +31,11 @@ from shards import add_shard
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM, LlamaConfig
 
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
-from ropescope.extend.rerope.attention import FarAttention
-from ropescope.extend.rerope.kernel import attend_part, put_together
-from ropescope.extend.rerope.ranges import BLOCK, Ranges
+from ropescope.extend.apply.rerope.attention import FarAttention
+from ropescope.extend.apply.rerope.kernel import attend_part, put_together
+from ropescope.extend.apply.rerope.ranges import BLOCK, Ranges
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.config.reading import from_config
 from ropescope.network.loading.weights import load
 from ropescope.network.own_attention import attending_by, attention_configs

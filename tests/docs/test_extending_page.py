@@ -19,7 +19,7 @@ from ropescope.app.cli import app
 from ropescope.errors import ExtendError
 from ropescope.extend import plan_extension
 from ropescope.extend.evaluate.candidates import TRUNCATED
-from ropescope.extend.plan import METHODS
+from ropescope.extend.plan.rope_plan import METHODS
 from ropescope.extend.settings.engines import WRITERS
 from ropescope.models.config.reading import from_config
 from ropescope.models.opening import open as open_model

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ropescope.errors import ExtendError
-from ropescope.extend.choosing import require_method
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.choosing import require_method
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.report import plan_report
-from ropescope.extend.saving import fitting_plan, save_config
+from ropescope.extend.settings.config_file import fitting_plan, save_config
 from ropescope.extend.settings.engines import all_settings, only_transformers, settings_for
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -104,7 +104,7 @@ def _plan(inputs: PlanInputs, model: Model) -> RopePlan:
 
 
 def _write_gguf(plan: RopePlan, model: Model, path: Path, run: Run) -> Path:
-    from ropescope.extend.saving_gguf import save_gguf
+    from ropescope.extend.settings.gguf_file import save_gguf
 
     with run.working():
         run.say(f"Writing {path.name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, RopePlan
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, LayerTypePlan, RopePlan
 from ropescope.report.report import Figure
 from ropescope.report.theme import BLUE, MUTED, VERMILLION
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import isclose
 from shlex import quote
 
-from ropescope.extend.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
 from ropescope.extend.figures import distance_figure, wavelength_figure
-from ropescope.extend.frequencies import stated_factor
-from ropescope.extend.methods import near_by_rule, slower_by_rule
-from ropescope.extend.plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
+from ropescope.extend.plan.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
+from ropescope.extend.plan.frequencies import stated_factor
+from ropescope.extend.plan.methods import near_by_rule, slower_by_rule
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 from ropescope.theory.base_bound import base_lower_bound_fit

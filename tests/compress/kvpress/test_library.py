@@ -72,7 +72,7 @@ def test_with_it_methods_are_their_authors() -> None:
 
 def test_our_attention_function_takes_dropout_in_the_place_where_kvpress_puts_it() -> None:
     """Once it is imported it calls every function that is registered with six arguments by their place."""
-    from ropescope.extend.rerope.attention import FarAttention
+    from ropescope.extend.apply.rerope.attention import FarAttention
 
     parameters = signature(FarAttention.attend).parameters
     assert list(parameters)[1:7] == ["module", "query", "key", "value", "attention_mask", "dropout"]

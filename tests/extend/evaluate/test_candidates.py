@@ -8,7 +8,7 @@ import pytest
 
 from ropescope.errors import ExtendError, FormatError
 from ropescope.extend.evaluate.candidates import candidates
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 

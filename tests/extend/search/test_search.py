@@ -16,8 +16,8 @@ from scipy import stats
 
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.factors import guess
 from ropescope.extend.search.objective import Calibration, Losses, losses_of, whole
 from ropescope.extend.search.report import search_report

@@ -8,7 +8,7 @@ from math import exp, pi
 import pytest
 
 from ropescope.errors import ExtendError
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.search.factors import KNOTS, START, FactorShape, correction, factors_of
 from ropescope.extend.search.ranges import RangeShape, ranges_of
 from ropescope.extend.search.shape import shape_of

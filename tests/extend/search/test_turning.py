@@ -9,7 +9,7 @@ import tiny_models
 import torch
 from tiny_models import Tiny
 
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.search.turning import layout_of, turned
 from ropescope.models.opening import open as open_model
 from ropescope.quality.loss import prefill

@@ -21,10 +21,10 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ropescope.errors import ExtendError, RopescopeError
 from ropescope.extend import plan_extension
-from ropescope.extend.conflicts import check_agreement, check_read
-from ropescope.extend.frequencies import attention_factor, frequencies
-from ropescope.extend.groups import rope_groups, text_config
-from ropescope.extend.saving import planned_json
+from ropescope.extend.plan.conflicts import check_agreement, check_read
+from ropescope.extend.plan.frequencies import attention_factor, frequencies
+from ropescope.extend.plan.groups import rope_groups, text_config
+from ropescope.extend.settings.config_file import planned_json
 from ropescope.models import from_config
 from ropescope.models.config.fields import families
 from ropescope.network.loading.weights import load

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
-from ropescope.extend.saving import fitting_plan
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.settings.config_file import fitting_plan
 from ropescope.models.model import Model
 
 TRUNCATED: Final = "truncated"

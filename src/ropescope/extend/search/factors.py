@@ -15,8 +15,8 @@ from math import exp, log2, pi
 from typing import ClassVar
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import LayerTypePlan, RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import LayerTypePlan, RopePlan
 from ropescope.models.model import Model
 from ropescope.theory.rope_scaling import inverse_frequencies
 

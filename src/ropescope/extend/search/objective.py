@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.spans import BLOCKS
 from ropescope.extend.search.turning import Layout, layout_of, turned
 from ropescope.quality.intervals import Interval, paired

@@ -12,9 +12,9 @@ from math import exp
 from typing import ClassVar
 
 from ropescope.errors import ExtendError
-from ropescope.extend.methods import near_by_rule, slower_by_rule
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.methods import near_by_rule, slower_by_rule
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.model import Model
 
 _MOST_NEAR = 0.75

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ropescope.extend.methods import slower_by_rule
-from ropescope.extend.plan import METHOD_NAMES, RopePlan
+from ropescope.extend.plan.methods import slower_by_rule
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
 from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
 from ropescope.extend.search.ranges import ranges_of

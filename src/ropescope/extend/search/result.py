@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.objective import Losses
 
 

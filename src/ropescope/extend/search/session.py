@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from ropescope.errors import ExtendError, SourceError
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.objective import Calibration, Losses, inside_of, losses_of, whole
 from ropescope.extend.search.result import Checked, SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of

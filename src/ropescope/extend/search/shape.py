@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.planning import plan_extension
+from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.search.factors import FactorShape
 from ropescope.extend.search.ranges import RangeShape
 from ropescope.models.model import Model

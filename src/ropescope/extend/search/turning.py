@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.quality.loss import prefill
 
 Layout = Literal["halves", "pairs"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from ropescope.errors import ExtendError
-from ropescope.extend.methods import LONGROPE_ONLY
-from ropescope.extend.plan import LayerTypePlan, RopePlan
+from ropescope.extend.plan.methods import LONGROPE_ONLY
+from ropescope.extend.plan.rope_plan import LayerTypePlan, RopePlan
 from ropescope.models.config.ropes import SCALES_FULL_ONLY
 
 Form = Literal["rope_parameters", "rope_scaling"]

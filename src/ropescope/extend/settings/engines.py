@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, unsaid, vllm
 from ropescope.extend.settings.setting import EngineSettings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ropescope.extend.frequencies import above_the_rule
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.saving_gguf import why_not
+from ropescope.extend.plan.frequencies import above_the_rule
+from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.settings.gguf_file import why_not
 from ropescope.extend.settings.setting import EngineSettings, is_gguf, printable
 
 READ_FROM: Final = "docs/modelfile.mdx of ollama/ollama (commit 8852220)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.extend.frequencies import above_the_rule
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.frequencies import above_the_rule
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.settings.config import Form, nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 

@@ -6,7 +6,7 @@ import json
 import pprint
 from typing import Any
 
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.settings.config import config_changes
 from ropescope.extend.settings.setting import EngineSettings, is_gguf
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ropescope.extend.plan import METHOD_NAMES, RopePlan
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings.setting import EngineSettings
 
 _APPLIED = """from pathlib import Path

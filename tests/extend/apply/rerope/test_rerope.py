@@ -25,8 +25,8 @@ from ropescope.compress.plan.planning import plan_uniform
 from ropescope.compress.sparse_attention.context import blasst
 from ropescope.errors import ExtendError, FormatError, PlanError
 from ropescope.extend import RopePlan, plan_extension
-from ropescope.extend.rerope import kernel
-from ropescope.extend.rerope.attention import FarAttention, _turn, _turns_halves
+from ropescope.extend.apply.rerope import kernel
+from ropescope.extend.apply.rerope.attention import FarAttention, _turn, _turns_halves
 from ropescope.models.config.reading import from_config
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import quiet_transformers

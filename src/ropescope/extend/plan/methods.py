@@ -14,8 +14,8 @@ from math import isfinite
 from typing import Any, Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.groups import RopeGroup
-from ropescope.extend.plan import Method
+from ropescope.extend.plan.groups import RopeGroup
+from ropescope.extend.plan.rope_plan import Method
 from ropescope.theory.base_design import alpha_opt, ntk_aware_alpha
 
 Entry = dict[str, Any]

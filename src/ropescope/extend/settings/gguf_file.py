@@ -1,7 +1,7 @@
 """A copy of a GGUF file with the positions of a plan in its metadata, which llama.cpp and Ollama read without any flag.
 
-Tensors are copied as they are. What the metadata have no key for, a divisor for every rotary pair, is written as the tensor
-`rope_freqs.weight`, which is where llama.cpp keeps the ramp of a Llama 3.1. `tests/extend/test_llama_cpp.py` runs llama.cpp
+Tensors are copied as they are. The metadata have no key for one divisor a rotary pair: these become the tensor
+`rope_freqs.weight`, where llama.cpp keeps the ramp of a Llama 3.1. `tests/extend/settings/test_llama_cpp.py` runs llama.cpp
 on such files.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError, FormatError, ReportError
-from ropescope.extend.frequencies import above_the_rule
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.frequencies import above_the_rule
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.gguf.files import parts_of
 from ropescope.models.gguf.model import FACTORS
 from ropescope.models.model import Model

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ropescope.errors import ExtendError
-from ropescope.extend.choosing import Choice, choose, require_method
-from ropescope.extend.conflicts import check_agreement, check_read
-from ropescope.extend.frequencies import attention_factor, frequencies, stated_factor
-from ropescope.extend.groups import RopeGroup, from_gguf, rope_groups, text_config
-from ropescope.extend.methods import (
+from ropescope.extend.plan.choosing import Choice, choose, require_method
+from ropescope.extend.plan.conflicts import check_agreement, check_read
+from ropescope.extend.plan.frequencies import attention_factor, frequencies, stated_factor
+from ropescope.extend.plan.groups import RopeGroup, from_gguf, rope_groups, text_config
+from ropescope.extend.plan.methods import (
     DEFAULT_ONLY,
     LONGROPE_ONLY,
     Wish,
@@ -20,8 +20,8 @@ from ropescope.extend.methods import (
     entry,
     rerope_ranges,
 )
-from ropescope.extend.native import Native, beyond, check_tensors, native_of
-from ropescope.extend.plan import LayerTypePlan, Method, RopePlan
+from ropescope.extend.plan.native import Native, beyond, check_tensors, native_of
+from ropescope.extend.plan.rope_plan import LayerTypePlan, Method, RopePlan
 from ropescope.models.config.fields import Fields, families
 from ropescope.models.config.rope_otherwise import read_otherwise
 from ropescope.models.model import Model

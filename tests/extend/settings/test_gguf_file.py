@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from ropescope.app.cli import app
 from ropescope.errors import ExtendError, FormatError, ReportError
 from ropescope.extend import plan_extension
-from ropescope.extend.saving_gguf import FACTORS, save_gguf
 from ropescope.extend.settings import settings_for
+from ropescope.extend.settings.gguf_file import FACTORS, save_gguf
 from ropescope.models.opening import open as open_model
 from ropescope.network.loading.weights import load
 
@@ -176,5 +176,5 @@ def test_the_command_and_its_settings(path: Path, tmp_path: Path) -> None:
     assert "is there already" in str(again.exception)
     plan = plan_extension(open_model(path), 512, "searched", **SEARCHED)
     told = settings_for(plan, str(path), "llama.cpp")
-    assert told.text == "" and "--save-gguf" in told.remarks[0]
+    assert told.text == "" and "`save_gguf`" in told.remarks[0]
     assert "--save-gguf" in settings_for(plan, str(path), "ollama").remarks[0]

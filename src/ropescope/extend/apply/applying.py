@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from ropescope.errors import ExtendError
-from ropescope.extend.groups import SCALING_FIELDS
-from ropescope.extend.plan import RopePlan
+from ropescope.extend.plan.groups import SCALING_FIELDS
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.network.loading.weights import quiet_transformers
 from ropescope.network.rope_base import rotary_modules
 
@@ -44,7 +44,7 @@ def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
     _check_fit(plan, network, config)
     undo = Undo()
     if not plan.in_config:
-        from ropescope.extend.rerope.attaching import attach
+        from ropescope.extend.apply.rerope.attaching import attach
 
         (parent, name), *_ = _text_rotaries(network, config)
         attach(plan, network, config, getattr(parent, name), undo)

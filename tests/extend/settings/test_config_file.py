@@ -12,7 +12,7 @@ from transformers import AutoConfig
 
 from ropescope.errors import ExtendError
 from ropescope.extend import plan_extension
-from ropescope.extend.saving import planned_json, save_config
+from ropescope.extend.settings.config_file import planned_json, save_config
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.native import Native
-from ropescope.extend.plan import METHODS, Method
+from ropescope.extend.plan.native import Native
+from ropescope.extend.plan.rope_plan import METHODS, Method
 from ropescope.models.model import Model
 
 ZERO_SHOT_FACTOR: Final = 4.0

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.conflicts import check_agreement
-from ropescope.extend.groups import from_gguf
-from ropescope.extend.methods import LONGROPE_ONLY
-from ropescope.extend.plan import METHOD_NAMES, RopePlan
+from ropescope.extend.plan.conflicts import check_agreement
+from ropescope.extend.plan.groups import from_gguf
+from ropescope.extend.plan.methods import LONGROPE_ONLY
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings.config import Form, legacy_entry, rope_fields
 from ropescope.models.config.rope_fields import THETA_NAMES, base_field, reads_rope_scaling
 from ropescope.models.config.ropes import LAYER_WORDS

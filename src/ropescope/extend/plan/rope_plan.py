@@ -203,7 +203,7 @@ class RopePlan:
         It then computes what transformers computes for a config with the emitted settings. Raises ExtendError if the plan
         is not one for this model.
         """
-        from ropescope.extend.applying import apply_plan
+        from ropescope.extend.apply.applying import apply_plan
 
         apply_plan(self, model)
         return model
@@ -216,7 +216,7 @@ class RopePlan:
         pays nothing for what long ones need. Count what is to be generated, too: keys that are cached keep their turn, so a
         text is read under the plan from its first token or not at all.
         """
-        from ropescope.extend.applying import apply_plan, take_back
+        from ropescope.extend.apply.applying import apply_plan, take_back
 
         if n_tokens is not None and n_tokens <= self.seen_length:
             yield model

@@ -20,8 +20,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
-from ropescope.extend.groups import rope_groups
-from ropescope.extend.saving import save_config
+from ropescope.extend.plan.groups import rope_groups
+from ropescope.extend.settings.config_file import save_config
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.network.loading.weights import quiet_transformers

@@ -17,8 +17,8 @@ import torch
 from long_matrix import in_brief
 
 from ropescope.extend import RopePlan, plan_extension
-from ropescope.extend.saving_gguf import save_gguf
 from ropescope.extend.settings import settings_for
+from ropescope.extend.settings.gguf_file import save_gguf
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.groups import RopeGroup, text_config
-from ropescope.extend.plan import METHOD_NAMES, Method
+from ropescope.extend.plan.groups import RopeGroup, text_config
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, Method
 from ropescope.models.gguf.header import read_header
 from ropescope.models.gguf.model import FACTOR_TENSORS
 from ropescope.models.model import Model

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ropescope.errors import ExtendError, FormatError
 from ropescope.extend import RopePlan, plan_extension
-from ropescope.extend.groups import rope_groups
+from ropescope.extend.plan.groups import rope_groups
 from ropescope.models.config.reading import from_config
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -336,8 +336,8 @@ def test_what_is_no_plan(tmp_path: Path) -> None:
 
 def test_planning_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom ropescope.extend import plan_extension\nimport ropescope.extend.report, ropescope.extend.saving\n"
-        "import ropescope.extend.settings\n"
+        "import sys\nfrom ropescope.extend import plan_extension\nimport ropescope.extend.report\n"
+        "import ropescope.extend.settings, ropescope.extend.settings.config_file\n"
         "print(sorted({'torch', 'transformers', 'numpy', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,9 +17,9 @@ from transformers import AutoModelForCausalLM
 from ropescope.checks.serving.engines.engine import read_flags
 from ropescope.errors import ExtendError
 from ropescope.extend import RopePlan, plan_extension
-from ropescope.extend.saving import save_config
-from ropescope.extend.saving_gguf import why_not
 from ropescope.extend.settings import ENGINE_NAMES, all_settings, config_changes, settings_for
+from ropescope.extend.settings.config_file import save_config
+from ropescope.extend.settings.gguf_file import why_not
 from ropescope.models.config.reading import from_config
 from ropescope.models.opening import open as open_model
 

@@ -20,8 +20,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import causal_mask_function
 
 from ropescope.errors import ExtendError
-from ropescope.extend.rerope.kernel import Summed, attend_part, put_together
-from ropescope.extend.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
+from ropescope.extend.apply.rerope.kernel import Summed, attend_part, put_together
+from ropescope.extend.apply.rerope.ranges import Part, Ranges, causal_blocks, masked_parts
 from ropescope.network.adapter import AttentionCall, LazyMask, own_attention, own_mask
 from ropescope.network.rowmask import row_mask
 

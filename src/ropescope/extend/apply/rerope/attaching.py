@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan import RopePlan
-from ropescope.extend.rerope.attention import FarAttention
-from ropescope.extend.rerope.ranges import Ranges
+from ropescope.extend.apply.rerope.attention import FarAttention
+from ropescope.extend.apply.rerope.ranges import Ranges
+from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
 from ropescope.network.capture import uses_interface
 from ropescope.network.own_attention import attention_configs
 
 if TYPE_CHECKING:
-    from ropescope.extend.applying import Undo
+    from ropescope.extend.apply.applying import Undo
 
 _PLACES = (3, 14, 159)
 """Positions at which a few keys are looked at."""

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ropescope.extend.rerope import ranges
-from ropescope.extend.rerope.ranges import Ranges, causal_blocks
+from ropescope.extend.apply.rerope import ranges
+from ropescope.extend.apply.rerope.ranges import Ranges, causal_blocks
 
 
 @settings(max_examples=200, deadline=None)

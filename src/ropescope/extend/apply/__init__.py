@@ -1,0 +1,1 @@
+"""A RopePlan on a loaded transformers network."""
