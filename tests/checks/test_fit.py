@@ -12,10 +12,12 @@ from serving_models import MODELS, deepseek_v3, gemma_27b, llama_8b, mamba_3b, q
 from serving_ways import way
 from stored_models import LLAMA_31_8B
 
-from ropescope.checks.fit_report import fit_report, gpu_report
+from ropescope.checks.devices import devices_report
+from ropescope.checks.fit import fit_report
 from ropescope.checks.serving.devices.device import devices
 from ropescope.checks.serving.engines.engine import ENGINES
-from ropescope.checks.serving.fitting.fit import fit, longest_context, rescues, splits
+from ropescope.checks.serving.fitting.fit import fit, longest_context, splits
+from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.memory.demand import demand, fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.splits.rules import split_problem
@@ -52,11 +54,18 @@ def test_outcomes_name_the_culprit() -> None:
 def test_a_cache_type_that_cannot_hold_the_heads_is_no_way_out() -> None:
     # Phi-2's heads have 80 numbers: no block of 32 divides them, and 5.2 GiB in 16 bits do not fit 4.
     phi = from_config(
-        {"model_type": "phi", "hidden_size": 2560, "intermediate_size": 10_240, "num_hidden_layers": 32,
-         "num_attention_heads": 32, "vocab_size": 51_200, "max_position_embeddings": 2_048}
-    )  # fmt: skip
+        {
+            "model_type": "phi",
+            "hidden_size": 2560,
+            "intermediate_size": 10_240,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "vocab_size": 51_200,
+            "max_position_embeddings": 2_048,
+        }
+    )
     phi = replace(phi, parameters=count_parameters(phi), dtype="float16")
-    changes = [found.change for found in rescues(way(phi, "4GiB", "llama.cpp", 2_048))]
+    changes = [found.change for found in ways_to_fit(way(phi, "4GiB", "llama.cpp", 2_048))]
     assert changes and not any("cache" in change for change in changes)
 
 
@@ -112,7 +121,7 @@ def test_the_largest_batch_fits_and_one_sequence_more_does_not(serving: Serving)
 @settings(deadline=None, max_examples=60)
 @given(servings)
 def test_every_way_out_is_one(serving: Serving) -> None:
-    ways = rescues(serving)
+    ways = ways_to_fit(serving)
     problem = split_problem(serving)
     assert (ways == ()) if fits(serving) and not problem else True
     for found in ways:
@@ -121,17 +130,19 @@ def test_every_way_out_is_one(serving: Serving) -> None:
 
 
 def test_ways_out_come_least_harm_first() -> None:
-    crowded = rescues(way(llama_8b(), "h100-sxm", "vllm", 8_192, 100))
+    crowded = ways_to_fit(way(llama_8b(), "h100-sxm", "vllm", 8_192, 100))
     assert [found.change for found in crowded][:2] == ["cache in fp8", "batch 55 instead of 100"]
     assert crowded[0].serving.cache_type.kind == "fp8"
     # Neither fewer bits nor an 8-bit cache alone brings Gemma 27B with 131,072 tokens onto 24 GiB; together they do.
-    gemma = rescues(way(gemma_27b(), "4090", "llama.cpp", 131_072))
+    gemma = ways_to_fit(way(gemma_27b(), "4090", "llama.cpp", 131_072))
     assert gemma[0].change == "weights in Q4_K_M, cache in q8_0"
     # Where the user would accept less context, that costs nothing and comes first.
-    shorter = rescues(way(llama_8b(), "4090", "llama.cpp", 131_072), min_context=32_768)
+    shorter = ways_to_fit(way(llama_8b(), "4090", "llama.cpp", 131_072), min_context=32_768)
     assert shorter[0].serving.context_tokens == 68_352
-    assert rescues(way(llama_8b(), "4090", "llama.cpp", 131_072))[0].change == "weights in Q6_K"
-    experts = next(w for w in rescues(way(deepseek_v3(), "h100-sxm", "llama.cpp", 4_096)) if w.serving.cpu_moe_layers)
+    assert ways_to_fit(way(llama_8b(), "4090", "llama.cpp", 131_072))[0].change == "weights in Q6_K"
+    experts = next(
+        w for w in ways_to_fit(way(deepseek_v3(), "h100-sxm", "llama.cpp", 4_096)) if w.serving.cpu_moe_layers
+    )
     assert not fits(replace(experts.serving, cpu_moe_layers=experts.serving.cpu_moe_layers - 1))
 
 
@@ -182,15 +193,23 @@ def test_the_picture_stacks_the_parts_of_every_bar() -> None:
 
 
 def test_the_devices_are_listed_with_their_sources() -> None:
-    table = gpu_report().tables[0]
+    table = devices_report().tables[0]
     assert len(table.rows) == len(devices())
     row = next(row for row in table.rows if row[0] == "RTX 4090")
     assert row[1] == pytest.approx(24_564 / 1_024) and row[2] == 1_008 and str(row[-1]).startswith("https://")
 
 
 def test_a_lower_bound_never_fits() -> None:
-    quantised = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {
-        "g": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", "group_size": 128, "symmetric": True}}}}  # fmt: skip
+    quantised = {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {
+            "g": {
+                "targets": ["Linear"],
+                "weights": {"num_bits": 4, "type": "int", "group_size": 128, "symmetric": True},
+            }
+        },
+    }
     plain = open_model({**LLAMA_31_8B, "quantization_config": quantised})
     known = fit_report(way(plain, "4090", "vllm", 8_192))
     assert " fits " in known.verdict and known.data["fits"] is True and not known.data["lower_bound"]

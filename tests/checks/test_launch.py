@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from serving_models import gemma_27b, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
-from ropescope.checks.fit_report import caveats
+from ropescope.checks.fit_caveats import caveats
 from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.engines.engine import ENGINES, find_engine, read_flags
 from ropescope.checks.serving.launch.commands import command
@@ -93,13 +93,21 @@ def every_way(engine: str) -> list[Serving]:
         ({}, 65_536, "llama.cpp", ""),
         ({}, 32_768, "vllm", ""),
         # YaRN: max_position_embeddings is the scaled length to both engines; under linear scaling the factor comes on top.
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}}, 65_536, "vllm",
-         "state the scaled length there (131072)"),
+        (
+            {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}},
+            65_536,
+            "vllm",
+            "state the scaled length there (131072)",
+        ),
         ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, 65_536, "vllm", ""),
-        ({"model_type": "gpt2", "n_positions": 1_024, "max_position_embeddings": None}, 1_025, "llama.cpp",
-         "learned positions for 1,024 tokens"),
+        (
+            {"model_type": "gpt2", "n_positions": 1_024, "max_position_embeddings": None},
+            1_025,
+            "llama.cpp",
+            "learned positions for 1,024 tokens",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_context_that_the_engine_refuses_is_said_to_be(
     changes: dict[str, Any], asked: int, engine: str, words: str
 ) -> None:
@@ -143,8 +151,19 @@ def test_llama_cpp_places_layers_itself(tmp_path: Path) -> None:
     model = at(llama_8b(), "/models/llama.gguf")
     made = command(way(model, "4090", "llama.cpp", 8_192, 4, "q8_0"))
     assert run(made.text, "llama-server", tmp_path) == [
-        "-m", "/models/llama.gguf", "-c", "32768", "-np", "4", "-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on",
-    ]  # fmt: skip
+        "-m",
+        "/models/llama.gguf",
+        "-c",
+        "32768",
+        "-np",
+        "4",
+        "-ctk",
+        "q8_0",
+        "-ctv",
+        "q8_0",
+        "-fa",
+        "on",
+    ]
     assert any("-ngl is left out" in text and "1,024 MiB" in text for text in made.remarks)
     plain = command(way(model, "4090", "llama.cpp", 8_192))
     assert "-fa" not in plain.text and "-ctk" not in plain.text
@@ -174,16 +193,42 @@ def test_a_gguf_repository_goes_to_hf_and_safetensors_must_be_converted() -> Non
 def test_vllm_and_sglang_by_their_own_names(tmp_path: Path) -> None:
     serving = way(llama_8b(), "h100-sxm", "vllm", 8_192, 64, "fp8", count=2, precision="fp8", utilisation=0.85)
     assert run(command(serving).text, "vllm", tmp_path) == [
-        "serve", "meta-llama/Llama-3.1-8B", "--revision", "0" * 40, "--max-model-len", "8192", "--max-num-seqs", "64",
-        "--tensor-parallel-size", "2", "--kv-cache-dtype", "fp8", "--gpu-memory-utilization", "0.85",
-        "--quantization", "fp8_per_tensor",
-    ]  # fmt: skip
+        "serve",
+        "meta-llama/Llama-3.1-8B",
+        "--revision",
+        "0" * 40,
+        "--max-model-len",
+        "8192",
+        "--max-num-seqs",
+        "64",
+        "--tensor-parallel-size",
+        "2",
+        "--kv-cache-dtype",
+        "fp8",
+        "--gpu-memory-utilization",
+        "0.85",
+        "--quantization",
+        "fp8_per_tensor",
+    ]
     serving = way(llama_8b(), "h100-sxm", "sglang", 8_192, 64, "fp8", count=2, precision="bf16")
     assert run(command(serving).text, "python", tmp_path) == [
-        "-m", "sglang.launch_server", "--model-path", "meta-llama/Llama-3.1-8B", "--revision", "0" * 40,
-        "--context-length", "8192", "--max-running-requests", "64", "--tp-size", "2", "--kv-cache-dtype", "fp8_e4m3",
-        "--dtype", "bfloat16",
-    ]  # fmt: skip
+        "-m",
+        "sglang.launch_server",
+        "--model-path",
+        "meta-llama/Llama-3.1-8B",
+        "--revision",
+        "0" * 40,
+        "--context-length",
+        "8192",
+        "--max-running-requests",
+        "64",
+        "--tp-size",
+        "2",
+        "--kv-cache-dtype",
+        "fp8_e4m3",
+        "--dtype",
+        "bfloat16",
+    ]
 
 
 def test_a_checkpoint_that_the_engine_does_not_make_is_made_first(tmp_path: Path) -> None:

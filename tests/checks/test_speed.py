@@ -15,14 +15,14 @@ from serving_ways import way
 from ropescope.checks.serving.engines.engine import ENGINES
 from ropescope.checks.serving.parallel import Parallel
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.speed.attended import query_key_pairs
 from ropescope.checks.serving.speed.roofline import (
     MANY_PROMPTS,
-    _pairs,
     compute_bound_batch,
     decode,
-    experts_touched,
     prefill,
 )
+from ropescope.checks.serving.speed.traffic import experts_touched
 from ropescope.checks.speed import Assumptions, cost_per_million, speed_report
 from ropescope.errors import DomainError
 from ropescope.models import from_config
@@ -119,7 +119,9 @@ def test_attention_pairs_are_those_that_the_mask_lets_through(kind: str, window:
         "sliding": lambda query, key: query - key < (window or 0),
         "chunked": lambda query, key: query // (window or 1) == key // (window or 1),
     }[kind]
-    assert _pairs(layer, tokens) == sum(sees(query, key) for query in range(tokens) for key in range(query + 1))
+    assert query_key_pairs(layer, tokens) == sum(
+        sees(query, key) for query in range(tokens) for key in range(query + 1)
+    )
 
 
 def test_prefill_multiplies_every_weight_but_the_outputs_with_every_token() -> None:
@@ -142,9 +144,11 @@ def test_the_knee_is_where_computing_takes_over() -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(
-    st.sampled_from([make() for make in MODELS]), st.sampled_from(list(ENGINES.values())), st.integers(1, 100_000),
+    st.sampled_from([make() for make in MODELS]),
+    st.sampled_from(list(ENGINES.values())),
+    st.integers(1, 100_000),
     st.integers(1, 500),
-)  # fmt: skip
+)
 def test_a_larger_batch_never_gives_fewer_tokens(model, engine, context: int, batch: int) -> None:  # type: ignore[no-untyped-def]
     from ropescope.checks.serving.devices.device import find_device
 
@@ -271,9 +275,16 @@ def test_compressed_entries_are_read_in_place_of_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("sparse", "rate", "window", "tokens"),
-    [(None, None, None, 50), (Sparse(7), None, None, 50), (Sparse(7), None, 9, 50), (Sparse(7, dense_tokens=60), None, None, 50),
-     (Sparse(3, 1, 1, 4), 4, 6, 50), (None, 16, 6, 50), (Sparse(3, 1, 1, 4), 4, 6, 11)],
-)  # fmt: skip
+    [
+        (None, None, None, 50),
+        (Sparse(7), None, None, 50),
+        (Sparse(7), None, 9, 50),
+        (Sparse(7, dense_tokens=60), None, None, 50),
+        (Sparse(3, 1, 1, 4), 4, 6, 50),
+        (None, 16, 6, 50),
+        (Sparse(3, 1, 1, 4), 4, 6, 11),
+    ],
+)
 def test_pairs_are_counted_query_by_query(
     sparse: Sparse | None, rate: int | None, window: int | None, tokens: int
 ) -> None:
@@ -284,25 +295,53 @@ def test_pairs_are_counted_query_by_query(
         near = seen if window is None else min(seen, window)
         top = tokens if sparse is None or tokens <= sparse.dense_tokens else sparse.top
         found += min(near, top) if rate is None else near + min(seen // rate, top)
-    assert _pairs(layer, tokens) == found
+    assert query_key_pairs(layer, tokens) == found
 
 
 @pytest.mark.parametrize(
     ("stated", "gpu", "kind"),
     [
-        ({"quant_method": "fp8"}, "h100-sxm", "fp8"), ({"quant_method": "gptq", "bits": 4}, "h100-sxm", "bf16"),
-        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "b200", "fp4"), ({"quant_method": "mxfp4"}, "b200", "fp4"),
+        ({"quant_method": "fp8"}, "h100-sxm", "fp8"),
+        ({"quant_method": "gptq", "bits": 4}, "h100-sxm", "bf16"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "b200", "fp4"),
+        ({"quant_method": "mxfp4"}, "b200", "fp4"),
         ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "b200", "bf16"),
-        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}}}},
-            "h100-sxm", "fp8"),
-        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}}}},
-            "h100-sxm", "int8"),
-        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {
-            "weights": {"num_bits": 4, "type": "int"}, "input_activations": None}}}, "h100-sxm", "bf16"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {
+                    "group_0": {
+                        "weights": {"num_bits": 8, "type": "float"},
+                        "input_activations": {"num_bits": 8, "type": "float"},
+                    }
+                },
+            },
+            "h100-sxm",
+            "fp8",
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {
+                    "group_0": {
+                        "weights": {"num_bits": 8, "type": "int"},
+                        "input_activations": {"num_bits": 8, "type": "int"},
+                    }
+                },
+            },
+            "h100-sxm",
+            "int8",
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}, "input_activations": None}},
+            },
+            "h100-sxm",
+            "bf16",
+        ),
     ],
-)  # fmt: skip
+)
 def test_products_run_in_the_type_of_the_activations(stated: dict[str, Any], gpu: str, kind: str) -> None:
     config = {"model_type": "llama", "quantization_config": stated}
     model = replace(from_config(config), quantization=quantization_of(stated), parameters=llama_8b().parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ropescope.checks.fit_report import caveats, gib
+from ropescope.checks.fit_caveats import caveats, gib
 from ropescope.checks.serving.devices.device import GIB
 from ropescope.checks.serving.fitting.fit import Fit, fit
 from ropescope.checks.serving.fitting.on_devices import device_data, on_devices, on_each
@@ -45,14 +45,19 @@ def choices_report(offered: Offered, text: ServingInputs) -> Report:
         title=f"{offered.where} · {on_devices(serving)} · {serving.engine.name} {serving.engine.version} · {what}",
         verdict=_verdict(offered, rows, best, what),
         facts=(
-            Fact("may be used", rows[0].found.budget.n_bytes / GIB, "GiB", rows[0].found.budget.basis,
-                 rows[0].found.budget.source),
+            Fact(
+                "may be used",
+                rows[0].found.budget.n_bytes / GIB,
+                "GiB",
+                rows[0].found.budget.basis,
+                rows[0].found.budget.source,
+            ),
         ),
         tables=(_table(rows, best),),
         caveats=(*notes, *caveats(serving)),
         next_steps=() if best is None else _next_steps(offered, best),
         data=_data(offered, rows, best),
-    )  # fmt: skip
+    )
 
 
 def _rows(offered: Offered, text: ServingInputs) -> tuple[list[_Row], list[str]]:
@@ -128,17 +133,26 @@ def _called(row: _Row) -> str:
 
 def _table(rows: list[_Row], best: _Row | None) -> Table:
     columns = (
-        Column("file"), Column("mix"), Column("files", "", ",d"), Column("weights", "GiB", ",.2f"),
-        Column("total", "GiB", ",.2f"), Column("longest context", "tokens", ",d"), Column("verdict"),
-    )  # fmt: skip
+        Column("file"),
+        Column("mix"),
+        Column("files", "", ",d"),
+        Column("weights", "GiB", ",.2f"),
+        Column("total", "GiB", ",.2f"),
+        Column("longest context", "tokens", ",d"),
+        Column("verdict"),
+    )
     lines = tuple(
         (
-            row.choice.first, row.choice.mix or None, len(row.choice.files), _weights(row.found.serving) / GIB,
-            row.found.demand.total / GIB, row.found.longest_context,
+            row.choice.first,
+            row.choice.mix or None,
+            len(row.choice.files),
+            _weights(row.found.serving) / GIB,
+            row.found.demand.total / GIB,
+            row.found.longest_context,
             "fits (best)" if best is not None and row.choice == best.choice else _in_words(row.found),
         )
         for row in rows
-    )  # fmt: skip
+    )
     unread = (
         "" if all(row.exact for row in rows) else "Read: the best and the smallest; others by the size of their files."
     )
@@ -180,11 +194,17 @@ def _data(offered: Offered, rows: list[_Row], best: _Row | None) -> dict[str, An
         "best": None if best is None else best.choice.first,
         "choices": [
             {
-                "file": row.choice.first, "files": list(row.choice.files), "mix": row.choice.mix,
-                "file_bytes": offered.n_bytes[row.choice.first], "weight_bytes": _weights(row.found.serving),
-                "total_bytes": row.found.demand.total, "outcome": row.found.outcome, "fits": row.found.answer,
-                "longest_context": row.found.longest_context, "exact": row.exact,
+                "file": row.choice.first,
+                "files": list(row.choice.files),
+                "mix": row.choice.mix,
+                "file_bytes": offered.n_bytes[row.choice.first],
+                "weight_bytes": _weights(row.found.serving),
+                "total_bytes": row.found.demand.total,
+                "outcome": row.found.outcome,
+                "fits": row.found.answer,
+                "longest_context": row.found.longest_context,
+                "exact": row.exact,
             }
             for row in rows
         ],
-    }  # fmt: skip
+    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.checks.serving.devices.device import GIB
-from ropescope.checks.serving.fitting.fit import Fit, Rescue
+from ropescope.checks.serving.fitting.fit import Fit
 from ropescope.checks.serving.fitting.on_devices import on_devices
+from ropescope.checks.serving.fitting.ways_to_fit import WayToFit
 from ropescope.checks.serving.memory.demand import Demand, demand, fullest
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, INK
@@ -14,11 +15,11 @@ from ropescope.report.theme import CATEGORY, INK
 MOST_BARS = 7
 
 
-def fit_figure(found: Fit, others: tuple[Fit, ...], rescues: tuple[Rescue, ...]) -> Figure:
-    """Stacked bars a device: as asked, with each rescue, and on more devices; rules mark the budget and the device."""
+def fit_figure(found: Fit, others: tuple[Fit, ...], ways: tuple[WayToFit, ...]) -> Figure:
+    """Stacked bars a device: as asked, with each way to fit, and on more devices; rules mark the budget and the device."""
     serving = found.serving
     bars = [(_named(serving.count, "as asked"), found.demand)]
-    bars += [(rescue.change, demand(rescue.serving)) for rescue in rescues]
+    bars += [(way.change, demand(way.serving)) for way in ways]
     if found.ok:
         more = [fit for fit in others if fit.serving.count > serving.count and not fit.problem]
         bars += [(f"{fit.serving.count} devices", fit.demand) for fit in more]

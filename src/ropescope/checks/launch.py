@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ropescope.checks.fit_report import caveats, gib
+from ropescope.checks.fit_caveats import caveats, gib
 from ropescope.checks.serving.engines.engine import find_engine, read_flags
-from ropescope.checks.serving.fitting.fit import Fit, fit, rescues, working_split
+from ropescope.checks.serving.fitting.fit import Fit, fit, working_split
 from ropescope.checks.serving.fitting.on_devices import device_data, on_devices, on_each
+from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
-from ropescope.checks.serving.launch.commands import Command, command
+from ropescope.checks.serving.launch.commands import command
 from ropescope.checks.serving.launch.published_files import of_gguf, published, require_runs_gguf
+from ropescope.checks.serving.launch.settings import Command
 from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.support.context_limit import context_problem
@@ -93,7 +95,7 @@ def _with_split(serving: Serving) -> tuple[Serving, str]:
 def _rescued(serving: Serving) -> tuple[Serving, str]:
     if fit(serving).ok:
         return serving, ""
-    for way in rescues(serving):
+    for way in ways_to_fit(serving):
         try:
             command(way.serving)
         except DomainError:  # weights that were quantised already are not quantised otherwise
@@ -125,9 +127,7 @@ def _verdict(found: Fit, changed: str, refused: str) -> str:
     return f"{lack}: expect this command to fail."
 
 
-def _data(
-    serving: Serving, made: Command, found: Fit, changed: str, source: str, refused: str
-) -> dict[str, Any]:  # fmt: skip
+def _data(serving: Serving, made: Command, found: Fit, changed: str, source: str, refused: str) -> dict[str, Any]:
     return {
         "model": serving.model.name,
         "engine": serving.engine.name,

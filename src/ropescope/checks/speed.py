@@ -9,7 +9,7 @@ from ropescope.checks.serving.devices.device import GIB, Device, find_device
 from ropescope.checks.serving.devices.lists import is_list
 from ropescope.checks.serving.devices.this_device import is_this
 from ropescope.checks.serving.fitting.fit import Fit, fit
-from ropescope.checks.serving.fitting.on_devices import dealt_remarks, device_data, on_devices
+from ropescope.checks.serving.fitting.on_devices import device_data, on_devices
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.serving import Serving
@@ -18,10 +18,11 @@ from ropescope.checks.serving.speed.roofline import (
     Pass,
     compute_bound_batch,
     decode,
-    experts_touched,
     prefill,
 )
+from ropescope.checks.serving.speed.traffic import experts_touched
 from ropescope.checks.serving.weights.precisions import compute_kind, weight_size
+from ropescope.checks.speed_caveats import CEILING, speed_caveats
 from ropescope.checks.speed_figure import speed_figure
 from ropescope.errors import DomainError, InputError
 from ropescope.questions.domains import Real
@@ -33,12 +34,6 @@ MOST_BY_DEFAULT = 4096
 """Tokens in each cache where none are asked for, or the stated context."""
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-CEILING = (
-    "A ceiling, not a forecast: it counts reading and multiplying at the vendor's peak, and nothing else. Engines reach "
-    "a part of it, which only a benchmark on the machine tells. Speculative decoding and prefixes that sequences share can "
-    "pass it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +116,7 @@ def speed_report(inputs: Assumptions) -> Report:
         facts=_facts(inputs, step, reading, turn, found.largest_batch),
         tables=(_table(inputs, rows),),
         figures=(speed_figure(serving, found.largest_batch, inputs.efficiency),),
-        caveats=_caveats(inputs, found.answer),
+        caveats=speed_caveats(serving, found.answer),
         next_steps=(
             Step(
                 "fit",
@@ -130,7 +125,7 @@ def speed_report(inputs: Assumptions) -> Report:
             ),
         ),
         data=_data(inputs, step, reading, turn, found.largest_batch, batches)
-        | {"warnings": list(_caveats(inputs, found.answer))},
+        | {"warnings": list(speed_caveats(serving, found.answer))},
     )
 
 
@@ -217,9 +212,13 @@ def _rests_on(device: Device, basis: Basis, source: str) -> tuple[Basis, str]:
 
 def _table(inputs: Assumptions, rows: tuple[tuple[Any, ...], ...]) -> Table:
     columns = [
-        Column("batch", "", ",d"), Column("tokens/s", "", ",.4g"), Column("each", "tokens/s", ",.4g"),
-        Column("a token", "ms", ",.3g"), Column("bound"), Column("fits"),
-    ]  # fmt: skip
+        Column("batch", "", ",d"),
+        Column("tokens/s", "", ",.4g"),
+        Column("each", "tokens/s", ",.4g"),
+        Column("a token", "ms", ",.3g"),
+        Column("bound"),
+        Column("fits"),
+    ]
     if inputs.price is not None:
         columns.insert(4, Column("a million tokens", "", ",.3g"))
     share = "" if inputs.efficiency == 1 else f" × {inputs.efficiency:g}"
@@ -233,44 +232,6 @@ def _row(inputs: Assumptions, step: Pass, found: Fit) -> tuple[Any, ...]:
         row.insert(4, cost_per_million(inputs, step) or 0.0)
     within = found.largest_batch is None or step.tokens <= found.largest_batch
     return (*row, None if within and found.demand.lacks else within)  # of a lower bound it is not known
-
-
-def _caveats(inputs: Assumptions, fits: bool | None) -> tuple[str, ...]:
-    serving = inputs.serving
-    said = [*(note[0].upper() + note[1:] for note in serving.model.notes if note), CEILING]
-    if serving.device.detected:
-        said.append(serving.device.detected)
-    if serving.device.bandwidth_basis == "measured":
-        said.append(
-            f"The bandwidth is measured: {serving.device.bandwidth_source}. A copy also reads what it overwrites, so decoding, "
-            "which mostly reads, can pass the ceiling."
-        )
-    if serving.count > 1:
-        said.append(
-            "Exchange between devices takes time that is not counted."
-            if serving.engine.split == "tensor"
-            else f"{serving.engine.name} deals whole layers out: the devices work in turn, and one sequence gains no speed."
-        )
-    said.extend(dealt_remarks(serving))
-    if any(layer.experts is not None for layer in serving.model.layers):
-        said.append(
-            "Experts are taken as chosen uniformly: sequences that choose alike, as copies of one prompt do, read fewer "
-            "and can pass the ceiling."
-        )
-    if (top := _most_picked(serving)) is not None:
-        said.append(f"Attention is sparse: a layer reads what its indexer scores, and of the rest {top} that it picks.")
-    if fits is None:
-        said.append("Whether it fits is open: the weights are a lower bound (`fit` says why).")
-    elif not fits:
-        said.append("It does not fit the device as asked; the figures hold only if it did.")
-    return tuple(said)
-
-
-def _most_picked(serving: Serving) -> str | None:
-    """The most that a query reads of what its indexer scores, in words; None where attention is not sparse."""
-    sparse = {(layer.sparse.top, layer.tokens_per_entry) for layer in serving.model.layers if layer.sparse is not None}
-    words = (f"{top:,} {'tokens' if rate is None else 'entries'}" for top, rate in sorted(sparse, key=str))
-    return f"at most {' or '.join(words)}" if sparse else None
 
 
 def _data(

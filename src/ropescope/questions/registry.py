@@ -29,7 +29,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         ),
         Question(
             "fit", "Whether a model fits a device: part by part, with the culprit, the longest context, and the ways out.",
-            "checks.fit_report:FitInputs", "checks.fit_report:answer",
+            "checks.fit:FitInputs", "checks.fit:answer",
             {"source": "Qwen/Qwen3-30B-A3B", "gpu": "4090", "engine": "llama.cpp", "precision": "Q4_K_M", "context": "32k"},
             decides=True, instead={"list-gpus": "devices"},
         ),
@@ -47,7 +47,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         ),
         Question(
             "devices", "The devices that are known by name, with memory, bandwidth and compute, and where each figure is from.",
-            "checks.fit_report:DevicesInputs", "checks.fit_report:devices_answer", {},
+            "checks.devices:DevicesInputs", "checks.devices:answer", {},
         ),
     ),
     "Measure how far it attends": (

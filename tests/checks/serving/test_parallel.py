@@ -10,10 +10,11 @@ import pytest
 from serving_models import deepseek_v3, llama_8b, qwen_30b_a3b
 from serving_ways import way
 
-from ropescope.checks.fit_report import fit_report
+from ropescope.checks.fit import fit_report
 from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.engines.engine import find_engine
-from ropescope.checks.serving.fitting.fit import fit, rescues, splits
+from ropescope.checks.serving.fitting.fit import fit, splits
+from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.launch.commands import command
 from ropescope.checks.serving.memory.demand import demand, device_weight_bytes
 from ropescope.checks.serving.parallel import NO_SPLIT, Parallel, ParallelText, read_parallel
@@ -95,10 +96,17 @@ def test_keys_and_values_of_one_head_are_held_at_least() -> None:
 def test_a_stage_may_hold_layers_that_read_the_caches_of_others_alone() -> None:
     # As the last 15 of Gemma 3n's 35 layers do.
     config = {
-        "model_type": "gemma3n_text", "hidden_size": 2048, "intermediate_size": 16_384, "num_hidden_layers": 35,
-        "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_kv_shared_layers": 15,
-        "layer_types": ["full_attention"] * 35, "vocab_size": 262_400,
-    }  # fmt: skip
+        "model_type": "gemma3n_text",
+        "hidden_size": 2048,
+        "intermediate_size": 16_384,
+        "num_hidden_layers": 35,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+        "head_dim": 256,
+        "num_kv_shared_layers": 15,
+        "layer_types": ["full_attention"] * 35,
+        "vocab_size": 262_400,
+    }
     shared = from_config(config)
     assert shared.layers[-1].kv_source is not None
     # 5 stages of 7 layers, of which the last two have no cache of their own; keys and values of 2 × 256 numbers, two bytes.
@@ -108,12 +116,12 @@ def test_a_stage_may_hold_layers_that_read_the_caches_of_others_alone() -> None:
 
 def test_the_way_out_is_a_split_before_anything_is_lost() -> None:
     asked = way(deepseek_v3(), "h200-sxm", "vllm", 32_768, 64, count=8)
-    first = rescues(asked)[0]
+    first = ways_to_fit(asked)[0]
     assert first.change == "split as `tp` 1 `dp` 8 `ep`" and first.serving.split == Parallel(1, 8, experts=True)
     assert "Cheapest way out: split as `tp` 1 `dp` 8 `ep`." in fit_report(asked).verdict
     # 32 heads do not divide by 3, and 3 stages do hold the layers.
     three = way(llama_8b(), "h100-sxm", "vllm", 8_192, count=3)
-    assert rescues(three)[0].serving.split == Parallel(1, 1, 3)
+    assert ways_to_fit(three)[0].serving.split == Parallel(1, 1, 3)
     assert {found.split.count for found in other_ways(three)} == {3}
 
 

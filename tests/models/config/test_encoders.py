@@ -9,7 +9,7 @@ import gguf_models
 import pytest
 from serving_ways import way
 
-from ropescope.checks.fit_report import fit_report
+from ropescope.checks.fit import fit_report
 from ropescope.checks.serving.launch.commands import command
 from ropescope.checks.show import show_model
 from ropescope.errors import DomainError
@@ -19,8 +19,14 @@ from ropescope.models.config.encoders import ENCODERS
 from ropescope.models.config.fields import families
 from ropescope.models.model import Model
 
-TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48, "vocab_size": 64,
-        "max_position_embeddings": 64}  # fmt: skip
+TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "vocab_size": 64,
+    "max_position_embeddings": 64,
+}
 BERT = {"model_type": "bert", **TINY}
 
 
@@ -55,7 +61,7 @@ def test_it_is_said_and_counted_so() -> None:
     report = show_model(model)
     assert "keeps no cache" in report.verdict and "whose cache" not in report.verdict
     assert not any("Memory" in table.title for table in report.tables) and not any(
-        "measure" in step for step in report.next_steps
+        "measure" in str(step) for step in report.next_steps
     )
     fitted = fit_report(way(model, "t4", "vllm", 64, 32, precision="f16"))
     assert fitted.data["bytes"]["cache"] == 0 and fitted.data["longest_context"] == 64

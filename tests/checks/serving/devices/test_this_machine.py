@@ -28,7 +28,8 @@ from ropescope.checks.serving.devices.smi_outputs import (
 )
 from ropescope.checks.serving.devices.this_device import device_of, this_device
 from ropescope.checks.serving.devices.this_machine import Machine, cgroup_limit, this_machine
-from ropescope.checks.serving.fitting.fit import fit, rescues, splits
+from ropescope.checks.serving.fitting.fit import fit, splits
+from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.speed import Assumptions, SpeedInputs, speed_report
 from ropescope.errors import DomainError
@@ -43,24 +44,29 @@ SLICED = "NVIDIA A100-SXM4-40GB, 40960, 40900, Enabled, GPU-5d5ba0d6-d33d-2b2c-5
 ROCM = json.dumps(
     {
         "card0": {
-            "GPU use (%)": "0", "VRAM Total Memory (B)": "21458059264", "VRAM Total Used Memory (B)": "27856896",
-            "Card Series": "Radeon RX 7900 XT", "Card Model": "0x744c", "GFX Version": "gfx1100",
+            "GPU use (%)": "0",
+            "VRAM Total Memory (B)": "21458059264",
+            "VRAM Total Used Memory (B)": "27856896",
+            "Card Series": "Radeon RX 7900 XT",
+            "Card Model": "0x744c",
+            "GFX Version": "gfx1100",
         },
         "system": {"Driver version": "6.14.14"},
     }
-)  # fmt: skip
+)
 # amd-smi static --asic --vram --json of an MI300X (ROCm 10.1), shortened, behind the warning of a user without rights.
 AMD = "WARNING: User is missing the following required groups: render, video\n\n" + json.dumps(
     {
         "gpu_data": [
             {
-                "gpu": i, "asic": {"market_name": "AMD Instinct MI300X", "target_graphics_version": "gfx942"},
+                "gpu": i,
+                "asic": {"market_name": "AMD Instinct MI300X", "target_graphics_version": "gfx942"},
                 "vram": {"type": "HBM3", "size": {"value": 196592, "unit": "MB"}},
             }
             for i in range(2)
         ]
     }
-)  # fmt: skip
+)
 # The form of Intel's user guide (intel.github.io/xpumanager, smi_user_guide: discovery --dump), with the memory of its examples.
 XPU = 'Device Name,Memory Physical Size\n"Intel(R) Data Center GPU Flex 170","14248.00 MiB"\n"Intel(R) UHD Graphics","0.00 MiB"\n'
 
@@ -129,7 +135,7 @@ def test_each_driver_is_read_in_its_own_unit() -> None:
         (read_sysctl, "Apple M4 Max\n"),
         (read_meminfo, "MemFree: 12 kB\n"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_device_is_refused_in_a_sentence(read: object, printed: str) -> None:
     with pytest.raises(DomainError, match="does not tell a device") as caught:
         read(printed)  # type: ignore[operator]
@@ -263,8 +269,8 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
         replace(small, device=replace(small.device, vendor=""))
     ).demand.weights.n_bytes + (128_256 * 4_096 * 2)
     assert found.budget.n_bytes == 8 * GIB and len(splits(small)) == 1
-    assert {way.serving.count for way in rescues(small)} == {1}
-    assert not any("system memory" in way.change for way in rescues(small))
+    assert {way.serving.count for way in ways_to_fit(small)} == {1}
+    assert not any("system memory" in way.change for way in ways_to_fit(small))
     report = launch_report(serving)
     assert (
         any("runs on the CPU" in line for line in report.data["remarks"]) and "`gpu` this is" in report.data["detected"]
@@ -275,9 +281,13 @@ def test_a_machine_without_a_gpu_is_its_cpu() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "told"),
-    [("vllm", "VLLM_CPU_KVCACHE_SPACE sizes, not counted here. Engines that do: llama.cpp, ollama, transformers"),
-     ("sglang", "for Xeons with AMX"), ("transformers", ""), ("ollama", "")],
-)  # fmt: skip
+    [
+        ("vllm", "VLLM_CPU_KVCACHE_SPACE sizes, not counted here. Engines that do: llama.cpp, ollama, transformers"),
+        ("sglang", "for Xeons with AMX"),
+        ("transformers", ""),
+        ("ollama", ""),
+    ],
+)
 def test_engines_that_run_on_a_cpu_otherwise_than_is_counted_are_refused(engine: str, told: str) -> None:
     problem = fit(read_serving(llama_8b(), ServingInputs(source="m", gpu="this", context=4096, engine=engine))).problem
     assert told in problem and bool(problem) == bool(told)
@@ -289,9 +299,10 @@ def test_speed_says_whose_figure_a_bandwidth_is() -> None:
     measured = replace(cpu.device, bandwidth=40e9, bandwidth_basis="measured", bandwidth_source="a copy of 256 MiB")
     card = read_serving(llama_8b(), replace(text, gpu="4090", bandwidth=500.0))
     for serving, basis, source in (
-        (cpu, "assumed", "given as `bandwidth`"), (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
+        (cpu, "assumed", "given as `bandwidth`"),
+        (replace(cpu, device=measured), "measured", "a copy of 256 MiB"),
         (card, "assumed", "given as `bandwidth`"),
-    ):  # fmt: skip
+    ):
         report = speed_report(Assumptions(serving))
         fact = next(fact for fact in report.facts if fact.name == "bandwidth")
         assert (fact.basis, fact.source) == (basis, source)

@@ -9,11 +9,12 @@ import pytest
 from serving_models import llama_8b
 from serving_ways import way
 
-from ropescope.checks.fit_report import fit_report
+from ropescope.checks.fit import fit_report
 from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.devices.device import GIB
 from ropescope.checks.serving.devices.lists import listed, read_devices, weakest
-from ropescope.checks.serving.fitting.fit import fit, rescues, splits
+from ropescope.checks.serving.fitting.fit import fit, splits
+from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.checks.serving.memory.demand import each_device
 from ropescope.checks.serving.serving import Serving
@@ -38,14 +39,18 @@ def on(gpu: str, engine: str = "llama.cpp", **more: Any) -> Serving:
 @pytest.mark.parametrize(
     ("n_slots", "shares", "sizes"),
     [
-        (33, (1, 1), (17, 16)),  # 32 layers: 16 / 33 is under a half still, so the first has 17, the second 15 and the output
+        (
+            33,
+            (1, 1),
+            (17, 16),
+        ),  # 32 layers: 16 / 33 is under a half still, so the first has 17, the second 15 and the output
         (34, (1, 1), (17, 17)),  # 17 / 34 is a half, which does not exceed it
         (33, (24, 16), (20, 13)),  # 19 / 33 = 0.576 < 0.6 < 20 / 33
         (33, (20, 13), (20, 13)),  # --tensor-split in slots is exact
         (5, (100, 1, 1), (5, 0, 0)),  # 4 / 5 is under 100 / 102: small shares get nothing, the output neither
         (33, (1, 1, 1), (11, 11, 11)),
     ],
-)  # fmt: skip
+)
 def test_slots_go_to_the_first_device_whose_cumulative_share_exceeds_theirs(
     n_slots: int, shares: tuple[int, ...], sizes: tuple[int, ...]
 ) -> None:
@@ -68,9 +73,14 @@ def test_transformers_deals_as_accelerate_does(tied: bool, memories: tuple[int, 
     from transformers.integrations.accelerate import get_balanced_memory
 
     config = transformers.LlamaConfig(
-        hidden_size=64, intermediate_size=256, num_hidden_layers=12, num_attention_heads=4, num_key_value_heads=4,
-        vocab_size=1_000, tie_word_embeddings=tied,
-    )  # fmt: skip
+        hidden_size=64,
+        intermediate_size=256,
+        num_hidden_layers=12,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        vocab_size=1_000,
+        tie_word_embeddings=tied,
+    )
     with torch.device("meta"):
         model = transformers.LlamaForCausalLM(config)
     model.tie_weights()
@@ -111,7 +121,7 @@ def test_a_list_names_devices_in_order() -> None:
         ("3090,4080", "vllm", {"tp": 4}, "`gpu` names 2"),
         ("3090,nothing-like-it", "vllm", {}, "No device is called 'nothing-like-it'"),
     ],
-)  # fmt: skip
+)
 def test_a_list_that_cannot_be_is_refused(gpu: str, engine: str, more: dict[str, Any], why: str) -> None:
     with pytest.raises(DomainError, match=why):
         on(gpu, engine, **more)
@@ -153,8 +163,9 @@ def test_a_report_tells_each_device() -> None:
     assert "fits RTX 3090 + RTX 4080" in report.verdict and "on the RTX 4080" in report.verdict
     devices = report.data["devices"]
     assert [(one["device"], one["layers"], one["output"]) for one in devices] == [
-        ("RTX 3090", 20, False), ("RTX 4080", 12, True),
-    ]  # fmt: skip
+        ("RTX 3090", 20, False),
+        ("RTX 4080", 12, True),
+    ]
     assert min(one["spare_bytes"] for one in devices) == report.data["spare_bytes"]
     assert any("20 layers to RTX 3090, 12 layers and the output to RTX 4080" in said for said in report.caveats)
     assert [found.serving.device.name for found in splits(on("3090,4080"))][:2] == ["RTX 4080", "RTX 3090"]
@@ -175,7 +186,7 @@ def test_engines_that_cut_layers_take_each_device_for_the_smallest() -> None:
 def test_sglang_refuses_tensors_over_devices_of_unlike_memory() -> None:
     mixed = on("3090,4080", "sglang")  # 16,376 MiB are two thirds of 24,576
     assert "less than 90% of the free memory" in fit(mixed).problem
-    assert "split as `tp` 1 `pp` 2" in {way_out.change for way_out in rescues(mixed)}
+    assert "split as `tp` 1 `pp` 2" in {way_out.change for way_out in ways_to_fit(mixed)}
     assert not fit(on("24GiB,23GiB", "sglang")).problem
 
 

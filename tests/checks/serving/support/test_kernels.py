@@ -13,7 +13,7 @@ import pytest
 from serving_models import llama_8b
 from serving_ways import way
 
-from ropescope.checks.fit_report import fit_report
+from ropescope.checks.fit import fit_report
 from ropescope.checks.launch import launch_report
 from ropescope.checks.serving.engines.engine import ENGINES
 from ropescope.checks.serving.fitting.fit import fit
@@ -23,14 +23,29 @@ from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source
 
 LLAMA = {
-    "model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 4, "num_attention_heads": 16, "num_key_value_heads": 4,
-    "intermediate_size": 8192, "vocab_size": 32000, "max_position_embeddings": 8192, "torch_dtype": "bfloat16",
-}  # fmt: skip
+    "model_type": "llama",
+    "hidden_size": 2048,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 4,
+    "intermediate_size": 8192,
+    "vocab_size": 32000,
+    "max_position_embeddings": 8192,
+    "torch_dtype": "bfloat16",
+}
 MLA = {
-    "model_type": "deepseek_v3", "q_lora_rank": 256, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128,
-    "v_head_dim": 128, "n_routed_experts": 8, "num_experts_per_tok": 2, "n_shared_experts": 1, "moe_intermediate_size": 512,
+    "model_type": "deepseek_v3",
+    "q_lora_rank": 256,
+    "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+    "qk_nope_head_dim": 128,
+    "v_head_dim": 128,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 2,
+    "n_shared_experts": 1,
+    "moe_intermediate_size": 512,
     "first_k_dense_replace": 1,
-}  # fmt: skip
+}
 FORMATS: dict[str, dict[str, Any]] = {
     "nvfp4": {"quant_method": "modelopt", "quant_algo": "NVFP4"},
     "fp8": {"quant_method": "fp8"},
@@ -51,7 +66,13 @@ def told(form: str, gpu: str, engine: str, **more: Any) -> str:
 @pytest.mark.parametrize(
     ("form", "gpu", "engine", "what", "instead"),
     [
-        ("plain", "m4 max 64gb", "vllm", "vLLM 0.33.0 does not run on Apple devices", "llama.cpp, ollama, transformers"),
+        (
+            "plain",
+            "m4 max 64gb",
+            "vllm",
+            "vLLM 0.33.0 does not run on Apple devices",
+            "llama.cpp, ollama, transformers",
+        ),
         ("plain", "m4 max 64gb", "vllm", "Apple", "mlx-lm does too"),
         ("plain", "m4 max 64gb", "sglang", "with its MLX backend alone", "llama.cpp"),
         ("plain", "v100 16gb", "vllm", "from compute capability 7.5 on, and V100 16GB has 7.0", "llama.cpp"),
@@ -72,11 +93,17 @@ def told(form: str, gpu: str, engine: str, **more: Any) -> str:
         ("plain", "7900 xtx", "sglang", "is not built for RX 7900 XTX (gfx1100)", "vllm"),
         ("plain", "strix halo 128gb", "sglang", "is not built for Strix Halo 128GB (gfx1151)", "vllm"),
         ("plain", "mi100", "vllm", "is not built for MI100 (gfx908)", "llama.cpp"),
-        ("nvfp4", "b580", "vllm", "does not run NVFP4 weights on Intel devices", "llama.cpp runs a GGUF of the model there"),
+        (
+            "nvfp4",
+            "b580",
+            "vllm",
+            "does not run NVFP4 weights on Intel devices",
+            "llama.cpp runs a GGUF of the model there",
+        ),
         ("fp8", "7900 xtx", "vllm", "does not run FP8 weights on RX 7900 XTX (gfx1100)", "llama.cpp runs a GGUF"),
         ("mxfp4", "2080 ti", "vllm", "from compute capability 8.0 on, and RTX 2080 Ti has 7.5", "llama.cpp"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_run_and_what_does(form: str, gpu: str, engine: str, what: str, instead: str) -> None:
     sentence = told(form, gpu, engine)
     assert what in sentence and instead in sentence
@@ -85,17 +112,37 @@ def test_what_does_not_run_and_what_does(form: str, gpu: str, engine: str, what:
 @pytest.mark.parametrize(
     ("form", "gpu", "engine"),
     [
-        ("plain", "t4", "vllm"), ("plain", "m4 max 64gb", "llama.cpp"), ("plain", "m4 max 64gb", "transformers"),
-        ("plain", "v100 16gb", "llama.cpp"), ("plain", "24GiB", "vllm"), ("nvfp4", "t4", "vllm"), ("nvfp4", "3090", "sglang"),
-        ("nvfp4", "b200", "transformers"), ("fp8", "t4", "vllm"), ("fp8", "a100 80gb sxm", "sglang"), ("fp8", "mi300x", "vllm"),
-        ("awq", "t4", "vllm"), ("awq", "mi300x", "vllm"), ("gptq", "t4", "sglang"), ("bitsandbytes", "t4", "transformers"),
-        ("plain", "strix halo 128gb", "vllm"), ("plain", "7900 xtx", "vllm"), ("plain", "9070", "vllm"), ("plain", "gb10", "vllm"),
-        ("nvfp4", "gb10", "sglang"), ("fp8", "9070 xt", "vllm"),
-        ("plain", "b580", "vllm"), ("plain", "b580", "sglang"), ("awq", "arc pro b60", "vllm"),
-        ("plain", "p40", "llama.cpp"), ("plain", "p40", "transformers"),
-        ("mxfp4", "a100 80gb sxm", "vllm"), ("mxfp4", "t4", "transformers"), ("awq", "m4 max 64gb", "transformers"),
+        ("plain", "t4", "vllm"),
+        ("plain", "m4 max 64gb", "llama.cpp"),
+        ("plain", "m4 max 64gb", "transformers"),
+        ("plain", "v100 16gb", "llama.cpp"),
+        ("plain", "24GiB", "vllm"),
+        ("nvfp4", "t4", "vllm"),
+        ("nvfp4", "3090", "sglang"),
+        ("nvfp4", "b200", "transformers"),
+        ("fp8", "t4", "vllm"),
+        ("fp8", "a100 80gb sxm", "sglang"),
+        ("fp8", "mi300x", "vllm"),
+        ("awq", "t4", "vllm"),
+        ("awq", "mi300x", "vllm"),
+        ("gptq", "t4", "sglang"),
+        ("bitsandbytes", "t4", "transformers"),
+        ("plain", "strix halo 128gb", "vllm"),
+        ("plain", "7900 xtx", "vllm"),
+        ("plain", "9070", "vllm"),
+        ("plain", "gb10", "vllm"),
+        ("nvfp4", "gb10", "sglang"),
+        ("fp8", "9070 xt", "vllm"),
+        ("plain", "b580", "vllm"),
+        ("plain", "b580", "sglang"),
+        ("awq", "arc pro b60", "vllm"),
+        ("plain", "p40", "llama.cpp"),
+        ("plain", "p40", "transformers"),
+        ("mxfp4", "a100 80gb sxm", "vllm"),
+        ("mxfp4", "t4", "transformers"),
+        ("awq", "m4 max 64gb", "transformers"),
     ],
-)  # fmt: skip
+)
 def test_what_runs_is_not_refused(form: str, gpu: str, engine: str) -> None:
     assert told(form, gpu, engine) == ""
 

@@ -1,4 +1,4 @@
-"""Settings: the flags of a command as they are gathered, each one the engine's version takes, quoted for a shell."""
+"""Settings and the command they make: each flag is one that the engine's version takes, quoted for a shell."""
 
 from __future__ import annotations
 
@@ -36,3 +36,19 @@ class Settings:
         first = " ".join(shlex.quote(printable(word)) for word in head)
         rest = (f"{row.flag} {shlex.quote(row.value)}" if row.value else row.flag for row in self.rows)
         return " \\\n  ".join((first, *rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run (`text`, for a shell, or Python for transformers), why it is so, and what has to be done before."""
+
+    text: str
+    language: str
+    settings: tuple[Setting, ...]
+    before: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> str:
+        """The text, after the steps that a shell must run first; Python stands alone."""
+        return "\n".join((*self.before, self.text)) if self.language == "shell" else self.text

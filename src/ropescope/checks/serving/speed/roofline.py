@@ -14,15 +14,29 @@ from math import ceil
 from typing import Final, Literal
 
 from ropescope.checks.serving.devices.device import Device
-from ropescope.checks.serving.memory.cache import kv_share, layer_rows
 from ropescope.checks.serving.memory.demand import each_device
-from ropescope.checks.serving.memory.storage import keys_pooled, least_state_bytes
 from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.speed.attended import (
+    decode_width,
+    index_operations,
+    index_pairs,
+    keys_scored,
+    keys_seen,
+    query_key_pairs,
+)
+from ropescope.checks.serving.speed.traffic import (
+    cache_read,
+    cache_written,
+    devices_a_layer,
+    experts_touched,
+    never_read,
+    stated_parts,
+    weights_multiplied,
+    weights_read,
+)
 from ropescope.checks.serving.splits.layer_shares import slot_weights
-from ropescope.checks.serving.weights.precisions import compute_kind, output_apart, weight_size
+from ropescope.checks.serving.weights.precisions import compute_kind, weight_size
 from ropescope.errors import DomainError
-from ropescope.models.cache import Rows
-from ropescope.models.model import Layer
 
 MOST_BATCH: Final = 2**20
 MANY_PROMPTS: Final = 2**16
@@ -79,15 +93,15 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     """
     sequences = serving.batch if batch is None else batch
     tokens, (turn, own) = serving.context_tokens, _turns(serving, sequences)
-    weights = _weights_read(serving, turn)
-    cache = own * float(sum(_cache_read(serving)))
+    weights = weights_read(serving, turn)
+    cache = own * float(sum(cache_read(serving)))
     attending = serving.model.attention_layers
-    attention = sum(2.0 * layer.n_heads * _decode_width(layer) * _seen(layer, tokens) for layer in attending)
-    index = sum(_index_operations(layer) * _scored(layer, tokens) for layer in attending)
-    each = own / _cut(serving)
-    work = Work(2 * each * _multiplied(serving), each * attention, each * index)
+    attention = sum(2.0 * layer.n_heads * decode_width(layer) * keys_seen(layer, tokens) for layer in attending)
+    index = sum(index_operations(layer) * keys_scored(layer, tokens) for layer in attending)
+    each = own / devices_a_layer(serving)
+    work = Work(2 * each * weights_multiplied(serving), each * attention, each * index)
     if serving.unequal and serving.deals_layers:
-        return _in_turn(serving, Pass(sequences, weights, cache, work.total, 0.0, 0.0), work, _cache_read(serving), 1)
+        return _in_turn(serving, Pass(sequences, weights, cache, work.total, 0.0, 0.0), work, cache_read(serving), 1)
     return _pass(serving, sequences, weights, cache, work)
 
 
@@ -100,23 +114,25 @@ def prefill(serving: Serving, prompts: int = 1) -> Pass:
     holds is written. Raises DomainError as `decode` does.
     """
     tokens, at_once = serving.context_tokens, _stages_at_once(serving, prompts)
-    each = prompts / (_cut(serving) * at_once)
-    parts, attending = _parts(serving), serving.model.attention_layers
+    each = prompts / (devices_a_layer(serving) * at_once)
+    parts, attending = stated_parts(serving), serving.model.attention_layers
     output = parts.get("output", parts.get("embedding", 0))
-    matrices = 2.0 * ((_multiplied(serving) - output) * tokens + output)
-    attention = sum(2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * _pairs(layer, tokens)
-                    for layer in attending)  # fmt: skip
-    index = sum(_index_operations(layer) * _index_pairs(layer, tokens) for layer in attending)
+    matrices = 2.0 * ((weights_multiplied(serving) - output) * tokens + output)
+    attention = sum(
+        2.0 * layer.n_heads * (layer.head_dim + (layer.value_dim or layer.head_dim)) * query_key_pairs(layer, tokens)
+        for layer in attending
+    )
+    index = sum(index_operations(layer) * index_pairs(layer, tokens) for layer in attending)
     everywhere = prompts * serving.split.data * tokens
     if serving.unequal and serving.deals_layers:
         work = Work(prompts * matrices, prompts * attention, prompts * index)
-        written = prompts * float(sum(_cache_written(serving)))
-        whole = Pass(everywhere, _weights_read(serving, everywhere), written, work.total, 0.0, 0.0)
+        written = prompts * float(sum(cache_written(serving)))
+        whole = Pass(everywhere, weights_read(serving, everywhere), written, work.total, 0.0, 0.0)
         parts_at_once = 1 if serving.engine.name == "transformers" else prompts * -(-tokens // serving.chunk)
-        return _in_turn(serving, whole, work, _cache_written(serving), parts_at_once)
-    weights = _weights_read(serving, everywhere) / at_once
+        return _in_turn(serving, whole, work, cache_written(serving), parts_at_once)
+    weights = weights_read(serving, everywhere) / at_once
     work = Work(each * matrices, each * attention, each * index)
-    return _pass(serving, everywhere, weights, prompts * float(sum(_cache_written(serving))), work)
+    return _pass(serving, everywhere, weights, prompts * float(sum(cache_written(serving))), work)
 
 
 def _in_turn(serving: Serving, whole: Pass, work: Work, cache: tuple[Fraction, ...], parts: int) -> Pass:
@@ -128,7 +144,7 @@ def _in_turn(serving: Serving, whole: Pass, work: Work, cache: tuple[Fraction, .
     """
     devices = each_device(serving)
     size = weight_size(serving.model, serving.held_precision)
-    slots = slot_weights(serving, size, without=_never_read(serving), experts=experts_touched(serving, whole.tokens))
+    slots = slot_weights(serving, size, without=never_read(serving), experts=experts_touched(serving, whole.tokens))
     all_weights, all_cache = sum(slots), sum(cache)
     reading, computing = list[float](), list[float | None]()
     for one in devices:
@@ -157,13 +173,6 @@ def compute_bound_batch(serving: Serving) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if decode(serving, middle).bound == "compute" else (middle, high)
     return high
-
-
-def experts_touched(serving: Serving, tokens: int) -> float:
-    """The share of a layer's routed experts that `tokens` tokens call for, if each chooses uniformly and alone:
-    1 − (1 − k/n)^tokens. 1 for a model without experts."""
-    experts = next((layer.experts for layer in serving.model.layers if layer.experts is not None), None)
-    return 1.0 if experts is None else 1.0 - (1.0 - experts.active / experts.total) ** tokens
 
 
 def _pass(serving: Serving, tokens: int, weights: float, cache: float, work: Work) -> Pass:
@@ -196,11 +205,6 @@ def _compute_seconds(serving: Serving, work: Work) -> float | None:
     return work.weights / weights + work.attention / (eight if packed else half) + work.index / index
 
 
-def _cut(serving: Serving) -> int:
-    """Over how many devices each layer's work divides: none where whole layers are dealt out, which work in turn."""
-    return serving.split.tensor
-
-
 def _turns(serving: Serving, sequences: int) -> tuple[int, int]:
     """(the sequences that pass through a pipeline stage together, those of them in one copy of the attention).
 
@@ -220,157 +224,3 @@ def _stages_at_once(serving: Serving, prompts: int) -> float:
         return 1.0
     stages, parts = serving.split.pipeline, prompts * -(-serving.context_tokens // serving.chunk)
     return stages * parts / (parts + stages - 1)
-
-
-def _parts(serving: Serving) -> dict[str, int]:
-    if serving.model.parameters is None:
-        raise DomainError(
-            f"{serving.model.name} does not say how many parameters it has: give a folder with its weights, a .gguf "
-            "file, or `parameters` 8B."
-        )
-    return dict(serving.model.parameters.parts)
-
-
-def _weights_read(serving: Serving, tokens: int) -> float:
-    """The bytes of weights that a pass of `tokens` tokens reads on one device: all but the token embedding (where the output
-    is another matrix), towers beside the language model, and experts that no token calls for."""
-    parts, size = _parts(serving), weight_size(serving.model, serving.held_precision)
-    unread = [name for name in _never_read(serving) if name in parts]
-    left_out = sum(size.of(name, parts[name]) for name in unread)
-    experts, touched = _expert_parameters(serving), experts_touched(serving, tokens)
-    called = size.of("experts", touched * experts)
-    others = size.n_bytes - left_out - size.of("experts", experts)
-    # Copies of the attention hold everything but the experts, which they share.
-    return others / _cut(serving) + called / (serving.split.stage if serving.engine.split == "tensor" else 1)
-
-
-def _never_read(serving: Serving) -> tuple[str, ...]:
-    """The parts of the weights that a pass reads nothing of, but for a few rows."""
-    return ("vision", "prediction", *(("embedding",) if output_apart(serving.model) else ()))
-
-
-def _expert_parameters(serving: Serving) -> float:
-    """The routed experts' parameters: stated as a part, or from those that are not active."""
-    parameters = serving.model.parameters
-    experts = next((layer.experts for layer in serving.model.layers if layer.experts is not None), None)
-    if parameters is None or experts is None or experts.active >= experts.total:
-        return 0.0
-    stated = parameters.parts.get("experts")
-    idle = 1.0 - experts.active / experts.total
-    return float(stated) if stated is not None else (parameters.total - parameters.active) / idle
-
-
-def _multiplied(serving: Serving) -> int:
-    """The weights that a token is multiplied with: the active ones, but for embedding look-ups and other towers."""
-    parts = _parts(serving)
-    assert serving.model.parameters is not None
-    other = sum(parts.get(name, 0) for name in ("vision", "prediction"))
-    return serving.model.parameters.active - other - (parts.get("embedding", 0) if "output" in parts else 0)
-
-
-def _cache_read(serving: Serving) -> tuple[Fraction, ...]:
-    """The bytes of one sequence's cache that a step reads on one device, by layer; constant states are read and written."""
-    found, tokens = list[Fraction](), serving.context_tokens
-    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
-        cache, sparse = layer.cache, layer.sparse
-        if cache.tokens_per_entry is not None:
-            entries = tokens // cache.tokens_per_entry
-            picked = entries if sparse is None else min(entries, sparse.top)
-            rows = Rows(tokens=cache.tokens(tokens), entries=picked, entry_index=entries)
-        else:
-            keys = tokens // keys_pooled(serving, layer)
-            rows = Rows(tokens=min(cache.tokens(tokens), _seen(layer, tokens)), index=keys)
-        states = 0 if cache.tokens_per_entry is not None else 2 * least_state_bytes(serving, layer, each)
-        found.append(_on_one(serving, layer, rows, each) + Fraction(states, _cut(serving)))
-    return tuple(found)
-
-
-def _cache_written(serving: Serving) -> tuple[Fraction, ...]:
-    """The bytes of one sequence's cache that reading a prompt leaves on one device, by layer."""
-    found = list[Fraction]()
-    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
-        rows = layer.cache.rows(serving.context_tokens)
-        keys = rows.index // keys_pooled(serving, layer)
-        held = Rows(tokens=rows.tokens, index=keys, entries=rows.entries, entry_index=rows.entry_index)
-        states = 0 if layer.tokens_per_entry is not None else least_state_bytes(serving, layer, each)
-        found.append(_on_one(serving, layer, held, each) + Fraction(states, _cut(serving)))
-    return tuple(found)
-
-
-def _on_one(serving: Serving, layer: Layer, rows: Rows, each: Rows) -> Fraction:
-    """The bytes of so many rows on one device: what no KV heads divide is whole on each."""
-    share = kv_share(layer, serving.split.tensor) if serving.engine.split == "tensor" else Fraction(1)
-    return (
-        share * rows.tokens * each.tokens
-        + rows.index * each.index
-        + (rows.entries * each.entries + rows.entry_index * each.entry_index)
-    )
-
-
-def _decode_width(layer: Layer) -> int:
-    """The numbers of a head that are multiplied for one key: decoding multiplies with the latents themselves."""
-    if layer.latent is not None:
-        return 2 * layer.latent.kv_rank + layer.latent.rotary_dim
-    return layer.head_dim + (layer.value_dim or layer.head_dim)
-
-
-def _index_operations(layer: Layer) -> float:
-    """Operations for one of the indexer's keys and one query."""
-    return 0.0 if layer.sparse is None else 2.0 * layer.sparse.heads * layer.sparse.head_dim
-
-
-def _window(layer: Layer) -> int | None:
-    """The tokens that a query sees as they are: where older ones are compressed, those that the cache holds and its own."""
-    if layer.tokens_per_entry is not None and layer.cache.tokens_held is not None:
-        return layer.cache.tokens_held + 1
-    return layer.window_tokens
-
-
-def _seen(layer: Layer, tokens: int) -> int:
-    """How many keys the last of `tokens` tokens attends to: compressed entries count as one each."""
-    window = _window(layer)
-    seen = tokens if window is None else min(tokens, window)
-    if layer.tokens_per_entry is not None:
-        entries = tokens // layer.tokens_per_entry
-        return seen + (entries if layer.sparse is None else min(entries, layer.sparse.top))
-    return min(seen, _most_read(layer, tokens))
-
-
-def _scored(layer: Layer, tokens: int) -> int:
-    """How many of the indexer's keys the last of `tokens` tokens is multiplied with."""
-    return 0 if layer.sparse is None else tokens // layer.sparse.tokens_per_key
-
-
-def _most_read(layer: Layer, tokens: int) -> int:
-    """The most keys that a query of a sequence of `tokens` tokens reads."""
-    return tokens if layer.sparse is None or tokens <= layer.sparse.dense_tokens else layer.sparse.top
-
-
-def _pairs(layer: Layer, tokens: int) -> int:
-    """How many (query, key) pairs a prompt of `tokens` has in `layer`."""
-    window = _window(layer)
-    if layer.kind == "chunked" and window:
-        whole, rest = divmod(tokens, window)
-        return whole * _triangle(window) + _triangle(rest)
-    if layer.tokens_per_entry is not None:
-        top = None if layer.sparse is None else layer.sparse.top
-        return _capped(tokens, 1, window) + _capped(tokens, layer.tokens_per_entry, top)
-    most = min(tokens if window is None else window, _most_read(layer, tokens))
-    return _capped(tokens, 1, most)
-
-
-def _index_pairs(layer: Layer, tokens: int) -> int:
-    """How many (query, key) pairs the indexer of `layer` scores in a prompt of `tokens`."""
-    return 0 if layer.sparse is None else _capped(tokens, layer.sparse.tokens_per_key, None)
-
-
-def _capped(tokens: int, rate: int, top: int | None) -> int:
-    """Σ min(⌊i / rate⌋, top) over i = 1 … tokens."""
-    if top is not None and tokens >= top * rate:
-        return _capped(top * rate - 1, rate, None) + (tokens - top * rate + 1) * top
-    whole, rest = divmod(tokens, rate)
-    return rate * whole * (whole - 1) // 2 + whole * (rest + 1)
-
-
-def _triangle(tokens: int) -> int:
-    return tokens * (tokens + 1) // 2

@@ -7,18 +7,19 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ropescope.checks.fit_caveats import at_least, caveats, gib
+from ropescope.checks.fit_choices import choices_report
 from ropescope.checks.fit_figure import fit_figure
-from ropescope.checks.serving.devices.device import GIB, devices
-from ropescope.checks.serving.fitting.fit import Fit, Rescue, fit, rescues, splits
-from ropescope.checks.serving.fitting.on_devices import dealt_remarks, device_data, device_table, on_devices, on_each
+from ropescope.checks.serving.devices.device import GIB
+from ropescope.checks.serving.fitting.fit import Fit, fit, splits
+from ropescope.checks.serving.fitting.on_devices import device_data, device_table, on_devices, on_each
+from ropescope.checks.serving.fitting.ways_to_fit import WayToFit, ways_to_fit
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
-from ropescope.checks.serving.memory.demand import Demand, demand, fullest
-from ropescope.checks.serving.memory.storage import growth_bytes, storage_remarks
+from ropescope.checks.serving.memory.demand import demand, fullest
+from ropescope.checks.serving.memory.storage import growth_bytes
 from ropescope.checks.serving.opening import open_served
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.splits.ways import other_ways
-from ropescope.checks.serving.support.kernels import support_remarks
-from ropescope.checks.serving.weights.precisions import STORED, is_gguf
 from ropescope.models.offered import Offered
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Tokens
@@ -26,7 +27,6 @@ from ropescope.questions.question import Run
 from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
 
 MOST_WAYS = 6
-USUAL_NODE = 8
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
 
 
@@ -43,8 +43,6 @@ def answer(inputs: FitInputs, run: Run) -> Report:
     """Whether a model fits a device: part by part, with the culprit, the longest context, and the ways out."""
     found, inputs = open_served(inputs)
     if isinstance(found, Offered):
-        from ropescope.checks.fit_choices import choices_report
-
         return choices_report(found, inputs)
     return fit_report(read_serving(found, inputs), inputs.min_context)
 
@@ -56,14 +54,14 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
     known, and a cache type that does not fit its heads.
     """
     found = fit(serving)
-    ways = rescues(serving, min_context)
+    ways = ways_to_fit(serving, min_context)
     others = splits(serving)
     return Report(
         title=_title(serving),
         verdict=_verdict(found, ways, others),
         facts=_facts(found),
         tables=tuple(
-            filter(None, (_rescue_table(ways), device_table(serving), _split_table(others), _way_table(found)))
+            filter(None, (_ways_to_fit_table(ways), device_table(serving), _split_table(others), _way_table(found)))
         ),
         figures=(fit_figure(found, others, ways),),
         caveats=caveats(serving),
@@ -71,101 +69,6 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
         holds=found.answer,
         data=_data(found, ways, others),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DevicesInputs:
-    """Nothing: all of them."""
-
-
-def devices_answer(inputs: DevicesInputs, run: Run) -> Report:
-    """The devices that are known by name."""
-    return gpu_report()
-
-
-def gpu_report() -> Report:
-    """The table of devices, with the source and date of each row."""
-    rows = tuple(
-        (
-            one.name,
-            one.memory_bytes / GIB,
-            None if one.bandwidth is None else one.bandwidth / 1e9,
-            *(None if kind not in one.peaks else one.peaks[kind] / 1e12 for kind in ("bf16", "fp8", "fp4")),
-            one.date,
-            one.source,
-        )
-        for one in devices()
-    )
-    columns = (
-        Column("device"),
-        Column("memory", "GiB", ".1f"),
-        Column("bandwidth", "GB/s", ",.0f"),
-        Column("16 bits", "TFLOPS"),
-        Column("8 bits", "TFLOPS"),
-        Column("4 bits", "TFLOPS"),
-        Column("date"),
-        Column("source"),
-    )
-    note = (
-        "Memory is what the driver reports, where it is known, and of memory shared with the CPU what the GPU may use by "
-        "default; compute is dense, never with sparsity. "
-        "Other devices: `gpu` 24GiB with `bandwidth` 500. `gpu` this: what this machine has."
-    )
-    return Report(
-        "Known devices",
-        f"{len(rows)} devices are known by name; any other is given by its memory and bandwidth.",
-        tables=(Table("Devices", columns, rows, note),),
-        data={"devices": [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]},
-    )
-
-
-def caveats(serving: Serving) -> tuple[str, ...]:
-    """What a reader must know of the numbers for this way of serving."""
-    model, engine = serving.model, serving.engine
-    said = [note[0].upper() + note[1:] for note in model.notes if note]
-    if serving.device.detected:
-        said.append(serving.device.detected)
-    said += [f"The weights are a lower bound; not understood: {text}." for text in demand(serving).lacks]
-    stated = model.context.longest
-    if stated is not None and serving.context_tokens > stated:
-        said.append(f"{serving.context_tokens:,} tokens are more than the {stated:,} that the model states.")
-    if any(layer.cache.tokens_held is not None and not serving.windows(layer) for layer in model.layers):
-        said.append(f"{engine.name} {engine.version} holds the sliding layers of this architecture in full.")
-    said += storage_remarks(serving)
-    held = serving.held_precision
-    if is_gguf(held):
-        said.append(f"{held} is sized by llama.cpp's figure for Llama-3.1-8B; the file itself tells exactly.")
-    if serving.precision == STORED and held != STORED:
-        said.append(
-            f"{engine.name} runs GGUF files: these weights are counted as its converter writes them, in {held}."
-        )
-    if held in engine.ready_made:
-        said.append(f"{engine.name} does not make {held} itself: it needs a checkpoint in that format.")
-    if any(layer.experts is not None for layer in model.layers):
-        said.append("All experts are held, though a token passes through a few.")
-    if engine.name == "vllm" and any(layer.cache.recurrent_elements for layer in model.layers):
-        said.append("vLLM pads states to whole pages of the attention cache; that padding is not counted.")
-    said.extend(dealt_remarks(serving))
-    said.extend(support_remarks(serving))
-    if serving.count > USUAL_NODE and serving.split.nodes == 1 and engine.split == "tensor":
-        said.append(f"More than {USUAL_NODE} devices mostly stand in several machines: `nodes` N counts with that.")
-    if engine.name == "transformers":
-        said.append("transformers runs whole prompts at once: its activations grow with context × batch.")
-    said.append(
-        "Activations and overhead are estimates; weights and cache are counted. Nothing is set aside for a display or "
-        "other programs."
-    )
-    return tuple(said)
-
-
-def at_least(needed: Demand) -> str:
-    """The total of `needed`, as `12.3 GiB`, or as `at least 12.3 GiB` where it is a lower bound."""
-    return ("at least " if needed.lacks else "") + gib(needed.total)
-
-
-def gib(n_bytes: int) -> str:
-    """`12.3 GiB`."""
-    return f"{n_bytes / GIB:,.1f} GiB"
 
 
 def _title(serving: Serving) -> str:
@@ -180,7 +83,7 @@ def _as_split(serving: Serving) -> str:
     return "" if serving.parallel is None else f" ({serving.parallel})"
 
 
-def _verdict(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> str:
+def _verdict(found: Fit, ways: tuple[WayToFit, ...], others: tuple[Fit, ...]) -> str:
     serving = found.serving
     what = f"{serving.model.name} at {serving.context_tokens:,} tokens × {serving.batch:,}"
     where, each = on_devices(serving), on_each(serving)
@@ -242,7 +145,7 @@ def _limit(name: str, value: int | None, unit: str, where: str, bound: str) -> F
     return Fact(name, value, unit, "formula", f"{where}, by bisection on the same count")
 
 
-def _rescue_table(ways: tuple[Rescue, ...]) -> Table | None:
+def _ways_to_fit_table(ways: tuple[WayToFit, ...]) -> Table | None:
     if not ways:
         return None
     columns = (Column("change"), Column("total", "GiB", ",.1f"), Column("to spare", "GiB", ",.1f"), Column("costs"))
@@ -315,7 +218,7 @@ def _next_steps(found: Fit) -> tuple[Step, ...]:
     )
 
 
-def _data(found: Fit, ways: tuple[Rescue, ...], others: tuple[Fit, ...]) -> dict[str, Any]:
+def _data(found: Fit, ways: tuple[WayToFit, ...], others: tuple[Fit, ...]) -> dict[str, Any]:
     serving = found.serving
     bases: dict[str, Basis] = {part.name: part.basis for part in found.demand.parts}
     return {
