@@ -182,7 +182,7 @@ def test_a_cache_is_put_back(family: str) -> None:
 def test_what_cannot_be_asked_is_said() -> None:
     with pytest.raises(MeasurementError, match="no retrieval task"):
         made("passkeys")
-    with pytest.raises(MeasurementError, match="do not hold"):
+    with pytest.raises(MeasurementError, match="cannot hold"):
         trials(TOKENIZER, "passkey", 2000, depths=DEPTHS, per_depth=20, keys_per_context=60, haystack=HAYSTACK)
     with pytest.raises(MeasurementError, match="too many"):
         made("passkey", keys_per_context=300, per_depth=100)
