@@ -29,9 +29,10 @@ from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.network.loading.weights import load
-from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.report.markdown import to_markdown
+from ropescope.runs.job import do_pieces
+from ropescope.runs.journal import Journal
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def main() -> None:
     )
     journal = Journal(sweep.identity, given.folder)
     if not given.show:
-        sweep.run(journal, progress=progress, shard=given.shard)
+        do_pieces(sweep, journal, progress=progress, shard=given.shard)
     result = sweep.result(journal)
     path = result.save(given.folder / f"result-{model.name}-{length}.json")
     print(to_markdown(tradeoff_report(result, limit=given.max_loss, kept_in=str(path))))

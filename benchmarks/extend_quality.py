@@ -34,9 +34,10 @@ from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.network.loading.weights import Weights, load
-from ropescope.quality.journal import Journal
 from ropescope.report.figure import write_figure
 from ropescope.report.markdown import to_markdown
+from ropescope.runs.job import do_pieces
+from ropescope.runs.journal import Journal
 
 METHODS = ("none", "truncated", "linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "alpha@alpha=4")
 
@@ -105,8 +106,8 @@ def main() -> None:
     for evaluation in evaluations:
         journal = Journal(evaluation.identity, given.folder)
         if not given.show:
-            evaluation.run(
-                journal, shard=given.shard,
+            do_pieces(
+                evaluation, journal, shard=given.shard,
                 progress=lambda done, total, _, e=evaluation: print(f"{e.target:,}: {done} of {total}", flush=True),  # type: ignore[misc]
             )  # fmt: skip
     for evaluation in evaluations:

@@ -41,9 +41,9 @@ from ropescope.network.loading.weights import load
 from ropescope.network.own_attention import attending_by, attention_configs
 from ropescope.network.rope_base import rotary_modules
 from ropescope.quality.intervals import paired
-from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
+from ropescope.runs.journal import Journal
 
 INSIDE, BEYOND, LAST = "inside", "beyond", "last band"
 

@@ -121,11 +121,11 @@ def test_killed_then_resumed_gives_the_same_numbers(tiny_folder: Path, tmp_path:
         [sys.executable, "-m", "ropescope", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 300
-    while len(list(home.rglob("prompt-*.npz"))) < 5 and process.poll() is None and time.monotonic() < deadline:
+    while len(list(home.rglob("prompt-*.json"))) < 5 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(how)
     stdout, stderr = process.communicate(timeout=600)
-    kept = len(list(home.rglob("prompt-*.npz")))
+    kept = len(list(home.rglob("prompt-*.json")))
     assert 5 <= kept < 200, stderr
     if how is not signal.SIGKILL:
         assert json.loads(stdout)["partial"] is True and "Traceback" not in stderr
@@ -251,10 +251,10 @@ def test_a_profile_that_cannot_be_written_loses_no_prompt(
         broken.setattr(pyarrow.parquet, "write_table", full)
         with pytest.raises(RopescopeError, match=r"No space left on device.*with --resume"):
             invoke(*line)
-    assert len(list((tmp_path / "home").rglob("prompt-*.npz"))) == 6
+    assert len(list((tmp_path / "home").rglob("prompt-*.json"))) == 6
     passes: list[int] = []
     real = session.prefill
     monkeypatch.setattr(session, "prefill", lambda *arguments: passes.append(1) or real(*arguments))
     assert "attends" in invoke(*line, "--resume").stdout
     assert passes == [] and (tmp_path / "p.parquet").exists() and (tmp_path / "p.control.parquet").exists()
-    assert not list((tmp_path / "home").rglob("prompt-*.npz"))
+    assert not list((tmp_path / "home").rglob("prompt-*.json"))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-import ropescope.measure.journal as journal_module
 import ropescope.measure.session as session
 import ropescope.network.memory as memory
+import ropescope.runs.journal as journal_module
 from ropescope.errors import CaptureError, FormatError, MeasurementError
 from ropescope.measure.instrument import Request, make_corpus, run
 from ropescope.measure.protocol import FixedLength
@@ -86,7 +86,8 @@ def test_interrupted_then_resumed_is_the_same(
 
 def test_another_setting_never_meets_a_journal(weights: Weights, tiny_folder: Path, tmp_path: Path) -> None:
     def stop(done: int, *_: Any) -> None:
-        raise KeyboardInterrupt
+        if done == 1:
+            raise KeyboardInterrupt
 
     corpus = make_corpus(request(tiny_folder), weights)
     measure(weights, corpus, PLAN, progress=stop)
@@ -199,7 +200,7 @@ def test_a_full_disk_names_the_folder(weights: Weights, tiny_folder: Path, monke
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(journal_module.np, "savez", full)
+    monkeypatch.setattr(journal_module, "draft_of", full)
     with pytest.raises(MeasurementError, match=r"cannot be kept in .*No space left on device.*ROPESCOPE_HOME"):
         measure(weights, corpus, PLAN)
 

@@ -29,7 +29,7 @@ def measured(weights: Weights, corpus: str, prompts: int, length: int) -> Summar
 
 @pytest.fixture(autouse=True)
 def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ropescope.measure.journal as journal
+    import ropescope.runs.journal as journal
 
     monkeypatch.setattr(journal, "cache_folder", lambda: tmp_path / "models")
 

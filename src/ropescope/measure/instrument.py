@@ -11,10 +11,11 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_corpus, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
-from ropescope.measure.session import Progress, discard_journal, measure
+from ropescope.measure.session import discard_journal, measure
 from ropescope.measure.summary import summarise
 from ropescope.network.loading.weights import Weights, load, with_random_weights
 from ropescope.report.report import Report
+from ropescope.runs.job import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,10 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
-from ropescope.measure.journal import Journal
 from ropescope.measure.profile import DecayProfile, ProfileLayer
 from ropescope.measure.prompts import Corpus
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import Plan, prompt_tokens
-from ropescope.measure.resuming import refuse_other_type
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.network import states
@@ -29,9 +28,8 @@ from ropescope.network.capture import capture_rows, uses_interface
 from ropescope.network.loading.weights import Weights
 from ropescope.network.memory import is_out_of_memory, require_memory, too_little_memory
 from ropescope.network.prefill import default_chunk_tokens, prefill
-
-Progress = Callable[[int, int, str], None]
-"""Called after each prompt with (done, planned, what is being measured)."""
+from ropescope.runs.job import Piece, Progress, run_job
+from ropescope.runs.journal import Journal
 
 _PRECISION_START = 8
 _PRECISION_RESAMPLES = 1000
@@ -57,37 +55,116 @@ def measure(
     n_tokens = prompt_tokens(weights.model, plan)
     chunk = plan.chunk_tokens or default_chunk_tokens(weights.network, n_tokens)
     _refuse_chunks_with_states(weights, chunk < n_tokens)
-    identity = _identity(weights, corpus, plan, n_tokens, chunk)
-    journal = Journal(identity)
-    if resume:
-        refuse_other_type(journal)
-    else:
-        journal.discard()
-    planned = _planned(corpus, plan, n_tokens)
-    what = "random weights" if weights.random_init else weights.source.name
-    done: list[list[LayerTally]] = []
-    seconds = 0.0
-    partial = False
+    job = Measurement(weights, corpus, plan, n_tokens, chunk, _planned(corpus, plan, n_tokens))
+    outcome = run_job(job, resume=resume, progress=progress)
+    interrupted = outcome.interrupted
     try:
-        while True:
-            while len(done) < planned:
-                tallies, spent = _one_prompt(weights, corpus, plan.protocol, n_tokens, chunk, len(done), journal)
-                done.append(tallies)
-                seconds += spent
-                if progress is not None:
-                    progress(len(done), planned, what)
-            profile = _profile(weights, corpus, plan, n_tokens, chunk, done, seconds, partial=False)
-            more = _more_prompts(profile, corpus, plan, n_tokens)
-            if not more:
-                break
-            planned = len(done) + more
+        while not outcome.interrupted and (more := _more_prompts(outcome.result, corpus, plan, n_tokens)):
+            job = replace(job, prompts=job.prompts + more)
+            outcome = run_job(job, outcome.journal, resume=True, progress=progress)
+        interrupted = outcome.interrupted
     except KeyboardInterrupt:
-        partial = True
-        if not done:
+        interrupted = True
+    if interrupted:
+        return replace(outcome.result, partial=True)
+    if not keep_journal:
+        outcome.discard_journal()
+    return outcome.result
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The first `prompts` prompts of a corpus, measured one by one. n_tokens: in a prompt. chunk: tokens in a pass."""
+
+    weights: Weights
+    corpus: Corpus
+    plan: Plan
+    n_tokens: int
+    chunk: int
+    prompts: int
+
+    @property
+    def name(self) -> str:
+        """What the progress calls it."""
+        return "random weights" if self.weights.random_init else self.weights.source.name
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the numbers of a prompt."""
+        weights, corpus = self.weights, self.corpus
+        return {
+            "weights": weights.fingerprint,
+            "random_init": weights.random_init,
+            "architecture": _architecture(weights.network.config),
+            "dtype": weights.dtype,
+            "device": weights.network.device.type,
+            "corpus": corpus.name,
+            "corpus_sha256": corpus.sha256,
+            "prefix": list(corpus.prefix),
+            "window_tokens": corpus.window_tokens,
+            **({} if corpus.block is None else {"window_block": corpus.block}),
+            "seed": corpus.seed,
+            "protocol": {item.name: getattr(self.plan.protocol, item.name) for item in fields(FixedLength)},
+            "n_tokens": self.n_tokens,
+            "chunk_tokens": self.chunk,
+            "versions": versions(),
+        }
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The prompts."""
+        return [Piece(f"prompt-{index:06d}", {"prompt": index}) for index in range(self.prompts)]
+
+    def do(self, piece: Piece) -> dict[str, Any]:
+        """The tallies of a prompt's layers, and the seconds that they took."""
+        network, protocol, index = self.weights.network, self.plan.protocol, piece.of["prompt"]
+        rows = protocol.positions(np.random.default_rng([self.corpus.seed, index, 1]))
+        tally = PromptTally(protocol, rows, self.n_tokens)
+        require_memory(network, self.n_tokens, self.chunk, len(tally.wanted))
+        tokens = torch.from_numpy(self.corpus.prompt(index, self.n_tokens))[None].to(network.device)
+        started = time.perf_counter()
+        try:
+            with capture_rows(network, tally.wanted, tally):
+                prefill(network, tokens, self.chunk)
+            tallies = tally.layers()
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise too_little_memory(network, self.n_tokens, len(tally.wanted)) from error
             raise
-    if not partial and not keep_journal:
-        journal.discard()
-    return _profile(weights, corpus, plan, n_tokens, chunk, done, seconds, partial=partial)
+        return {"layers": [layer.to_dict() for layer in tallies], "seconds": time.perf_counter() - started}
+
+    def result(self, journal: Journal) -> DecayProfile:
+        """The profile of the finished prompts, up to the first that is not. Raises MeasurementError if there is none."""
+        finished = (journal.finished(piece.name) for piece in self.pieces)
+        kept: list[Any] = list(takewhile(bool, finished))
+        done = [[LayerTally.from_dict(layer) for layer in prompt["layers"]] for prompt in kept]
+        layers = _layers(self.weights, done[0]) if done else []
+        provenance = self._provenance({layer.index for layer in layers}, sum(prompt["seconds"] for prompt in kept))
+        return DecayProfile.from_tallies(
+            self.plan.protocol, layers, done, self.n_tokens, provenance, partial=len(done) < self.prompts
+        )
+
+    def _provenance(self, measured: set[int], seconds: float) -> dict[str, Any]:
+        weights, model = self.weights, self.weights.model
+        source = weights.source
+        return {
+            **self.identity,
+            "identity": sorted(self.identity),
+            "model": model.name,
+            "model_type": model.model_type,
+            "source": {"kind": source.kind, "repo_id": source.repo_id, "revision": source.revision},
+            "corpus_about": self.corpus.about,
+            "context_length": model.context_length,
+            "rope_thetas": list(model.rope_thetas),
+            "notes": [*source.notes, *model.notes],
+            "beyond_trained": model.context_length is not None and self.n_tokens > model.context_length,
+            "not_applicable_layers": [
+                {"index": layer.index, "kind": layer.kind} for layer in model.layers if layer.index not in measured
+            ],
+            "dtype_reason": weights.dtype_reason,
+            "machine": machine(),
+            "seconds": round(seconds, 3),
+        }
 
 
 def discard_journal(profile: DecayProfile) -> None:
@@ -122,31 +199,6 @@ def _more_prompts(profile: DecayProfile, corpus: Corpus, plan: Plan, n_tokens: i
     return max(1, min(needed - n, n, limit - n))
 
 
-def _one_prompt(
-    weights: Weights, corpus: Corpus, protocol: FixedLength, n_tokens: int, chunk: int, index: int, journal: Journal
-) -> tuple[list[LayerTally], float]:
-    kept = journal.finished(index)
-    if kept is not None:
-        return kept
-    network = weights.network
-    rows = protocol.positions(np.random.default_rng([corpus.seed, index, 1]))
-    tally = PromptTally(protocol, rows, n_tokens)
-    require_memory(network, n_tokens, chunk, len(tally.wanted))
-    tokens = torch.from_numpy(corpus.prompt(index, n_tokens))[None].to(network.device)
-    started = time.perf_counter()
-    try:
-        with capture_rows(network, tally.wanted, tally):
-            prefill(network, tokens, chunk)
-        tallies = tally.layers()
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            raise too_little_memory(network, n_tokens, len(tally.wanted)) from error
-        raise
-    seconds = time.perf_counter() - started
-    journal.keep(index, tallies, seconds)
-    return tallies, seconds
-
-
 def _refuse_chunks_with_states(weights: Weights, chunked: bool) -> None:
     if not chunked or not uses_interface(weights.network):
         return
@@ -175,62 +227,6 @@ def _layers(weights: Weights, tallies: list[LayerTally]) -> list[ProfileLayer]:
             )
         )
     return layers
-
-
-def _profile(
-    weights: Weights,
-    corpus: Corpus,
-    plan: Plan,
-    n_tokens: int,
-    chunk: int,
-    done: list[list[LayerTally]],
-    seconds: float,
-    *,
-    partial: bool,
-) -> DecayProfile:
-    layers = _layers(weights, done[0])
-    measured = {layer.index for layer in layers}
-    identity = _identity(weights, corpus, plan, n_tokens, chunk)
-    provenance = {
-        **identity,
-        "identity": sorted(identity),
-        "model": weights.model.name,
-        "model_type": weights.model.model_type,
-        "source": {"kind": weights.source.kind, "repo_id": weights.source.repo_id, "revision": weights.source.revision},
-        "corpus_about": corpus.about,
-        "context_length": weights.model.context_length,
-        "rope_thetas": list(weights.model.rope_thetas),
-        "notes": [*weights.source.notes, *weights.model.notes],
-        "beyond_trained": weights.model.context_length is not None and n_tokens > weights.model.context_length,
-        "not_applicable_layers": [
-            {"index": layer.index, "kind": layer.kind} for layer in weights.model.layers if layer.index not in measured
-        ],
-        "dtype_reason": weights.dtype_reason,
-        "machine": machine(),
-        "seconds": round(seconds, 3),
-    }
-    return DecayProfile.from_tallies(plan.protocol, layers, done, n_tokens, provenance, partial=partial)
-
-
-def _identity(weights: Weights, corpus: Corpus, plan: Plan, n_tokens: int, chunk: int) -> dict[str, Any]:
-    """Everything that decides the numbers of a prompt."""
-    return {
-        "weights": weights.fingerprint,
-        "random_init": weights.random_init,
-        "architecture": _architecture(weights.network.config),
-        "dtype": weights.dtype,
-        "device": weights.network.device.type,
-        "corpus": corpus.name,
-        "corpus_sha256": corpus.sha256,
-        "prefix": list(corpus.prefix),
-        "window_tokens": corpus.window_tokens,
-        **({} if corpus.block is None else {"window_block": corpus.block}),
-        "seed": corpus.seed,
-        "protocol": {item.name: getattr(plan.protocol, item.name) for item in fields(FixedLength)},
-        "n_tokens": n_tokens,
-        "chunk_tokens": chunk,
-        "versions": versions(),
-    }
 
 
 def _architecture(config: Any) -> str:

@@ -5,7 +5,10 @@ Weights are added up by distance as they come, so memory is heads × length for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +38,27 @@ class LayerTally:
     sink_logit_mass: Floats
     entropy_nats: Floats
     legacy: Floats
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back equal, to the bit."""
+        return {"layer": self.layer, **{name: _plain(getattr(self, name)) for name in _ARRAYS}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LayerTally:
+        """What `to_dict` made."""
+        return cls(layer=data["layer"], **{name: _array(data[name]) for name in _ARRAYS})
+
+
+_ARRAYS = tuple(item.name for item in fields(LayerTally) if item.name != "layer")
+
+
+def _plain(values: NDArray[Any]) -> dict[str, Any]:
+    held = b64encode(np.ascontiguousarray(values).tobytes()).decode()
+    return {"type": values.dtype.str, "shape": list(values.shape), "base64": held}
+
+
+def _array(data: Mapping[str, Any]) -> NDArray[Any]:
+    return np.frombuffer(b64decode(data["base64"]), np.dtype(data["type"])).reshape(data["shape"]).copy()
 
 
 @dataclass

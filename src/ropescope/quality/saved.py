@@ -1,16 +1,15 @@
-"""What every evaluation ends with: a result that is kept as a JSON file, and where its pieces are until it is."""
+"""What every evaluation ends with: a result that is kept as a JSON file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from ropescope.errors import FormatError
 from ropescope.models.model import plain_data
-from ropescope.quality.journal import Journal
 from ropescope.report.files import write_whole
 
 
@@ -55,24 +54,3 @@ class Saved:
         except (OSError, ValueError) as error:
             raise FormatError(f"{path} is no {cls.what}: `{cls.command}` keeps one with `out`.") from error
         return cls.from_dict(data)
-
-
-class _Result(Protocol):
-    @property
-    def partial(self) -> bool: ...
-
-
-Result = TypeVar("Result", bound=_Result)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[Result]):
-    """A finished or interrupted evaluation, and where its pieces are kept."""
-
-    result: Result
-    journal: Journal
-
-    def discard_journal(self) -> None:
-        """Remove the finished pieces, now that the result is safe; after an interruption they stay."""
-        if not self.result.partial:
-            self.journal.discard()

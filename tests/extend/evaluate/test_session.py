@@ -17,9 +17,10 @@ from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.network.loading.weights import Weights, load
-from ropescope.quality.journal import Journal
 from ropescope.quality.texts import held_out_texts
 from ropescope.quality.trials import trials
+from ropescope.runs.job import do_pieces
+from ropescope.runs.journal import Journal
 
 TARGET, BAND = 512, 128
 METHODS = ("none", "yarn", "dynamic")
@@ -44,7 +45,7 @@ def made(weights: Weights, **given: Any) -> Evaluation:
 def finished(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Evaluation, Journal, ExtensionResult]:
     evaluation = made(weights)
     journal = Journal(evaluation.identity, tmp_path_factory.mktemp("runs"))
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     return evaluation, journal, evaluation.result(journal)
 
 
@@ -98,7 +99,7 @@ def test_rerope_is_the_unscaled_model_within_the_trained_length_and_not_beyond(
     """Its config says nothing that the unscaled one's does not, so what was kept of that must not be taken for it."""
     _, journal, plain = finished
     evaluation = made(weights, candidates=candidates(weights.model, TARGET, ("rerope",)))
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     result = evaluation.result(journal)
     inside = [i for i, (_, end) in enumerate(result.bands) if end <= result.trained_length]
     for text, before in zip(result.texts, plain.texts, strict=True):
@@ -116,7 +117,7 @@ def test_truncated_is_the_unscaled_model_that_does_not_see_the_beginning(
     (one,) = candidates(weights.model, TARGET, ("truncated",))
     assert one.shown == TARGET // 2
     evaluation = made(weights, candidates=[one])
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     result = evaluation.result(journal)
     assert result.shown == {"truncated": TARGET // 2} and ExtensionResult.from_dict(result.to_dict()) == result
     window, step = TARGET // 2, TARGET // 8
@@ -142,7 +143,7 @@ def test_of_a_longer_context_truncated_asks_in_the_last_tokens(weights: Weights,
         for length in (256, TARGET)
     }
     names = {
-        length: [name for name, _ in made(weights, candidates=[one, plain], texts=[], trials=group).pieces()]
+        length: [piece.name for piece in made(weights, candidates=[one, plain], texts=[], trials=group).pieces]
         for length, group in asked.items()
     }
     assert names[256][0] == names[256][1] and names[TARGET][0] != names[TARGET][1]  # what is the same is run once
@@ -156,7 +157,7 @@ def test_of_a_longer_context_truncated_asks_in_the_last_tokens(weights: Weights,
     )
     evaluation = made(weights, candidates=[one], texts=[], trials=asked[TARGET])
     journal = Journal(evaluation.identity, tmp_path)
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     assert sum(cell.trials for cell in evaluation.result(journal).found) == 2
 
 
@@ -171,7 +172,7 @@ def test_what_is_kept_is_not_scored_again(
 ) -> None:
     evaluation, journal, result = finished
     monkeypatch.setattr(Evaluation, "_text", lambda *_: pytest.fail("scored again"))
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     assert evaluation.result(journal) == result
     assert ExtensionResult.from_dict(result.to_dict()) == result
 
@@ -182,7 +183,7 @@ def test_shards_share_the_pieces(weights: Weights, tmp_path: Path) -> None:
     counts = []
     for shard in range(4):
         before = len(list(journal.folder.glob("*.json")))
-        evaluation.run(journal, shard=(shard, 4))
+        do_pieces(evaluation, journal, shard=(shard, 4))
         counts.append(len(list(journal.folder.glob("*.json"))) - before)
     assert counts == [3, 3, 3, 3]  # three texts under three methods, and the short ones under dynamic
     assert not evaluation.result(journal).partial
@@ -197,7 +198,7 @@ def test_interrupted_it_shows_what_all_methods_have(weights: Weights, tmp_path: 
             raise KeyboardInterrupt
 
     with contextlib.suppress(KeyboardInterrupt):
-        evaluation.run(journal, progress=stop)
+        do_pieces(evaluation, journal, progress=stop)
     result = evaluation.result(journal)
     assert result.partial and len(result.texts) == 1 and set(result.texts[0].losses) == set(METHODS)
     empty = Journal(evaluation.identity, tmp_path / "none")
@@ -209,7 +210,7 @@ def test_answers_are_counted_by_length_and_depth(weights: Weights, tmp_path: Pat
     asked = trials(weights.tokenizer, "key-value", TARGET, depths=(0.25, 0.75), per_depth=3, keys_per_context=4)
     evaluation = made(weights, texts=[], trials=asked)
     journal = Journal(evaluation.identity, tmp_path)
-    evaluation.run(journal)
+    do_pieces(evaluation, journal)
     result = evaluation.result(journal)
     assert {(cell.method, cell.depth): cell.trials for cell in result.found} == {
         (method, depth): 3 for method in METHODS for depth in (0.25, 0.75)

@@ -25,10 +25,10 @@ from ropescope.extend.search.result import Checked
 from ropescope.extend.search.session import Search
 from ropescope.extend.search.spans import BLOCKS, spans
 from ropescope.network.loading.weights import Weights, load
-from ropescope.quality.journal import Journal
 from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.texts import calibration_texts
 from ropescope.report.figure import svg
+from ropescope.runs.journal import Journal
 
 TARGET = 512
 

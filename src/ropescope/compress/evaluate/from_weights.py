@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ropescope.compress.evaluate.naming import NAMING_TEXTS, plan_for_loss
@@ -13,8 +13,7 @@ from ropescope.compress.plan.planning import plan_from_errors, planned_length
 from ropescope.errors import PlanError
 from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import calibration_texts
-
-Progress = Callable[[int, int, str], None]
+from ropescope.runs.job import Progress
 
 
 def plan_from_weights(

@@ -19,7 +19,8 @@ from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.compress.plan.planning import plan_from_errors
 from ropescope.errors import EvaluationError, PlanError
-from ropescope.quality.journal import Journal
+from ropescope.runs.job import Progress, do_pieces
+from ropescope.runs.journal import Journal
 
 if TYPE_CHECKING:
     from ropescope.network.loading.weights import Weights
@@ -47,7 +48,7 @@ def plan_for_loss(
     *,
     picks: bool = True,
     cache_type: str | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> NamedPlan:
     """The smallest plan by `errors` that adds at most `limit` times the loss of the whole cache on `texts`, which are as
     long as the plan. Finished texts are kept and not scored again if interrupted.
@@ -58,7 +59,7 @@ def plan_for_loss(
     budgets = tuple(budget for budget in BUDGETS if _can_be_held(method.plan, budget))
     sweep = Sweep(weights, Split(weights.model, errors.length, min(NEW, errors.length // 4)), [method], budgets, texts)
     journal = Journal(sweep.identity)
-    sweep.run(journal, progress=progress)
+    do_pieces(sweep, journal, progress=progress)
     found = measured_knee(sweep.result(journal), method.name, limit)
     journal.discard()
     if found is None or found.edge == "above":

@@ -15,19 +15,17 @@ from ropescope.compress.evaluate.methods.planned import Planned, one_plan
 from ropescope.compress.evaluate.results.result import Named, TradeoffResult
 from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.retrieval import questions
-from ropescope.compress.evaluate.scoring.session import Progress, Sweep
+from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.evaluate.scoring.timing import times
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.errors import SourceError
 from ropescope.measure.profile import DecayProfile
-from ropescope.measure.resuming import refuse_other_type
 from ropescope.network.loading.weights import load
-from ropescope.quality.journal import Journal
-from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
 from ropescope.questions.question import Run
+from ropescope.runs.job import Outcome, run_job
 
 
 def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[TradeoffResult]:
@@ -74,28 +72,21 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
     about = {"source": inputs.source, "files": [path.name for path in inputs.text]}
     asked = questions(weights.tokenizer, length, inputs.questions) if inputs.needle else ()
     sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
-    journal = Journal(sweep.identity)
-    if inputs.resume:
-        refuse_other_type(journal)
-    else:
-        journal.discard()
     run.say(f"Scoring {weights.on_what}")
-    return _carry_out(sweep, journal, timed, run.progress)
+    outcome = run_job(sweep, resume=inputs.resume, progress=run.progress)
+    return outcome if timed is None else _with_times(outcome, sweep, timed)
 
 
-def _carry_out(sweep: Sweep, journal: Journal, timed: KVPlan | None, progress: Progress) -> Outcome[TradeoffResult]:
-    seconds, interrupted = None, False
+def _with_times(outcome: Outcome[TradeoffResult], sweep: Sweep, timed: KVPlan) -> Outcome[TradeoffResult]:
+    seconds, interrupted = None, outcome.interrupted
     try:
-        sweep.run(journal, progress=progress)
-        if timed is not None:
+        if not interrupted:
             tokens = torch.tensor(sweep.texts[0].tokens, device=sweep.weights.network.device)[None]
             seconds = times(sweep.weights, timed, tokens)
     except KeyboardInterrupt:
         interrupted = True
-        if not sweep.finished(journal):
-            raise
-    result = sweep.result(journal)
-    return Outcome(replace(result, times=seconds, partial=interrupted or result.partial), journal)
+    partial = interrupted or outcome.result.partial
+    return replace(outcome, result=replace(outcome.result, times=seconds, partial=partial))
 
 
 def _timed_plan(methods: Sequence[Method], budgets: tuple[float, ...]) -> KVPlan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ropescope.compress.plan.frame import DEFAULT_SINKS
@@ -10,6 +10,7 @@ from ropescope.compress.plan.output_error import OutputErrors, measure_output_er
 from ropescope.errors import SourceError
 from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import calibration_texts
+from ropescope.runs.job import Progress
 
 PROMPTS = 6
 
@@ -22,7 +23,7 @@ def measured_for(
     files: Sequence[Path] = (),
     column: str = "text",
     sinks: int = DEFAULT_SINKS,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> OutputErrors:
     """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
 

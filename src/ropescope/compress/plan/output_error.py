@@ -11,7 +11,7 @@ part of what a head keeps should be picks is measured in the same way: from wind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.network.capture import capture_rows, decoder_layers
 from ropescope.network.rows import AttentionRows
+from ropescope.runs.job import Progress
 
 if TYPE_CHECKING:
     from ropescope.network.loading.weights import Weights
@@ -104,7 +105,7 @@ def measure_output_errors(
     *,
     sinks: int,
     about: str,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> OutputErrors:
     """Run `prompts`, token ids of equal length, and read rows behind the cut of each. Raises PlanError for a model whose
     layers cannot be planned or whose output projections cannot be found, and for prompts that are too short."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.extend.evaluate.result import ExtensionResult
     from ropescope.measure.estimates import Estimate
+    from ropescope.runs.job import Piece
 
 STRETCH = 2
 INSIDE = "Δloss inside the trained length, α_opt less unscaled"
@@ -54,10 +55,9 @@ def observe(context: ExperimentContext) -> Observations:
     from ropescope.extend.evaluate.candidates import candidates
     from ropescope.extend.evaluate.session import Evaluation
     from ropescope.extend.evaluate.summary import against, loss
-    from ropescope.measure.resuming import refuse_other_type
     from ropescope.network.rope_base import at_rope_base
-    from ropescope.quality.journal import Journal
     from ropescope.quality.texts import held_out_texts
+    from ropescope.runs.journal import Journal
     from ropescope.theory.base_design import alpha_opt
 
     weights, setting = context.weights, context.setting
@@ -76,19 +76,14 @@ def observe(context: ExperimentContext) -> Observations:
         )
     evaluation = Evaluation(weights, candidates(weights.model, target, names), target, texts, band=max(2, trained // 4))
     journal = Journal({**evaluation.identity, "experiment": "base-scaling"})
-    if setting.resume:
-        refuse_other_type(journal)
-    else:
-        journal.discard()
-    pieces = list(evaluation.pieces())
+    journal.begin(setting.resume)
     passes = [*names, *(f"{candidate.name}, short texts" for candidate in evaluation.by_length)]  # of every text
     for index_of_pass, name in enumerate(passes):
-        mine = pieces[index_of_pass :: len(passes)]
+        mine = evaluation.pieces[index_of_pass :: len(passes)]
 
-        def make(index: int, mine: list[Any] = mine) -> None:
-            piece, score = mine[index]
-            if journal.finished(piece) is None:
-                journal.keep(piece, score())
+        def make(index: int, mine: list[Piece] = mine) -> None:
+            if journal.finished(mine[index].name) is None:
+                journal.keep(mine[index].name, evaluation.do(mine[index]))
 
         context.each(f"loss, {name}", make)
     context.clear_also(journal.discard)

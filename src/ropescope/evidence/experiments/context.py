@@ -24,12 +24,13 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, Tokens
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import CorpusName, Plan, Request, prompt_tokens
-from ropescope.measure.session import Progress, discard_journal, machine, measure, versions
+from ropescope.measure.session import discard_journal, machine, measure, versions
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import Weights, load
 from ropescope.network.memory import require_memory
 from ropescope.network.prefill import default_chunk_tokens, prefill
 from ropescope.network.rows import Consumer
+from ropescope.runs.job import Progress
 
 _ROWS = 64
 _LOSS_PROMPTS = 2
@@ -244,7 +245,11 @@ class ExperimentContext:
             self.progress(self._part * n + done, self.parts * n, label)
 
     def _progress(self, label: str) -> Progress:
-        return lambda done, planned, _: self._step(label, done)
+        def tell(done: int, planned: int, what: str) -> None:
+            if done:  # a part begins where the one before it ended
+                self._step(label, done)
+
+        return tell
 
 
 def mean_loss(weights: Weights, corpus: Corpus, n_tokens: int) -> float:

@@ -15,6 +15,7 @@ from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.models.text_files import check_texts
+from ropescope.runs.job import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def run_experiment(
     sources: Sequence[str],
     setting: Setting | None = None,
     *,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
 ) -> Result:
     """Run the experiment `name` on `sources` (one, but for theta-panel).

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from ropescope.errors import ExtendError, SourceError
+from ropescope.errors import SourceError
 from ropescope.extend.evaluate.asking import EvaluateInputs, asked_lengths
 from ropescope.extend.evaluate.candidates import candidates
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.evaluate.tasks import Sample, samples
-from ropescope.measure.resuming import refuse_other_type
 from ropescope.network.loading.weights import Weights, load
-from ropescope.quality.journal import Journal
-from ropescope.quality.saved import Outcome
 from ropescope.quality.texts import held_out_texts
 from ropescope.quality.trials import DEPTHS, Trial, trials
 from ropescope.questions.question import Run
+from ropescope.runs.job import Outcome, run_job
+from ropescope.runs.journal import Journal
 
 
 def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[ExtensionResult]:
@@ -32,23 +31,8 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Extensio
         trust_remote_code=inputs.trust_remote_code,
     )
     evaluation = prepare(inputs, weights)
-    journal = journal_of(evaluation, inputs)
-    if inputs.resume:
-        refuse_other_type(journal)
-    else:
-        journal.discard()
     run.say(f"Scoring {weights.on_what}")
-    interrupted: KeyboardInterrupt | None = None
-    try:
-        evaluation.run(journal, progress=run.progress)
-    except KeyboardInterrupt as stop:
-        interrupted = stop
-    try:
-        return Outcome(evaluation.result(journal), journal)
-    except ExtendError:
-        if interrupted is None:
-            raise
-        raise interrupted from None
+    return run_job(evaluation, journal_of(evaluation, inputs), resume=inputs.resume, progress=run.progress)
 
 
 def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:

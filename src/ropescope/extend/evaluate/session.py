@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -21,14 +21,12 @@ from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, Tex
 from ropescope.extend.evaluate.tasks import Sample
 from ropescope.network.loading.weights import Weights
 from ropescope.network.whole_length import positions_of_whole
-from ropescope.quality.journal import Journal
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 from ropescope.quality.retrieval import scores
 from ropescope.quality.texts import Text
 from ropescope.quality.trials import Trial
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is finished, what there is, and a name."""
+from ropescope.runs.job import Piece
+from ropescope.runs.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -78,28 +76,46 @@ class Evaluation:
         beyond = self.band <= self.trained < self.target
         return [candidate for candidate in self.candidates if candidate.plan.by_length] if beyond else []
 
-    def pieces(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """(name, how to make it) of every piece; text by text, each under all methods and then short under those that
-        read it otherwise, so that what is finished can be compared.
+    @property
+    def name(self) -> str:
+        """What the progress calls it."""
+        return self.weights.model.name
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """Text by text, each under all methods and then short under those that read it otherwise, so that what is finished
+        can be compared; then contexts, then samples.
 
         A name is a hash of what the piece is of, so that other texts or methods find what was already scored.
         """
-        for text in self.texts:
-            for candidate in self.candidates:
-                name = self._name("text", text.tokens, candidate, len(text.tokens))
-                yield name, lambda t=text, c=candidate: self._text(t.tokens, c)  # type: ignore[misc]
+
+        def piece(kind: str, index: int, of: Any, candidate: Candidate, n_tokens: int) -> Piece:
+            about = {"kind": kind, "index": index, "method": candidate.name, "tokens": n_tokens}
+            return Piece(self._name(kind, of, candidate, n_tokens), about)
+
+        made = []
+        for index, text in enumerate(self.texts):
             short = text.tokens[: self.trained]
-            for candidate in self.by_length:
-                yield self._name("text", short, candidate, len(short)), lambda s=short, c=candidate: self._text(s, c)  # type: ignore[misc]
-        for group in self.contexts:
+            made += [piece("text", index, text.tokens, each, len(text.tokens)) for each in self.candidates]
+            made += [piece("text", index, short, each, len(short)) for each in self.by_length]
+        for index, group in enumerate(self.contexts):
             key = [asdict(trial) for trial in group]
-            for candidate in self.candidates:
-                name = self._name("context", key, candidate, group[0].length)
-                yield name, lambda g=group, c=candidate: self._asked(g, c)  # type: ignore[misc]
-        for sample in self.samples:
-            for candidate in self.candidates:
-                name = self._name("sample", asdict(sample), candidate, sample.length)
-                yield name, lambda s=sample, c=candidate: self._recall(s, c)  # type: ignore[misc]
+            made += [piece("context", index, key, each, group[0].length) for each in self.candidates]
+        for index, sample in enumerate(self.samples):
+            made += [piece("sample", index, asdict(sample), each, sample.length) for each in self.candidates]
+        return made
+
+    def do(self, piece: Piece) -> Any:
+        """The losses of a text by band, the answers to the questions of a context, or the share that a sample found."""
+        kind, index = piece.of["kind"], piece.of["index"]
+        candidate = next(each for each in self.candidates if each.name == piece.of["method"])
+        if kind == "text":
+            return self._text(self.texts[index].tokens[: piece.of["tokens"]], candidate)
+        return (
+            self._asked(self.contexts[index], candidate)
+            if kind == "context"
+            else self._recall(self.samples[index], candidate)
+        )
 
     def _name(self, kind: str, of: Any, candidate: Candidate, n_tokens: int) -> str:
         plan = candidate.plan
@@ -112,20 +128,6 @@ class Evaluation:
             )  # kept journals may hold answers under other frequencies than their prompt
         made = json.dumps([of, plan.rope_parameters, *more], sort_keys=True)
         return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
-
-    def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
-        """Make the pieces that `journal` lacks and keep them there; of n shards, the i-th makes every n-th.
-
-        Raises KeyboardInterrupt when interrupted: what is finished stays in the journal.
-        """
-        mine = list(self.pieces())[shard[0] :: shard[1]]
-        for done, (name, make) in enumerate(mine):
-            if progress is not None:
-                progress(done, len(mine), self.weights.model.name)
-            if journal.finished(name) is None:
-                journal.keep(name, make())
-        if progress is not None:
-            progress(len(mine), len(mine), self.weights.model.name)
 
     def _text(self, tokens: Sequence[int], candidate: Candidate) -> list[float]:
         with candidate.plan.applied(self.weights.network) as network:
@@ -160,7 +162,7 @@ class Evaluation:
     def result(self, journal: Journal) -> ExtensionResult:
         """What the journal holds so far, of each text, context and sample that all methods were scored on. Raises
         ExtendError if that is nothing."""
-        names = iter([name for name, _ in self.pieces()])
+        names = iter([piece.name for piece in self.pieces])
 
         def made(of: Sequence[Candidate] = self.candidates) -> list[Any] | None:
             each = [journal.finished(next(names)) for _ in of]

@@ -8,11 +8,10 @@ from ropescope.errors import SourceError
 from ropescope.extend.search.asking import SearchInputs
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Search
-from ropescope.measure.resuming import refuse_other_type
 from ropescope.network.loading.weights import load
-from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts
 from ropescope.questions.question import Run
+from ropescope.runs.journal import Journal
 
 
 def search(inputs: SearchInputs, run: Run | None = None) -> tuple[SearchResult, Journal]:
@@ -35,9 +34,6 @@ def search(inputs: SearchInputs, run: Run | None = None) -> tuple[SearchResult, 
     run.say(f"Searching for {weights.on_what}")
     made = Search(weights, inputs.to, texts, inputs.minutes, inputs.method, trained=inputs.trained, seed=inputs.seed)
     journal = Journal(made.identity)
-    if inputs.resume:
-        refuse_other_type(journal)
-    else:
-        journal.discard()
+    journal.begin(inputs.resume)
     found = made.run(journal, progress=run.progress, say=run.say)
     return replace(found, provenance={**found.provenance, "source": inputs.source}), journal

@@ -23,10 +23,10 @@ from ropescope.extend.search.result import Checked, SearchResult, Tried
 from ropescope.extend.search.shape import Shape, shape_of
 from ropescope.extend.search.spans import spans
 from ropescope.network.loading.weights import Weights
-from ropescope.quality.journal import Journal
 from ropescope.quality.texts import Text
+from ropescope.runs.job import Progress
+from ropescope.runs.journal import Journal
 
-Progress = Callable[[int, int, str], None]
 POPULATION = 6
 
 

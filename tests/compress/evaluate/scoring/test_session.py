@@ -22,8 +22,9 @@ from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
 from ropescope.errors import EvaluationError, PlanError
 from ropescope.network.loading.weights import Weights, load
-from ropescope.quality.journal import Journal
 from ropescope.quality.texts import calibration_texts, held_out_texts
+from ropescope.runs.job import do_pieces
+from ropescope.runs.journal import Journal
 
 LENGTH, NEW = 160, 16
 
@@ -93,11 +94,11 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(weights: Weights, tmp_pat
 
     monkeypatch.setattr(Sweep, "score", score)
     with pytest.raises(KeyboardInterrupt):
-        made.run(journal)
+        do_pieces(made, journal)
     partial = made.result(journal)
     assert partial.partial and [text.name for text in partial.texts] == scored
     scored[1:] = []  # room for the text that is left
-    made.run(journal)
+    do_pieces(made, journal)
     whole = made.result(journal)
     assert not whole.partial and len(whole.texts) == 3
     assert whole.texts[:2] == partial.texts
@@ -109,13 +110,13 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(weights: Weights, tmp_pat
 def test_shards_share_the_texts(weights: Weights, tmp_path: Path) -> None:
     made = sweep(weights, [RandomTokens()], (0.5,))
     journal = Journal(made.identity, tmp_path)
-    made.run(journal, shard=(1, 2))
+    do_pieces(made, journal, shard=(1, 2))
     assert [text.name for text in made.result(journal).texts] == [made.texts[1].name]
-    made.run(journal, shard=(0, 2))
+    do_pieces(made, journal, shard=(0, 2))
     together = made.result(journal)
     assert [text.name for text in together.texts] == [text.name for text in made.texts]
     apart = Journal({**made.identity, "other": 1}, tmp_path)
-    made.run(apart)
+    do_pieces(made, apart)
     assert made.result(apart).texts == together.texts
 
 

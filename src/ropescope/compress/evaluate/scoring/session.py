@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -23,13 +23,11 @@ from ropescope.compress.evaluate.scoring.visible import Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.network.loading.weights import Weights
 from ropescope.network.whole_length import positions_of_whole
-from ropescope.quality.journal import Journal
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
 from ropescope.quality.trials import Trial
-
-Progress = Callable[[int, int, str], None]
-"""Called with what is finished, what there is, and a name."""
+from ropescope.runs.job import Piece
+from ropescope.runs.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,11 @@ class Sweep:
                     f"{text.name} has {len(text.tokens):,} tokens, and {self.split.length:,} are to be scored."
                 )
 
+    @property
+    def name(self) -> str:
+        """What the progress calls it."""
+        return self.weights.model.name
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """All that decides the numbers, for the journal and the result."""
@@ -90,33 +93,18 @@ class Sweep:
         }
 
     @property
-    def pieces(self) -> list[str]:
-        """The names under which texts, and then contexts, are kept."""
-        texts = [f"text-{index:04d}" for index in range(len(self.texts))]
-        return texts + [f"questions-{index:04d}" for index in range(len(self.questions))]
+    def pieces(self) -> list[Piece]:
+        """The texts, and then the contexts with their questions."""
+        texts = [Piece(f"text-{index:04d}", {"text": index}) for index in range(len(self.texts))]
+        asked = [Piece(f"questions-{index:04d}", {"context": index}) for index in range(len(self.questions))]
+        return texts + asked
 
-    def run(self, journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)) -> None:
-        """Score the texts and ask the questions that `journal` lacks, and keep them there; of n shards, the i-th does every
-        n-th piece. Raises KeyboardInterrupt when interrupted: what is finished stays in the journal."""
-        mine = [(index, piece) for index, piece in enumerate(self.pieces) if index % shard[1] == shard[0]]
-        for done, (index, piece) in enumerate(mine):
-            if progress is not None:
-                progress(done, len(mine), self.weights.model.name)
-            if journal.finished(piece) is None:
-                journal.keep(piece, self._carry_out(index))
-        if progress is not None:
-            progress(len(mine), len(mine), self.weights.model.name)
-
-    def _carry_out(self, index: int) -> Any:
-        """The piece of that number as plain data."""
-        if index < len(self.texts):
-            return asdict(self.score(self.texts[index]))
-        group = self.questions[index - len(self.texts)]
+    def do(self, piece: Piece) -> Any:
+        """The scores of a text, or the answers to the questions of a context."""
+        if "text" in piece.of:
+            return asdict(self.score(self.texts[piece.of["text"]]))
+        group = self.questions[piece.of["context"]]
         return [asdict(cell) for cell in ask(self.weights, group, self.methods, self.budgets, self.split.length)]
-
-    def finished(self, journal: Journal) -> bool:
-        """Whether any text is finished."""
-        return any(journal.finished(piece) is not None for piece in self.pieces[: len(self.texts)])
 
     def score(self, text: Text) -> TextScore:
         """The loss of one text under every method and budget."""
@@ -145,7 +133,7 @@ class Sweep:
 
     def result(self, journal: Journal) -> TradeoffResult:
         """What the journal holds so far. Raises EvaluationError if that is nothing."""
-        found = [journal.finished(piece) for piece in self.pieces]
+        found = [journal.finished(piece.name) for piece in self.pieces]
         n_texts = len(self.texts)
         scores = tuple(TextScore.from_dict(data) for data in found[:n_texts] if data is not None)
         cells = (Retrieval(**cell) for data in found[n_texts:] if data is not None for cell in data)
