@@ -1,4 +1,4 @@
-"""The page on published evidence and the atlas stays true: its commands run, in order, and its numbers are the table's."""
+"""The page on published scores and the atlas stays true: its commands run, in order, and its numbers are the table's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ropescope.app.cli import app
 from ropescope.evidence.ruler.names import ModelName
 from ropescope.evidence.ruler.scores import AS_OF, DROP_FORMULA, SAMPLES, effective_length, ruler_rows
 
-PAGE = (Path(__file__).parents[2] / "docs" / "atlas.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^ropescope \S.*$", PAGE, re.M)
+PAGE = (Path(__file__).parents[2] / "docs" / "judging.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ropescope (?:evidence|atlas)\b.*$", PAGE, re.M)
 
 
 def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

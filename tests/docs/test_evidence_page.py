@@ -1,4 +1,4 @@
-"""The page of evidence stays true: its verdicts are those recomputed, its commands parse, its pictures exist."""
+"""The page on published claims stays true: its verdicts are those recomputed, its commands parse, its pictures exist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ropescope.app.cli import app
 
 pytest.importorskip("statsmodels")
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "evidence.md").read_text()
+PAGE = (ROOT / "docs" / "judging.md").read_text()
 
 
 def expanded(cell: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The losses on the page about longer contexts, and in the words of a plan's report, are those that are stored."""
+"""The losses on the page of results about longer contexts, and in the words of a plan's report, are those that are stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ropescope.evidence.extensions import Extension, Where, extensions
 from ropescope.extend.report import SHORT_PROMPTS, WORTH
 from ropescope.quality.intervals import Interval
 
-PAGE = Path(__file__).parents[2] / "docs/extending.md"
+PAGE = Path(__file__).parents[2] / "docs/results/extension.md"
 ROWS = {
     "unscaled": "none", "`linear`": "linear", "`ntk`": "ntk", "`dynamic`": "dynamic", "`yarn`": "yarn", "`llama3`": "llama3",
     "`alpha`": "alpha", "base × 4": "alpha@alpha=4", "`searched`": "searched", "`rerope`": "rerope",
@@ -93,3 +93,10 @@ def test_a_report_says_what_reading_all_was_worth(method: str, target: int) -> N
 @pytest.mark.parametrize("target", [16384, 32768])
 def test_the_page_says_what_far_keys_win(target: int, other: str) -> None:
     assert less(target, "rerope", other) in PAGE.read_text("utf-8")
+
+
+def test_readme_and_guide_say_what_the_results_say() -> None:
+    readme, guide = (" ".join((PAGE.parents[2] / name).read_text("utf-8").split()) for name in ("README.md", "docs/extending.md"))
+    assert less(16384, "rerope", "yarn") in readme and less(32768, "rerope", "yarn") in readme
+    assert less(16384, "yarn", "truncated") in readme and less(16384, "yarn", "truncated") in guide
+    assert less(16384, "rerope", "truncated") in guide

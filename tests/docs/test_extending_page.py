@@ -11,11 +11,10 @@ import pytest
 import released_configs as released
 import tiny_gguf
 import torch
-import typer
 from click.testing import CliRunner
 from transformers import AutoModelForCausalLM
 
-from ropescope.app.cli import app
+from ropescope.app.cli import app, command_of
 from ropescope.errors import ExtendError
 from ropescope.extend import plan_extension
 from ropescope.extend.evaluate.candidates import TRUNCATED
@@ -23,6 +22,7 @@ from ropescope.extend.plan.rope_plan import METHODS
 from ropescope.extend.settings.engines import WRITERS
 from ropescope.models.config.reading import from_config
 from ropescope.models.opening import open as open_model
+from ropescope.questions.registry import known
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
 COMMANDS = re.findall(r"^ropescope extend plan .*?(?=\s*#|$)", PAGE, re.M)
@@ -45,10 +45,7 @@ def test_commands_run_on_a_model(line: str, tiny_folder: Path, tmp_path: Path, m
 def test_commands_that_take_long_are_understood(line: str) -> None:
     """Parsed as the command line would, without loading weights; what they do is held in tests/extend."""
     words = shlex.split(line)[1:]
-    group: Any = typer.main.get_command(app)
-    for name in words[:2]:
-        group = group.commands[name]
-    given = group.make_context(words[1], words[2:]).params
+    given = command_of(known()[" ".join(words[:2])]).make_context(words[1], words[2:]).params
     assert given["source"] == "smollm2" and given["to"] in ("16Ki", "32Ki")
     for method in (given.get("methods") or "yarn").split(","):
         assert method.endswith(".json") or method.partition("@")[0] in (*METHODS, TRUNCATED)
@@ -75,7 +72,7 @@ def test_what_the_page_says_of_released_models() -> None:
     assert {reach(config) for config in (released.LLAMA_31_8B, released.LLAMA_32_1B, released.GEMMA_3_27B)} == {131072}
     yarned = (released.DEEPSEEK_V2_LITE, released.DEEPSEEK_V3, released.KIMI_K2, released.GPT_OSS_20B)
     assert {reach(config) for config in yarned} == {131072, 163840}
-    with pytest.raises(ExtendError, match="give --trained N"):
+    with pytest.raises(ExtendError, match="give `trained` N"):
         plan_extension(from_config(released.GEMMA_3_27B), 262144, "yarn")
 
 

@@ -5,7 +5,7 @@ tokens and some picks, and the tokens that follow see those and a window that mo
 and values v, that turns the head's output o into the one of the keys it still sees, with their weights made to sum to one
 again; W_O Δo is what that changes in the residual stream.
 
-Of the measures tried, dividing a budget by this one costs least quality at 15 % of the cache (docs/compressing.md). Which
+Of the measures tried, dividing a budget by this one costs least quality at 15 % of the cache (docs/results/compression.md). Which
 part of what a head keeps should be picks is measured in the same way: from windows alone to picks alone, by quarters.
 """
 

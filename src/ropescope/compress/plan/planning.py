@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Allocation = Literal["share", "gain"]
 """How a budget is divided. share: every head keeps the same share of its own attention; gain: the next byte gains as much
 attention in every head, which starves heads that give most of theirs to the sinks. Share costs less quality
-(docs/compressing.md). At small budgets `plan_from_errors`, which needs the weights, costs less yet."""
+(docs/results/compression.md). At small budgets `plan_from_errors`, which needs the weights, costs less yet."""
 
 
 def plan_from_profile(
