@@ -32,4 +32,6 @@ def test_links_and_pictures_exist() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
     here = {f"#{name}" for name in EXPERIMENTS}
     assert len(links) >= 21
-    assert [link for link in links if link not in here and not (ROOT / "docs" / "results" / link.partition("#")[0]).exists()] == []
+    assert [
+        link for link in links if link not in here and not (ROOT / "docs" / "results" / link.partition("#")[0]).exists()
+    ] == []

@@ -96,7 +96,9 @@ def test_the_page_says_what_far_keys_win(target: int, other: str) -> None:
 
 
 def test_readme_and_guide_say_what_the_results_say() -> None:
-    readme, guide = (" ".join((PAGE.parents[2] / name).read_text("utf-8").split()) for name in ("README.md", "docs/extending.md"))
+    readme, guide = (
+        " ".join((PAGE.parents[2] / name).read_text("utf-8").split()) for name in ("README.md", "docs/extending.md")
+    )
     assert less(16384, "rerope", "yarn") in readme and less(32768, "rerope", "yarn") in readme
     assert less(16384, "yarn", "truncated") in readme and less(16384, "yarn", "truncated") in guide
     assert less(16384, "rerope", "truncated") in guide

@@ -33,7 +33,9 @@ def test_every_question_stands_in_its_situation() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/serving.md"])
 def test_devices_are_as_many_as_stated(page: str) -> None:
     listed = CliRunner().invoke(app, ["devices", "--json"]).output
-    assert re.findall(r"(\d+) (?:known )?devices", (ROOT / page).read_text()) == [str(len(json.loads(listed)["devices"]))]
+    assert re.findall(r"(\d+) (?:known )?devices", (ROOT / page).read_text()) == [
+        str(len(json.loads(listed)["devices"]))
+    ]
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("ropescope measure")])

@@ -13,7 +13,9 @@ from ropescope.questions.inputs import fields_of, from_text
 from ropescope.questions.registry import known
 
 ROOT = Path(__file__).parents[2]
-GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in ("reading", "serving", "measuring", "compressing", "extending", "judging"))
+GUIDES = tuple(
+    ROOT / "docs" / f"{name}.md" for name in ("reading", "serving", "measuring", "compressing", "extending", "judging")
+)
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""
 RESULTS = tuple((ROOT / "docs" / "results").glob("*.md"))
@@ -69,6 +71,13 @@ def leads_somewhere(page: Path, link: str) -> bool:
     return heading in {line.strip("# ").lower().replace(" ", "-") for line in lines if line.startswith("#")}
 
 
+@pytest.mark.parametrize("path", (*PLAIN, *RESULTS), ids=lambda path: path.stem)
+def test_files_of_the_repository_that_a_page_names_exist(path: Path) -> None:
+    page = path.read_text(encoding="utf-8").replace("`94f8b6a` with its `benchmarks/compress_quality.py", "")
+    named = set(re.findall(r"\b(?:src|tests|benchmarks|docs)/[\w./-]*\w", page))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 def commands(path: Path) -> list[str]:
     """The commands that stand in a page's blocks of code, without comments."""
     blocks = "".join(FENCED.findall(path.read_text(encoding="utf-8")))
@@ -87,4 +96,6 @@ def test_commands_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.
     name = next(name for name in (" ".join(words[:2]), words[0]) if name in known())
     with command_of(known()[name]).make_context(name, words[len(name.split()) :]) as context:
         given = {one.name: context.params[one.name] for one in fields_of(known()[name].inputs_type)}
-    assert from_text(known()[name].inputs_type, {key: value for key, value in given.items() if value not in (None, (), False)})
+    assert from_text(
+        known()[name].inputs_type, {key: value for key, value in given.items() if value not in (None, (), False)}
+    )
