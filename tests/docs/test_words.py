@@ -20,6 +20,7 @@ PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""
 RESULTS = tuple((ROOT / "docs" / "results").glob("*.md"))
 WORD = re.compile(r"\S*\w\S*")
+SENTENCE_ENDS = re.compile(r"(?<=[.?!])[)*]*\s+(?=[A-Z`*\"γ\d\[(])")
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 
 
@@ -28,14 +29,12 @@ def sentences(page: str) -> list[int]:
     text = FENCED.sub("\n", page)
     lines = ["" if line.lstrip().startswith(("|", "#", "![")) else line for line in text.splitlines()]
     blocks = re.split(r"\n\s*\n|\n(?=\s*(?:- |\d+\. ))", "\n".join(lines))
-    counts = []
+    counts: list[int] = []
     for block in blocks:
         words = re.sub(r"\]\([^)]*\)", "]", re.sub(r"^\s*(?:- |\d+\. )", "", block))
         words = re.sub(r"`[^`]*`", "code", words)  # one name, however long
-        for sentence in re.split(r"(?<=[.?!])[)*]*\s+(?=[A-Z`*\"γ\d\[(])", " ".join(words.split())):
-            if found := WORD.findall(sentence):
-                counts.append(len(found))
-    return counts
+        counts += [len(WORD.findall(sentence)) for sentence in SENTENCE_ENDS.split(" ".join(words.split()))]
+    return [count for count in counts if count]
 
 
 def test_a_sentence_ends_where_a_reader_would_say() -> None:
@@ -54,7 +53,7 @@ def test_a_guide_is_read_in_minutes(path: Path) -> None:
     assert len(WORD.findall(path.read_text(encoding="utf-8"))) < 900
 
 
-@pytest.mark.parametrize("path", (*PLAIN, *RESULTS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*PLAIN, *RESULTS], ids=lambda path: path.stem)
 def test_links_lead_somewhere(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", FENCED.sub("", page)) if "://" not in link]
@@ -71,7 +70,7 @@ def leads_somewhere(page: Path, link: str) -> bool:
     return heading in {line.strip("# ").lower().replace(" ", "-") for line in lines if line.startswith("#")}
 
 
-@pytest.mark.parametrize("path", (*PLAIN, *RESULTS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*PLAIN, *RESULTS], ids=lambda path: path.stem)
 def test_files_of_the_repository_that_a_page_names_exist(path: Path) -> None:
     page = path.read_text(encoding="utf-8").replace("`94f8b6a` with its `benchmarks/compress_quality.py", "")
     named = set(re.findall(r"\b(?:src|tests|benchmarks|docs)/[\w./-]*\w", page))
