@@ -24,7 +24,7 @@ from shards import add_shard
 from ropescope.compress.evaluate.methods.catalogue import all_names, methods_named
 from ropescope.compress.evaluate.results.report import tradeoff_report
 from ropescope.compress.evaluate.scoring.budgets import Split
-from ropescope.compress.evaluate.scoring.retrieval import questions
+from ropescope.compress.evaluate.scoring.questions import questions
 from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.output_error import OutputErrors

@@ -13,9 +13,9 @@ from tiny_models import TINY, Tiny
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from ropescope.compress.cache.picks import OBSERVED
 from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.compress.plan.planning import plan_uniform
 from ropescope.models.opening import open as open_model
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
+    from ropescope.compress.cache.applying import planned_cache as planned_cache
     from ropescope.compress.cache.planned_cache import PlannedCache as PlannedCache
     from ropescope.compress.evaluate.from_weights import plan_from_weights as plan_from_weights
     from ropescope.compress.evaluate.methods.kvpress import PEERS as PEERS

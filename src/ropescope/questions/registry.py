@@ -102,7 +102,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         Question(
             "compress evaluate",
             "Score what smaller caches cost: added loss on held-out text by method and budget, and which budget is enough.",
-            "compress.evaluate.asking:EvaluateInputs", "compress.evaluate.asking:answer",
+            "compress.evaluate.inputs:EvaluateInputs", "compress.evaluate.asking:answer",
             {"source": "smollm2", "budgets": "15%,30%,60%", "needle": True, "figure": "tradeoff.svg"}, "weights",
             keeps="the numbers (JSON)",
         ),

@@ -12,10 +12,10 @@ import torch
 from planned_models import explicit_masks, ragged_plan, tiny
 from tiny_models import Tiny, build, carries_states
 
-from ropescope.compress.cache.picks import SHARES, split
 from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.picks import SHARES, split
 from ropescope.compress.plan.planning import plan_from_errors
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model

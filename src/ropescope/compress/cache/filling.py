@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ropescope.compress.cache.masks import check_later, check_windowed, padding_of
-from ropescope.compress.cache.picks import OBSERVED
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.errors import PlanError
 from ropescope.network.adapter import AttentionCall
 from ropescope.network.whole_length import whole_length
 
-if TYPE_CHECKING:
-    from ropescope.compress.cache.layer import PlannedLayer
-
 _SAMPLED = 16
 """Numbers of each weight by which a model is known again."""
+
+
+class Filled(Protocol):
+    """What it asks of a layer, as `PlannedLayer` has it."""
+
+    seen: int
+    windowed: bool
+    padding: Tensor | None
+    waiting: tuple[Tensor, Tensor] | None
+
+    def set_padding(self, padding: Tensor | None, most: int) -> None:
+        """Say how many tokens pad each row on the left."""
 
 
 class Filling:
@@ -32,7 +41,7 @@ class Filling:
 
     def __init__(self, made_for: str, attention: frozenset[str], switch: int | None = None) -> None:
         self.made_for, self.attention, self.switch = made_for, attention, switch
-        self.layers: list[PlannedLayer] = []
+        self.layers: list[Filled] = []
         self.is_beyond = False
         self.last_rows: Tensor | None = None
         """[1 or batch, last queries, keys] what the last queries of a first pass see, where a mask says so."""
@@ -63,7 +72,7 @@ class Filling:
                 stacklevel=2,
             )
 
-    def check_states(self, layer: PlannedLayer, new: int) -> None:
+    def check_states(self, layer: Filled, new: int) -> None:
         """As `layer` takes in `new` tokens, raises PlanError if the other layers are not where they should be."""
         if self.switches(layer.seen, layer.seen + new):
             raise PlanError(
@@ -82,7 +91,7 @@ class Filling:
                 "planned."
             )
 
-    def check_module(self, layer: PlannedLayer, module: nn.Module) -> None:
+    def check_module(self, layer: Filled, module: nn.Module) -> None:
         """Raises PlanError if the attention is that of another model than the cache was made for, or filled by."""
         if layer is not self.layers[0] or (self._module is not None and self._module() is module):
             return
@@ -98,7 +107,7 @@ class Filling:
             )
         self._module, self._weights = weakref.ref(module), weights
 
-    def read_mask(self, layer: PlannedLayer, call: AttentionCall, new: int) -> None:
+    def read_mask(self, layer: Filled, call: AttentionCall, new: int) -> None:
         """Take note of the padding of a first pass. Raises PlanError for a mask that cannot be carried out."""
         if layer.padding is not None and layer.padding.device != call.query.device:
             layer.padding = layer.padding.to(call.query.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ropescope.compress.cache.picks import best
+from ropescope.compress.cache.picking import best
 from ropescope.compress.cache.slots import slot_of, tokens_in_slots
 
 ENDLESS = 1 << 40

@@ -16,7 +16,8 @@ from torch import Tensor
 from ropescope.compress.cache.attend import Scoring, attend
 from ropescope.compress.cache.heads import HeadStore
 from ropescope.compress.cache.layer import PIECE, PlannedLayer
-from ropescope.compress.cache.picks import OBSERVED, attention_received
+from ropescope.compress.cache.picking import attention_received
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.errors import PlanError
 from ropescope.network.adapter import AttentionCall, Output, expect
 

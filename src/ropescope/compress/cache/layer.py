@@ -13,10 +13,11 @@ from transformers.cache_utils import CacheLayerMixin
 from ropescope.compress.cache.attend import Scoring, attend
 from ropescope.compress.cache.filling import Filling
 from ropescope.compress.cache.heads import HeadStore
-from ropescope.compress.cache.picks import OBSERVED, attention_received
+from ropescope.compress.cache.picking import attention_received
 from ropescope.compress.cache.quantized import QuantizedStore
 from ropescope.compress.cache.slots import tokens_in_slots, visible
 from ropescope.compress.plan.kv_plan import LayerPlan
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import PlanError
 from ropescope.network.adapter import AttentionCall, Output, owned_by

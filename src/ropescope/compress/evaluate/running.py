@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import torch
 
-from ropescope.compress.evaluate.asking import EvaluateInputs, fitting_plan, nothing_to_time, scored_length
+from ropescope.compress.evaluate.inputs import EvaluateInputs, fitting_plan, nothing_to_time, scored_length
 from ropescope.compress.evaluate.methods.catalogue import methods_named
 from ropescope.compress.evaluate.methods.method import Method
 from ropescope.compress.evaluate.methods.planned import Planned, one_plan
 from ropescope.compress.evaluate.results.result import Named, TradeoffResult
 from ropescope.compress.evaluate.scoring.budgets import Split
-from ropescope.compress.evaluate.scoring.retrieval import questions
+from ropescope.compress.evaluate.scoring.questions import questions
 from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.evaluate.scoring.timing import times
 from ropescope.compress.plan.calibration import measured_for

@@ -18,9 +18,10 @@ from transformers.cache_utils import DynamicLayer
 
 from ropescope.compress.cache.attend import Scoring
 from ropescope.compress.cache.heads import ENDLESS
-from ropescope.compress.cache.picks import OBSERVED, attention_received, best
+from ropescope.compress.cache.picking import attention_received, best
 from ropescope.compress.kvpress.library import kvpress
 from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.errors import PlanError
 
 _kvpress = kvpress()

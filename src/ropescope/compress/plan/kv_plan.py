@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import FormatError, PlanError
 from ropescope.models.cache import LayerCache, cache_bytes
 from ropescope.models.model import plain_data
 from ropescope.report.files import write_whole
-
-if TYPE_CHECKING:
-    from ropescope.compress.cache.planned_cache import PlannedCache
 
 SCHEMA = "ropescope.kvplan/1"
 
@@ -169,28 +167,19 @@ class KVPlan:
         """
         return replace(self, storage=Storage(bits, newest))
 
-    def cache(self, model: Any, *, prefill: Prefill = "full", quantized: int | None = None) -> PlannedCache:
-        """An empty cache for `model` that holds what the plan says: `model.generate(..., past_key_values=cache)`.
+    def cache(self, model: Any, *, prefill: Prefill = "full", quantized: int | None = None) -> Any:
+        """`PlannedCache(plan, model)`: an empty cache that holds what the plan says, for
+        `model.generate(..., past_key_values=cache)`.
 
         quantized: as `plan.quantized(bits).cache(model)`. Raises PlanError if the plan is not one for this model.
         """
-        from ropescope.compress.cache.planned_cache import PlannedCache
+        plan = self if quantized is None else self.quantized(quantized)
+        return _carried_out("planned_cache:PlannedCache")(plan, model, prefill=prefill)
 
-        return PlannedCache(self if quantized is None else self.quantized(quantized), model, prefill=prefill)
-
-    @contextmanager
-    def applied(self, model: Any, *, prefill: Prefill = "full") -> Iterator[Any]:
-        """Within the context, `model` fills a planned cache wherever it would have filled an empty one of its own, be it
-        made by the model or a DynamicCache that is passed in. It holds for the thread that entered it: other threads enter a
-        context of their own, or pass `plan.cache(model)`.
-
-        Raises PlanError if the plan is not one for this model, and in a pass with a cache that cannot hold it.
-        """
-        from ropescope.compress.cache.replacing import replacing_caches
-
-        self.cache(model, prefill=prefill)  # what does not fit is said now, and not in the midst of a run
-        with replacing_caches(model, lambda: self.cache(model, prefill=prefill)):
-            yield model
+    def applied(self, model: Any, *, prefill: Prefill = "full") -> AbstractContextManager[Any]:
+        """`planned_cache(plan, model)`: a context in which `model` fills planned caches where it would fill its own."""
+        found: AbstractContextManager[Any] = _carried_out("applying:planned_cache")(self, model, prefill=prefill)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, with the bytes and the mass that follow from it; `from_dict` reads it back equal."""
@@ -228,6 +217,12 @@ class KVPlan:
         except (OSError, ValueError) as error:
             raise FormatError(f"{path} is no cache plan: `compress plan` keeps one with `out`.") from error
         return cls.from_dict(data)
+
+
+def _carried_out(target: str) -> Any:
+    """What carries a plan out, by name: it lies in a room above, of which a plan, which is data, imports nothing."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(f"ropescope.compress.cache.{module}"), name)
 
 
 _DERIVED = frozenset({"bytes_before", "bytes_after", "kept_mass"})

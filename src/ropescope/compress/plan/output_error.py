@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from ropescope.compress.cache.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
 from ropescope.compress.plan.curves import Array, MassCurves
+from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
 from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.network.capture import capture_rows, decoder_layers

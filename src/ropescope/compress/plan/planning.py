@@ -91,8 +91,8 @@ def plan_from_errors(
     """
     import numpy as np
 
-    from ropescope.compress.cache.picks import split
     from ropescope.compress.plan.allocation import windows_for_budget
+    from ropescope.compress.plan.picks import split
 
     frame = Frame.of(model, errors.length, errors.sinks, cache_type)
     if frame.planned != frozenset(errors.layers):

@@ -10,8 +10,8 @@ import torch
 from ropescope.compress.evaluate.methods.planned import one_plan, uniform
 from ropescope.compress.evaluate.methods.restated import SnapKV
 from ropescope.compress.evaluate.scoring.harness import extended, prefill
+from ropescope.compress.evaluate.scoring.questions import questions as asked_for
 from ropescope.compress.evaluate.scoring.retrieval import ask, summed
-from ropescope.compress.evaluate.scoring.retrieval import questions as asked_for
 from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
 from ropescope.network.loading.weights import Weights, load

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ropescope.compress.cache.attend import Scoring
-from ropescope.compress.cache.picks import OBSERVED, attention_received
+from ropescope.compress.cache.picking import attention_received
+from ropescope.compress.plan.picks import OBSERVED
 
 
 @dataclass(frozen=True)

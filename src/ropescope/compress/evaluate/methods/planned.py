@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from ropescope.compress.cache.picks import best
+from ropescope.compress.cache.picking import best
 from ropescope.compress.evaluate.methods.method import Prefilled
 from ropescope.compress.plan.frame import DEFAULT_SINKS, Target
 from ropescope.compress.plan.kv_plan import KVPlan

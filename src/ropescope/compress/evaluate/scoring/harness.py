@@ -16,10 +16,10 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from ropescope.compress.cache.attend import Scoring
-from ropescope.compress.cache.picks import OBSERVED
 from ropescope.compress.evaluate.methods.method import Prefilled
 from ropescope.compress.evaluate.scoring.masked import MaskedLayer, Prefix
 from ropescope.compress.evaluate.scoring.visible import Visible
+from ropescope.compress.plan.picks import OBSERVED
 from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import EvaluationError
 from ropescope.models.model import Model

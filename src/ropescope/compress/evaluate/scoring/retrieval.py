@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import torch
 
-from ropescope.compress.evaluate.asking import ASKED_TASKS, KEYS_PER_CONTEXT
 from ropescope.compress.evaluate.methods.method import Method, Prefilled
 from ropescope.compress.evaluate.methods.planned import Planned
 from ropescope.compress.evaluate.results.result import Retrieval
@@ -24,18 +22,9 @@ from ropescope.compress.evaluate.scoring.visible import Visible, whole
 from ropescope.network.loading.weights import Weights
 from ropescope.network.whole_length import positions_of_whole
 from ropescope.quality.retrieval import Score, score
-from ropescope.quality.trials import Trial, trials
+from ropescope.quality.trials import Trial
 
 ASKED = ("before", "after")
-
-
-def questions(tokenizer: Any, length: int, per_depth: int) -> list[list[Trial]]:
-    """`per_depth` questions at each of five depths, of each task, in contexts for sequences of `length` tokens; those of one
-    context together. Raises MeasurementError for a length that cannot hold them."""
-    found = (
-        trials(tokenizer, task, length, per_depth=per_depth, keys_per_context=KEYS_PER_CONTEXT) for task in ASKED_TASKS
-    )
-    return [list(group) for of_task in found for _, group in groupby(of_task, key=lambda trial: trial.context)]
 
 
 def ask(

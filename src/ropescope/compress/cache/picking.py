@@ -1,9 +1,4 @@
-"""Which tokens a KV head keeps for their content: those that the last queries of a pass attend to most.
-
-The rule descends from SnapKV's (Li et al. 2024, arXiv 2404.14469). It looks at more queries, counts the last ones most,
-and does not pool over neighbours; and the plan says, by what was measured on the head, how many tokens it picks and how
-many recent ones it keeps beside them.
-"""
+"""Which tokens a KV head picks: those that get most of the attention of the last queries of a pass."""
 
 from __future__ import annotations
 
@@ -11,30 +6,7 @@ import torch
 from torch import Tensor
 
 from ropescope.compress.cache.attend import Scoring, attention_weights
-
-OBSERVED = 256
-"""Queries at the end of a pass whose attention is looked at."""
-HALF_LIFE = 32
-"""Tokens from the end at which a query counts half. On SmolLM2 at 2,048 tokens, 256 queries without pooling chose better
-than 64 and than SnapKV's pooling; whether they count alike made no difference there, and a question of a few words at the
-end of a prompt is heard only if the last queries count most."""
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Which part of what a head keeps may be picks."""
-MIN_WINDOW = 16
-"""The least window of a head that picks."""
-
-
-def split(kept: int, share: float) -> tuple[int, int]:
-    """(window, picks) of a head that keeps `kept` tokens behind the sinks, `share` of them picks where there is room."""
-    window = max(min(kept, MIN_WINDOW), round(kept * (1 - share)))
-    return window, kept - window
-
-
-def query_weights(count: int, device: torch.device | None = None) -> Tensor:
-    """[count] how much each of the last queries counts, the newest last; they sum to one."""
-    weights = 0.5 ** ((count - 1 - torch.arange(count, device=device)) / HALF_LIFE)
-    total: Tensor = weights / weights.sum()
-    return total
+from ropescope.compress.plan.picks import query_weights
 
 
 def attention_received(query: Tensor, key: Tensor, mask: Tensor, scoring: Scoring) -> Tensor:

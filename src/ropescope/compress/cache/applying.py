@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 from transformers.cache_utils import Cache, DynamicCache
 
 from ropescope.compress.cache.layer import PlannedLayer
+from ropescope.compress.cache.planned_cache import PlannedCache
+from ropescope.compress.plan.kv_plan import KVPlan, Prefill
 from ropescope.errors import PlanError
 from ropescope.network.capture import decoder_layers
 
@@ -19,13 +21,24 @@ _innermost: ContextVar[dict[int, object]] = ContextVar("ropescope_plan_applied",
 """Decoder → the mark of the last context that was entered for it in this thread."""
 
 
-@contextmanager
-def replacing_caches(model: nn.Module, make: Callable[[], Cache]) -> Iterator[None]:
-    """Within the context, a pass of `model` in this thread fills a planned cache where it would have filled its own.
+Network = TypeVar("Network", bound=nn.Module)
 
-    Without a cache it gets one of `make`; an empty DynamicCache that is passed in becomes one, the same object. Passes with a
-    planned cache keep it, whatever its plan. Raises PlanError for a cache of another kind, or one that is filled.
+
+@contextmanager
+def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill = "full") -> Iterator[Network]:
+    """Within the context, `model` fills a PlannedCache wherever it would have filled a cache of its own: `model.generate(...)`.
+
+    A pass without a cache gets a new one; an empty DynamicCache that is passed in becomes one, the same object; a planned
+    cache stays as it is, whatever its plan. It holds for the thread that entered it: other threads enter a context of their
+    own, or pass `PlannedCache(plan, model)`.
+
+    Raises PlanError if the plan is not one for this model, and in a pass with a cache of another kind, or a filled one.
     """
+
+    def make() -> PlannedCache:
+        return PlannedCache(plan, model, prefill=prefill)
+
+    make()  # what does not fit is said now, and not in the midst of a run
     decoder, _ = decoder_layers(model)
     mark, names = object(), list(inspect.signature(decoder.forward).parameters)
 
@@ -49,7 +62,7 @@ def replacing_caches(model: nn.Module, make: Callable[[], Cache]) -> Iterator[No
     handle = decoder.register_forward_pre_hook(put_in, with_kwargs=True, prepend=True)
     token = _innermost.set({**_innermost.get(), id(decoder): mark})
     try:
-        yield
+        yield model
     finally:
         handle.remove()
         _innermost.reset(token)
