@@ -20,8 +20,8 @@ from transformers import DynamicCache
 
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.search.rerotation import layout_of, rerotated
 from ropescope.extend.search.spans import SCORED
-from ropescope.extend.search.turning import layout_of, turned
 from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.loss import span_losses, token_losses
 from ropescope.quality.texts import calibration_texts
@@ -57,7 +57,7 @@ def at_target(weights: Weights, plan: RopePlan, variants: dict[str, RopePlan], t
         (read,) = span_losses(network, tokens[:end], [(start, end)], cache=cache)
     print(f"  at the end of {end:,} tokens: {float(read.mean()):.4f} nats a token; less that:")
     for name, other in variants.items():
-        before = turned(cache, plan, other, layout, start - 1)
+        before = rerotated(cache, plan, other, layout, start - 1)
         with other.applied(network):
             (found,) = span_losses(network, tokens[start - 1 : end], [(1, SCORED + 1)], cache=before)
         print(f"    {name:24} {told(found.double() - read.double())}", flush=True)

@@ -22,14 +22,15 @@ import argparse
 from pathlib import Path
 
 import torch
-from ropescope.extend.evaluate.request import Request, prepare
 from shards import add_shard
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.asking import EvaluateInputs
 from ropescope.extend.evaluate.figures import figures
 from ropescope.extend.evaluate.report import evaluation_report
 from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.running import prepare
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
@@ -45,11 +46,11 @@ METHODS = ("none", "truncated", "linear", "ntk", "dynamic", "yarn", "llama3", "a
 def evaluation_of(weights: Weights, given: argparse.Namespace, length: int, texts: int) -> Evaluation:
     """What is scored at one length: the methods, and the searched plans for that length."""
     plans = [path for path in given.plans.split(",") if path and RopePlan.load(Path(path)).target_length == length]
-    request = Request(
-        given.source, length, methods=(*given.methods.split(","), *plans), texts=texts, questions=given.questions,
+    inputs = EvaluateInputs(
+        source=given.source, to=length, methods=(*given.methods.split(","), *plans), texts=texts, questions=given.questions,
         retrieval=("multi-key",), lengths=(length,), keys_per_context=given.keys,
     )  # fmt: skip
-    return prepare(request, weights)
+    return prepare(inputs, weights)
 
 
 def show(weights: Weights, result: ExtensionResult) -> None:

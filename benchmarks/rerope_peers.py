@@ -26,7 +26,6 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from ropescope.extend.evaluate.request import Request, prepare
 from shards import add_shard
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM, LlamaConfig
@@ -34,6 +33,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, AutoModelFo
 from ropescope.extend.apply.rerope.attention import FarAttention
 from ropescope.extend.apply.rerope.kernel import attend_part, put_together
 from ropescope.extend.apply.rerope.ranges import BLOCK, Ranges
+from ropescope.extend.evaluate.asking import EvaluateInputs
+from ropescope.extend.evaluate.running import prepare
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.config.reading import from_config
@@ -54,7 +55,7 @@ class Groups(Ranges):
 
     def turn(self, places: Tensor) -> Tensor:
         """By how many positions what stands at `places` is turned on to be read far."""
-        return (places.double() / self.slower).floor() - places.double()
+        return (places.double() / self.far_divisor).floor() - places.double()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Chunks(Ranges):
     @property
     def size(self) -> int:
         """Tokens of a chunk."""
-        return self.trained - self.near
+        return self.trained_length - self.near_tokens
 
 
 class DualChunk(FarAttention):
@@ -77,7 +78,7 @@ class DualChunk(FarAttention):
         """Shapes as transformers': query [batch, heads, new, dim]; one text without padding."""
         chunks, first, end = self.ranges, key.shape[2] - query.shape[2], key.shape[2]
         assert isinstance(chunks, Chunks)
-        size, last = chunks.size, chunks.trained - 1
+        size, last = chunks.size, chunks.trained_length - 1
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
         places = torch.arange(end)
         cyclic = self.turned(module, key, places % size - places)
@@ -216,7 +217,9 @@ def main() -> None:
         torch.set_num_threads(1)
     check()
     weights = load(given.source, dtype=given.dtype)
-    evaluation = prepare(Request(given.source, given.length, methods=("rerope",), texts=given.texts), weights)
+    evaluation = prepare(
+        EvaluateInputs(source=given.source, to=given.length, methods=("rerope",), texts=given.texts), weights
+    )
     plan = evaluation.candidates[0].plan
     journal = Journal(evaluation.identity, given.folder)
     pieces = [(name, peer, text) for text in evaluation.texts for name, peer in peers(plan).items()]

@@ -8,10 +8,10 @@ from typing import Any
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan.choosing import require_method
-from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.planning import fitting_plan, plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.report import plan_report
-from ropescope.extend.settings.config_file import fitting_plan, save_config
+from ropescope.extend.settings.config_file import save_config
 from ropescope.extend.settings.engines import all_settings, only_transformers, settings_for
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model

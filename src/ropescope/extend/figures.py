@@ -32,7 +32,7 @@ def distance_figure(plan: RopePlan) -> Figure:
     entry = plan.layer_types[0]
     assert entry.near_tokens is not None
     ends = [0, entry.near_tokens, plan.target_length]
-    rows = [{"distance": end, "read": entry.read_as(end), "positions": _AFTER} for end in ends]
+    rows = [{"distance": end, "read": entry.effective_distance(end), "positions": _AFTER} for end in ends]
     rows += [{"distance": end, "read": end, "positions": _BEFORE} for end in (0, plan.target_length)]
     x = {
         "field": "distance",
@@ -73,7 +73,7 @@ def distance_figure(plan: RopePlan) -> Figure:
         spec=spec,
         caption=(
             f"Keys up to {entry.near_tokens:,} tokens back are read where they are; the farthest of {plan.target_length:,} tokens "
-            f"at {entry.read_as(plan.target_length):,.0f}; training had up to {plan.trained_length:,}."
+            f"at {entry.effective_distance(plan.target_length):,.0f}; training had up to {plan.trained_length:,}."
         ),
     )
 

@@ -9,7 +9,7 @@ from shlex import quote
 from ropescope.extend.figures import distance_figure, wavelength_figure
 from ropescope.extend.plan.choosing import TUNED_FACTORS, ZERO_SHOT_FACTOR
 from ropescope.extend.plan.frequencies import stated_factor
-from ropescope.extend.plan.methods import near_by_rule, slower_by_rule
+from ropescope.extend.plan.methods import default_far_divisor, default_near_tokens
 from ropescope.extend.plan.rope_plan import METHOD_NAMES, LayerTypePlan, Method, RopePlan
 from ropescope.extend.settings.setting import EngineSettings, printable
 from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
@@ -88,7 +88,7 @@ def _verdict(plan: RopePlan) -> str:
         name = f"{name} by {plan.factor:.4g}"
     takes = "take" if plan.method == "searched" else "takes"
     reach = f"{takes} {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
-    if plan.goes_on:
+    if plan.extends_native:
         return f"{_capital(name)}, the scaling it came with at a larger factor, {reach}: score it, or fine-tune."
     if plan.target_length / plan.trained_length > ZERO_SHOT_FACTOR:
         return f"{_capital(name)} {reach}, but so far fine-tuning is usual: without it, expect losses."
@@ -140,7 +140,7 @@ def _facts(plan: RopePlan) -> tuple[Fact, ...]:
         shown = "" if entry.attention_factor == 1.0 else logits
         facts.append(Fact("attention factor", round(entry.attention_factor, 4), "", "formula", source, note=shown))
         facts.append(_short(plan))
-        if plan.method in WORTH and not plan.goes_on and _keeps_the_rule(plan):
+        if plan.method in WORTH and not plan.extends_native and _keeps_the_rule(plan):
             source = (
                 "nine texts, the last 2,048 tokens, paired, 95 %; score your own: `extend evaluate`, truncated among "
                 "its `methods`"
@@ -160,11 +160,11 @@ def _ranges(plan: RopePlan, near: int) -> list[Fact]:
     """What reads near, and how slowly distance grows beyond: by the rule, or as it was given."""
     entry = plan.layer_types[0]
     slower = entry.before[0] / entry.after[0]
-    by_rule = isclose(slower, slower_by_rule(near, plan.trained_length, plan.target_length), rel_tol=1e-9)
+    by_rule = isclose(slower, default_far_divisor(near, plan.trained_length, plan.target_length), rel_tol=1e-9)
     near_is: tuple[Basis, str] = ("formula", "a quarter of the trained length")
-    if near != near_by_rule(plan.trained_length):
+    if near != default_near_tokens(plan.trained_length):
         near_is = ("assumed", "given, or found by a search")
-    reads = f"the farthest key of the target then reads at {entry.read_as(plan.target_length):,.0f}"
+    reads = f"the farthest key of the target then reads at {entry.effective_distance(plan.target_length):,.0f}"
     slower_is: tuple[Basis, str] = (
         ("formula", reads) if by_rule else ("assumed", f"given, or found by a search; {reads}")
     )
@@ -184,7 +184,7 @@ def _trained(plan: RopePlan) -> tuple[Basis, str]:
 
 
 def _factor_source(plan: RopePlan) -> str:
-    if plan.goes_on and not isclose(plan.factor, plan.target_length / plan.trained_length):
+    if plan.extends_native and not isclose(plan.factor, plan.target_length / plan.trained_length):
         return "the model's own, grown by the same share as the length: it is no ratio of lengths"
     return "target / trained length"
 
@@ -215,7 +215,7 @@ def _bound(plan: RopePlan, entry: LayerTypePlan) -> list[Fact]:
 
 def _short(plan: RopePlan) -> Fact:
     words = SHORT_PROMPTS.get(plan.method)
-    if words is None or plan.goes_on:
+    if words is None or plan.extends_native:
         return Fact("short prompts", "read with it, too", "", "formula", "the scaling is static")
     if plan.method in ("dynamic", "rerope"):
         grows = "the base grows" if plan.method == "dynamic" else "far keys are read otherwise"
@@ -225,7 +225,7 @@ def _short(plan: RopePlan) -> Fact:
 
 def _tuning(plan: RopePlan) -> Fact:
     ratio = plan.target_length / plan.trained_length
-    if plan.goes_on:
+    if plan.extends_native:
         return Fact("fine-tuning", "not known beyond what it was trained for", "", "assumed", plan.native)
     if ratio > ZERO_SHOT_FACTOR:
         return Fact("fine-tuning", f"usual at {ratio:.3g} times the trained length", "", "published", TUNED_FACTORS)
@@ -277,7 +277,7 @@ def _distances(plan: RopePlan) -> tuple[Table, ...]:
     while 0 < distance < plan.target_length:
         shown.append(distance)
         distance *= 2
-    rows = tuple((tokens, entry.read_as(tokens)) for tokens in (*shown, plan.target_length))
+    rows = tuple((tokens, entry.effective_distance(tokens)) for tokens in (*shown, plan.target_length))
     return (
         Table(
             title="Distance of a key, and the distance it is read at",
@@ -331,7 +331,7 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     steps: list[Step | str] = [
         Step("extend evaluate", {**given, "methods": printable(methods)}, "Score it before you serve it")
     ]
-    if plan.method == "yarn" and not plan.goes_on:
+    if plan.method == "yarn" and not plan.extends_native:
         steps.append(
             Step("extend search", {**given, "out": "searched.json"}, "Look for factors that fit these weights better")
         )

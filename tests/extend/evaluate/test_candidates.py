@@ -36,7 +36,7 @@ def test_methods_options_and_saved_plans(model: Model, tmp_path: Path) -> None:
 def test_rerope_with_other_ranges_and_truncated(model: Model) -> None:
     near, cut = candidates(model, 1024, ["rerope@near=32+slower=5", "truncated"])
     (entry,) = near.plan.layer_types
-    assert entry.near_tokens == 32 and entry.read_as(532) == pytest.approx(132)
+    assert entry.near_tokens == 32 and entry.effective_distance(532) == pytest.approx(132)
     assert (cut.plan.method, cut.shown) == ("none", 256)
     assert [cut.cuts(n) for n in (256, 257)] == [False, True] and not near.cuts(1024)
     # 250 and 6 to come fit; of 300 the last 250 are shown, or the first and the last 249.

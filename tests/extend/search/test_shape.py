@@ -59,7 +59,9 @@ def test_two_numbers_are_near_and_slower() -> None:
     assert ranges_of(start, (9.0, 0.0)) == (6144, pytest.approx(10240 / 2048))  # three quarters of the trained length
     assert ranges_of(start, (0.0, -9.0)) == (2048, 1.0)
     plan = shape.plan((1.0, 0.0))
-    assert plan.layer_types[0].near_tokens == 4096 and plan.layer_types[0].read_as(16384) == pytest.approx(8192)
+    assert plan.layer_types[0].near_tokens == 4096 and plan.layer_types[0].effective_distance(16384) == pytest.approx(
+        8192
+    )
     assert not plan.caveats and "reads at" in shape.plan((0.0, -0.2)).caveats[-1]
     with pytest.raises(ExtendError, match="2 numbers"):
         shape.plan((0.0,))

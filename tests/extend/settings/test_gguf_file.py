@@ -177,4 +177,4 @@ def test_the_command_and_its_settings(path: Path, tmp_path: Path) -> None:
     plan = plan_extension(open_model(path), 512, "searched", **SEARCHED)
     told = settings_for(plan, str(path), "llama.cpp")
     assert told.text == "" and "`save_gguf`" in told.remarks[0]
-    assert "--save-gguf" in settings_for(plan, str(path), "ollama").remarks[0]
+    assert "`save_gguf`" in settings_for(plan, str(path), "ollama").remarks[0]

@@ -9,35 +9,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan.groups import SCALING_FIELDS
-from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.apply.positions import Positions
+from ropescope.extend.apply.undo import Undo
+from ropescope.models.config.rope_fields import SCALING_FIELDS
 from ropescope.network.loading.weights import quiet_transformers
 from ropescope.network.rope_base import rotary_modules
 
 _CONFIG_FIELDS = ("rope_parameters", "max_position_embeddings", "original_max_position_embeddings")
 
 
-@dataclass(slots=True)
-class Undo:
-    """What stood where: (owner, name, value), in the order of the changes."""
-
-    before: list[tuple[Any, str, Any]] = field(default_factory=list)
-
-    def change(self, owner: Any, name: str, value: Any) -> None:
-        """Set an attribute, and remember what it was."""
-        self.before.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, value)
-
-
-def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
-    """Change the positions of `network` in place; returns what `take_back` needs. Raises ExtendError, with the network as
+def apply_plan(plan: Positions, network: nn.Module) -> Undo:
+    """Change the positions of `network` in place; returns how to undo it. Raises ExtendError, with the network as
     it was, if the plan is not one for this network or transformers refuses its settings."""
     network = _unwrapped(network)
     config = _text_config(network)
@@ -65,7 +53,7 @@ def apply_plan(plan: RopePlan, network: nn.Module) -> Undo:
                 f"The rotary positions of {plan.model_type} do not follow its config: no plan changes them."
             )
     except BaseException:
-        take_back(undo)
+        undo.restore()
         raise
     return undo
 
@@ -93,14 +81,7 @@ def _replace(rotary: tuple[nn.Module, str], network: nn.Module, config: Any, new
     )
 
 
-def take_back(undo: Undo) -> None:
-    """Put back every object that was replaced: the same modules, not copies of them."""
-    while undo.before:
-        owner, name, value = undo.before.pop()
-        setattr(owner, name, value)
-
-
-def planned_config(plan: RopePlan, config: Any) -> Any:
+def planned_config(plan: Positions, config: Any) -> Any:
     """A copy of a text config as transformers makes it of a config.json with the emitted settings. Raises ExtendError."""
     stated = config.to_dict()
     own = getattr(config, "rope_parameters", None) or {}
@@ -146,7 +127,7 @@ def _text_config(network: nn.Module) -> Any:
     return config.get_text_config(decoder=True)
 
 
-def _check_fit(plan: RopePlan, network: nn.Module, config: Any) -> None:
+def _check_fit(plan: Positions, network: nn.Module, config: Any) -> None:
     if not _text_rotaries(network, config):
         raise ExtendError(
             f"{plan.model} ({config.model_type}) does not take its rotary positions from its config in transformers, so no "

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan.planning import plan_extension
+from ropescope.extend.plan.planning import fitting_plan, plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
-from ropescope.extend.settings.config_file import fitting_plan
 from ropescope.models.model import Model
 
 TRUNCATED: Final = "truncated"

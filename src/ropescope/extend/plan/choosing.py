@@ -42,13 +42,13 @@ class Choice:
 
 
 def choose(
-    model: Model, native: Native, target: int, asked: str, looks_far: bool, *, reads_otherwise: bool = False
+    model: Model, native: Native, target: int, asked: str, sees_beyond: bool, *, allow_rerope: bool = False
 ) -> Choice:
-    """The choice for `target` tokens. reads_otherwise: the model is used where its attention can be replaced, and can be.
+    """The choice for `target` tokens. allow_rerope: the model is used where its attention can be replaced, and can be.
 
     Raises ExtendError where a method is asked for and none is needed.
     """
-    needless = _needless(model, native, target, looks_far)
+    needless = _needless(model, native, target, sees_beyond)
     if needless:
         if asked not in ("auto", "none"):
             raise ExtendError(f"{needless} Leave the method out, or give a longer `to`.")
@@ -61,7 +61,7 @@ def choose(
         return _native(native, target)
     method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
     reasons = (_WHY_YARN if asked == "auto" else f"{method} was asked for.",)
-    if asked == "auto" and reads_otherwise:
+    if asked == "auto" and allow_rerope:
         method, reasons = "rerope", (_WHY_REROPE,)
     elif asked == "auto" and _is_proportional(model):
         method = "ntk"
@@ -69,11 +69,11 @@ def choose(
     return Choice(method, reasons=reasons, caveats=_against(native, target, method))
 
 
-def _needless(model: Model, native: Native, target: int, looks_far: bool) -> str:
+def _needless(model: Model, native: Native, target: int, sees_beyond: bool) -> str:
     if target <= native.reach:
         by = f", by {native.words.split(',')[0]}" if native.scaled else ""
         return f"{target:,} tokens are within the {native.reach:,} that {model.name} reaches{by}: nothing is needed."
-    if not looks_far:
+    if not sees_beyond:
         return (
             f"No layer of {model.name} with RoPE sees farther than its window, and training saw every distance inside it: "
             "nothing in its RoPE needs scaling."

@@ -8,20 +8,9 @@ from typing import Any, Final
 
 from ropescope.errors import ExtendError
 from ropescope.models.config.fields import families, text_part
-from ropescope.models.config.rope_fields import original_beside
+from ropescope.models.config.rope_fields import SCALING_FIELDS, original_beside
 from ropescope.models.config.ropes import LAYER_WORDS
 from ropescope.models.model import Layer, Model, Rope
-
-SCALING_FIELDS: Final = frozenset(
-    """
-    rope_type type rope_theta factor original_max_position_embeddings attention_factor beta_fast beta_slow
-    short_factor long_factor low_freq_factor high_freq_factor mscale mscale_all_dim truncate finetuned short_mscale
-    long_mscale alpha
-    """.split()
-)
-"""Fields of a RoPE entry that say how it is scaled: a new scaling replaces all of them. Any other (mrope_section,
-partial_rotary_factor) stays."""
-
 
 _FROM_ORIGINAL: Final = ("yarn", "llama3", "longrope")
 

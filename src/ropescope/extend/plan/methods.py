@@ -37,10 +37,12 @@ _YARN_FIELDS: Final[tuple[str, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a method is asked for: `trained` tokens stretched by `factor` to `target`. `native` says that the group keeps
-    the scaling it came with, at a larger factor. `gamma` and `alpha` are for `alpha`; `factors` (divisors, one a pair,
-    fastest first) and `attention_factor` for `searched`; `near` and `slower` for `rerope`, None where its rule gives them."""
+class ScalingRequest:
+    """The scaling that is asked of a method: from `trained` tokens to `target`, by `factor`.
+
+    native: the group keeps the scaling it came with, at a larger factor. gamma, alpha: for `alpha`. factors (divisors, one a
+    pair, fastest first), attention_factor: for `searched`. near_tokens, far_divisor: for `rerope`; None takes its rule.
+    """
 
     trained: int
     target: int
@@ -50,11 +52,11 @@ class Wish:
     alpha: float | None = None
     factors: tuple[float, ...] = ()
     attention_factor: float = 1.0
-    near: int | None = None
-    slower: float | None = None
+    near_tokens: int | None = None
+    far_divisor: float | None = None
 
 
-def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
+def entry(method: Method, group: RopeGroup, request: ScalingRequest) -> Entry:
     """The entry of `rope_parameters` with which `method` scales `group`. Raises ExtendError for what cannot be."""
     kind = str((group.rope.scaling or {}).get("rope_type", "default"))
     if method in ("none", "rerope"):
@@ -65,48 +67,48 @@ def entry(method: Method, group: RopeGroup, wish: Wish) -> Entry:
             "use the method ntk or linear."
         )
     kept = dict(group.kept)
-    written = {"rope_theta": group.rope.theta, **WRITERS[method](group, wish)}
+    written = {"rope_theta": group.rope.theta, **WRITERS[method](group, request)}
     return {"rope_type": written["rope_type"], "rope_theta": written["rope_theta"], **written, **kept}
 
 
-def _linear(group: RopeGroup, wish: Wish) -> Entry:
+def _linear(group: RopeGroup, request: ScalingRequest) -> Entry:
     """Position interpolation (Chen et al., 2306.15595): every angle divided by the factor."""
     kind = "proportional" if (group.rope.scaling or {}).get("rope_type") == "proportional" else "linear"
-    return {"rope_type": kind, "factor": wish.factor}
+    return {"rope_type": kind, "factor": request.factor}
 
 
-def _ntk(group: RopeGroup, wish: Wish) -> Entry:
+def _ntk(group: RopeGroup, request: ScalingRequest) -> Entry:
     """NTK-aware (bloc97, 2023): the base at which the slowest pair turns `factor` times slower, the fastest as before."""
     if group.rotary_dim < 4:
         raise ExtendError("A single rotary pair turns at the same speed at every base: use the method linear.")
-    return _at_base(group, group.rope.theta * ntk_aware_alpha(wish.factor, group.rotary_dim))
+    return _at_base(group, group.rope.theta * ntk_aware_alpha(request.factor, group.rotary_dim))
 
 
-def _dynamic(group: RopeGroup, wish: Wish) -> Entry:
+def _dynamic(group: RopeGroup, request: ScalingRequest) -> Entry:
     """Dynamic NTK (emozilla, 2023): the base grows with the sequence, from the trained length on."""
-    return {"rope_type": "dynamic", "factor": wish.factor}
+    return {"rope_type": "dynamic", "factor": request.factor}
 
 
-def _yarn(group: RopeGroup, wish: Wish) -> Entry:
+def _yarn(group: RopeGroup, request: ScalingRequest) -> Entry:
     """YaRN (Peng et al., 2309.00071): pairs that turn 32 times in the trained length stay, those below one are divided."""
-    own = (group.rope.scaling or {}) if wish.native else {}
+    own = (group.rope.scaling or {}) if request.native else {}
     ramp = {name: own[name] for name in _YARN_FIELDS if own.get(name) is not None}
-    return {**ramp, "rope_type": "yarn", "factor": wish.factor, "original_max_position_embeddings": wish.trained}
+    return {**ramp, "rope_type": "yarn", "factor": request.factor, "original_max_position_embeddings": request.trained}
 
 
-def _llama3(group: RopeGroup, wish: Wish) -> Entry:
+def _llama3(group: RopeGroup, request: ScalingRequest) -> Entry:
     """Llama 3.1's ramp, between four turns and one in the trained length."""
-    own = dict(group.rope.scaling or {}) if wish.native else {}
+    own = dict(group.rope.scaling or {}) if request.native else {}
     return {
         "rope_type": "llama3",
-        "factor": wish.factor,
+        "factor": request.factor,
         "low_freq_factor": own.get("low_freq_factor", 1.0),
         "high_freq_factor": own.get("high_freq_factor", 4.0),
-        "original_max_position_embeddings": wish.trained,
+        "original_max_position_embeddings": request.trained,
     }
 
 
-def _longrope(group: RopeGroup, wish: Wish) -> Entry:
+def _longrope(group: RopeGroup, request: ScalingRequest) -> Entry:
     """LongRoPE (Ding et al., 2402.13753): its factors were searched for one model and one length; there is no formula."""
     raise ExtendError(
         "LongRoPE's factors are searched for one model and one length, and no formula gives them: find some with "
@@ -114,22 +116,22 @@ def _longrope(group: RopeGroup, wish: Wish) -> Entry:
     )
 
 
-def _alpha(group: RopeGroup, wish: Wish) -> Entry:
+def _alpha(group: RopeGroup, request: ScalingRequest) -> Entry:
     """The paper: base × α. With a target γ, α_opt = θ_design(γ, T)/θ; without one, the α that keeps γ, which is T/T_0."""
-    if wish.alpha is not None:
-        alpha = wish.alpha
-    elif wish.gamma is not None:
-        alpha = alpha_opt(group.rope.theta, wish.gamma, wish.target)
+    if request.alpha is not None:
+        alpha = request.alpha
+    elif request.gamma is not None:
+        alpha = alpha_opt(group.rope.theta, request.gamma, request.target)
     else:
-        alpha = wish.factor
+        alpha = request.factor
     if not (isfinite(alpha) and alpha > 0 and alpha * group.rope.theta > 1.5):
         raise ExtendError(f"α = {alpha:g} makes no RoPE base of {group.rope.theta:g}: give a larger one.")
     return _at_base(group, group.rope.theta * alpha)
 
 
-def _searched(group: RopeGroup, wish: Wish) -> Entry:
+def _searched(group: RopeGroup, request: ScalingRequest) -> Entry:
     """Divisors found for this model; LongRoPE's form, the same within the trained length and beyond, says them exactly."""
-    return as_longrope(wish.factors, wish.factor, wish.attention_factor, wish.trained)
+    return as_longrope(request.factors, request.factor, request.attention_factor, request.trained)
 
 
 def _at_base(group: RopeGroup, theta: float) -> Entry:
@@ -137,32 +139,37 @@ def _at_base(group: RopeGroup, theta: float) -> Entry:
     return {"rope_type": kind, "rope_theta": theta}
 
 
-def near_by_rule(trained: int) -> int:
-    """How many tokens back Leaky ReRoPE leaves where they are: a quarter of the trained length."""
+def default_near_tokens(trained: int) -> int:
+    """How many tokens back keep their distance under Leaky ReRoPE: a quarter of the trained length."""
     return max(1, trained // 4)
 
 
-def slower_by_rule(near: int, trained: int, target: int) -> float:
-    """By how much distance grows slower beyond `near`, so that the farthest key of the target reads at the trained length."""
-    return max(1.0, (target - near) / max(1, trained - near))
+def default_far_divisor(near_tokens: int, trained: int, target: int) -> float:
+    """What divides the distance beyond `near_tokens`, so that the farthest key of the target stands at the trained length."""
+    return max(1.0, (target - near_tokens) / max(1, trained - near_tokens))
 
 
-def rerope_ranges(wish: Wish) -> tuple[int, float]:
-    """(tokens back that keep their distance, by how much distance grows slower beyond them), as given, or by the rule: a
-    quarter of the trained length, and what brings the farthest key of the target to that length (Leaky ReRoPE: Su, 2023).
+def rerope_ranges(request: ScalingRequest) -> tuple[int, float]:
+    """(near tokens, divisor of the distance beyond them) of Leaky ReRoPE (Su, 2023), as given or by the default rules.
 
-    Raises ExtendError for what is neither near nor slower.
+    Raises ExtendError for values out of range.
     """
-    near = near_by_rule(wish.trained) if wish.near is None else wish.near
-    if isinstance(near, bool) or not isinstance(near, int) or not 0 < near <= wish.trained:
-        raise ExtendError(f"near = {near!r} is no number of tokens between 1 and the trained {wish.trained:,}.")
-    slower = slower_by_rule(near, wish.trained, wish.target) if wish.slower is None else wish.slower
-    if not (isfinite(slower) and slower >= 1):
-        raise ExtendError(f"Distance cannot grow {slower:g} times slower: give a number of at least 1.")
-    return near, float(slower)
+    near = default_near_tokens(request.trained) if request.near_tokens is None else request.near_tokens
+    if isinstance(near, bool) or not isinstance(near, int) or not 0 < near <= request.trained:
+        raise ExtendError(
+            f"near = {near!r} is out of range: give a whole number of tokens between 1 and the trained {request.trained:,}."
+        )
+    divisor = request.far_divisor
+    if divisor is None:
+        divisor = default_far_divisor(near, request.trained, request.target)
+    if not (isfinite(divisor) and divisor >= 1):
+        raise ExtendError(
+            f"slower = {divisor:g} is out of range: it divides the distance, so give a number of at least 1."
+        )
+    return near, float(divisor)
 
 
-WRITERS: Final[Mapping[Method, Callable[[RopeGroup, Wish], Entry]]] = {
+WRITERS: Final[Mapping[Method, Callable[[RopeGroup, ScalingRequest], Entry]]] = {
     "linear": _linear,
     "ntk": _ntk,
     "dynamic": _dynamic,

@@ -102,7 +102,7 @@ class LayerTypePlan:
             return list(self.parameters.get("short_factor", ())) != list(self.parameters.get("long_factor", ()))
         return self.parameters.get("rope_type") == "dynamic"
 
-    def read_as(self, distance: float) -> float:
+    def effective_distance(self, distance: float) -> float:
         """The distance as which a key `distance` tokens back is read: its own but for what ReRoPE does to far keys."""
         if self.near_tokens is None or distance <= self.near_tokens:
             return distance
@@ -186,7 +186,7 @@ class RopePlan:
         return self.trained_length if self.native_method == "none" else self.native_length
 
     @property
-    def goes_on(self) -> bool:
+    def extends_native(self) -> bool:
         """Whether the plan is the scaling the model came with, at a larger factor."""
         return self.changes and self.native_method == self.method
 
@@ -216,7 +216,7 @@ class RopePlan:
         pays nothing for what long ones need. Count what is to be generated, too: keys that are cached keep their turn, so a
         text is read under the plan from its first token or not at all.
         """
-        from ropescope.extend.apply.applying import apply_plan, take_back
+        from ropescope.extend.apply.applying import apply_plan
 
         if n_tokens is not None and n_tokens <= self.seen_length:
             yield model
@@ -225,7 +225,7 @@ class RopePlan:
         try:
             yield model
         finally:
-            take_back(undo)
+            undo.restore()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back equal."""

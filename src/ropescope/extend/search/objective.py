@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.search.rerotation import Layout, layout_of, rerotated
 from ropescope.extend.search.spans import BLOCKS
-from ropescope.extend.search.turning import Layout, layout_of, turned
 from ropescope.quality.intervals import Interval, paired
 from ropescope.quality.loss import span_losses
 
@@ -113,7 +113,7 @@ class Calibration:
             if plan.in_config:
                 found = span_losses(self.network, tokens[: first[1]], [first])
             for start, end in others if plan.in_config else self.places[-1:]:
-                before = turned(cache, self.plan, plan, self.layout, start - 1)
+                before = rerotated(cache, self.plan, plan, self.layout, start - 1)
                 found += span_losses(self.network, tokens[start - 1 : end], [(1, end - start + 1)], cache=before)
         scored = row_of(found)
         return scored if plan.in_config else [*read[:-1], *scored]  # ReRoPE changes nothing within the trained length

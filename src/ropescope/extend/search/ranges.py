@@ -1,4 +1,4 @@
-"""Two numbers in, near and slower out: Leaky ReRoPE around what its rule gives.
+"""Two numbers in, `near_tokens` and `far_divisor` out: Leaky ReRoPE around what its rule gives.
 
 The first is the logarithm (to 2) of the near tokens over those of the rule; the second the (natural) logarithm of the
 slow-down over the one that lets the farthest key of the target read at the trained length, given what is near.
@@ -12,7 +12,7 @@ from math import exp
 from typing import ClassVar
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan.methods import near_by_rule, slower_by_rule
+from ropescope.extend.plan.methods import default_far_divisor, default_near_tokens
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.model import Model
@@ -34,9 +34,14 @@ class RangeShape:
 
     def plan(self, numbers: Sequence[float]) -> RopePlan:
         """The plan of two numbers; zeros give the start. Raises ExtendError for another count of numbers."""
-        near, slower = ranges_of(self.start, numbers)
+        near, far_divisor = ranges_of(self.start, numbers)
         return plan_extension(
-            self.model, self.start.target_length, "rerope", trained=self.start.trained_given, near=near, slower=slower
+            self.model,
+            self.start.target_length,
+            "rerope",
+            trained=self.start.trained_given,
+            near=near,
+            slower=far_divisor,
         )
 
 
@@ -45,5 +50,5 @@ def ranges_of(start: RopePlan, numbers: Sequence[float]) -> tuple[int, float]:
     if len(numbers) != 2:
         raise ExtendError(f"A shape has 2 numbers, not {len(numbers)}.")
     trained = start.trained_length
-    near = max(1, min(round(near_by_rule(trained) * 2.0 ** numbers[0]), int(_MOST_NEAR * trained)))
-    return near, max(1.0, slower_by_rule(near, trained, start.target_length) * exp(numbers[1]))
+    near = max(1, min(round(default_near_tokens(trained) * 2.0 ** numbers[0]), int(_MOST_NEAR * trained)))
+    return near, max(1.0, default_far_divisor(near, trained, start.target_length) * exp(numbers[1]))

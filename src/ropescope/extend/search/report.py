@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ropescope.extend.plan.methods import slower_by_rule
+from ropescope.extend.plan.methods import default_far_divisor
 from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
 from ropescope.extend.search.factors import factors_of
 from ropescope.extend.search.objective import ALLOWED, Losses
@@ -211,7 +211,7 @@ def ranges_figure(result: SearchResult) -> Figure:
     ]
     low, high = min(near for near, _ in places), max(near for near, _ in places)
     steps = sorted({low + (high - low) * step // 40 for step in range(41)})
-    rule = [{"near": at, "slower": slower_by_rule(at, trained, target)} for at in steps]
+    rule = [{"near": at, "slower": default_far_divisor(at, trained, target)} for at in steps]
     x = {
         "field": "near",
         "type": "quantitative",

@@ -123,15 +123,3 @@ def _same_model(path: Path, config: Mapping[str, Any]) -> bool:
     return isinstance(there, Mapping) and all(
         name == "text_config" or there.get(name) == config.get(name) for name in names
     )
-
-
-def fitting_plan(path: Path, model: Model, target: int) -> RopePlan:
-    """A saved plan, for this model and at least `target` tokens. Raises ExtendError for one of another model or a shorter one,
-    FormatError for what is no plan."""
-    plan = RopePlan.load(path)
-    if plan.model_type != model.model_type or plan.target_length < target:
-        raise ExtendError(
-            f"{path} is a plan of {plan.model} ({plan.model_type}) for {plan.target_length:,} tokens: it does not fit "
-            f"{model.name} at {target:,}."
-        )
-    return plan

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from ropescope.errors import ExtendError
-from ropescope.extend.plan.rope_plan import RopePlan
-from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, unsaid, vllm
+from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
+from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, vllm
 from ropescope.extend.settings.setting import EngineSettings
 
 Writer = Callable[[RopePlan, str], EngineSettings]
@@ -26,6 +26,12 @@ WRITERS: Final[Mapping[str, tuple[tuple[Version, Writer], ...]]] = {
 """Engine → (first version, writer), newest first; () where versions are not told apart."""
 
 ENGINE_NAMES: Final = tuple(WRITERS)
+
+_APPLIED = """from pathlib import Path
+
+from ropescope.extend import RopePlan
+
+RopePlan.load(Path("plan.json")).apply(model)"""
 
 
 def all_settings(plan: RopePlan, source: str) -> tuple[EngineSettings, ...]:
@@ -45,7 +51,7 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
     """
     name, stated = _named(engine)
     if not plan.in_config:
-        return unsaid.settings(plan, name)
+        return _outside_config(plan, name)
     known = WRITERS[name]
     if not stated:
         return known[0][1](plan, source)
@@ -55,6 +61,25 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
             return writer(plan, source)
     oldest = ".".join(map(str, known[-1][0]))
     raise ExtendError(f"{name} {stated} is older than what is known here: from {oldest} on, settings can be written.")
+
+
+def _outside_config(plan: RopePlan, engine: str) -> EngineSettings:
+    """What to do in an engine: lines of Python for transformers, for others the reason why there are none."""
+    if engine == "transformers":
+        remark = "plan.json is what `out` plan.json keeps. Far keys are turned again for every token, which makes decoding slower."
+        return EngineSettings(engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED, (remark,))
+    remark = (
+        f"{METHOD_NAMES[plan.method]} is another attention, not another frequency: no setting of {engine} says it. Use `method` "
+        "yarn there, or factors that `extend search` finds."
+    )
+    return EngineSettings(
+        engine,
+        "any version",
+        "the options from which the settings of the other methods are made",
+        "shell",
+        "",
+        (remark,),
+    )
 
 
 def only_transformers(engines: Sequence[str]) -> bool:

@@ -12,6 +12,16 @@ from typing import Any, Final
 from ropescope.models.config.fields import Fields, families
 from ropescope.models.model import LayerKind
 
+SCALING_FIELDS: Final = frozenset(
+    """
+    rope_type type rope_theta factor original_max_position_embeddings attention_factor beta_fast beta_slow
+    short_factor long_factor low_freq_factor high_freq_factor mscale mscale_all_dim truncate finetuned short_mscale
+    long_mscale alpha
+    """.split()
+)
+"""Fields of a RoPE entry that say how it is scaled: a new scaling replaces all of them. Any other (mrope_section,
+partial_rotary_factor) stays."""
+
 THETA_NAMES: Final = ("rope_theta", "rotary_emb_base", "rope_base", "rotary_base", "global_rope_theta")
 LOCAL_THETA_NAMES: Final = ("rope_local_base_freq", "local_rope_theta", "swa_rope_theta")
 FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent", "rope_pct", "rope_percent")

@@ -194,7 +194,7 @@ def test_it_is_not_left_out_by_another_attention() -> None:
     with torch.inference_mode(), plan_of(network).applied(network):
         with pytest.raises(PlanError, match="plan for 64 tokens at most"):
             long.cache(network)
-        with pytest.raises(ExtendError, match="Beyond 64 tokens Leaky ReRoPE cannot be used together"):
+        with pytest.raises(ExtendError, match="Beyond 64 tokens, Leaky ReRoPE cannot be combined"):
             logits_in_pieces(network, ids, before, [50, *[1] * 50])
         with blasst(network, threshold=0.0), pytest.raises(ExtendError, match="skipped blocks"):
             network(ids)
@@ -342,7 +342,7 @@ def test_a_plan_is_kept_and_read_back(tmp_path: Path) -> None:
     read = RopePlan.load(plan.save(tmp_path / "plan.json"))
     assert read == plan and not read.in_config
     entry = read.layer_types[0]
-    distances: Callable[[float], float] = entry.read_as
+    distances: Callable[[float], float] = entry.effective_distance
     assert [distances(value) for value in (1, 16, 64)] == [1, 16, pytest.approx(16 + 48 * 48 / 284)]
     assert distances(TARGET) == pytest.approx(TRAINED)
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from ropescope.errors import ExtendError
+from ropescope.extend.apply.positions import Positions
 from ropescope.extend.apply.rerope.attention import FarAttention
 from ropescope.extend.apply.rerope.ranges import Ranges
-from ropescope.extend.plan.rope_plan import RopePlan
+from ropescope.extend.apply.undo import Undo
 from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
 from ropescope.network.capture import uses_interface
 from ropescope.network.own_attention import attention_configs
-
-if TYPE_CHECKING:
-    from ropescope.extend.apply.applying import Undo
 
 _PLACES = (3, 14, 159)
 """Positions at which a few keys are looked at."""
 
 
-def attach(plan: RopePlan, network: nn.Module, config: Any, rotary: nn.Module, undo: Undo) -> None:
+def attach(plan: Positions, network: nn.Module, config: Any, rotary: nn.Module, undo: Undo) -> None:
     """Let `network` read as the plan says. `config` is its text config, `rotary` its rotary module.
 
     Raises ExtendError where its attention cannot be told, or its keys are not what its positions make of them.
@@ -35,13 +33,13 @@ def attach(plan: RopePlan, network: nn.Module, config: Any, rotary: nn.Module, u
         )
     entry = plan.layer_types[0]
     assert entry.near_tokens is not None
-    slower = entry.before[0] / entry.after[0]
+    far_divisor = entry.before[0] / entry.after[0]
     kind: Any = type(rotary)
     far = FarAttention(
-        Ranges(entry.near_tokens, plan.trained_length, slower), kind(rotary.config), config._attn_implementation
+        Ranges(entry.near_tokens, plan.trained_length, far_divisor), kind(rotary.config), config._attn_implementation
     )
     configs = [one for one in attention_configs(network) if type(one) is type(config)]
-    _look(plan, network, far)
+    _check_keys(plan, network, far)
     undo.change(config, "max_position_embeddings", plan.max_position_embeddings)
     name = far.register()
     for one in configs:
@@ -65,7 +63,7 @@ class _Probe(InPlace):
         raise _Enough
 
 
-def _look(plan: RopePlan, network: nn.Module, far: FarAttention) -> None:
+def _check_keys(plan: Positions, network: nn.Module, far: FarAttention) -> None:
     """Raise ExtendError unless the keys of the first layer are at other positions what turning them makes of them."""
     probe = _Probe()
     try:

@@ -67,7 +67,7 @@ class FarAttention:
             return self.attend(*args, **kwargs)
 
         attention.explicit_masks = True  # type: ignore[attr-defined]  # it obeys a mask that is handed to the model
-        attention.bypassed, attention.exact_to = self.bypassed, self.ranges.trained  # type: ignore[attr-defined]
+        attention.bypassed, attention.exact_to = self.bypassed, self.ranges.trained_length  # type: ignore[attr-defined]
         AttentionInterface.register(name, attention)
         AttentionMaskInterface.register(name, self.mask)
         return name
@@ -90,7 +90,7 @@ class FarAttention:
         """Shapes as transformers': query [batch, heads, new, dim]; returns the output [batch, new, heads, value dim]."""
         if isinstance(attention_mask, Tensor):
             places = _places(query, key, kwargs.get("position_ids"))
-            if int(places.max()) < self.ranges.trained:
+            if int(places.max()) < self.ranges.trained_length:
                 return self._own(module, query, key, value, attention_mask, dropout, scaling, kwargs)
             return self._masked(module, query, key, value, attention_mask, places, scaling), None
         first, padding = _first(query, key, attention_mask)
@@ -98,7 +98,7 @@ class FarAttention:
         if end > key.shape[2]:
             raise ExtendError(_ONE_TOO_FAR)
         offsets = _offsets(end, padding, kwargs.get("position_ids"), query.shape[0])
-        if end + int(offsets.max()) <= self.ranges.trained:
+        if end + int(offsets.max()) <= self.ranges.trained_length:
             made = attention_mask.make() if isinstance(attention_mask, LazyMask) else attention_mask
             return self._own(module, query, key, value, made, dropout, scaling, kwargs)
         if dropout and module.training:
@@ -106,10 +106,10 @@ class FarAttention:
         key, value = key[:, :, :end], value[:, :, :end]  # a static cache has room behind them
         padding = None if padding is None else padding[:, :end]
         queries = torch.arange(first, end, device=query.device)
-        reach = max(1, end - self.ranges.near)
+        reach = max(1, end - self.ranges.near_tokens)
         # Turning by places in the batch is as good as by a row's own: only their differences tell.
         far = (
-            self.turned(module, query, self.ranges.turn(queries - self.ranges.near)),
+            self.turned(module, query, self.ranges.turn(queries - self.ranges.near_tokens)),
             _turn(module, key[:, :, :reach], self._key_tables(reach, key.device)),
         )
         output = query.new_empty(*query.shape[:3], value.shape[-1])
@@ -118,7 +118,7 @@ class FarAttention:
             seen = padding if padding is None or len(padding) == 1 else padding[of]
             some = (query[of], key[of], value[of], (far[0][of], far[1][of]))
             found = query.new_empty(len(some[0]), *output.shape[1:])
-            ranges = replace(self.ranges, trained=trained)
+            ranges = replace(self.ranges, trained_length=trained)
             for rows, parts in causal_blocks(ranges, first, end - first, padding=seen, device=query.device):
                 found[:, :, rows] = _attend(*some, rows, parts, scale)
             output[of] = found
@@ -126,7 +126,7 @@ class FarAttention:
 
     def _alike(self, offsets: Tensor, first: int, end: int) -> Iterator[tuple[int, slice | Tensor]]:
         """(the place in the batch from which queries read far, rows) of rows that are attended to together."""
-        trained = (self.ranges.trained - offsets).clamp(first, end)
+        trained = (self.ranges.trained_length - offsets).clamp(first, end)
         kinds = sorted(set(trained.tolist()))
         for place in kinds:
             yield place, slice(None) if len(kinds) == 1 else torch.nonzero(trained == place)[:, 0]
@@ -137,10 +137,10 @@ class FarAttention:
         first, padding = _first(call.query, call.key, mask)
         end = first + call.query.shape[2]
         offsets = _offsets(end, padding, call.options.get("position_ids"), call.query.shape[0])
-        if end + int(offsets.max()) > self.ranges.trained:
+        if end + int(offsets.max()) > self.ranges.trained_length:
             raise ExtendError(
-                f"Beyond {self.ranges.trained:,} tokens Leaky ReRoPE cannot be used together with another attention (a planned "
-                "cache, skipped blocks, attention rows, an evaluation): use another method, or one of them at a time."
+                f"Beyond {self.ranges.trained_length:,} tokens, Leaky ReRoPE cannot be combined with another attention (a "
+                "planned cache, skipped blocks, attention rows, an evaluation): use another method, or one at a time."
             )
 
     def turned(self, module: nn.Module, states: Tensor, positions: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class FarAttention:
         keys = torch.cat([before, places])
         parts = masked_parts(self.ranges, visible, places, keys)
         far = (
-            self.turned(module, query, self.ranges.turn(places - self.ranges.near)),
+            self.turned(module, query, self.ranges.turn(places - self.ranges.near_tokens)),
             self.turned(module, key, self.ranges.turn(keys)),
         )
         scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)

@@ -1,7 +1,7 @@
-"""Which keys a query reads near, and which far; and how much slower the far ones' distance grows.
+"""Which keys keep their distance from a query, and which are shortened (Leaky ReRoPE: Su, 2023).
 
-A distance d reads as d up to `near`, and as near + (d − near) / slower beyond (Leaky ReRoPE: Su, 2023). Only queries at and
-beyond the `trained` length read so: those before meet no distance that training had not.
+A distance d stays d up to `near_tokens`, and becomes near_tokens + (d − near_tokens) / far_divisor beyond. Only queries at
+and beyond the trained length do so: those before meet no distance that training had not.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """`near`: tokens back that read as they are. `trained`: the first position whose query reads far keys otherwise.
-    `slower`: by how much distance grows slower beyond `near`."""
+    """`near_tokens`: tokens back that keep their distance. `trained_length`: the first position whose query shortens farther
+    distances. `far_divisor`: what divides the distance beyond `near_tokens`."""
 
-    near: int
-    trained: int
-    slower: float
+    near_tokens: int
+    trained_length: int
+    far_divisor: float
 
     def turn(self, places: Tensor) -> Tensor:
-        """By how many positions what stands at `places` is turned on to be read far: a key as it is, a query `near` before it."""
-        return places.double() * (1.0 / self.slower - 1.0)
+        """[tokens] by how many positions to rotate states further, so that far pairs stand at their shortened distance.
+
+        places: the positions of keys, or of queries less `near_tokens`.
+        """
+        return places.double() * (1.0 / self.far_divisor - 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,15 @@ def causal_blocks(
     """The queries first … first + n_queries − 1, a block at a time: (rows, parts). Together the parts of a block hold each
     (query, earlier key) once. padding: [batch, keys] bool, False for keys that nothing sees."""
     for start, stop in _cuts(ranges, first, first + n_queries):
-        reads_far = start >= ranges.trained
-        low = max(0, start - ranges.near + 1) if reads_far else start
+        reads_far = start >= ranges.trained_length
+        low = max(0, start - ranges.near_tokens + 1) if reads_far else start
         parts = [Part(slice(0, low), far=reads_far)] if low else []
-        if reads_far and stop - ranges.near > low:
-            band = slice(low, stop - ranges.near)
-            parts.append(Part(band, True, _distance(start, stop, band, device) >= ranges.near))
+        if reads_far and stop - ranges.near_tokens > low:
+            band = slice(low, stop - ranges.near_tokens)
+            parts.append(Part(band, True, _distance(start, stop, band, device) >= ranges.near_tokens))
         own = slice(low, stop)
         distance = _distance(start, stop, own, device)
-        near = distance >= 0 if not reads_far else (distance >= 0) & (distance < ranges.near)
+        near = distance >= 0 if not reads_far else (distance >= 0) & (distance < ranges.near_tokens)
         parts.append(Part(own, False, near))
         if padding is not None:
             parts = [Part(part.keys, part.far, _seen(part, padding, stop - start)) for part in parts]
@@ -65,7 +68,7 @@ def masked_parts(ranges: Ranges, visible: Tensor, queries: Tensor, keys: Tensor)
     """The parts of queries and keys at any positions ([queries], [keys]) of which `visible` ([batch, 1, queries, keys]
     bool) says who sees whom."""
     distance = queries[:, None] - keys[None, :]
-    far = (distance >= ranges.near) & (queries >= ranges.trained)[:, None]
+    far = (distance >= ranges.near_tokens) & (queries >= ranges.trained_length)[:, None]
     everything = slice(0, len(keys))
     return [Part(everything, True, visible & far), Part(everything, False, visible & ~far)]
 
@@ -73,8 +76,8 @@ def masked_parts(ranges: Ranges, visible: Tensor, queries: Tensor, keys: Tensor)
 def _cuts(ranges: Ranges, start: int, end: int) -> Iterator[tuple[int, int]]:
     while start < end:
         stop = min(start + BLOCK, end)
-        if start < ranges.trained < stop:
-            stop = ranges.trained
+        if start < ranges.trained_length < stop:
+            stop = ranges.trained_length
         yield start, stop
         start = stop
 

@@ -10,7 +10,7 @@ import torch
 from tiny_models import Tiny
 
 from ropescope.extend.plan.planning import plan_extension
-from ropescope.extend.search.turning import layout_of, turned
+from ropescope.extend.search.rerotation import layout_of, rerotated
 from ropescope.models.opening import open as open_model
 from ropescope.quality.loss import prefill
 
@@ -34,7 +34,7 @@ def test_the_first_layers_keys_are_exact(tiny: Tiny, layout: str, tmp_path: Any)
         first = prefill(network, tokens)
     with after.applied(network):
         second = prefill(network, tokens[:70])
-    moved = turned(first, before, after, layout, 70)  # type: ignore[arg-type]
+    moved = rerotated(first, before, after, layout, 70)  # type: ignore[arg-type]
     torch.testing.assert_close(moved.layers[0].keys, second.layers[0].keys, atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(moved.layers[0].values, second.layers[0].values)
     assert moved.get_seq_length() == 70 and first.get_seq_length() == 96
@@ -56,7 +56,7 @@ def test_a_turned_cache_shares_its_values_and_is_added_to_alone(tmp_path: Any) -
     tokens = torch.randint(3, 60, (40,), generator=torch.Generator().manual_seed(2))
     with plan.applied(network), torch.inference_mode():
         cache = prefill(network, tokens)
-        first = turned(cache, plan, plan, "halves", 30)
+        first = rerotated(cache, plan, plan, "halves", 30)
         assert first.layers[1].values.data_ptr() == cache.layers[1].values.data_ptr()
         states = network.model(input_ids=tokens[None, 30:], past_key_values=first).last_hidden_state
         whole = network.model(input_ids=tokens[None]).last_hidden_state

@@ -23,7 +23,7 @@ Layout = Literal["halves", "pairs"]
 _CLOSE = 0.02
 
 
-def turned(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_tokens: int) -> Any:
+def rerotated(cache: Any, before: RopePlan, after: RopePlan, layout: Layout, n_tokens: int) -> Any:
     """A new cache with the first `n_tokens` of one filled under `before`, its keys as `after` turns them.
 
     The values are shared with the old one, not copied, and so are keys that stay as they are.
@@ -72,7 +72,9 @@ def layout_of(network: Any, tokens: Tensor, before: RopePlan, after: RopePlan) -
         return None
     keys = second.layers[0].keys
     layouts: tuple[Layout, ...] = ("halves", "pairs")
-    apart = {layout: _apart(turned(first, before, after, layout, len(few)).layers[0].keys, keys) for layout in layouts}
+    apart = {
+        layout: _apart(rerotated(first, before, after, layout, len(few)).layers[0].keys, keys) for layout in layouts
+    }
     best = min(layouts, key=apart.__getitem__)
     # Rounding to bfloat16 twice leaves less than a hundredth; the other layout, or none, leaves most of what was turned.
     return best if apart[best] < min(_CLOSE, _apart(first.layers[0].keys, keys) / 4) else None
