@@ -26,8 +26,8 @@ from shards import add_shard
 
 from ropescope.errors import ExtendError
 from ropescope.extend.evaluate import summary
-from ropescope.extend.evaluate.asking import EvaluateInputs
 from ropescope.extend.evaluate.figures import figures
+from ropescope.extend.evaluate.inputs import EvaluateInputs
 from ropescope.extend.evaluate.report import evaluation_report
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.running import prepare

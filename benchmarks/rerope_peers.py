@@ -33,7 +33,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, AutoModelFo
 from ropescope.extend.apply.rerope.attention import FarAttention
 from ropescope.extend.apply.rerope.kernel import attend_part, put_together
 from ropescope.extend.apply.rerope.ranges import BLOCK, Ranges
-from ropescope.extend.evaluate.asking import EvaluateInputs
+from ropescope.extend.evaluate.inputs import EvaluateInputs
 from ropescope.extend.evaluate.running import prepare
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan

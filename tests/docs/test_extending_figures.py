@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ropescope.evidence.extensions import Extension, Where, extensions
-from ropescope.extend.report import SHORT_PROMPTS, WORTH
+from ropescope.extend.facts import SHORT_PROMPTS, WORTH
 from ropescope.quality.intervals import Interval
 
 PAGE = Path(__file__).parents[2] / "docs/results/extension.md"

@@ -111,7 +111,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         Question(
             "extend evaluate",
             "Score ways to read N tokens: loss by position on held-out text, and what is found in long contexts.",
-            "extend.evaluate.asking:EvaluateInputs",
+            "extend.evaluate.inputs:EvaluateInputs",
             "extend.evaluate.asking:answer",
             {"source": "smollm2", "to": "16Ki", "methods": "none,ntk,yarn", "questions": "4", "figure": "bands.svg"},
             "weights",
@@ -120,7 +120,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
         Question(
             "extend search",
             "Search for a plan that reads N tokens better than YaRN (or Leaky ReRoPE) does by rule, without training.",
-            "extend.search.asking:SearchInputs",
+            "extend.search.inputs:SearchInputs",
             "extend.search.asking:answer",
             {"source": "smollm2", "to": "16Ki", "minutes": "10", "out": "plan.json"},
             "weights",

@@ -1,25 +1,15 @@
-"""Pictures of an ExtensionResult: loss by position, its price, and what was found by length and depth."""
+"""Pictures of the losses of an ExtensionResult: by position, and what each method costs and reaches; and all of its pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from ropescope.extend.evaluate import summary
+from ropescope.extend.evaluate.colours import colour_of
 from ropescope.extend.evaluate.result import ExtensionResult
+from ropescope.extend.evaluate.retrieval_figures import heat_map, tasks
 from ropescope.quality.intervals import Interval
 from ropescope.report.report import Figure
-from ropescope.report.theme import AMBER, BLUE, GREEN, INK, MORE, MUTED, PAPER, PINK, SKY, VERMILLION
+from ropescope.report.theme import INK
 
-_COLOURS = {
-    "none": MUTED,
-    "yarn": BLUE,
-    "ntk": VERMILLION,
-    "searched": INK,
-    "rerope": GREEN,
-    "truncated": MORE[0],
-}
-_OTHERS = (PINK, AMBER, SKY, *MORE[1:])
 _FAR = 0.1
 """How much more than the best a method may lose and still be drawn beside it."""
 
@@ -80,7 +70,7 @@ def bands(result: ExtensionResult) -> Figure:
                 "encoding": {
                     "x": x,
                     "y": y,
-                    "color": _colour(result.methods),
+                    "color": colour_of(result.methods),
                     "tooltip": [{"field": "method"}, {"field": "band"}, {"field": "loss", "format": ".4f"}],
                 },
             },
@@ -126,7 +116,7 @@ def price(result: ExtensionResult) -> Figure:
         "axis": {"format": "+.3~f", "tickCount": 6},
         "scale": {"nice": False, "padding": 18, "zero": True},
     }
-    colour = _colour(result.methods, close)
+    colour = colour_of(result.methods, close)
     spec = {
         "width": 520,
         "height": 340,
@@ -195,155 +185,3 @@ def _with_bounds(name: str, interval: Interval, scale: float) -> dict[str, float
     low = interval.value if interval.low is None else interval.low
     high = interval.value if interval.high is None else interval.high
     return {name: scale * interval.value, f"{name}_low": scale * low, f"{name}_high": scale * high}
-
-
-def heat_map(result: ExtensionResult) -> Figure:
-    """The share of facts found by length and depth: a panel for each method, a row of panels for each task."""
-    rows = [
-        {
-            "method": cell.method,
-            "task": cell.task,
-            "length": f"{cell.length:,}",
-            "depth": f"{100 * cell.depth:.0f} %",
-            "share": cell.right / cell.trials,
-            "text": f"{100 * cell.right / cell.trials:.0f}",
-            "trials": cell.trials,
-            "exact": cell.exact / cell.trials,
-        }
-        for cell in result.found
-    ]
-    lengths = [f"{length:,}" for length in sorted({cell.length for cell in result.found})]
-    depths = [f"{100 * depth:.0f} %" for depth in sorted({cell.depth for cell in result.found})]
-    tasks_there = list(dict.fromkeys(cell.task for cell in result.found))
-    x = {"field": "length", "type": "ordinal", "sort": lengths, "title": "length (tokens)", "axis": {"labelAngle": -40}}
-    y = {"field": "depth", "type": "ordinal", "sort": depths, "title": "depth of the fact"}
-    spec = {
-        "data": {"values": rows},
-        "facet": {
-            "column": {"field": "method", "type": "nominal", "sort": list(result.methods), "title": None},
-            "row": {
-                "field": "task",
-                "type": "nominal",
-                "sort": tasks_there,
-                "title": None,
-                "header": {"labelOrient": "left", "labelAngle": -90},
-            },
-        },
-        "spec": {
-            "width": max(120, 48 * len(lengths)),  # the title of the axis stands below each panel
-            "height": 30 * len(depths),
-            "layer": [
-                {
-                    "mark": {"type": "rect", "stroke": PAPER},
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "color": {
-                            "field": "share",
-                            "type": "quantitative",
-                            "title": "found",
-                            "scale": {"scheme": "viridis", "domain": [0, 1]},
-                            "legend": {"format": "%"},
-                        },
-                        "tooltip": [
-                            {"field": "method"},
-                            {"field": "length"},
-                            {"field": "depth"},
-                            {"field": "trials"},
-                            {"field": "share", "format": ".0%", "title": "right"},
-                            {"field": "exact", "format": ".0%"},
-                        ],
-                    },
-                },
-                {
-                    "mark": {"type": "text", "fontSize": 11},
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "text": {"field": "text"},
-                        "color": {"condition": {"test": "datum.share > 0.6", "value": INK}, "value": PAPER},
-                    },
-                },
-            ],
-        },
-    }
-    trials = sorted({cell.trials for cell in result.found})
-    each = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
-    return Figure(
-        name="found",
-        title=f"What {result.model} finds in a long context",
-        spec=spec,
-        caption=(
-            f"Percent of the facts whose answer was likelier than nine decoys ({each} a cell; guessing gives 10); trained at "
-            f"{result.trained_length:,} tokens."
-        ),
-    )
-
-
-def tasks(result: ExtensionResult) -> Figure:
-    """The recall of each generated task by length, a line a method."""
-    rows = [
-        {
-            "method": cell.method,
-            "task": cell.task,
-            "length": cell.length,
-            "recall": sum(cell.samples) / len(cell.samples),
-        }
-        for cell in result.recalls
-    ]
-    names = list(dict.fromkeys(cell.task for cell in result.recalls))
-    lengths = sorted({cell.length for cell in result.recalls})
-    spec = {
-        "data": {"values": rows},
-        "facet": {"field": "task", "type": "nominal", "sort": names, "title": None},
-        "columns": 3,
-        "spec": {
-            "width": 210,
-            "height": 150,
-            "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 34, "filled": True}},
-            "encoding": {
-                "x": {
-                    "field": "length",
-                    "type": "quantitative",
-                    "title": "length (tokens)",
-                    "axis": {"format": "~s", "values": lengths, "grid": False},
-                    "scale": {"nice": False, "padding": 10},
-                },
-                "y": {
-                    "field": "recall",
-                    "type": "quantitative",
-                    "title": "strings said",
-                    "axis": {"format": "%"},
-                    "scale": {"domain": [0, 1]},
-                },
-                "color": _colour(result.methods),
-            },
-        },
-    }
-    return Figure(
-        "tasks",
-        "Generated tasks, in the manner of RULER",
-        spec,
-        f"{max(len(cell.samples) for cell in result.recalls)} samples a point at the most; too few to tell close methods apart.",
-    )
-
-
-def _colour(methods: Sequence[str], shown: Sequence[str] | None = None) -> dict[str, Any]:
-    """A colour for each method, the same whichever of them are `shown`."""
-    others = iter(_OTHERS * (1 + len(methods) // len(_OTHERS)))
-    colours = {method: _COLOURS.get(method) or next(others) for method in methods}
-    there = list(methods if shown is None else shown)
-    return {
-        "field": "method",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": there, "range": [colours[method] for method in there]},
-        "legend": {
-            "orient": "bottom",
-            "columns": 5,
-            "symbolType": "circle",
-            "symbolOpacity": 1,
-            "symbolStrokeWidth": 0,
-            "labelLimit": 160,
-        },
-    }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ropescope.errors import SourceError
-from ropescope.extend.evaluate.asking import EvaluateInputs, asked_lengths
 from ropescope.extend.evaluate.candidates import candidates
+from ropescope.extend.evaluate.inputs import EvaluateInputs, asked_lengths
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.evaluate.tasks import Sample, samples

@@ -1,40 +1,16 @@
-"""What to search for, checked as far as arguments and files tell, before torch is imported and weights are loaded."""
+"""A search for a better plan, as a question; what files tell is checked before torch is imported."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 
+from ropescope.extend.search.inputs import SearchInputs
 from ropescope.extend.search.shape import shape_of
 from ropescope.extend.search.spans import spans
 from ropescope.models.loadable import loadable
 from ropescope.models.text_files import check_texts
-from ropescope.questions.domains import Real, Whole
-from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import Text, Tokens
 from ropescope.questions.question import Run
-from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
 from ropescope.report.report import Report
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchInputs(OneModel, OwnText, Loading, Resumable):
-    """What to search for, and for how long."""
-
-    to: int = asked(Tokens(least=2), "Tokens to read, as 16384 or 16k (16,384).")
-    minutes: float = asked(
-        Real(above=0.0, at_most=1e6),
-        "How long; half of it and more goes into reading the texts where N is long.",
-        default=10.0,
-    )
-    method: str = asked(
-        Text(),
-        "What is varied: yarn, a factor of every pair; rerope, what reads near and how slowly distance grows.",
-        default="yarn",
-    )
-    texts: int = asked(Whole(1, 10_000), "Texts to search on (prose, code and tables in turn).", default=3)
-    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
-    seed: int = asked(Whole(0, 2**31), "Of the plans that are tried.", default=0)
 
 
 def answer(inputs: SearchInputs, run: Run) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ropescope.errors import SourceError
-from ropescope.extend.search.asking import SearchInputs
+from ropescope.extend.search.inputs import SearchInputs
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Search
 from ropescope.network.loading.weights import load
