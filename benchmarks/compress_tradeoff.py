@@ -24,8 +24,8 @@ from shards import add_shard
 from ropescope.compress.evaluate.methods.catalogue import all_names, methods_named
 from ropescope.compress.evaluate.results.report import tradeoff_report
 from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.evaluate.scoring.questions import questions
-from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.network.loading.weights import load
@@ -71,7 +71,7 @@ def main() -> None:
 
     names, budgets = given.methods.split(","), tuple(float(budget) for budget in given.budgets.split(","))
     methods = methods_named(names, model=model, length=length, measured=measured)
-    sweep = Sweep(
+    sweep = Evaluation(
         weights,
         Split(model, length, 64),
         methods,

@@ -23,9 +23,9 @@ from transformers import DynamicCache
 
 from ropescope.compress.cache.attend import Scoring
 from ropescope.compress.cache.layer import PlannedLayer
-from ropescope.compress.plan.frame import TYPES, Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import TYPES, Target
 from ropescope.network.loading.weights import load
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from ropescope.compress.plan.frame import TYPES, Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import TYPES, Target
 from ropescope.network.loading.weights import load
 from ropescope.quality.loss import decoder_of, token_losses
 from ropescope.quality.texts import held_out_texts

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from ropescope.app.cli import app
 from ropescope.compress.evaluate.results.result import TradeoffResult
-from ropescope.compress.evaluate.scoring.session import Sweep
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.kvpress.library import missing
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.errors import (
     DomainError,
     EvaluationError,
@@ -105,19 +105,19 @@ def test_time_is_told_as_ratios(tiny_folder_with_tokenizer: Path) -> None:
 def test_an_interruption_keeps_what_is_finished(
     tiny_folder_with_tokenizer: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, scored = Sweep.score, []
+    own, scored = Evaluation.score, []
 
-    def score(self: Sweep, text: Any) -> Any:
+    def score(self: Evaluation, text: Any) -> Any:
         if len(scored) == 1:
             raise KeyboardInterrupt
         scored.append(text.name)
         return own(self, text)
 
-    monkeypatch.setattr(Sweep, "score", score)
+    monkeypatch.setattr(Evaluation, "score", score)
     given = (tiny_folder_with_tokenizer, *SMALL, "--methods", "uniform,random")
     partial = data(*given)
     assert partial.partial and len(partial.texts) == 1
-    monkeypatch.setattr(Sweep, "score", own)
+    monkeypatch.setattr(Evaluation, "score", own)
     kept = list(home.rglob("text-*.json"))
     assert len(kept) == 1
     kept[0].write_text(kept[0].read_text().replace('"loss": ', '"loss": 1'))  # so that it is seen to be read
@@ -131,10 +131,10 @@ def test_an_interruption_keeps_what_is_finished(
 def test_an_interruption_before_anything_ends_as_one(
     tiny_folder_with_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def score(self: Sweep, text: Any) -> Any:
+    def score(self: Evaluation, text: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Sweep, "score", score)
+    monkeypatch.setattr(Evaluation, "score", score)
     result = CliRunner().invoke(app, ["compress", "evaluate", str(tiny_folder_with_tokenizer), *map(str, SMALL)])
     assert result.exit_code == 130
 

@@ -187,7 +187,7 @@ def test_the_names_of_number_types_are_those_that_can_be_loaded() -> None:
 def test_the_names_of_methods_are_those_that_can_be_run() -> None:
     pytest.importorskip("torch")
     from ropescope.compress.evaluate.methods import catalogue, names
-    from ropescope.compress.evaluate.methods.kvpress import PEERS
+    from ropescope.compress.evaluate.methods.kvpress import KVPRESS_METHODS
 
     assert set(names.RESTATED) == set(catalogue.RESTATED)
-    assert {*names.RESTATED, *names.OF_KVPRESS} == set(PEERS)
+    assert {*names.RESTATED, *names.OF_KVPRESS} == set(KVPRESS_METHODS)

@@ -13,10 +13,10 @@ from tiny_models import TINY, Tiny
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
 from ropescope.compress.plan.picks import OBSERVED
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.models.opening import open as open_model
 
 # Families whose code takes as many KV heads as attention heads, though the shared settings name fewer.

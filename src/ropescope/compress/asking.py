@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Target
 from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import InputError, PlanError
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
@@ -207,16 +207,16 @@ def _from_formula(inputs: PlanInputs) -> KVPlan:
     length = inputs.length or model.context_length
     if length is None:
         raise InputError("length", f"{model.name} states no context length: give `length`.")
-    frame: dict[str, Any] = {"length": length, "sinks": _sinks(inputs), "cache_type": inputs.cache_type}
+    common: dict[str, Any] = {"length": length, "sinks": _sinks(inputs), "cache_type": inputs.cache_type}
     if inputs.gamma is None:
-        return plan_uniform(model, inputs.target(), **frame)
+        return plan_uniform(model, inputs.target(), **common)
     if inputs.shape is None:
-        return plan_from_gamma(inputs.gamma, model, inputs.target(), **frame)
+        return plan_from_gamma(inputs.gamma, model, inputs.target(), **common)
     return plan_from_horizon(
         inputs.gamma,
         model,
         keep_mass=inputs.keep_mass,
-        **frame,
+        **common,
         shape=inputs.shape,  # type: ignore[arg-type]  # one of its kind's words
     )
 

@@ -15,9 +15,9 @@ from planned_models import explicit_masks, logits_in_pieces, ragged_plan, tiny
 from tiny_models import build, tokens
 from transformers import DynamicCache
 
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_from_gamma, plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model
 

@@ -12,8 +12,8 @@ from transformers import DynamicCache
 
 from ropescope.compress.evaluate.methods.restated import RandomTokens
 from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.evaluate.scoring.harness import cut, prefill
-from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.evaluate.scoring.visible import whole
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model
@@ -73,7 +73,7 @@ def test_an_evaluated_text_has_the_loss_of_a_whole_pass(kind: str) -> None:
     network, ids = network_of(kind), tokens(60)
     weights = Weights(network, None, open_model(network.config.to_dict()), Source("dict", kind), "made")
     text = Text("prose", "tokens", tuple(ids[0].tolist()))
-    found = Sweep(weights, Split(weights.model, 60, 30), [RandomTokens()], (0.9,), [text]).score(text).loss
+    found = Evaluation(weights, Split(weights.model, 60, 30), [RandomTokens()], (0.9,), [text]).score(text).loss
     with torch.no_grad():
         expected = network_of(kind)(ids, use_cache=False).logits[0, 30:-1]
     assert found == pytest.approx(float(torch.nn.functional.cross_entropy(expected, ids[0, 31:])), abs=1e-5)

@@ -13,11 +13,11 @@ from tiny_models import build, tokens
 
 from ropescope.compress.cache.heads import HeadStore
 from ropescope.compress.cache.quantized import QuantizedStore
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_uniform
 from ropescope.compress.plan.report import plan_report
 from ropescope.compress.plan.storage import Storage
+from ropescope.compress.plan.target import Target
 from ropescope.errors import FormatError, MissingExtraError, PlanError
 from ropescope.models.opening import open as open_model
 

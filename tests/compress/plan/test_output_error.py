@@ -12,11 +12,11 @@ import torch
 from planned_models import explicit_masks, ragged_plan, tiny
 from tiny_models import Tiny, build, carries_states
 
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
 from ropescope.compress.plan.picks import SHARES, split
 from ropescope.compress.plan.planning import plan_from_errors
+from ropescope.compress.plan.target import Target
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source

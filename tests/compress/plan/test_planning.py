@@ -15,9 +15,9 @@ from made_profiles import made_profile
 from safetensors.numpy import save_file
 
 from ropescope.compress.plan.curves import measured_curves, share_inside, windows_of_share
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_from_gamma, plan_from_profile, plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.errors import DomainError, FormatError, PlanError
 from ropescope.measure.profile import DecayProfile
 from ropescope.models.model import Model

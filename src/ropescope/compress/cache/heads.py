@@ -8,7 +8,7 @@ from torch import Tensor
 from ropescope.compress.cache.picking import best
 from ropescope.compress.cache.slots import slot_of, tokens_in_slots
 
-ENDLESS = 1 << 40
+UNLIMITED = 1 << 40
 """The window of heads that keep everything."""
 SLACK = 64
 """While a store still grows it takes 1/64 more room than it needs, so that not every token costs a copy of all others."""
@@ -26,7 +26,7 @@ class HeadStore:
 
     def __init__(self, heads: tuple[int, ...], sinks: int, window: int, picks: int = 0, *, grows: bool = False) -> None:
         self.heads, self.sinks, self.planned_slots = heads, sinks, sinks + window + picks
-        self.window, self.picks = (ENDLESS, 0) if grows else (window, picks)
+        self.window, self.picks = (UNLIMITED, 0) if grows else (window, picks)
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
         self._index: Tensor | None = None

@@ -67,9 +67,9 @@ class LatentLayer(PlannedLayer):
         """The attention to what `update` returned last; `own()` is the model's. Raises PlanError."""
         assert self.waiting is not None
         keys, values = self.waiting
-        self.filling.check_module(self, call.module)
+        self.shared.check_module(self, call.module)
         self.seen -= self.written  # the mask of the call is one from before the token was written
-        self.filling.read_mask(self, call, keys.shape[2])
+        self.shared.read_mask(self, call, keys.shape[2])
         self.seen += self.written
         written, first = self.written, self.seen == 0
         self.waiting, self.given, self.written = None, None, 0
@@ -106,7 +106,7 @@ class LatentLayer(PlannedLayer):
         assert self._expanded is not None
         new, n_keys = keys.shape[2], self._expanded.shape[2]
         last = torch.arange(max(0, new - OBSERVED), new, device=keys.device)
-        given = self.filling.last_rows if self.seen == 0 else None
+        given = self.shared.last_rows if self.seen == 0 else None
         mask = self._mask_of_many(store, last, n_keys, new) if given is None else given.to(keys.device)
         if self.padding is not None:
             mask = mask & (self.seen + last >= self.padding[:, None])[:, :, None]

@@ -11,10 +11,10 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from ropescope.compress.cache.attend import Scoring, attend
-from ropescope.compress.cache.filling import Filling
 from ropescope.compress.cache.heads import HeadStore
 from ropescope.compress.cache.picking import attention_received
 from ropescope.compress.cache.quantized import QuantizedStore
+from ropescope.compress.cache.shared_state import SharedState
 from ropescope.compress.cache.slots import tokens_in_slots, visible
 from ropescope.compress.plan.kv_plan import LayerPlan
 from ropescope.compress.plan.picks import OBSERVED
@@ -35,7 +35,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
     that is held and each other, and the layer is cut behind the pass. An answer may grow beyond the `length` of the plan, token
     by token: heads that keep everything go on to do so, and the others keep what they kept.
 
-    filling: what the planned layers of a cache have in common.
+    shared: what the planned layers of a cache have in common.
     """
 
     is_croppable = False
@@ -45,7 +45,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         plan: LayerPlan,
         sinks: int,
         length: int,
-        filling: Filling,
+        shared: SharedState,
         *,
         windowed: bool = False,
         storage: Storage | None = None,
@@ -54,7 +54,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for head, (window, kept) in enumerate(zip(plan.windows, plan.kept, strict=True)):
             alike[window, kept - window].append(head)
-        self.plan, self.sinks, self.length, self.windowed, self.filling = plan, sinks, length, windowed, filling
+        self.plan, self.sinks, self.length, self.windowed, self.shared = plan, sinks, length, windowed, shared
         self.stores = tuple(
             HeadStore(tuple(heads), sinks, window, picks, grows=sinks + window + picks >= length)
             if storage is None
@@ -64,7 +64,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         self.seen = 0
         self.padding: Tensor | None = None
         self.waiting: tuple[Tensor, Tensor] | None = None
-        filling.layers.append(self)
+        shared.layers.append(self)
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing is laid out before the first tokens come."""
@@ -78,10 +78,10 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
                 f"Layer {self.plan.index} has {heads} KV heads and the plan {self.plan.n_kv_heads}: plan for this model."
             )
         if self.seen + new > self.length:
-            self.filling.go_beyond(self.length, self.seen, new)
+            self.shared.go_beyond(self.length, self.seen, new)
         if key_states.requires_grad:
             raise PlanError("A planned cache is for inference: call the model under torch.no_grad().")
-        self.filling.check_states(self, new)
+        self.shared.check_states(self, new)
         if self.seen and self.keys is not None and len(self.keys) != len(key_states):
             raise PlanError(
                 f"The planned cache holds {len(self.keys)} rows and the pass has {len(key_states)}: pass as many, or "
@@ -103,8 +103,8 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
                 f"{type(call.module).__name__} changes its keys or values between the cache and the attention, or attends to them "
                 "twice, which a planned cache does not follow: this model cannot be planned."
             )
-        self.filling.check_module(self, call.module)
-        self.filling.read_mask(self, call, self.waiting[0].shape[2])
+        self.shared.check_module(self, call.module)
+        self.shared.read_mask(self, call, self.waiting[0].shape[2])
         if self.seen == 0 and not self.windowed:
             found = own()
             keys, values = self.waiting
@@ -226,7 +226,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         new = keys.shape[2]
         key = keys if store.keys is None else torch.cat([store.keys, keys], dim=2)
         last = torch.arange(max(0, new - OBSERVED), new, device=keys.device)
-        given = self.filling.last_rows if self.seen == 0 else None
+        given = self.shared.last_rows if self.seen == 0 else None
         mask = self._mask_of_many(store, last, key.shape[2], new) if given is None else given.to(keys.device)
         if self.padding is not None:
             mask = mask & (self.seen + last >= self.padding[:, None])[:, :, None]

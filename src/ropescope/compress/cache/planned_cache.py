@@ -8,9 +8,9 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from ropescope.compress.cache.filling import Filling
 from ropescope.compress.cache.latents import LatentLayer
 from ropescope.compress.cache.layer import PlannedLayer
+from ropescope.compress.cache.shared_state import SharedState
 from ropescope.compress.cache.switching import empty, follow_switch
 from ropescope.compress.plan.kv_plan import KVPlan, Prefill
 from ropescope.compress.plan.plannable import check_states_are_cached
@@ -83,7 +83,7 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
     switch = switching_length(model)
     if switch is not None:
         follow_switch(model)
-    filling = Filling(type(model).__name__, _attention_classes(model), switch)
+    shared = SharedState(type(model).__name__, _attention_classes(model), switch)
     for index, layer in enumerate(plan.layers):
         if not layer.planned:
             continue
@@ -94,7 +94,7 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
             )
         kind = LatentLayer if layer.latent else PlannedLayer
         layers[index] = kind(
-            layer, plan.sinks, plan.length, filling, windowed=prefill == "windowed", storage=plan.storage
+            layer, plan.sinks, plan.length, shared, windowed=prefill == "windowed", storage=plan.storage
         )
     install()
     return layers

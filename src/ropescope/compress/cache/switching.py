@@ -57,4 +57,4 @@ def empty(cache: Any) -> None:
 
 def _switches(cache: Any, n_tokens: int) -> bool:
     planned = next((layer for layer in getattr(cache, "layers", ()) if isinstance(layer, PlannedLayer)), None)
-    return planned is not None and planned.filling.switches(planned.seen, n_tokens)
+    return planned is not None and planned.shared.switches(planned.seen, n_tokens)

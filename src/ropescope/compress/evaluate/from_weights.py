@@ -1,19 +1,35 @@
-"""From a model's weights to a plan: measure what cuts cost, and where asked, score which budget is enough."""
+"""From a model's weights to a plan: measure what cuts cost, and where asked, find the budget that costs no more than allowed.
+
+The attention that a plan keeps does not tell what it costs. So plans of several budgets are scored on texts that neither
+measured them nor will judge them, and the budget is read off where their curve crosses the limit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ropescope.compress.evaluate.naming import NAMING_TEXTS, plan_for_loss
+from ropescope.compress.evaluate.methods.planned import planned
+from ropescope.compress.evaluate.results.summary import measured_knee
+from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.plan.calibration import PROMPTS, measured_for
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Target
 from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.compress.plan.planning import plan_from_errors, planned_length
-from ropescope.errors import PlanError
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
+from ropescope.errors import EvaluationError, PlanError
 from ropescope.network.loading.weights import Weights
-from ropescope.quality.texts import calibration_texts
-from ropescope.runs.job import Progress
+from ropescope.quality.texts import Text, calibration_texts
+from ropescope.runs.job import Progress, do_pieces
+from ropescope.runs.journal import Journal
+
+BUDGET_TEXTS = 12
+"""Texts that plans of these budgets are scored on, to find the one that a greatest loss allows."""
+BUDGETS = (0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8)
+NEW = 64
+"""Tokens of each that come behind the cut."""
 
 
 def plan_from_weights(
@@ -40,7 +56,7 @@ def plan_from_weights(
     if target.max_loss is None:
         return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)
     # None of the texts that measured the plans says what they cost.
-    others = calibration_texts(weights.tokenizer, length, prompts + NAMING_TEXTS, files=files, column=column)[
+    others = calibration_texts(weights.tokenizer, length, prompts + BUDGET_TEXTS, files=files, column=column)[
         errors.n_prompts :
     ]
     if not others:
@@ -48,7 +64,50 @@ def plan_from_weights(
             f"The calibration text holds {errors.n_prompts} passages of {length:,} tokens, and all were needed to measure the "
             "plans: give longer text, or fewer `prompts`."
         )
-    named = plan_for_loss(
+    return plan_for_loss(
         weights, errors, others, target.max_loss, picks=picks, cache_type=cache_type, progress=progress
     )
-    return named.plan
+
+
+def plan_for_loss(
+    weights: Weights,
+    errors: OutputErrors,
+    texts: Sequence[Text],
+    limit: float,
+    *,
+    picks: bool = True,
+    cache_type: str | None = None,
+    progress: Progress | None = None,
+) -> KVPlan:
+    """The smallest plan by `errors` that adds at most `limit` times the loss of the whole cache on `texts`, which are as
+    long as the plan. Finished texts are kept and not scored again if interrupted.
+
+    Raises PlanError if even the largest budget tried adds more, EvaluationError for texts of another length.
+    """
+    method = planned(errors, weights.model, picks=picks)
+    budgets = tuple(budget for budget in BUDGETS if _can_be_held(method.plan, budget))
+    evaluation = Evaluation(
+        weights, Split(weights.model, errors.length, min(NEW, errors.length // 4)), [method], budgets, texts
+    )
+    journal = Journal(evaluation.identity)
+    do_pieces(evaluation, journal, progress=progress)
+    found = measured_knee(evaluation.result(journal), method.name, limit)
+    journal.discard()
+    if found is None or found.edge == "above":
+        raise PlanError(
+            f"Even {budgets[-1]:.0%} of the cache adds more than {limit:.2%} to the loss on the calibration text: allow "
+            "more (`max_loss`), or keep the whole cache."
+        )
+    share = min(1.0, round(found.budget, 4))
+    plan = plan_from_errors(errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type)
+    bounds = "" if found.low is None or found.high is None else f", 95 % {found.low:.0%} to {found.high:.0%}"
+    words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {len(texts)} other texts{bounds}"
+    return replace(plan, target={"max_loss": limit, "budget_share": share}, windows_from=words)
+
+
+def _can_be_held(plan: Callable[[float], KVPlan], budget: float) -> bool:
+    try:
+        plan(budget)
+    except (PlanError, EvaluationError):
+        return False
+    return True

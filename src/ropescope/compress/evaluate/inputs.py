@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ropescope.compress.evaluate.methods.names import DEFAULT, PLANNED, checked_names
 from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.questions import require_room_for_questions
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Frame, Target
+from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.plannable import check_same_model
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import EvaluationError, InputError
 from ropescope.models.loadable import loadable
 from ropescope.models.model import Model
@@ -83,11 +84,11 @@ def check_first(inputs: EvaluateInputs) -> None:
     # One half of the text is planned on and the other scored; no tokenizer makes more tokens than bytes.
     check_texts(inputs.text, inputs.column, least_bytes=2 * (length - 2))
     split = Split(model, length, inputs.scored)
-    frame = Frame.of(model, length, DEFAULT_SINKS, None)
+    builder = PlanBuilder.of(model, length, DEFAULT_SINKS, None)
     for budget in inputs.budgets:
         split.kept_share(budget)
         if set(names) & set(PLANNED):
-            frame.window_bytes(Target(budget_share=budget))
+            builder.window_bytes(Target(budget_share=budget))
     if inputs.needle:
         require_room_for_questions(model, length, inputs.questions)
     if inputs.time and plan is None and not set(names) & set(PLANNED):

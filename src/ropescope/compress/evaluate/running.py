@@ -1,4 +1,4 @@
-"""From a source and a few wishes to a finished evaluation of smaller caches."""
+"""From a source to a finished evaluation of smaller caches."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ropescope.compress.evaluate.inputs import EvaluateInputs, fitting_plan, not
 from ropescope.compress.evaluate.methods.catalogue import methods_named
 from ropescope.compress.evaluate.methods.method import Method
 from ropescope.compress.evaluate.methods.planned import Planned, one_plan
-from ropescope.compress.evaluate.results.result import Named, TradeoffResult
+from ropescope.compress.evaluate.results.result import GivenPlan, TradeoffResult
 from ropescope.compress.evaluate.scoring.budgets import Split
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.evaluate.scoring.questions import questions
-from ropescope.compress.evaluate.scoring.session import Sweep
 from ropescope.compress.evaluate.scoring.timing import times
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.kv_plan import KVPlan
@@ -29,7 +29,7 @@ from ropescope.runs.job import Outcome, run_job
 
 
 def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[TradeoffResult]:
-    """Load, plan, sweep, ask and time; `run` hears what is going on.
+    """Load, plan, score, ask and time; `run` hears what is going on.
 
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
     """
@@ -60,29 +60,29 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
     for budget in budgets:
         split.kept_share(budget)  # what cannot be held is said before anything is measured
     methods = methods_named(inputs.methods, model=weights.model, length=length, measured=measured)
-    named = None
+    given = None
     if plan is not None:
         alone = one_plan(plan)
         assert alone.only is not None
         methods = [alone, *methods]
-        named = Named(alone.only, plan.target.get("max_loss"))
+        given = GivenPlan(alone.only, plan.target.get("max_loss"))
         # A plan for 30 % holds a few bytes less: one point serves for both.
         budgets = tuple(sorted({*(b for b in budgets if abs(b - alone.only) > 0.005), alone.only}))
     timed = _timed_plan(methods, budgets) if inputs.time else None
     about = {"source": inputs.source, "files": [path.name for path in inputs.text]}
     asked = questions(weights.tokenizer, length, inputs.questions) if inputs.needle else ()
-    sweep = Sweep(weights, split, methods, budgets, texts, asked, named, about)
+    evaluation = Evaluation(weights, split, methods, budgets, texts, asked, given, about)
     run.say(f"Scoring {weights.on_what}")
-    outcome = run_job(sweep, resume=inputs.resume, progress=run.progress)
-    return outcome if timed is None else _with_times(outcome, sweep, timed)
+    outcome = run_job(evaluation, resume=inputs.resume, progress=run.progress)
+    return outcome if timed is None else _with_times(outcome, evaluation, timed)
 
 
-def _with_times(outcome: Outcome[TradeoffResult], sweep: Sweep, timed: KVPlan) -> Outcome[TradeoffResult]:
+def _with_times(outcome: Outcome[TradeoffResult], evaluation: Evaluation, timed: KVPlan) -> Outcome[TradeoffResult]:
     seconds, interrupted = None, outcome.interrupted
     try:
         if not interrupted:
-            tokens = torch.tensor(sweep.texts[0].tokens, device=sweep.weights.network.device)[None]
-            seconds = times(sweep.weights, timed, tokens)
+            tokens = torch.tensor(evaluation.texts[0].tokens, device=evaluation.weights.network.device)[None]
+            seconds = times(evaluation.weights, timed, tokens)
     except KeyboardInterrupt:
         interrupted = True
     partial = interrupted or outcome.result.partial

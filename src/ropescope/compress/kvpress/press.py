@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicLayer
 
 from ropescope.compress.cache.attend import Scoring
-from ropescope.compress.cache.heads import ENDLESS
+from ropescope.compress.cache.heads import UNLIMITED
 from ropescope.compress.cache.picking import attention_received, best
 from ropescope.compress.kvpress.library import kvpress
 from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
@@ -111,7 +111,7 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
         which are hidden."""
         held = self._held[layer.index]
         whole = self.plan.length - self.plan.sinks
-        endless = [ENDLESS if kept >= whole else size for size, kept in zip(layer.windows, layer.kept, strict=True)]
+        endless = [UNLIMITED if kept >= whole else size for size, kept in zip(layer.windows, layer.kept, strict=True)]
         window = torch.tensor(endless, device=keys.device)[None, :, None]
         visible = (held.tokens < held.staying) | (held.tokens >= seen - window) | held.picked
         if keys.shape[2] > most:

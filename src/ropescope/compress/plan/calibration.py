@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ropescope.compress.plan.frame import DEFAULT_SINKS
 from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.target import DEFAULT_SINKS
 from ropescope.errors import SourceError
 from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import calibration_texts

@@ -15,8 +15,9 @@ from itertools import accumulate
 from math import ceil
 from typing import Literal, get_args
 
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Frame, Target
+from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import PlanError
 from ropescope.models.model import Model
 from ropescope.theory.horizons import horizon
@@ -58,22 +59,22 @@ def plan_from_horizon(
         )
     if keep_mass is not None:
         Target(keep_mass=keep_mass)
-    frame = Frame.of(model, length, sinks, cache_type, latents=True)
+    builder = PlanBuilder.of(model, length, sinks, cache_type, latents=True)
     bases = {layer.index: None if layer.rope is None else layer.rope.theta for layer in model.layers}
-    thetas = {theta for index, theta in bases.items() if index in frame.planned and theta is not None}
+    thetas = {theta for index, theta in bases.items() if index in builder.planned and theta is not None}
     if not thetas:
         raise PlanError(f"{model.name} has no rotary positions, and so no horizon: give `keep_mass` without `shape`.")
     found = {theta: min(_window(gamma, theta, length, keep_mass), length - sinks) for theta in thetas}
     windows: dict[int, list[int]] = {}
     kept: dict[int, list[float]] = {}
-    for index in frame.planned:
-        heads, theta = frame.heads(index), bases[index]
+    for index in builder.planned:
+        heads, theta = builder.heads(index), bases[index]
         window = length - sinks if theta is None else found[theta]
         windows[index] = [window] * heads
         kept[index] = [window_mass(gamma, length, window)] * heads
     horizons = sorted(horizon(theta, gamma) for theta in thetas)
     target = {"shape": shape, **({} if keep_mass is None else {"keep_mass": keep_mass})}
-    plan = frame.plan(windows, kept, Target(budget_share=1.0), _how(gamma, shape, horizons, model), "formula")
+    plan = builder.plan(windows, kept, Target(budget_share=1.0), _how(gamma, shape, horizons, model), "formula")
     return replace(plan, target=target)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Frame, Target
+from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.plannable import check_same_model
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import PlanError
 from ropescope.models.model import Model
 from ropescope.theory.window import compression_window, window_mass
@@ -47,14 +48,14 @@ def plan_from_profile(
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
     curves = measured_curves(profile, length, sinks)
-    frame = Frame.of(model, length, sinks, cache_type, latents=True)
+    builder = PlanBuilder.of(model, length, sinks, cache_type, latents=True)
     gains = None
     if target.keep_mass is None and allocation == "gain":
-        gains = {index: mass.sum(axis=1) for index, mass in _by_layer(curves, frame).items()}
+        gains = {index: mass.sum(axis=1) for index, mass in _by_layer(curves, builder).items()}
     corpus = profile.provenance.get("corpus_about", profile.provenance.get("corpus", "its corpus"))
     how = "equal share in every head" if gains is None else "equal gain of the next byte in every head"
     basis = f"measured profile ({profile.n_prompts} prompts of {profile.protocol.length:,} tokens, {corpus})"
-    return _measured_plan(frame, curves, gains, target, f"{basis}; {how}")
+    return _measured_plan(builder, curves, gains, target, f"{basis}; {how}")
 
 
 def planned_length(model: Model, length: int | None = None) -> int:
@@ -74,10 +75,10 @@ def require_plannable(
 ) -> None:
     """Raise PlanError or DomainError now for what no measurement mends: a model without a layer that can be planned, a
     length beyond its context, a cache type that is none, a budget below the least that a plan holds."""
-    frame = Frame.of(model, planned_length(model, length), sinks, cache_type)
-    model.cache_bytes(frame.length, key_type=frame.cache_type)
+    builder = PlanBuilder.of(model, planned_length(model, length), sinks, cache_type)
+    model.cache_bytes(builder.length, key_type=builder.cache_type)
     if target.max_loss is None and target.keep_mass is None:
-        frame.window_bytes(target)
+        builder.window_bytes(target)
 
 
 def plan_from_errors(
@@ -94,26 +95,26 @@ def plan_from_errors(
     from ropescope.compress.plan.allocation import windows_for_budget
     from ropescope.compress.plan.picks import split
 
-    frame = Frame.of(model, errors.length, errors.sinks, cache_type)
-    if frame.planned != frozenset(errors.layers):
+    builder = PlanBuilder.of(model, errors.length, errors.sinks, cache_type)
+    if builder.planned != frozenset(errors.layers):
         raise PlanError(
             f"The output errors are those of {errors.model}, not of {model.name}: measure them on this model."
         )
     basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.about})"
     if target.keep_mass is not None:
-        return _measured_plan(frame, errors.curves(), None, target, f"{basis}; equal share in every head")
+        return _measured_plan(builder, errors.curves(), None, target, f"{basis}; equal share in every head")
     heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
-    costs = np.array([frame.token_bytes(index) for index in heads], dtype=np.int64)
+    costs = np.array([builder.token_bytes(index) for index in heads], dtype=np.int64)
     least = errors.least(picks=picks)
     gains = np.concatenate([np.zeros((len(heads), 1)), least[:, :1] - least], axis=1)
     knots = np.concatenate([[0], errors.kept])
-    kept = windows_for_budget(gains, knots, costs, frame.window_bytes(target)).tolist()
+    kept = windows_for_budget(gains, knots, costs, builder.window_bytes(target)).tolist()
     shares = errors.best_share(kept) if picks else [0.0] * len(kept)
     of_layer: dict[int, list[int]] = {}
     for place, index in enumerate(heads):
         of_layer.setdefault(index, []).append(place)
     parts, mass = [split(n, share) for n, share in zip(kept, shares, strict=True)], errors.kept_mass(kept, shares)
-    return frame.plan(
+    return builder.plan(
         {index: [parts[place][0] for place in places] for index, places in of_layer.items()},
         {index: [mass[place] for place in places] for index, places in of_layer.items()},
         target,
@@ -125,14 +126,14 @@ def plan_from_errors(
     )
 
 
-def _by_layer(curves: MassCurves, frame: Frame) -> dict[int, Array]:
+def _by_layer(curves: MassCurves, builder: PlanBuilder) -> dict[int, Array]:
     """Planned layer → [KV heads, query heads of each, knots] mass."""
-    found = {index: curves.of_layer(row) for row, index in enumerate(curves.layers) if index in frame.planned}
-    return {index: mass.reshape(frame.heads(index), -1, mass.shape[-1]) for index, mass in found.items()}
+    found = {index: curves.of_layer(row) for row, index in enumerate(curves.layers) if index in builder.planned}
+    return {index: mass.reshape(builder.heads(index), -1, mass.shape[-1]) for index, mass in found.items()}
 
 
 def _measured_plan(
-    frame: Frame, curves: MassCurves, gains: Mapping[int, Array] | None, target: Target, how: str
+    builder: PlanBuilder, curves: MassCurves, gains: Mapping[int, Array] | None, target: Target, how: str
 ) -> KVPlan:
     """The plan by the gains of each layer [KV heads, knots], or by an equal share of the mass where there are none."""
     import numpy as np
@@ -140,16 +141,16 @@ def _measured_plan(
     from ropescope.compress.plan.allocation import share_for_budget, windows_for_budget
     from ropescope.compress.plan.curves import share_inside, windows_of_share
 
-    masses = _by_layer(curves, frame)
+    masses = _by_layer(curves, builder)
     groups = [group for mass in masses.values() for group in mass]
-    costs = np.array([frame.token_bytes(index) for index, mass in masses.items() for _ in mass], dtype=np.int64)
+    costs = np.array([builder.token_bytes(index) for index, mass in masses.items() for _ in mass], dtype=np.int64)
     if target.keep_mass is not None:
         chosen = np.array([windows_of_share(group, curves.windows, target.keep_mass).max() for group in groups])
     elif gains is None:
-        chosen = share_for_budget(groups, curves.windows, costs, frame.window_bytes(target))
+        chosen = share_for_budget(groups, curves.windows, costs, builder.window_bytes(target))
     else:
         every = np.concatenate([gains[index] for index in masses])
-        chosen = windows_for_budget(every, curves.windows, costs, frame.window_bytes(target))
+        chosen = windows_for_budget(every, curves.windows, costs, builder.window_bytes(target))
     found = iter(zip(chosen.tolist(), groups, strict=True))
     windows: dict[int, list[int]] = {}
     kept: dict[int, list[float]] = {}
@@ -159,7 +160,7 @@ def _measured_plan(
         kept[index] = [
             float(share_inside(group, curves.windows, [window] * len(group)).mean()) for window, group in of_layer
         ]
-    return frame.plan(windows, kept, target, how, "measured")
+    return builder.plan(windows, kept, target, how, "measured")
 
 
 def plan_from_gamma(
@@ -177,13 +178,13 @@ def plan_from_gamma(
     `theory.compression_window`). Raises PlanError as `plan_from_profile` does, DomainError for a γ outside
     the formula's range.
     """
-    frame = Frame.of(model, length, sinks, cache_type, latents=True)
+    builder = PlanBuilder.of(model, length, sinks, cache_type, latents=True)
     if target.keep_mass is not None:
         window = min(compression_window(gamma, length, target.keep_mass), length - sinks)
     else:
-        window = frame.even_window(target)
+        window = builder.even_window(target)
     share = window_mass(gamma, length, window)
-    return frame.even(
+    return builder.even(
         window, share, target, f"closed form D_f(γ = {gamma:.4g}, N = {length:,}), the same in all heads", "formula"
     )
 
@@ -192,7 +193,7 @@ def plan_uniform(
     model: Model, target: Target, *, length: int, sinks: int = DEFAULT_SINKS, cache_type: str | None = None
 ) -> KVPlan:
     """One window for all heads that spends a budget (StreamingLLM): the null of every other plan. Raises PlanError."""
-    frame = Frame.of(model, length, sinks, cache_type, latents=True)
+    builder = PlanBuilder.of(model, length, sinks, cache_type, latents=True)
     if target.keep_mass is not None:
         raise PlanError("A uniform window is made for a budget: what share it keeps, only a profile or a γ can tell.")
-    return frame.even(frame.even_window(target), None, target, "one window for all heads", "assumed")
+    return builder.even(builder.even_window(target), None, target, "one window for all heads", "assumed")

@@ -10,7 +10,7 @@ from scipy.stats import ttest_1samp, ttest_rel
 
 from ropescope.compress.evaluate.results import summary
 from ropescope.compress.evaluate.results.figures import figures
-from ropescope.compress.evaluate.results.result import Named, Retrieval, TextScore, Times, TradeoffResult
+from ropescope.compress.evaluate.results.result import GivenPlan, Retrieval, TextScore, Times, TradeoffResult
 from ropescope.errors import FormatError
 
 BUDGETS = (0.2, 0.4, 0.6)
@@ -125,7 +125,7 @@ def test_a_result_reads_back_equal() -> None:
     full = TradeoffResult(
         **{
             **{name: getattr(made_result, name) for name in ("model", "length", "new", "budgets", "methods", "blind", "texts")},
-            "named": Named(0.4, 0.01), "retrieval": (cell,), "provenance": {"dtype": "bfloat16"}, "partial": True,
+            "named": GivenPlan(0.4, 0.01), "retrieval": (cell,), "provenance": {"dtype": "bfloat16"}, "partial": True,
             "times": Times(0.4, 100, (1.0, 1.1, 1.2), (0.3, 0.4, 0.5), 3, 24),
         }
     )  # fmt: skip
@@ -146,7 +146,7 @@ def test_every_picture_has_its_numbers_and_draws() -> None:
     )
     result = replace(
         made({"a": noisy([0.3, 0.1, 0.0]), "b": noisy([0.2, 0.15, 0.0], seed=1)}),
-        named=Named(0.4, 0.01),
+        named=GivenPlan(0.4, 0.01),
         retrieval=cells,
     )
     drawn = {figure.name: figure for figure in figures(result, 0.01)}

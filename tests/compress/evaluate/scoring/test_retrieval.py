@@ -12,8 +12,8 @@ from ropescope.compress.evaluate.methods.restated import SnapKV
 from ropescope.compress.evaluate.scoring.harness import extended, prefill
 from ropescope.compress.evaluate.scoring.questions import questions as asked_for
 from ropescope.compress.evaluate.scoring.retrieval import ask, summed
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.loss import prefill as filled_by_model
 from ropescope.quality.retrieval import score

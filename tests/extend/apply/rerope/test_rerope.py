@@ -20,8 +20,8 @@ from tiny_models import Tiny
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, StaticCache
 
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.compress.sparse_attention.context import blasst
 from ropescope.errors import ExtendError, FormatError, PlanError
 from ropescope.extend import RopePlan, plan_extension

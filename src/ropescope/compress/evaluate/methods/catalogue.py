@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ropescope.compress.evaluate.methods.kvpress import PEERS
+from ropescope.compress.evaluate.methods.kvpress import KVPRESS_METHODS
 from ropescope.compress.evaluate.methods.method import Method
 from ropescope.compress.evaluate.methods.names import PLANNED, checked_names
 from ropescope.compress.evaluate.methods.planned import planned, uniform
@@ -41,7 +41,7 @@ def methods_named(
 
 def all_names() -> tuple[str, ...]:
     """The names of all methods that can be had here."""
-    return (*PLANNED, *(RESTATED if missing() else PEERS))
+    return (*PLANNED, *(RESTATED if missing() else KVPRESS_METHODS))
 
 
 def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErrors | DecayProfile]) -> Method:
@@ -51,4 +51,4 @@ def _made(name: str, model: Model, length: int, measured: Callable[[], OutputErr
         return planned(measured(), model, name="planned windows", picks=False)
     if name == "uniform":
         return uniform(model, length)
-    return RESTATED[name]() if missing() else PEERS[name]
+    return RESTATED[name]() if missing() else KVPRESS_METHODS[name]

@@ -25,7 +25,7 @@ SAFE = 1e-9
 
 
 @dataclass(frozen=True)
-class Peer:
+class KvpressMethod:
     """A method of kvpress. `paper`: its arXiv number, empty for a baseline. `make`: from the package and the share of the
     tokens that goes to a press with its authors' defaults. `looks_at_text` as in `Method`. `needs_hidden`: whether it looks
     at queries, which kvpress computes anew from hidden states, for the models it knows."""
@@ -118,20 +118,22 @@ def _press(name: str) -> Callable[[Any, float], Any]:
     return lambda library, ratio: getattr(library, name)(compression_ratio=ratio)
 
 
-PEERS: Mapping[str, Peer] = {
-    "snapkv": Peer("SnapKV", "2404.14469", _press("SnapKVPress"), needs_hidden=True),
-    "pyramidkv": Peer("PyramidKV", "2406.02069", _press("PyramidKVPress"), needs_hidden=True),
-    "streamingllm": Peer("StreamingLLM", "2309.17453", _press("StreamingLLMPress"), looks_at_text=False),
-    "tova": Peer("TOVA", "2401.06104", _press("TOVAPress"), needs_hidden=True),
-    "expected-attention": Peer("Expected attention", "2510.00636", _press("ExpectedAttentionPress"), needs_hidden=True),
-    "knorm": Peer("Knorm", "2406.11430", _press("KnormPress")),
-    "keydiff": Peer("KeyDiff", "2504.15364", _press("KeyDiffPress")),
-    "adakv": Peer(
+KVPRESS_METHODS: Mapping[str, KvpressMethod] = {
+    "snapkv": KvpressMethod("SnapKV", "2404.14469", _press("SnapKVPress"), needs_hidden=True),
+    "pyramidkv": KvpressMethod("PyramidKV", "2406.02069", _press("PyramidKVPress"), needs_hidden=True),
+    "streamingllm": KvpressMethod("StreamingLLM", "2309.17453", _press("StreamingLLMPress"), looks_at_text=False),
+    "tova": KvpressMethod("TOVA", "2401.06104", _press("TOVAPress"), needs_hidden=True),
+    "expected-attention": KvpressMethod(
+        "Expected attention", "2510.00636", _press("ExpectedAttentionPress"), needs_hidden=True
+    ),
+    "knorm": KvpressMethod("Knorm", "2406.11430", _press("KnormPress")),
+    "keydiff": KvpressMethod("KeyDiff", "2504.15364", _press("KeyDiffPress")),
+    "adakv": KvpressMethod(
         "AdaKV (SnapKV)",
         "2407.11550",
         lambda library, ratio: library.AdaKVPress(library.SnapKVPress(compression_ratio=ratio)),
         needs_hidden=True,
     ),
-    "random": Peer("random", "", _press("RandomPress"), looks_at_text=False),
+    "random": KvpressMethod("random", "", _press("RandomPress"), looks_at_text=False),
 }
 """The methods by the names that users write."""

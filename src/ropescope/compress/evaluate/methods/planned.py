@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ropescope.compress.cache.picking import best
 from ropescope.compress.evaluate.methods.method import Prefilled
-from ropescope.compress.plan.frame import DEFAULT_SINKS, Target
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_from_errors, plan_from_profile, plan_uniform
+from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import EvaluationError
 from ropescope.measure.profile import DecayProfile
 from ropescope.models.model import Model

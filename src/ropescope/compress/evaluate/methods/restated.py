@@ -21,7 +21,7 @@ QUERIES, KERNEL, BETA = 64, 5, 20
 
 
 @dataclass(frozen=True)
-class ByScore:
+class ScoreMethod:
     """Keeps the tokens with the highest score, equally many in every head of every planned layer."""
 
     name: ClassVar[str] = ""
@@ -49,14 +49,14 @@ class ByScore:
         return kept
 
 
-class SnapKV(ByScore):
+class SnapKV(ScoreMethod):
     """SnapKV (arXiv:2404.14469): the mean attention of the last 64 queries, smoothed over 5 tokens, averaged over the query
     heads of a KV head; the last 64 tokens are always kept."""
 
     name = "SnapKV (restated)"
 
     def score(self, filled: Prefilled, layer: int) -> Tensor:
-        """[KV heads, tokens] as `ByScore.score`."""
+        """[KV heads, tokens] as `ScoreMethod.score`."""
         window = min(QUERIES, filled.n_tokens - 1)
         seen = attention_of_last(filled, layer, window)[..., :-window].mean(dim=2)
         smooth = F.avg_pool1d(seen, KERNEL, stride=1, padding=KERNEL // 2).mean(dim=1)
@@ -82,36 +82,36 @@ class PyramidKV(SnapKV):
         return round(most - layer * (most - least) / max(1, filled.n_layers - 1))
 
 
-class TOVA(ByScore):
+class TOVA(ScoreMethod):
     """TOVA (arXiv:2401.06104): the attention of the last query, averaged over all heads of the layer; the last token is
     kept."""
 
     name = "TOVA (restated)"
 
     def score(self, filled: Prefilled, layer: int) -> Tensor:
-        """[KV heads, tokens] as `ByScore.score`, the same for all heads."""
+        """[KV heads, tokens] as `ScoreMethod.score`, the same for all heads."""
         seen = attention_of_last(filled, layer, 1)[:, :, 0, :-1].mean(dim=(0, 1))
         return F.pad(seen, (0, 1), value=float(seen.max()) + 1).expand(len(filled.keys(layer)), -1)
 
 
-class Knorm(ByScore):
+class Knorm(ScoreMethod):
     """Knorm (arXiv:2406.11430): keys of a small norm are kept."""
 
     name = "Knorm (restated)"
 
     def score(self, filled: Prefilled, layer: int) -> Tensor:
-        """[KV heads, tokens] as `ByScore.score`."""
+        """[KV heads, tokens] as `ScoreMethod.score`."""
         norm: Tensor = torch.linalg.vector_norm(filled.keys(layer), dim=-1, dtype=torch.float32)
         return -norm
 
 
-class KeyDiff(ByScore):
+class KeyDiff(ScoreMethod):
     """KeyDiff (arXiv:2504.15364): keys that differ most from the mean key of their head are kept."""
 
     name = "KeyDiff (restated)"
 
     def score(self, filled: Prefilled, layer: int) -> Tensor:
-        """[KV heads, tokens] as `ByScore.score`."""
+        """[KV heads, tokens] as `ScoreMethod.score`."""
         keys = filled.keys(layer).float()
         mean = F.normalize(keys, dim=-1).mean(dim=1, keepdim=True)
         likeness: Tensor = F.cosine_similarity(keys, mean, dim=-1)
@@ -119,7 +119,7 @@ class KeyDiff(ByScore):
 
 
 @dataclass(frozen=True)
-class RandomTokens(ByScore):
+class RandomTokens(ScoreMethod):
     """Random tokens, drawn for each head by itself: what every method must beat."""
 
     seed: int = 0
@@ -134,7 +134,7 @@ class RandomTokens(ByScore):
         return drawn.to(keys.device)
 
 
-RESTATED: tuple[ByScore, ...] = (SnapKV(), PyramidKV(), TOVA(), Knorm(), KeyDiff(), RandomTokens())
+RESTATED: tuple[ScoreMethod, ...] = (SnapKV(), PyramidKV(), TOVA(), Knorm(), KeyDiff(), RandomTokens())
 """All of them."""
 
 

@@ -64,7 +64,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class GivenPlan:
     """The budget that a plan named for itself, and the added loss that it was made for (a share), if it was."""
 
     budget: float
@@ -83,7 +83,7 @@ class TradeoffResult(Saved):
     methods: tuple[str, ...]
     blind: tuple[str, ...]
     texts: tuple[TextScore, ...]
-    named: Named | None = None
+    named: GivenPlan | None = None
     retrieval: tuple[Retrieval, ...] = ()
     times: Times | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class TradeoffResult(Saved):
             **{name: tuple(data[name]) for name in ("budgets", "methods", "blind")},
             "texts": tuple(TextScore.from_dict(text) for text in data["texts"]),
             "retrieval": tuple(Retrieval(**cell) for cell in data["retrieval"]),
-            "named": None if data["named"] is None else Named(**data["named"]),
+            "named": None if data["named"] is None else GivenPlan(**data["named"]),
             "times": None if data["times"] is None else _times(data["times"]),
         }
 

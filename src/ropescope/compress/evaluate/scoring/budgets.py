@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ropescope.compress.plan.frame import Frame, Target
+from ropescope.compress.plan.builder import PlanBuilder
+from ropescope.compress.plan.target import Target
 from ropescope.errors import EvaluationError
 from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Model
@@ -46,13 +47,13 @@ class Split:
         return self.length - self.new
 
     @cached_property
-    def _frame(self) -> Frame:
-        return Frame.of(self.model, self.length, 0, None)
+    def _builder(self) -> PlanBuilder:
+        return PlanBuilder.of(self.model, self.length, 0, None)
 
     @cached_property
     def whole_bytes(self) -> int:
         """The bytes of the whole cache at the end of the sequence."""
-        return self.model.cache_bytes(self.length, key_type=self._frame.cache_type)
+        return self.model.cache_bytes(self.length, key_type=self._builder.cache_type)
 
     def kept_share(self, budget: float) -> float:
         """The share of the prefilled tokens that a method keeps which also keeps all new ones.
@@ -60,9 +61,9 @@ class Split:
         Raises EvaluationError for a budget that is not in (0, 1] or leaves less than a token, PlanError for one below the
         layers that stay whole.
         """
-        frame = self._frame
-        a_token = sum(frame.token_bytes(index) * self.model.layers[index].n_kv_heads for index in frame.planned)
-        held = frame.window_bytes(Target(budget_share=budget)) / a_token
+        builder = self._builder
+        a_token = sum(builder.token_bytes(index) * self.model.layers[index].n_kv_heads for index in builder.planned)
+        held = builder.window_bytes(Target(budget_share=budget)) / a_token
         share = (held - self.new / 2) / self.prefilled
         if share * self.prefilled < 1:
             raise EvaluationError(
@@ -90,12 +91,12 @@ class Split:
         return Kept(kept), self._held(kept)
 
     def _held(self, kept: list[Tensor | None]) -> float:
-        frame, held = self._frame, 0.0
+        builder, held = self._builder, 0.0
         for layer in self.model.layers:
-            if layer.index not in frame.planned:
-                held += cache_bytes((layer.cache,), self.length, key_type=frame.cache_type)
+            if layer.index not in builder.planned:
+                held += cache_bytes((layer.cache,), self.length, key_type=builder.cache_type)
                 continue
             of_layer = kept[layer.index]
             tokens = layer.n_kv_heads * self.prefilled if of_layer is None else int(of_layer.sum())
-            held += (tokens + layer.n_kv_heads * self.new / 2) * frame.token_bytes(layer.index)
+            held += (tokens + layer.n_kv_heads * self.new / 2) * builder.token_bytes(layer.index)
         return held / self.whole_bytes

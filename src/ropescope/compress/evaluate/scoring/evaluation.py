@@ -15,7 +15,7 @@ import torch
 
 from ropescope.compress.evaluate.methods.method import Method, Prefilled
 from ropescope.compress.evaluate.methods.planned import Planned
-from ropescope.compress.evaluate.results.result import Named, Retrieval, TextScore, TradeoffResult
+from ropescope.compress.evaluate.results.result import GivenPlan, Retrieval, TextScore, TradeoffResult
 from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.harness import cut, prefill
 from ropescope.compress.evaluate.scoring.retrieval import ask, summed
@@ -31,7 +31,7 @@ from ropescope.runs.journal import Journal
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Evaluation:
     """Which methods are scored at which budgets, on which texts, and asked which questions, those of one context together.
 
     Raises EvaluationError for what cannot be swept.
@@ -43,7 +43,7 @@ class Sweep:
     budgets: tuple[float, ...]
     texts: Sequence[Text]
     questions: Sequence[Sequence[Trial]] = ()
-    named: Named | None = None
+    named: GivenPlan | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

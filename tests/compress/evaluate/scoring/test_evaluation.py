@@ -16,10 +16,10 @@ from transformers import DynamicCache
 from ropescope.compress.evaluate.methods.planned import one_plan, planned, uniform
 from ropescope.compress.evaluate.methods.restated import Knorm, RandomTokens, SnapKV
 from ropescope.compress.evaluate.scoring.budgets import Split
-from ropescope.compress.evaluate.scoring.session import Sweep
+from ropescope.compress.evaluate.scoring.evaluation import Evaluation
 from ropescope.compress.plan.calibration import measured_for
-from ropescope.compress.plan.frame import Target
 from ropescope.compress.plan.planning import plan_uniform
+from ropescope.compress.plan.target import Target
 from ropescope.errors import EvaluationError, PlanError
 from ropescope.network.loading.weights import Weights, load
 from ropescope.quality.texts import calibration_texts, held_out_texts
@@ -34,9 +34,9 @@ def weights(tiny_folder_with_tokenizer: Path) -> Weights:
     return load(str(tiny_folder_with_tokenizer), dtype="float32", device="cpu")
 
 
-def sweep(weights: Weights, methods: list[Any], budgets: tuple[float, ...] = (0.3, 0.6), texts: int = 1) -> Sweep:
+def sweep(weights: Weights, methods: list[Any], budgets: tuple[float, ...] = (0.3, 0.6), texts: int = 1) -> Evaluation:
     found = held_out_texts(weights.tokenizer, LENGTH, texts)
-    return Sweep(weights, Split(weights.model, LENGTH, NEW), methods, budgets, found)
+    return Evaluation(weights, Split(weights.model, LENGTH, NEW), methods, budgets, found)
 
 
 def test_added_loss_is_that_of_a_planned_cache_run_token_by_token(weights: Weights) -> None:
@@ -84,15 +84,15 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(weights: Weights, tmp_pat
     made = sweep(weights, [RandomTokens()])
     journal = Journal(made.identity, tmp_path)
     scored: list[str] = []
-    own = Sweep.score
+    own = Evaluation.score
 
-    def score(self: Sweep, text: Any) -> Any:
+    def score(self: Evaluation, text: Any) -> Any:
         if len(scored) == 2:
             raise KeyboardInterrupt
         scored.append(text.name)
         return own(self, text)
 
-    monkeypatch.setattr(Sweep, "score", score)
+    monkeypatch.setattr(Evaluation, "score", score)
     with pytest.raises(KeyboardInterrupt):
         do_pieces(made, journal)
     partial = made.result(journal)
@@ -160,7 +160,7 @@ def test_what_cannot_be_swept_is_said_before_the_first_prefill(weights: Weights)
         sweep(weights, [RandomTokens()], (0.6, 0.3))
     texts = held_out_texts(weights.tokenizer, 100, 1)
     with pytest.raises(EvaluationError, match="has 100 tokens, and 160 are to be scored"):
-        Sweep(weights, Split(weights.model, LENGTH, NEW), [RandomTokens()], (0.5,), texts)
+        Evaluation(weights, Split(weights.model, LENGTH, NEW), [RandomTokens()], (0.5,), texts)
 
 
 def test_a_plan_for_fewer_tokens_is_refused(weights: Weights) -> None:

@@ -31,7 +31,7 @@ class Filled(Protocol):
         """Say how many tokens pad each row on the left."""
 
 
-class Filling:
+class SharedState:
     """The planned layers of a cache, in order (each adds itself to `layers`).
 
     made_for: the model's class; attention: the names of its attention classes; switch: the tokens beyond which it turns all
