@@ -88,7 +88,7 @@ def test_number_types_side_by_side_are_named() -> None:
 
 def test_an_empty_atlas_says_how_to_begin() -> None:
     report = ranking_report([], STORE)
-    assert report.verdict == "The atlas is empty." and "ropescope atlas add" in report.next_steps[1]
+    assert report.verdict == "The atlas is empty." and report.next_steps[1].question == "atlas add"
 
 
 def test_one_model_alone_and_no_exponent_at_all() -> None:

@@ -95,7 +95,7 @@ def test_foreign_files_are_named_for_what_they_are(tmp_path: Path) -> None:
 
     other = tmp_path / "other.parquet"
     pandas.DataFrame({"a": [1]}).to_parquet(other)
-    with pytest.raises(FormatError, match=r"was not written by `ropescope atlas`"):
+    with pytest.raises(FormatError, match=r"was not written by `atlas`"):
         read_atlas(other)
     profile = tmp_path / "profile.parquet"
     made_profile(n_prompts=1).save(profile)

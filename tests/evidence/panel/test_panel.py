@@ -66,7 +66,7 @@ def test_filters_hold_together_and_name_what_exists(shipped):
     assert {m.facts.positions for m in Filter(positions="learned").of(shipped)} == {"learned"}
     with pytest.raises(EvidenceError, match=r"Did you mean Pythia\?"):
         Filter(family="pithia").of(shipped)
-    with pytest.raises(EvidenceError, match=r"corpus 'txt'.* There are random, text, unstated"):
+    with pytest.raises(EvidenceError, match=r"`corpus` 'txt'.* There are random, text, unstated"):
         Filter(corpus="txt").of(shipped)
     with pytest.raises(EvidenceError, match="family Bloom at once"):
         Filter(positions="rope", family="Bloom").of(shipped)

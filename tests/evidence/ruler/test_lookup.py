@@ -64,11 +64,12 @@ def test_nothing_published_is_an_answer_that_says_what_to_run() -> None:
     assert report.verdict.startswith("Nothing is published about HuggingFaceTB/SmolLM2-135M-Instruct")
     assert report.tables == () and report.data["near"] == []
     assert "lm_eval" in report.next_steps[0] and "--tasks ruler" in report.next_steps[0]
-    assert "ropescope measure HuggingFaceTB/SmolLM2-135M-Instruct" in report.next_steps[1]
+    step = report.next_steps[1]
+    assert (step.question, step.inputs["source"]) == ("measure", "HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
 def test_the_commands_proposed_hold_no_foreign_text() -> None:
-    steps = " ".join(evidence_report("x; rm -rf ~").next_steps)
+    steps = " ".join(str(step) for step in evidence_report("x; rm -rf ~").next_steps)
     assert "rm -rf" not in steps and "pretrained=MODEL" in steps
 
 
