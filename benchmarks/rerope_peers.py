@@ -40,7 +40,7 @@ from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.config.reading import from_config
 from ropescope.network.loading.weights import load
 from ropescope.network.own_attention import attending_by, attention_configs
-from ropescope.network.rope_base import rotary_modules
+from ropescope.network.rotary import rotary_modules
 from ropescope.quality.intervals import paired
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text

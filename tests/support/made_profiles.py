@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ropescope.measure.profile import DecayProfile, ProfileLayer
+from ropescope.measure.profile import DecayProfile
+from ropescope.measure.profile_table import ProfileLayer
 from ropescope.measure.protocol import LEGACY_KEY, FixedLength, legacy_distances
 from ropescope.measure.tally import LayerTally
 

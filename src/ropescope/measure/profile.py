@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.errors import FormatError, MeasurementError, MissingExtraError
-from ropescope.measure.profile_table import long_table, numbers, places
+from ropescope.measure.profile_table import ProfileLayer, long_table, numbers, places
 from ropescope.measure.protocol import FixedLength, legacy_distances
 from ropescope.report.files import draft_of
 
@@ -27,17 +27,6 @@ _READ = ("prompt", "call", "head", "bin", "cells", "weight", "mass", *_PER_HEAD)
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileLayer:
-    """A measured attention layer: its place in the network, its kind, its query heads, and its window in tokens."""
-
-    index: int
-    kind: str
-    n_heads: int
-    n_kv_heads: int
-    window_tokens: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

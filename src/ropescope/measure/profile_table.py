@@ -1,18 +1,27 @@
-"""A profile's arrays as one long table for Parquet, and back."""
+"""A profile's layers and arrays as one long table for Parquet, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ropescope.measure.profile import ProfileLayer
-
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLayer:
+    """A measured attention layer: its place in the network, its kind, its query heads, and its window in tokens."""
+
+    index: int
+    kind: str
+    n_heads: int
+    n_kv_heads: int
+    window_tokens: int | None = None
 
 
 def long_table(

@@ -16,7 +16,8 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
-from ropescope.measure.profile import DecayProfile, ProfileLayer
+from ropescope.measure.profile import DecayProfile
+from ropescope.measure.profile_table import ProfileLayer
 from ropescope.measure.prompts import Corpus
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import Plan, prompt_tokens

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ropescope.network.capture import uses_interface
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 
 # A model with attention code of its own makes (queries × keys) weights for every head: short chunks keep them small.
 _OWN_ATTENTION_CHUNK_TOKENS = 512

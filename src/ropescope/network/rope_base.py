@@ -12,6 +12,7 @@ from torch import nn
 
 from ropescope.errors import DomainError, MeasurementError
 from ropescope.network.loading.weights import Weights, quiet_transformers
+from ropescope.network.rotary import rotary_modules
 
 
 @contextmanager
@@ -55,17 +56,6 @@ def at_rope_base(weights: Weights, theta: float) -> Iterator[Weights]:
     finally:
         for parent, name, old in before:
             setattr(parent, name, old)
-
-
-def rotary_modules(network: nn.Module) -> list[tuple[nn.Module, str]]:
-    """The parent and the name of each module that keeps inverse frequencies computed from a config."""
-    return [
-        (parent, name)
-        for parent in network.modules()
-        for name, child in parent.named_children()
-        if any(buffer.endswith("inv_freq") for buffer, _ in child.named_buffers(recurse=False))
-        and getattr(getattr(child, "config", None), "rope_parameters", None)
-    ]
 
 
 def _with_base(rotary: nn.Module, theta: float) -> nn.Module:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ropescope.errors import MeasurementError
 from ropescope.network.capture import uses_interface
+from ropescope.network.rotary import positions_of_whole
 from ropescope.network.states import INSTALL, goes_on
-from ropescope.network.whole_length import positions_of_whole
 
 CHUNK = 2048
 """Tokens that go through the decoder at once."""

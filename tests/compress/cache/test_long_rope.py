@@ -21,7 +21,7 @@ from ropescope.models.source import Source
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import Weights
 from ropescope.network.prefill import prefill as measured
-from ropescope.network.whole_length import positions_of_whole, switching_length
+from ropescope.network.rotary import positions_of_whole, switching_length
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
 

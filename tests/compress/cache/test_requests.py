@@ -21,7 +21,7 @@ from ropescope.compress.cache.planned_cache import PlannedCache
 from ropescope.compress.sparse_attention.context import blasst
 from ropescope.errors import CaptureError, PlanError
 from ropescope.network.capture import capture_rows
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 
 N, PROMPT = 72, 40
 PIECES = [PROMPT, *[1] * (N - PROMPT)]

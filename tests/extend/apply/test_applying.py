@@ -25,7 +25,7 @@ from ropescope.extend.settings.config_file import save_config
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.network.loading.weights import quiet_transformers
-from ropescope.network.rope_base import rotary_modules
+from ropescope.network.rotary import rotary_modules
 
 VERSION = Version(transformers.__version__)
 TARGET = 600

@@ -28,7 +28,7 @@ from ropescope.extend.settings.config_file import planned_json
 from ropescope.models import from_config
 from ropescope.models.config.fields import families
 from ropescope.network.loading.weights import load
-from ropescope.network.rope_base import rotary_modules
+from ropescope.network.rotary import rotary_modules
 
 TABLE = families()["families"]
 TYPES = sorted(name for name, family in TABLE.items() if family.get("rope_parameters") and name in CONFIG_MAPPING)

@@ -17,7 +17,7 @@ from ropescope.compress.plan.plannable import check_states_are_cached
 from ropescope.errors import PlanError
 from ropescope.network.adapter import install
 from ropescope.network.capture import decoder_layers, uses_interface
-from ropescope.network.whole_length import switching_length
+from ropescope.network.rotary import switching_length
 
 
 class PlannedCache(Cache):  # type: ignore[misc]

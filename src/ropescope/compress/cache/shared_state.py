@@ -13,7 +13,7 @@ from ropescope.compress.cache.masks import check_later, check_windowed, padding_
 from ropescope.compress.plan.picks import OBSERVED
 from ropescope.errors import PlanError
 from ropescope.network.adapter import AttentionCall
-from ropescope.network.whole_length import whole_length
+from ropescope.network.rotary import whole_length
 
 _SAMPLED = 16
 """Numbers of each weight by which a model is known again."""

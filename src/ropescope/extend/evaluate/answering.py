@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ropescope.extend.evaluate.tasks import Sample
-from ropescope.network.whole_length import positions_of_whole, switching_length
+from ropescope.network.rotary import positions_of_whole, switching_length
 from ropescope.quality.loss import decoder_of, output_layer, prefill
 
 

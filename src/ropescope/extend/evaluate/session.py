@@ -20,7 +20,7 @@ from ropescope.extend.evaluate.candidates import Candidate
 from ropescope.extend.evaluate.result import ExtensionResult, Found, Recall, TextLosses
 from ropescope.extend.evaluate.tasks import Sample
 from ropescope.network.loading.weights import Weights
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_losses, windowed_losses
 from ropescope.quality.retrieval import scores
 from ropescope.quality.texts import Text

@@ -24,7 +24,7 @@ def scale_as_stated(network: Any, model: Model, path: Path) -> None:
     Networks with several kinds of rotary positions, or whose positions do not follow their config, stay as they are. Raises
     FormatError for factors that cannot be.
     """
-    from ropescope.network.rope_base import rotary_modules
+    from ropescope.network.rotary import rotary_modules
 
     ropes = {layer.rope for layer in model.layers if layer.rope is not None}
     config = network.config.get_text_config()

@@ -30,7 +30,7 @@ from ropescope.extend.apply.rerope.attention import FarAttention, _turn, _turns_
 from ropescope.models.config.reading import from_config
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import quiet_transformers
-from ropescope.network.rope_base import rotary_modules
+from ropescope.network.rotary import rotary_modules
 from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.packing import continuation, continuations, packable
 

@@ -22,7 +22,7 @@ from ropescope.compress.evaluate.scoring.retrieval import ask, summed
 from ropescope.compress.evaluate.scoring.visible import Visible, whole
 from ropescope.errors import EvaluationError
 from ropescope.network.loading.weights import Weights
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
 from ropescope.quality.trials import Trial

@@ -20,7 +20,7 @@ from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.harness import cut, extended, prefill
 from ropescope.compress.evaluate.scoring.visible import Visible, whole
 from ropescope.network.loading.weights import Weights
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 from ropescope.quality.retrieval import Score, score
 from ropescope.quality.trials import Trial
 

@@ -14,7 +14,7 @@ from transformers.cache_utils import DynamicCache
 from ropescope.compress.evaluate.results.result import Times
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.network.loading.weights import Weights
-from ropescope.network.whole_length import positions_of_whole
+from ropescope.network.rotary import positions_of_whole
 
 PREFILLS, STEPS, WARM_UP = 3, 24, 4
 

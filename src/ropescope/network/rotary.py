@@ -1,4 +1,5 @@
-"""Positions whose frequencies depend on how long a sequence is: read in parts, as one pass over the whole of it has them.
+"""The rotary modules of a network, and positions whose frequencies depend on how long a sequence is: read in parts, as one
+pass over the whole of it has them.
 
 LongRoPE (Phi-3) has one set of frequencies up to the original length and another beyond it, dynamic NTK a base that grows
 with the length. transformers chooses anew in every pass by the last position of that pass, so the first parts of a long text
@@ -16,6 +17,17 @@ import torch
 from torch import Tensor, nn
 
 _whole: ContextVar[int] = ContextVar("ropescope_whole_length", default=0)
+
+
+def rotary_modules(network: nn.Module) -> list[tuple[nn.Module, str]]:
+    """The parent and the name of each module that keeps inverse frequencies computed from a config."""
+    return [
+        (parent, name)
+        for parent in network.modules()
+        for name, child in parent.named_children()
+        if any(buffer.endswith("inv_freq") for buffer, _ in child.named_buffers(recurse=False))
+        and getattr(getattr(child, "config", None), "rope_parameters", None)
+    ]
 
 
 @contextmanager
