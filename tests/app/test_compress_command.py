@@ -74,16 +74,6 @@ def test_the_closed_form_and_the_null_need_no_profile(folder: Path) -> None:
     assert {window for layer in even["layers"] for window in layer["windows"]} == {1020}
 
 
-def test_a_horizon_sets_its_own_windows(folder: Path) -> None:
-    hard = json.loads(said(folder, "--gamma", 0.75, "--shape", "hard", "--length", 2000, "--json"))
-    assert {window for layer in hard["layers"] for window in layer["windows"]} == {1996}
-    soft = json.loads(said(folder, "--gamma", 0.9, "--shape", "soft", "--keep-mass", 0.9, "--length", 2000, "--json"))
-    assert soft["target"] == {"shape": "soft", "keep_mass": 0.9} and soft["kept_mass"] < 0.9
-    for arguments in (("--shape", "hard"), ("--gamma", 0.75, "--shape", "hard", "--budget", "30%")):
-        with pytest.raises(PlanError, match="--shape goes with --gamma, and without --budget"):
-            said(folder, *arguments)
-
-
 def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Path) -> None:
     said(profile, "--model", folder, "--budget", "25%", "--figure", tmp_path / "plan.json")
     drawn = json.loads((tmp_path / "plan.json").read_text())
@@ -106,7 +96,6 @@ def test_the_picture_shows_every_head(profile: Path, folder: Path, tmp_path: Pat
         (("--budget", "1KiB"), "below the least that a plan can hold, 1,920 bytes"),
         (("--budget", "30%", "--length", "8k"), "measured at 1,024 tokens and does not tell"),
         (("--budget", "30%", "--length", "2.5"), "--length is 2.5: give a whole number of tokens"),
-        (("--budget", "30%", "--allocation", "best"), "--allocation must be share or gain, not 'best'"),
         (("--budget", "30%", "--sinks", "8"), "left 4 sinks out of its distances"),
     ],
 )

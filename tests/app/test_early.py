@@ -138,8 +138,6 @@ OWN = [
     (["compress", "evaluate", "{model}", "--needle", "--length", "128", "--scored", "8"], "or fewer questions"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--questions", "4", "--lengths", "96"], "or fewer questions"),
     (["compress", "evaluate", "{model}", "--questions", "2"], "--questions goes with --needle"),
-    (["compress", "plan", "{model}", "--uniform", "--budget", "50%", "--allocation", "gain"], "--allocation divides"),
-    (["compress", "plan", "{model}", "--budget", "50%", "--allocation", "gain"], "--allocation divides"),
     (["compress", "plan", "{model}", "--uniform", "--budget", "50%", "--windows-only"], "--windows-only is for plans"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--samples", "9"], "it goes with --tasks"),
     (["extend", "evaluate", "{model}", "--to", "1k", "--retrieval", "key-value"], "it goes with --questions"),

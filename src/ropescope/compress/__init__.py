@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from ropescope.compress.evaluate.from_weights import plan_from_weights as plan_from_weights
     from ropescope.compress.evaluate.methods.kvpress import KVPRESS_METHODS as KVPRESS_METHODS
     from ropescope.compress.kvpress.press import PlannedPress as PlannedPress
-    from ropescope.compress.plan.closed_forms import plan_from_horizon as plan_from_horizon
     from ropescope.compress.plan.kv_plan import KVPlan as KVPlan
     from ropescope.compress.plan.kv_plan import LayerPlan as LayerPlan
     from ropescope.compress.plan.output_error import measure_output_errors as measure_output_errors

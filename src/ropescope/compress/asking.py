@@ -9,7 +9,7 @@ from typing import Any
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import InputError, PlanError
-from ropescope.questions.domains import Choice, Flag, Real, Whole
+from ropescope.questions.domains import Flag, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
 from ropescope.questions.question import Run
@@ -61,16 +61,6 @@ class PlanInputs(OneModel, OwnText, Loading):
     gamma: float | None = asked(
         Real(), "One window for all heads from the closed form D_f(γ, N) with this exponent.", default=None
     )
-    shape: str | None = asked(
-        Choice(("hard", "soft")),
-        "With a gamma: cut at the horizon θ√2(1−γ)/(1+γ) (hard), or keep a share of what fades towards it (soft).",
-        default=None,
-    )
-    allocation: str | None = asked(
-        Choice(("share", "gain")),
-        "How a profile divides a budget: share (of each head's attention; default) or gain (of the next byte).",
-        default=None,
-    )
     sinks: int | None = asked(
         Whole(0, 10**6), "First tokens kept in every head; default: those of the profile, else 4.", default=None
     )
@@ -81,22 +71,11 @@ class PlanInputs(OneModel, OwnText, Loading):
 
     def __post_init__(self) -> None:
         """Raises PlanError for inputs that do not go together."""
-        if self.shape is None:
-            self.target()
-        elif self.gamma is None or self.uniform or self.budget is not None or self.max_loss is not None:
-            raise PlanError(
-                "`shape` goes with `gamma`, and without `budget`, `max_loss` and `uniform`: a horizon sets its own windows."
-            )
+        self.target()
         if self.gamma is not None and self.uniform:
             raise PlanError("Give `gamma` or `uniform`, not both.")
         if self.model is not None and not self.of_profile:
             raise PlanError("`model` goes with a profile: otherwise give the model in its place.")
-        if self.allocation is not None and not self.of_profile:
-            raise PlanError(
-                "`allocation` divides the budget of a plan from a profile: leave it out, this plan has one rule."
-            )
-        if self.allocation is not None and self.keep_mass is not None:
-            raise PlanError("`allocation` divides a `budget`: leave it out with `keep_mass`, which sets every window.")
         if self.of_profile or self.gamma is not None or self.uniform:
             for name, left_out in _OF_WEIGHTS.items():
                 if getattr(self, name) != left_out:
@@ -155,7 +134,6 @@ def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
         inputs.target(),
         length=inputs.length,
         cache_type=inputs.cache_type,
-        allocation=inputs.allocation or "share",  # type: ignore[arg-type]  # one of its kind's words
     )
     return plan, source
 
@@ -199,7 +177,6 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
 
 
 def _from_formula(inputs: PlanInputs) -> KVPlan:
-    from ropescope.compress.plan.closed_forms import plan_from_horizon
     from ropescope.compress.plan.planning import plan_from_gamma, plan_uniform
     from ropescope.models.opening import open as open_model
 
@@ -210,15 +187,7 @@ def _from_formula(inputs: PlanInputs) -> KVPlan:
     common: dict[str, Any] = {"length": length, "sinks": _sinks(inputs), "cache_type": inputs.cache_type}
     if inputs.gamma is None:
         return plan_uniform(model, inputs.target(), **common)
-    if inputs.shape is None:
-        return plan_from_gamma(inputs.gamma, model, inputs.target(), **common)
-    return plan_from_horizon(
-        inputs.gamma,
-        model,
-        keep_mass=inputs.keep_mass,
-        **common,
-        shape=inputs.shape,  # type: ignore[arg-type]  # one of its kind's words
-    )
+    return plan_from_gamma(inputs.gamma, model, inputs.target(), **common)
 
 
 def _sinks(inputs: PlanInputs) -> int:

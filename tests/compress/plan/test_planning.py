@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -84,18 +83,17 @@ def test_every_query_head_keeps_the_share_it_was_promised() -> None:
 
 def test_a_budget_is_kept_and_spent() -> None:
     model = llama()
-    for share, allocation in itertools.product((0.1, 0.3, 0.77), ("share", "gain")):
-        plan = plan_from_profile(profile(noise=0.3), model, Target(budget_share=share), allocation=allocation)
+    for share in (0.1, 0.3, 0.77):
+        plan = plan_from_profile(profile(noise=0.3), model, Target(budget_share=share))
         assert plan.bytes_before == model.cache_bytes(1024) == 6 * TOKEN * 1024
-        spare = TOKEN if allocation == "gain" else 6 * TOKEN
-        assert share * plan.bytes_before - spare < plan.bytes_after <= share * plan.bytes_before
+        assert share * plan.bytes_before - 6 * TOKEN < plan.bytes_after <= share * plan.bytes_before
         assert plan.bytes_after == sum(TOKEN * (4 + window) for layer in plan.layers for window in layer.windows)
         bytes_wanted = Target(budget_bytes=int(share * plan.bytes_before))
-        same = plan_from_profile(profile(noise=0.3), model, bytes_wanted, allocation=allocation)
+        same = plan_from_profile(profile(noise=0.3), model, bytes_wanted)
         assert same.layers == plan.layers
 
 
-def test_a_budget_keeps_more_mass_than_one_window_for_all() -> None:
+def test_a_budget_keeps_more_in_the_worst_head_than_one_window_for_all() -> None:
     near, far, model = profile(1.4), profile(0.4), llama()
     mass = near.mass.copy()
     mass[:, 1] = far.mass[:, 1]
@@ -103,15 +101,15 @@ def test_a_budget_keeps_more_mass_than_one_window_for_all() -> None:
     curves = measured_curves(made, 1024, 4)
 
     def kept(plan: KVPlan) -> float:
-        return sum(
-            float(np.interp(layer.windows[head // 2], curves.windows, curves.mass[row, head]))
+        return min(
+            float(share_inside(curves.mass[row, [head]], curves.windows, [layer.windows[head // 2]])[0])
             for row, layer in enumerate(plan.layers)
             for head in range(4)
         )
 
-    ours = plan_from_profile(made, model, Target(budget_share=0.2), allocation="gain")
+    ours = plan_from_profile(made, model, Target(budget_share=0.2))
     even = plan_uniform(model, Target(budget_share=0.2), length=1024)
-    assert even.bytes_after <= ours.bytes_after <= 0.2 * ours.bytes_before
+    assert max(even.bytes_after, ours.bytes_after) <= 0.2 * ours.bytes_before
     assert kept(ours) > 1.02 * kept(even)
 
 
@@ -122,12 +120,10 @@ def test_a_budget_by_share_is_the_plan_that_keeps_the_share() -> None:
     assert [layer.windows for layer in by_bytes.layers] == [layer.windows for layer in by_share.layers]
 
 
-def test_a_head_that_gives_its_attention_to_the_sinks_gets_less() -> None:
+def test_a_head_that_gives_its_attention_to_the_sinks_gets_no_less() -> None:
     made = profile(noise=0.0)
     for head in (2, 3):
         made = scaled(made, 1, head, 0.1)
-    plan = plan_from_profile(made, llama(), Target(budget_share=0.3), allocation="gain")
-    assert plan.layers[1].windows[1] < 0.3 * plan.layers[1].windows[0]
     # A share of its own mass asks for the same window, however little the mass is.
     by_share = plan_from_profile(made, llama(), Target(keep_mass=0.9))
     assert by_share.layers[1].windows[1] == by_share.layers[1].windows[0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from ropescope.compress.plan.output_error import OutputErrors
     from ropescope.measure.profile import DecayProfile
 
-Allocation = Literal["share", "gain"]
-"""How a budget is divided. share: every head keeps the same share of its own attention; gain: the next byte gains as much
-attention in every head, which starves heads that give most of theirs to the sinks. Share costs less quality
-(docs/results/compression.md). At small budgets `plan_from_errors`, which needs the weights, costs less yet."""
-
 
 def plan_from_profile(
     profile: DecayProfile,
@@ -30,32 +24,26 @@ def plan_from_profile(
     target: Target,
     *,
     length: int | None = None,
-    allocation: Allocation = "share",
     cache_type: str | None = None,
 ) -> KVPlan:
     """The plan whose windows follow the measured attention of `profile`, for sequences of `length` tokens (default: the
     length it was measured at).
 
-    A share of the mass is kept in every query head: a KV head's window is the longest that its query heads need. A
-    budget is divided as `allocation` says. Raises PlanError for a profile of another model, a length
-    beyond the profile's, or a budget that does not hold the sinks and one token a head.
+    A share of the mass is kept in every query head: a KV head's window is the longest that its query heads need. A budget
+    keeps the largest share that it pays for. At small budgets `plan_from_errors`, which needs the weights, costs less loss.
+    Raises PlanError for a profile of another model, a length beyond the profile's, or a budget that does not hold the sinks
+    and one token a head.
     """
     from ropescope.compress.plan.curves import measured_curves
 
-    if allocation not in get_args(Allocation):
-        raise PlanError(f"`allocation` is {allocation!r}: it is share or gain.")
     check_same_model(profile, model)
     length = profile.protocol.length if length is None else length
     sinks = profile.protocol.sinks
     curves = measured_curves(profile, length, sinks)
     builder = PlanBuilder.of(model, length, sinks, cache_type, latents=True)
-    gains = None
-    if target.keep_mass is None and allocation == "gain":
-        gains = {index: mass.sum(axis=1) for index, mass in _by_layer(curves, builder).items()}
     corpus = profile.provenance.get("corpus_about", profile.provenance.get("corpus", "its corpus"))
-    how = "equal share in every head" if gains is None else "equal gain of the next byte in every head"
     basis = f"measured profile ({profile.n_prompts} prompts of {profile.protocol.length:,} tokens, {corpus})"
-    return _measured_plan(builder, curves, gains, target, f"{basis}; {how}")
+    return _plan_by_share(builder, curves, target, basis)
 
 
 def planned_length(model: Model, length: int | None = None) -> int:
@@ -102,7 +90,7 @@ def plan_from_errors(
         )
     basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.about})"
     if target.keep_mass is not None:
-        return _measured_plan(builder, errors.curves(), None, target, f"{basis}; equal share in every head")
+        return _plan_by_share(builder, errors.curves(), target, basis)
     heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
     costs = np.array([builder.token_bytes(index) for index in heads], dtype=np.int64)
     least = errors.least(picks=picks)
@@ -132,13 +120,11 @@ def _by_layer(curves: MassCurves, builder: PlanBuilder) -> dict[int, Array]:
     return {index: mass.reshape(builder.heads(index), -1, mass.shape[-1]) for index, mass in found.items()}
 
 
-def _measured_plan(
-    builder: PlanBuilder, curves: MassCurves, gains: Mapping[int, Array] | None, target: Target, how: str
-) -> KVPlan:
-    """The plan by the gains of each layer [KV heads, knots], or by an equal share of the mass where there are none."""
+def _plan_by_share(builder: PlanBuilder, curves: MassCurves, target: Target, basis: str) -> KVPlan:
+    """The plan that keeps the same share of the mass in every query head: the one asked for, or all that a budget pays for."""
     import numpy as np
 
-    from ropescope.compress.plan.allocation import share_for_budget, windows_for_budget
+    from ropescope.compress.plan.allocation import share_for_budget
     from ropescope.compress.plan.curves import share_inside, windows_of_share
 
     masses = _by_layer(curves, builder)
@@ -146,11 +132,8 @@ def _measured_plan(
     costs = np.array([builder.token_bytes(index) for index, mass in masses.items() for _ in mass], dtype=np.int64)
     if target.keep_mass is not None:
         chosen = np.array([windows_of_share(group, curves.windows, target.keep_mass).max() for group in groups])
-    elif gains is None:
-        chosen = share_for_budget(groups, curves.windows, costs, builder.window_bytes(target))
     else:
-        every = np.concatenate([gains[index] for index in masses])
-        chosen = windows_for_budget(every, curves.windows, costs, builder.window_bytes(target))
+        chosen = share_for_budget(groups, curves.windows, costs, builder.window_bytes(target))
     found = iter(zip(chosen.tolist(), groups, strict=True))
     windows: dict[int, list[int]] = {}
     kept: dict[int, list[float]] = {}
@@ -160,7 +143,7 @@ def _measured_plan(
         kept[index] = [
             float(share_inside(group, curves.windows, [window] * len(group)).mean()) for window, group in of_layer
         ]
-    return builder.plan(windows, kept, target, how, "measured")
+    return builder.plan(windows, kept, target, f"{basis}; equal share in every head", "measured")
 
 
 def plan_from_gamma(

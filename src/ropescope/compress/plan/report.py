@@ -55,7 +55,12 @@ def _facts(plan: KVPlan) -> tuple[Fact, ...]:
             "config",
             "sinks, windows and picks, and layers left as they are" + _quantised(plan),
         ),
-        Fact("part of the cache kept", round(plan.bytes_after / plan.bytes_before, 4), basis=basis, source=_wish(plan)),
+        Fact(
+            "part of the cache kept",
+            round(plan.bytes_after / plan.bytes_before, 4),
+            basis=basis,
+            source=_asked_for(plan),
+        ),
         *mass,
         Fact("windows", f"{windows[0]:,} … {windows[-1]:,}", "tokens", basis, plan.windows_from),
         *_picks(plan),
@@ -82,13 +87,12 @@ def _picks(plan: KVPlan) -> tuple[Fact, ...]:
     return (Fact("picks", f"{min(picks):,} … {max(picks):,}", "tokens", _BASIS[plan.basis], how),)
 
 
-def _wish(plan: KVPlan) -> str:
+def _asked_for(plan: KVPlan) -> str:
     words = {
         "keep_mass": "share of the attention to keep: {:.4g}",
         "budget_bytes": "budget: {:,} bytes",
         "budget_share": "budget: {:.4g} of the cache",
         "max_loss": "added loss to allow: {:.4g} of the loss",
-        "shape": "horizon, {}",
     }
     return "; ".join(words[name].format(value) for name, value in plan.target.items() if name in words)
 
@@ -141,16 +145,6 @@ def _caveats(plan: KVPlan) -> tuple[str, ...]:
         caveats.append(
             "The closed form knows one power law for all heads, and no sinks: on published data its windows do not predict "
             "the operating points that sweeps find."
-        )
-    if "shape" in plan.target:
-        caveats.append(
-            "The horizon is the length at which γ_Padé equals γ, a rescaling that no measurement speaks for; an error of 0.05 in "
-            "a γ near 1 moves it by a factor of three. In three published runs at twice the trained length, fading "
-            "towards it was ahead of cutting there in two, in one of them behind no cut at all (claim C16)."
-        )
-    if plan.target.get("shape") == "soft":
-        caveats.append(
-            "Keys inside the window keep their full weight: the plan cuts the cache and does not apply the fade."
         )
     if plan.basis == "measured":
         caveats.append("Windows were measured on one corpus: other text may look farther back.")
