@@ -99,7 +99,7 @@ def test_foreign_files_are_named_for_what_they_are(tmp_path: Path) -> None:
         read_atlas(other)
     profile = tmp_path / "profile.parquet"
     made_profile(n_prompts=1).save(profile)
-    with pytest.raises(FormatError, match="is a profile, not an atlas: .atlas add. adds it"):
+    with pytest.raises(FormatError, match=r"is a profile, not an atlas: .atlas add. adds it"):
         add_rows(profile, [made_row()])
     for metadata, sentence in ((b"ropescope.atlas/99", "atlas/99"), (b"ropescope.atlas/1", "a column is missing")):
         parquet.write_table(pyarrow.table({"a": [1]}).replace_schema_metadata({b"ropescope": metadata}), other)
