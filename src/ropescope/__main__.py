@@ -1,5 +1,5 @@
 """`python -m ropescope`."""
 
-from ropescope.app.cli import main
+from ropescope.app.start import main
 
 main()

@@ -110,6 +110,6 @@ def test_ranking_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:
-    script = "import sys\nsys.modules['pyarrow'] = None\nfrom ropescope.app.cli import main\nmain()\n"
+    script = "import sys\nsys.modules['pyarrow'] = None\nfrom ropescope.app.start import main\nmain()\n"
     result = subprocess.run([sys.executable, "-c", script, "atlas"], capture_output=True, text=True, timeout=600)
     assert result.returncode == 2 and "pip install 'ropescope[measure]'" in result.stderr

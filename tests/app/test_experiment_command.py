@@ -88,7 +88,7 @@ def test_bad_input_gets_one_sentence(tiny_folder: Path, arguments: list[str], se
 def test_what_runs_nothing_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"
-        "from ropescope.app.cli import main\n"
+        "from ropescope.app.start import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'numpy', 'scipy', 'transformers'} & set(sys.modules)), file=sys.stderr)\n"

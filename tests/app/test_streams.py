@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ropescope.app.cli import main
+from ropescope.app.start import main
 
 FORMULA = ("compute", "compression_window", "gamma=0.75", "n_tokens=2k")
 

@@ -8,8 +8,9 @@ import pytest
 
 from ropescope.errors import InputError
 from ropescope.questions.domains import Flag
-from ropescope.questions.inputs import asked, from_text, from_values, schema_of, to_values
+from ropescope.questions.inputs import asked, fields_of, from_text, from_values, schema_of, to_values
 from ropescope.questions.kinds import File, ListOf, Source, Tokens
+from ropescope.questions.registry import questions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +53,10 @@ def test_the_schema_refuses_what_the_inputs_refuse():
     for wrong in ({}, {"source": "m", "length": 0}, {"source": "m", "more": 1}, {"source": "m", "deep": "yes"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema_of(Toy))
+
+
+def test_an_entry_names_the_inputs_that_are_given_by_their_place():
+    for question in questions():
+        assert question.placed == tuple(one.name for one in fields_of(question.inputs_type) if one.placed), (
+            question.name
+        )

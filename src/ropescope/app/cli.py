@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import sys
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -12,16 +9,14 @@ import click
 from ropescope import __version__
 from ropescope.app.asking import ask
 from ropescope.app.face import face
+from ropescope.app.overview import HELP, overview
 from ropescope.app.parameters import parameter_of
-from ropescope.app.streams import let_readers_leave, nowhere
+from ropescope.app.streams import fail
 from ropescope.app.words import command_line
-from ropescope.errors import RopescopeError
-from ropescope.questions import registry
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.question import Question
 from ropescope.questions.registry import GROUPS, known, questions
 
-HELP = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -66,26 +61,26 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # click would end with status 1
-            _fail("Interrupted before anything was finished.", 130)
+            fail("Interrupted before anything was finished.", 130)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """The command that the arguments name; a name that is none is told with the nearest."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"There is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
+    def get_help(self, ctx: click.Context) -> str:
+        """The overview; of a group, click's help with its commands."""
+        return super().get_help(ctx) if self.path else overview(ctx.command_path)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands under the situation that each is for."""
-        if self.path:
-            rows = [(name, question.asks) for name, question in self.under.items()]
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
-            return
-        for situation, asked in registry.SITUATIONS.items():
-            with formatter.section(situation):
-                formatter.write_dl([(question.name, question.asks) for question in asked])
+        """The commands of a group."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, question.asks) for name, question in self.under.items()])
 
 
 class Command(click.Command):
@@ -158,29 +153,3 @@ app.params.append(
         ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
     )
 )
-
-
-def main() -> None:
-    """Run the command line; errors meant for the user are shown as one sentence, and set the exit status."""
-    let_readers_leave()
-    try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
-    except RopescopeError as error:
-        _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("Interrupted before anything was finished.", 130)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        sys.stdout = nowhere()  # what could not be written would be tried again at exit
-        _fail("Standard output cannot be written (no space left on the device).", 2)
-
-
-def _fail(sentence: str, status: int) -> None:
-    from ropescope.report.text import plain
-
-    print(f"error: {plain(sentence)}", file=sys.stderr)
-    sys.exit(status)

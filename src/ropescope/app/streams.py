@@ -1,11 +1,11 @@
-"""Standard output and error whose reader may leave (`| head`): what is still written goes nowhere, and the work goes on."""
+"""Standard output and error: their reader may leave (`| head`), and the work goes on; an error is one sentence."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 
 class _Leaving(io.FileIO):
@@ -46,3 +46,11 @@ def let_readers_leave() -> None:
 def nowhere() -> TextIO:
     """A stream for what nobody can read."""
     return open(os.devnull, "w", encoding="utf-8")
+
+
+def fail(sentence: str, status: int) -> NoReturn:
+    """End with one sentence on standard error and this status."""
+    from ropescope.report.text import plain
+
+    print(f"error: {plain(sentence)}", file=sys.stderr)
+    sys.exit(status)

@@ -36,7 +36,12 @@ def spelled(text: str, fields: Iterable[Asked]) -> str:
 
 def command_line(name: str, given: Mapping[str, Any]) -> str:
     """The command that asks the question `name` with `given`: values as text, lists where they repeat, truths for flags."""
-    fields = fields_of(find(name).inputs_type)
+    question = find(name)
+    if all(isinstance(value, str) for value in given.values()):  # text stays as it is, and its kinds need not be known
+        placed_words = [given[key] for key in question.placed if key in given]
+        options = [word for key, value in given.items() if key not in question.placed for word in (option(key), value)]
+        return " ".join(map(_quoted, ("ropescope", *name.split(), *placed_words, *options)))
+    fields = fields_of(question.inputs_type)
     placed = [one for one in fields if one.placed and one.name in given]
     words = ["ropescope", *name.split(), *(word for one in placed for word in _words(one, given[one.name]))]
     for key, value in given.items():

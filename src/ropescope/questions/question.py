@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ropescope.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ropescope.report.report import Report
 
 Needs = Literal["files", "data", "weights"]
@@ -51,28 +52,29 @@ class Run:
         """Do `act` once the answer was shown and kept: what would be needed to resume may go then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question.
+class Question(NamedTuple):
+    """One question. A tuple: a dataclass would cost `ropescope --help` half its time.
 
-    name: one word or two, as "fit" or "compress plan". asks: one line that tells what is answered. inputs and answer: a
-    dataclass and a function `answer(inputs, run) -> Report`, each as "package.module:name". extra: the extra to install.
-    example: inputs as text, for help and reference. instead: flags of a command line that ask another question. keeps: what
-    a kept result is. decides: whether the answer is yes or no (`Report.holds`). copied: what the answer has to copy
-    (`Report.lead`), if anything.
+        name: one word or two, as "fit" or "compress plan". asks: one line that tells what is answered. inputs and answer: a
+        dataclass and a function `answer(inputs, run) -> Report`, each as "package.module:name". extra: the extra to install.
+        example: inputs as text, for help and reference. instead: flags of a command line that ask another question. keeps: what
+        a kept result is. decides: whether the answer is yes or no (`Report.holds`). copied: what the answer has to copy
+        (`Report.lead`), if anything. placed: the inputs that are given by their place, so that a command is spelled without them
+    all being imported.
     """
 
     name: str
     asks: str
     inputs: str
     answer: str
-    example: Mapping[str, Any] = field(hash=False)
+    example: Mapping[str, Any]
     needs: Needs = "files"
     extra: str = "measure"
-    instead: Mapping[str, str] = field(default_factory=dict, hash=False)
+    instead: Mapping[str, str] = MappingProxyType({})
     keeps: str = "the report (JSON)"
     decides: bool = False
     copied: str = ""
+    placed: tuple[str, ...] = ("source",)
 
     @property
     def inputs_type(self) -> type:

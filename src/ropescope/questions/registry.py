@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
@@ -32,6 +31,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.compare:CompareInputs",
             "checks.compare:answer",
             {"sources": ["smollm2", "./my-model"]},
+            placed=("sources",),
         ),
         Question(
             "fit",
@@ -71,6 +71,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.devices:DevicesInputs",
             "checks.devices:answer",
             {},
+            placed=(),
         ),
     ),
     "Measure how far it attends": (
@@ -90,6 +91,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "measure.asking:shown",
             {"profile": "smollm2.parquet"},
             "data",
+            placed=("profile",),
         ),
         Question(
             "predict",
@@ -163,6 +165,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.formulas:FormulasInputs",
             "checks.formulas:answer",
             {"name": "compression_window"},
+            placed=("name",),
         ),
         Question(
             "compute",
@@ -170,6 +173,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.compute:ComputeInputs",
             "checks.compute:answer",
             {"name": "compression_window", "arguments": ["gamma=0.75", "n_tokens=128k"]},
+            placed=("name", "arguments"),
         ),
         Question(
             "prove",
@@ -178,6 +182,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.prove:answer",
             {},
             extra="proofs",
+            placed=(),
         ),
         Question(
             "plot",
@@ -185,6 +190,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "checks.plots.plots:PlotInputs",
             "checks.plots.plots:answer",
             {"kind": "regimes", "figure": "regimes.svg"},
+            placed=("kind",),
         ),
     ),
     "Judge what is published": (
@@ -196,6 +202,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             {"ids": ["C1"]},
             "data",
             "evidence",
+            placed=("ids",),
         ),
         Question(
             "panel",
@@ -205,6 +212,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             {"family": "Pythia", "corpus": "text"},
             "data",
             "evidence",
+            placed=(),
         ),
         Question(
             "experiment",
@@ -213,6 +221,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.experiments.asking:answer",
             {"name": "length-sweep", "sources": ["smollm2"]},
             "weights",
+            placed=("name", "sources"),
         ),
         Question(
             "atlas",
@@ -221,6 +230,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.atlas.asking:rank",
             {},
             "data",
+            placed=(),
         ),
         Question(
             "atlas add",
@@ -229,6 +239,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.atlas.asking:add",
             {"profiles": ["smollm2.parquet"]},
             "data",
+            placed=("profiles",),
         ),
         Question(
             "atlas show",
@@ -237,6 +248,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.atlas.asking:show",
             {"model": "smollm2"},
             "data",
+            placed=("model",),
         ),
         Question(
             "atlas remove",
@@ -245,6 +257,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.atlas.asking:remove",
             {"profile": "3f2a91"},
             "data",
+            placed=("profile",),
         ),
         Question(
             "atlas export",
@@ -253,6 +266,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.atlas.asking:export",
             {"folder": "atlas", "license": "cc-by-4.0"},
             "data",
+            placed=("folder",),
         ),
         Question(
             "evidence",
@@ -260,6 +274,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
             "evidence.ruler.lookup:EvidenceInputs",
             "evidence.ruler.lookup:answer",
             {"model": "Qwen/Qwen3-8B"},
+            placed=("model",),
         ),
     ),
 }
@@ -280,6 +295,8 @@ def find(name: str) -> Question:
     """The question of that name. Raises InputError, with the nearest name, where there is none."""
     found = known().get(name)
     if found is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, known(), n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InputError("question", f"There is no question {name!r}.{hint}")
