@@ -27,8 +27,8 @@ Every command takes these options, too:
 | `--figure FILE` | Write the figures: .svg, .png or .html. With several figures, F-NAME.svg each. |
 | `--out FILE` | Keep the result: the profile or plan that was made, else the report as JSON. |
 
-`-` in the place of a source or a file reads standard input: `curl … | ropescope show -`. A command ends with status 0, with 2
-for input that it refuses, and with 1 where `--check` or `--bare` finds the answer to be no. Completion of the shell:
+`-` instead of a source or a file reads standard input: `curl … | ropescope show -`. The exit status is 0, 2 for refused input,
+and 1 if `--check` or `--bare` finds the answer to be no. Shell completion:
 `eval "$(_ROPESCOPE_COMPLETE=bash_source ropescope)"` (or `zsh_source`, `fish_source`).
 
 In Python, `ropescope.questions.registry.find("fit").ask(inputs)` answers with a `Report`; `schema_of` gives the JSON Schema of
