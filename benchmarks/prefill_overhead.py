@@ -21,9 +21,9 @@ import torch
 
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.tally import PromptTally
-from ropescope.network.allocator import keep_freed_memory
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import load
+from ropescope.network.memory import keep_freed_memory
 from ropescope.network.prefill import prefill
 
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -30,6 +31,7 @@ from shards import add_shard
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM, LlamaConfig
 
+from ropescope.extend.apply.rerope.attaching import attention_configs
 from ropescope.extend.apply.rerope.attention import FarAttention
 from ropescope.extend.apply.rerope.kernel import attend_part, put_together
 from ropescope.extend.apply.rerope.ranges import BLOCK, Ranges
@@ -39,7 +41,6 @@ from ropescope.extend.plan.planning import plan_extension
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.models.config.reading import from_config
 from ropescope.network.loading.weights import load
-from ropescope.network.own_attention import attending_by, attention_configs
 from ropescope.network.rotary import rotary_modules
 from ropescope.quality.intervals import paired
 from ropescope.quality.loss import token_losses
@@ -228,6 +229,20 @@ def main() -> None:
             journal.keep(_piece(peer, text), losses(weights.network, peer, text, plan.trained_length))
             print(f"{name}, {text.name}", flush=True)
     table(pieces, journal)
+
+
+@contextmanager
+def attending_by(configs: Sequence[Any], name: str) -> Iterator[None]:
+    """Within the context the attention of these configs is the implementation registered as `name`, in every thread."""
+    before = [config._attn_implementation for config in configs]
+    try:
+        for config in configs:
+            # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
+            config._attn_implementation_internal = name
+        yield
+    finally:
+        for config, implementation in zip(configs, before, strict=True):
+            config._attn_implementation_internal = implementation
 
 
 def losses(network: Any, peer: Peer, text: Text, trained: int) -> dict[str, float]:

@@ -150,17 +150,10 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
     check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
     from ropescope.compress.evaluate.from_weights import plan_from_weights
-    from ropescope.network.loading.weights import load
+    from ropescope.network.loading.asked import load_asked
 
     with run.working():
-        run.say(f"Loading {inputs.source}")
-        weights = load(
-            inputs.source,
-            revision=inputs.revision,
-            dtype=inputs.dtype,
-            device=inputs.device,
-            trust_remote_code=inputs.trust_remote_code,
-        )
+        weights = load_asked(inputs, run.say)
         run.say(f"Measuring {weights.on_what}")
         return plan_from_weights(
             weights,

@@ -13,7 +13,8 @@ from ropescope.measure.report import measurement_report
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
 from ropescope.measure.session import discard_journal, measure
 from ropescope.measure.summary import summarise
-from ropescope.network.loading.weights import Weights, load, with_random_weights
+from ropescope.network.loading.asked import load_asked
+from ropescope.network.loading.weights import Weights, with_random_weights
 from ropescope.report.report import Report
 from ropescope.runs.job import Progress
 
@@ -68,14 +69,7 @@ def run(
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished.
     """
     tell = say or (lambda _: None)
-    tell(f"Loading {request.source if isinstance(request.source, str | Path) else 'the weights'}")
-    weights = load(
-        request.source,
-        revision=request.revision,
-        dtype=request.dtype,
-        device=request.device,
-        trust_remote_code=request.trust_remote_code,
-    )
+    weights = load_asked(request, tell)
     tell("Reading the corpus")
     corpus = make_corpus(request, weights)
     tell(f"Measuring {weights.on_what}")

@@ -24,10 +24,9 @@ from ropescope.measure.request import Plan, prompt_tokens
 from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.network import states
-from ropescope.network.allocator import keep_freed_memory
 from ropescope.network.capture import capture_rows, uses_interface
 from ropescope.network.loading.weights import Weights
-from ropescope.network.memory import is_out_of_memory, require_memory, too_little_memory
+from ropescope.network.memory import is_out_of_memory, keep_freed_memory, require_memory, too_little_memory
 from ropescope.network.prefill import default_chunk_tokens, prefill
 from ropescope.runs.job import Piece, Progress, run_job
 from ropescope.runs.journal import Journal

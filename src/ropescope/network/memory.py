@@ -1,8 +1,10 @@
-"""How much memory a forward pass needs at the least, what there is, and which length would fit."""
+"""How much memory a forward pass needs at the least, what there is, and which length would fit; and freed memory, kept."""
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +13,10 @@ from typing import Any
 import torch
 
 from ropescope.errors import MeasurementError
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# The largest values that glibc's own adaptation may reach are 64 and 32 MiB; trimming is put off further than that.
+_TRIM_BYTES, _MMAP_BYTES = 512 * 2**20, 32 * 2**20
 
 
 def bytes_per_token(network: Any, n_rows: int) -> int:
@@ -86,3 +92,19 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def keep_freed_memory() -> bool:
+    """Keep freed memory in the process between layers; True if that was possible (Linux with glibc).
+
+    glibc gives the top of its heap back to the system as soon as enough of it is free, and takes it again a moment later,
+    page fault by page fault. Every layer of a forward pass frees and takes the same tens of megabytes; on SmolLM2 at 2,048
+    tokens that cost an eighth of a pass (benchmarks/prefill_overhead.py).
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)) and bool(mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES))

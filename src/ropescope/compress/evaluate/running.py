@@ -20,9 +20,8 @@ from ropescope.compress.evaluate.scoring.timing import times
 from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors
-from ropescope.errors import SourceError
 from ropescope.measure.profile import DecayProfile
-from ropescope.network.loading.weights import load
+from ropescope.network.loading.asked import load_asked
 from ropescope.quality.texts import held_out_texts
 from ropescope.questions.question import Run
 from ropescope.runs.job import Outcome, run_job
@@ -34,16 +33,7 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
     """
     run = run or Run()
-    run.say(f"Loading {inputs.source}")
-    weights = load(
-        inputs.source,
-        revision=inputs.revision,
-        dtype=inputs.dtype,
-        device=inputs.device,
-        trust_remote_code=inputs.trust_remote_code,
-    )
-    if weights.tokenizer is None:
-        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
+    weights = load_asked(inputs, run.say, text="scored")
     plan = None if inputs.plan is None else fitting_plan(inputs.plan, weights.model)
     profile = None if inputs.profile is None else DecayProfile.load(inputs.profile)
     length = scored_length(inputs, plan, profile, weights.model)

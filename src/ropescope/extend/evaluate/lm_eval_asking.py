@@ -46,17 +46,10 @@ def answer(inputs: LmEvalInputs, run: Run) -> Report:
         raise ModuleNotFoundError("No module named 'lm_eval'", name="lm-eval")
     candidates(loadable(inputs.source, inputs.revision), inputs.to, inputs.methods, trained=inputs.trained)
     from ropescope.extend.evaluate.lm_eval_tasks import run_tasks
-    from ropescope.network.loading.weights import load
+    from ropescope.network.loading.asked import load_asked
 
     with run.working():
-        run.say(f"Loading {inputs.source}")
-        weights = load(
-            inputs.source,
-            revision=inputs.revision,
-            dtype=inputs.dtype,
-            device=inputs.device,
-            trust_remote_code=inputs.trust_remote_code,
-        )
+        weights = load_asked(inputs, run.say)
         made = candidates(weights.model, inputs.to, inputs.methods, trained=inputs.trained)
         run.say(f"Running lm-eval on {weights.on_what}")
         found = run_tasks(

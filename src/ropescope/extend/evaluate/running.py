@@ -8,7 +8,8 @@ from ropescope.extend.evaluate.inputs import EvaluateInputs, asked_lengths
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.extend.evaluate.session import Evaluation
 from ropescope.extend.evaluate.tasks import Sample, samples
-from ropescope.network.loading.weights import Weights, load
+from ropescope.network.loading.asked import load_asked
+from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import held_out_texts
 from ropescope.quality.trials import DEPTHS, Trial, trials
 from ropescope.questions.question import Run
@@ -22,14 +23,7 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Extensio
     Raises RopescopeError subclasses; KeyboardInterrupt only when nothing was finished under all methods.
     """
     run = run or Run()
-    run.say(f"Loading {inputs.source}")
-    weights = load(
-        inputs.source,
-        revision=inputs.revision,
-        dtype=inputs.dtype,
-        device=inputs.device,
-        trust_remote_code=inputs.trust_remote_code,
-    )
+    weights = load_asked(inputs, run.say)
     evaluation = prepare(inputs, weights)
     run.say(f"Scoring {weights.on_what}")
     return run_job(evaluation, journal_of(evaluation, inputs), resume=inputs.resume, progress=run.progress)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ropescope.errors import SourceError
 from ropescope.extend.search.inputs import SearchInputs
 from ropescope.extend.search.result import SearchResult
 from ropescope.extend.search.session import Search
-from ropescope.network.loading.weights import load
+from ropescope.network.loading.asked import load_asked
 from ropescope.quality.texts import calibration_texts
 from ropescope.questions.question import Run
 from ropescope.runs.journal import Journal
@@ -20,16 +19,7 @@ def search(inputs: SearchInputs, run: Run | None = None) -> tuple[SearchResult, 
     Raises RopescopeError subclasses; KeyboardInterrupt only before the texts were read.
     """
     run = run or Run()
-    run.say(f"Loading {inputs.source}")
-    weights = load(
-        inputs.source,
-        revision=inputs.revision,
-        dtype=inputs.dtype,
-        device=inputs.device,
-        trust_remote_code=inputs.trust_remote_code,
-    )
-    if weights.tokenizer is None:
-        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be read with it.")
+    weights = load_asked(inputs, run.say, text="read")
     texts = calibration_texts(weights.tokenizer, inputs.to, inputs.texts, files=inputs.text, column=inputs.column)
     run.say(f"Searching for {weights.on_what}")
     made = Search(weights, inputs.to, texts, inputs.minutes, inputs.method, trained=inputs.trained, seed=inputs.seed)

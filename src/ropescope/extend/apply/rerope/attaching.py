@@ -16,7 +16,6 @@ from ropescope.extend.apply.rerope.ranges import Ranges
 from ropescope.extend.apply.undo import Undo
 from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
 from ropescope.network.capture import uses_interface
-from ropescope.network.own_attention import attention_configs
 
 _PLACES = (3, 14, 159)
 """Positions at which a few keys are looked at."""
@@ -45,6 +44,13 @@ def attach(plan: Positions, network: nn.Module, config: Any, rotary: nn.Module, 
     for one in configs:
         # Not `set_attn_implementation`: it refuses names for models that it believes support eager only.
         undo.change(one, "_attn_implementation_internal", name)
+
+
+def attention_configs(network: nn.Module) -> list[Any]:
+    """The configs in which the modules of `network` look up their attention implementation, each once."""
+    return list(
+        {id(module.config): module.config for module in network.modules() if hasattr(module, "config")}.values()
+    )
 
 
 class _Enough(Exception):
