@@ -17,7 +17,7 @@ from ropescope.checks.serving.fitting.fit import fit
 from ropescope.checks.serving.inputs import HeldInputs, read_serving
 from ropescope.errors import DomainError
 from ropescope.models import open as open_model
-from ropescope.models.gguf.choices import choices, is_no_model, mix_of, with_mix
+from ropescope.models.gguf_names import choices, is_no_model, mix_of, with_mix
 from ropescope.models.offered import offered
 
 MIXES = {"F32": ("F32", 0), "F16": ("F16", 1), "Q8_0": ("Q8_0", 7), "Q6_K": ("Q6_K", 18), "Q4_K_M": ("Q4_K", 15)}

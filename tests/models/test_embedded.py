@@ -11,7 +11,7 @@ import pytest
 from ropescope.errors import SourceError
 from ropescope.models import embedded
 from ropescope.models.embedded import embedded_model_path
-from ropescope.models.source import sha256_file
+from ropescope.models.kept_files import sha256_file
 
 CONTENT = b"GGUF" + b"weights" * 1000
 

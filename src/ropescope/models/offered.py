@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ropescope.errors import SourceError
-from ropescope.models.gguf.choices import Choice, choices
+from ropescope.models.gguf_names import Choice, choices
 from ropescope.models.model import Model
 from ropescope.models.source import Source, resolve
 

@@ -108,9 +108,10 @@ def _with_facts(model: Model, files: ModelFiles) -> Model:
 
 
 def _local_gguf(source: Source, path: Path) -> Model:
-    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.files import missing_parts, read_parts
     from ropescope.models.gguf.model import from_gguf
     from ropescope.models.gguf.tied import same_bytes
+    from ropescope.models.gguf_names import parts_of
 
     names = parts_of(path.name)
     if missing := [name for name in names if not (path.parent / name).is_file()]:
@@ -152,8 +153,9 @@ def on_hub(source: Source, files: ModelFiles) -> Source | None:
 
 
 def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
-    from ropescope.models.gguf.files import missing_parts, parts_of, read_parts
+    from ropescope.models.gguf.files import missing_parts, read_parts
     from ropescope.models.gguf.model import from_gguf
+    from ropescope.models.gguf_names import parts_of
 
     parts, names = parts_of(file), files.names()
     if file not in names:
@@ -167,7 +169,7 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
 def _only_gguf(repo_id: str, names: frozenset[str], read: Callable[[str], Mapping[str, Any] | None]) -> str:
     """The one GGUF model of a repository without a config. Raises SourceError where there is none, or a choice."""
-    from ropescope.models.gguf.choices import choices
+    from ropescope.models.gguf_names import choices
 
     firsts = [choice.first for choice in choices(names)]
     if len(firsts) == 1:

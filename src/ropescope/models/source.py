@@ -13,6 +13,7 @@ from ropescope.errors import FormatError, SourceError
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
+from ropescope.models.kept_files import sha256_file
 
 SCHEMA = "ropescope.source/1"
 ALIASES: Final = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
@@ -94,17 +95,6 @@ class Source:
             raise FormatError(f"the saved source does not fit {SCHEMA} ({error}): write it again.") from error
 
 
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file in hex, read in pieces. Raises SourceError if it cannot be read."""
-    import hashlib
-
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
-
-
 def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = None, fetch: bool = True) -> Source:
     """What `source` is.
 
@@ -182,7 +172,7 @@ def _folder(path: Path) -> Source:
 
 def _told(path: Path, names: list[str]) -> str:
     """What a folder without a config holds; "" where its names do not tell, or it is for GGUF models to be chosen from."""
-    from ropescope.models.gguf.choices import choices
+    from ropescope.models.gguf_names import choices
     from ropescope.models.json_file import read_json
     from ropescope.models.other_files import what_it_is
 
@@ -193,7 +183,7 @@ def _told(path: Path, names: list[str]) -> str:
 
 def _only_gguf(path: Path) -> Path | None:
     """The one GGUF model of a folder; None where there is none, or a choice."""
-    from ropescope.models.gguf.choices import choices
+    from ropescope.models.gguf_names import choices
 
     found = choices(entry.name for entry in path.glob("*.gguf"))
     return path / found[0].first if len(found) == 1 else None

@@ -14,6 +14,8 @@ NUMBER_TYPES: Final = ("auto", "bfloat16", "float16", "float32")
 
 SOURCE_HELP: Final = "A model folder, a .gguf file, a Hub id (org/name or org/name@revision), or smollm2."
 
+DATA_HELP: Final = "Raw measurement files (a clone of the published repository) to recompute from."
+
 
 @dataclass(frozen=True, kw_only=True)
 class OneModel:

@@ -16,6 +16,7 @@ from ropescope.errors import MissingExtraError, ReportError
 from ropescope.report.files import write_whole
 from ropescope.report.json import dumps, strict
 from ropescope.report.report import Figure
+from ropescope.report.templates import environment, in_script, markup, resource, script_hash
 from ropescope.report.text import lines, slug
 from ropescope.report.theme import themed
 
@@ -53,11 +54,9 @@ def png(figure: Figure, scale: float = 2, *, titled: bool = True) -> bytes:
 
 def html(figure: Figure) -> str:
     """`figure` as one interactive page that holds all its scripts (about 1 MB). Raises as `svg` does."""
-    from ropescope.report.html import interactive_page
-
     spec = vega_lite(figure)
     svg(figure)  # what cannot be drawn is refused here, and not by an empty page
-    return interactive_page(figure.title, spec, _vl_convert().javascript_bundle())
+    return _interactive_page(figure.title, spec, _vl_convert().javascript_bundle())
 
 
 _WRITERS: Mapping[str, Callable[[Figure], str | bytes]] = {
@@ -111,6 +110,22 @@ def require_drawable(paths: Iterable[Path]) -> None:
     for path in paths:
         if check_suffix(path).suffix.lower() != ".json":
             _vl_convert()
+
+
+def _interactive_page(title: str, spec: Mapping[str, Any], bundle: str) -> str:
+    """A page that draws `spec` with the Vega scripts in `bundle`, with tooltips and export; it fetches nothing."""
+    start = resource("figure.js")
+    return (
+        environment()
+        .from_string(resource("figure.html.j2"))
+        .render(
+            title=title,
+            spec=in_script(dumps(spec, name="spec")),
+            bundle=markup(bundle),
+            start=markup(start),
+            hashes=[script_hash(bundle), script_hash(start)],
+        )
+    )
 
 
 def _vl_convert() -> ModuleType:

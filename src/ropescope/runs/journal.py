@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import MeasurementError
-from ropescope.models.embedded import cache_folder
+from ropescope.models.kept_files import cache_folder
 from ropescope.report.files import draft_of
 
 _IDENTITY: Final = "identity"

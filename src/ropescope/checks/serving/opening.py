@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ropescope.checks.serving.inputs import ServingInputs, refuse_unreadable
 from ropescope.errors import SourceError
-from ropescope.models.gguf.choices import with_mix
+from ropescope.models.gguf_names import with_mix
 from ropescope.models.model import Model
 from ropescope.models.offered import Offered, offered
 from ropescope.models.opening import open as open_model

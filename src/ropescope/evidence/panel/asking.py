@@ -9,9 +9,8 @@ from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, Text
 from ropescope.questions.question import Run
+from ropescope.questions.shared import DATA_HELP
 from ropescope.report.report import Report
-
-DATA_HELP = "Raw measurement files (a clone of the published repository) to recompute from."
 
 
 @dataclass(frozen=True, kw_only=True)

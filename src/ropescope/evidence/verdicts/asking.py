@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ropescope.errors import InputError
-from ropescope.evidence.panel.asking import DATA_HELP
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text
 from ropescope.questions.question import Run
+from ropescope.questions.shared import DATA_HELP
 from ropescope.report.report import Report
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from ropescope.errors import ExtendError, FormatError, ReportError
 from ropescope.extend.plan.frequencies import above_the_rule
 from ropescope.extend.plan.rope_plan import RopePlan
-from ropescope.models.gguf.files import parts_of
 from ropescope.models.gguf.model import FACTORS
+from ropescope.models.gguf_names import parts_of
 from ropescope.models.model import Model
 from ropescope.report.files import draft_of
 

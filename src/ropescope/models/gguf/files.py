@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from ropescope.errors import FormatError, SourceError
 from ropescope.models.gguf.header import GGUFHeader, parse_header
 from ropescope.models.model_files import Beginning
-
-_PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
-MOST_PARTS: Final = 4096
-
-
-def parts_of(name: str) -> tuple[str, ...]:
-    """The names of all the files of the split model that `name` is a part of; `name` alone where it is none."""
-    match = _PART.fullmatch(name)
-    if match is None or not 0 < int(match[2]) <= int(match[3]) <= MOST_PARTS:
-        return (name,)
-    return tuple(f"{match[1]}-{part:05d}-of-{match[3]}.gguf" for part in range(1, int(match[3]) + 1))
 
 
 def read_parts(

@@ -19,7 +19,7 @@ from typing import Any, Final
 import torch
 
 from ropescope.errors import MeasurementError
-from ropescope.models.embedded import cache_folder
+from ropescope.models.kept_files import cache_folder
 from ropescope.network.memory import available_bytes
 from ropescope.report.files import draft_of
 

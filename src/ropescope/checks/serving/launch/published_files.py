@@ -32,7 +32,7 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
         return _with(serving, open_model(Path(gguf) if exists(gguf) else gguf)), None
     repo, _, mix = gguf.partition(":")
     try:
-        from ropescope.models.gguf.choices import choices, with_mix
+        from ropescope.models.gguf_names import choices, with_mix
         from ropescope.models.hub_files import HubFiles
         from ropescope.models.source import resolve
 
@@ -76,7 +76,7 @@ def published(serving: Serving) -> Serving:
         return serving
     if source.repo_id is None or source.revision is None or source.file is None:
         return serving
-    from ropescope.models.gguf.choices import choices, with_mix
+    from ropescope.models.gguf_names import choices, with_mix
     from ropescope.models.hub_files import HubFiles
     from ropescope.models.opening import open as open_model
 

@@ -128,7 +128,7 @@ def _requantise(path: str, made: str, mix: str) -> str:
 
 def _stem(name: str) -> str:
     """A file name of plain letters, without its ending, its part number and its mix."""
-    from ropescope.models.gguf.choices import mix_of
+    from ropescope.models.gguf_names import mix_of
 
     stem = re.sub(r"(?:-\d{5}-of-\d{5})?\.gguf$", "", name, flags=re.IGNORECASE)
     if mix := mix_of(f"{stem}.gguf"):

@@ -1,4 +1,4 @@
-"""The GGUF models of a folder or repository: split ones as one, each with the mix of types that its name states."""
+"""What names of GGUF files say: which of them make a model, split ones as one, and the mix of types that it is in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ropescope.models.gguf.files import parts_of
-
+_PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
+MOST_PARTS: Final = 4096
 _TYPE: Final = re.compile(
     r"(?<![A-Za-z0-9])(?P<mix>(?:UD-)?(?:I?Q\d+(?:_[A-Z0-9]+)*|TQ\d_\d|MXFP4(?:_MOE)?|NVFP4|BF16|F16|FP16|F32|FP32))"
     r"(?![A-Za-z0-9])",
@@ -59,3 +59,11 @@ def with_mix(found: Iterable[Choice], mix: str) -> Choice | None:
     every = tuple(found)
     exact = [choice for choice in every if choice.mix == wanted]
     return next(iter(exact or [choice for choice in every if choice.mix.removeprefix("UD-") == wanted]), None)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The names of all the files of the split model that `name` is a part of; `name` alone where it is none."""
+    match = _PART.fullmatch(name)
+    if match is None or not 0 < int(match[2]) <= int(match[3]) <= MOST_PARTS:
+        return (name,)
+    return tuple(f"{match[1]}-{part:05d}-of-{match[3]}.gguf" for part in range(1, int(match[3]) + 1))
