@@ -39,10 +39,8 @@ def test_python_runs(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
     ("options", "answer"),
     [
         ("--gamma 0.9 --budget 50%", "attention outside the sinks"),
-        ("--gamma 0.9 --shape hard", "horizon, hard"),
-        ("--gamma 0.9 --shape soft --keep-mass 90%", "horizon, soft"),
-        ("--gamma 0.9 --shape hard --budget 50%", "--budget"),
-        ("--gamma 0.9 --shape soft", "--keep-mass"),
+        ("--gamma 0.9 --keep-mass 90%", "D_f(γ"),
+        ("--gamma 0.9 --uniform --budget 50%", "not both"),
         ("--uniform --budget 50%", "one window"),
     ],
 )
