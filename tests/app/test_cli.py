@@ -159,7 +159,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tiny_folder: 
 def test_measuring_without_its_extra_says_what_to_install(tiny_folder_with_tokenizer: Path) -> None:
     script = "import sys\nsys.modules['numpy'] = None\nfrom ropescope.app.start import main\nmain()\n"
     result = subprocess.run(
-        [sys.executable, "-c", script, "measure", str(tiny_folder_with_tokenizer)],
+        [sys.executable, "-c", script, "measure", str(tiny_folder_with_tokenizer), *QUICK],
         capture_output=True,
         text=True,
         timeout=600,

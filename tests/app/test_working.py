@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -39,6 +40,19 @@ def test_then_a_line_a_minute_even_while_one_part_takes_longer(
         time.sleep(0.12)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Scoring x …" and lines[1:3] == ["Scoring x: prose · 0 of 4, 0 s so far"] * 2 and len(lines) == 3
+
+
+def test_what_an_earlier_run_has_done_says_nothing_of_the_pace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(working, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with progress_bar() as (progress, say):
+        say("Scoring x")
+        progress(900, 1000, "prose")
+        now[0] = 1.0
+        progress(901, 1000, "prose")
+    assert capsys.readouterr().err.endswith("901 of 1,000, about 99 s left, 1 s so far\n")
 
 
 @pytest.mark.parametrize(

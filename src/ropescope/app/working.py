@@ -69,7 +69,8 @@ class _Work:
         self.changed()
 
     def progress(self, done: int, planned: int, what: str) -> None:
-        if done < self.done:  # another round of the same work
+        # Another round of the same work, or a run that is resumed: what was done before says nothing of the pace.
+        if done < self.done or (not self.planned and done > 1):
             self.since, self.before = time.monotonic(), done
         self.done, self.planned, self.what = done, planned, what
         self.changed()
