@@ -1,4 +1,5 @@
-"""How long the command line takes to start, in fresh processes: median milliseconds, and the ratio to an empty Python.
+"""How long the command line takes to start, in fresh processes with bytecode: the least milliseconds of wall and of CPU,
+and the ratio of each to an empty Python. The commands take turns, so that a busy machine is busy for all of them.
 
 python benchmarks/cold_start.py [--runs 15]
 """
@@ -7,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import statistics
+import os
+import resource
 import struct
 import subprocess
 import sys
@@ -28,20 +29,20 @@ CONFIG = {
 }
 
 
-def milliseconds(line: list[str], runs: int) -> float:
-    times = []
-    for _ in range(runs + 1):
-        started = time.perf_counter()
-        subprocess.run(line, check=True, capture_output=True)
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times[1:])
+def milliseconds(line: list[str]) -> tuple[float, float]:
+    """(wall, CPU) of one run."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(line, capture_output=True, env=environment)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * wall, 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=15)
     given = parser.parse_args()
-    program = shutil.which("ropescope", path=str(Path(sys.executable).parent)) or "ropescope"
+    program = [sys.executable, "-m", "ropescope"]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(CONFIG))
         # One small tensor: with a header to read, nothing has to be counted from the config.
@@ -49,18 +50,19 @@ def main() -> None:
         (Path(folder) / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(128))
         lines = {
             "python -c pass": [sys.executable, "-c", "pass"],
-            "ropescope --version": [program, "--version"],
-            "ropescope --help": [program, "--help"],
-            "ropescope predict FOLDER": [program, "predict", folder],
-            "ropescope show FOLDER": [program, "show", folder],
-            "ropescope predict FOLDER --json": [program, "predict", folder, "--json"],
-            "ropescope extend plan FOLDER --to 16Ki": [program, "extend", "plan", folder, "--to", "16Ki"],
+            "ropescope --version": [*program, "--version"],
+            "ropescope --help": [*program, "--help"],
+            "ropescope predict FOLDER": [*program, "predict", folder],
+            "ropescope show FOLDER": [*program, "show", folder],
+            "ropescope fit FOLDER --gpu 4090": [*program, "fit", folder, "--gpu", "4090"],
+            "ropescope predict FOLDER --json": [*program, "predict", folder, "--json"],
+            "ropescope extend plan FOLDER --to 16Ki": [*program, "extend", "plan", folder, "--to", "16Ki"],
         }
-        empty = None
-        for name, line in lines.items():
-            found = milliseconds(line, given.runs)
-            empty = empty or found
-            print(f"{name:<34} {found:6.0f} ms  {found / empty:5.1f} × an empty Python")
+        rounds = [{name: milliseconds(line) for name, line in lines.items()} for _ in range(given.runs + 1)][1:]
+        empty_wall, empty_cpu = (min(one["python -c pass"][part] for one in rounds) for part in (0, 1))
+        for name in lines:
+            wall, cpu = (min(one[name][part] for one in rounds) for part in (0, 1))
+            print(f"{name:<34} {wall:6.0f} ms {wall / empty_wall:5.1f} ×   CPU {cpu:6.0f} ms {cpu / empty_cpu:5.1f} ×")
 
 
 if __name__ == "__main__":

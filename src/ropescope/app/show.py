@@ -26,8 +26,6 @@ class Ways:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Ways:
         """From the options of a command. Raises ReportError for one file that two results would go to."""
-        from ropescope.report.files import require_writable
-
         if given.get("bare") and given.get("as_json"):
             raise ReportError(
                 "--bare is given and not read: it prints text to copy, and --json prints data. Leave one out."
@@ -35,6 +33,8 @@ class Ways:
         figures = tuple(given.get("figure") or ())
         named = [path for path in (given.get("out"), given.get("html"), given.get("md"), *figures) if path is not None]
         if len(named) > 1:
+            from ropescope.report.files import require_writable
+
             require_writable(named)
         return cls(
             bool(given.get("as_json")),

@@ -1,4 +1,4 @@
-"""Start the command line. `ropescope --help` is answered before anything is imported that it does not need."""
+"""Start the command line. `ropescope --help` and `--version` are answered before anything is imported that they do not need."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import sys
 from typing import Final
 
+from ropescope import __version__
 from ropescope.app.streams import fail, let_readers_leave, nowhere
 from ropescope.errors import RopescopeError
 
@@ -32,6 +33,9 @@ def main() -> None:
 
 
 def _run() -> None:
+    if sys.argv[1:] == ["--version"]:
+        print(f"ropescope {__version__}")
+        sys.exit(0)
     if sys.argv[1:] in _HELP:
         from ropescope.app.overview import overview
 

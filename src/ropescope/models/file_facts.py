@@ -51,7 +51,7 @@ def _licence(model: Model, files: ModelFiles) -> str | None:
     if model.source.repo_id is None or model.source.revision is None:
         text = _unless_outside(lambda: files.text("README.md", MOST_README_BYTES))
         return None if text is None else readme_licence(text)
-    from ropescope.models import hub_record
+    import ropescope.models.hub_record as hub_record
 
     # The Hub has read the front matter already.
     found = hub_record.repository(model.source.repo_id, model.source.revision)

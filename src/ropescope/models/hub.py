@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import ropescope.models.hub_record as hub_record
 from ropescope.errors import SourceError
-from ropescope.models import hub_record
 from ropescope.models.hub_record import Repository
 from ropescope.models.licence import stated_licence
 

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
+import ropescope.models.hub_record as hub_record
 from ropescope.errors import SourceError
-from ropescope.models import hub_record
 from ropescope.models.hub import HubUnreachable, cached_file, cached_names, pin, speak
 from ropescope.models.json_file import MOST_BYTES, json_object
 from ropescope.models.model_files import Beginning, LocalBeginning

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal, get_args
 
+import ropescope.models.cache as cache
 from ropescope.errors import FormatError
-from ropescope.models import cache
 from ropescope.models.cache import LayerCache
 from ropescope.models.context import Context
 from ropescope.models.parameters import Parameters, Quantization, Weights

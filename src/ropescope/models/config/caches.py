@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ropescope.models import state_sizes
+import ropescope.models.state_sizes as state_sizes
 from ropescope.models.cache import LayerCache, compressed_cache
 from ropescope.models.config.compressed import SPARSE, compressed_rate
 from ropescope.models.config.fields import Fields, positive_int

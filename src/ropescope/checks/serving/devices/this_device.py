@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ropescope.checks.serving.devices.copy_bandwidth import measured_copy
 from ropescope.checks.serving.devices.device import GIB, Device, device_named
-from ropescope.checks.serving.devices.smi_outputs import MIB, Found
-from ropescope.checks.serving.devices.this_machine import Machine, this_machine
 from ropescope.errors import DomainError
 from ropescope.report.report import Basis
+
+if TYPE_CHECKING:
+    from ropescope.checks.serving.devices.smi_outputs import Found
+    from ropescope.checks.serving.devices.this_machine import Machine
 
 THIS: Final = "this"
 _SMALL_MAC: Final = 32 * GIB
@@ -31,10 +32,14 @@ def is_this(text: str) -> bool:
 
 def this_device(*, needs_bandwidth: bool = False) -> tuple[Device, int]:
     """(the device of this machine, how many of them it has). Raises DomainError as `this_machine`."""
+    from ropescope.checks.serving.devices.this_machine import this_machine
+
     machine = this_machine()
     device = device_of(machine)
     if device.vendor == "cpu" and needs_bandwidth:
         found = machine.devices[0].free_bytes
+        from ropescope.checks.serving.devices.copy_bandwidth import measured_copy
+
         copy = measured_copy(device.memory_bytes if found is None else found)
         if copy is not None:
             busy = (
@@ -98,7 +103,7 @@ def _memory(one: Found, row: Device | None, program: str) -> tuple[int, Basis, s
             "measured",
             f"the machine's, which the device shares: {program} tells of none of its own",
         )
-    return one.memory_bytes, "measured", f"{one.memory_bytes // MIB:,} MiB, as {program} tells"
+    return one.memory_bytes, "measured", f"{one.memory_bytes // 2**20:,} MiB, as {program} tells"
 
 
 def _row(one: Found) -> Device | None:
