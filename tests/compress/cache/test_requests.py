@@ -17,6 +17,7 @@ from tiny_models import build, tokens
 from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
+from ropescope.compress.cache.applying import planned_cache
 from ropescope.compress.cache.planned_cache import PlannedCache
 from ropescope.compress.sparse_attention.context import blasst
 from ropescope.errors import CaptureError, PlanError
@@ -46,7 +47,8 @@ def close(found: Tensor, expected: Tensor) -> None:
 def test_a_cache_that_is_passed_in_becomes_a_planned_one(family: str, made: Callable[[Any], DynamicCache]) -> None:
     network, plan, ids, expected = setting(family)
     before = made(network)
-    with plan.applied(network):
+    with planned_cache(plan, network) as same:
+        assert same is network
         close(logits_in_pieces(network, ids, before, PIECES), expected)
         assert before.get_seq_length() == N
         assert isinstance(before, PlannedCache) and before.plan == plan and before.held_bytes() > 0

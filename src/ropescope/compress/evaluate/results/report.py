@@ -97,13 +97,13 @@ def _facts(result: TradeoffResult, best: Recommended | None) -> tuple[Fact, ...]
         )
     if result.named is not None:
         limit = result.named.max_loss
-        wish = (
+        source = (
             "as it was asked for"
             if limit is None
             else f"named for an added loss of {_percent(limit)}, on calibration text"
         )
         basis: Basis = "assumed" if limit is None else "measured"
-        facts.append(Fact("budget the plan names", round(result.named.budget, 4), "of the cache", basis, wish))
+        facts.append(Fact("budget the plan names", round(result.named.budget, 4), "of the cache", basis, source))
     if result.times is not None:
         facts += _time_facts(result.times)
     facts.append(number_type_fact(result.provenance, "loss in float32"))
