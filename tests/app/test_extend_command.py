@@ -26,7 +26,7 @@ def test_plan_keeps_what_it_was_asked_for(tiny_folder: Path, tmp_path: Path) -> 
         str(tiny_folder), "--to", "1k", "--engine", "vllm@0.10.2", "--out", str(tmp_path / "plan.json"),
         "--save-config", str(tmp_path / "new"), "--figure", str(tmp_path / "f.svg"), "--html", str(tmp_path / "p.html"),
     )  # fmt: skip
-    assert text.startswith("YaRN by 4 takes")
+    assert text.startswith("YaRN with a factor of 4 extends")
     assert "--rope-scaling" in text
     assert "sglang" not in text
     assert RopePlan.load(tmp_path / "plan.json").target_length == 1024
@@ -43,11 +43,11 @@ def test_a_saved_plan_is_shown_with_its_settings(tiny_folder: Path, tmp_path: Pa
     saved.save(path)
     words = [str(tiny_folder), "--to", "512", "--method", str(path)]
     text = run(*words, "--save-config", str(folder), "--out", str(again))
-    assert text.startswith("Searched factors take") and '"rope_type": "longrope"' in text
+    assert text.startswith("Searched factors extend") and '"rope_type": "longrope"' in text
     assert RopePlan.load(again) == saved
     written = json.loads((folder / "config.json").read_text())["rope_parameters"]
     assert written["long_factor"] == pytest.approx(factors) and written["attention_factor"] == 1.05
-    with pytest.raises(ExtendError, match="--factor cannot change it"):
+    with pytest.raises(ExtendError, match="--factor cannot change"):
         run(*words, "--factor", "3")
     with pytest.raises(ExtendError, match="does not fit"):
         run(*words[:2], "1024", *words[3:])
@@ -79,7 +79,7 @@ def test_in_transformers_alone_the_choice_need_not_be_in_a_config(
     given = (str(tmp_path / "new") if word == "FOLDER" else word for word in words)
     text = " ".join(run(str(tiny_folder), "--to", "1Ki", *given).split())
     assert text.startswith(first)
-    assert ("a config.json takes the method yarn" in text) == (first != "YaRN")
+    assert ("for a config.json, use the method yarn" in text) == (first != "YaRN")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_in_transformers_alone_the_choice_need_not_be_in_a_config(
     [
         (("--to", "far"), "is not a number"),
         (("--to", "1.5"), "give a whole number of tokens"),
-        (("--to", "100", "--method", "yarn"), "nothing is needed"),
+        (("--to", "100", "--method", "yarn"), "no scaling is needed"),
         (("--to", "1k", "--engine", "vlm"), "Did you mean vllm"),
         (("--to", "1k", "--method", "yran"), "Did you mean yarn"),
         (("--to", "1k", "--figure", "f.gif"), r"\.gif"),

@@ -27,14 +27,14 @@ def report(plan: RopePlan) -> Report:
 @pytest.mark.parametrize(
     ("config", "target", "method", "options", "verdict"),
     [
-        (released.SMOLLM2_135M, 16384, "auto", {}, "YaRN by 2 takes M from 8,192 to 16,384 tokens, without training."),
-        (released.SMOLLM2_135M, 65536, "auto", {}, "YaRN by 8 takes M from 8,192 to 65,536 tokens, but"),
-        (released.SMOLLM2_135M, 4096, "auto", {}, "4,096 tokens are within the 8,192 that M reaches: nothing is needed."),
+        (released.SMOLLM2_135M, 16384, "auto", {}, "YaRN with a factor of 2 extends M from 8,192 to 16,384 tokens, without"),
+        (released.SMOLLM2_135M, 65536, "auto", {}, "YaRN with a factor of 8 extends M from 8,192 to 65,536 tokens. At"),
+        (released.SMOLLM2_135M, 4096, "auto", {}, "4,096 tokens are within the 8,192 that M reaches: no scaling is needed."),
         (released.LLAMA_31_8B, 131072, "auto", {}, "within the 131,072 that M reaches, by Llama 3.1's scaling by 8"),
-        (released.LLAMA_31_8B, 262144, "auto", {}, "Llama 3.1's scaling by 16, the scaling it came with at a larger factor"),
-        (released.SMOLLM2_135M, 16384, "alpha", {"gamma": 0.85}, "stretches the slowest pair of M 1.41 times, short of the 2"),
-        (released.SMOLLM2_135M, 32768, "rerope", {}, "Leaky ReRoPE beyond 2,048 tokens back takes M from 8,192 to 32,768"),
-        (released.SMOLLM2_135M, 16384, "alpha", {}, "A base of 200,000 (α = 2) takes M from 8,192"),
+        (released.LLAMA_31_8B, 262144, "auto", {}, "with a factor of 16, the model's own scaling with a larger factor"),
+        (released.SMOLLM2_135M, 16384, "alpha", {"gamma": 0.85}, "the slowest pair of M 1.41 times; 16,384 tokens need 2"),
+        (released.SMOLLM2_135M, 32768, "rerope", {}, "Leaky ReRoPE with 2,048 near tokens extends M from 8,192 to 32,768"),
+        (released.SMOLLM2_135M, 16384, "alpha", {}, "A base of 200,000 (α = 2) extends M from 8,192"),
     ],
 )  # fmt: skip
 def test_the_first_line_is_the_answer(
@@ -51,7 +51,7 @@ def test_numbers_have_a_basis_and_are_right() -> None:
     # 0.0424 · 16384^1.628, the fit of Men et al.
     assert facts["base lower bound at target"].value == pytest.approx(0.0424 * 16384**1.628, rel=5e-3)
     # λ_i = 2π·100000^(2i/64) passes 8,192 between pairs 19 and 20.
-    assert facts["pairs that never came round"].value == "12 of 32"
+    assert facts["pairs without a full turn"].value == "12 of 32"
     assert facts["short prompts"].basis == "measured"
     assert facts["fine-tuning"].basis == "published"
 
@@ -63,7 +63,7 @@ def test_rerope_shows_how_far_keys_are_read() -> None:
     assert dict(table.rows) == pytest.approx(
         {1024: 1024, 2048: 2048, 4096: 2457.6, 8192: 3276.8, 16384: 4915.2, 32768: 8192}
     )
-    assert {fact.name: fact.value for fact in shown.facts}["short prompts"].startswith("nothing")
+    assert {fact.name: fact.value for fact in shown.facts}["short prompts"].startswith("not changed")
     assert "<svg" in svg(shown.figures[0])
     assert not any("`save_config`" in str(step) for step in shown.next_steps)
     assert any("method=rerope" in str(step) for step in report(plan_extension(SMOLLM2, 32768)).next_steps)
@@ -74,11 +74,11 @@ def test_rerope_shows_how_far_keys_are_read() -> None:
 def test_what_is_given_is_not_said_to_be_the_rule() -> None:
     def bases(**given: Any) -> list[str]:
         facts = {fact.name: fact for fact in report(plan_extension(SMOLLM2, 16384, "rerope", **given)).facts}
-        return [facts[name].basis for name in ("near", "distance beyond it grows")]
+        return [facts[name].basis for name in ("near", "distance growth beyond it")]
 
     def told(**given: Any) -> bool:
         facts = report(plan_extension(SMOLLM2, 16384, "rerope", **given)).facts
-        return any(fact.name == "worth of reading all" for fact in facts)
+        return any(fact.name == "gain over truncation" for fact in facts)
 
     assert told() and not told(near=1024) and not told(slower=3.0)  # what was measured is the rule
     assert bases() == ["formula", "formula"]
@@ -96,7 +96,7 @@ def test_the_table_shows_turns_and_what_is_done() -> None:
     table = report(plan_extension(SMOLLM2, 16384)).tables[0]
     first, last = table.rows[0], table.rows[-1]
     assert first[0] == 0
-    assert first[-1] == "left as it is"
+    assert first[-1] == "kept"
     assert last[0] == 31
     assert last[-1] == "2 times slower"
     # A pair that is divided by the whole factor turns as often in the target as it did in training.
@@ -125,7 +125,7 @@ def test_ntk_leaves_some_pairs_beyond_what_training_had_and_says_how_many() -> N
     entry = plan.layer_types[0]
     slow = [pair for pair, length in enumerate(entry.wavelengths(after=False)) if (length or 0) > 8192]
     beyond = [pair for pair in slow if entry.after[pair] * 16384 > entry.before[pair] * 8192 * 1.000001]
-    assert f"After it, {len(beyond)} of them still do." in wavelength_figure(plan).caption
+    assert f"with the plan, {len(beyond)} of them still do." in wavelength_figure(plan).caption
     assert 0 < len(beyond) < len(slow)
 
 

@@ -31,27 +31,29 @@ _CHANGES = ("factor", "gamma", "alpha", "trained")
 class PlanInputs(OneModel):
     """How many tokens to reach, and by which method."""
 
-    to: int = asked(Tokens(least=2), "Tokens to reach, as 32768 or 32k (32,768).")
+    to: int = asked(Tokens(least=2), "Target length in tokens, as 32768 or 32k (32,768).")
     method: str = asked(
         Text(),
         "auto, none, linear, ntk, dynamic, yarn, llama3, alpha or rerope; or a saved plan (plan.json).",
         default="auto",
     )
-    factor: float | None = asked(Real(), "Another stretch than target / trained length.", default=None)
-    gamma: float | None = asked(Real(), "With method alpha: the γ that the base is designed for (α_opt).", default=None)
-    alpha: float | None = asked(Real(), "With method alpha: the multiplier of the base itself.", default=None)
-    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
+    factor: float | None = asked(Real(), "Scaling factor; default: target / trained length.", default=None)
+    gamma: float | None = asked(Real(), "With method alpha: the target γ; the base follows (α_opt).", default=None)
+    alpha: float | None = asked(Real(), "With method alpha: the multiplier of the base θ.", default=None)
+    trained: int | None = asked(
+        Tokens(least=2), "Trained length in tokens, if the files do not state it.", default=None
+    )
     engine: tuple[str, ...] = asked(
         ListOf(Text(metavar="NAME[@VERSION]"), repeats=True),
-        "transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older one; may repeat. transformers alone "
-        "takes what can be put on a loaded network, too.",
+        "transformers, vllm, sglang, llama.cpp or ollama, as vllm@0.10.2 for an older version; may repeat. With "
+        "transformers alone, methods that work in transformers only are considered too.",
         default=(),
     )
     save_config: Path | None = asked(
-        File(metavar="FOLDER"), "Write the model's config.json with the new positions there.", default=None
+        File(metavar="FOLDER"), "Write the model's config.json with the new RoPE settings to this folder.", default=None
     )
     save_gguf: Path | None = asked(
-        File(), "Of a GGUF file: write a copy with the new positions in it, for llama.cpp and Ollama.", default=None
+        File(), "For a GGUF file: write a copy with the new RoPE settings, for llama.cpp and Ollama.", default=None
     )
 
     def changes(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def _check_first(inputs: PlanInputs) -> None:
         given = inputs.changes()
         if given:
             raise ExtendError(
-                f"{inputs.method} is a finished plan: `{next(iter(given))}` cannot change it. Leave it out, or name a method."
+                f"{inputs.method} is a finished plan, which `{next(iter(given))}` cannot change: remove it, or name a method."
             )
     else:
         require_method(inputs.method)

@@ -41,7 +41,7 @@ def distance_figure(plan: RopePlan) -> Figure:
         "axis": {"format": "~s", "grid": False},
         "scale": {"domain": [0, plan.target_length], "nice": False},
     }
-    y = {"field": "read", "type": "quantitative", "title": "read as tokens back", "axis": {"format": "~s"}}
+    y = {"field": "read", "type": "quantitative", "title": "effective distance (tokens)", "axis": {"format": "~s"}}
     trained = {"data": {"values": [{"read": plan.trained_length, "text": f"trained: {plan.trained_length:,}"}]}}
     colour = {
         "field": "positions",
@@ -69,11 +69,12 @@ def distance_figure(plan: RopePlan) -> Figure:
     }
     return Figure(
         name="distances",
-        title=f"How far {METHOD_NAMES[plan.method]} lets {plan.model} read keys",
+        title=f"Effective distance of keys in {plan.model} under {METHOD_NAMES[plan.method]}",
         spec=spec,
         caption=(
-            f"Keys up to {entry.near_tokens:,} tokens back are read where they are; the farthest of {plan.target_length:,} tokens "
-            f"at {entry.effective_distance(plan.target_length):,.0f}; training had up to {plan.trained_length:,}."
+            f"Keys up to {entry.near_tokens:,} tokens back keep their distance. The farthest of {plan.target_length:,} "
+            f"tokens has an effective distance of {entry.effective_distance(plan.target_length):,.0f}; training had up to "
+            f"{plan.trained_length:,}."
         ),
     )
 
@@ -159,11 +160,11 @@ def _label(row: dict[str, Any], *, above: bool, y: dict[str, Any]) -> dict[str, 
 def _caption(plan: RopePlan, entry: LayerTypePlan) -> str:
     seen = plan.seen_length
     slow = [pair for pair, length in enumerate(entry.wavelengths(after=False)) if (length or 0) > seen]
-    start = f"{len(slow)} of {len(entry.after)} pairs take longer for a turn than the {seen:,} tokens of training"
+    start = f"{len(slow)} of {len(entry.after)} pairs have a wavelength above the {seen:,} tokens of training"
     if not plan.changes:
         return f"{start}."
     left = sum(entry.after[pair] * plan.target_length > entry.before[pair] * seen * 1.000001 for pair in slow)
     return (
-        f"{start}: unchanged, at {plan.target_length:,} tokens they reach angles that training never had. After it, "
-        f"{left or 'none'} of them still {'does' if left == 1 else 'do'}."
+        f"{start}. Unchanged, they reach angles at {plan.target_length:,} tokens that training never had; with the "
+        f"plan, {left or 'none'} of them still {'does' if left == 1 else 'do'}."
     )

@@ -45,7 +45,7 @@ def _title(plan: RopePlan) -> str:
 
 def _verdict(plan: RopePlan) -> str:
     if not plan.changes:
-        return plan.reasons[0] if plan.reasons else f"{plan.model} stays as it is at {plan.target_length:,} tokens."
+        return plan.reasons[0] if plan.reasons else f"{plan.model} needs no change at {plan.target_length:,} tokens."
     name = METHOD_NAMES[plan.method]
     entry = scaled_layers(plan)
     if plan.method == "alpha":
@@ -54,20 +54,20 @@ def _verdict(plan: RopePlan) -> str:
         stretch = entry.before[-1] / entry.after[-1] if entry.after[-1] else 1.0
         if stretch < plan.factor * 0.95:
             return (
-                f"{name} stretches the slowest pair of {plan.model} {stretch:.3g} times, short of the {plan.factor:.3g} that "
-                f"{plan.target_length:,} tokens ask for."
+                f"{name} stretches the slowest pair of {plan.model} {stretch:.3g} times; {plan.target_length:,} tokens need "
+                f"{plan.factor:.3g} times."
             )
     elif not plan.in_config:
-        name = f"{METHOD_NAMES[plan.method]} beyond {entry.near_tokens:,} tokens back"
+        name = f"{METHOD_NAMES[plan.method]} with {entry.near_tokens:,} near tokens"
     elif plan.method != "searched":
-        name = f"{name} by {plan.factor:.4g}"
-    takes = "take" if plan.method == "searched" else "takes"
-    reach = f"{takes} {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
+        name = f"{name} with a factor of {plan.factor:.4g}"
+    verb = "extend" if plan.method == "searched" else "extends"
+    reach = f"{verb} {plan.model} from {plan.native_length:,} to {plan.target_length:,} tokens"
     if plan.extends_native:
-        return f"{_capital(name)}, the scaling it came with at a larger factor, {reach}: score it, or fine-tune."
+        return f"{_capital(name)}, the model's own scaling with a larger factor, {reach}: score it, or fine-tune."
     if plan.target_length / plan.trained_length > ZERO_SHOT_FACTOR:
-        return f"{_capital(name)} {reach}, but so far fine-tuning is usual: without it, expect losses."
-    return f"{_capital(name)} {reach}, without training."
+        return f"{_capital(name)} {reach}. At this factor fine-tuning is usual; without it, expect a higher loss."
+    return f"{_capital(name)} {reach}, without fine-tuning."
 
 
 def _pairs(plan: RopePlan) -> tuple[Table, ...]:
@@ -75,9 +75,9 @@ def _pairs(plan: RopePlan) -> tuple[Table, ...]:
         Column("pair"),
         Column("wavelength", "", ",.0f"),
         Column("after", "", ",.0f"),
-        Column("turns trained", "", ",.3g"),
-        Column("in target", "", ",.3g"),
-        Column("what is done"),
+        Column("turns in training", "", ",.3g"),
+        Column("turns in target", "", ",.3g"),
+        Column("change"),
     )
     tables = []
     for entry in plan.layer_types:
@@ -106,18 +106,16 @@ def _distances(plan: RopePlan) -> tuple[Table, ...]:
     rows = tuple((tokens, entry.effective_distance(tokens)) for tokens in (*shown, plan.target_length))
     return (
         Table(
-            title="Distance of a key, and the distance it is read at",
-            columns=(Column("tokens back", "", ",.0f"), Column("read as", "", ",.0f")),
+            title="Distance of a key, and its effective distance",
+            columns=(Column("tokens back", "", ",.0f"), Column("effective distance", "", ",.0f")),
             rows=rows,
-            note=f"For queries from position {plan.trained_length:,} on; those before read every key where it is.",
+            note=f"For queries from position {plan.trained_length:,} on. Earlier queries use the true distance of every key.",
         ),
     )
 
 
 _FEW = 16
-_WAVELENGTH = (
-    "wavelength: tokens for a full turn; turns: how many there are in the length of training and in the target."
-)
+_WAVELENGTH = "wavelength: tokens for a full turn; turns: how many fit in the trained length and in the target."
 
 
 def _shown(pairs: int) -> list[int]:
@@ -133,14 +131,14 @@ def _row(plan: RopePlan, entry: LayerTypePlan, pair: int) -> tuple[Scalar, ...]:
         return (pair, before, after, None, None, "does not turn")
     stretch = after / before
     if isclose(stretch, 1.0, rel_tol=1e-6):
-        done = "left as it is"
+        done = "kept"
     else:
         done = f"{stretch:.4g} times slower" if stretch > 1 else f"{1 / stretch:.4g} times faster"
     return (pair, before, after, plan.seen_length / before, plan.target_length / after, done)
 
 
 def _snippet(entry: EngineSettings) -> Table:
-    lines = entry.text.splitlines() or ["cannot be told; see the note"]
+    lines = entry.text.splitlines() or ["no settings; see the note"]
     return Table(
         title=f"{entry.engine} ({entry.versions})",
         columns=(Column(entry.language if entry.text else "settings"),),
@@ -155,24 +153,25 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     methods = f"none,truncated,{kept_in or plan.method}"
     given = {"source": printable(source), "to": str(plan.target_length)}
     steps: list[Step | str] = [
-        Step("extend evaluate", {**given, "methods": printable(methods)}, "Score it before you serve it")
+        Step("extend evaluate", {**given, "methods": printable(methods)}, "Score the plan before you serve it")
     ]
     if plan.method == "yarn" and not plan.extends_native:
         steps.append(
-            Step("extend search", {**given, "out": "searched.json"}, "Look for factors that fit these weights better")
+            Step("extend search", {**given, "out": "searched.json"}, "Search for factors that fit these weights better")
         )
         if plan.extras.get("rerope"):
-            why = "In transformers alone, Leaky ReRoPE reads farther and costs nothing within"
+            why = "In transformers, Leaky ReRoPE has a lower loss, and changes nothing within the trained length"
             steps.append(Step("extend plan", {**given, "method": "rerope", "out": "rerope.json"}, why))
     if kept_in is None:
         steps.append(
-            "Keep the plan with `out`, as plan.json: RopePlan.load('plan.json').apply(model) puts it on a loaded model."
+            "Keep the plan with `out`, as plan.json. RopePlan.load('plan.json').apply(model) applies it to a loaded "
+            "model."
         )
     else:
         steps.append(
-            f"RopePlan.load({kept_in!r}).apply(model) puts it on a loaded transformers model"
+            f"RopePlan.load({kept_in!r}).apply(model) applies it to a loaded transformers model"
             + (
-                "; `with plan.applied(model, n_tokens=N)` does for texts longer than trained, and leaves shorter ones alone."
+                ". `with plan.applied(model, n_tokens=N)` applies it only where N is above the trained length."
                 if plan.in_config
                 else "."
             )
@@ -180,9 +179,9 @@ def _next_steps(plan: RopePlan, source: str, kept_in: str | None, config_in: str
     if not plan.in_config:
         return tuple(steps)
     if config_in is None:
-        steps.append("`save_config` writes the model's config.json with these positions, and all else as it is.")
+        steps.append("`save_config` writes the model's config.json with these RoPE settings; all other fields stay.")
     else:
-        steps.append(f"{config_in} has these positions: put the weights and the tokenizer beside it.")
+        steps.append(f"{config_in} has these RoPE settings: copy the weights and the tokenizer into its folder.")
     return tuple(steps)
 
 
@@ -191,8 +190,8 @@ def _served(plan: RopePlan, gguf_in: str | None) -> tuple[str, ...]:
         return ()
     name = quote(printable(gguf_in))
     return (
-        f"{gguf_in} holds these positions: llama-server -m {name} -c {plan.target_length}; for Ollama a Modelfile of "
-        f"FROM {gguf_in} and PARAMETER num_ctx {plan.target_length}.",
+        f"{gguf_in} has these RoPE settings. Run llama-server -m {name} -c {plan.target_length}, or for Ollama a "
+        f"Modelfile with FROM {gguf_in} and PARAMETER num_ctx {plan.target_length}.",
     )
 
 

@@ -121,7 +121,7 @@ def test_applied_plan_is_what_transformers_loads_from_the_saved_config(
         return
     plan = loaded.plan(method)
     if not_in_this_version(loaded, method):
-        with pytest.raises(ExtendError, match="transformers refuses these positions"):
+        with pytest.raises(ExtendError, match="transformers refuses this RoPE scaling"):
             plan.apply(loaded.network)
         return
     plan = RopePlan.load(plan.save(tmp_path / "plan.json"))
@@ -254,10 +254,10 @@ def test_an_error_inside_leaves_the_network_as_it_was(tiny_folder: Path) -> None
 
 def test_what_does_not_fit_is_refused(tiny_folder: Path) -> None:
     plan = plan_extension(open_model(tiny_folder, config_only=True), 1024)
-    with pytest.raises(ExtendError, match=r"The plan is for .* \(llama\), and this network is a qwen3"):
+    with pytest.raises(ExtendError, match=r"The plan is for .* \(llama\); this network is a qwen3"):
         plan.apply(tiny_models.build(_OF_TABLE["qwen3"]))
     with pytest.raises(ExtendError, match="has no config"):
         plan.apply(torch.nn.Linear(2, 2))
     network = tiny_models.build(_OF_TABLE["gptj"])
-    with pytest.raises(ExtendError, match="does not take its rotary positions from its config"):
+    with pytest.raises(ExtendError, match="does not read its RoPE from its config"):
         plan.apply(network)

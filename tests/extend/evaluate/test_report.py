@@ -78,20 +78,20 @@ def test_what_depends_on_the_length_is_shown_alone_too() -> None:
     assert price is not None and price.value == pytest.approx(0.01 * 100 / 199)
     assert summary.against(grows, "yarn", "none", "short") == summary.against(grows, "yarn", "none", "inside")
     report = evaluation_report(grows)
-    table = next(table for table in report.tables if "costs inside" in table.title)
-    assert [column.name for column in table.columns][1:3] == ["inside, against unscaled", "the same alone"]
+    table = next(table for table in report.tables if "inside the trained length" in table.title)
+    assert [column.name for column in table.columns][1:3] == ["inside, against unscaled", "text ends there"]
     assert [str(row[2])[:6] for row in table.rows] == ["", "+1.00 ", "+0.25 "]
-    assert any("ntk: frequencies depend on the length" in caveat for caveat in report.caveats)
+    assert any("ntk: the frequencies depend on the sequence length" in caveat for caveat in report.caveats)
     assert ExtensionResult.from_dict(json.loads(json.dumps(grows.to_dict()))) == grows
 
 
 def test_the_first_line_answers() -> None:
     verdict = evaluation_report(made()).verdict
     assert verdict.startswith(
-        "yarn reads 400 tokens best: 2.200 nats a token at 300 – 400, where the unscaled model has 6.000; inside the trained "
-        "200 it changes the loss by +1.00 %"
+        "yarn has the lowest loss at 400 tokens: 2.200 nats per token at 300 – 400. The unscaled model has 6.000. Inside the "
+        "trained 200, yarn changes the loss by +1.00 %"
     )
-    assert "ntk is not surely worse" in verdict
+    assert "ntk is not significantly worse" in verdict
 
 
 def with_truncated(*last: float) -> ExtensionResult:
@@ -107,19 +107,19 @@ def with_truncated(*last: float) -> ExtensionResult:
 def test_a_longer_context_is_held_against_the_last_tokens_alone() -> None:
     worse = evaluation_report(with_truncated(2.5, 2.6, 2.4))
     assert (
-        "where the unscaled model has 6.000, and 2.500 if it is shown the last 200 alone (+0.3000 ± 0.0000); inside"
+        "The unscaled model has 6.000, and 2.500 with only the last 200 tokens (+0.3000 ± 0.0000). Inside"
         in worse.verdict
     )
-    assert "ntk is not surely worse" in worse.verdict  # the next of those that read all
+    assert "ntk is not significantly worse" in worse.verdict  # the next of those that read all
     unsure = evaluation_report(with_truncated(2.3, 2.2, 2.4))
-    assert "the last 200 alone (+0.1000 ± 0.4968: not surely worse)" in unsure.verdict
+    assert "the last 200 tokens (+0.1000 ± 0.4968, not significantly worse)" in unsure.verdict
     better = evaluation_report(with_truncated(2.0, 2.1, 1.9))
     assert better.verdict == (
-        "Nothing tried reads 400 tokens better than the unscaled model reads the last 200 of them alone: 2.000 nats a token at "
-        "300 – 400. The next, yarn, loses +0.2000 ± 0.0000 more."
+        "No method beats the unscaled model on only the last 200 of 400 tokens: 2.000 nats per token at 300 – 400. "
+        "The next best, yarn, has a loss higher by +0.2000 ± 0.0000."
     )
     assert not any("falls apart" in caveat for caveat in worse.caveats)
-    assert "shown the last 200 tokens alone" in worse.tables[0].note
+    assert "with only the last 200 tokens" in worse.tables[0].note
     assert any("Add truncated" in str(step) for step in evaluation_report(made()).next_steps)
     assert not any("Add truncated" in str(step) for step in worse.next_steps)
     assert {row["method"] for row in worse.figures[1].spec["data"]["values"]} == {"yarn", "ntk"}
@@ -131,7 +131,7 @@ def test_without_an_unscaled_row_truncated_tells_the_price() -> None:
     alone = replace(result, methods=("truncated", "yarn"))
     assert summary.unscaled(result) == "none" and summary.unscaled(alone) == "truncated"
     assert summary.against(alone, "yarn", "truncated", "inside") == summary.against(result, "yarn", "none", "inside")
-    assert "where the unscaled model has 2.500 if it is shown the last 200 alone" in evaluation_report(alone).verdict
+    assert "The unscaled model has 2.500 with only the last 200 tokens" in evaluation_report(alone).verdict
 
 
 def test_without_texts_it_is_what_is_found() -> None:
@@ -144,20 +144,22 @@ def test_without_texts_it_is_what_is_found() -> None:
         "none, yarn and ntk find most at 400 tokens"
     )
     close = tuple(replace(cell, right=8) if cell.method == "ntk" else cell for cell in made().found)
-    assert evaluation_report(made(texts=(), found=close)).verdict.endswith("ntk is not surely behind (80 % (58–92)).")
+    assert evaluation_report(made(texts=(), found=close)).verdict.endswith(
+        "ntk is not significantly behind (80 % (58–92))."
+    )
     hardly = tuple(replace(cell, right=2 if cell.method == "yarn" else 1) for cell in made().found)
     assert evaluation_report(made(texts=(), found=hardly)).verdict == (
-        "Nothing surely finds more than guessing (10 %) at 400 tokens: yarn 20 % (8–42) of 20 facts."
+        "No method finds significantly more than guessing (10 %) at 400 tokens: yarn 20 % (8–42) of 20 facts."
     )
 
 
 def test_tables_say_what_the_numbers_are() -> None:
     tables = {table.title: table for table in evaluation_report(made()).tables}
-    assert tables["Loss by position, nats a token"].rows[1] == ("yarn", "2.020", "2.020", "2.200", "2.200")
+    assert tables["Loss by position, nats per token"].rows[1] == ("yarn", "2.020", "2.020", "2.200", "2.200")
     found = tables["Facts found, by length"].rows
     assert found[0] == ("passkey", "none", "10 % (3–30)", "10 % (3–30)", "0 %")
     assert found[1][-1] == "40 %"
-    compared = tables["What each costs inside the trained length, and beyond it against yarn"].rows
+    compared = tables["Loss differences inside the trained length, and beyond it against yarn"].rows
     assert compared[0][2].startswith("+2.8000 ± ")
     assert [figure.name for figure in evaluation_report(made()).figures] == ["bands", "price", "found", "tasks"]
 
@@ -200,7 +202,7 @@ def test_the_command(tiny_folder_with_tokenizer: Any, tmp_path: Any, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "100"], "nothing is needed"),
+        (["--to", "100"], "no scaling is needed"),
         (["--to", "400", "--methods", "yran"], "Did you mean yarn"),
         (["--to", "400", "--retrieval", "passkeys", "--questions", "1"], "must be passkey"),
         (["--to", "400", "--tasks", "niah", "--texts", "0"], "must be niah-single"),

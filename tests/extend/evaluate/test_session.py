@@ -202,7 +202,7 @@ def test_interrupted_it_shows_what_all_methods_have(weights: Weights, tmp_path: 
     result = evaluation.result(journal)
     assert result.partial and len(result.texts) == 1 and set(result.texts[0].losses) == set(METHODS)
     empty = Journal(evaluation.identity, tmp_path / "none")
-    with pytest.raises(ExtendError, match="Nothing was finished"):
+    with pytest.raises(ExtendError, match="was scored under every method"):
         evaluation.result(empty)
 
 
@@ -221,5 +221,5 @@ def test_answers_are_counted_by_length_and_depth(weights: Weights, tmp_path: Pat
 def test_what_cannot_be_scored_is_said(weights: Weights) -> None:
     with pytest.raises(ExtendError, match="at least one method"):
         made(weights, candidates=[])
-    with pytest.raises(ExtendError, match="Texts of 512 tokens"):
+    with pytest.raises(ExtendError, match="Every text needs 512 tokens"):
         made(weights, texts=held_out_texts(weights.tokenizer, 400, 1))

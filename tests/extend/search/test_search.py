@@ -166,16 +166,16 @@ def test_the_report_of_near_and_far(weights: Weights, farther: Any) -> None:
     better = replace(farther, plan=plan, found=less, better=True)
     report = search_report(better, kept_in="plan.json")
     assert [figure.name for figure in report.figures] == ["ranges"] and "<svg" in svg(report.figures[0])
-    assert {fact.name for fact in report.facts} >= {"near", "distance beyond it grows"}
-    assert "loses 0.5000 nats a token less than Leaky ReRoPE" in report.verdict
-    assert "changes nothing inside the trained 256" in report.verdict
+    assert {fact.name for fact in report.facts} >= {"near", "distance growth beyond it"}
+    assert "0.5000 nats per token lower than Leaky ReRoPE's" in report.verdict
+    assert "Inside the trained 256 tokens, it changes nothing" in report.verdict
     assert "methods=none,truncated,rerope,plan.json" in str(report.next_steps[0])
     nothing = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=None))
     assert nothing.verdict.startswith("Nothing better than Leaky ReRoPE was found")
     maybe = Checked(plan, less)
     unsure = search_report(replace(farther, plan=farther.start, found=started, better=False, unsure=maybe))
-    assert unsure.verdict.startswith("Nothing surely better than Leaky ReRoPE was found")
-    assert "differs by -0.5000 ± 0.0000 nats a token at the end, which may be chance" in unsure.verdict
+    assert unsure.verdict.startswith("Nothing significantly better than Leaky ReRoPE was found")
+    assert "differs by -0.5000 ± 0.0000 nats per token at the end, which may be chance" in unsure.verdict
     (step,) = unsure.next_steps
     (spelled,) = re.findall(r"rerope@near=(\d+)\+slower=([\d.]+)", str(step))
     again = plan_extension(weights.model, TARGET, "rerope", near=int(spelled[0]), slower=float(spelled[1]))
@@ -229,7 +229,7 @@ def test_the_report_and_the_command(
     weights: Weights, found: Any, tiny_folder_with_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = search_report(found)
-    assert ("loses" in report.verdict) == found.better
+    assert ("The plan's loss" in report.verdict) == found.better
     assert [figure.name for figure in report.figures] == ["factors", "course"]
     monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
     out = tmp_path / "plan.json"
@@ -260,7 +260,7 @@ def test_a_search_that_took_longer_than_it_was_given_says_so(weights: Weights, f
 
 
 def test_what_cannot_be_searched_is_said(weights: Weights) -> None:
-    with pytest.raises(ExtendError, match="nothing is needed"):
+    with pytest.raises(ExtendError, match="no scaling is needed"):
         Search(weights, 200, calibration_texts(weights.tokenizer, 200, 1), 1.0)
     with pytest.raises(ExtendError, match="at least one text"):
         search(weights, minutes=0.0)

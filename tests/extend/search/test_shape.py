@@ -62,7 +62,7 @@ def test_two_numbers_are_near_and_slower() -> None:
     assert plan.layer_types[0].near_tokens == 4096 and plan.layer_types[0].effective_distance(16384) == pytest.approx(
         8192
     )
-    assert not plan.caveats and "reads at" in shape.plan((0.0, -0.2)).caveats[-1]
+    assert not plan.caveats and "effective distance" in shape.plan((0.0, -0.2)).caveats[-1]
     with pytest.raises(ExtendError, match="2 numbers"):
         shape.plan((0.0,))
 

@@ -89,7 +89,7 @@ def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
         "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 8.0,
     }  # fmt: skip
     on_top = save_gguf(plan_extension(model, 512, "llama3"), model, tmp_path / "ramp.gguf")
-    with pytest.raises(ExtendError, match="holds a scaling for each rotary pair"):
+    with pytest.raises(ExtendError, match="has a scaling factor for each rotary pair"):
         plan_extension(open_model(on_top), 1024)
 
 
@@ -137,12 +137,12 @@ def test_what_a_file_cannot_hold_is_refused(path: Path, tmp_path: Path, tiny_fol
         save_gguf(plan_extension(model, 512, "dynamic"), model, target)
     with pytest.raises(ExtendError, match="the plan changes nothing"):
         save_gguf(plan_extension(model, 100), model, target)
-    with pytest.raises(ExtendError, match="states a length in 32 bits"):
+    with pytest.raises(ExtendError, match="states the length in 32 bits"):
         save_gguf(replace(plan_extension(model, 512), target_length=1 << 32), model, target)
     folder = open_model(tiny_folder, config_only=True)
-    with pytest.raises(ExtendError, match="is no GGUF file on this machine"):
+    with pytest.raises(ExtendError, match="is not a GGUF file on this machine"):
         save_gguf(plan_extension(folder, 1024, "yarn"), folder, target)
-    with pytest.raises(ExtendError, match=r"tiny\.gguf is there already"):
+    with pytest.raises(ExtendError, match=r"tiny\.gguf exists"):
         save_gguf(plan_extension(model, 512), model, path)
     with pytest.raises(ReportError, match="does not exist"):
         save_gguf(plan_extension(model, 512), model, tmp_path / "nowhere" / "held.gguf")
@@ -170,10 +170,10 @@ def test_the_command_and_its_settings(path: Path, tmp_path: Path) -> None:
     command = ["extend", "plan", str(path), "--to", "512", "--method", "llama3", "--save-gguf", str(held)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    assert "holds these positions: llama-server -m" in " ".join(result.output.split())
+    assert "has these RoPE settings. Run llama-server -m" in " ".join(result.output.split())
     assert FACTORS in read(held)[1]
     again = CliRunner().invoke(app, command)
-    assert "is there already" in str(again.exception)
+    assert "exists: name another" in str(again.exception)
     plan = plan_extension(open_model(path), 512, "searched", **SEARCHED)
     told = settings_for(plan, str(path), "llama.cpp")
     assert told.text == "" and "`save_gguf`" in told.remarks[0]

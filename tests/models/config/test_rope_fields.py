@@ -232,13 +232,13 @@ def test_a_saved_plan_is_what_the_class_reads(model_type: str) -> None:
 @pytest.mark.parametrize(
     ("model_type", "extra", "why"),
     [
-        ("llama", {"rotary_emb_base": 5e5}, "rotary_emb_base, which transformers does not read in a llama"),
+        ("llama", {"rotary_emb_base": 5e5}, "rotary_emb_base in the config of a llama"),
         ("gpt_neox", {"rope_theta": 5e5}, "it takes rotary_emb_base"),
         ("llama", {"partial_rotary_factor": 0.5}, "it turns whole heads"),
         ("cohere2_moe", {"rope_scaling": YARN}, "it takes rope_parameters"),
         ("gemma3_text", {"rope_parameters": YARN}, "one entry for each type of layer"),
         ("olmo3", {"rope_scaling": SCALES}, r"rope_scaling\.type"),
-        ("phi3", {"rope_scaling": {**YARN, "original_max_position_embeddings": 2048}}, "takes 4096 from beside it"),
+        ("phi3", {"rope_scaling": {**YARN, "original_max_position_embeddings": 2048}}, "reads 4096 from outside"),
         ("llama", {"rope_scaling": YARN, "original_max_position_embeddings": 16}, "state one length in both places"),
         ("llama", {"rope_scaling": {"type": "dynamic", "factor": 2.0, "alpha": 1000.0}}, r"rope_scaling\.alpha"),
     ],
@@ -251,7 +251,7 @@ def test_what_transformers_passes_over_is_refused_by_name(model_type: str, extra
     model = from_config({"model_type": model_type, **settings, **extra})
     with pytest.raises(ExtendError, match=why):
         plan_extension(model, 4096)
-    if "takes 4096" not in why and "one length" not in why:
+    if "reads 4096" not in why and "one length" not in why:
         assert any("is not read by transformers" in note for note in model.notes)
 
 

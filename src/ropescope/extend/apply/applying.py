@@ -49,9 +49,7 @@ def apply_plan(plan: Positions, network: nn.Module) -> Undo:
         for module, name, value in numbers:
             undo.change(module, name, value)
         if plan.changes and not any(changed) and any(entry.before != entry.after for entry in plan.layer_types):
-            raise ExtendError(
-                f"The rotary positions of {plan.model_type} do not follow its config: no plan changes them."
-            )
+            raise ExtendError(f"The RoPE of {plan.model_type} does not follow its config, so no plan can change it.")
     except BaseException:
         undo.restore()
         raise
@@ -88,7 +86,8 @@ def planned_config(plan: Positions, config: Any) -> Any:
     by_type = [entry for entry in plan.layer_types if entry.layer_type]
     if by_type and not any(isinstance(own.get(entry.layer_type), Mapping) for entry in by_type):
         raise ExtendError(
-            f"The plan has positions by type of layer, and {plan.model_type} has one set for all of them."
+            f"The plan sets RoPE per layer type, and {plan.model_type} has one RoPE for all layers: make a plan for this "
+            "model."
         )
     if not plan.changes:
         parameters = copy.deepcopy(own)
@@ -105,7 +104,7 @@ def planned_config(plan: Positions, config: Any) -> Any:
         return type(config).from_dict(stated)
     except (ValueError, KeyError, TypeError) as error:
         cause = " ".join(str(error).split())
-        raise ExtendError(f"transformers refuses these positions for {plan.model_type} ({cause}).") from error
+        raise ExtendError(f"transformers refuses this RoPE scaling for {plan.model_type} ({cause}).") from error
 
 
 def _unwrapped(network: nn.Module) -> nn.Module:
@@ -123,21 +122,21 @@ def _merged(own: Mapping[str, Any] | None, planned: Mapping[str, Any]) -> dict[s
 def _text_config(network: nn.Module) -> Any:
     config = getattr(network, "config", None)
     if config is None or not hasattr(config, "get_text_config"):
-        raise ExtendError("A plan is applied to a model as transformers loads it: this object has no config.")
+        raise ExtendError("This object has no config: apply a plan to a model as transformers loads it.")
     return config.get_text_config(decoder=True)
 
 
 def _check_fit(plan: Positions, network: nn.Module, config: Any) -> None:
     if not _text_rotaries(network, config):
         raise ExtendError(
-            f"{plan.model} ({config.model_type}) does not take its rotary positions from its config in transformers, so no "
-            "plan changes them."
+            f"{plan.model} ({config.model_type}) does not read its RoPE from its config in transformers, so no plan can "
+            "change it."
         )
     layers = [layer for entry in plan.layer_types for layer in entry.layers]
     here = getattr(config, "num_hidden_layers", None)
     if _plain(config.model_type) != _plain(plan.model_type) or (isinstance(here, int) and max(layers) >= here):
         raise ExtendError(
-            f"The plan is for {plan.model} ({plan.model_type}), and this network is a {config.model_type} with {here} layers."
+            f"The plan is for {plan.model} ({plan.model_type}); this network is a {config.model_type} with {here} layers."
         )
 
 

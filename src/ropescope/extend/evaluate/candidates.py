@@ -54,7 +54,9 @@ def candidates(model: Model, target: int, named: Sequence[str], *, trained: int 
     names = [candidate.name for candidate in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not found or twice is not None:
-        raise ExtendError("Name at least one method." if not found else f"{twice} is named twice among the methods.")
+        raise ExtendError(
+            "Name at least one method." if not found else f"{twice} is named twice: name each method once."
+        )
     return found
 
 
@@ -62,7 +64,9 @@ def _made(model: Model, target: int, name: str, trained: int | None) -> Candidat
     method, _, given = name.partition("@")
     options: dict[str, Any] = {} if trained is None else {"trained": trained}
     if method == TRUNCATED and given:
-        raise ExtendError(f"{name!r}: {TRUNCATED} shows the last tokens, as many as training met, and has no options.")
+        raise ExtendError(
+            f"{name!r}: {TRUNCATED} shows the last tokens, as many as the trained length, and has no options."
+        )
     if method == TRUNCATED:
         plain = plan_extension(model, target, "none", **options)
         return Candidate(name, plain, plain.seen_length)
@@ -72,7 +76,7 @@ def _made(model: Model, target: int, name: str, trained: int | None) -> Candidat
             options[key] = _OPTIONS[key](value)
         except (ValueError, KeyError):
             raise ExtendError(
-                f"{name!r} is no method with options: write METHOD@OPTION=NUMBER, the options {', '.join(_OPTIONS)}."
+                f"{name!r} is not a method with options: write METHOD@OPTION=NUMBER. Options: {', '.join(_OPTIONS)}."
             ) from None
     plan = plan_extension(model, target, method, **options)
     return Candidate(f"auto ({plan.method})" if method == "auto" else name, plan)

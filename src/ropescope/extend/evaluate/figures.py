@@ -48,7 +48,7 @@ def bands(result: ExtensionResult) -> Figure:
     y = {
         "field": "loss",
         "type": "quantitative",
-        "title": "loss (nats a token)",
+        "title": "loss (nats per token)",
         # An unscaled model may lose several times as much: a logarithm keeps the others apart.
         "scale": {"type": "log", "nice": False, "zero": False, "padding": 12},
         "axis": {"format": ".3~f", "tickCount": 8},
@@ -81,7 +81,7 @@ def bands(result: ExtensionResult) -> Figure:
         name="bands",
         title=f"Loss of {result.model} by position, up to {result.target_length:,} tokens",
         spec=spec,
-        caption=f"Mean over {number}; lower is better. Each point is a band of positions, at its middle.",
+        caption=f"Mean over {number}; lower is better. Each point is the middle of a band of positions.",
     )
 
 
@@ -112,7 +112,7 @@ def price(result: ExtensionResult) -> Figure:
     y = {
         "field": "target",
         "type": "quantitative",
-        "title": f"loss in the last band less {least}'s (nats)",
+        "title": f"loss in the last band minus {least}'s (nats)",
         "axis": {"format": "+.3~f", "tickCount": 6},
         "scale": {"nice": False, "padding": 18, "zero": True},
     }
@@ -161,9 +161,9 @@ def price(result: ExtensionResult) -> Figure:
         title=f"What a longer context of {result.model} costs and reaches",
         spec=spec,
         caption=(
-            f"Lower left is better; bars are 95 % intervals over {len(result.texts)} texts, paired with {plain} across and with "
-            f"{least} upwards."
-            + (f" Left out, as they lose over {100 * _FAR:g} % more: {', '.join(left_out)}." if left_out else "")
+            f"Lower left is better. Bars are 95 % intervals over {len(result.texts)} texts, paired with {plain} on the x "
+            f"axis and with {least} on the y axis."
+            + (f" Not shown, with a loss over {100 * _FAR:g} % higher: {', '.join(left_out)}." if left_out else "")
         ),
     )
 

@@ -17,61 +17,63 @@ from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
 class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
     """What to evaluate. lengths: by default half the trained length, the trained one, halfway to the target, the target."""
 
-    to: int = asked(Tokens(least=2), "Tokens to read, as 16384 or 16k (16,384).")
+    to: int = asked(Tokens(least=2), "Target length in tokens, as 16384 or 16k (16,384).")
     methods: tuple[str, ...] = asked(
         ListOf(Text()),
-        "none, linear, ntk, dynamic, yarn, llama3, alpha, rerope, auto; with options as yarn@factor=4 or alpha@alpha=4; "
-        "a saved plan (plan.json); or truncated: unscaled, shown the last tokens alone.",
+        "none, linear, ntk, dynamic, yarn, llama3, alpha, rerope, auto; with options: yarn@factor=4, alpha@alpha=4; a "
+        "saved plan (plan.json); or truncated: no scaling, only the last tokens.",
         default=("none", "truncated", "ntk", "yarn"),
     )
-    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
-    texts: int = asked(Whole(0, 10_000), "Texts of each kind (prose, code, tables); 0: no loss.", default=2)
-    band: int = asked(Tokens(least=2), "Positions that a mean loss is taken over.", default=2048, only_with=("texts",))
+    trained: int | None = asked(
+        Tokens(least=2), "Trained length in tokens, if the files do not state it.", default=None
+    )
+    texts: int = asked(Whole(0, 10_000), "Texts of each kind (prose, code, tables); 0: measure no loss.", default=2)
+    band: int = asked(Tokens(least=2), "Positions per mean loss.", default=2048, only_with=("texts",))
     questions: int = asked(
-        Whole(0, 10_000), "Planted facts asked for at each of five depths and each length; 0: none.", default=0
+        Whole(0, 10_000), "Planted facts to ask for, per depth (five) and length; 0: none.", default=0
     )
     retrieval: tuple[Task, ...] = asked(
         ListOf(Choice(TASKS)),
-        "How facts are asked for: passkey, multi-key, key-value.",
+        "Retrieval tasks: passkey, multi-key, key-value.",
         default=("passkey",),
         only_with=("questions",),
     )
     keys_per_context: int = asked(
         Whole(1, 1000),
-        "Facts that share a text; more cost less, and have more to be confused with.",
+        "Facts per context. More facts take less time, and are easier to confuse.",
         default=KEYS_PER_CONTEXT,
     )
     lengths: tuple[int, ...] = asked(
         ListOf(Tokens(least=2)),
-        "Where facts and tasks are tried; default: four up to the target.",
+        "Context lengths for facts and tasks; default: four up to the target.",
         default=(),
         only_with=("questions", "tasks"),
     )
     tasks: tuple[str, ...] = asked(
         ListOf(Choice((*GENERATED, "all"))),
-        "Generated tasks in the manner of RULER: niah-single, niah-multikey, niah-multivalue, variable-tracking, "
-        "common-words; or all.",
+        "Generated tasks, RULER style: niah-single, niah-multikey, niah-multivalue, variable-tracking, common-words; "
+        "or all.",
         default=(),
     )
-    samples: int = asked(
-        Whole(1, 10_000), "Samples of each generated task at each length.", default=5, only_with=("tasks",)
-    )
+    samples: int = asked(Whole(1, 10_000), "Samples per generated task and length.", default=5, only_with=("tasks",))
 
     def __post_init__(self) -> None:
         """Raises ExtendError where there is nothing to score."""
         if "all" in self.tasks:
             object.__setattr__(self, "tasks", tuple(GENERATED))
         if self.text and not self.texts:
-            raise InputError("text", "`text` is given and not read: it goes with `texts` above 0.")
+            raise InputError("text", "`text` is not read when `texts` is 0: raise `texts`, or remove `text`.")
         if not (self.texts or self.questions or self.tasks):
-            raise ExtendError("Nothing is to be scored: give `texts`, `questions` or `tasks`.")
+            raise ExtendError("There is nothing to score: give `texts`, `questions` or `tasks`.")
 
 
 def asked_lengths(inputs: EvaluateInputs, trained: int) -> tuple[int, ...]:
     """The lengths at which facts and tasks are tried. Raises ExtendError for one beyond the target."""
     lengths = inputs.lengths or default_lengths(trained, inputs.to)
     if max(lengths) > inputs.to:
-        raise ExtendError(f"Facts are asked for at up to {inputs.to:,} tokens, the target; {max(lengths):,} is more.")
+        raise ExtendError(
+            f"`lengths` may reach the target of {inputs.to:,} tokens, and {max(lengths):,} is more: give shorter ones."
+        )
     return lengths
 
 

@@ -27,17 +27,19 @@ if TYPE_CHECKING:
 class LmEvalInputs(OneModel, Loading):
     """Which tasks, under which methods."""
 
-    to: int = asked(Tokens(least=2), "Tokens to read, as 16384 or 16k (16,384).")
-    tasks: tuple[str, ...] = asked(ListOf(Text()), "lm-eval's names: niah_single_1, longbench_qasper, …")
+    to: int = asked(Tokens(least=2), "Target length in tokens, as 16384 or 16k (16,384).")
+    tasks: tuple[str, ...] = asked(ListOf(Text()), "Task names of lm-eval: niah_single_1, longbench_qasper, …")
     methods: tuple[str, ...] = asked(
-        ListOf(Text()), "As for extend evaluate: none, yarn, plan.json, …", default=("none", "yarn")
+        ListOf(Text()), "Methods as in extend evaluate: none, yarn, plan.json, …", default=("none", "yarn")
     )
-    limit: int | None = asked(Whole(1, 10**9), "Samples of each task; default: all.", default=None)
+    limit: int | None = asked(Whole(1, 10**9), "Samples per task; default: all.", default=None)
     lengths: tuple[int, ...] = asked(
-        ListOf(Tokens(least=2)), "Lengths of the tasks that lm-eval generates (ruler).", default=()
+        ListOf(Tokens(least=2)), "Context lengths of the tasks that lm-eval generates (ruler).", default=()
     )
-    include: Path | None = asked(File(metavar="FOLDER"), "Further task files (YAML).", default=None)
-    trained: int | None = asked(Tokens(least=2), "Tokens it was trained at, where the files do not say.", default=None)
+    include: Path | None = asked(File(metavar="FOLDER"), "Folder with more task files (YAML).", default=None)
+    trained: int | None = asked(
+        Tokens(least=2), "Trained length in tokens, if the files do not state it.", default=None
+    )
 
 
 def answer(inputs: LmEvalInputs, run: Run) -> Report:
@@ -76,7 +78,7 @@ def _report(weights: Weights, target: int, found: Sequence[Metric]) -> Report:
             Column("standard error", format=".2g"),
         ),
         rows=rows,
-        note="As lm-eval computes them; its limit, if one was given, is a part of each task's data.",
+        note="As lm-eval computes them; a limit takes a part of each task's data.",
     )
     provenance = {"dtype": weights.dtype, "dtype_reason": weights.dtype_reason}
     return Report(

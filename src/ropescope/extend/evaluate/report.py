@@ -61,7 +61,7 @@ def _losses(result: ExtensionResult) -> Table:
         for method in result.methods
     )
     return Table(
-        title="Loss by position, nats a token",
+        title="Loss by position, nats per token",
         columns=(Column("method"), *headings),
         rows=rows,
         note=f"Mean over {len(result.texts)} texts." + _cut(result),
@@ -70,7 +70,7 @@ def _losses(result: ExtensionResult) -> Table:
 
 def _cut(result: ExtensionResult) -> str:
     return "".join(
-        f" {method}: the unscaled model, shown the last {tokens:,} tokens alone."
+        f" {method}: the unscaled model with only the last {tokens:,} tokens."
         for method, tokens in result.shown.items()
     )
 
@@ -92,14 +92,17 @@ def _compared(result: ExtensionResult) -> Table:
             gap = summary.against(result, method, best, where) if method != best else None
             cells.append("" if gap is None else difference(gap))
         rows.append(tuple(cells))
-    titles = ("inside, against unscaled", "the same alone")[: len(within)]
+    titles = ("inside, against unscaled", "text ends there")[: len(within)]
     inside_column = () if plain is None else tuple(map(Column, titles))
     return Table(
-        title=f"What each costs inside the trained length, and beyond it against {best}",
+        title=f"Loss differences inside the trained length, and beyond it against {best}",
         columns=(Column("method"), *inside_column, Column("beyond"), Column("last band")),
         rows=tuple(rows),
-        note="Paired over texts, ± half of the 95 % interval (Student's t). inside: percent of the loss; the others: nats a token."
-        + (f" alone: the text ends at {result.trained_length:,} tokens." if len(within) > 1 else ""),
+        note=(
+            "Paired over texts, ± half of the 95 % interval (Student's t). Inside: percent of the loss; other columns: "
+            "nats per token."
+        )
+        + (f" Text ends there: the text is cut at {result.trained_length:,} tokens." if len(within) > 1 else ""),
     )
 
 
@@ -124,8 +127,8 @@ def _found(result: ExtensionResult) -> Table:
         ),
         rows=tuple(rows),
         note=(
-            "All depths together. Found: the answer is likelier than nine decoys (guessing gives 10 %), with Wilson's 95 % "
-            "interval. said: greedy decoding gives it exactly."
+            "All depths together, with Wilson's 95 % interval. Found: the answer is likelier than nine decoys (guessing "
+            "gives 10 %). said: greedy decoding gives the exact answer."
         ),
     )
 
@@ -143,7 +146,7 @@ def _recalls(result: ExtensionResult) -> Table:
         title="Generated tasks: strings said, by length",
         columns=(Column("task"), Column("method"), *(Column(f"{length:,}") for length in lengths)),
         rows=tuple(rows),
-        note=f"In the manner of RULER, with other haystacks and words; {most} samples each at the most.",
+        note=f"RULER style, with other haystacks and words; at most {most} samples each.",
     )
 
 
@@ -151,17 +154,19 @@ def _caveats(result: ExtensionResult) -> tuple[str, ...]:
     found = []
     if result.partial:
         found.append(
-            "The evaluation is not finished: only what all methods were scored on is shown. Go on with `resume`."
+            "The evaluation is not finished. This report shows what every method was scored on; continue with `resume`."
         )
     if 0 < len(result.texts) < 8:
-        found.append(f"{len(result.texts)} texts show large differences only: a close race needs more (`texts` 4).")
+        found.append(
+            f"{len(result.texts)} texts show only large differences. For close methods, score more texts (`texts` 4)."
+        )
     for method in (name for name in result.methods if result.plans[name]["method"] != "none"):
         found += [f"{method}: {caveat}" for caveat in result.plans[method].get("caveats", ())]
     if _by_length(result):
         found.append(
-            f"{' and '.join(_by_length(result))}: frequencies depend on the length, so each text was read whole, and each "
-            "context with its question and answer; all keys are turned alike. Who goes on from a shorter prompt keeps keys "
-            "that are turned for that."
+            f"{' and '.join(_by_length(result))}: the frequencies depend on the sequence length. Each text, and each "
+            "context with its question and answer, was read in one pass. In generation, keys of a shorter prompt keep the "
+            "frequencies of that length."
         )
     return tuple(dict.fromkeys(found))
 
@@ -177,22 +182,22 @@ def _next_steps(result: ExtensionResult, kept_in: str | None) -> tuple[Step | st
     to = str(result.target_length)
     steps: list[Step | str] = []
     if kept_in is None:
-        steps.append("Keep the numbers: add `out`.")
+        steps.append("Add `out` to keep the numbers.")
     if (
         best is not None
         and not best.startswith("auto")
         and "@" not in best
         and result.plans[best]["method"] not in ("searched", "none")
     ):
-        words = "Keep its plan" if best == "rerope" else "The settings for your engine"
+        words = "Keep its plan" if best == "rerope" else "Get the settings for your engine"
         keep = {"out": "rerope.json"} if best == "rerope" else {}
         steps.append(Step("extend plan", {"source": source, "to": to, "method": best, **keep}, words))
     if result.texts and not result.shown:
-        steps.append("Is it worth reading so far? Add truncated to `methods`: the last tokens alone, unscaled.")
+        steps.append("Add truncated to `methods` to compare with the unscaled model on only the last tokens.")
     if not result.found:
-        steps.append("Loss is not retrieval: give `questions` 10 to ask for planted facts.")
+        steps.append("Loss does not measure retrieval: give `questions` 10 to ask for planted facts.")
     if not any(plan["method"] == "searched" for plan in result.plans.values()):
-        what = "another near and far" if best == "rerope" else "better factors"
+        what = "better ReRoPE ranges" if best == "rerope" else "better factors"
         more = {"method": "rerope"} if best == "rerope" else {}
         given = {"source": source, "to": to, **more, "out": "plan.json"}
         steps.append(Step("extend search", given, f"Look for {what}"))

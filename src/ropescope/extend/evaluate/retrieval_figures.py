@@ -85,8 +85,8 @@ def heat_map(result: ExtensionResult) -> Figure:
         title=f"What {result.model} finds in a long context",
         spec=spec,
         caption=(
-            f"Percent of the facts whose answer was likelier than nine decoys ({each} a cell; guessing gives 10); trained at "
-            f"{result.trained_length:,} tokens."
+            f"Percent of the facts whose answer is likelier than nine decoys ({each} per cell; guessing gives 10). Trained "
+            f"length: {result.trained_length:,} tokens."
         ),
     )
 
@@ -133,7 +133,10 @@ def tasks(result: ExtensionResult) -> Figure:
     }
     return Figure(
         "tasks",
-        "Generated tasks, in the manner of RULER",
+        "Generated tasks, RULER style",
         spec,
-        f"{max(len(cell.samples) for cell in result.recalls)} samples a point at the most; too few to tell close methods apart.",
+        (
+            f"{max(len(cell.samples) for cell in result.recalls)} samples per point at most; too few to distinguish close "
+            "methods."
+        ),
     )

@@ -32,7 +32,9 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Extensio
 def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:
     """The evaluation that a inputs describes, on weights that are loaded."""
     if weights.tokenizer is None:
-        raise SourceError(f"{weights.source.name} comes without a tokenizer, so no text can be scored with it.")
+        raise SourceError(
+            f"{weights.source.name} has no tokenizer, so no text can be scored: name a source that has one."
+        )
     made = candidates(weights.model, inputs.to, inputs.methods, trained=inputs.trained)
     texts = (
         held_out_texts(weights.tokenizer, inputs.to, inputs.texts, files=inputs.text, column=inputs.column)

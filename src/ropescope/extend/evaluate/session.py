@@ -47,7 +47,7 @@ class Evaluation:
         if not self.candidates or not (self.texts or self.trials or self.samples):
             raise ExtendError("An evaluation needs at least one method, and a text, question or task.")
         if self.band < 2 or any(len(text.tokens) != self.target for text in self.texts):
-            raise ExtendError(f"Texts of {self.target:,} tokens, in bands of at least 2, are what is scored.")
+            raise ExtendError(f"Every text needs {self.target:,} tokens, and `band` at least 2.")
 
     @cached_property
     def contexts(self) -> list[list[Trial]]:
@@ -181,7 +181,9 @@ class Evaluation:
         recalled = [(sample, rows) for sample in self.samples if (rows := made()) is not None]
         whole = len(texts) + len(answered) + len(recalled)
         if not whole:
-            raise ExtendError("Nothing was finished under all methods: there is nothing to show.")
+            raise ExtendError(
+                "No text or question was scored under every method, so there is nothing to show: run it again with `resume`."
+            )
         return ExtensionResult(
             model=self.weights.model.name,
             trained_length=self.trained,

@@ -21,8 +21,8 @@ def _alpha_falls_short(groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...]
     if stretch >= request.factor * 0.95:
         return []
     return [
-        f"α = {alpha:.4g} stretches the slowest pair {stretch:.3g} times, where {request.target:,} tokens ask for "
-        f"{request.factor:.3g}: at the far end it falls short."
+        f"α = {alpha:.4g} stretches the slowest pair {stretch:.3g} times; {request.target:,} tokens need "
+        f"{request.factor:.3g} times, so the far end is out of reach."
     ]
 
 
@@ -31,7 +31,12 @@ def beyond_training(entry: LayerTypePlan, request: ScalingRequest) -> tuple[str,
     farthest = entry.effective_distance(request.target)
     if entry.near_tokens is None or farthest <= request.trained * (1 + 1e-9):
         return ()
-    return (f"The farthest key reads at {farthest:,.0f} tokens back, where training had {request.trained:,} at most.",)
+    return (
+        (
+            f"The farthest key has an effective distance of {farthest:,.0f} tokens, more than the {request.trained:,} of "
+            "training."
+        ),
+    )
 
 
 def caveats_of(
@@ -46,11 +51,11 @@ def caveats_of(
     method = choice.method
     if model.model_type in DEFAULT_ONLY and method not in ("none", "ntk", "alpha", "rerope"):
         raise ExtendError(
-            f"The config class of {model.model_type} takes no scaling, but another base: use the method ntk."
+            f"The config class of {model.model_type} accepts no scaling, only another base: use the method ntk."
         )
     if method == "dynamic" and model.model_type in LONGROPE_ONLY:
         raise ExtendError(
-            f"The config class of {model.model_type} takes static scaling only: use the method ntk or yarn."
+            f"The config class of {model.model_type} accepts static scaling only: use the method ntk or yarn."
         )
     if (
         method != "none"
@@ -58,30 +63,30 @@ def caveats_of(
         and families()["families"].get(model.model_type, {}).get("rope_parameters") is None
     ):
         found.append(
-            f"transformers keeps the RoPE of {model.model_type or 'this model'} in its code or does not know the type: "
-            "that its config's settings are obeyed is not certain."
+            f"transformers has the RoPE of {model.model_type or 'this model'} in its code, or does not know the type: it "
+            "may ignore the settings of the config."
         )
     own = next((group.rope.scaling or {} for group in groups if group.rope.scaling), {})
     if choice.native and own.get("mscale_all_dim"):
         found.append(
-            f"Its attention takes a scale of its own from the factor, (0.1 × {own['mscale_all_dim']:g} × ln s + 1)² on the "
-            "logits: transformers, vLLM and SGLang take it from the same entry."
+            f"The factor s also scales this model's logits, by (0.1 × {own['mscale_all_dim']:g} × ln s + 1)². "
+            "transformers, vLLM and SGLang read that from the same entry."
         )
     stated = stated_factor(own) if choice.native else None
     if stated is not None and method == "yarn":
         rule = attention_factor({"rope_type": "yarn", "factor": request.factor}, request.trained)
         found.append(
-            f"attention_factor is kept at the {stated:g} that the model's config states; YaRN's own rule would make it {rule:.4g}."
+            f"attention_factor stays at {stated:g}, as the model's config states; YaRN's rule would give {rule:.4g}."
         )
     if (adapter := model.source.adapter) is not None:
         found.append(
-            f"The settings name its base. {adapter.name} is an adapter: merge it into the base (peft: merge_and_unload), and name "
-            "the folder of the merged model in their place."
+            f"{adapter.name} is an adapter, and the settings name its base model. Merge the two (peft: merge_and_unload), "
+            "and put the folder of the merged model into the settings."
         )
     if choice.method == "alpha":
         found += _alpha_falls_short(groups, far, request)
     windows = {group.window_tokens for group in groups if group not in far and group.window_tokens is not None}
     if far and windows and method != "none":
         seen = " or ".join(f"{tokens:,}" for tokens in sorted(windows))
-        found.append(f"Layers that see {seen} tokens at most keep their positions: they meet no longer distance.")
+        found.append(f"Layers with a window of {seen} tokens keep their RoPE: they never see a longer distance.")
     return tuple(found)

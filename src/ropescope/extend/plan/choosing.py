@@ -16,18 +16,19 @@ ZERO_SHOT_FACTOR: Final = 4.0
 """Up to here scaling is used without training: Qwen2.5 and Qwen3 publish YaRN 4 for weights that were not tuned for it."""
 
 TUNED_FACTORS: Final = (
-    "YaRN's authors train 400 steps for a factor of 16 and 200 more for 32, position interpolation's 1,000 for up to 16"
+    "YaRN's authors train 400 steps for a factor of 16, and 200 more for 32; those of position interpolation "
+    "train 1,000 for up to 16"
 )
 
 _WHY_YARN: Final = (
-    "YaRN leaves the pairs alone that turn often within the trained length, and divides those that never came round: of seven "
-    "methods that a config can say without a search it lost least at the end of 1.5, 2 and 4 times the trained length (SmolLM2; "
-    "nine texts)."
+    "YaRN keeps the high-frequency dimensions and interpolates the low ones. It had the lowest loss of seven "
+    "methods that a config can state, at the end of 1.5, 2 and 4 times the trained length (SmolLM2; nine texts)."
 )
 
 _WHY_REROPE: Final = (
-    "Leaky ReRoPE loses least of all at the end of 1.5, 2 and 4 times the trained length, and nothing within it (SmolLM2, nine "
-    "texts). No config says it: it is put on the loaded network, and a config.json takes the method yarn."
+    "Leaky ReRoPE had the lowest loss of all methods at the end of 1.5, 2 and 4 times the trained length, and "
+    "changes nothing within it (SmolLM2, nine texts). It works in transformers only; for a config.json, use the "
+    "method yarn."
 )
 
 
@@ -51,41 +52,44 @@ def choose(
     needless = _needless(model, native, target, sees_beyond)
     if needless:
         if asked not in ("auto", "none"):
-            raise ExtendError(f"{needless} Leave the method out, or give a longer `to`.")
+            raise ExtendError(f"{needless} Remove the method, or give a longer `to`.")
         return Choice("none", reasons=(needless,))
     if asked == "none":
         return Choice(
-            "none", caveats=(f"Beyond {native.reach:,} tokens an unscaled model falls apart: a baseline only.",)
+            "none",
+            caveats=(
+                f"Beyond {native.reach:,} tokens, the loss of an unscaled model rises steeply: use this as a baseline only.",
+            ),
         )
     if native.scaled and asked in ("auto", native.method):
         return _native(native, target)
     method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
-    reasons = (_WHY_YARN if asked == "auto" else f"{method} was asked for.",)
+    reasons = (_WHY_YARN if asked == "auto" else f"You asked for {method}.",)
     if asked == "auto" and allow_rerope:
         method, reasons = "rerope", (_WHY_REROPE,)
     elif asked == "auto" and _is_proportional(model):
         method = "ntk"
-        reasons = ("A larger base is the one form of scaling by frequency that proportional RoPE has.",)
+        reasons = ("For proportional RoPE, a larger base is the only scaling by frequency.",)
     return Choice(method, reasons=reasons, caveats=_against(native, target, method))
 
 
 def _needless(model: Model, native: Native, target: int, sees_beyond: bool) -> str:
     if target <= native.reach:
         by = f", by {native.words.split(',')[0]}" if native.scaled else ""
-        return f"{target:,} tokens are within the {native.reach:,} that {model.name} reaches{by}: nothing is needed."
+        return f"{target:,} tokens are within the {native.reach:,} that {model.name} reaches{by}: no scaling is needed."
     if not sees_beyond:
         return (
-            f"No layer of {model.name} with RoPE sees farther than its window, and training saw every distance inside it: "
-            "nothing in its RoPE needs scaling."
+            f"Every RoPE layer of {model.name} has a window, and training covered every distance inside it: no scaling is "
+            "needed."
         )
     return ""
 
 
 def _native(native: Native, target: int) -> Choice:
-    reason = f"The model came with {native.words}; the same scaling goes on, from its own start, at a larger factor."
+    reason = f"The model came with {native.words}; the plan uses the same scaling with a larger factor."
     caveat = (
-        f"Beyond {native.reach:,} tokens the scaling the model came with is used farther than it was trained for: fine-tune, "
-        "or score it first."
+        f"Beyond {native.reach:,} tokens, the model's own scaling goes farther than it was trained for: fine-tune, or "
+        "score it first."
     )
     return Choice(native.method, True, (reason,), (caveat,))
 
@@ -94,17 +98,19 @@ def _against(native: Native, target: int, method: Method) -> tuple[str, ...]:
     found: list[str] = []
     if native.scaled:
         found.append(
-            f"The model came with {native.words}, and was trained with it. {method} replaces it, from the positions before: "
-            "nothing is stacked, but what training made of the old positions is given up."
+            f"The model came with {native.words}, and was trained with it. {method} replaces that scaling, and starts from "
+            "the unscaled RoPE, so the training on the old scaling is lost."
         )
     factor = target / (native.trained or native.reach)
     if factor > ZERO_SHOT_FACTOR:
         found.append(
-            f"A factor of {factor:.3g} is beyond what is used without training ({ZERO_SHOT_FACTOR:g}): fine-tune with it. "
+            f"A factor of {factor:.3g} is more than is used without fine-tuning ({ZERO_SHOT_FACTOR:g}): fine-tune with it. "
             f"{TUNED_FACTORS}."
         )
     if method == "linear":
-        found.append("Linear scaling squeezes neighbouring tokens together, too: without fine-tuning it costs most.")
+        found.append(
+            "Linear scaling also shortens the distance between neighbouring tokens: without fine-tuning, it costs most."
+        )
     return tuple(found)
 
 
@@ -121,4 +127,4 @@ def require_method(name: str) -> None:
         return
     near = get_close_matches(name, METHODS, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise ExtendError(f"No method is called {name!r}.{hint} There are auto, {', '.join(METHODS)}.")
+    raise ExtendError(f"No method is called {name!r}.{hint} Methods: auto, {', '.join(METHODS)}.")

@@ -17,7 +17,7 @@ def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
     old, new = config.get("rope_scaling"), config.get("rope_parameters")
     for name, value in (("rope_scaling", old), ("rope_parameters", new)):
         if value is not None and not isinstance(value, Mapping):
-            raise ExtendError(f"{path}{name} is not an object: mend the config first.")
+            raise ExtendError(f"{path}{name} is not an object: correct the config first.")
     if not isinstance(new, Mapping):
         return
     flat = not any(isinstance(value, Mapping) for value in new.values())
@@ -31,15 +31,15 @@ def check_agreement(config: Mapping[str, Any], path: str = "") -> None:
         )
         if wrong:
             raise ExtendError(
-                f"The config says {path}rope_scaling and {path}rope_parameters, and they differ in {', '.join(wrong)}: which "
-                "one counts depends on the program that reads it. Remove one of the two."
+                f"{path}rope_scaling and {path}rope_parameters of the config differ in {', '.join(wrong)}, and programs differ "
+                "in which one they read: remove one of the two."
             )
     if flat and new.get("rope_theta") is not None:
         for name in THETA_NAMES:
             if config.get(name) is not None and config[name] != new["rope_theta"]:
                 raise ExtendError(
-                    f"The config says {path}{name} {config[name]} and {path}rope_parameters.rope_theta {new['rope_theta']}: "
-                    "which one counts depends on the program that reads it. Remove one of the two."
+                    f"{path}{name} is {config[name]} and {path}rope_parameters.rope_theta is {new['rope_theta']}, and programs "
+                    "differ in which one they read: remove one of the two."
                 )
 
 
@@ -53,16 +53,16 @@ def check_read(model: Model, config: Mapping[str, Any], path: str = "") -> None:
         stated = config.get(name)
         if isinstance(stated, Mapping) or stated not in (shares if name in FRACTION_NAMES else bases):
             raise ExtendError(
-                f"The config says {path}{name}, which transformers does not read in a {model.model_type}: {why}. Remove it, or say "
-                "it there."
+                f"transformers does not read {path}{name} in the config of a {model.model_type}: {why}. Remove it, or state it "
+                "there."
             )
     beside = original_beside(model.model_type, config)
     for where, entry in entries_of(config):
         inside = entry.get("original_max_position_embeddings")
         if None not in (beside, inside) and inside != beside and "." not in where:
             raise ExtendError(
-                f"The config says {path}{where}.original_max_position_embeddings {inside}, and transformers takes {beside} from "
-                f"beside it, from the config or the class of {model.model_type}: state one length in both places."
+                f"{path}{where}.original_max_position_embeddings is {inside}, but transformers reads {beside} from outside "
+                f"that entry, from the config or the class of {model.model_type}: state one length in both places."
             )
 
 

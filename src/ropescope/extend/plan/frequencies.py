@@ -93,7 +93,7 @@ def scale(parameters: Mapping[str, Any], max_positions: int) -> float:
     if factor is not None:
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor >= 1:
             raise ExtendError(
-                f"The factor of this model's RoPE scaling is {factor!r}: mend the config, it is at least 1."
+                f"The factor of this model's RoPE scaling is {factor!r}: correct the config, a factor is at least 1."
             )
         return float(factor)
     original = parameters.get("original_max_position_embeddings")

@@ -123,7 +123,8 @@ def _rotary_dim(layer: Layer) -> int:
     turning = int(layer.head_dim * layer.rope.rotary_fraction + 1e-9)
     if turning % 2:
         raise ExtendError(
-            f"Layer {layer.index} turns {turning} of its heads' {layer.head_dim} dimensions: rotary dimensions come in pairs."
+            f"Layer {layer.index} rotates {turning} of {layer.head_dim} dimensions per head, an odd number: correct the "
+            "config, rotary dimensions come in pairs."
         )
     return turning
 

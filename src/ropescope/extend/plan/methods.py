@@ -63,8 +63,8 @@ def entry(method: Method, group: RopeGroup, request: ScalingRequest) -> Entry:
         return group.parameters
     if kind == "proportional" and method not in ("linear", "ntk", "alpha"):
         raise ExtendError(
-            f"This model turns a share of its pairs only (proportional RoPE), which {method} has no form for: "
-            "use the method ntk or linear."
+            f"This model rotates only a share of its pairs (proportional RoPE), which {method} does not support: use the "
+            "method ntk or linear."
         )
     kept = dict(group.kept)
     written = {"rope_theta": group.rope.theta, **WRITERS[method](group, request)}
@@ -80,7 +80,7 @@ def _linear(group: RopeGroup, request: ScalingRequest) -> Entry:
 def _ntk(group: RopeGroup, request: ScalingRequest) -> Entry:
     """NTK-aware (bloc97, 2023): the base at which the slowest pair turns `factor` times slower, the fastest as before."""
     if group.rotary_dim < 4:
-        raise ExtendError("A single rotary pair turns at the same speed at every base: use the method linear.")
+        raise ExtendError("With a single rotary pair, the base changes nothing: use the method linear.")
     return _at_base(group, group.rope.theta * ntk_aware_alpha(request.factor, group.rotary_dim))
 
 
@@ -111,8 +111,8 @@ def _llama3(group: RopeGroup, request: ScalingRequest) -> Entry:
 def _longrope(group: RopeGroup, request: ScalingRequest) -> Entry:
     """LongRoPE (Ding et al., 2402.13753): its factors were searched for one model and one length; there is no formula."""
     raise ExtendError(
-        "LongRoPE's factors are searched for one model and one length, and no formula gives them: find some with "
-        "`extend search`, or choose another method."
+        "LongRoPE has no formula: its factors are searched for one model and one length. Run `extend search`, or "
+        "choose another method."
     )
 
 
@@ -125,7 +125,9 @@ def _alpha(group: RopeGroup, request: ScalingRequest) -> Entry:
     else:
         alpha = request.factor
     if not (isfinite(alpha) and alpha > 0 and alpha * group.rope.theta > 1.5):
-        raise ExtendError(f"α = {alpha:g} makes no RoPE base of {group.rope.theta:g}: give a larger one.")
+        raise ExtendError(
+            f"α = {alpha:g} times the base {group.rope.theta:g} is not a usable RoPE base: give a larger `alpha`."
+        )
     return _at_base(group, group.rope.theta * alpha)
 
 
@@ -202,7 +204,7 @@ def checked_factors(factors: Sequence[float], pairs: int) -> tuple[float, ...]:
             f"{len(found)} factors do not fit {pairs} pairs of rotary dimensions: give one for each pair."
         )
     if not all(isfinite(value) and value > 0 for value in found):
-        raise ExtendError("A factor divides a frequency: each has to be a number above 0.")
+        raise ExtendError("A factor divides a frequency: give numbers above 0.")
     if any(later < earlier for earlier, later in pairwise(found)):
-        raise ExtendError("The factors have to rise (or stay) from the fastest pair to the slowest.")
+        raise ExtendError("The factors may not fall from the fastest pair to the slowest: give them in rising order.")
     return found

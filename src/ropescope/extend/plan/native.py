@@ -53,19 +53,19 @@ def native_of(model: Model, groups: tuple[RopeGroup, ...], trained: int | None =
             return _dual_chunk(chunks, context.configured)
         length = trained or _pretrained(model) or context.configured
         if length is None:
-            raise ExtendError(f"{model.name} does not say what length it was trained at: give `trained` N.")
+            raise ExtendError(f"{model.name} does not state its trained length: give `trained`.")
         source = "given" if trained is not None else context.configured_field
         if trained is None and length != context.configured:
-            source = (
-                f"the makers' model cards, which scale from it ({context.configured_field} is {context.configured:,})"
-            )
+            source = f"the makers' model cards, which scale from this length ({context.configured_field} is {context.configured:,})"
         return Native(length, max(length, context.configured or 0) if trained is None else length, source=source)
     kind = _kind(scaled)
     if kind not in _KNOWN:
-        raise ExtendError(f"{model.name} comes with a RoPE scaling of the kind {kind!r}, which is not known here.")
+        raise ExtendError(
+            f"{model.name} has a RoPE scaling of the type {kind!r}, which ropescope does not know: use another model."
+        )
     reach = trained if context.longest is None else context.longest
     if reach is None:
-        raise ExtendError(f"{model.name} does not say what length it reaches: give `trained` N.")
+        raise ExtendError(f"{model.name} does not state a context length: give `trained`.")
     scaling = scaled.rope.scaling or {}
     factor = float(scaling.get("factor") or context.factor or 1.0)
     original = trained or context.trained
@@ -89,8 +89,8 @@ def check_tensors(model: Model) -> None:
     found = sorted({tensor.name for tensor in read_header(model.source.path).tensors} & FACTOR_TENSORS)
     if found:
         raise ExtendError(
-            f"{model.name} holds a scaling for each rotary pair as a tensor ({found[0]}), and its metadata do not say which: "
-            "name the original model, whose config.json does."
+            f"{model.name} has a scaling factor for each rotary pair in a tensor ({found[0]}), and its metadata do not "
+            "name the method: name the original model, which has a config.json."
         )
 
 
@@ -108,8 +108,8 @@ def _pretrained(model: Model) -> int | None:
 def _dual_chunk(chunks: Mapping[str, Any], stated: int) -> Native:
     trained = int(chunks.get("original_max_position_embeddings") or stated)
     words = (
-        f"dual chunk attention from {trained:,} to {stated:,} tokens, which only an engine that has it carries out: its RoPE "
-        "itself is not scaled"
+        f"dual chunk attention from {trained:,} to {stated:,} tokens, in engines that support it; its RoPE is not "
+        "scaled"
     )
     return Native(
         trained,
@@ -137,9 +137,9 @@ def beyond(native: Native, target: int) -> float:
     """
     if native.method == "longrope":
         raise ExtendError(
-            f"This model comes with {native.words}. LongRoPE's factors are searched for one length and no formula carries "
-            "them farther: search new ones (`extend search`), or name a method that starts from the original "
-            "positions (yarn, say), which gives up what the model was trained with."
+            f"This model comes with {native.words}. Its factors were searched for one length, and no formula extends them: "
+            "run `extend search`, or name another method, such as yarn. It starts from the unscaled RoPE, so the training "
+            "on LongRoPE is lost."
         )
     if native.method == "llama3" or native.trained is None:
         return native.factor * target / native.reach

@@ -36,18 +36,18 @@ def check_options(method: Method, options: PlanOptions) -> None:
     """Raises ExtendError for options of another method, for two that exclude each other, and for values out of range."""
     given = {"gamma": options.gamma is not None, "alpha": options.alpha is not None}
     if (wrong := next((name for name, there in given.items() if there), None)) and method != "alpha":
-        raise ExtendError(f"{wrong} goes with the method alpha, not with {method}.")
+        raise ExtendError(f"{wrong} is an option of the method alpha, not of {method}.")
     if all(given.values()):
         raise ExtendError("Give gamma, from which α follows, or alpha itself, not both.")
     if options.gamma is not None and not -1 < options.gamma < 1:
         raise ExtendError(f"gamma = {options.gamma:g} has no base: θ_design is defined between -1 and 1.")
     if method == "searched" and not options.factors:
-        raise ExtendError("Searched factors are found on the weights: ask `extend search`.")
+        raise ExtendError("The method searched needs factors: run `extend search`, which finds them on the weights.")
     if method != "rerope" and not (options.near is None and options.slower is None):
-        raise ExtendError(f"near and slower go with the method rerope, not with {method}.")
+        raise ExtendError(f"near and slower are options of the method rerope, not of {method}.")
     if method != "searched" and (options.factors or options.attention_factor != 1.0):
-        raise ExtendError(f"Factors for each pair go with the method searched, not with {method}.")
+        raise ExtendError(f"Factors for each pair are an option of the method searched, not of {method}.")
     if not 0 < options.attention_factor < 100:
-        raise ExtendError(f"An attention factor of {options.attention_factor:g} is none: give a number near 1.")
+        raise ExtendError(f"An attention factor of {options.attention_factor:g} is out of range: give a number near 1.")
     if options.factor is not None and method in ("none", "alpha", "searched", "rerope"):
-        raise ExtendError(f"A factor goes with a method that has one, and {method} has none.")
+        raise ExtendError(f"The method {method} has no factor: remove `factor`.")

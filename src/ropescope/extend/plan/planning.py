@@ -36,7 +36,7 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     """
     wanted = PlanOptions(**options)
     if isinstance(target, bool) or not isinstance(target, int) or target < 2:
-        raise ExtendError(f"{target!r} is no length to read: give a whole number of tokens of at least 2.")
+        raise ExtendError(f"{target!r} is not a target length: give a whole number of tokens of at least 2.")
     require_method(method)
     part, path = text_config(model)
     check_agreement(part, path)
@@ -51,10 +51,10 @@ def plan_extension(model: Model, target: int, method: str = "auto", **options: A
     check_options(choice.method, wanted)
     if choice.method in ("ntk", "alpha") and part.get("layer_rope_theta"):
         raise ExtendError(
-            f"{model.name} states a base for every layer, which {choice.method} would not reach: use the method yarn."
+            f"{model.name} states a base for every layer, which {choice.method} does not change: use the method yarn."
         )
     if choice.method == "rerope" and why:
-        raise ExtendError(f"{model.name} {why}, and rerope is for one plain RoPE in all layers: use another method.")
+        raise ExtendError(f"{model.name} {why}, and rerope needs one plain RoPE in all layers: use another method.")
     request = _request(native, target, choice, wanted)
     layer_types = tuple(
         _layer_type(model, group, native, choice.method if group in far else "none", request, wanted)
@@ -89,20 +89,20 @@ def fitting_plan(path: Path, model: Model, target: int) -> RopePlan:
     plan = RopePlan.load(path)
     if plan.model_type != model.model_type or plan.target_length < target:
         raise ExtendError(
-            f"{path} is a plan of {plan.model} ({plan.model_type}) for {plan.target_length:,} tokens: it does not fit "
-            f"{model.name} at {target:,}."
+            f"{path} is a plan of {plan.model} ({plan.model_type}) for {plan.target_length:,} tokens, and does not fit "
+            f"{model.name} at {target:,}: make a plan for it."
         )
     return plan
 
 
 def _check_rope(model: Model, groups: tuple[RopeGroup, ...]) -> None:
     instead = {
-        "alibi": "they go on beyond the trained length by themselves; what is lost there is not RoPE's to give",
-        "learned": "its position table has one row a position: a longer one has to be trained",
-        "sinusoidal": "its sinusoids go on beyond the trained length, and only training on longer text helps",
-        "relative": "its relative positions are bucketed or clipped: longer text needs training",
-        "none": "nothing in it ends at a length, so score it on longer text as it is",
-        "unknown": "its files do not say how positions enter",
+        "alibi": "they extend beyond the trained length by themselves, and RoPE scaling does not apply",
+        "learned": "its position table has one row per position, and a longer table needs training",
+        "sinusoidal": "its sinusoids extend beyond the trained length, and only training on longer text helps",
+        "relative": "its relative positions are bucketed or clipped, and longer text needs training",
+        "none": "it has no length limit, so score it on longer text as it is",
+        "unknown": "its files do not state how positions enter",
     }
     if not groups:
         why = instead.get(model.positions, instead["unknown"])
@@ -110,8 +110,8 @@ def _check_rope(model: Model, groups: tuple[RopeGroup, ...]) -> None:
     names = [group.layer_type for group in groups]
     if len(set(names)) != len(names):
         raise ExtendError(
-            f"{model.name} has several RoPEs within one type of layer, which no engine's settings can say: its context "
-            "cannot be extended by settings."
+            f"{model.name} has several RoPEs within one layer type, which no engine's settings support: its context cannot "
+            "be extended by settings."
         )
 
 
@@ -122,9 +122,9 @@ def _why_no_rerope(model: Model, native: Native, groups: tuple[RopeGroup, ...]) 
     if native.scaled:
         return f"came with {native.words}"
     if len(groups) > 1 or any(layer.window_tokens is not None or layer.rope is None for layer in attending):
-        return "has layers that see less than everything, or several kinds of positions"
+        return "has layers with a window, or several RoPEs"
     if any(layer.latent is not None or layer.tokens_per_entry is not None for layer in attending):
-        return "keeps latents in the place of keys"
+        return "caches latents in place of keys"
     if (kind := groups[0].parameters.get("rope_type")) != "default":
         return f"has a RoPE of the type {kind}"
     return ""
@@ -141,20 +141,20 @@ def _request(native: Native, target: int, choice: Choice, wanted: PlanOptions) -
         needed = beyond(native, target)
     elif native.scaled and native.trained is None and choice.method != "none":
         raise ExtendError(
-            f"The files do not say what length came before {native.words}: give `trained` N, or leave the method out to go "
-            "on with the scaling the model came with."
+            f"The files do not state the length before {native.words}: give `trained`, or remove the method to keep the "
+            "model's own scaling."
         )
     else:
         needed = max(1.0, target / trained)
     factor = needed if wanted.factor is None else wanted.factor
     if factor > 1e6:
-        raise ExtendError(f"A factor of {factor:.3g} is beyond any scaling: give a shorter `to`.")
+        raise ExtendError(f"A factor of {factor:.3g} is too large for any scaling: give a shorter `to`.")
     if not factor >= 1.0:  # NaN, too
         raise ExtendError(f"A factor of {factor:g} extends nothing: give one of at least {needed:g}.")
     if factor < needed * (1 - 1e-9):
         raise ExtendError(
             f"A factor of {factor:g} reaches {int(target * factor / needed):,} tokens, not {target:,}: give at least "
-            f"{needed:g}, or leave it out."
+            f"{needed:g}, or remove `factor`."
         )
     return ScalingRequest(
         trained,
@@ -200,7 +200,7 @@ def _layer_type(
         parameters = {**group.kept, "rope_theta": group.rope.theta, **written}
     untouched = ""
     if method == "none" and group.window_tokens is not None:
-        untouched = f"these layers see {group.window_tokens:,} tokens at most, and no longer distance"
+        untouched = f"these layers have a window of {group.window_tokens:,} tokens, and see no longer distance"
     return LayerTypePlan(
         layer_type=group.layer_type,
         layers=group.layers,

@@ -74,10 +74,10 @@ class LayerTypePlan:
         if len(self.before) != len(self.after) or len(self.after) != self.rotary_dim // 2:
             raise ExtendError(
                 f"{len(self.before)} frequencies before and {len(self.after)} after do not fit {self.rotary_dim} rotary "
-                "dimensions: there is one for every two."
+                "dimensions: give one for every two."
             )
         if not all(0.0 <= frequency < 1e9 for frequency in (*self.before, *self.after)):
-            raise ExtendError("An inverse frequency is an angle a token of at least 0.")
+            raise ExtendError("An inverse frequency is an angle per token: give numbers of at least 0.")
 
     @property
     def changed(self) -> bool:
@@ -145,7 +145,7 @@ class RopePlan:
         if min(self.trained_length, self.native_length, self.target_length, self.max_position_embeddings) < 1:
             raise ExtendError("A length is a whole number of tokens of at least 1.")
         if self.method not in METHODS or not self.layer_types:
-            raise ExtendError(f"{self.method!r} is no method, or no layer has rotary positions.")
+            raise ExtendError(f"{self.method!r} is not a method, or the plan has no layers with RoPE.")
         if not self.in_config:
             entry, *more = self.layer_types
             near = entry.near_tokens
@@ -156,7 +156,8 @@ class RopePlan:
                 or not 0 < entry.after[0] <= entry.before[0]
             ):
                 raise ExtendError(
-                    "Leaky ReRoPE has one kind of layers, near tokens within the trained length, and slower far keys."
+                    "Leaky ReRoPE needs one layer type, near_tokens within the trained length, and far frequencies below the near "
+                    "ones."
                 )
 
     @property
@@ -256,7 +257,7 @@ class RopePlan:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no RoPE plan: `extend plan` keeps one with `out`.") from error
+            raise FormatError(f"{path} is not a RoPE plan: `extend plan` writes one with `out`.") from error
         return cls.from_dict(data)
 
 

@@ -63,10 +63,8 @@ def factors_figure(result: SearchResult) -> Figure:
         },
     }
     found = f"attention factor {_factor(result):.4g}"
-    caption = (
-        f"The {found} goes with the searched factors." if result.better else "The search found none that are better."
-    )
-    return Figure("factors", f"What was found for {result.model}", spec, caption)
+    caption = f"The {found} goes with the searched factors." if result.better else "The search found no better factors."
+    return Figure("factors", f"Factors found for {result.model}", spec, caption)
 
 
 def ranges_figure(result: SearchResult) -> Figure:
@@ -114,7 +112,7 @@ def ranges_figure(result: SearchResult) -> Figure:
                     "color": {
                         "field": "loss",
                         "type": "quantitative",
-                        "title": "less the rule's",
+                        "title": "minus the default's",
                         "scale": {"scheme": "blueorange", "domain": [-widest, widest]},
                         "legend": {"format": "+.3~f", "tickCount": 3, "gradientLength": 240},
                     },
@@ -127,8 +125,8 @@ def ranges_figure(result: SearchResult) -> Figure:
         "ranges",
         f"The {len(result.tried)} plans that were tried",
         spec,
-        f"Loss at the end of {target:,} tokens in nats; blue is better than the rule. On the line the farthest key reads at the "
-        f"trained {trained:,}.",
+        f"Loss at the end of {target:,} tokens in nats; blue is better than the default. On the line, the farthest key "
+        f"has the effective distance {trained:,}, the trained length.",
     )
 
 
@@ -166,7 +164,7 @@ def course_figure(result: SearchResult) -> Figure:
                     "y": {
                         "field": "target",
                         "type": "quantitative",
-                        "title": "loss at the target less YaRN's (nats)",
+                        "title": "loss at the target minus YaRN's (nats)",
                         "scale": {"zero": False, "padding": 10},
                     },
                     "color": {
@@ -183,8 +181,8 @@ def course_figure(result: SearchResult) -> Figure:
         "course",
         f"The {len(result.tried)} plans that were tried",
         spec,
-        f"Below the line across: better than YaRN at the target; left of the upright one: within {100 * ALLOWED:g} % inside. "
-        "Scored with turned keys.",
+        "Below the horizontal line: better than YaRN at the target. Left of the vertical line: within "
+        f"{100 * ALLOWED:g} % inside. Scored with keys rotated anew.",
     )
 
 

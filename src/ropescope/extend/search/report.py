@@ -19,7 +19,7 @@ _LATE = 1.25
 
 def search_report(result: SearchResult, *, kept_in: str | None = None) -> Report:
     """The report of a search; `kept_in` is the file that the plan was saved in."""
-    what = "Factors" if result.start.in_config else "Near and far"
+    what = "Factors" if result.start.in_config else "ReRoPE ranges"
     return Report(
         title=f"{what} for {result.model} at {result.start.target_length:,} tokens",
         verdict=_verdict(result),
@@ -64,22 +64,26 @@ def _verdict(result: SearchResult) -> str:
     if not result.better:
         surely, but, more = "", "", "search longer (`minutes`)"
         if result.unsure is not None:
-            surely, more = "surely ", "search on more text (`texts`)"
+            surely, more = "significantly ", "search on more text (`texts`)"
             less = _interval(result.unsure.losses.less(result.started))
-            but = f" The best differs by {less} nats a token at the end, which may be chance."
+            but = f" The best plan differs by {less} nats per token at the end, which may be chance."
         return (
             f"Nothing {surely}better than {_start(result)} was found for {result.model} at {length:,} tokens among {tried} "
-            f"plans.{but} Take it as it is, or {more}."
+            f"plans.{but} Use {_start(result)}, or {more}."
         )
     gain = result.started.target - result.found.target
     inside = result.found.inside / result.unchanged - 1
-    price = f"is {100 * inside:+.2f} % from the unchanged model" if result.plan.in_config else "changes nothing"
+    trained = f"inside the trained {result.start.trained_length:,} tokens"
+    price = (
+        f"its loss differs by {100 * inside:+.2f} % from the unchanged model"
+        if result.plan.in_config
+        else "it changes nothing"
+    )
     return (
-        f"On the text it was searched on, the plan found loses {abs(gain):.4f} nats a token {'less' if gain >= 0 else 'more'} "
-        f"than {_start(result)} at the end of "
-        f"{length:,} tokens ({_interval(result.found.less(result.started))}; {result.found.target:.4f} against "
-        f"{result.started.target:.4f}), and {price} "
-        f"inside the trained {result.start.trained_length:,}."
+        f"The plan's loss is {abs(gain):.4f} nats per token "
+        f"{'lower' if gain >= 0 else 'higher'} than {_start(result)}'s at the end "
+        f"of {length:,} tokens, on the text of the search ({_interval(result.found.less(result.started))}; "
+        f"{result.found.target:.4f} against {result.started.target:.4f}). {trained.capitalize()}, {price}."
     )
 
 
@@ -89,9 +93,9 @@ def _interval(found: Interval) -> str:
 
 
 def _facts(result: SearchResult) -> tuple[Fact, ...]:
-    how = "whole passes of every text" if result.exact else "keys of one pass, turned; the best by whole passes"
+    how = "full passes of every text" if result.exact else "keys of one pass, rotated anew; the best by full passes"
     if not result.start.in_config:
-        how = "the end of the target, over the keys of one pass; the best by whole passes"
+        how = "the end of the target, over the keys of one pass; the best by full passes"
     return (
         Fact("plans tried", len(result.tried), basis="measured", source=how),
         Fact("texts", len(result.texts), basis="measured", source="; ".join(result.texts)),
@@ -108,13 +112,13 @@ def _plan_facts(result: SearchResult) -> tuple[Fact, ...]:
         return (Fact("attention factor", round(entry.attention_factor, 4), "", "measured", source),)
     rule = result.start.layer_types[0]
     return (
-        Fact("near", entry.near_tokens, "tokens back", "measured", f"by rule {rule.near_tokens:,}"),
+        Fact("near", entry.near_tokens, "tokens back", "measured", f"default {rule.near_tokens:,}"),
         Fact(
-            "distance beyond it grows",
+            "distance growth beyond it",
             f"{entry.before[0] / entry.after[0]:.4g} times slower",
             "",
             "measured",
-            f"by rule {rule.before[0] / rule.after[0]:.4g}",
+            f"default {rule.before[0] / rule.after[0]:.4g}",
         ),
     )
 
@@ -127,7 +131,7 @@ def _losses(result: SearchResult) -> Table:
         share = f"{100 * (losses.inside / result.unchanged - 1):+.2f} %"
         rows.append((name, f"{losses.target:.4f}", f"{losses.inside:.4f}", share))
     return Table(
-        title="Loss on the text that was searched on, nats a token",
+        title="Loss on the text of the search, nats per token",
         columns=(
             Column("positions"),
             Column("end of the target"),
@@ -135,22 +139,22 @@ def _losses(result: SearchResult) -> Table:
             Column("inside, against no scaling"),
         ),
         rows=tuple(rows),
-        note="By whole passes of every text under each plan.",
+        note="By full passes of every text under each plan.",
     )
 
 
 def _caveats(result: SearchResult) -> tuple[str, ...]:
-    found = ["These losses are of the text that was searched on: score the plan on other text before you believe them."]
+    found = ["These losses are measured on the text of the search: score the plan on other text before you use it."]
     if result.partial:
-        found.append("The search was interrupted: this is the best that was checked. Go on with `resume`.")
+        found.append("The search was interrupted, and this is the best plan checked so far. Continue with `resume`.")
     if result.seconds > 60 * result.minutes * _LATE:
         found.append(
-            f"It took longer than {result.minutes:g} minutes: the texts are read once before any plan is tried, and again to check "
-            "the best. Give more `minutes`, or fewer `texts`."
+            f"The search took longer than {result.minutes:g} minutes: it reads the texts once before it tries a plan, and "
+            "again to check the best. Give more `minutes`, or fewer `texts`."
         )
     factor = result.start.factor
     if factor > 4 and result.start.in_config:
-        found.append(f"At {factor:.3g} times the trained length any scaling wants fine-tuning.")
+        found.append(f"At {factor:.3g} times the trained length, any scaling needs fine-tuning.")
     return tuple(found)
 
 
@@ -159,11 +163,11 @@ def _next_steps(result: SearchResult, kept_in: str | None) -> tuple[Step | str, 
     if not result.better:
         return () if result.unsure is None else _unsure(result.unsure.plan, of)
     if kept_in is None:
-        return ("Keep the plan: give `out` (with `resume` nothing is searched again).",)
+        return ("Give `out` to keep the plan; with `resume`, nothing is searched again.",)
     methods = f"none,truncated,{result.start.method},{kept_in}"
-    shown = "Its settings for engines, or a config.json" if result.plan.in_config else "What it does"
+    shown = "Get its settings for engines, or a config.json" if result.plan.in_config else "See what it does"
     return (
-        Step("extend evaluate", {**of, "methods": methods, "texts": "4"}, "Score it on text it has not seen"),
+        Step("extend evaluate", {**of, "methods": methods, "texts": "4"}, "Score the plan on held-out text"),
         Step("extend plan", {**of, "method": kept_in}, shown),
         f'In Python: RopePlan.load(Path("{kept_in}")).apply(model)',
     )
@@ -179,6 +183,6 @@ def _unsure(plan: RopePlan, of: Mapping[str, str]) -> tuple[Step, ...]:
         Step(
             "extend evaluate",
             {**of, "methods": f"truncated,rerope,{spelled}", "texts": "4"},
-            "Score the best beside the rule",
+            "Score the best plan beside the default",
         ),
     )

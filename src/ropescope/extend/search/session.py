@@ -49,9 +49,11 @@ class Search:
 
     def __post_init__(self) -> None:
         if self.weights.tokenizer is None:
-            raise SourceError(f"{self.weights.source.name} comes without a tokenizer, so no text can be read with it.")
+            raise SourceError(
+                f"{self.weights.source.name} has no tokenizer, so no text can be read: name a source that has one."
+            )
         if not self.minutes > 0 or not self.texts:
-            raise ExtendError("A search needs at least one text, and more than no minutes.")
+            raise ExtendError("A search needs at least one text, and `minutes` above 0.")
         spans(self.start.trained_length, self.target)
 
     @cached_property
@@ -94,7 +96,7 @@ class Search:
         places = spans(self.start.trained_length, self.target)
         shape, probe = self.shape, self.shape.probe
         calibration = Calibration(network, shape.plan(shape.guess), tokens, places)
-        tell("Finding out how the keys turn")
+        tell("Finding the rotary layout of the keys")
         calibration.find_layout(None if probe is None else shape.plan(probe))
         unchanged = self._unchanged(tokens, places, journal)
         started = None if self._reads_the_start else self._started(tokens, places, journal, tell)
@@ -111,7 +113,7 @@ class Search:
             self._try(calibration, unchanged, journal, tried, reading, progress)
         except KeyboardInterrupt:
             interrupted = True
-        tell("Checking the best by whole passes")
+        tell("Checking the best plan by full passes")
         plan, found, unsure = self.start, started, None
         try:
             plan, found, unsure = self._checked(tried, len(known), tokens, places, unchanged, calibration)

@@ -35,7 +35,8 @@ def shape_of(model: Model, target: int, method: str, trained: int | None = None)
     """The shape that a search for `target` tokens from `method` (yarn or rerope) varies. Raises ExtendError for others."""
     if method not in ("yarn", "rerope"):
         raise ExtendError(
-            f"A search starts from yarn (a factor of every pair) or rerope (near and far), not from {method!r}."
+            "A search starts from yarn (a factor for every pair) or rerope (near tokens and growth beyond), not from "
+            f"{method!r}."
         )
     start = plan_extension(model, target, method, **({} if trained is None else {"trained": trained}))
     return FactorShape(model, start) if method == "yarn" else RangeShape(model, start)

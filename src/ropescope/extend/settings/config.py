@@ -47,7 +47,7 @@ def legacy_entry(plan: RopePlan) -> LayerTypePlan:
     others = [entry for entry in plan.layer_types if entry.layer_type != "full_attention"]
     if plan.model_type not in SCALES_FULL_ONLY or len(full) != 1 or any(entry.changed for entry in others):
         raise ExtendError(
-            f"{plan.model_type} has positions by type of layer, which rope_scaling has no words for: use transformers 5 or newer."
+            f"{plan.model_type} has a RoPE per layer type, which rope_scaling cannot express: use transformers 5 or newer."
         )
     return full[0]
 

@@ -35,7 +35,7 @@ def planned_json(plan: RopePlan, config: Mapping[str, Any], length_field: str = 
         inner = part.get(name)
         if not isinstance(inner, MutableMapping):
             raise ExtendError(
-                f"The config has no {name}, which the plan for {plan.model} changes: it is another model's."
+                f"The config has no {name}, which the plan for {plan.model} changes: use the config of that model."
             )
         part = inner
     check_agreement(part, plan.config_path)
@@ -74,20 +74,21 @@ def save_config(plan: RopePlan, model: Model, folder: Path) -> Path:
         raise ExtendError(f"{model.name} is a GGUF file, which has no config.json: name the original model instead.")
     if plan.model_type != model.model_type:
         raise ExtendError(
-            f"The plan is for {plan.model} ({plan.model_type}), and {model.name} is a {model.model_type}."
+            f"The plan is for {plan.model} ({plan.model_type}), but {model.name} is a {model.model_type}: make a plan for "
+            "it."
         )
     if not plan.in_config:
         raise ExtendError(
-            f"No config says {METHOD_NAMES[plan.method]}, which is another attention: keep the plan with `out` and apply it in "
-            "Python, or use `method` yarn."
+            f"{METHOD_NAMES[plan.method]} changes attention itself, which no config can state: keep the plan with `out` "
+            "and apply it in Python, or use `method` yarn."
         )
     path = Path(folder) / "config.json"
     own = model.source.path
     if own is not None and own.is_dir() and path.resolve() == (own / "config.json").resolve():
-        raise ExtendError(f"{folder} is the model's own folder: name another, so that the model stays as it is.")
+        raise ExtendError(f"{folder} is the model's own folder, whose config.json is never overwritten: name another.")
     config = planned_json(plan, model.config, model.context.configured_field)
     if path.exists() and not _same_model(path, config):
-        raise ExtendError(f"{path} is there already and is another model's: name an empty folder.")
+        raise ExtendError(f"{path} exists and belongs to another model: name an empty folder.")
     Path(folder).mkdir(parents=True, exist_ok=True)
     return write_whole(path, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 

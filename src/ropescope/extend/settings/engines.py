@@ -60,17 +60,17 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
         if version >= first:
             return writer(plan, source)
     oldest = ".".join(map(str, known[-1][0]))
-    raise ExtendError(f"{name} {stated} is older than what is known here: from {oldest} on, settings can be written.")
+    raise ExtendError(f"{name} {stated} is too old: ropescope writes settings for {name} {oldest} and newer.")
 
 
 def _outside_config(plan: RopePlan, engine: str) -> EngineSettings:
     """What to do in an engine: lines of Python for transformers, for others the reason why there are none."""
     if engine == "transformers":
-        remark = "plan.json is what `out` plan.json keeps. Far keys are turned again for every token, which makes decoding slower."
+        remark = "`out` plan.json keeps this file. Far keys are rotated again for every token, so decoding is slower."
         return EngineSettings(engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED, (remark,))
     remark = (
-        f"{METHOD_NAMES[plan.method]} is another attention, not another frequency: no setting of {engine} says it. Use `method` "
-        "yarn there, or factors that `extend search` finds."
+        f"{METHOD_NAMES[plan.method]} works in transformers only; {engine} has no setting for it. Use `method` yarn, "
+        "or factors from `extend search`."
     )
     return EngineSettings(
         engine,
@@ -96,14 +96,14 @@ def _named(engine: str) -> tuple[str, str]:
     if name not in WRITERS:
         near = get_close_matches(name, WRITERS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ExtendError(f"No engine is called {engine!r}.{hint} There are {', '.join(ENGINE_NAMES)}.")
+        raise ExtendError(f"No engine is called {engine!r}.{hint} Engines: {', '.join(ENGINE_NAMES)}.")
     return name, stated
 
 
 def _version(name: str, stated: str, oldest: Version) -> Version:
     if not oldest:
-        raise ExtendError(f"Versions of {name} are not told apart: write {name}, without @{stated}.")
+        raise ExtendError(f"The settings of {name} are the same for all versions: write {name}, without @{stated}.")
     match = re.fullmatch(r"v?(\d+(?:\.\d+)*)(?:[a-z.+-].*)?", stated)
     if match is None:
-        raise ExtendError(f"{stated!r} is no version of {name}: write it as {name}@{'.'.join(map(str, oldest))}.")
+        raise ExtendError(f"{stated!r} is not a version of {name}: write it as {name}@{'.'.join(map(str, oldest))}.")
     return tuple(int(part) for part in match[1].split("."))

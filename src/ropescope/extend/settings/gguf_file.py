@@ -34,17 +34,20 @@ def why_not(plan: RopePlan, architecture: str) -> str:
     if not plan.changes:
         return "the plan changes nothing"
     if not plan.in_config:
-        return "it is another attention, which no engine makes of a file: use `method` yarn"
+        return "the method works in transformers only: use `method` yarn"
     if len(plan.layer_types) > 1:
-        return "its layers have several kinds of positions, and llama.cpp takes some of them from its own code"
+        return "its layers have several RoPEs, and llama.cpp has some of them in its own code"
     if plan.by_length:
         return "a GGUF file has one set of frequencies for all lengths: use `method` ntk or yarn"
     if plan.method in _BY_PAIR and architecture not in FACTOR_ARCHITECTURES:
-        return f"llama.cpp is not known to take factors for each pair from files of {architecture or 'this kind'}: use yarn"
+        return (
+            f"llama.cpp is not known to read factors for each pair from files of {architecture or 'this kind'}: use "
+            "`method` yarn"
+        )
     if plan.target_length >= 1 << 32:
-        return f"it states a length in 32 bits, and {plan.target_length:,} tokens are more"
+        return f"a GGUF file states the length in 32 bits, and {plan.target_length:,} tokens are more"
     if plan.method == "longrope":
-        return "no plan is made of LongRoPE's factors"
+        return "a plan has no LongRoPE factors"
     unsaid = next((name for name in _UNSAID if name in entry.parameters), None)
     if unsaid is not None:
         return f"the file has no key for {unsaid}: convert the model with the config that `save_config` writes"
@@ -60,17 +63,20 @@ def save_gguf(plan: RopePlan, model: Model, path: Path) -> Path:
     path, own = Path(path), model.source.path
     architecture = str(model.config.get("general.architecture", ""))
     if model.source.kind != "gguf" or own is None or not own.is_file():
-        raise ExtendError(f"{model.name} is no GGUF file on this machine: name the file, downloaded, as the source.")
+        raise ExtendError(
+            f"{model.name} is not a GGUF file on this machine: download it, and name the file as the source."
+        )
     if len(parts_of(own.name)) > 1:
-        raise ExtendError(f"{own.name} is split in several files: join them first (llama-gguf-split --merge).")
+        raise ExtendError(f"{own.name} is split into several files: join them first (llama-gguf-split --merge).")
     if plan.model_type != model.model_type:
         raise ExtendError(
-            f"The plan is for {plan.model} ({plan.model_type}), and {model.name} is a {model.model_type}."
+            f"The plan is for {plan.model} ({plan.model_type}), but {model.name} is a {model.model_type}: make a plan for "
+            "it."
         )
     if reason := why_not(plan, architecture):
         raise ExtendError(f"{plan.method} cannot be written into {own.name}: {reason}.")
     if path.exists():
-        raise ExtendError(f"{path} is there already: name another file, or remove it.")
+        raise ExtendError(f"{path} exists: name another file, or remove it.")
     _check_room(path, own)
     try:
         with draft_of(path) as draft:
@@ -106,7 +112,7 @@ def _check_room(path: Path, own: Path) -> None:
     needed, free = own.stat().st_size, shutil.disk_usage(path.parent).free
     if needed > free:
         raise ReportError(
-            f"{path} will have {needed / 1e9:.2f} GB, and {path.parent} has {free / 1e9:.2f} GB left: choose another folder."
+            f"{path} needs {needed / 1e9:.2f} GB, and {path.parent} has {free / 1e9:.2f} GB free: choose another folder."
         )
 
 

@@ -53,17 +53,17 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
         name = architecture or "ARCH"
         flags.append(("--override-kv", f"{name}.rope.scaling.attn_factor=float:{number(above)}"))
         remarks.append(
-            f"llama.cpp works out YaRN's attention factor as 0.1 ln s + 1: --override-kv makes it the {scaled.attention_factor:g} "
-            "that this model states"
+            "llama.cpp computes YaRN's attention factor as 0.1 ln s + 1; --override-kv sets it to the "
+            f"{scaled.attention_factor:g} that this model states"
             + ("; ARCH is general.architecture of the file, often the model type." if name == "ARCH" else ".")
         )
     if plan.method == "yarn":
         remarks.append(_least_build(plan, architecture or "ARCH"))
     if in_file:
-        remarks.append("`save_gguf` FILE writes a copy of the file that needs none of these flags but -c.")
+        remarks.append("`save_gguf` FILE writes a copy of the file that needs only -c of these flags.")
     if scaled.changed and plan.extras.get("mixed"):
         remarks.append(
-            "llama.cpp leaves sliding layers at the file's own base and scale, where transformers scales all."
+            "llama.cpp keeps the file's base and scale in sliding-window layers; transformers scales all layers."
         )
     if scaled.changed and scaled.parameters.get("truncate") is False:
         remarks.append("llama.cpp rounds the ends of YaRN's ramp to whole pairs; this model's config does not.")
@@ -95,8 +95,8 @@ def _flags(plan: RopePlan, entry: LayerTypePlan) -> list[tuple[str, object]]:
 
 def _least_build(plan: RopePlan, architecture: str) -> str:
     return (
-        f"Needs llama.cpp build {YARN_BUILD} or newer: before, llama-server cuts every slot to the trained length, unless "
-        f"--override-kv {architecture}.context_length=int:{plan.target_length} is given, too."
+        f"Needs llama.cpp build {YARN_BUILD} or newer. Older builds of llama-server cut every slot to the trained "
+        f"length; add --override-kv {architecture}.context_length=int:{plan.target_length} there."
     )
 
 
@@ -113,9 +113,9 @@ def _cannot(plan: RopePlan) -> str:
     if plan.method == "longrope":
         return "llama.cpp has no flag for LongRoPE's factors: the converter writes them for Phi models only."
     if plan.method == "searched":
-        return "llama.cpp has no flag for a factor of each pair: a GGUF file can hold them, so name one as the source."
+        return "llama.cpp has no flag for a factor of each pair: name a GGUF file as the source, which can hold them."
     if plan.method == "llama3":
         return f"llama.cpp has no flag for Llama 3.1's ramp: a file holds it as factors, so {_CONVERT}."
     if native in _IN_TENSORS:
-        return f"A GGUF file of this model holds {native} factors, on top of which flags would scale: {_CONVERT}."
+        return f"A GGUF file of this model holds {native} factors, and flags would scale on top of them: {_CONVERT}."
     return ""

@@ -26,22 +26,25 @@ def settings(plan: RopePlan, source: str) -> EngineSettings:
         )
     elif plan.changes and any(above_the_rule(entry.parameters) is not None for entry in plan.layer_types):
         remarks = (
-            "A Modelfile has no parameter for RoPE, and llama.cpp's converter does not hand on this model's attention factor: plan "
-            "for a GGUF file of the model with `save_gguf` MODEL.gguf.",
+            "A Modelfile has no parameter for RoPE, and llama.cpp's converter drops this model's attention factor. Make "
+            "the plan from a GGUF file of the model, with `save_gguf` MODEL.gguf.",
         )
     elif plan.changes and plan.method in _CONVERTED:
         remarks = (
-            "A Modelfile has no parameter for RoPE: MODEL.gguf has to hold the scaling. Plan for a GGUF file of the model with "
-            "`save_gguf` MODEL.gguf; or write the config with `save_config` FOLDER, put weights and tokenizer beside it, and "
-            "convert that folder with llama.cpp's convert_hf_to_gguf.py.",
+            "A Modelfile has no parameter for RoPE: MODEL.gguf has to hold the scaling. Make the plan from a GGUF file of "
+            "the model, with `save_gguf` MODEL.gguf. Or write the config with `save_config` FOLDER, add weights and "
+            "tokenizer, and convert the folder with llama.cpp's convert_hf_to_gguf.py.",
         )
     elif plan.method == "searched" and not plan.by_length:
         remarks = (
-            "A Modelfile has no parameter for RoPE: plan for a GGUF file of the model with `save_gguf` MODEL.gguf.",
+            (
+                "A Modelfile has no parameter for RoPE. Make the plan from a GGUF file of the model, with `save_gguf` "
+                "MODEL.gguf."
+            ),
         )
     elif plan.changes:
         text = ""
         remarks = (
-            f"A Modelfile has no parameter for RoPE, and a GGUF file has no room for {plan.method}: use `method` yarn.",
+            f"A Modelfile has no parameter for RoPE, and a GGUF file cannot hold {plan.method}: use `method` yarn.",
         )
     return EngineSettings("ollama", "documentation of 2026", READ_FROM, "text", text, remarks)

@@ -44,7 +44,8 @@ def is_gguf(source: str) -> bool:
 def not_from_gguf(engine: str, versions: str, read_from: str) -> EngineSettings:
     """For an engine that is not told of positions beside a GGUF file."""
     remark = (
-        "A GGUF file is served with llama.cpp here: name the original model, a folder or a Hub id, for this engine."
+        "ropescope writes settings for GGUF files for llama.cpp only: name the original model, a folder or a Hub id, "
+        "for this engine."
     )
     return EngineSettings(engine, versions, read_from, "shell", "", (remark,))
 
@@ -52,7 +53,7 @@ def not_from_gguf(engine: str, versions: str, read_from: str) -> EngineSettings:
 def printable(text: str) -> str:
     """`text`, if it can stand in a command. Raises ExtendError if it holds a line break or a control character."""
     if "\n" in text or "\t" in text or lines(text) != text:
-        raise ExtendError(f"{lines(text)!r} holds characters that cannot stand in a command: rename it.")
+        raise ExtendError(f"{lines(text)!r} has characters that a command cannot contain: rename it.")
     return text
 
 

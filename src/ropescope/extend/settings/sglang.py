@@ -26,8 +26,8 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
     versions = "0.4 to 0.5.9"
     if plan.config_path and plan.changes:
         remark = (
-            f"This SGLang would replace the whole {plan.config_path[:-1]} by what is given: write the fields into config.json "
-            "instead (`save_config` FOLDER) and serve that folder."
+            f"This SGLang replaces the whole {plan.config_path[:-1]} with the given fields. Write config.json with "
+            "`save_config` FOLDER instead, and serve that folder."
         )
         return EngineSettings("sglang", versions, OLD_FROM, "shell", "", (remark,))
     return _settings(plan, source, "rope_scaling", versions, OLD_FROM)
@@ -38,8 +38,8 @@ def _settings(plan: RopePlan, source: str, form: Form, versions: str, read_from:
         return not_from_gguf("sglang", versions, read_from)
     if plan.method == "dynamic":
         remark = (
-            "SGLang takes the base of dynamic scaling from trained length × factor, whatever the prompt: use `method` ntk, "
-            "which says the base itself."
+            "SGLang computes the base of dynamic scaling from trained length × factor, for every prompt: use `method` "
+            "ntk, which states the base."
         )
         return EngineSettings("sglang", versions, read_from, "shell", "", (remark,))
     fields = _fields(plan, form)
@@ -47,9 +47,7 @@ def _settings(plan: RopePlan, source: str, form: Form, versions: str, read_from:
     flags: list[tuple[str, object]] = [("--model-path", source), ("--context-length", plan.target_length)]
     if overrides:
         flags.append(("--json-model-override-args", one_line(overrides)))
-    remarks = (
-        ("The scaling is static: prompts within the trained length are read with it, too.",) if plan.changes else ()
-    )
+    remarks = ("The scaling is static: it applies to prompts within the trained length too.",) if plan.changes else ()
     text = command("python", "-m", "sglang.launch_server", flags=flags)
     return EngineSettings("sglang", versions, read_from, "shell", text, remarks, overrides)
 

@@ -31,7 +31,7 @@ def _settings(plan: RopePlan, source: str, changes: dict[str, Any], versions: st
     if plan.config_path:
         text, language = json.dumps(changes, indent=2, ensure_ascii=False), "json"
         remarks.append(
-            f"These fields go into config.json: `save_config` FOLDER writes it, {plan.config_path[:-1]} and all."
+            f"These fields go into config.json: `save_config` FOLDER writes the whole file, with {plan.config_path[:-1]}."
         )
     else:
         words = "".join(f"    {name}={_indented(value)},\n" for name, value in changes.items())
@@ -63,17 +63,16 @@ def _remarks(plan: RopePlan, versions: str) -> tuple[str, ...]:
     found: list[str] = []
     if plan.method == "dynamic":
         found.append("max_position_embeddings stays at the trained length: transformers counts the growth from there.")
-        found.append(
-            "Keys that are in the cache keep the base they were turned with: long answers to short prompts mix bases."
-        )
-        found.append("Before 5.14, the base that a long text has grown stays for the short ones after it.")
+        found.append("Cached keys keep the base of their time, so long answers to short prompts mix bases.")
+        found.append("Before 5.14, the larger base of a long text stays in use for later short texts.")
     if plan.method == "longrope":
-        found.append("Within the original length the short factors are used, beyond it the long ones.")
+        found.append("transformers uses the short factors within the original length, and the long ones beyond.")
     if len(plan.layer_types) > 1 and versions.startswith("5"):
         if plan.method == "yarn":
-            found.append("Before 5.9, transformers refuses YaRN by type of layer.")
+            found.append("Before 5.9, transformers refuses YaRN per layer type.")
         if plan.model_type == "olmo3":
             found.append(
-                "Before 5.14, Olmo 3 has rope_scaling for its full layers alone: `engine` transformers@4.57 has that form."
+                "Before 5.14, Olmo 3 has rope_scaling for its full-attention layers only: `engine` transformers@4.57 writes "
+                "that form."
             )
     return tuple(found)

@@ -92,10 +92,11 @@ def _adapted(plan: RopePlan, fields: dict[str, Any]) -> tuple[dict[str, Any], tu
             remarks += _latent_factor(plan, entry)
     if plan.method == "dynamic":
         remarks.append(
-            f"vLLM uses one base for all lengths, that of {plan.target_length:,} tokens: short prompts pay as with ntk."
+            f"vLLM uses one base for all lengths, that of {plan.target_length:,} tokens, so short prompts cost as much as "
+            "with ntk."
         )
     elif plan.changes:
-        remarks.append("The scaling is static: prompts within the trained length are read with it, too.")
+        remarks.append("The scaling is static: it applies to prompts within the trained length too.")
     return fields, tuple(remarks)
 
 
@@ -103,8 +104,8 @@ def _latent_factor(plan: RopePlan, entry: dict[str, Any]) -> tuple[str, ...]:
     if not plan.extras.get("latents") or entry.get("attention_factor") is None:
         return ()
     return (
-        f"vLLM works out the attention factor of latent attention (MLA) itself: that it takes {entry['attention_factor']:g} is "
-        "not certain.",
+        "vLLM computes the attention factor of latent attention (MLA) itself, and may not use "
+        f"{entry['attention_factor']:g}.",
     )
 
 
@@ -122,7 +123,7 @@ def _entries(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _no_dynamic(versions: str, read_from: str) -> EngineSettings:
     remark = (
-        "This vLLM takes the base of dynamic scaling from trained length × factor, whatever the prompt: use `method` ntk, which "
-        "says the base itself."
+        "This vLLM computes the base of dynamic scaling from trained length × factor, for every prompt: use `method` "
+        "ntk, which states the base."
     )
     return EngineSettings("vllm", versions, read_from, "shell", "", (remark,))

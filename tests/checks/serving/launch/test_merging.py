@@ -50,4 +50,4 @@ def test_an_adapter_on_a_gguf_file_is_refused(adapter: Path) -> None:
 
 
 def test_settings_of_a_longer_context_say_what_they_name(adapter: Path) -> None:
-    assert any("merge it into the base" in caveat for caveat in plan_extension(open_model(adapter), 8192).caveats)
+    assert any("Merge the two" in caveat for caveat in plan_extension(open_model(adapter), 8192).caveats)

@@ -206,7 +206,7 @@ def test_it_is_not_left_out_by_another_attention() -> None:
         with capture_rows(network, [50], lambda row: rows.append(row.weights.clone())):
             network(ids[:, :TRAINED])
         for use_cache in (False, True):
-            with pytest.raises(ExtendError, match="packed into one row"):
+            with pytest.raises(ExtendError, match="unpack texts"):
                 network(ids, position_ids=torch.arange(100)[None] % 70, use_cache=use_cache)
     with torch.inference_mode():
         close = logits_in_pieces(network, ids[:, :TRAINED], short.cache(network), [40, *[1] * 24])
@@ -233,7 +233,7 @@ def test_a_static_cache_is_read_as_far_as_it_is_filled() -> None:
         expected = logits_of(network, ids)
         found = [network(part, past_key_values=room).logits for part in ids.split(50, dim=1)]
         torch.testing.assert_close(torch.cat(found, dim=1), expected, atol=1e-5, rtol=1e-5)
-        with quiet_transformers(), pytest.raises(ExtendError, match="leave out cache_implementation"):
+        with quiet_transformers(), pytest.raises(ExtendError, match="remove cache_implementation"):
             network.generate(ids, max_new_tokens=2, cache_implementation="static")
 
 
@@ -262,8 +262,8 @@ def test_bfloat16_differs_by_its_rounding_alone() -> None:
 
 
 REFUSED: tuple[tuple[Tiny, str], ...] = (
-    (Tiny("gemma2", {"sliding_window": 24, "query_pre_attn_scalar": 8}), "see less than everything"),
-    (Tiny("smollm3", {"no_rope_layers": [1, 0, 1]}), "several kinds of positions"),
+    (Tiny("gemma2", {"sliding_window": 24, "query_pre_attn_scalar": 8}), "layers with a window"),
+    (Tiny("smollm3", {"no_rope_layers": [1, 0, 1]}), "several RoPEs"),
     (Tiny("deepseek_v3", {**tiny_models._MLA, "first_k_dense_replace": 3}), "latents"),
     (
         Tiny("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}}),
@@ -282,7 +282,7 @@ def test_a_network_with_attention_of_its_own_is_left_as_it_was() -> None:
     falcon = next(tiny for tiny in tiny_models.TINY if tiny.id == "falcon-alibi=False")
     network = network_of(falcon)
     plan, before = plan_of(network), dict(network.config.to_dict())
-    with pytest.raises(ExtendError, match="attention code of its own"), plan.applied(network):
+    with pytest.raises(ExtendError, match="its own attention code"), plan.applied(network):
         pass
     assert network.config.to_dict() == before
 
@@ -295,7 +295,7 @@ def test_keys_that_are_turned_otherwise_are_noticed(monkeypatch: pytest.MonkeyPa
         return own(self, module, states.flip(-1), positions).flip(-1)
 
     monkeypatch.setattr(FarAttention, "turned", swapped)
-    with pytest.raises(ExtendError, match="not turned in a way that is known"), plan_of(network).applied(network):
+    with pytest.raises(ExtendError, match="in a way that ropescope does not know"), plan_of(network).applied(network):
         pass
     assert network.config._attn_implementation == "sdpa"
 
@@ -356,7 +356,7 @@ def test_a_prompt_in_chunks_is_read_as_the_whole_or_refused_where_transformers_c
     with plan_of(network).applied(network):
         expected = network.generate(ids, **options)
         if Version(transformers.__version__) < Version("5.3"):
-            with pytest.raises(ExtendError, match="leave prefill_chunk_size out"):
+            with pytest.raises(ExtendError, match="remove prefill_chunk_size"):
                 network.generate(ids, prefill_chunk_size=30, **options, **mask)
         else:
             assert torch.equal(network.generate(ids, prefill_chunk_size=30, **options, **mask), expected)
@@ -368,5 +368,5 @@ def test_a_token_beyond_the_cache_is_refused_by_what_it_comes_from() -> None:
         cache = network(ids).past_key_values
         cache.get_seq_length = lambda *_, **__: 101
         given = {"cache_position": torch.tensor([101])} if Version(transformers.__version__) < Version("5.4") else {}
-        with pytest.raises(ExtendError, match="one place too far after prefill_chunk_size"):
+        with pytest.raises(ExtendError, match="by one after prefill_chunk_size"):
             network(ids[:, :1], past_key_values=cache, **given)

@@ -28,7 +28,7 @@ def attach(plan: Positions, network: nn.Module, config: Any, rotary: nn.Module, 
     """
     if not uses_interface(network):
         raise ExtendError(
-            f"{type(network).__name__} has attention code of its own, which cannot read far keys otherwise: use another method."
+            f"{type(network).__name__} has its own attention code, which Leaky ReRoPE cannot replace: use another method."
         )
     entry = plan.layer_types[0]
     assert entry.near_tokens is not None
@@ -79,18 +79,20 @@ def _check_keys(plan: Positions, network: nn.Module, far: FarAttention) -> None:
                 with suppress(_Enough), torch.inference_mode():
                     network(input_ids=torch.full_like(given, 2), position_ids=given, use_cache=False)
     except TypeError as error:
-        raise ExtendError(f"{plan.model} takes no positions from outside ({error}): use another method.") from error
+        raise ExtendError(f"{plan.model} does not accept position_ids ({error}): use another method.") from error
     if len(probe.seen) != 2:
-        raise ExtendError(f"No attention layer of {plan.model} could be told where its keys stand: use another method.")
+        raise ExtendError(f"No attention layer of {plan.model} was called at the given positions: use another method.")
     first, keys = probe.seen[0], probe.seen[1].key
     unknown = next(
         (name for name in ("softcap", "s_aux", "position_bias") if first.options.get(name) is not None), None
     )
     if unknown is not None:
-        raise ExtendError(f"The attention of {plan.model} has {unknown}, which is not known here: use another method.")
+        raise ExtendError(
+            f"The attention of {plan.model} uses {unknown}, which Leaky ReRoPE does not support here: use another method."
+        )
     turned = far.turned(first.module, first.key, torch.tensor(_PLACES, device=keys.device).double())
     # bfloat16 rounds to a third of a per cent; another layout of the pairs leaves most of what was turned.
     if not torch.allclose(turned.float(), keys.float(), rtol=0.02, atol=0.02 * float(keys.float().abs().max())):
         raise ExtendError(
-            f"The keys of {plan.model} are not turned in a way that is known here: use another method than rerope."
+            f"{plan.model} rotates its keys in a way that ropescope does not know: use another method than rerope."
         )

@@ -28,12 +28,12 @@ from ropescope.network.rowmask import row_mask
 _TABLE_STEP = 4096
 """Tables of angles grow by so many positions."""
 _PACKED = (
-    "Leaky ReRoPE takes causal attention and padding only: not texts packed into one row by their positions, nor tokens that see "
-    "later ones."
+    "Leaky ReRoPE supports causal attention with padding only: unpack texts that share a row, and remove masks "
+    "that show later tokens."
 )
 _ONE_TOO_FAR = (
-    f"transformers {transformers.__version__} counts a new token one place too far after prefill_chunk_size, so all that "
-    "follows would be turned wrongly: leave prefill_chunk_size out in generate, or install transformers 5.23."
+    f"transformers {transformers.__version__} miscounts positions by one after prefill_chunk_size, so later tokens "
+    "would be rotated wrongly: remove prefill_chunk_size from generate, or install transformers 5.23."
 )
 
 
@@ -41,7 +41,7 @@ class _Mask(LazyMask):
     def contiguous(self) -> Any:
         """What `generate` asks for where it hands a whole mask to a compiled pass; older releases ask for `ndim`."""
         raise ExtendError(
-            "A compiled static cache is not for Leaky ReRoPE: leave out cache_implementation in generate."
+            "Leaky ReRoPE does not support a compiled static cache: remove cache_implementation from generate."
         )
 
     ndim = property(contiguous)
@@ -102,7 +102,7 @@ class FarAttention:
             made = attention_mask.make() if isinstance(attention_mask, LazyMask) else attention_mask
             return self._own(module, query, key, value, made, dropout, scaling, kwargs)
         if dropout and module.training:
-            raise ExtendError("Leaky ReRoPE is for reading, not for training: its attention has no dropout.")
+            raise ExtendError("Leaky ReRoPE has no dropout: call model.eval() first, and do not train with it.")
         key, value = key[:, :, :end], value[:, :, :end]  # a static cache has room behind them
         padding = None if padding is None else padding[:, :end]
         queries = torch.arange(first, end, device=query.device)
@@ -233,14 +233,18 @@ def _places(query: Tensor, key: Tensor, given: Tensor | None) -> Tensor:
     if given is None:
         return torch.arange(key.shape[2] - query.shape[2], key.shape[2], device=query.device)
     if not bool((given == given[:1]).all()):
-        raise ExtendError("Under a mask of your own, Leaky ReRoPE takes rows that stand at the same positions only.")
+        raise ExtendError(
+            "With a custom mask, Leaky ReRoPE needs the same positions in every row: run the rows one by one."
+        )
     return given[0]
 
 
 def _turn(module: nn.Module, states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     apply = getattr(sys.modules[type(module).__module__], "apply_rotary_pos_emb", None)
     if apply is None:
-        raise ExtendError(f"{type(module).__name__} turns its keys in a way that ropescope does not know.")
+        raise ExtendError(
+            f"{type(module).__name__} rotates its keys in a way that ropescope does not know: use another method."
+        )
     cos, sin = angles
     plain = states.float()
     # Some models slice the dimensions that turn before their function, some in it.
