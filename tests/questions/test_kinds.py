@@ -50,3 +50,11 @@ def test_python_and_json_may_not_smuggle_other_types_in():
     ):  # fmt: skip
         with pytest.raises(InputError):
             kind.accept("x", value)
+
+
+def test_kinds_are_made_compared_and_shown_by_their_parts() -> None:
+    assert Tokens(2) == Tokens(least=2) != Tokens(3) and hash(Tokens(2)) == hash(Tokens(least=2))
+    assert repr(Tokens(2)) == "Tokens(least=2, metavar='N')"
+    for wrong in (lambda: Tokens(most=3), lambda: Tokens(1, "N", 2), lambda: ListOf()):
+        with pytest.raises(TypeError, match="takes"):
+            wrong()

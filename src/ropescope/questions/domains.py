@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -44,7 +43,6 @@ class Domain(Kind):
             raise wrong(name, value, self.said) from None
 
 
-@dataclass(frozen=True, slots=True)
 class Real(Domain):
     """A finite real number between bounds; an excluded bound is written `above` or `below`."""
 
@@ -119,7 +117,6 @@ class Real(Domain):
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Whole(Domain):
     """A whole number between bounds, even if `even`; a float such as 1e6 that is whole is taken as one."""
 
@@ -173,7 +170,6 @@ class Whole(Domain):
         return within({"type": "integer"}, minimum=self.at_least, maximum=self.at_most)
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(Domain):
     """One of a few words."""
 
@@ -217,7 +213,6 @@ class Choice(Domain):
         return check
 
 
-@dataclass(frozen=True, slots=True)
 class Flag(Domain):
     """True or false."""
 
@@ -251,7 +246,6 @@ class Flag(Domain):
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
 class Reals(Domain):
     """A list of finite real numbers, each between bounds, with at least `min_length` of them."""
 

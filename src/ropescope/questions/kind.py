@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from inspect import get_annotations
+from typing import Any, ClassVar, dataclass_transform
 
 from ropescope.errors import DomainError, InputError
 
 
+@dataclass_transform(frozen_default=True)
 class Kind:
-    """A kind of input. `metavar` stands for a value of it in help, `words` says which values it allows."""
+    """A kind of input. `metavar` stands for a value of it in help, `words` says which values it allows.
+
+    A kind lists its parts as a dataclass does, and is made, compared and shown as one; but no code is generated for it, which
+    would cost each command a tenth of its start.
+    """
 
     metavar: str = "TEXT"
+    _parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        own = get_annotations(cls)
+        cls._parts = (*cls._parts, *(name for name in own if name not in cls._parts))
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        given = dict(zip(self._parts, values, strict=False)) | named
+        missing = [name for name in self._parts if name not in given and not hasattr(type(self), name)]
+        if len(values) > len(self._parts) or not given.keys() <= set(self._parts) or missing:
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self._parts) or 'nothing'}, not {values} {named}")
+        self.__dict__.update(given)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values))
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in zip(self._parts, self._values, strict=True))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._parts)
 
     @property
     def words(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +11,12 @@ from ropescope.questions.kind import Kind, wrong
 from ropescope.questions.numbers import GIB, MOST_TOKENS, read_bytes, read_count, read_share, read_tokens
 
 
-@dataclass(frozen=True, slots=True)
 class Text(Kind):
     """Any text: a name, a method with options, a formula's arguments."""
 
     metavar: str = "TEXT"
 
 
-@dataclass(frozen=True, slots=True)
 class Source(Kind):
     """A model: a folder, a .gguf file, a Hub id, or smollm2."""
 
@@ -39,7 +36,6 @@ class Source(Kind):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class File(Kind):
     """A file that is read, or a folder."""
 
@@ -61,7 +57,6 @@ class File(Kind):
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Device(Kind):
     """A device as vendors and drivers name it, or its memory."""
 
@@ -77,7 +72,6 @@ TORCH_DEVICES: Final = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "xla"
 """Kinds of device that torch can run on, by its names."""
 
 
-@dataclass(frozen=True, slots=True)
 class TorchDevice(Kind):
     """A device that torch runs on: cpu, cuda, cuda:1, …"""
 
@@ -96,7 +90,6 @@ class TorchDevice(Kind):
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Tokens(Kind):
     """A number of tokens, as 8192, 32k (32,768) or 1M (1,048,576)."""
 
@@ -121,7 +114,6 @@ class Tokens(Kind):
         return _or_text({"type": "integer", "minimum": self.least, "maximum": MOST_TOKENS})
 
 
-@dataclass(frozen=True, slots=True)
 class Count(Kind):
     """A whole number above 0 that may be written 8B or 70M."""
 
@@ -145,7 +137,6 @@ class Count(Kind):
         return _or_text({"type": "integer", "minimum": 1})
 
 
-@dataclass(frozen=True, slots=True)
 class Bytes(Kind):
     """A size of memory, as 800MiB, 1.5GiB or 2GB; without a unit, in units of `bare` bytes."""
 
@@ -177,7 +168,6 @@ class Bytes(Kind):
         return _or_text({"type": "integer", "minimum": 0})
 
 
-@dataclass(frozen=True, slots=True)
 class Share(Kind):
     """A share above 0 and at most 1, as 15% or 0.15."""
 
@@ -208,7 +198,6 @@ class Share(Kind):
         return _or_text({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
 
 
-@dataclass(frozen=True, slots=True)
 class Budget(Kind):
     """A part of something that takes memory: a share of it (a float, written 30%), or bytes (an int, written 512MiB)."""
 
@@ -249,7 +238,6 @@ class Budget(Kind):
         return _or_text({"type": "integer", "minimum": 1})
 
 
-@dataclass(frozen=True, slots=True)
 class ListOf(Kind):
     """Several values of one kind. Text holds them with commas between; `repeats`, an option is given once for each."""
 
