@@ -25,7 +25,7 @@ long: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long --hypothesis-profile long $(if $(WITHIN),--within $(WITHIN))
 
 peers: $(PEERS)/.installed
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/measure tests/extend/apply/rerope
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/network tests/measure tests/extend/apply/rerope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
