@@ -27,10 +27,10 @@ twice or four times the trained 8,192 tokens (prose, code, tables), loss of the 
 _NOTHING = "none on SmolLM2: no method in a config beats the unscaled model on only its last 8,192 tokens"
 WORTH: dict[Method, str] = {
     **dict.fromkeys(("linear", "ntk", "alpha", "llama3", "dynamic"), _NOTHING),
-    "yarn": "none on SmolLM2: with only its last 8,192 tokens, the unscaled model's loss is lower by 0.017 ± 0.015 nats "
-    "per token at the end of 16,384, and by 0.092 ± 0.047 at the end of 32,768",
-    "rerope": "on SmolLM2, the loss is lower by 0.016 ± 0.013 nats per token at the end of 16,384 than with only its last "
-    "8,192 tokens, and by 0.016 ± 0.036 at the end of 32,768",
+    "yarn": "none on SmolLM2. With only its last 8,192 tokens, the unscaled model has a lower loss: by 0.017 ± 0.015 nats "
+    "per token at the end of 16,384, by 0.092 ± 0.047 at the end of 32,768",
+    "rerope": "on SmolLM2, a lower loss than with only its last 8,192 tokens: by 0.016 ± 0.013 nats per token at the end of "
+    "16,384, by 0.016 ± 0.036 at the end of 32,768",
 }
 """What reading all of a long text wins over the unscaled model that is shown its last tokens alone; by the same benchmark."""
 

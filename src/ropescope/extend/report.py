@@ -143,7 +143,7 @@ def _snippet(entry: EngineSettings) -> Table:
         title=f"{entry.engine} ({entry.versions})",
         columns=(Column(entry.language if entry.text else "settings"),),
         rows=tuple((line,) for line in lines),
-        note=" ".join((*entry.remarks, f"Read in {entry.read_from}.")),
+        note=" ".join((*entry.remarks, f"Source: {entry.read_from}.")),
     )
 
 

@@ -26,11 +26,15 @@ from ropescope.quality.trials import Trial
 ORIGINAL = 32
 LONG = {
     "rope_parameters": {
-        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0, 1.1, 1.2, 1.3], "long_factor": [1.0, 2.0, 4.0, 6.0],
+        "rope_type": "longrope",
+        "rope_theta": 1e4,
+        "short_factor": [1.0, 1.1, 1.2, 1.3],
+        "long_factor": [1.0, 2.0, 4.0, 6.0],
         "original_max_position_embeddings": ORIGINAL,
     },
-    "original_max_position_embeddings": ORIGINAL, "max_position_embeddings": 128,
-}  # fmt: skip
+    "original_max_position_embeddings": ORIGINAL,
+    "max_position_embeddings": 128,
+}
 DYNAMIC = {"max_position_embeddings": ORIGINAL}
 WORDS = SimpleNamespace(decode=lambda ids: " ".join(map(str, ids)), eos_token_id=None, bos_token_id=None)
 

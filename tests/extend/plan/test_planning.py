@@ -24,10 +24,12 @@ from ropescope.models.opening import open as open_model
 
 SMOLLM2 = from_config(released.SMOLLM2_135M, name="SmolLM2")
 PHI_LONGROPE = {
-    **released.PHI_3_MINI_4K, "max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
+    **released.PHI_3_MINI_4K,
+    "max_position_embeddings": 131072,
+    "original_max_position_embeddings": 4096,
     "sliding_window": None,
     "rope_scaling": {"type": "longrope", "short_factor": [1.0] * 48, "long_factor": [1.5 + 0.5 * i for i in range(48)]},
-}  # fmt: skip
+}
 QWEN_1M = {
     **released.QWEN25_7B, "max_position_embeddings": 1010000, "rope_theta": 1e7,
     "dual_chunk_attention_config": {"chunk_size": 262144, "local_size": 8192, "original_max_position_embeddings": 262144},
@@ -66,8 +68,11 @@ def test_yarn_by_hand() -> None:
     assert 1.0 < found[15] < 2.0
     assert plan.layer_types[0].attention_factor == pytest.approx(0.1 * log(2) + 1)
     assert plan.layer_types[0].parameters == {
-        "rope_type": "yarn", "rope_theta": 100000.0, "factor": 2.0, "original_max_position_embeddings": 8192,
-    }  # fmt: skip
+        "rope_type": "yarn",
+        "rope_theta": 100000.0,
+        "factor": 2.0,
+        "original_max_position_embeddings": 8192,
+    }
 
 
 def test_alpha_without_a_gamma_is_the_stretch_and_with_one_is_alpha_opt() -> None:

@@ -16,9 +16,13 @@ from ropescope.quality.loss import prefill
 
 TABLE = {tiny.id: tiny for tiny in tiny_models.TINY}
 FAMILIES = [
-    (TABLE["llama"], "halves"), (TABLE["qwen3"], "halves"), (TABLE["phi"], "halves"), (TABLE["cohere"], "pairs"),
-    (TABLE["glm4"], "pairs"), (Tiny("gpt_neox", {"hidden_size": 64, "head_dim": 16}), "halves"),
-]  # fmt: skip
+    (TABLE["llama"], "halves"),
+    (TABLE["qwen3"], "halves"),
+    (TABLE["phi"], "halves"),
+    (TABLE["cohere"], "pairs"),
+    (TABLE["glm4"], "pairs"),
+    (Tiny("gpt_neox", {"hidden_size": 64, "head_dim": 16}), "halves"),
+]
 
 
 @pytest.mark.parametrize(("tiny", "layout"), FAMILIES, ids=[tiny.id for tiny, _ in FAMILIES])

@@ -58,8 +58,12 @@ def test_yarn_for_each_engine_by_hand() -> None:
     assert json.loads(sglang["--json-model-override-args"]) == json.loads(vllm["--hf-overrides"])
     assert sglang["--context-length"] == "16384"
     assert flags(settings_for(yarn, "org/name", "llama.cpp").text) == {
-        "-m": "MODEL.gguf", "-c": "16384", "--rope-scaling": "yarn", "--rope-scale": "2", "--yarn-orig-ctx": "8192",
-    }  # fmt: skip
+        "-m": "MODEL.gguf",
+        "-c": "16384",
+        "--rope-scaling": "yarn",
+        "--rope-scale": "2",
+        "--yarn-orig-ctx": "8192",
+    }
     assert settings_for(yarn, "org/name", "ollama").text == "FROM ./MODEL.gguf\nPARAMETER num_ctx 16384"
 
 
@@ -145,10 +149,14 @@ def test_a_gguf_source_is_named_where_it_can_be_served() -> None:
 @pytest.mark.parametrize(
     ("engine", "why"),
     [
-        ("vlm", "Did you mean vllm"), ("tgi", "Engines: transformers"), ("vllm@0.2", "is too old"),
-        ("vllm@new", "is not a version of vllm"), ("llama.cpp@b9000", "same for all versions"), ("transformers@4.30", "is too old"),
+        ("vlm", "Did you mean vllm"),
+        ("tgi", "Engines: transformers"),
+        ("vllm@0.2", "is too old"),
+        ("vllm@new", "is not a version of vllm"),
+        ("llama.cpp@b9000", "same for all versions"),
+        ("transformers@4.30", "is too old"),
     ],
-)  # fmt: skip
+)
 def test_unknown_engines_and_versions(engine: str, why: str) -> None:
     with pytest.raises(ExtendError, match=why):
         settings_for(plan("yarn"), "m", engine)

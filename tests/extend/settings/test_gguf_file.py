@@ -72,8 +72,10 @@ def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
     held = open_model(save_gguf(plan_extension(model, 512, "yarn"), model, tmp_path / "held.gguf"))
     assert held.layers[0].rope is not None and held.context.configured == 512
     assert held.layers[0].rope.scaling == {
-        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128,
-    }  # fmt: skip
+        "rope_type": "yarn",
+        "factor": 4.0,
+        "original_max_position_embeddings": 128,
+    }
     # A ramp of its own goes along: this is how gpt-oss states YaRN.
     ramp = plan_extension(model, 512, "yarn")
     entry = replace(
@@ -86,8 +88,9 @@ def test_what_is_read_back_is_the_plan(path: Path, tmp_path: Path) -> None:
     again = save_gguf(plan_extension(held, 1024, "linear"), held, tmp_path / "again.gguf")
     keys, _ = read(again)
     assert {name: value for name, value in keys.items() if ".rope.scaling." in name} == {
-        "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 8.0,
-    }  # fmt: skip
+        "llama.rope.scaling.type": "linear",
+        "llama.rope.scaling.factor": 8.0,
+    }
     on_top = save_gguf(plan_extension(model, 512, "llama3"), model, tmp_path / "ramp.gguf")
     with pytest.raises(ExtendError, match="has a scaling factor for each rotary pair"):
         plan_extension(open_model(on_top), 1024)

@@ -84,10 +84,12 @@ def as_parameters(text: str) -> dict[str, Any]:
         "yarn": xllamacpp.llama_rope_scaling_type.LLAMA_ROPE_SCALING_TYPE_YARN,
     }
     read = {
-        "-c": ("n_ctx", int), "--rope-scaling": ("rope_scaling_type", kinds.__getitem__),
+        "-c": ("n_ctx", int),
+        "--rope-scaling": ("rope_scaling_type", kinds.__getitem__),
         "--rope-scale": ("rope_freq_scale", lambda word: 1 / float(word)),
-        "--rope-freq-base": ("rope_freq_base", float), "--yarn-orig-ctx": ("yarn_orig_ctx", int),
-    }  # fmt: skip
+        "--rope-freq-base": ("rope_freq_base", float),
+        "--yarn-orig-ctx": ("yarn_orig_ctx", int),
+    }
     return {read[flag][0]: read[flag][1](word) for flag, word in flags.items() if flag in read}
 
 

@@ -1,4 +1,4 @@
-"""From a source and a few wishes to a finished evaluation of longer contexts."""
+"""From the inputs of a question to a finished evaluation of longer contexts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Extensio
 
 
 def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:
-    """The evaluation that a inputs describes, on weights that are loaded."""
+    """The evaluation that the inputs describe, on loaded weights."""
     if weights.tokenizer is None:
         raise SourceError(
             f"{weights.source.name} has no tokenizer, so no text can be scored: name a source that has one."
@@ -55,12 +55,12 @@ def prepare(inputs: EvaluateInputs, weights: Weights) -> Evaluation:
 
 
 def journal_of(evaluation: Evaluation, inputs: EvaluateInputs) -> Journal:
-    """Where the pieces of an evaluation are kept: in one folder for one inputs, whatever shard makes them."""
-    wishes = {
+    """Where the pieces of an evaluation are kept: in one folder for the same inputs, whatever shard makes them."""
+    asked = {
         name: str(getattr(inputs, name))
         for name in ("to", "methods", "texts", "text", "questions", "tasks", "keys_per_context")
     }
-    return Journal({**evaluation.identity, **wishes})
+    return Journal({**evaluation.identity, **asked})
 
 
 def _trials(inputs: EvaluateInputs, weights: Weights, lengths: tuple[int, ...]) -> list[Trial]:

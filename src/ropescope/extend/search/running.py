@@ -1,4 +1,4 @@
-"""From a source and a few wishes to a finished search."""
+"""From the inputs of a question to a finished search."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def settings_for(plan: RopePlan, source: str, engine: str) -> EngineSettings:
 def _outside_config(plan: RopePlan, engine: str) -> EngineSettings:
     """What to do in an engine: lines of Python for transformers, for others the reason why there are none."""
     if engine == "transformers":
-        remark = "`out` plan.json keeps this file. Far keys are rotated again for every token, so decoding is slower."
+        remark = "`out` writes plan.json. Far keys are rotated again for every token, so decoding is slower."
         return EngineSettings(engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED, (remark,))
     remark = (
         f"{METHOD_NAMES[plan.method]} works in transformers only; {engine} has no setting for it. Use `method` yarn, "

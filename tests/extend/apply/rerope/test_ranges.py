@@ -13,9 +13,13 @@ from ropescope.extend.apply.rerope.ranges import Ranges, causal_blocks
 
 @settings(max_examples=200, deadline=None)
 @given(
-    near=st.integers(1, 30), beyond=st.integers(0, 40), first=st.integers(0, 90), count=st.integers(1, 90),
-    block=st.integers(1, 40), padded=st.integers(0, 60),
-)  # fmt: skip
+    near=st.integers(1, 30),
+    beyond=st.integers(0, 40),
+    first=st.integers(0, 90),
+    count=st.integers(1, 90),
+    block=st.integers(1, 40),
+    padded=st.integers(0, 60),
+)
 def test_parts_hold_each_pair_once(near: int, beyond: int, first: int, count: int, block: int, padded: int) -> None:
     trained, total = near + beyond, first + count
     read = torch.zeros(count, total, dtype=torch.long)  # 1: near, 10: far

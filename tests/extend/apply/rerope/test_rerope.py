@@ -269,7 +269,7 @@ REFUSED: tuple[tuple[Tiny, str], ...] = (
         Tiny("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}}),
         "came with",
     ),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("tiny", "why"), REFUSED, ids=lambda value: value.id if isinstance(value, Tiny) else "")
