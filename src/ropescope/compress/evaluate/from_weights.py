@@ -85,10 +85,9 @@ def plan_for_loss(
     Raises PlanError if even the largest budget tried adds more, EvaluationError for texts of another length.
     """
     method = planned(errors, weights.model, picks=picks)
-    budgets = tuple(budget for budget in BUDGETS if _can_be_held(method.plan, budget))
-    evaluation = Evaluation(
-        weights, Split(weights.model, errors.length, min(NEW, errors.length // 4)), [method], budgets, texts
-    )
+    split = Split(weights.model, errors.length, min(NEW, errors.length // 4))
+    budgets = tuple(budget for budget in BUDGETS if _can_be_held(split, method.plan, budget))
+    evaluation = Evaluation(weights, split, [method], budgets, texts)
     journal = Journal(evaluation.identity)
     do_pieces(evaluation, journal, progress=progress)
     found = measured_knee(evaluation.result(journal), method.name, limit)
@@ -105,8 +104,9 @@ def plan_for_loss(
     return replace(plan, target={"max_loss": limit, "budget_share": share}, windows_from=words)
 
 
-def _can_be_held(plan: Callable[[float], KVPlan], budget: float) -> bool:
+def _can_be_held(split: Split, plan: Callable[[float], KVPlan], budget: float) -> bool:
     try:
+        split.kept_share(budget)
         plan(budget)
     except (PlanError, EvaluationError):
         return False
