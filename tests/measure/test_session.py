@@ -106,7 +106,9 @@ def test_a_damaged_journal_file_is_measured_again(weights: Weights, tiny_folder:
 
     corpus = make_corpus(request(tiny_folder), weights)
     measure(weights, corpus, PLAN, progress=stop)
-    journal_files(tmp_path)[0].write_bytes(b"PK\x03\x04 cut short")
+    first, second = journal_files(tmp_path)
+    first.write_bytes(b"PK\x03\x04 cut short")
+    second.write_text('{"layers": [{"layer": 0}], "seconds": 1.0}')
     resumed = measure(weights, corpus, PLAN, resume=True)
     np.testing.assert_array_equal(resumed.mass, measure(weights, corpus, PLAN).mass)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import ropescope
 from ropescope.errors import MeasurementError
 from ropescope.runs.journal import Journal
 
@@ -33,3 +34,27 @@ def test_a_damaged_note_is_passed_over(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "identity").write_text(text)
     Journal({**IDENTITY, "dtype": "float32"}, tmp_path).begin(resume=True)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"losses": [1.5, 0.7]}', "[]", "1.5", "null", '{"sha256": "0", "data": {"loss": 1.5}}']
+)
+def test_a_piece_that_is_not_as_it_was_kept_is_not_finished(tmp_path: Path, text: str) -> None:
+    """Sound JSON of another shape, or with another number, is damage as much as a file cut short."""
+    journal = Journal(IDENTITY, tmp_path)
+    kept = {"loss": 1.25, "rows": [float("nan"), 1e-17, "γ"]}
+    journal.keep("text-0000", kept)
+    file = journal.folder / "text-0000.json"
+    whole = file.read_text("utf-8")
+    assert repr(journal.finished("text-0000")) == repr(kept)
+    for damaged in (text, whole.replace("1.25", "1.26")):
+        file.write_text(damaged)
+        assert journal.finished("text-0000") is None and not file.exists()
+
+
+def test_another_version_does_its_own_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Journal(IDENTITY, tmp_path).keep("text-0000", {"loss": 1.0})
+    monkeypatch.setattr(ropescope, "__version__", "0.0.1")
+    later = Journal(IDENTITY, tmp_path)
+    later.begin(resume=True)
+    assert later.finished("text-0000") is None

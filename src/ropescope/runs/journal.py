@@ -1,8 +1,8 @@
 """Finished pieces on disk, so that interrupted work continues where it stopped, and several processes can share it.
 
-One small JSON file a piece, written whole or not at all, in a folder named by everything that decides the numbers. Work with
-any of that changed never meets the files of another. The folder holds its identity too, so that a run in another number type
-is noticed and the two are not mixed.
+One small JSON file a piece, written whole or not at all and kept with its hash, in a folder named by everything that decides
+the numbers, the version of ropescope included. Work with any of that changed never meets the files of another. The folder
+holds its identity too, so that a run in another number type is noticed and the two are not mixed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import ropescope
 from ropescope.errors import MeasurementError
 from ropescope.models.kept_files import cache_folder
 from ropescope.report.files import draft_of
@@ -27,12 +28,13 @@ _FOLLOWS: Final = frozenset({"dtype", "plans", "chunk_tokens"})
 class Journal:
     """The finished pieces of one job (measured prompts, scored texts, answered questions), as plain data.
 
-    identity: all that decides their numbers.
+    identity: all that decides their numbers, but the version of ropescope, which is added here: another one may measure
+    otherwise, or give a piece another shape.
     """
 
     def __init__(self, identity: Mapping[str, Any], folder: Path | None = None) -> None:
-        self.identity = dict(identity)
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+        self.identity = {"ropescope": ropescope.__version__, **identity}
+        key = _hash(json.dumps(self.identity, sort_keys=True))[:32]
         self.folder = (folder or cache_folder().parent / "runs") / key
 
     def begin(self, resume: bool) -> None:
@@ -49,12 +51,15 @@ class Journal:
         """What was kept of a piece, or None if it was not finished."""
         path = self._path(piece)
         try:
-            return json.loads(path.read_text("utf-8"))
+            kept = json.loads(path.read_text("utf-8"))
+            if kept["sha256"] == _hash(json.dumps(kept["data"])):
+                return kept["data"]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
-            path.unlink(missing_ok=True)  # a damaged file is as good as none: the piece is done again
-            return None
+        except (OSError, ValueError, TypeError, KeyError):
+            pass
+        path.unlink(missing_ok=True)  # a damaged file is as good as none: the piece is done again
+        return None
 
     def keep(self, piece: str, data: Any) -> None:
         """Write a finished piece. Raises MeasurementError when the disk refuses."""
@@ -62,7 +67,7 @@ class Journal:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (note := self.folder / _IDENTITY).exists():
                 _write(note, self.identity)
-            _write(self._path(piece), data)
+            _write(self._path(piece), {"sha256": _hash(json.dumps(data)), "data": data})
         except OSError as error:
             raise MeasurementError(
                 f"Finished pieces cannot be kept in {self.folder} ({error.strerror or error}): free some space, or set "
@@ -83,11 +88,16 @@ class Journal:
         for path in self.folder.parent.glob(f"*/{_IDENTITY}"):
             with suppress(OSError, ValueError, AttributeError):
                 theirs = json.loads(path.read_text("utf-8"))
-                if theirs.get("dtype") != mine["dtype"] and _settings(theirs) == _settings(mine):
+                types = theirs.get("dtype"), mine.get("dtype")
+                if None not in types and types[0] != types[1] and _settings(theirs) == _settings(mine):
                     raise MeasurementError(
-                        f"The interrupted run of these settings was in {theirs['dtype']}, and this one would be in "
-                        f"{mine['dtype']}: give `dtype` {theirs['dtype']} to go on with it, or leave out `resume`."
+                        f"The interrupted run of these settings was in {types[0]}, and this one would be in "
+                        f"{types[1]}: give `dtype` {types[0]} to go on with it, or leave out `resume`."
                     )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _write(path: Path, data: Any) -> None:

@@ -122,10 +122,6 @@ class Evaluation:
         more: list[Any] = [] if plan.in_config else [(entry.near_tokens, entry.after) for entry in plan.layer_types]
         if candidate.cuts(n_tokens):
             more.append(candidate.shown)
-        if plan.by_length and kind != "text":
-            more.append(
-                "turned as the whole"
-            )  # kept journals may hold answers under other frequencies than their prompt
         made = json.dumps([of, plan.rope_parameters, *more], sort_keys=True)
         return f"{kind}-{hashlib.sha256(made.encode()).hexdigest()[:24]}"
 
