@@ -8,7 +8,7 @@ from ropescope.checks.serving.devices.device import GIB
 from ropescope.checks.serving.fitting.fit import Fit
 from ropescope.checks.serving.fitting.on_devices import on_devices
 from ropescope.checks.serving.fitting.ways_to_fit import WayToFit
-from ropescope.checks.serving.memory.demand import Demand, demand, fullest
+from ropescope.checks.serving.memory.demand import Demand, demand, each_device, fullest
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, INK
 
@@ -16,45 +16,71 @@ MOST_BARS = 7
 
 
 def fit_figure(found: Fit, others: tuple[Fit, ...], ways: tuple[WayToFit, ...]) -> Figure:
-    """Stacked bars a device: as asked, with each way to fit, and on more devices; rules mark the budget and the device."""
+    """Stacked bars of what a device must hold; rules mark what may be used and what there is.
+
+    Of unequal devices that layers are dealt to, a bar for each with its own marks. Else as asked, with each way to fit, and
+    on more devices.
+    """
     serving = found.serving
-    bars = [(_named(serving.count, "as asked"), found.demand)]
-    bars += [(way.change, demand(way.serving)) for way in ways]
-    if found.ok:
-        more = [fit for fit in others if fit.serving.count > serving.count and not fit.problem]
-        bars += [(f"{fit.serving.count} devices", fit.demand) for fit in more]
-    names = {part.name: None for part in found.demand.parts}
-    shown = bars[:MOST_BARS]
-    values = [entry for label, needed in shown for entry in _values(label, needed)]
-    device = fullest(serving).device if serving.deals_layers else serving.device
-    lines = [
-        {"at": found.budget.n_bytes / GIB, "what": f"may be used: {found.budget.n_bytes / GIB:.1f} GiB"},
-        {"at": device.memory_bytes / GIB, "what": f"device: {device.memory_bytes / GIB:.1f} GiB"},
-    ]
-    if found.budget.n_bytes == device.memory_bytes:
-        lines = lines[1:]
-    spec: dict[str, Any] = {
+    if serving.unequal and serving.deals_layers:
+        dealt = each_device(serving)[:MOST_BARS]
+        labels = [f"{number}: {one.device.name}" for number, one in enumerate(dealt, 1)]
+        bars = [(label, one.demand) for label, one in zip(labels, dealt, strict=True)]
+        marks = [
+            mark
+            for label, one in zip(labels, dealt, strict=True)
+            for mark in _marks(one.budget.n_bytes, one.device.memory_bytes, case=label)
+        ]
+    else:
+        bars = [(_named(serving.count, "as asked"), found.demand)]
+        bars += [(way.change, demand(way.serving)) for way in ways]
+        if found.ok:
+            more = [fit for fit in others if fit.serving.count > serving.count and not fit.problem]
+            bars += [(f"{fit.serving.count} devices", fit.demand) for fit in more]
+        device = fullest(serving).device if serving.deals_layers else serving.device
+        marks = _marks(found.budget.n_bytes, device.memory_bytes)
+    caption = (
+        f"{serving.model.name} with {serving.engine.name}: {serving.context_tokens:,} tokens × {serving.batch:,}, "
+        f"{on_devices(serving)}."
+    )
+    return Figure("memory", "What each device must hold", _spec(bars[:MOST_BARS], marks), caption)
+
+
+def _marks(budget: int, memory: int, case: str = "") -> list[dict[str, Any]]:
+    """Where the rules of a bar stand (of all bars without a `case`), with what they mean."""
+    told = (("may be used", budget), ("device", memory)) if budget != memory else (("device", memory),)
+    if case:
+        return [{"at": n_bytes / GIB, "what": what, "case": case} for what, n_bytes in told]
+    return [{"at": n_bytes / GIB, "what": f"{what}: {n_bytes / GIB:.1f} GiB"} for what, n_bytes in told]
+
+
+def _spec(bars: list[tuple[str, Demand]], marks: list[dict[str, Any]]) -> dict[str, Any]:
+    names = list(dict.fromkeys(part.name for _, needed in bars for part in needed.parts))
+    cases = {
+        "field": "case",
+        "type": "nominal",
+        "sort": [label for label, _ in bars],
+        "title": None,
+        "axis": {"labelLimit": 380, "ticks": False},
+    }
+    across = {"y": {**cases, "bandPosition": 0}, "y2": {"field": "case", "bandPosition": 1}}
+    meanings = list(dict.fromkeys(mark["what"] for mark in marks))
+    return {
         "width": 520,
         "height": {"step": 34},
         "layer": [
             {
-                "data": {"values": values},
+                "data": {"values": [entry for label, needed in bars for entry in _values(label, needed)]},
                 "mark": {"type": "bar", "cornerRadiusEnd": 0, "height": {"band": 0.7}},
                 "encoding": {
-                    "y": {
-                        "field": "case",
-                        "type": "nominal",
-                        "sort": [label for label, _ in shown],
-                        "title": None,
-                        "axis": {"labelLimit": 380, "ticks": False},
-                    },
+                    "y": cases,
                     "x": {"field": "gib", "type": "quantitative", "title": "GiB on each device", "stack": "zero"},
                     "color": {
                         "field": "part",
                         "type": "nominal",
                         "title": None,
-                        "sort": list(names),
-                        "scale": {"domain": list(names), "range": list(CATEGORY[: len(names)])},
+                        "sort": names,
+                        "scale": {"domain": names, "range": list(CATEGORY[: len(names)])},
                     },
                     "order": {"field": "order", "type": "ordinal"},
                     "tooltip": [
@@ -65,16 +91,17 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], ways: tuple[WayToFit, ...]) 
                 },
             },
             {
-                "data": {"values": lines},
+                "data": {"values": marks},
                 "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5},
                 "encoding": {
                     "x": {"field": "at", "type": "quantitative"},
+                    **(across if "case" in marks[0] else {}),
                     "strokeDash": {
                         "field": "what",
                         "type": "nominal",
                         "title": None,
-                        "sort": [line["what"] for line in lines],
-                        "scale": {"range": [[5, 3], [1, 0]] if len(lines) == 2 else [[1, 0]]},
+                        "sort": meanings,
+                        "scale": {"range": [[5, 3], [1, 0]] if len(meanings) == 2 else [[1, 0]]},
                         "legend": {"symbolType": "stroke", "symbolSize": 220},
                     },
                 },
@@ -82,11 +109,6 @@ def fit_figure(found: Fit, others: tuple[Fit, ...], ways: tuple[WayToFit, ...]) 
         ],
         "resolve": {"legend": {"strokeDash": "independent", "color": "independent"}},
     }
-    caption = (
-        f"{serving.model.name} with {serving.engine.name}: {serving.context_tokens:,} tokens × {serving.batch:,}, "
-        f"{on_devices(serving)}."
-    )
-    return Figure("memory", "What each device must hold", spec, caption)
 
 
 def _named(count: int, what: str) -> str:

@@ -166,5 +166,5 @@ def _caption(plan: RopePlan, entry: LayerTypePlan) -> str:
     left = sum(entry.after[pair] * plan.target_length > entry.before[pair] * seen * 1.000001 for pair in slow)
     return (
         f"{start}. Unchanged, they reach angles at {plan.target_length:,} tokens that training never had; with the "
-        f"plan, {left or 'none'} of them still {'does' if left == 1 else 'do'}."
+        f"plan, {left or 'none'} of them {'does' if left == 1 else 'do'}."
     )

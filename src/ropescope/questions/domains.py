@@ -20,7 +20,7 @@ from ropescope.questions.numbers import read_number
 Check = Callable[[Any], Any]
 
 _NO_LIMIT = 10**6
-"""An upper bound from here on guards against slips of the hand, and is not worth saying."""
+"""An upper bound from here on guards against slips of the hand; it is said to who passes it."""
 
 
 class Domain(Kind):
@@ -30,9 +30,8 @@ class Domain(Kind):
         """A function that returns its argument clean, or raises `DomainError`."""
         raise NotImplementedError
 
-    @property
-    def said(self) -> str:
-        """The domain as a person would say it, after "must be"."""
+    def said_of(self, value: Any) -> str:
+        """The domain as a person would say it after "must be" of a `value` that is outside."""
         return self.words
 
     def accept(self, name: str, value: Any) -> Any:
@@ -40,7 +39,7 @@ class Domain(Kind):
         try:
             return self.checker(name)(value)
         except DomainError:
-            raise wrong(name, value, self.said) from None
+            raise wrong(name, value, self.said_of(value)) from None
 
 
 class Real(Domain):
@@ -86,8 +85,7 @@ class Real(Domain):
 
         return check
 
-    @property
-    def said(self) -> str:
+    def said_of(self, value: Any) -> str:
         """As in: a number above 0 and at most 1."""
         bounds = (
             f"above {_number(self.above)}" if self.above > -inf else "",
@@ -150,10 +148,10 @@ class Whole(Domain):
 
         return check
 
-    @property
-    def said(self) -> str:
+    def said_of(self, value: Any) -> str:
         """As in: a whole number from 1 to 4,096."""
-        most = f" to {self.at_most:,}" if self.at_most < _NO_LIMIT else ""
+        beyond = isinstance(value, int | float) and value > self.at_most
+        most = f" to {self.at_most:,}" if self.at_most < _NO_LIMIT or beyond else ""
         return f"{'an even' if self.even else 'a whole'} number from {self.at_least:,}{most}"
 
     @property

@@ -167,6 +167,11 @@ def test_a_report_tells_each_device() -> None:
         ("RTX 4080", 12, True),
     ]
     assert min(one["spare_bytes"] for one in devices) == report.data["spare_bytes"]
+    bars, marks = (layer["data"]["values"] for layer in report.figures[0].spec["layer"])
+    held = [sum(bar["gib"] for bar in bars if bar["case"] == case) for case in ("1: RTX 3090", "2: RTX 4080")]
+    assert held == pytest.approx([one["total_bytes"] / 2**30 for one in devices])
+    # What the drivers report: 24,576 and 16,376 MiB.
+    assert [mark["at"] for mark in marks if mark["what"] == "device"] == pytest.approx([24.0, 16_376 / 1024], rel=0.01)
     assert any("20 layers to RTX 3090, 12 layers and the output to RTX 4080" in said for said in report.caveats)
     assert [found.serving.device.name for found in splits(on("3090,4080"))][:2] == ["RTX 4080", "RTX 3090"]
 

@@ -120,8 +120,7 @@ def _sized(text: str) -> Device:
         near = nearest(text, _rows())
         hint = f" The nearest are {', '.join(near)}." if near else ""
         raise DomainError(
-            f"No device is called {text!r}.{hint} Give a name that `devices` lists, or its memory as 24GiB "
-            "and `bandwidth` in GB/s."
+            f"No device is called {text!r}.{hint} Give a name that `devices` lists, or its memory, as 24GiB."
         )
     amount, unit = float(match.group(1)), match.group(2).lower()
     n_bytes = int(amount * {"": GIB, **UNITS}[unit])

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from ropescope.checks.serving.devices.device import PEAKS, Device, find_device
+from ropescope.checks.serving.devices.this_device import is_this
 from ropescope.errors import DomainError
 
 MOST_LISTED: Final = 64
@@ -31,6 +32,10 @@ def read_devices(text: str) -> tuple[Device, ...]:
         if not 1 <= number <= MOST_LISTED or len(found) + number > MOST_LISTED:
             raise DomainError(
                 f"`gpu` {text} does not name 1 to {MOST_LISTED} devices: give fewer, or alike ones by `count`."
+            )
+        if is_this(entry):
+            raise DomainError(
+                f"`gpu` {text}: this machine cannot stand in a list; name its devices, or give this alone."
             )
         found += [find_device(entry.strip() if times is None else times.group(2).strip())] * number
     alone = next((one.name for one in found if one.vendor in ("apple", "cpu")), None)

@@ -54,13 +54,12 @@ def row_named(text: str, rows: Sequence[Row]) -> Row | None:
     if alike and not found:
         sizes = " or ".join(dict.fromkeys(f"{row['vendor_gb']} GB" for row in alike))
         raise DomainError(
-            f"`gpu` {text}: that device is listed with {sizes}. Give one of these, or the memory as {size}GiB and `bandwidth` "
-            "in GB/s."
+            f"`gpu` {text}: that device is listed with {sizes}. Give one of these, or the memory, as {size}GiB."
         )
     if found and size is None and _split(found[0]["name"])[1] is not None:
         raise DomainError(
             f"`gpu` {text} is sold with several sizes of memory, of which {found[0]['name']} is listed: name that, or give the "
-            "memory as 24GiB and `bandwidth` in GB/s."
+            "memory, as 24GiB."
         )
     return found[0] if found else None
 
@@ -92,7 +91,7 @@ def _refuse_parts(text: str) -> None:
             continue
         size = _PART_SIZE.search(lower)
         memory = next(filter(None, size.groups()), "16") if size else "16"
-        raise DomainError(f"`gpu` {text} is {told}: give its memory, as {memory}GiB, and `bandwidth` in GB/s.")
+        raise DomainError(f"`gpu` {text} is {told}: give its memory, as {memory}GiB.")
 
 
 def _called(plain: str, rows: Sequence[Row]) -> list[Row]:

@@ -96,7 +96,7 @@ def _nvidia() -> Machine | None:
         if one.sliced:
             raise DomainError(
                 f"`gpu` this: GPU {i} ({one.name}) has MIG on, and its slices have a part of its memory each (nvidia-smi -L lists "
-                "them): give the memory of a slice, as `gpu` 40GiB, and `bandwidth` in GB/s."
+                "them): give the memory of a slice, as `gpu` 40GiB."
             )
     return Machine(found, "nvidia-smi")
 
