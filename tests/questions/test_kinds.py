@@ -1,5 +1,7 @@
 """Kinds read what people write, refuse the rest by the field's name, and describe themselves to programs."""
 
+import json
+from math import inf, nan
 from pathlib import Path
 
 import jsonschema
@@ -7,7 +9,22 @@ import pytest
 
 from ropescope.errors import InputError
 from ropescope.questions.domains import Choice, Flag, Real, Reals, Whole
-from ropescope.questions.kinds import Bytes, Count, Device, File, ListOf, Share, Source, Text, Tokens, TorchDevice
+from ropescope.questions.inputs import fields_of
+from ropescope.questions.kind import Kind
+from ropescope.questions.kinds import (
+    Budget,
+    Bytes,
+    Count,
+    Device,
+    File,
+    ListOf,
+    Share,
+    Source,
+    Text,
+    Tokens,
+    TorchDevice,
+)
+from ropescope.questions.registry import questions
 
 READ = [
     (Tokens(), "32k", 32_768), (Tokens(), "1M", 1_048_576), (Tokens(), "1e4", 10_000),
@@ -25,6 +42,7 @@ REFUSED = [
     (Bytes(), "9" * 400 + "GiB"), (Share(), "0"),
     (Share(), "101%"), (Real(at_most=1.0), "2"), (Whole(1, 3), "2.5"), (Choice(("a", "b")), "c"), (Flag(), "maybe"),
     (ListOf(Tokens(), least=1), ""), (Source(), " "), (TorchDevice(), "cuda:x"), (TorchDevice(), "abacus"), (Real(), "nan"),
+    (Real(), "1e-400"), (Count(), "999999999T"), (Budget(), "0GiB"), (Text(), ""), (ListOf(Text()), ","),
 ]  # fmt: skip
 
 
@@ -47,6 +65,7 @@ def test_python_and_json_may_not_smuggle_other_types_in():
     for kind, value in (
         (Tokens(), True), (Tokens(), 1.5), (Whole(0, 9), "3"), (Text(), 3), (ListOf(Text()), "ab"), (Flag(), 1),
         (Share(), True), (File(), 3), (Bytes(), None),
+        (Bytes(), -1), (Bytes(), 2**61), (Budget(), 0), (Budget(), -1), (Count(), 2**60), (ListOf(Tokens()), b"x"),
     ):  # fmt: skip
         with pytest.raises(InputError):
             kind.accept("x", value)
@@ -58,3 +77,47 @@ def test_kinds_are_made_compared_and_shown_by_their_parts() -> None:
     for wrong in (lambda: Tokens(most=3), lambda: Tokens(1, "N", 2), lambda: ListOf()):
         with pytest.raises(TypeError, match="takes"):
             wrong()
+
+
+def _kinds() -> set[Kind]:
+    """Every kind that a question takes."""
+    return {one.kind for question in questions() for one in fields_of(question.inputs_type)}
+
+
+ODD = (
+    10**400,
+    10**5000,
+    -1,
+    nan,
+    inf,
+    True,
+    b"x",
+    {},
+    [[]],
+    "",
+    "9" * 400,
+    "9" * 5000,
+    "1e400",
+    "1e-400",
+    f"1e-{10**20}",
+)
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+def test_no_kind_breaks_on_what_it_cannot_take(value: object) -> None:
+    for kind in _kinds():
+        for take in (kind.accept, kind.read) if isinstance(value, str) else (kind.accept,):
+            refused = None
+            try:
+                taken = take("field", value)
+            except InputError as error:
+                refused = error
+            if refused is None:
+                json.dumps(kind.plain(taken), allow_nan=False)
+            else:
+                assert refused.field == "field" and "`field`" in str(refused) and len(str(refused)) < 800
+
+
+def test_an_error_states_the_bound_that_was_passed() -> None:
+    with pytest.raises(InputError, match="from 1 to 1,000,000, not 1000000000"):
+        Whole(1, 10**6).read("count", "1e9")

@@ -80,12 +80,21 @@ class Kind:
 
 def outside(name: str, value: object, words: str) -> DomainError:
     """The error for one argument of a formula: its name, its value and what it may be."""
-    return DomainError(f"{name} = {value!r} is outside the domain: {name} must be {words}.")
+    return DomainError(f"{name} = {shown(value)} is outside the domain: {name} must be {words}.")
 
 
 def wrong(name: str, value: object, words: str) -> InputError:
     """The error for one input: its name, its value and what it may be."""
-    return InputError(name, f"`{name}` must be {words}, not {value!r}.")
+    return InputError(name, f"`{name}` must be {words}, not {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """`value` as an error shows it: of a long one, how it begins."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 100 else f"{text[:80]}…"
 
 
 def within(schema: Mapping[str, Any], **bounds: float) -> dict[str, Any]:

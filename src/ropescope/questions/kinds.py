@@ -8,13 +8,34 @@ from typing import Any, Final
 
 from ropescope.errors import InputError
 from ropescope.questions.kind import Kind, wrong
-from ropescope.questions.numbers import GIB, MOST_TOKENS, read_bytes, read_count, read_share, read_tokens
+from ropescope.questions.numbers import (
+    GIB,
+    MOST_BYTES,
+    MOST_COUNTED,
+    MOST_TOKENS,
+    read_bytes,
+    read_count,
+    read_share,
+    read_tokens,
+    require_bytes,
+)
 
 
 class Text(Kind):
     """Any text: a name, a method with options, a formula's arguments."""
 
     metavar: str = "TEXT"
+
+    @property
+    def words(self) -> str:
+        """Any that is not empty: an empty one is a slip, as a variable of a script that was never set."""
+        return "text"
+
+    def accept(self, name: str, value: Any) -> str:
+        """The text. Raises InputError for an empty one."""
+        if not isinstance(value, str) or not value.strip():
+            raise wrong(name, value, self.words)
+        return value
 
 
 class Source(Kind):
@@ -84,7 +105,7 @@ class TorchDevice(Kind):
 
     def accept(self, name: str, value: Any) -> str:
         """The device's name. Raises InputError for what is spelled as none."""
-        kind, colon, number = str(value).partition(":")
+        kind, colon, number = value.partition(":") if isinstance(value, str) else ("", "", "")
         if kind not in TORCH_DEVICES or (colon and not number.isdecimal()):
             raise wrong(name, value, self.words)
         return str(value)
@@ -115,7 +136,7 @@ class Tokens(Kind):
 
 
 class Count(Kind):
-    """A whole number above 0 that may be written 8B or 70M."""
+    """A whole number from 1 to 2⁵³ that may be written 8B or 70M."""
 
     metavar: str = "N"
 
@@ -134,7 +155,7 @@ class Count(Kind):
 
     def schema(self) -> dict[str, Any]:
         """A whole number, or text such as 8B."""
-        return _or_text({"type": "integer", "minimum": 1})
+        return _or_text({"type": "integer", "minimum": 1, "maximum": MOST_COUNTED})
 
 
 class Bytes(Kind):
@@ -156,8 +177,7 @@ class Bytes(Kind):
         """Bytes as a whole number, or text as a person writes it. Raises InputError."""
         if isinstance(value, str):
             return self.read(name, value)
-        _whole(name, value, self.words)
-        return int(value)
+        return require_bytes(name, int(_whole(name, value, self.words)))
 
     def write(self, value: Any) -> str:
         """The bytes, with their unit."""
@@ -165,7 +185,7 @@ class Bytes(Kind):
 
     def schema(self) -> dict[str, Any]:
         """Bytes, or text such as 2GB."""
-        return _or_text({"type": "integer", "minimum": 0})
+        return _or_text({"type": "integer", "minimum": 0, "maximum": MOST_BYTES})
 
 
 class Share(Kind):
@@ -184,9 +204,11 @@ class Share(Kind):
 
     def accept(self, name: str, value: Any) -> float:
         """A number, or text as a person writes it. Raises InputError."""
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, str):
+            return read_share(name, value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             raise wrong(name, value, self.words)
-        return read_share(name, str(value))
+        return float(value)
 
     def write(self, value: Any) -> str:
         """The share in percent, where that says it exactly."""
@@ -209,11 +231,11 @@ class Budget(Kind):
         return "a budget such as 30%, 500000000, 512MiB or 2GB"
 
     def read(self, name: str, text: str) -> int | float:
-        """The share or the bytes. Raises InputError."""
+        """The share or the bytes. Raises InputError, for an empty budget too."""
         if text.strip().endswith("%"):
             return read_share(name, text)
         try:
-            return read_bytes(name, text, bare=1)
+            return self._some(name, read_bytes(name, text, bare=1))
         except InputError:
             raise wrong(name, text, self.words) from None
 
@@ -223,7 +245,12 @@ class Budget(Kind):
             return self.read(name, value)
         if isinstance(value, float) and 0 < value <= 1:
             return value
-        return int(_whole(name, value, self.words))
+        return self._some(name, require_bytes(name, int(_whole(name, value, self.words))))
+
+    def _some(self, name: str, size: int) -> int:
+        if size < 1:
+            raise wrong(name, size, self.words)
+        return size
 
     def write(self, value: Any) -> str:
         """A share in percent, bytes with their unit."""
@@ -261,12 +288,15 @@ class ListOf(Kind):
         return self.of.options
 
     def read(self, name: str, text: str) -> tuple[Any, ...]:
-        """The values that stand between commas. Raises InputError."""
-        return self.accept(name, [self.of.read(name, part.strip()) for part in text.split(",") if part.strip()])
+        """The values that stand between commas. Raises InputError, for text without any too."""
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if not parts:
+            raise wrong(name, text, self.words)
+        return self.accept(name, [self.of.read(name, part) for part in parts])
 
     def accept(self, name: str, value: Any) -> tuple[Any, ...]:
         """The values. Raises InputError for what is no list, or too short."""
-        if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < self.least:
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence) or len(value) < self.least:
             raise wrong(name, value, self.words)
         return tuple(self.of.accept(name, item) for item in value)
 
@@ -284,7 +314,7 @@ class ListOf(Kind):
 
 
 def _whole(name: str, value: Any, words: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or abs(value) >= 2**63:
         raise wrong(name, value, words)
     return str(int(value))
 

@@ -13,8 +13,12 @@ from math import isfinite, nan
 from typing import Final
 
 from ropescope.errors import InputError
+from ropescope.questions.kind import shown
 
 MOST_TOKENS: Final = 2**30
+MOST_BYTES: Final = 2**60
+MOST_COUNTED: Final = 2**53
+"""From here on a float does not hold every whole number."""
 
 GIB: Final = 2**30
 UNITS: Final[Mapping[str, int]] = {
@@ -68,25 +72,27 @@ def read_number(name: str, text: str, *, of_tokens: bool = False) -> int | float
     suffixes = _OF_TOKENS if of_tokens else _SUFFIXES
     if match is None or match[2] not in suffixes:
         raise InputError(
-            name, f"`{name}` = {text!r} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M."
+            name, f"`{name}` = {shown(text)} is not a number. Numbers may be written 0.5, 1e6, 128k, 128Ki or 1M."
         )
     digits = match[1].replace("_", "").replace("−", "-")
     scale = suffixes[match[2]]
-    if digits.lstrip("+-").isdigit():
-        return int(digits) * scale
     value = float(digits) * scale
     if not isfinite(value):
-        raise InputError(name, f"`{name}` = {text!r} is too large for a float.")
+        raise InputError(name, f"`{name}` = {shown(text)} is too large for a float.")
+    if value == 0 and digits.lower().partition("e")[0].strip("+-0."):
+        raise InputError(name, f"`{name}` = {shown(text)} is too small for a float.")
+    if digits.lstrip("+-").isdigit():
+        return int(digits) * scale
     # 1e6 tokens are a whole number of tokens, and 8.03B parameters a whole number too, which no float product is.
     exact = Decimal(digits) * scale
-    return int(exact) if abs(exact) < 2**53 and exact == exact.to_integral_value() else value
+    return int(exact) if abs(exact) < MOST_COUNTED and exact == exact.to_integral_value() else value
 
 
 def read_count(name: str, text: str) -> int:
-    """A whole number above 0 such as 8000000000 or 8B. Raises InputError for anything else."""
+    """A whole number from 1 to 2⁵³ such as 8000000000 or 8B. Raises InputError for anything else."""
     value = read_number(name, text)
-    if not isinstance(value, int) or value < 1:
-        raise InputError(name, f"`{name}` is {text}: give a whole number above 0.")
+    if not isinstance(value, int) or not 1 <= value <= MOST_COUNTED:
+        raise InputError(name, f"`{name}` is {shown(text)}: give a whole number from 1 to {MOST_COUNTED:,}.")
     return value
 
 
@@ -94,9 +100,10 @@ def read_tokens(name: str, text: str, *, least: int = 1) -> int:
     """A number of tokens from `least` to 2³⁰, such as 8192, 32k (32,768) or 1M (1,048,576). Raises InputError."""
     value = read_number(name, text, of_tokens=True)
     if not isinstance(value, int) or not least <= value <= MOST_TOKENS:
-        read = f" ({value:,})" if text.strip()[-1].isalpha() else ""
+        read = f" ({value:,})" if text.strip()[-1].isalpha() and abs(value) < MOST_COUNTED else ""
         raise InputError(
-            name, f"`{name}` is {text}{read}: give a whole number of tokens from {least:,} to {MOST_TOKENS:,}."
+            name,
+            f"`{name}` is {shown(text)[1:-1]}{read}: give a whole number of tokens from {least:,} to {MOST_TOKENS:,}.",
         )
     return value
 
@@ -109,8 +116,15 @@ def read_bytes(name: str, text: str, *, bare: int = GIB) -> int:
     match = _SIZE.fullmatch(text.strip())
     unit = None if match is None else {"": bare, **UNITS}.get(match[2].lower())
     if match is None or unit is None:
-        raise InputError(name, f"`{name}` = {text!r} is no size: write it as 800MiB, 1.5GiB or 2GB.")
-    return int(float(match[1]) * unit)
+        raise InputError(name, f"`{name}` = {shown(text)} is no size: write it as 800MiB, 1.5GiB or 2GB.")
+    return require_bytes(name, int(float(match[1]) * unit))
+
+
+def require_bytes(name: str, size: int) -> int:
+    """`size`, if it is a size of memory: from 0 to 2⁶⁰ bytes. Raises InputError for what is none."""
+    if not 0 <= size <= MOST_BYTES:
+        raise InputError(name, f"`{name}` is {shown(size)} bytes: give a size from 0 to {MOST_BYTES // GIB:,} GiB.")
+    return size
 
 
 def read_share(name: str, text: str) -> float:
@@ -121,5 +135,7 @@ def read_share(name: str, text: str) -> float:
     except ValueError:
         share = nan
     if not 0 < share <= 1:
-        raise InputError(name, f"`{name}` {written!r} is no share: write 15% or 0.15, more than 0 and at most 100%.")
+        raise InputError(
+            name, f"`{name}` {shown(written)} is no share: write 15% or 0.15, more than 0 and at most 100%."
+        )
     return share

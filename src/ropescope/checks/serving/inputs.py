@@ -13,7 +13,7 @@ from ropescope.checks.serving.devices.this_device import is_this, require_there,
 from ropescope.checks.serving.engines.cache_types import cache_type_of
 from ropescope.checks.serving.engines.engine import Engine, find_engine
 from ropescope.checks.serving.parallel import ParallelText, read_parallel
-from ropescope.checks.serving.serving import Serving
+from ropescope.checks.serving.serving import MOST_DEVICES, MOST_SEQUENCES, Serving
 from ropescope.checks.serving.support.architectures import architecture_problem
 from ropescope.checks.serving.weights.precisions import read_precision
 from ropescope.errors import DomainError, InputError
@@ -36,28 +36,30 @@ class ServingInputs(OneModel):
         group="device",
     )
     count: int | None = asked(
-        Whole(1, 10**6),
+        Whole(1, MOST_DEVICES),
         "How many of them; default: 1, or what the split needs; of this machine, all.",
         default=None,
         group="device",
     )
     tp: int | None = asked(
-        Whole(1, 10**6), "Devices that cut each layer (vllm, sglang); default: all.", default=None, group="split"
+        Whole(1, MOST_DEVICES), "Devices that cut each layer (vllm, sglang); default: all.", default=None, group="split"
     )
     dp: int | None = asked(
-        Whole(1, 10**6), "Copies of the attention, each over `tp` devices.", default=None, group="split"
+        Whole(1, MOST_DEVICES), "Copies of the attention, each over `tp` devices.", default=None, group="split"
     )
-    pp: int | None = asked(Whole(1, 10**6), "Pipeline stages of consecutive layers.", default=None, group="split")
+    pp: int | None = asked(
+        Whole(1, MOST_DEVICES), "Pipeline stages of consecutive layers.", default=None, group="split"
+    )
     ep: bool = asked(
         Flag(), "Whole experts on each device, instead of a slice of every one.", default=False, group="split"
     )
     nodes: int | None = asked(
-        Whole(1, 10**6), "Machines that the devices stand in; default: 1.", default=None, group="split"
+        Whole(1, MOST_DEVICES), "Machines that the devices stand in; default: 1.", default=None, group="split"
     )
     context: int | None = asked(
         Tokens(metavar="T"), "Tokens a sequence, as 8192 or 32k (32,768); default: stated.", default=None, group="load"
     )
-    batch: int = asked(Whole(1, 10**9), "Sequences at once.", default=1, group="load")
+    batch: int = asked(Whole(1, MOST_SEQUENCES), "Sequences at once.", default=1, group="load")
     precision: str = asked(
         Text(), "Of weights: stored, bf16, fp8, int8, awq, gptq, nf4, Q4_K_M, Q8_0, …", default="stored", group="types"
     )
