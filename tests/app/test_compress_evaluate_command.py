@@ -157,7 +157,7 @@ def test_an_interruption_before_anything_ends_as_one(
         (("--length", "0.5"), (DomainError, EvaluationError), "0.5"),
         (("--length", "20"), EvaluationError, "leave no context to compress"),
         (("--figure", "picture.bmp"), ReportError, "picture.bmp"),
-        (("--plan", "nowhere.json"), FormatError, "nowhere.json is no cache plan"),
+        (("--plan", "nowhere.json"), FormatError, "nowhere.json is not a cache plan"),
         (("--profile", "nowhere.parquet"), FormatError, "nowhere.parquet"),
         (("--methods", "snapkv", "--time"), EvaluationError, "Only plans are timed"),
     ],

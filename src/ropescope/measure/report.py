@@ -27,7 +27,7 @@ def measurement_report(
         title=_title(summary),
         verdict=_legacy_verdict(summary, control) if legacy_first else _verdict(summary, control),
         facts=tuple(_facts(summary, control, pade)),
-        tables=tuple(_tables(summary, control)),
+        tables=tuple(_tables(summary)),
         figures=figures(summary, control, pade),
         caveats=tuple(_caveats(summary, control, legacy_first)),
         next_steps=tuple(_next_steps(summary, control, kept_in)),
@@ -167,7 +167,7 @@ def _shape_words(shape: ShapeComparison | None) -> str:
     return f"{shape.best}; not separable from {', '.join(name for name in shape.equals if name != shape.best)}"
 
 
-def _tables(s: Summary, control: Summary | None) -> list[Table]:
+def _tables(s: Summary) -> list[Table]:
     tables = [
         Table(
             title="Layers",

@@ -234,7 +234,7 @@ def test_files_that_are_no_plans(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="does not fit"):
         KVPlan.from_dict({**data, "windows": 3})
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(FormatError, match="no cache plan"):
+    with pytest.raises(FormatError, match="is not a cache plan"):
         KVPlan.load(tmp_path / "x.json")
 
 

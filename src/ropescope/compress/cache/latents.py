@@ -92,7 +92,7 @@ class LatentLayer(PlannedLayer):
         (store,), by_head, n_keys = self.stores, _by_head(scoring), call.key.shape[2]
         query = call.query[:, :, None]
         if written:
-            mask, _ = self._mask_of_one(store, n_keys)
+            mask, _ = self._mask_of_one(store)
             return attend(query, call.key, call.value, mask, by_head)[:, :, 0]
         rows, pieces = torch.arange(query.shape[3], device=query.device), []
         for piece in torch.split(rows, PIECE):

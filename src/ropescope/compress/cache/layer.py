@@ -154,7 +154,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         for store in self.stores:
             if new == 1:
                 key, value = store.held()
-                mask, filled = self._mask_of_one(store, key.shape[2])
+                mask, filled = self._mask_of_one(store)
                 found = attend(
                     store.of(query), key[:, :, :filled], value[:, :, :filled], mask, self._of_store(scoring, store)
                 )
@@ -184,7 +184,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         by_head = scoring.sinks.view(self.plan.n_kv_heads, -1)
         return Scoring(scoring.scale, scoring.softcap, by_head[list(store.heads)])
 
-    def _mask_of_one(self, store: HeadStore, n_slots: int) -> tuple[Tensor | None, int]:
+    def _mask_of_one(self, store: HeadStore) -> tuple[Tensor | None, int]:
         """What the newest token, already written, sees of a store: a mask if rows differ, and how many slots are filled."""
         filled = min(self.seen, store.full_slots)
         if self.padding is None or self._shortest >= store.full_slots:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import FormatError, PlanError
 from ropescope.models.cache import LayerCache, cache_bytes
-from ropescope.models.model import plain_data
-from ropescope.report.files import write_whole
+from ropescope.runs.saved import Saved
 
 SCHEMA = "ropescope.kvplan/1"
 
@@ -63,7 +60,7 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
-class KVPlan:
+class KVPlan(Saved):
     """What a model's cache keeps of a sequence of up to `length` tokens: in every planned KV head the first `sinks`
     tokens, the most recent `window`, and `picks` that the end of the prompt attended to most.
 
@@ -84,6 +81,11 @@ class KVPlan:
     value_type: str = "bf16"
     storage: Storage | None = None
     schema: str = SCHEMA
+
+    expected_schema = SCHEMA
+    what = "a cache plan"
+    command = "compress plan"
+    derived = ("bytes_before", "bytes_after", "kept_mass")
 
     def __post_init__(self) -> None:
         """Raises PlanError for windows that no sequence of `length` tokens can have, or if no layer is planned."""
@@ -181,51 +183,26 @@ class KVPlan:
         found: AbstractContextManager[Any] = _carried_out("applying:planned_cache")(self, model, prefill=prefill)
         return found
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, with the bytes and the mass that follow from it; `from_dict` reads it back equal."""
-        plain = {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
-        found = {"bytes_before": self.bytes_before, "bytes_after": self.bytes_after, "kept_mass": self.kept_mass}
-        return plain | found
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> KVPlan:
-        """The plan that `to_dict` wrote. Raises FormatError for another schema or a missing or foreign field."""
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not a cache plan: its schema is {found!r}, and {SCHEMA!r} was expected.")
-        try:
-            given = {name: value for name, value in data.items() if name not in _DERIVED}
-            storage = None if data.get("storage") is None else Storage(**data["storage"])
-            plan = cls(**{**given, "layers": tuple(_layer(entry) for entry in data["layers"]), "storage": storage})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"The plan does not fit {SCHEMA} ({error}): make it again.") from error
-        except PlanError as error:
-            raise FormatError(f"The plan is damaged: {error}") from error
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The plan that `to_dict` wrote. Raises FormatError also for bytes that do not follow from the windows."""
+        plan = super().from_dict(data)
         if data.get("bytes_after", plan.bytes_after) != plan.bytes_after:
             raise FormatError("The plan is damaged: its bytes do not follow from its windows; make it again.")
         return plan
 
-    def save(self, path: Path) -> Path:
-        """Write the plan as JSON; returns the path. Raises ReportError if it cannot be written."""
-        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
-
     @classmethod
-    def load(cls, path: Path) -> KVPlan:
-        """Read what `save` wrote. Raises FormatError for any other file."""
-        try:
-            data = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no cache plan: `compress plan` keeps one with `out`.") from error
-        return cls.from_dict(data)
+    def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "layers": tuple(_layer(entry) for entry in data["layers"]),
+            "storage": None if data.get("storage") is None else Storage(**data["storage"]),
+        }
 
 
 def _carried_out(target: str) -> Any:
     """What carries a plan out, by name: it lies in a room above, of which a plan, which is data, imports nothing."""
     module, _, name = target.partition(":")
     return getattr(import_module(f"ropescope.compress.cache.{module}"), name)
-
-
-_DERIVED = frozenset({"bytes_before", "bytes_after", "kept_mass"})
 
 
 def _layer(entry: Mapping[str, Any]) -> LayerPlan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ropescope.quality.saved import Saved
+from ropescope.runs.saved import Saved
 
 SCHEMA = "ropescope.extend.evaluation/1"
 
@@ -72,7 +72,7 @@ class ExtensionResult(Saved):
     schema: str = SCHEMA
 
     expected_schema = SCHEMA
-    what = "evaluation of longer contexts"
+    what = "an evaluation of longer contexts"
     command = "extend evaluate"
 
     @classmethod

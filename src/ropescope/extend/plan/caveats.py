@@ -13,7 +13,7 @@ from ropescope.models.config.rope_otherwise import read_otherwise
 from ropescope.models.model import Model
 
 
-def _alpha_falls_short(groups: tuple[RopeGroup, ...], far: tuple[RopeGroup, ...], request: ScalingRequest) -> list[str]:
+def _alpha_falls_short(far: tuple[RopeGroup, ...], request: ScalingRequest) -> list[str]:
     """What to say of a base that does not stretch the slowest pair as far as the target asks."""
     group = far[0]
     alpha = float(entry("alpha", group, request)["rope_theta"]) / group.rope.theta
@@ -84,7 +84,7 @@ def caveats_of(
             "and put the folder of the merged model into the settings."
         )
     if choice.method == "alpha":
-        found += _alpha_falls_short(groups, far, request)
+        found += _alpha_falls_short(far, request)
     windows = {group.window_tokens for group in groups if group not in far and group.window_tokens is not None}
     if far and windows and method != "none":
         seen = " or ".join(f"{tokens:,}" for tokens in sorted(windows))

@@ -62,7 +62,7 @@ def choose(
             ),
         )
     if native.scaled and asked in ("auto", native.method):
-        return _native(native, target)
+        return _native(native)
     method: Method = "yarn" if asked == "auto" else asked  # type: ignore[assignment]  # checked by the caller
     reasons = (_WHY_YARN if asked == "auto" else f"You asked for {method}.",)
     if asked == "auto" and allow_rerope:
@@ -85,7 +85,7 @@ def _needless(model: Model, native: Native, target: int, sees_beyond: bool) -> s
     return ""
 
 
-def _native(native: Native, target: int) -> Choice:
+def _native(native: Native) -> Choice:
     reason = f"The model came with {native.words}; the plan uses the same scaling with a larger factor."
     caveat = (
         f"Beyond {native.reach:,} tokens, the model's own scaling goes farther than it was trained for: fine-tune, or "

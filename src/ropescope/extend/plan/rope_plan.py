@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from math import pi
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from ropescope.errors import ExtendError, FormatError
-from ropescope.models.model import plain_data
-from ropescope.report.files import write_whole
+from ropescope.errors import ExtendError
+from ropescope.runs.saved import Saved
 from ropescope.theory.rope_scaling import inverse_frequencies
 
 SCHEMA = "ropescope.ropeplan/1"
@@ -114,7 +111,7 @@ class LayerTypePlan:
 
 
 @dataclass(frozen=True)
-class RopePlan:
+class RopePlan(Saved):
     """How a model's rotary positions are changed so that it reads `target_length` tokens.
 
     `trained_length` is the length before any scaling, `native_length` what the model's own files reach, `factor` the
@@ -139,6 +136,10 @@ class RopePlan:
     caveats: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict, hash=False)
     schema: str = SCHEMA
+
+    expected_schema = SCHEMA
+    what = "a RoPE plan"
+    command = "extend plan"
 
     def __post_init__(self) -> None:
         """Raises ExtendError for lengths or a method that cannot be."""
@@ -228,37 +229,12 @@ class RopePlan:
         finally:
             undo.restore()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `from_dict` reads it back equal."""
-        return {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RopePlan:
-        """The plan that `to_dict` wrote. Raises FormatError for another schema or a missing or foreign field."""
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not a RoPE plan: its schema is {found!r}, and {SCHEMA!r} was expected.")
-        try:
-            lists = {name: tuple(data[name]) for name in ("reasons", "caveats")}
-            layer_types = tuple(_layer_type(entry) for entry in data["layer_types"])
-            return cls(**{**data, **lists, "layer_types": layer_types})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"The plan does not fit {SCHEMA} ({error}): make it again.") from error
-        except ExtendError as error:
-            raise FormatError(f"The plan is damaged: {error}") from error
-
-    def save(self, path: Path) -> Path:
-        """Write the plan as JSON; returns the path. Raises ReportError if it cannot be written."""
-        return write_whole(Path(path), json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> RopePlan:
-        """Read what `save` wrote. Raises FormatError for any other file."""
-        try:
-            data = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is not a RoPE plan: `extend plan` writes one with `out`.") from error
-        return cls.from_dict(data)
+    def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **{name: tuple(data[name]) for name in ("reasons", "caveats")},
+            "layer_types": tuple(_layer_type(entry) for entry in data["layer_types"]),
+        }
 
 
 def _layer_type(entry: Mapping[str, Any]) -> LayerTypePlan:

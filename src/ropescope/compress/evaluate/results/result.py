@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ropescope.quality.saved import Saved
+from ropescope.runs.saved import Saved
 
 SCHEMA = "ropescope.compress.tradeoff/1"
 Values = tuple[float | None, ...]
@@ -91,7 +91,7 @@ class TradeoffResult(Saved):
     schema: str = SCHEMA
 
     expected_schema = SCHEMA
-    what = "evaluation of caches"
+    what = "an evaluation of caches"
     command = "compress evaluate"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What every evaluation ends with: a result that is kept as a JSON file."""
+"""Plans and results as JSON files, which read back equal to what was written or are refused."""
 
 from __future__ import annotations
 
@@ -8,34 +8,41 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from ropescope.errors import FormatError
+from ropescope.errors import FormatError, RopescopeError
 from ropescope.models.model import plain_data
 from ropescope.report.files import write_whole
 
 
 class Saved:
-    """A frozen dataclass with a field `schema` that reads back from JSON equal to what was written."""
+    """A frozen dataclass with a field `schema` that is kept as a JSON file."""
 
     expected_schema: ClassVar[str]
     what: ClassVar[str]
-    """What such a file is, as "evaluation of caches"."""
+    """What such a file is, as "a cache plan"."""
     command: ClassVar[str]
     """What writes one."""
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Properties that are written for readers of the file; they follow from the fields and are not read."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `from_dict` reads it back equal."""
-        return {entry.name: plain_data(getattr(self, entry.name)) for entry in fields(self)}  # type: ignore[arg-type]
+        """Plain data for JSON, with what is derived; `from_dict` reads it back equal."""
+        names = (*(entry.name for entry in fields(self)), *self.derived)  # type: ignore[arg-type]
+        return {name: plain_data(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_dict` wrote. Raises FormatError for another schema, or a missing or foreign field."""
+        """What `to_dict` wrote. Raises FormatError for another schema, a missing or foreign field, or values that cannot be."""
         if not isinstance(data, Mapping) or data.get("schema") != cls.expected_schema:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not an {cls.what}: its schema is {found!r}, and {cls.expected_schema!r} was expected.")
+            raise FormatError(f"Not {cls.what}: its schema is {found!r}, and {cls.expected_schema!r} was expected.")
+        what = cls.what.partition(" ")[2]
         try:
-            return cls(**{**data, **cls._read(data)})
+            given = {name: value for name, value in data.items() if name not in cls.derived}
+            return cls(**{**given, **cls._read(data)})
+        except RopescopeError as error:
+            raise FormatError(f"The {what} is damaged: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"The evaluation does not fit {cls.expected_schema} ({error}): make it again.") from error
+            raise FormatError(f"The {what} does not fit {cls.expected_schema} ({error}): make it again.") from error
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,5 +59,5 @@ class Saved:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is no {cls.what}: `{cls.command}` keeps one with `out`.") from error
+            raise FormatError(f"{path} is not {cls.what}: `{cls.command}` keeps one with `out`.") from error
         return cls.from_dict(data)
