@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.extend.evaluate.result import ExtensionResult
     from ropescope.measure.estimates import Estimate
-    from ropescope.runs.job import Piece
 
 STRETCH = 2
 INSIDE = "Δloss inside the trained length, α_opt less unscaled"
@@ -78,14 +77,8 @@ def observe(context: ExperimentContext) -> Observations:
     journal = Journal({**evaluation.identity, "experiment": "base-scaling"})
     journal.begin(setting.resume)
     passes = [*names, *(f"{candidate.name}, short texts" for candidate in evaluation.by_length)]  # of every text
-    for index_of_pass, name in enumerate(passes):
-        mine = evaluation.pieces[index_of_pass :: len(passes)]
-
-        def make(index: int, mine: list[Piece] = mine) -> None:
-            if journal.finished(mine[index].name) is None:
-                journal.keep(mine[index].name, evaluation.do(mine[index]))
-
-        context.each(f"loss, {name}", make)
+    for index, name in enumerate(passes):
+        context.do(f"loss, {name}", evaluation, journal, shard=(index, len(passes)))
     context.clear_also(journal.discard)
     result = evaluation.result(journal)
     corpus = context.corpus()

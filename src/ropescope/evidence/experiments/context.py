@@ -30,7 +30,8 @@ from ropescope.network.loading.weights import Weights, load
 from ropescope.network.memory import require_memory
 from ropescope.network.prefill import default_chunk_tokens, prefill
 from ropescope.network.rows import Consumer
-from ropescope.runs.job import Progress
+from ropescope.runs.job import Job, Progress, do_pieces
+from ropescope.runs.journal import Journal
 
 _ROWS = 64
 _LOSS_PROMPTS = 2
@@ -192,12 +193,10 @@ class ExperimentContext:
         self._part += 1
         return readers
 
-    def each(self, label: str, make: Callable[[int], None]) -> None:
-        """Do something for each of the setting's prompts, with progress: one part of the experiment."""
+    def do(self, label: str, job: Job[Any], journal: Journal, shard: tuple[int, int]) -> None:
+        """Do a shard of a job, a piece for each of the setting's prompts: one part of the experiment."""
         self._begin(label)
-        for index in range(self.setting.prompts):
-            make(index)
-            self._step(label, index + 1)
+        do_pieces(job, journal, progress=self._progress(label), shard=shard)
         self._part += 1
 
     def clear_also(self, discard: Callable[[], None]) -> None:
