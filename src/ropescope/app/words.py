@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,15 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def spelled(text: str, fields: Iterable[Asked]) -> str:
+def spelled(text: str, fields: Iterable[Asked], foreign: str = "") -> str:
     """`text` with what it names in backquotes as this command line has it: inputs as --context or SOURCE, and questions as
-    `ropescope fit`."""
+    `ropescope fit`. What stands in backquotes in `foreign`, which a user or a file wrote, stays as it is."""
     if "`" not in text:
         return text
     names = {name: option(name) for name in _FACE}
     names |= {one.name: one.name.upper() if one.placed else option(one.name) for one in fields}
     names |= {name: f"`ropescope {name}`" for name in known() if name not in names}
-    return _NAMED.sub(lambda match: names.get(match[1], match[0]), text)
+    return _NAMED.sub(lambda match: match[0] if match[0] in foreign else names.get(match[1], match[0]), text)
 
 
 def command_line(name: str, given: Mapping[str, Any]) -> str:
@@ -63,28 +63,34 @@ def step_line(step: Step) -> str:
     return f"{step.why}: {command_line(step.question, step.inputs)}"
 
 
-def as_shown(report: Report, fields: Iterable[Asked]) -> Report:
-    """`report` as this command line says it."""
+def written(given: Mapping[str, Any]) -> str:
+    """The text that a user gave, one after the other."""
+    texts = (item for value in given.values() for item in (value if isinstance(value, list | tuple) else (value,)))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def as_shown(report: Report, fields: Iterable[Asked], foreign: str = "") -> Report:
+    """`report` as this command line says it. Names of models and files are no names of inputs: what stands in backquotes in the
+    title, in the value of a fact or in `foreign` stays as it is."""
     named = tuple(fields)
+    values = (fact.value for fact in report.facts if isinstance(fact.value, str))
+    kept = "\n".join((foreign, report.title, *values))
 
     def say(text: str) -> str:
-        return spelled(text, named)
+        return spelled(text, named, kept)
 
     return replace(
         report,
         verdict=say(report.verdict),
         facts=tuple(replace(fact, source=say(fact.source), note=say(fact.note)) for fact in report.facts),
-        tables=tuple(_table(table, named) for table in report.tables),
+        tables=tuple(_table(table, say) for table in report.tables),
         caveats=tuple(say(text) for text in report.caveats),
         next_steps=tuple(say(step) if isinstance(step, str) else step_line(step) for step in report.next_steps),
     )
 
 
-def _table(table: Table, named: tuple[Asked, ...]) -> Table:
-    def say(value: Any) -> Any:
-        return spelled(value, named) if isinstance(value, str) else value
-
-    rows = tuple(tuple(say(value) for value in row) for row in table.rows)
+def _table(table: Table, say: Callable[[str], str]) -> Table:
+    rows = tuple(tuple(say(value) if isinstance(value, str) else value for value in row) for row in table.rows)
     return replace(table, title=say(table.title), note=say(table.note), rows=rows)
 
 
