@@ -88,7 +88,7 @@ OWN = [
     (["measure", "{model}", "--length", "512"], "beyond the trained context"),
     (["measure", "{model}", "--corpus", "prose"], "--corpus must be"),
     (["measure", "{model}", "--rows", "900"], "rows do not fit"),
-    (["measure", "{model}", "--length", "64", "--rows", "8", "--d-min", "30"], "d_min must lie between 1 and"),
+    (["measure", "{model}", "--length", "64", "--rows", "8", "--d-min", "30"], "--d-min must lie between 1 and"),
     (["measure", "{model}", "--length", "128", "--rows", "8", "--seed", "-1"], "--seed must be a whole number from 0"),
     (["measure", "{model}", "--length", "128", "--rows", "8", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),
     (["compress", "evaluate", "{model}", "--text", "{tmp}/short.txt"], "holds 11 bytes of text"),

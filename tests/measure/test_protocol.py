@@ -38,11 +38,11 @@ def test_published_distances_need_fifty_tokens_more() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"length": 63}, "length must be a whole number of at least 64"),
-        ({"length": 2048.0}, "length must be a whole number"),
-        ({"rows": 0}, "rows must be"),
+        ({"length": 63}, "`length` must be a whole number of at least 64"),
+        ({"length": 2048.0}, "`length` must be a whole number"),
+        ({"rows": 0}, "`rows` must be"),
         ({"length": 64, "rows": 17}, "17 rows do not fit in the last quarter of 64 tokens"),
-        ({"sinks": -1}, "sinks must be"),
+        ({"sinks": -1}, "`sinks` must be"),
         ({"length": 64, "rows": 4, "sinks": 40}, "leave no distances"),
     ],
 )

@@ -73,7 +73,7 @@ def test_one_prompt_gives_numbers_without_errors() -> None:
 
 
 def test_bad_d_min_is_refused() -> None:
-    with pytest.raises(MeasurementError, match="d_min must lie between 1 and a quarter"):
+    with pytest.raises(MeasurementError, match="`d_min` must lie between 1 and a quarter"):
         summarise(made_profile(), d_min=400)
 
 

@@ -36,7 +36,7 @@ def find_formula(name: str) -> Formula:
         get_close_matches(key, FORMULAS, n=3, cutoff=0.5) or [known for known in FORMULAS if key and key in known][:3]
     )
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise DomainError(f"No formula is called {name!r}.{hint} The question formulas lists all {len(FORMULAS)}.")
+    raise DomainError(f"No formula is called {name!r}.{hint} `formulas` lists all {len(FORMULAS)}.")
 
 
 def formulas_report() -> Report:

@@ -39,7 +39,7 @@ class FixedLength:
         for name, least in (("length", 64), ("rows", 1), ("sinks", 0), ("bins_per_octave", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise MeasurementError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+                raise MeasurementError(f"`{name}` must be a whole number of at least {least}, not {value!r}.")
         if self.rows > self.length - self.first_row:
             raise MeasurementError(
                 f"{self.rows} rows do not fit in the last quarter of {self.length} tokens: "
@@ -72,7 +72,7 @@ class FixedLength:
         """Raise MeasurementError where distances from `d_min` on are too few to fit."""
         if d_min < 1 or 4 * d_min > self.max_distance:
             raise MeasurementError(
-                f"d_min must lie between 1 and a quarter of the largest distance ({self.max_distance // 4} tokens here), "
+                f"`d_min` must lie between 1 and a quarter of the largest distance ({self.max_distance // 4} tokens here), "
                 f"not {d_min}."
             )
 

@@ -78,7 +78,7 @@ def read_number(name: str, text: str, *, of_tokens: bool = False) -> int | float
     scale = suffixes[match[2]]
     value = float(digits) * scale
     if not isfinite(value):
-        raise InputError(name, f"`{name}` = {shown(text)} is too large for a float.")
+        raise InputError(name, f"`{name}` = {shown(text)} is too large a number.")
     if value == 0 and digits.lower().partition("e")[0].strip("+-0."):
         raise InputError(name, f"`{name}` = {shown(text)} is too small for a float.")
     if digits.lstrip("+-").isdigit():

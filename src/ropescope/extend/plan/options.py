@@ -40,7 +40,7 @@ def check_options(method: Method, options: PlanOptions) -> None:
     if all(given.values()):
         raise ExtendError("Give gamma, from which α follows, or alpha itself, not both.")
     if options.gamma is not None and not -1 < options.gamma < 1:
-        raise ExtendError(f"gamma = {options.gamma:g} has no base: θ_design is defined between -1 and 1.")
+        raise ExtendError(f"`gamma` = {options.gamma:g} has no base: θ_design is defined between -1 and 1.")
     if method == "searched" and not options.factors:
         raise ExtendError("The method searched needs factors: run `extend search`, which finds them on the weights.")
     if method != "rerope" and not (options.near is None and options.slower is None):
