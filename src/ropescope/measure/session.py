@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import time
 from dataclasses import dataclass, fields, replace
@@ -95,7 +93,7 @@ class Measurement:
         return {
             "weights": weights.fingerprint,
             "random_init": weights.random_init,
-            "architecture": _architecture(weights.network.config),
+            "architecture": weights.architecture,
             "dtype": weights.dtype,
             "device": weights.network.device.type,
             "corpus": corpus.name,
@@ -227,12 +225,6 @@ def _layers(weights: Weights, tallies: list[LayerTally]) -> list[ProfileLayer]:
             )
         )
     return layers
-
-
-def _architecture(config: Any) -> str:
-    """A hash of the config, without the number type that it was loaded with."""
-    said = {name: value for name, value in json.loads(config.to_json_string()).items() if "dtype" not in name}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

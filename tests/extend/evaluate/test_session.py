@@ -49,6 +49,14 @@ def finished(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return evaluation, journal, evaluation.result(journal)
 
 
+def test_another_config_never_meets_these_files(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config may be edited between a run and the one that resumes it; the weights are then the same."""
+    before = made(weights)
+    assert before.identity == made(weights).identity
+    monkeypatch.setattr(weights.network.config, "rms_norm_eps", 0.5)
+    assert made(weights).identity != before.identity
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_losses_are_those_of_a_network_loaded_with_the_settings(
     finished: tuple[Evaluation, Journal, ExtensionResult], weights: Weights, method: str

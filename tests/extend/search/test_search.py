@@ -122,6 +122,14 @@ def test_it_goes_on_with_what_was_tried(weights: Weights, tmp_path: Path, monkey
     assert len(scored) == len(second.tried) - len(first.tried)
 
 
+def test_another_config_never_meets_these_files(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config may be edited between a run and the one that resumes it; the weights are then the same."""
+    before = search(weights).identity
+    assert before == search(weights).identity
+    monkeypatch.setattr(weights.network.config, "rms_norm_eps", 0.5)
+    assert search(weights).identity != before
+
+
 @pytest.fixture(scope="module")
 def farther(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Any:
     one = search(weights, method="rerope")

@@ -59,6 +59,7 @@ class Evaluation:
         """All that decides the number of any piece but its method and its text, which its name says."""
         return {
             "weights": self.weights.fingerprint,
+            "architecture": self.weights.architecture,
             "dtype": self.weights.dtype,
             "device": self.weights.network.device.type,
             "band": self.band,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,14 @@ class Weights:
     def dtype(self) -> str:
         """The number type of the network: bfloat16, float16 or float32."""
         return str(self.network.dtype).removeprefix("torch.")
+
+    @property
+    def architecture(self) -> str:
+        """A hash of the config, without the number type that it was loaded with. With `fingerprint` it names what is computed:
+        the same files of weights compute otherwise under another config."""
+        config = json.loads(self.network.config.to_json_string())
+        said = {name: value for name, value in config.items() if "dtype" not in name}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def on_what(self) -> str:

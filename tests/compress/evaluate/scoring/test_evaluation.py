@@ -107,6 +107,14 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(weights: Weights, tmp_pat
         other.result(Journal(other.identity, tmp_path))  # other settings never meet these files
 
 
+def test_another_config_never_meets_these_files(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config may be edited between a run and the one that resumes it; the weights are then the same."""
+    before = sweep(weights, [RandomTokens()])
+    assert before.identity == sweep(weights, [RandomTokens()]).identity
+    monkeypatch.setattr(weights.network.config, "rms_norm_eps", 0.5)
+    assert sweep(weights, [RandomTokens()]).identity != before.identity
+
+
 def test_shards_share_the_texts(weights: Weights, tmp_path: Path) -> None:
     made = sweep(weights, [RandomTokens()], (0.5,))
     journal = Journal(made.identity, tmp_path)

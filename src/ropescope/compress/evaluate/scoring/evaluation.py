@@ -80,6 +80,7 @@ class Evaluation:
         ]
         return {
             "weights": self.weights.fingerprint,
+            "architecture": self.weights.architecture,
             "dtype": self.weights.dtype,
             "device": self.weights.network.device.type,
             "length": self.split.length,
