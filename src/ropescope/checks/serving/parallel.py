@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from ropescope.errors import DomainError
 
@@ -75,7 +74,7 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class ParallelText:
-    """What a user gave of `--tp`, `--dp`, `--pp`, `--ep` and `--nodes`; None and False where nothing was given."""
+    """What a user gave of `tp`, `dp`, `pp`, `ep` and `nodes`; None and False where nothing was given."""
 
     tensor: int | None = None
     data: int | None = None
@@ -87,9 +86,6 @@ class ParallelText:
     def given(self) -> bool:
         """Whether anything was."""
         return self.experts or any(value is not None for value in (self.tensor, self.data, self.pipeline, self.nodes))
-
-
-NO_SPLIT: Final = ParallelText()
 
 
 def read_parallel(

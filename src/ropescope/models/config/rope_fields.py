@@ -104,10 +104,6 @@ _OF_SOME_ENTRIES: Final[Mapping[str, frozenset[str]]] = {
 }
 """Fields of a RoPE entry that vLLM reads for every type, and transformers in the classes of these types alone."""
 
-ROPE_FIELDS: Final = frozenset(
-    {*THETA_NAMES, *LOCAL_THETA_NAMES, *FRACTION_NAMES, "rotary_dim", "rope_scaling", "compress_rope_theta"}
-)
-
 
 def is_read_by_class(fields: Fields) -> bool:
     """Whether transformers has a config class of this type that keeps its RoPE in `rope_parameters`."""
