@@ -113,3 +113,11 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:
     script = "import sys\nsys.modules['pyarrow'] = None\nfrom ropescope.app.start import main\nmain()\n"
     result = subprocess.run([sys.executable, "-c", script, "atlas"], capture_output=True, text=True, timeout=600)
     assert result.returncode == 2 and "pip install 'ropescope[measure]'" in result.stderr
+
+
+def test_what_stands_before_the_last_word_and_after_it_is_refused(tmp_path: Path) -> None:
+    store = ["--store", str(tmp_path / "a")]
+    result = CliRunner().invoke(app, ["atlas", *store, "export", str(tmp_path / "b"), "--store", str(tmp_path / "c")])
+    assert result.exit_code == 2 and "--store is given before export and after it" in result.output
+    missing = CliRunner().invoke(app, ["atlas", *store, "export", str(tmp_path / "b")])
+    assert str(missing.exception).startswith(f"{tmp_path / 'a'} does not exist")

@@ -117,6 +117,12 @@ def test_the_list_of_devices_is_json_where_that_is_asked(line: tuple[str, ...]) 
     assert len(json.loads(invoke(*line).stdout)["devices"]) > 40
 
 
+@pytest.mark.parametrize("option", ["--md=devices.md", "--check"])
+def test_the_list_of_devices_refuses_what_it_would_not_read(option: str) -> None:
+    result = CliRunner().invoke(app, ["fit", "--list-gpus", option])
+    assert result.exit_code == 2 and "goes with --json alone" in result.output
+
+
 def test_the_devices_are_listed_without_a_model() -> None:
     result = invoke("fit", "--list-gpus")
     assert result.exit_code == 0 and "RTX 5090" in result.stdout and "MI355X" in result.stdout

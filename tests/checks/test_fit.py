@@ -22,6 +22,7 @@ from ropescope.checks.serving.memory.demand import demand, fits
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.splits.rules import split_problem
 from ropescope.checks.speed import Assumptions, speed_report
+from ropescope.errors import InputError
 from ropescope.models import count_parameters, from_config
 from ropescope.models import open as open_model
 from ropescope.report.figure import svg
@@ -151,6 +152,11 @@ def test_splits_are_valid_or_say_why_not() -> None:
     assert set(table) == {1, 2, 3, 4, 8, 16}
     assert table[3].problem and not table[4].problem
     assert table[2].demand.weights.n_bytes == pytest.approx(table[1].demand.weights.n_bytes / 2, rel=1e-3)
+
+
+def test_the_shortest_context_is_no_longer_than_the_one_asked_for() -> None:
+    with pytest.raises(InputError, match="`min_context` is 65,536, and `context` 32,768 is shorter"):
+        fit_report(way(llama_8b(), "4090", "llama.cpp", 32_768), min_context=65_536)
 
 
 def test_the_first_line_is_the_answer_and_the_data_are_plain() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -88,12 +89,18 @@ class Command(click.Command):
 
     def __init__(self, question: Question, **more: Any) -> None:
         super().__init__(question.name.rpartition(" ")[2], **more)
+        self.shown = face(question)
         self.instead = {f"--{flag}": known()[other] for flag, other in question.instead.items()}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments; where one asks another question, that is answered at once."""
-        for other in (self.instead[word] for word in args if word in self.instead):
-            ask(other, {"as_json": "--json" in args})
+        for flag in (word for word in args if word in self.instead):
+            given = {word.partition("=")[0] for word in args}
+            for unread in (part.opts[0] for part in self.shown if part.name != "as_json" and part.opts[0] in given):
+                ctx.fail(
+                    f"{flag} goes with --json alone, not with {unread}: see {command_line(self.instead[flag].name, {})} -h."
+                )
+            ask(self.instead[flag], {"as_json": "--json" in args})
             ctx.exit()
         return super().parse_args(ctx, args)
 
@@ -112,8 +119,7 @@ def command_of(question: Question) -> click.Command:
 
     @click.pass_context
     def answer(ctx: click.Context, /, **given: Any) -> None:
-        shared = ctx.parent.obj if ctx.parent is not None else None  # what stood before the last word of the command
-        ask(question, {**given, **{name: value for name, value in (shared or {}).items() if not given.get(name)}})
+        ask(question, given | _before(ctx, given))
 
     return Command(
         question,
@@ -123,6 +129,20 @@ def command_of(question: Question) -> click.Command:
         epilog=f"Example: {command_line(question.name, question.example)}",
         context_settings=_SETTINGS,
     )
+
+
+def _before(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What stood before the last word of the command: the command has to take it, and only once."""
+    parent = ctx.parent
+    before = {name: value for name, value in ((parent and parent.obj) or {}).items() if value not in (None, (), False)}
+    if parent is not None and before:
+        spelled = {part.name: part.opts[0] for part in parent.command.params}
+        for name in before:
+            if name not in given:
+                ctx.fail(f"{spelled[name]} stands before {ctx.info_name}, which does not take it: leave it out.")
+            if given[name] not in (None, (), False):
+                ctx.fail(f"{spelled[name]} is given before {ctx.info_name} and after it: give it once.")
+    return before
 
 
 def _parameters(question: Question) -> list[click.Parameter]:

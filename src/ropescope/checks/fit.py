@@ -20,6 +20,7 @@ from ropescope.checks.serving.memory.storage import growth_bytes
 from ropescope.checks.serving.opening import open_served
 from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.splits.ways import other_ways
+from ropescope.errors import InputError
 from ropescope.models.offered import Offered
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Tokens
@@ -51,8 +52,13 @@ def fit_report(serving: Serving, min_context: int | None = None) -> Report:
     """Whether `serving` fits, what the culprit is, how far it goes, and what would help.
 
     `min_context` is the shortest context the user would accept. Raises DomainError for a model whose parameters are not
-    known, and a cache type that does not fit its heads.
+    known, and a cache type that does not fit its heads; InputError where `min_context` is more than is asked for.
     """
+    if min_context is not None and min_context > serving.context_tokens:
+        raise InputError(
+            "min_context",
+            f"`min_context` is {min_context:,}, and `context` {serving.context_tokens:,} is shorter: ask for a longer `context`.",
+        )
     found = fit(serving)
     ways = ways_to_fit(serving, min_context)
     others = splits(serving)
