@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ropescope.app.cli import app
-from ropescope.errors import SourceError
+from ropescope.errors import InputError
 
 
 def test_a_model_and_no_model() -> None:
@@ -27,7 +27,7 @@ def test_nothing_published_is_no_failure() -> None:
 
 
 def test_an_empty_name_is_one_sentence() -> None:
-    with pytest.raises(SourceError, match="names no model"):
+    with pytest.raises(InputError, match="MODEL must be text"):
         CliRunner().invoke(app, ["evidence", ""], catch_exceptions=False)
 
 

@@ -116,7 +116,7 @@ def test_picture_has_both_lengths_and_both_curves(name: str) -> None:
     shown = layers[1]["data"]["values"]
     changed = next(entry for entry in plan.layer_types if entry.changed)
     assert len(shown) == 2 * len(changed.after)
-    assert "none of them still do" in figure.caption
+    assert "none of them do" in figure.caption
 
 
 def test_ntk_leaves_some_pairs_beyond_what_training_had_and_says_how_many() -> None:
@@ -125,7 +125,7 @@ def test_ntk_leaves_some_pairs_beyond_what_training_had_and_says_how_many() -> N
     entry = plan.layer_types[0]
     slow = [pair for pair, length in enumerate(entry.wavelengths(after=False)) if (length or 0) > 8192]
     beyond = [pair for pair in slow if entry.after[pair] * 16384 > entry.before[pair] * 8192 * 1.000001]
-    assert f"with the plan, {len(beyond)} of them still do." in wavelength_figure(plan).caption
+    assert f"with the plan, {len(beyond)} of them do." in wavelength_figure(plan).caption
     assert 0 < len(beyond) < len(slow)
 
 
