@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ropescope.checks.formulas import example_words
+from ropescope.checks.theory.formulas import example_words
 from ropescope.theory import STANDINGS, Formula, grouped
 
 TARGET = Path(__file__).with_name("formulas.md")

@@ -1,7 +1,8 @@
-"""Write docs/reference.md from the registry of questions: `python docs/generate_reference.py`."""
+"""Write docs/reference.md and the README's table from the registry of questions: `python docs/generate_reference.py`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ropescope.app.words import command_line, option, spelled
@@ -11,6 +12,8 @@ from ropescope.questions.question import Question
 from ropescope.questions.registry import SITUATIONS
 
 TARGET = Path(__file__).with_name("reference.md")
+README = Path(__file__).parents[1] / "README.md"
+TABLE = re.compile(r"(?<=\| situation \| commands \|\n\| --- \| --- \|\n).*?(?=\n\n)", re.S)
 
 OPENING = """\
 # Reference
@@ -43,6 +46,12 @@ def text() -> str:
         parts.append(f"## {situation}\n")
         parts += [_question(question) for question in asked]
     return "\n".join(parts)
+
+
+def readme(page: str) -> str:
+    """The README with its table of questions by situation."""
+    rows = [f"| {name} | {' · '.join(f'`{one.name}`' for one in asked)} |" for name, asked in SITUATIONS.items()]
+    return TABLE.sub(lambda _: "\n".join(rows), page)
 
 
 def _question(question: Question) -> str:
@@ -85,3 +94,4 @@ def _cell(words: str) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(text(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

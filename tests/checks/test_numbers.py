@@ -2,7 +2,7 @@
 
 import pytest
 
-from ropescope.checks.compute import compute_report
+from ropescope.checks.theory.compute import compute_report
 from ropescope.errors import DomainError
 from ropescope.questions.numbers import read_count, read_number, read_tokens
 

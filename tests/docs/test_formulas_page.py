@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from ropescope.checks.compute import compute_report
+from ropescope.checks.theory.compute import compute_report
 
 DOCS = Path(__file__).parents[2] / "docs"
 

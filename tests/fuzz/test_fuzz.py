@@ -62,7 +62,7 @@ def test_a_failure_is_found_kept_and_counted(run, tmp_path, capsys):
 
 
 def test_hostile_names_reach_no_page_unescaped(tmp_path):
-    from ropescope.checks.predict import inputs_of, predict_report
+    from ropescope.checks.theory.predict import inputs_of, predict_report
     from ropescope.report.html import page
 
     config = made.LLAMA_31_8B | {"_name_or_path": HOSTILE, "architectures": [HOSTILE], "torch_dtype": HOSTILE}

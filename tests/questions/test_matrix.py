@@ -1,5 +1,6 @@
 """The shared matrix: every question, with inputs, a fact that its answer holds, and one bad input with the field it is told of.
 
+The rows are in tests/support/matrix.
 Each row goes through the command line, the JSON Schema, every way of showing a report, and, where a question needs files alone,
 an interpreter that has imported nothing heavy.
 """
@@ -9,8 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import jsonschema
 import pytest
 import released_configs as released
 from click.testing import CliRunner
+from matrix import ROWS
+from matrix.row import Row
 
 from ropescope.app.cli import app
 from ropescope.app.words import command_line
@@ -30,91 +32,6 @@ from ropescope.report.markdown import to_markdown
 from ropescope.report.terminal import to_text
 
 HEAVY = ("torch", "transformers", "numpy", "scipy", "pyarrow", "huggingface_hub")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A question as a person writes it. `{config}` is a folder with Llama 3.1 8B's config, `{tiny}` a tiny model with a
-    tokenizer, `{profile}` a kept profile of it, `{store}` an atlas with that, `{new}` a folder of the test's own."""
-
-    question: str
-    inputs: Mapping[str, Any]
-    holds: Callable[[Mapping[str, Any]], bool]
-    bad: Mapping[str, Any]
-    told: str
-    missing: str = field(default="")
-
-
-TINY = {"dtype": "float32", "device": "cpu"}
-
-ROWS = (
-    Row("show", {"source": "{config}"}, lambda d: d["model"]["parameters"]["total"] == 8_030_261_248, {"source": ""}, "source"),
-    Row("compare", {"sources": ["{config}", "{config}"]}, lambda d: d["different"] == {}, {"sources": ["{config}"]}, "2 to 8"),
-    Row(
-        "fit", {"source": "{config}", "gpu": "4090", "context": "8k"}, lambda d: d["bytes"]["cache"] == 131_072 * 8_192,
-        {"source": "{config}", "gpu": "4090", "context": "8x"}, "context",
-    ),
-    Row(
-        "speed", {"source": "{config}", "gpu": "h100-sxm"}, lambda d: d["decode"]["bound"] == "memory",
-        {"source": "{config}", "gpu": "h100-sxm", "efficiency": "2"}, "efficiency",
-    ),
-    Row(
-        "launch", {"source": "{config}", "gpu": "h100-sxm", "context": "8k"}, lambda d: d["command"].startswith("vllm serve"),
-        {"source": "{config}", "gpu": "h100-sxm", "engine": "vlm"}, "engine",
-    ),
-    Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
-    Row("predict", {"source": "{config}"}, lambda d: d["theta"] == 500_000, {"source": "{config}", "length": "0"}, "length"),
-    Row("formulas", {}, lambda d: len(d["formulas"]) > 60, {"name": "gama_pade"}, "gamma_pade"),
-    Row(
-        "compute", {"name": "gamma_pade", "arguments": ["theta=1e4", "length=2000"]},
-        # (2θ − T√2)/(2θ + T√2) at θ = 10,000 and T = 2,000
-        lambda d: abs(d["result"] - (2e4 - 2000 * 2**0.5) / (2e4 + 2000 * 2**0.5)) < 1e-12,
-        {"name": "gamma_pade", "arguments": ["theta=x"]}, "theta",
-    ),
-    Row("prove", {}, lambda d: d["as_expected"], {"fast": "1"}, "fast"),
-    Row("plot", {"kind": "regimes"}, lambda d: True, {"kind": "regime"}, "kind"),
-    Row("evidence", {"model": "Qwen/Qwen3-8B"}, lambda d: len(d["matches"]) == 1, {"model": " "}, "model"),
-    Row("claims", {"ids": ["C2"]}, lambda d: d["claims"][0]["id"] == "C2", {"ids": ["C99"]}, "C99"),
-    Row("panel", {"family": "Pythia", "corpus": "text"}, lambda d: len(d["measurements"]) == 8, {"family": "Pithia"}, "Pythia"),
-    Row("experiment", {"name": "length-sweep"}, lambda d: d["name"] == "length-sweep", {"name": "lenght-sweep"}, "length-sweep"),
-    Row(
-        "measure", {"source": "{tiny}", "length": "128", "rows": "8", "prompts": "2", "corpus": "random", **TINY},
-        lambda d: d["length"] == 128 and d["prompts"] == 2, {"source": "{tiny}", "prompts": "0"}, "prompts",
-    ),
-    Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
-    Row(
-        "compress plan", {"source": "{profile}", "model": "{tiny}", "budget": "60%"},
-        lambda d: d["bytes_after"] <= 0.6 * d["bytes_before"],
-        {"source": "{profile}", "budget": "lots"}, "budget",
-    ),
-    Row(
-        "compress evaluate",
-        {"source": "{tiny}", "length": "128", "budgets": "50%", "methods": "uniform", "texts": "1", "scored": "16", **TINY},
-        lambda d: d["length"] == 128, {"source": "{tiny}", "budgets": "0"}, "budgets",
-    ),
-    Row("extend plan", {"source": "{config}", "to": "256k"}, lambda d: d["target_length"] == 262_144, {"source": "{config}"}, "to"),
-    Row(
-        "extend evaluate",
-        {"source": "{tiny}", "to": "400", "methods": "none,yarn", "texts": "1", "band": "100", **TINY},
-        lambda d: d["target_length"] == 400, {"source": "{tiny}", "to": "400", "retrieval": "passkeys"}, "retrieval",
-    ),
-    Row(
-        "extend search", {"source": "{tiny}", "to": "400", "minutes": "0.02", "texts": "1", **TINY},
-        lambda d: d["plan"]["target_length"] == 400, {"source": "{tiny}", "to": "400", "minutes": "0"}, "minutes",
-    ),
-    Row(
-        "extend lm-eval", {"source": "{tiny}", "to": "400", "tasks": "arc_easy"}, lambda d: False,
-        {"source": "{tiny}", "to": "400"}, "tasks", missing="lm_eval",
-    ),
-    Row("atlas", {"store": "{store}"}, lambda d: True, {"store": "{new}/none"}, "none"),
-    Row("atlas add", {"profiles": ["{profile}"], "store": "{new}/a.parquet"}, lambda d: True, {"store": "{store}"}, "profiles"),
-    Row("atlas show", {"model": "{name}", "store": "{store}"}, lambda d: True, {"model": "gpt", "store": "{store}"}, "gpt"),
-    Row("atlas remove", {"profile": "{hash}", "store": "{copy}"}, lambda d: True, {"profile": "abc", "store": "{store}"}, "abc"),
-    Row(
-        "atlas export", {"folder": "{new}/out", "store": "{store}"}, lambda d: True,
-        {"folder": "{new}/out", "store": "{new}/none"}, "none",
-    ),
-)  # fmt: skip
 
 
 def model_name(profile: Path) -> str:
@@ -161,6 +78,15 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer:
     }  # fmt: skip
 
 
+def written(row: Row, places: Mapping[str, str], new: Path) -> dict[str, Any]:
+    """The row's inputs, once its files are there."""
+    for name, text in row.files.items():
+        file = new / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return {name: put(places, value, new) for name, value in row.inputs.items()}
+
+
 def put(places: Mapping[str, str], value: Any, new: Path) -> Any:
     """A value of a row with its names in braces replaced."""
     if isinstance(value, list):
@@ -185,7 +111,7 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
     if row.question == "prove":
         pytest.importorskip("sympy")
     question = find(row.question)
-    given = {name: put(places, value, tmp_path) for name, value in row.inputs.items()}
+    given = written(row, places, tmp_path)
 
     # Text makes inputs, which travel as JSON within their schema.
     inputs = from_text(question.inputs_type, given)
@@ -218,7 +144,7 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
 def test_what_needs_files_alone_imports_nothing_heavy_and_its_report_travels(
     row: Row, places: Mapping[str, str], tmp_path: Path
 ) -> None:
-    given = {name: put(places, value, tmp_path) for name, value in row.inputs.items()}
+    given = written(row, places, tmp_path)
     script = (
         "import json, sys\n"
         "from ropescope.questions.inputs import from_text\n"

@@ -10,8 +10,8 @@ import pytest
 from serving_ways import way
 
 from ropescope.checks.fit import fit_report
+from ropescope.checks.reading.show import show_model
 from ropescope.checks.serving.launch.commands import command
-from ropescope.checks.show import show_model
 from ropescope.errors import DomainError
 from ropescope.models import from_config
 from ropescope.models import open as open_model

@@ -8,8 +8,8 @@ import gguf_models
 import pytest
 from serving_ways import way
 
+from ropescope.checks.reading.show import show_model
 from ropescope.checks.serving.memory.demand import demand
-from ropescope.checks.show import show_model
 from ropescope.models import open as open_model
 from ropescope.models.gguf.header import read_header
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from ropescope.checks.formulas import (
+from ropescope.checks.theory.formulas import (
     example_words,
     find_formula,
     plain_result,

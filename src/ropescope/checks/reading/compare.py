@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.checks.model_facts import model_facts
-from ropescope.checks.show import LENGTHS, assumptions, short_count
+from ropescope.checks.reading.model_facts import model_facts
+from ropescope.checks.reading.show import LENGTHS, assumptions, short_count
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import released_configs as released
 
-from ropescope.checks.layer_groups import layer_groups, layout, ranges, reach
-from ropescope.checks.show import show_model
+from ropescope.checks.reading.layer_groups import layer_groups, layout, ranges, reach
+from ropescope.checks.reading.show import show_model
 from ropescope.models import Parameters, Weights, from_config
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json

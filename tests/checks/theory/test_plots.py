@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ropescope import theory
-from ropescope.checks.plots.operating_points import OPERATING_POINTS
-from ropescope.checks.plots.plots import PLOTS, plot_report
+from ropescope.checks.theory.plots.operating_points import OPERATING_POINTS
+from ropescope.checks.theory.plots.plots import PLOTS, plot_report
 from ropescope.errors import DomainError
 from ropescope.report.report import Report
 

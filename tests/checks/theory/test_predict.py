@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ropescope.checks.predict import Basics, inputs_of, predict_report
+from ropescope.checks.theory.predict import Basics, inputs_of, predict_report
 from ropescope.errors import DomainError
 from ropescope.models import from_config
 from ropescope.report.report import Report

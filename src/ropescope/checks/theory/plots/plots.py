@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from ropescope.checks.plots.regimes import regimes_report
-from ropescope.checks.plots.scaling import scaling_report
-from ropescope.checks.plots.thermodynamics import thermodynamics_report
-from ropescope.checks.plots.window import window_report
+from ropescope.checks.theory.plots.regimes import regimes_report
+from ropescope.checks.theory.plots.scaling import scaling_report
+from ropescope.checks.theory.plots.thermodynamics import thermodynamics_report
+from ropescope.checks.theory.plots.window import window_report
 from ropescope.errors import DomainError
 from ropescope.questions.domains import Choice
 from ropescope.questions.inputs import asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ropescope.checks.layer_groups import KINDS
+from ropescope.checks.reading.layer_groups import KINDS
 from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.report.numbers import binary_size

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ropescope.checks.compute import compute_report
+from ropescope.checks.theory.compute import compute_report
 from ropescope.errors import DomainError
 
 

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("sympy")
 pytest.importorskip("z3")
 
-from ropescope.checks.prove import prove_report
+from ropescope.checks.theory.prove import prove_report
 from ropescope.theory.proofs import STATEMENTS
 
 

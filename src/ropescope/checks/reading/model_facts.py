@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ropescope.checks.layer_groups import constant_bytes, growth_bytes, is_wide, layout
+from ropescope.checks.reading.layer_groups import constant_bytes, growth_bytes, is_wide, layout
 from ropescope.models.model import Model
 from ropescope.models.parameters import Parameters
 from ropescope.report.numbers import binary_size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ropescope.checks.plots.log_axis import log_axis
-from ropescope.checks.plots.operating_points import OPERATING_POINTS
+from ropescope.checks.theory.plots.log_axis import log_axis
+from ropescope.checks.theory.plots.operating_points import OPERATING_POINTS
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.report.theme import AMBER, GREEN, INK, SKY, VERMILLION
 from ropescope.theory import (

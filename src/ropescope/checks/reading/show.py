@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ropescope.checks.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
-from ropescope.checks.layer_map import layer_map, memory_by_length
-from ropescope.checks.model_facts import model_facts
+from ropescope.checks.reading.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
+from ropescope.checks.reading.layer_map import layer_map, memory_by_length
+from ropescope.checks.reading.model_facts import model_facts
 from ropescope.models.cache import BLOCK, cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.models.opening import open as open_model

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ropescope.checks.compute import compute_report
-from ropescope.checks.formulas import example_words, find_formula, formula_report, formulas_report
+from ropescope.checks.theory.compute import compute_report
+from ropescope.checks.theory.formulas import example_words, find_formula, formula_report, formulas_report
 from ropescope.errors import DomainError
 from ropescope.report.report import Report
 from ropescope.theory import FORMULAS, grouped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ropescope.checks.plots.log_axis import log_axis
+from ropescope.checks.theory.plots.log_axis import log_axis
 from ropescope.report.report import Column, Figure, Report, Table
 from ropescope.report.theme import AMBER, BLUE, GREEN, INK, MUTED, PINK, SKY, VERMILLION
 from ropescope.theory import (

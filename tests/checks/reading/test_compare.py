@@ -3,7 +3,7 @@
 import pytest
 import released_configs as released
 
-from ropescope.checks.compare import compare_models
+from ropescope.checks.reading.compare import compare_models
 from ropescope.errors import DomainError
 from ropescope.models import from_config
 

@@ -1,0 +1,1 @@
+"""Questions about a model that its files answer, before it is downloaded."""

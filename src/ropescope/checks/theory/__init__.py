@@ -1,0 +1,1 @@
+"""Questions about the formulas: what they are, what they give, whether they are proved, and how they look."""

@@ -1,0 +1,28 @@
+"""What users ask when the KV cache or the weights shall be smaller."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.questions.question import Question
+
+QUESTIONS: Final = (
+    Question(
+        "compress plan",
+        "Plan which tokens each KV head keeps, for a share of the attention or a budget of bytes.",
+        "compress.asking:PlanInputs",
+        "compress.asking:answer",
+        {"source": "smollm2", "budget": "30%", "out": "plan.json"},
+        "weights",
+        keeps="the plan (JSON)",
+    ),
+    Question(
+        "compress evaluate",
+        "Score what smaller caches cost: added loss on held-out text by method and budget, and which budget is enough.",
+        "compress.evaluate.inputs:EvaluateInputs",
+        "compress.evaluate.asking:answer",
+        {"source": "smollm2", "budgets": "15%,30%,60%", "needle": True, "figure": "tradeoff.svg"},
+        "weights",
+        keeps="the numbers (JSON)",
+    ),
+)

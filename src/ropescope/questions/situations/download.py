@@ -1,0 +1,33 @@
+"""What users ask before they download a model."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.questions.question import Question
+
+QUESTIONS: Final = (
+    Question(
+        "show",
+        "What a model is, from its files alone: layers, context, memory, parameters, precision, tokenizer.",
+        "checks.reading.show:ShowInputs",
+        "checks.reading.show:answer",
+        {"source": "smollm2"},
+    ),
+    Question(
+        "compare",
+        "The same facts of two or more models side by side, differences first.",
+        "checks.reading.compare:CompareInputs",
+        "checks.reading.compare:answer",
+        {"sources": ["smollm2", "./my-model"]},
+        placed=("sources",),
+    ),
+    Question(
+        "evidence",
+        "Show what is published about a model at length: RULER scores, who ran them, how far they fall.",
+        "evidence.ruler.lookup:EvidenceInputs",
+        "evidence.ruler.lookup:answer",
+        {"model": "Qwen/Qwen3-8B"},
+        placed=("model",),
+    ),
+)

@@ -1,0 +1,30 @@
+"""What users ask when they read a score or a claim."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.questions.question import Question
+
+QUESTIONS: Final = (
+    Question(
+        "claims",
+        "Recompute published claims from the published measurements: number, interval, baselines, verdict.",
+        "evidence.verdicts.asking:ClaimsInputs",
+        "evidence.verdicts.asking:answer",
+        {"ids": ["C1"]},
+        "data",
+        "evidence",
+        placed=("ids",),
+    ),
+    Question(
+        "panel",
+        "Show the published measurements, refitted: γ with its interval, the prediction, the protocol's null.",
+        "evidence.panel.asking:PanelInputs",
+        "evidence.panel.asking:answer",
+        {"family": "Pythia", "corpus": "text"},
+        "data",
+        "evidence",
+        placed=(),
+    ),
+)

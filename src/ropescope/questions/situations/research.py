@@ -1,0 +1,122 @@
+"""What users ask when they study how attention behaves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.questions.question import Question
+
+QUESTIONS: Final = (
+    Question(
+        "measure",
+        "Measure how a model's attention falls with distance, per layer and head, with errors and a null.",
+        "measure.asking:MeasureInputs",
+        "measure.asking:answer",
+        {"source": "smollm2", "control": "random-init", "out": "smollm2.parquet"},
+        "weights",
+        keeps="the profile (Parquet)",
+    ),
+    Question(
+        "show-profile",
+        "Show a kept profile again; a control beside it (NAME.control.parquet) is shown with it.",
+        "measure.asking:ShowProfileInputs",
+        "measure.asking:shown",
+        {"profile": "smollm2.parquet"},
+        "data",
+        placed=("profile",),
+    ),
+    Question(
+        "predict",
+        "Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth.",
+        "checks.theory.predict:PredictInputs",
+        "checks.theory.predict:answer",
+        {"source": "smollm2"},
+    ),
+    Question(
+        "experiment",
+        "Run an experiment whose predictions are fixed beforehand: the theory's, the null's, what decides.",
+        "evidence.experiments.asking:ExperimentInputs",
+        "evidence.experiments.asking:answer",
+        {"name": "length-sweep", "sources": ["smollm2"]},
+        "weights",
+        placed=("name", "sources"),
+    ),
+    Question(
+        "atlas",
+        "Rank the profiles of the atlas, each group of the same protocol, length and corpus apart.",
+        "evidence.atlas.asking:AtlasInputs",
+        "evidence.atlas.asking:rank",
+        {},
+        "data",
+        placed=(),
+    ),
+    Question(
+        "atlas add",
+        "Add kept profiles, with their controls.",
+        "evidence.atlas.asking:AddInputs",
+        "evidence.atlas.asking:add",
+        {"profiles": ["smollm2.parquet"]},
+        "data",
+        placed=("profiles",),
+    ),
+    Question(
+        "atlas show",
+        "Show one model: every reading, its layers, its curves.",
+        "evidence.atlas.asking:ShowInputs",
+        "evidence.atlas.asking:show",
+        {"model": "smollm2"},
+        "data",
+        placed=("model",),
+    ),
+    Question(
+        "atlas remove",
+        "Take one profile out again; `atlas show` gives its hash.",
+        "evidence.atlas.asking:RemoveInputs",
+        "evidence.atlas.asking:remove",
+        {"profile": "3f2a91"},
+        "data",
+        placed=("profile",),
+    ),
+    Question(
+        "atlas export",
+        "Write a folder that is ready to be a Hub dataset.",
+        "evidence.atlas.asking:ExportInputs",
+        "evidence.atlas.asking:export",
+        {"folder": "atlas", "license": "cc-by-4.0"},
+        "data",
+        placed=("folder",),
+    ),
+    Question(
+        "formulas",
+        "Show what a formula is: definition, domain, standing, worth and an example.",
+        "checks.theory.formulas:FormulasInputs",
+        "checks.theory.formulas:answer",
+        {"name": "compression_window"},
+        placed=("name",),
+    ),
+    Question(
+        "compute",
+        "Compute a formula, with its standing beside the number.",
+        "checks.theory.compute:ComputeInputs",
+        "checks.theory.compute:answer",
+        {"name": "compression_window", "arguments": ["gamma=0.75", "n_tokens=128k"]},
+        placed=("name", "arguments"),
+    ),
+    Question(
+        "prove",
+        "Prove every identity by machine, and refute every published error with numbers.",
+        "checks.theory.prove:ProveInputs",
+        "checks.theory.prove:answer",
+        {},
+        extra="proofs",
+        placed=(),
+    ),
+    Question(
+        "plot",
+        "Draw a picture of the theory.",
+        "checks.theory.plots.plots:PlotInputs",
+        "checks.theory.plots.plots:answer",
+        {"kind": "regimes", "figure": "regimes.svg"},
+        placed=("kind",),
+    ),
+)

@@ -1,0 +1,50 @@
+"""What users ask when they serve a model."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.questions.question import Question
+
+QUESTIONS: Final = (
+    Question(
+        "fit",
+        "Whether a model fits a device: part by part, with the culprit, the longest context, and the ways out.",
+        "checks.fit:FitInputs",
+        "checks.fit:answer",
+        {
+            "source": "Qwen/Qwen3-30B-A3B",
+            "gpu": "4090",
+            "engine": "llama.cpp",
+            "precision": "Q4_K_M",
+            "context": "32k",
+        },
+        decides=True,
+        instead={"list-gpus": "devices"},
+    ),
+    Question(
+        "speed",
+        "How fast a device could decode and prefill at most, by batch, and what a token costs.",
+        "checks.speed:SpeedInputs",
+        "checks.speed:answer",
+        {"source": "meta-llama/Llama-3.1-8B", "gpu": "h100-sxm", "context": "8k", "batch": "32", "price": "2.50"},
+        instead={"list-gpus": "devices"},
+    ),
+    Question(
+        "launch",
+        "The command that serves a model: every flag is one the engine has, with its reason; and whether it fits.",
+        "checks.launch:LaunchInputs",
+        "checks.launch:answer",
+        {"source": "./qwen3-8b-Q4_K_M.gguf", "gpu": "4090", "context": "32k", "kv_precision": "q8_0"},
+        copied="the command",
+        instead={"list-gpus": "devices"},
+    ),
+    Question(
+        "devices",
+        "The devices that are known by name, with memory, bandwidth and compute, and where each figure is from.",
+        "checks.devices:DevicesInputs",
+        "checks.devices:answer",
+        {},
+        placed=(),
+    ),
+)

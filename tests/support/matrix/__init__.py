@@ -1,0 +1,15 @@
+"""The rows of the shared matrix, a file for each situation, as in the registry."""
+
+from __future__ import annotations
+
+from matrix import compressing, download, extending, judging, research, serving
+from matrix.row import Row
+
+ROWS: tuple[Row, ...] = (
+    *download.ROWS,
+    *serving.ROWS,
+    *extending.ROWS,
+    *compressing.ROWS,
+    *judging.ROWS,
+    *research.ROWS,
+)

@@ -1,0 +1,11 @@
+"""Rows of the matrix: before you download."""
+
+from __future__ import annotations
+
+from matrix.row import Row
+
+ROWS = (
+    Row("show", {"source": "{config}"}, lambda d: d["model"]["parameters"]["total"] == 8_030_261_248, {"source": ""}, "source"),
+    Row("compare", {"sources": ["{config}", "{config}"]}, lambda d: d["different"] == {}, {"sources": ["{config}"]}, "2 to 8"),
+    Row("evidence", {"model": "Qwen/Qwen3-8B"}, lambda d: len(d["matches"]) == 1, {"model": " "}, "model"),
+)  # fmt: skip
