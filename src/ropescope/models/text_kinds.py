@@ -57,7 +57,8 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked where its name ends in .gz."""
     if path.suffix.lower() != ".gz":
         return path.open("rb")
     return io.BufferedReader(_Unpacked(path), _AT_ONCE)
@@ -83,7 +84,7 @@ def _chain(before: list[str], piece: str, after: Iterator[str]) -> Text:
 def _decoded(path: Path) -> Iterator[str]:
     """The characters of a UTF-8 file, without its byte-order mark, in pieces."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with _opened(path) as file:
+    with opened(path) as file:
         at = 0
         while True:
             raw = file.read(_AT_ONCE)
@@ -100,7 +101,7 @@ def _decoded(path: Path) -> Iterator[str]:
 
 
 def _lines(path: Path, column: str) -> Iterator[Text]:
-    with _opened(path) as file:
+    with opened(path) as file:
         number = 0
         while raw := file.readline(MOST_LINE_BYTES + 1):
             number += 1
@@ -112,7 +113,7 @@ def _lines(path: Path, column: str) -> Iterator[Text]:
 
 
 def _of_line(raw: bytes, where: str, column: str) -> str:
-    line = _decode(raw, where)
+    line = decode(raw, where)
     if not line.strip():
         return ""
     try:
@@ -126,7 +127,7 @@ def _of_line(raw: bytes, where: str, column: str) -> str:
 
 def _json(path: Path, column: str) -> Iterator[Text]:
     """A JSON list of texts or of objects, one object, or objects line by line, as data sets have it in .json files."""
-    with _opened(path) as file:
+    with opened(path) as file:
         raw = file.read(MOST_JSON_BYTES + 1)
     if len(raw) > MOST_JSON_BYTES or raw.count(b"[") + raw.count(b"{") > MOST_JSON_CONTAINERS:
         raise FormatError(
@@ -134,7 +135,7 @@ def _json(path: Path, column: str) -> Iterator[Text]:
             "objects: write them one a line, as .jsonl."
         )
     try:
-        data = json.loads(_decode(raw, str(path)))
+        data = json.loads(decode(raw, str(path)))
     except (ValueError, RecursionError) as error:
         lines = raw.splitlines()
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and len(lines) > 1:
@@ -161,9 +162,9 @@ def _rows(data: Any, column: str) -> list[Any]:
 def _table(path: Path, column: str) -> Iterator[Text]:
     """Rows below a line of names: commas between the cells of a .csv file, tabs in a .tsv file."""
     csv.field_size_limit(MOST_LINE_BYTES)
-    text = io.TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(opened(path), encoding="utf-8-sig", newline="")
     with text:
-        reader = csv.reader(_short_lines(text, path), delimiter="\t" if kind_of(path) == ".tsv" else ",")
+        reader = csv.reader(short_lines(text, path), delimiter="\t" if kind_of(path) == ".tsv" else ",")
         try:
             names = next(reader, [])
             if names and column not in names:
@@ -178,7 +179,8 @@ def _table(path: Path, column: str) -> Iterator[Text]:
             raise FormatError(f"{path} is not UTF-8 (near line {reader.line_num + 1}): save it as UTF-8.") from error
 
 
-def _short_lines(file: TextIO, path: Path) -> Iterator[str]:
+def short_lines(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a file. Raises FormatError for one of more than MOST_LINE_BYTES characters."""
     while line := file.readline(MOST_LINE_BYTES + 1):
         if len(line) > MOST_LINE_BYTES:
             raise FormatError(f"{path} has a line longer than {MOST_LINE_BYTES >> 20} MiB: split it.")
@@ -231,7 +233,8 @@ def _no_column(where: str, column: str, names: Iterable[object]) -> FormatError:
     return FormatError(f"{where} has no column {column!r} (it has {shown or 'none'}): name one of those.")
 
 
-def _decode(raw: bytes, where: str) -> str:
+def decode(raw: bytes, where: str) -> str:
+    """UTF-8 without its byte-order mark. Raises FormatError, which names `where`."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
