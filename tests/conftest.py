@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,6 +46,20 @@ def hub(fake_hub: ModuleType) -> Iterator[Any]:
     """A running Hub, empty."""
     with fake_hub.running_hub() as running:
         yield running
+
+
+@pytest.fixture
+def ask(hub: Any, tmp_path: Path) -> Callable[..., list[Any]]:
+    """Ask a fresh process and give its answers."""
+    from hub_questions import answers
+
+    def run(*questions: tuple[str, Any], **env: str) -> list[Any]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
+        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+                    "ROPESCOPE_HOME": str(tmp_path / "home")}  # fmt: skip
+        return answers(questions, {**clean, **settings, **env})
+
+    return run
 
 
 @pytest.fixture(scope="session")

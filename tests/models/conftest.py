@@ -1,15 +1,11 @@
-"""Fixtures of the model tests: questions asked of a Hub on localhost by a fresh process."""
+"""Fixtures of the model tests."""
 
 import importlib.util
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-from hub_questions import answers
 
 HERE = Path(__file__).parent
 
@@ -28,16 +24,3 @@ def load(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def families_script() -> ModuleType:
     return load("config/families_from_transformers")
-
-
-@pytest.fixture
-def ask(hub: Any, tmp_path: Path) -> Callable[..., list[Any]]:
-    """Ask a fresh process and give its answers."""
-
-    def run(*questions: tuple[str, Any], **env: str) -> list[Any]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
-        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-                    "ROPESCOPE_HOME": str(tmp_path / "home")}  # fmt: skip
-        return answers(questions, {**clean, **settings, **env})
-
-    return run

@@ -46,6 +46,8 @@ def _answer(to: Connection, questions: Sequence[tuple[str, Any]], env: Mapping[s
     from ropescope.errors import RopescopeError
     from ropescope.models import Source, open, resolve
     from ropescope.models.datasets import fetch_dataset
+    from ropescope.questions.inputs import from_text
+    from ropescope.questions.registry import find
 
     verbs = {
         "open": lambda source: open(source).to_dict(),
@@ -53,6 +55,7 @@ def _answer(to: Connection, questions: Sequence[tuple[str, Any]], env: Mapping[s
         "resolve": lambda source: resolve(source).to_dict(),
         "source": lambda source: open(Source.from_dict(source)).to_dict(),
         "download": lambda source: hf_hub_download("/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])),
+        "question": lambda asked: (q := find(asked[0])).ask(from_text(q.inputs_type, asked[1])).to_dict(),
         "dataset": lambda source: (str(fetch_dataset(source)[0][0]), fetch_dataset(source)[1]),
     }
     found = []

@@ -149,7 +149,7 @@ def _table(rows: list[_Row], best: _Row | None) -> Table:
             _weights(row.found.serving) / GIB,
             row.found.demand.total / GIB,
             row.found.longest_context,
-            "fits (best)" if best is not None and row.choice == best.choice else _in_words(row.found),
+            "fits (best)" if best is not None and row.choice == best.choice else in_words(row.found),
         )
         for row in rows
     )
@@ -159,7 +159,8 @@ def _table(rows: list[_Row], best: _Row | None) -> Table:
     return Table("GGUF models, largest first", columns, lines, note=unread)
 
 
-def _in_words(found: Fit) -> str:
+def in_words(found: Fit) -> str:
+    """The outcome of a fit in a cell of a table."""
     causes = {"weights-bound": "does not fit (the weights)", "cache-bound": "does not fit (the cache)"}
     return causes.get(found.outcome, found.outcome)
 

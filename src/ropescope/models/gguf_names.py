@@ -14,11 +14,18 @@ _TYPE: Final = re.compile(
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-_NO_MODEL: Final = re.compile(
-    r"mmproj|projector|imatrix|(?<![a-z])(?:lora|adapter|draft|mtp|eagle\d?|clip|vocab|vae|encoder|embeddings?)(?![a-z])"
-    r"|(?<![a-z])control[-_]?vector",
-    re.IGNORECASE,
-)
+_NO_MODEL: Final = {
+    kind: re.compile(pattern, re.IGNORECASE)
+    for kind, pattern in {
+        "projector": r"mmproj|projector|(?<![a-z])clip(?![a-z])",
+        "imatrix": r"imatrix",
+        "adapter": r"(?<![a-z])(?:lora|adapter)(?![a-z])",
+        "draft": r"(?<![a-z])(?:draft|mtp|eagle\d?)(?![a-z])",
+        "vocabulary": r"(?<![a-z])vocab(?![a-z])",
+        "encoder": r"(?<![a-z])(?:vae|encoder|embeddings?)(?![a-z])",
+        "control vector": r"(?<![a-z])control[-_]?vector",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,13 @@ def choices(names: Iterable[str]) -> tuple[Choice, ...]:
 
 def is_no_model(name: str) -> bool:
     """Whether the name of a GGUF file says that it is a projector, a matrix of importance, an adapter or a draft."""
-    return _NO_MODEL.search(name.rpartition("/")[2]) is not None
+    return kind_by_name(name) != "model"
+
+
+def kind_by_name(name: str) -> str:
+    """What the name of a GGUF file says that it is: "model", or "projector", "imatrix", "adapter", "draft", …"""
+    file = name.rpartition("/")[2]
+    return next((kind for kind, pattern in _NO_MODEL.items() if pattern.search(file)), "model")
 
 
 def mix_of(name: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from ropescope.errors import SourceError
 from ropescope.models.json_file import MOST_BYTES, read_json
 
 T = TypeVar("T")
+MOST_FOLDERS: Final = 200
+MOST_ENTRIES: Final = 1000
+"""Of more folders in a folder, and of more files in one of those, the rest is left: no model has as many."""
 
 
 class Beginning(Protocol):
@@ -116,24 +120,41 @@ class LocalBeginning:
 
 class LocalFiles:
     """The files of a folder on this machine. A link is followed inside the folder and into a Hub cache, not elsewhere:
-    a folder may come from a stranger, and what it shows may be passed on."""
+    a folder may come from a stranger, and what it shows may be passed on. With `deep` the files of its folders count too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, deep: bool = False) -> None:
         self.where = str(folder)
-        self._folder = folder
+        self._folder, self._deep = folder, deep
         self._real = folder.resolve()
 
     def names(self) -> frozenset[str]:
         try:
             with os.scandir(self._folder) as entries:
-                return frozenset(entry.name for entry in entries if entry.is_file())
+                held = list(entries)
+            found = {entry.name for entry in held if entry.is_file()}
+            if self._deep:
+                inner = sorted(entry.name for entry in held if entry.is_dir(follow_symlinks=False))
+                found.update(*(self._inner(name) for name in inner[:MOST_FOLDERS]))
+            return frozenset(found)
         except OSError as error:
             raise SourceError(
                 f"{self._folder} cannot be listed ({error.strerror or error}): check its permissions."
             ) from error
 
+    def _inner(self, folder: str) -> set[str]:
+        with os.scandir(self._folder / folder) as entries:
+            return {f"{folder}/{entry.name}" for entry in itertools.islice(entries, MOST_ENTRIES) if entry.is_file()}
+
     def label(self, name: str) -> str:
         return str(self._folder / name)
+
+    def size(self, name: str) -> int:
+        """The bytes of a file. Raises SourceError."""
+        path = self._inside(name)
+        try:
+            return path.stat().st_size
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def beginning(self, name: str) -> LocalBeginning:
         return LocalBeginning(self._inside(name))
@@ -160,7 +181,7 @@ class LocalFiles:
             return file.read(0, most_bytes).decode("utf-8", "replace")
 
     def _inside(self, name: str) -> Path:
-        if not is_plain_name(name):
+        if not all(map(is_plain_name, name.split("/", 1) if self._deep else [name])):
             raise OutsideError(f"{name!r} is no name of a file in {self._folder}: name it without folders.")
         path = self._folder / name
         real = path.resolve()

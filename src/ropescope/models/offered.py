@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from ropescope.errors import SourceError
 from ropescope.models.gguf_names import Choice, choices
 from ropescope.models.model import Model
+from ropescope.models.model_files import MOST_FOLDERS
 from ropescope.models.source import Source, resolve
-
-MOST_FOLDERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,15 @@ _TOKENIZER: Final = re.compile(
 )
 
 
+def other_format(name: str) -> str:
+    """What a file of weights is that is not read here, by its name: "pickled weights", "ONNX export", …; "" for another file."""
+    low = name.lower()
+    if low.endswith(_PICKLED):
+        return "pickled weights"
+    told = next((told for endings, told in _ENDINGS[:-1] if low.endswith(endings)), "")
+    return told.partition(":")[0].removeprefix("an ").removeprefix("a ")
+
+
 def what_it_is(names: Collection[str], read: Read) -> str:
     """ "KIND: what to give instead", for a place without config.json and without a GGUF model; "" where nothing tells.
 

@@ -81,7 +81,7 @@ def from_gguf(
             f"its embedding is stored twice, once more as the output ({twice.n_elements:,} numbers, {n_bytes:,} bytes), and counts "
             "as parameters once.",
         )
-    weights = _weights((header, *parts), _file_name(source), layers) if tensors else None
+    weights = weights_of((header, *parts), _file_name(source), layers) if tensors else None
     return Model(
         name=name or _text(header, "general.name") or source.name,
         source=source,
@@ -151,7 +151,8 @@ def _vocab_size(keys: Keys) -> int | None:
     return tokens.length if isinstance(tokens, GGUFArray) and tokens.length else None
 
 
-def _weights(parts: Sequence[GGUFHeader], source: str, layers: tuple[Layer, ...]) -> Weights:
+def weights_of(parts: Sequence[GGUFHeader], source: str, layers: tuple[Layer, ...] = ()) -> Weights:
+    """The bytes of all tensors of the `parts` of a file, by their types."""
     by_type: Counter[str] = Counter()
     by_part: Counter[str] = Counter()
     for part in parts:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError
 from ropescope.models.config.fields import short
+from ropescope.models.gguf_names import MOST_PARTS
 from ropescope.models.model_files import ModelFiles, is_plain_name
 from ropescope.models.safetensors.header import (
     LENGTH_BYTES,
@@ -24,7 +25,7 @@ INDEX: Final = "model.safetensors.index.json"
 FIRST_READ: Final = 64 << 10
 """Bytes of the first read of a file; most headers are shorter, and then it is the only one."""
 
-_PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors")
+_PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5,6})\.safetensors", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +111,26 @@ def _wanted(files: ModelFiles, names: frozenset[str], only: str | None) -> tuple
     none: frozenset[str] = frozenset()
     ours = sorted(name for name in names if name.endswith(ENDING) and "/" not in name)
     if only is not None:
-        listed, tensors = _index(files, INDEX) if INDEX in names else ([], none)
+        listed, tensors = index_of(files, INDEX) if INDEX in names else ([], none)
         if only in listed:
             return listed, f"{INDEX} ({len(listed)} files)", "", tensors
-        return _set_of(only), only, "", none
+        return set_of(only), only, "", none
     if SINGLE in ours:  # before the index, as transformers has it
         return [SINGLE], SINGLE, "", none
     indices = [INDEX] if INDEX in names else sorted(name for name in names if name.endswith(ENDING + ".index.json"))
     if len(indices) == 1:
-        listed, tensors = _index(files, indices[0])
+        listed, tensors = index_of(files, indices[0])
         return listed, f"{indices[0]} ({len(listed)} files)", "", tensors
-    sets = {tuple(_set_of(name)) for name in ours if not name.startswith("consolidated")} or {tuple(ours)}
+    sets = {tuple(set_of(name)) for name in ours if not name.startswith("consolidated")} or {tuple(ours)}
     if len(sets) == 1 and (found := list(next(iter(sets)))):
         return found, found[0] if len(found) == 1 else f"{found[0]} … ({len(found)} files)", "", none
     return [], "", _why_none(names, ours), none
 
 
-def _set_of(name: str) -> list[str]:
+def set_of(name: str) -> list[str]:
     """All the parts of the set that `name` belongs to."""
     match = _PART.fullmatch(name)
-    if match is None or not 0 < int(match[2]) <= int(match[3]):
+    if match is None or not 0 < int(match[2]) <= int(match[3]) <= MOST_PARTS:
         return [name]
     return [f"{match[1]}-{part:05d}-of-{match[3]}{ENDING}" for part in range(1, int(match[3]) + 1)]
 
@@ -149,7 +150,7 @@ def _why_none(names: frozenset[str], ours: list[str]) -> str:
     return ""
 
 
-def _index(files: ModelFiles, name: str) -> tuple[list[str], frozenset[str]]:
+def index_of(files: ModelFiles, name: str) -> tuple[list[str], frozenset[str]]:
     """(the files that an index lists, each once; the tensors). Raises FormatError for a name that is none of a file beside it."""
     label = files.label(name)
     found: Mapping[str, Any] = files.json(name) or {}

@@ -23,6 +23,13 @@ QUESTIONS: Final = (
         placed=("sources",),
     ),
     Question(
+        "files",
+        "What a folder or repository holds: each weight file with its bytes, types, imatrix and template; which fits.",
+        "checks.reading.files.asking:FilesInputs",
+        "checks.reading.files.asking:answer",
+        {"source": "bartowski/Qwen_Qwen3-8B-GGUF", "gpu": "4090", "context": "32k"},
+    ),
+    Question(
         "evidence",
         "Show what is published about a model at length: RULER scores, who ran them, how far they fall.",
         "evidence.ruler.lookup:EvidenceInputs",

@@ -1,0 +1,1 @@
+"""What a folder or repository holds: its weight files, by their headers."""
