@@ -8,7 +8,8 @@ ROWS = (
     Row("show", {"source": "{config}"}, lambda d: d["model"]["parameters"]["total"] == 8_030_261_248, {"source": ""}, "source"),
     Row("compare", {"sources": ["{config}", "{config}"]}, lambda d: d["different"] == {}, {"sources": ["{config}"]}, "2 to 8"),
     Row(
-        "files", {"source": "{tiny}"}, lambda d: [row["kind"] for row in d["files"]] == ["model"] and d["files"][0]["bits_per_weight"] == 32,
+        "files", {"source": "{tiny}"},
+        lambda d: [(row["kind"], row["bits_per_weight"]) for row in d["files"]] == [("model", 32)],
         {"source": "{config}", "context": "8k"}, "gpu",
     ),
     Row("evidence", {"model": "Qwen/Qwen3-8B"}, lambda d: len(d["matches"]) == 1, {"model": " "}, "model"),
