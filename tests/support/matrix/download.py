@@ -5,6 +5,11 @@ from __future__ import annotations
 from matrix.row import Row
 
 ROWS = (
+    Row(
+        "ask", {"words": ["llama 8b 32k on a 4090"]},
+        lambda d: d["questions"][0] == {"question": "fit", "inputs": {"source": "MODEL", "gpu": "4090", "context": "32k"}},
+        {"words": ["zzz"]}, "zzz",
+    ),
     Row("show", {"source": "{config}"}, lambda d: d["model"]["parameters"]["total"] == 8_030_261_248, {"source": ""}, "source"),
     Row("compare", {"sources": ["{config}", "{config}"]}, lambda d: d["different"] == {}, {"sources": ["{config}"]}, "2 to 8"),
     Row(

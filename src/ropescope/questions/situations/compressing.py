@@ -15,6 +15,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "budget": "30%", "out": "plan.json"},
         "weights",
         keeps="the plan (JSON)",
+        words="kv cache smaller compress evict eviction prune snapkv window budget sinks streaming",
     ),
     Question(
         "compress evaluate",
@@ -24,5 +25,6 @@ QUESTIONS: Final = (
         {"source": "smollm2", "budgets": "15%,30%,60%", "needle": True, "figure": "tradeoff.svg"},
         "weights",
         keeps="the numbers (JSON)",
+        words="kv cache eviction quality compare snapkv pyramidkv methods loss cost compress score",
     ),
 )

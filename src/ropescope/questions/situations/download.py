@@ -8,11 +8,21 @@ from ropescope.questions.question import Question
 
 QUESTIONS: Final = (
     Question(
+        "ask",
+        "Which of these questions answers what you want to know, in your words or from a file you have.",
+        "checks.asking.ask:AskInputs",
+        "checks.asking.ask:answer",
+        {"words": ["llama 8b 32k on a 4090"]},
+        placed=("words",),
+        words="question help find which command",
+    ),
+    Question(
         "show",
         "What a model is, from its files alone: layers, context, memory, parameters, precision, tokenizer.",
         "checks.reading.show:ShowInputs",
         "checks.reading.show:answer",
         {"source": "smollm2"},
+        words="architecture inspect config layers heads parameters size context tokenizer moe experts licence license",
     ),
     Question(
         "compare",
@@ -21,6 +31,7 @@ QUESTIONS: Final = (
         "checks.reading.compare:answer",
         {"sources": ["smollm2", "./my-model"]},
         placed=("sources",),
+        words="compare difference versus side models which model better choose",
     ),
     Question(
         "files",
@@ -36,5 +47,6 @@ QUESTIONS: Final = (
         "evidence.ruler.lookup:answer",
         {"model": "Qwen/Qwen3-8B"},
         placed=("model",),
+        words="ruler long context benchmark published score effective context length reason nolima helmet longbench",
     ),
 )

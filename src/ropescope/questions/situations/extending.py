@@ -14,6 +14,7 @@ QUESTIONS: Final = (
         "extend.asking:answer",
         {"source": "smollm2", "to": "16Ki", "engine": ["vllm"]},
         keeps="the plan (JSON)",
+        words="longer context yarn rope scaling extend ntk linear beyond trained stretch million rope_scaling override 1m",
     ),
     Question(
         "extend evaluate",
@@ -23,6 +24,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "to": "16Ki", "methods": "none,ntk,yarn", "questions": "4", "figure": "bands.svg"},
         "weights",
         keeps="the numbers (JSON)",
+        words="yarn quality longer context passkey retrieval needle loss beyond extend score test",
     ),
     Question(
         "extend search",
@@ -32,6 +34,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "to": "16Ki", "minutes": "10", "out": "plan.json"},
         "weights",
         keeps="the plan (JSON), for extend evaluate",
+        words="longrope search factors own yarn better optimise",
     ),
     Question(
         "extend lm-eval",
@@ -41,5 +44,6 @@ QUESTIONS: Final = (
         {"source": "smollm2", "to": "16Ki", "tasks": "niah_single_1", "lengths": "16384", "limit": "20"},
         "weights",
         "lm-eval",
+        words="lm-eval ruler niah tasks longer context extended",
     ),
 )

@@ -16,6 +16,7 @@ QUESTIONS: Final = (
         "data",
         "evidence",
         placed=("ids",),
+        words="paper claim true verify published replicate marin verdict evidence refuted",
     ),
     Question(
         "panel",
@@ -26,5 +27,6 @@ QUESTIONS: Final = (
         "data",
         "evidence",
         placed=(),
+        words="published measurements data panel table gamma models",
     ),
 )

@@ -15,6 +15,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "control": "random-init", "out": "smollm2.parquet"},
         "weights",
         keeps="the profile (Parquet)",
+        words="measure attention distance decay gamma heads layers far attend weights profile long-range",
     ),
     Question(
         "show-profile",
@@ -24,6 +25,7 @@ QUESTIONS: Final = (
         {"profile": "smollm2.parquet"},
         "data",
         placed=("profile",),
+        words="profile parquet kept measured show again",
     ),
     Question(
         "predict",
@@ -31,6 +33,7 @@ QUESTIONS: Final = (
         "checks.theory.predict:PredictInputs",
         "checks.theory.predict:answer",
         {"source": "smollm2"},
+        words="gamma pade predict exponent theta formula config decay",
     ),
     Question(
         "experiment",
@@ -40,6 +43,7 @@ QUESTIONS: Final = (
         {"name": "length-sweep", "sources": ["smollm2"]},
         "weights",
         placed=("name", "sources"),
+        words="experiment prediction null causal theta sweep corpus",
     ),
     Question(
         "atlas",
@@ -49,6 +53,7 @@ QUESTIONS: Final = (
         {},
         "data",
         placed=(),
+        words="rank profiles ranking models measured atlas leaderboard",
     ),
     Question(
         "atlas add",
@@ -58,6 +63,7 @@ QUESTIONS: Final = (
         {"profiles": ["smollm2.parquet"]},
         "data",
         placed=("profiles",),
+        words="add profile store",
     ),
     Question(
         "atlas show",
@@ -67,6 +73,7 @@ QUESTIONS: Final = (
         {"model": "smollm2"},
         "data",
         placed=("model",),
+        words="show model atlas",
     ),
     Question(
         "atlas remove",
@@ -76,6 +83,7 @@ QUESTIONS: Final = (
         {"profile": "3f2a91"},
         "data",
         placed=("profile",),
+        words="delete remove profile",
     ),
     Question(
         "atlas export",
@@ -85,6 +93,7 @@ QUESTIONS: Final = (
         {"folder": "atlas", "license": "cc-by-4.0"},
         "data",
         placed=("folder",),
+        words="dataset hub export publish",
     ),
     Question(
         "formulas",
@@ -93,6 +102,7 @@ QUESTIONS: Final = (
         "checks.theory.formulas:answer",
         {"name": "compression_window"},
         placed=("name",),
+        words="formula definition equation what means theory standing",
     ),
     Question(
         "compute",
@@ -101,6 +111,7 @@ QUESTIONS: Final = (
         "checks.theory.compute:answer",
         {"name": "compression_window", "arguments": ["gamma=0.75", "n_tokens=128k"]},
         placed=("name", "arguments"),
+        words="compute calculate formula evaluate number horizon window alpha_opt",
     ),
     Question(
         "prove",
@@ -110,6 +121,7 @@ QUESTIONS: Final = (
         {},
         extra="proofs",
         placed=(),
+        words="proof prove identity algebra lean sympy",
     ),
     Question(
         "plot",
@@ -118,5 +130,6 @@ QUESTIONS: Final = (
         "checks.theory.plots.plots:answer",
         {"kind": "regimes", "figure": "regimes.svg"},
         placed=("kind",),
+        words="plot figure picture draw phase regime diagram",
     ),
 )

@@ -21,6 +21,7 @@ QUESTIONS: Final = (
         },
         decides=True,
         instead={"list-gpus": "devices"},
+        words="fit run memory vram ram gpu gib out of memory oom enough load card kv cache size longest context offload does",
     ),
     Question(
         "speed",
@@ -29,6 +30,7 @@ QUESTIONS: Final = (
         "checks.speed:answer",
         {"source": "meta-llama/Llama-3.1-8B", "gpu": "h100-sxm", "context": "8k", "batch": "32", "price": "2.50"},
         instead={"list-gpus": "devices"},
+        words="fast speed throughput tokens per second latency ttft decode prefill tok/s slow cost per million",
     ),
     Question(
         "launch",
@@ -38,6 +40,7 @@ QUESTIONS: Final = (
         {"source": "./qwen3-8b-Q4_K_M.gguf", "gpu": "4090", "context": "32k", "kv_precision": "q8_0"},
         copied="the command",
         instead={"list-gpus": "devices"},
+        words="serve command flags start server vllm sglang llama.cpp ollama deploy options arguments settings",
     ),
     Question(
         "devices",
@@ -46,5 +49,6 @@ QUESTIONS: Final = (
         "checks.devices:answer",
         {},
         placed=(),
+        words="gpus list bandwidth tflops specs hardware known",
     ),
 )

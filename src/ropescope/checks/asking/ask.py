@@ -1,0 +1,164 @@
+"""Ask: which question answers what a user says or has at hand, with its inputs filled in. It is shown and never run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ropescope.checks.asking.index import best, scores, stems
+from ropescope.checks.asking.recognise import Recognised, recognise
+from ropescope.checks.asking.slots import Slots, filled, slots_of
+from ropescope.errors import InputError
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import File, ListOf, Text
+from ropescope.questions.question import Question, Run
+from ropescope.questions.registry import known, questions
+from ropescope.report.report import Fact, Report, Step
+
+MOST_CHARACTERS: Final = 4_000
+SLOT: Final = 2.5
+"""What a slot that a question takes counts for it: about a rare word of its line."""
+NEAR: Final = 0.85
+"""A question with this part of the best one's score may as well be meant."""
+CANDIDATES: Final = 12
+_ON_A_DEVICE: Final = "fit device memory"
+_SCORES: Final = re.compile(
+    r"(?<![\w.])\d{1,3}(?:\.\d+)?\s*%?\s*(?:vs\.?|versus|against|or|to|and)\s*\d{1,3}(?:\.\d+)?\s*%?(?!\w)", re.I
+)
+_TWO_SCORES: Final = "score gap noise significant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskInputs:
+    """A question in words, a file, or both."""
+
+    words: tuple[str, ...] = asked(
+        ListOf(Text()),
+        "Your question in words, as: llama 8b 32k on a 4090; or the name of a file.",
+        default=(),
+        placed=True,
+    )
+    file: Path | None = asked(
+        File(), "A file that you have: a config, weights, a chat template, a log, votes, a schema, code.", default=None
+    )
+
+
+def answer(inputs: AskInputs, run: Run) -> Report:
+    """The question that is meant, or up to three, each as a step with what is known filled in. Raises InputError for nothing,
+    for too much, and for words that no question has."""
+    text = " ".join(inputs.words)
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            "words", f"`words` has {len(text):,} characters: ask in {MOST_CHARACTERS:,} or fewer, or give a `file`."
+        )
+    path = inputs.file or _only_a_file(text)
+    if path is not None:
+        return _of_file(path)
+    if not text.strip():
+        raise InputError(
+            "words", "Say what you want to know, as: does llama 8b fit on a 4090 with 32k. Or give a `file`."
+        )
+    return _of_words(text)
+
+
+def _only_a_file(text: str) -> Path | None:
+    path = Path(text.strip()).expanduser()
+    try:
+        return path if text.strip() and path.exists() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _of_file(path: Path) -> Report:
+    found = recognise(path)
+    if found is None:
+        kinds = "a config, a GGUF or safetensors file, a chat template, an lm-eval log, votes, a JSON schema or training code"
+        raise InputError("file", f"Nothing in {path.name} tells what it is. ask knows {kinds}.")
+    also = [found, *_ALSO.get((found.question, found.field), ())]
+    steps = tuple(_step(known()[one.question], {one.field: str(path)}) for one in also)
+    return Report(
+        title=path.name,
+        verdict=f"{path.name} is {found.what}: `{found.question}` reads it.",
+        facts=(Fact("recognised as", found.what, basis="config", source=path.name),),
+        next_steps=steps,
+        data={
+            "recognised": found.what,
+            "questions": [{"question": step.question, "inputs": dict(step.inputs)} for step in steps],
+        },
+    )
+
+
+_ALSO: Final = {
+    ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "measure", "source")),
+}
+
+
+def _step(question: Question, given: dict[str, Any]) -> Step:
+    """The question with `given`, and the kind's own word for what it needs beside."""
+    inputs, _ = filled(question, Slots(), ())
+    return Step(question.name, {**inputs, **given}, question.asks.rstrip("."))
+
+
+def _of_words(text: str) -> Report:
+    slots = slots_of(text)
+    words = stems(slots.left)
+    if _SCORES.search(text):
+        words += stems(_TWO_SCORES)
+    found = scores(words) or scores(stems(_ON_A_DEVICE) if slots.device else ())
+    meant: list[tuple[float, Question, dict[str, Any]]] = []
+    for question in best(found, questions())[:CANDIDATES]:
+        inputs, taken = filled(question, slots, text.split())
+        meant.append((found[question.name] + SLOT * taken + (question.needs == "files"), question, inputs))
+    if not meant:
+        raise InputError(
+            "words",
+            f"No question has these words: {text[:80]!r}. `ask` reads words such as fit, cache, template, score.",
+        )
+    meant.sort(key=lambda one: -one[0])
+    chosen = [one for one in meant if one[0] >= NEAR * meant[0][0]][:3]
+    alone = len(chosen) == 1
+    steps = tuple(
+        Step(question.name, inputs, "Ask" if alone else question.asks.rstrip(".")) for _, question, inputs in chosen
+    )
+    first = chosen[0][1]
+    if alone:
+        verdict = f"`{first.name}` answers this: {_lower(first.asks)}"
+    else:
+        names = _listed([f"`{question.name}`" for _, question, _ in chosen])
+        verdict = f"Undecided between {names}: the commands below say what each answers."
+    return Report(
+        title=text if len(text) <= 100 else f"{text[:97]}…",
+        verdict=verdict,
+        facts=tuple(Fact(name, value, basis="config", source="your words") for name, value in slots.found.items()),
+        caveats=_caveats(slots, steps),
+        next_steps=steps,
+        data={
+            "questions": [{"question": step.question, "inputs": dict(step.inputs)} for step in steps],
+            "slots": slots.found,
+            "scores": dict(Counter({question.name: round(score, 3) for score, question, _ in meant}).most_common(5)),
+        },
+    )
+
+
+def _caveats(slots: Slots, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    missing = {
+        str(part)
+        for step in steps
+        for value in step.inputs.values()
+        for part in (value if isinstance(value, list) else [value])
+    }
+    if "MODEL" not in missing:
+        return ()
+    called = f", for {slots.model!r}" if slots.model else ""
+    return (f"MODEL stands for a Hub id (org/name), a folder or a GGUF file{called}. Nothing was run.",)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
