@@ -55,7 +55,7 @@ ENGINES = {flag.removeprefix("--") for engine in read_flags().values() for flag 
 """What engines take, which may be named where their commands are written."""
 OTHERS = {
     "checks/serving/weights/files.py", "checks/serving/devices/this_machine.py", "checks/serving/devices/smi_outputs.py",
-    "evidence/ruler/lookup.py", "models/embedded.py", "extend/settings/gguf_file.py", "extend/settings/llama_cpp.py",
+    "evidence/long_context/report.py", "models/embedded.py", "extend/settings/gguf_file.py", "extend/settings/llama_cpp.py",
     "extend/settings/vllm.py", "evidence/atlas/exporting.py",
 }  # fmt: skip
 """Files that write the commands of other programs."""

@@ -17,7 +17,7 @@ def test_a_model_and_no_model() -> None:
     one = CliRunner().invoke(app, ["evidence", "Qwen/Qwen3-8B"])
     assert one.exit_code == 0 and one.stdout.startswith("Qwen/Qwen3-8B scores 77.4 on RULER at 128K")
     every = CliRunner().invoke(app, ["evidence"])
-    assert every.exit_code == 0 and every.stdout.startswith("RULER scores of 45 models")
+    assert every.exit_code == 0 and every.stdout.startswith("Models by benchmark: RULER 61, NoLiMa 22")
 
 
 def test_nothing_published_is_no_failure() -> None:

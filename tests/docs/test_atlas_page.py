@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from made_rows import save_profile
 
 from ropescope.app.cli import app
-from ropescope.evidence.ruler.names import ModelName
-from ropescope.evidence.ruler.scores import AS_OF, DROP_FORMULA, SAMPLES, effective_length, ruler_rows
+from ropescope.evidence.long_context.benchmarks import RULER, ranked_rows
+from ropescope.evidence.long_context.changes import DROP_FORMULA, effective_length
+from ropescope.evidence.long_context.names import ModelName
 
 PAGE = (Path(__file__).parents[2] / "docs" / "judging.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ropescope (?:evidence|atlas)\b.*$", PAGE, re.M)
@@ -30,8 +31,9 @@ def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_its_statements_are_those_of_the_table() -> None:
-    assert AS_OF in PAGE and DROP_FORMULA in PAGE and f"{SAMPLES:,} samples" in PAGE
-    stated = [row for row in ruler_rows() if row.effective_length.upper() not in ("", effective_length(row))]
+    samples = max(n or 0 for row in ranked_rows(RULER) for n in row.samples)
+    assert RULER.as_of in PAGE and DROP_FORMULA in PAGE and f"{samples:,} samples" in PAGE
+    stated = [row for row in ranked_rows(RULER) if row.effective_length.upper() not in ("", effective_length(row))]
     assert len(stated) == 6 and all(row.run_by == "model authors" for row in stated) and "for six rows" in PAGE
     one = ("Llama-3.1-8B-Instruct", "Meta-Llama-3.1-8B-Instruct", "meta_llama_3.1_8b_instruct")
     assert all(name in PAGE for name in one) and len({ModelName.of(name) for name in one}) == 1

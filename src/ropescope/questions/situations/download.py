@@ -42,9 +42,9 @@ QUESTIONS: Final = (
     ),
     Question(
         "evidence",
-        "Show what is published about a model at length: RULER scores, who ran them, how far they fall.",
-        "evidence.ruler.lookup:EvidenceInputs",
-        "evidence.ruler.lookup:answer",
+        "Show what is published about a model at length: RULER, NoLiMa, HELMET, LongBench v2, and the reasoning gap.",
+        "evidence.long_context.report:EvidenceInputs",
+        "evidence.long_context.report:answer",
         {"model": "Qwen/Qwen3-8B"},
         placed=("model",),
         words="ruler long context benchmark published score effective context length reason nolima helmet longbench",

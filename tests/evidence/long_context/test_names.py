@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ropescope.evidence.ruler.names import ModelName, find
-from ropescope.evidence.ruler.scores import ruler_rows
+from ropescope.evidence.long_context.benchmarks import BENCHMARKS, HELMET, NOLIMA, RULER, Benchmark, ranked_rows, rows
+from ropescope.evidence.long_context.names import ModelName, find
 
-ROWS = ruler_rows()
+ROWS = ranked_rows(RULER)
 
 SAME = [
     # By id, in any case and with a revision.
@@ -88,6 +88,39 @@ def test_a_relative_is_near_and_never_a_match(asked: str, label: str, difference
 )
 def test_strangers_are_strangers(asked: str) -> None:
     assert find(asked, ROWS) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "gpt-4o-mini",
+        "openai/gpt-4o-mini",
+        "gpt-4o-mini-2024-07-18",
+        "gpt-4o-mini-20240718",
+        "GPT_4o_mini",
+        "openai/gpt-4o-mini@x",
+    ],
+)
+def test_names_of_apis_with_and_without_dates(asked: str) -> None:
+    ((match,), near) = find(asked, rows(NOLIMA))
+    assert match.row.name == "GPT-4o-mini-2024-07-18" and near == ()
+    assert ("has no date" in match.note) == ("2024" not in asked)
+
+
+def test_two_dates_are_two_models() -> None:
+    matches, near = find("gpt-4o-2024-08-06", rows(NOLIMA))
+    assert matches == () and near[0].difference == "20241120 instead of 20240806"
+    assert [match.row.name for match in find("gpt-4o", rows(HELMET))[0]] == ["gpt-4o-2024-05-13", "gpt-4o-2024-08-06"]
+    for asked in ("anthropic/claude-3.5-sonnet", "claude-3-5-sonnet-20241022", "claude-3-5-sonnet"):
+        assert [match.row.base for match in find(asked, rows(NOLIMA))[0]] == [87.5]
+    assert find("claude-3-5-sonnet-20240620", rows(NOLIMA))[0] == ()
+    assert [match.row.base for match in find("google/gemini-1.5-pro", rows(NOLIMA))[0]] == [92.6]
+
+
+@pytest.mark.parametrize("mark", BENCHMARKS, ids=lambda mark: mark.name)
+def test_every_published_row_is_found_by_its_own_label(mark: Benchmark) -> None:
+    for row in rows(mark):
+        assert row.label in {match.row.label for match in find(row.label, rows(mark))[0]}
 
 
 def test_every_row_finds_itself_alone() -> None:

@@ -1,0 +1,1 @@
+"""What is published about a model at length, benchmark by benchmark, and who ran each row."""

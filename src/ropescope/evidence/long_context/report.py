@@ -1,0 +1,413 @@
+"""Does a model hold at length? Its published scores on each benchmark, how far they fall, and the reasoning gap. A Report."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from ropescope.evidence.long_context.asked_name import HUB_ID
+from ropescope.evidence.long_context.benchmarks import (
+    BENCHMARKS,
+    HELMET,
+    LONGBENCH,
+    NOLIMA,
+    RULER,
+    Benchmark,
+    Row,
+    ranked_rows,
+    rows,
+    tokens,
+)
+from ropescope.evidence.long_context.changes import (
+    DROP_FORMULA,
+    Gap,
+    base_score,
+    effective_length,
+    interval,
+    mean_change,
+    place,
+    relative_changes,
+)
+from ropescope.evidence.long_context.figure import figure
+from ropescope.evidence.long_context.lookup import Lookup, lookup
+from ropescope.evidence.long_context.names import Match
+from ropescope.evidence.tables import table
+from ropescope.questions.inputs import asked
+from ropescope.questions.kinds import Text
+from ropescope.questions.question import Run
+from ropescope.report.dated import FRESH_DAYS, dated
+from ropescope.report.report import Fact, Report, Step, Table
+
+SCHEMA = "ropescope.evidence/2"
+_DATED = f"Dated: published more than {FRESH_DAYS} days ago; newer versions and harnesses may score otherwise."
+_MEAN_FROM = ("16K", "32K", "64K", "128K")
+"""The lengths whose mean drop the published tool calls LongScore."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceInputs:
+    """One model, or all."""
+
+    model: str | None = asked(
+        Text(),
+        "A Hub id (org/name), a model's name, a folder or a .gguf file; left out: every model.",
+        default=None,
+        placed=True,
+    )
+
+
+def answer(inputs: EvidenceInputs, run: Run) -> Report:
+    """What is published about a model at length."""
+    return all_report() if inputs.model is None else evidence_report(inputs.model)
+
+
+def evidence_report(source: str) -> Report:
+    """What is published about the model `source`; that nothing is, is an answer. Raises SourceError for an empty name."""
+    found = lookup(source)
+    matches, gaps = found.all_matches, found.gaps
+    near = _near_table(found)
+    of = tuple(match.row for match in matches)
+    tables = (*((_gap_table(gaps),) if gaps else ()), *map(_score_table, of), *((near,) if near else ()))
+    notes = [match.note for match in matches if match.note] + [f"{row.title}: {row.note}." for row in of if row.note]
+    return Report(
+        title=f"Published evidence for {found.name} at length"
+        + (f" (named after {found.taken_from})" if found.taken_from else ""),
+        verdict=_verdict(found) if matches else _nothing(found),
+        facts=(*((_gap_fact(found),) if matches else ()), *(fact for row in of for fact in _facts(row))),
+        tables=tables,
+        figures=(figure(of),),
+        caveats=(
+            *dict.fromkeys(notes),
+            *(mark.worth for mark in BENCHMARKS if found.matches[mark.name] or not matches),
+            *((_DATED,) if any(dated(row.source_date) for row in of) else ()),
+        ),
+        next_steps=_next_steps(found),
+        data={
+            "schema": SCHEMA,
+            "asked": source,
+            "name": found.name,
+            "drop_formula": DROP_FORMULA,
+            "benchmarks": {mark.name: _about(mark) for mark in BENCHMARKS},
+            "matches": [{"how": match.how, "note": match.note, **_row_data(match.row)} for match in matches],
+            "near": [
+                {"difference": item.difference, **_row_data(item.row)}
+                for mark in BENCHMARKS
+                for item in found.near[mark.name]
+            ],
+            "reasoning_gap": [_gap_data(gap) for gap in gaps],
+        },
+    )
+
+
+def all_report() -> Report:
+    """Every published row, a table for each benchmark, in the order of its own."""
+    ruler = [relative_changes(row)["128K"] for row in ranked_rows(RULER)]
+    at_full = [drop for drop in ruler if drop is not None]
+    counts = ", ".join(f"{mark.name} {len({row.label for row in rows(mark)})}" for mark in BENCHMARKS)
+    return Report(
+        title="Published scores at length",
+        verdict=f"Models by benchmark: {counts}. From 4–8K to 128K the {len(at_full)} of RULER's leaderboard that were run there "
+        f"lose {-100 * max(at_full):.0f} % to {-100 * min(at_full):.0f} %.",
+        tables=tuple(map(_all_table, BENCHMARKS)),
+        figures=(figure(()),),
+        caveats=tuple(mark.worth for mark in BENCHMARKS),
+        next_steps=(Step("evidence", {"model": "MODEL"}, "What is published about one model"),),
+        data={
+            "schema": SCHEMA,
+            "drop_formula": DROP_FORMULA,
+            "benchmarks": {mark.name: _about(mark) for mark in BENCHMARKS},
+            "rows": [_row_data(row) for mark in BENCHMARKS for row in rows(mark)],
+        },
+    )
+
+
+def _verdict(found: Lookup) -> str:
+    first = found.all_matches[0]
+    others = (found.row(mark) for mark in BENCHMARKS if mark != first.row.benchmark)
+    return " ".join((_sentence(first), *(_short(row) for row in others if row is not None)))
+
+
+def _sentence(match: Match) -> str:
+    row, mark = match.row, match.row.benchmark
+    named = f"{row.title}{'' if match.how == 'id' else ' (found by name)'} scores"
+    last = _longest(row)
+    change = relative_changes(row).get(last)
+    if mark is LONGBENCH:
+        return f"{named} {row.score(last):g} on {mark.name}, where guessing scores {mark.chance:g}; {_who(row)}."
+    claim = "" if row.claims(last) else f" (it claims {row.claimed_length})"
+    if change is None:
+        missing = "no longer length" if last == mark.columns[0] else f"no {mark.base}"
+        return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {_who(row)}; {missing} is published."
+    base = base_score(row)
+    less = f"{abs(100 * change):.0f} % {'less' if change < 0 else 'more'}"
+    at = {"RULER": f"{base:.1f} at 4–8K", "HELMET": f"{base:.1f} at 8K"}.get(mark.name, f"{mark.base} {base:.1f}")
+    return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {less} than its {at}; {_who(row)}."
+
+
+def _short(row: Row) -> str:
+    mark, last = row.benchmark, _longest(row)
+    if mark is LONGBENCH:
+        setting = f" ({row.setting})" if row.setting else ""
+        return f"{mark.name}{setting}: {row.score(last):g} (guessing: {mark.chance:g})."
+    change = relative_changes(row).get(last)
+    of_base = "" if change is None else f", {100 * change:+.1f} %".replace("-", "−")
+    effective = f"; effective to {effective_length(row)}" if mark is NOLIMA else ""
+    return f"{mark.name} at {last}: {row.score(last):g}{of_base}{effective}."
+
+
+def _longest(row: Row) -> str:
+    if row.benchmark is LONGBENCH:
+        return "overall"
+    return [column for column, score in zip(row.benchmark.columns, row.scores, strict=True) if score is not None][-1]
+
+
+def _facts(row: Row) -> list[Fact]:
+    mark, source, old = row.benchmark, _row_source(row), dated(row.source_date)
+    name = f"{mark.name}{f' ({row.setting})' if row.setting else ''}: "
+    if mark is LONGBENCH:
+        return [Fact(name + "overall", row.score("overall"), "%", "published", source, interval(row, "overall"), old)]
+    found = []
+    if mark is RULER:
+        found.append(Fact(name + "claimed length", row.claimed_length, basis="published", source=source, note=old))
+    if mark.threshold is not None:
+        found.append(_effective(row, name))
+    if (base := base_score(row)) is not None:
+        found.append(Fact(name + mark.base, round(base, 4), "%", "published", source, note=old))
+    last, changes = _longest(row), relative_changes(row)
+    if mark is not RULER:
+        change = changes.get(last)
+        if change is not None:
+            found.append(
+                Fact(f"{name}change at {last}", round(100 * change, 1), "%", "formula", f"of the {mark.base}", note=old)
+            )
+        return found
+    derived = f"{DROP_FORMULA}, from the published scores"
+    given = {column: changes[column] for column in _MEAN_FROM}
+    claimed = [drop for column, drop in given.items() if row.claims(column)]
+    if (mean := mean_change(tuple(given.values()))) is not None:
+        found.append(Fact(f"{name}mean drop, 16K to 128K", round(mean, 4), basis="formula", source=derived))
+    if len(claimed) < len(given) and (mean := mean_change(claimed)) is not None:
+        longest = [column for column in given if row.claims(column)][-1]
+        found.append(
+            Fact(f"{name}mean drop, 16K to {longest}", round(mean, 4), basis="formula", source="claimed lengths only")
+        )
+    return found
+
+
+def _effective(row: Row, name: str) -> Fact:
+    mark, by_rule = row.benchmark, effective_length(row)
+    stated = row.effective_length
+    rule = (
+        f"the longest that scores above {mark.threshold:g} % of the {mark.base}"
+        if mark.of_base
+        else f"the longest that scores above Llama-2-7b-chat at 4K ({mark.threshold})"
+    )
+    as_stated = stated.upper() in ("", by_rule)
+    return Fact(
+        name + "effective length",
+        stated or by_rule,
+        basis="published" if stated else "formula",
+        source=f"{_row_source(row)}: {rule}",
+        note=dated(row.source_date) if as_stated else f"stated so, but by this rule its scores give {by_rule}",
+    )
+
+
+def _gap_fact(found: Lookup) -> Fact:
+    """The gap at the longest length up to 32K that both benchmarks have, or that it is not known."""
+    at = [gap for gap in found.gaps if tokens(gap.length) <= tokens("32K")]
+    if not at:
+        missing = " and ".join(mark.name for mark in (RULER, NOLIMA) if found.row(mark) is None) or "a length of both"
+        return Fact("reasoning gap", "not known", "", "published", f"missing: {missing}")
+    gap = at[-1]
+    return Fact(
+        f"reasoning gap at {gap.length}",
+        round(gap.points, 1),
+        "points",
+        "formula",
+        f"RULER {gap.literal:g} − NoLiMa {gap.latent:g}: right answers lost where no word of the question is in the text",
+        gap.interval,
+    )
+
+
+def _who(row: Row) -> str:
+    return "reported by the model authors" if row.run_by == "model authors" else f"run by {_article(row.run_by)}"
+
+
+def _article(who: str) -> str:
+    return f"the {who}" if who.endswith("authors") else who
+
+
+def _row_source(row: Row) -> str:
+    return f"{_who(row)}, {row.citation}, {row.source_date}"
+
+
+def _score_table(row: Row) -> Table:
+    mark, changes = row.benchmark, relative_changes(row)
+    lines = []
+    for column, score in zip(mark.columns, row.scores, strict=True):
+        if score is None:
+            continue
+        where = place(row, column)
+        standing = None if where is None else f"{where[0]} of {where[1]}"
+        low, high = interval(row, column) or (None, None)
+        line = (column, score, low, high, changes.get(column), standing, row.claims(column))
+        lines.append(line if mark.by_length else (*line[:4], standing))
+    known = [n for n in row.samples if n]
+    sampling = (
+        f"Low, high: 95 % sampling interval ({' and '.join(f'{n:,}' for n in dict.fromkeys(known))} samples), at its widest."
+        if known
+        else "The source does not say how many samples stand behind a score, so no interval is given."
+    )
+    change = {"RULER": f" Drop: {DROP_FORMULA}."}.get(mark.name, f" Drop: from the {mark.base}." if mark.base else "")
+    old = f" ({dated(row.source_date)})" if dated(row.source_date) else ""
+    head = "length | score [%] :.1f | low :.1f | high :.1f | drop :+.1% | place | within claim"
+    return table(
+        f"{mark.name} score of {row.title}",
+        head if mark.by_length else "class of length | score [%] :.1f | low :.1f | high :.1f | place",
+        lines,
+        note=f"Scores: {_row_source(row)}{old}.{change} {sampling} Place: by score in the table of the benchmark ({mark.as_of}).",
+    )
+
+
+def _gap_table(gaps: tuple[Gap, ...]) -> Table:
+    return table(
+        "Reasoning gap: RULER against NoLiMa at the same length",
+        "length | RULER [%] :.1f | NoLiMa [%] :.1f | gap [points] :.1f | low :.1f | high :.1f | RULER kept :.0% | NoLiMa kept :.0%",
+        ((gap.length, gap.literal, gap.latent, gap.points, *(gap.interval or (None, None)), *gap.kept) for gap in gaps),
+        note="Kept: the share of its own score at short length. Low, high: 95 %, from the sampling of prompts only.",
+    )
+
+
+def _near_table(found: Lookup) -> Table | None:
+    items = [item for mark in BENCHMARKS for item in found.near[mark.name]]
+    if not items:
+        return None
+    return table(
+        "Near, but another model",
+        "benchmark | published model | how it differs | scores | run by | source | date",
+        (
+            (row.benchmark.name, row.title, difference, _ends(row), row.run_by, row.citation, row.source_date)
+            for row, difference in ((item.row, item.difference) for item in items)
+        ),
+        note="None of these scores is of the model that you asked for.",
+    )
+
+
+def _ends(row: Row) -> str:
+    """`95.5 at 4K, 77 at 128K`, or the overall score."""
+    if row.benchmark is LONGBENCH:
+        return f"{row.score('overall'):g} overall"
+    given = [column for column, score in zip(row.benchmark.columns, row.scores, strict=True) if score is not None]
+    return ", ".join(f"{row.score(column):g} at {column}" for column in dict.fromkeys((given[0], given[-1])))
+
+
+def _nothing(found: Lookup) -> str:
+    counts = ", ".join(f"{mark.name} ({len(rows(mark))} rows, as of {mark.as_of})" for mark in BENCHMARKS)
+    sentence = f"Not known: nothing is published about {found.name} in {counts}"
+    near = next((item for mark in BENCHMARKS for item in found.near[mark.name]), None)
+    return (
+        f"{sentence}."
+        if near is None
+        else f"{sentence}; the nearest is {near.row.label}, which is another model ({near.difference})."
+    )
+
+
+def _next_steps(found: Lookup) -> tuple[Step | str, ...]:
+    model = shlex.quote(found.name) if HUB_ID.fullmatch(found.name) else "MODEL"
+    steps: list[Step | str] = []
+    if found.row(RULER) is None:
+        steps += [
+            f"Run RULER: lm_eval --model hf --model_args pretrained={model},max_length=32768 --tasks ruler "
+            "--metadata '{\"max_seq_lengths\":[4096,8192,16384,32768]}' (pip install 'lm_eval[ruler]').",
+            Step(
+                "extend lm-eval",
+                {"source": model, "to": "32k", "tasks": "ruler", "lengths": "4k,8k,16k,32k", "methods": "none"},
+                "The same from here",
+            ),
+        ]
+    if found.row(NOLIMA) is None:
+        steps.append(
+            "NoLiMa is not in lm-eval 0.4.13: its authors' code is at github.com/adobe-research/NoLiMa, for non-commercial use."
+        )
+    if found.row(LONGBENCH) is None:
+        steps.append(f"Run LongBench v2: lm_eval --model hf --model_args pretrained={model} --tasks longbench2.")
+    steps.append(Step("measure", {"source": model, "control": "random-init"}, "Measure how far it attends, in minutes"))
+    return (*steps, f"Look for later results on the model's card, {RULER.address} and {HELMET.address}.")
+
+
+def _all_table(mark: Benchmark) -> Table:
+    shown = tuple(mark.columns)
+    last = mark.columns[-1]
+    unit = " :.1f" if mark.by_length else " [%] :.1f"
+    drop = f" | drop at {last} :+.1%" if mark.by_length else ""
+    return table(
+        f"{mark.name} score by {'length' if mark.by_length else 'class of length'}",
+        "model | claimed | " + " | ".join(f"{column}{unit}" for column in shown) + f"{drop} | run by | source | date",
+        (
+            (
+                row.title,
+                row.claimed_length,
+                *row.scores,
+                *((relative_changes(row).get(last),) if mark.by_length else ()),
+                row.run_by,
+                row.citation,
+                row.source_date,
+            )
+            for row in rows(mark)
+        ),
+        note=f"Percent. {'Drop: ' + (DROP_FORMULA if mark is RULER else f'from the {mark.base}') + '.' if mark.by_length else ''}",
+        limit=None if mark is RULER else 12,
+    )
+
+
+def _about(mark: Benchmark) -> dict[str, Any]:
+    return {
+        "as_of": mark.as_of,
+        "dated": bool(dated(mark.as_of)),
+        "source": mark.address,
+        "columns": list(mark.columns),
+    }
+
+
+def _key(column: str) -> str:
+    return str(tokens(column)) if column.endswith("K") else column
+
+
+def _row_data(row: Row) -> dict[str, Any]:
+    columns, changes = row.benchmark.columns, relative_changes(row)
+    bounds = {column: interval(row, column) for column in columns}
+    return {
+        "benchmark": row.benchmark.name,
+        "name": row.name,
+        "hub_id": row.hub_id or None,
+        "setting": row.setting,
+        "size": row.size,
+        "claimed_length": row.claimed_length,
+        "effective_length": row.effective_length or None,
+        "effective_length_by_rule": effective_length(row) or None,
+        "base": base_score(row),
+        "average": row.average,
+        "scores": {_key(column): score for column, score in zip(columns, row.scores, strict=True)},
+        "score_ci": {_key(column): None if ends is None else list(ends) for column, ends in bounds.items()},
+        "samples": {_key(column): n for column, n in zip(columns, row.samples, strict=True)},
+        "relative_drop": {_key(column): drop for column, drop in changes.items()},
+        "mean_drop": mean_change([changes[c] for c in _MEAN_FROM]) if row.benchmark is RULER else None,
+        "run_by": row.run_by,
+        "source": row.source,
+        "source_date": row.source_date,
+        "dated": bool(dated(row.source_date)),
+        "licence": row.licence,
+        "note": row.note,
+    }
+
+
+def _gap_data(gap: Gap) -> dict[str, Any]:
+    return {
+        "tokens": tokens(gap.length),
+        "ruler": gap.literal,
+        "nolima": gap.latent,
+        "points": gap.points,
+        "interval": None if gap.interval is None else list(gap.interval),
+        "kept": {"RULER": gap.kept[0], "NoLiMa": gap.kept[1]},
+    }
