@@ -8,7 +8,7 @@ from typing import Final
 
 from ropescope.errors import InputError
 from ropescope.questions.question import Question
-from ropescope.questions.situations import compressing, download, extending, judging, research, serving
+from ropescope.questions.situations import compressing, download, extending, finetuning, judging, research, serving
 
 GROUPS: Final[Mapping[str, str]] = {
     "compress": "Plan a smaller KV cache from what a model's heads attend to, and score it.",
@@ -22,6 +22,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
     "Serve a model": serving.QUESTIONS,
     "Read a longer context": extending.QUESTIONS,
     "Shrink the KV cache or the weights": compressing.QUESTIONS,
+    "Fine-tune a model": finetuning.QUESTIONS,
     "Judge a claim": judging.QUESTIONS,
     "Measure and study attention": research.QUESTIONS,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matrix import compressing, download, extending, judging, research, serving
+from matrix import compressing, download, extending, finetuning, judging, research, serving
 from matrix.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -10,6 +10,7 @@ ROWS: tuple[Row, ...] = (
     *serving.ROWS,
     *extending.ROWS,
     *compressing.ROWS,
+    *finetuning.ROWS,
     *judging.ROWS,
     *research.ROWS,
 )

@@ -57,26 +57,12 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
     Tied weights count once. `count` is "meta". Raises MissingExtraError without torch and transformers, FormatError
     where transformers does not know the model type or refuses the config, or where the config is out of bounds.
     """
-    refuse_excess(config)
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError(
-            "torch and transformers are not installed: install ropescope[measure] to count by building the network."
-        ) from error
+    network, headless = network_on_meta(config)
+    import torch
+    import transformers
+
     version = transformers.__version__
-    try:
-        network, headless = _network(_cleaned(config))
-        known = _fields_of(network.config.get_text_config())
-    except RopescopeError:
-        raise
-    except Exception as error:
-        # Whatever a config class or a network raises is transformers' verdict on the config.
-        reason = " ".join(str(error).split())
-        raise FormatError(
-            f"transformers {version} does not build this config ({type(error).__name__}: {reason[:160]}){MEND}"
-        ) from error
+    known = _fields_of(network.config.get_text_config())
     part, model_type, _ = text_part(config)
     if foreign := [name for name in LATENT_WIDTHS if part.get(name) and name not in known]:
         raise FormatError(f"transformers {version} builds {model_type} without {foreign[0]}{MEND}")
@@ -88,6 +74,30 @@ def count_on_meta(config: Mapping[str, Any]) -> Parameters:
     experts = [layer.experts for layer in layers]
     counted = count_parts(dict(_sizes(network, torch)), layers, experts, source)
     return replace(counted, count="meta", lacks=uncounted(config, known))
+
+
+def network_on_meta(config: Mapping[str, Any]) -> tuple[Any, bool]:
+    """(the network that transformers builds from `config` on the meta device, whether it lacks an output layer that the model
+    has). Raises as `count_on_meta`."""
+    refuse_excess(config)
+    try:
+        import torch  # noqa: F401  # what transformers builds with
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError(
+            "torch and transformers are not installed: install ropescope[measure] to count by building the network."
+        ) from error
+    try:
+        return _network(_cleaned(config))
+    except RopescopeError:
+        raise
+    except Exception as error:
+        # Whatever a config class or a network raises is transformers' verdict on the config.
+        reason = " ".join(str(error).split())
+        raise FormatError(
+            f"transformers {transformers.__version__} does not build this config ({type(error).__name__}: "
+            f"{reason[:160]}){MEND}"
+        ) from error
 
 
 def _fields_of(config: Any) -> frozenset[str]:
