@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ropescope.checks.finetuning.adapters.config import LoraSettings, lora_settings
-from ropescope.checks.finetuning.adapters.engines import DEFAULT_RANK, ENGINES, OUTCOMES, Loading, loading
+from ropescope.checks.finetuning.adapters.engines import DEFAULT_RANK, ENGINES, Loading, loading
 from ropescope.checks.finetuning.adapters.features import features_of
 from ropescope.checks.finetuning.adapters.files import AdapterFiles, read_adapter
 from ropescope.checks.finetuning.adapters.pairs import Held, Pair, compare, expected, held
