@@ -30,6 +30,10 @@ class SourceError(RopescopeError):
 class MissingExtraError(RopescopeError, ImportError):
     """A command needs an optional dependency that is not installed."""
 
+    def __str__(self) -> str:
+        """The sentence; of an ImportError Python would show the first one that it was made with, whatever a face made of it."""
+        return str(self.args[0]) if self.args else ""
+
 
 class CaptureError(RopescopeError):
     """The attention of a model cannot be captured, or is not a number."""
