@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from matrix.row import Row
 
+PROMPT = """{"model": "claude-sonnet-4-5", "system": "It is TIME.", "messages": [
+  {"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}]}"""
+
 ROWS = (
     Row(
         "fit", {"source": "{config}", "gpu": "4090", "context": "8k"}, lambda d: d["bytes"]["cache"] == 131_072 * 8_192,
@@ -16,6 +19,13 @@ ROWS = (
     Row(
         "launch", {"source": "{config}", "gpu": "h100-sxm", "context": "8k"}, lambda d: d["command"].startswith("vllm serve"),
         {"source": "{config}", "gpu": "h100-sxm", "engine": "vlm"}, "engine",
+    ),
+    Row(
+        "prompt-cache",
+        {"request": "{new}/a.json", "edited": "{new}/b.json", "tokens": "10000", "input_price": "3"},
+        lambda d: d["written_again_tokens"] == 10_000 and d["pays_from_requests"] == 2,
+        {"request": "{new}/a.json", "lifetime": "2h", "input_price": "3"}, "lifetime",
+        files={"a.json": PROMPT.replace("TIME", "14:00"), "b.json": PROMPT.replace("TIME", "14:01")},
     ),
     Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
 )  # fmt: skip

@@ -43,6 +43,15 @@ QUESTIONS: Final = (
         words="serve command flags start server vllm sglang llama.cpp ollama deploy options arguments settings",
     ),
     Question(
+        "prompt-cache",
+        "What a prompt edit costs with a provider's prompt cache: the first changed block, and N requests before and after.",
+        "checks.prompts.caching.asking:PromptCacheInputs",
+        "checks.prompts.caching.asking:answer",
+        {"request": "before.json", "edited": "after.json", "requests": "100", "gap": "1m"},
+        extra="prices",
+        placed=("request", "edited"),
+    ),
+    Question(
         "devices",
         "The devices that are known by name, with memory, bandwidth and compute, and where each figure is from.",
         "checks.devices:DevicesInputs",

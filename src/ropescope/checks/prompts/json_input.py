@@ -1,0 +1,35 @@
+"""JSON that a user gives: read whole, bounded in bytes and in nesting, with sentences that name the file and the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from ropescope.errors import FormatError, SourceError
+from ropescope.models.json_file import parse_json
+
+MOST_BYTES: Final = 16 << 20
+MOST_DEPTH: Final = 100
+
+
+def read_input(path: Path) -> Any:
+    """The JSON value in `path`. Raises SourceError where it cannot be read, FormatError (with the line) where it is none."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
+    if len(raw) > MOST_BYTES:
+        raise FormatError(f"{path} is longer than {MOST_BYTES >> 20} MiB: give one request or one schema.")
+    value = parse_json(raw.removeprefix(b"\xef\xbb\xbf"), str(path))
+    if _deeper(value, MOST_DEPTH):
+        raise FormatError(f"{path} is nested more than {MOST_DEPTH} levels deep: give a flatter file.")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    if levels == 0:
+        return True
+    return any(_deeper(item, levels - 1) for item in (value.values() if isinstance(value, dict) else value))
