@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from ropescope.errors import DomainError
-from ropescope.quality.intervals import paired, t_95, wilson
+from ropescope.quality.intervals import Interval, paired, ratio_of_sums, t_95, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (7, 50), (1, 3), (412, 500)])
@@ -41,3 +41,23 @@ def test_no_trials_are_refused() -> None:
         wilson(3, 2)
     with pytest.raises(DomainError):
         paired([])
+
+
+def test_the_interval_of_a_ratio_is_the_bootstrap_of_scipy() -> None:
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    drawn = np.random.default_rng(1)
+    under = drawn.integers(20, 200, 30)
+    over = np.round(under * drawn.normal(2.0, 0.3, 30))
+    found = ratio_of_sums(over.tolist(), under.tolist(), resamples=4000)
+    theirs = bootstrap(
+        (over, under), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, method="percentile", n_resamples=4000,
+        random_state=2,
+    ).confidence_interval  # fmt: skip
+    assert found.value == over.sum() / under.sum()
+    assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=0.1 * (theirs.high - theirs.low))
+    assert ratio_of_sums([1, 2], [2, 2]) == Interval(0.75, None, None, 2)
+    assert ratio_of_sums([3] * 5000, [2] * 5000).high == 1.5
+    with pytest.raises(DomainError):
+        ratio_of_sums([1], [])

