@@ -29,4 +29,14 @@ QUESTIONS: Final = (
         placed=(),
         words="published measurements data panel table gamma models",
     ),
+    Question(
+        "arena",
+        "Whether models are really different, from votes: who is surely ahead of whom, and how many votes would tell.",
+        "checks.judging.arena.arena:ArenaInputs",
+        "checks.judging.arena.arena:answer",
+        {"votes": "votes.csv"},
+        "data",
+        "evidence",
+        placed=("votes",),
+    ),
 )

@@ -1,0 +1,1 @@
+"""What a score or a claim is worth."""
