@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LIGHT = ("questions", "theory", "models", "report", "checks", "app")
+LIGHT = ("questions", "theory", "models", "report", "published", "checks", "app")
 HEAVY = {
     "torch",
     "transformers",

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from made_rows import save_profile
 
 from ropescope.app.cli import app
-from ropescope.evidence.long_context.benchmarks import RULER, ranked_rows
-from ropescope.evidence.long_context.changes import DROP_FORMULA, effective_length
-from ropescope.evidence.long_context.names import ModelName
+from ropescope.published.benchmarks import RULER, ranked_rows
+from ropescope.published.changes import DROP_FORMULA, effective_length
+from ropescope.published.names import ModelName
 
 PAGE = (Path(__file__).parents[2] / "docs" / "judging.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ropescope (?:evidence|atlas)\b.*$", PAGE, re.M)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ropescope.errors import SourceError
-from ropescope.evidence.long_context.asked_name import asked_name
-from ropescope.evidence.long_context.benchmarks import HELMET, LONGBENCH, NOLIMA, RULER
-from ropescope.evidence.long_context.lookup import lookup
 from ropescope.evidence.long_context.report import all_report, evidence_report
+from ropescope.published.asked_name import asked_name
+from ropescope.published.benchmarks import HELMET, LONGBENCH, NOLIMA, RULER
+from ropescope.published.lookup import lookup
 from ropescope.report.figure import png, vega_lite
 from ropescope.report.json import to_json
 from ropescope.report.terminal import to_text

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from ropescope.evidence.long_context.benchmarks import BENCHMARKS, LONGBENCH, NOLIMA, RULER, Benchmark, Row, rows
-from ropescope.evidence.long_context.changes import base_score, interval
-from ropescope.evidence.long_context.names import ModelName
 from ropescope.evidence.vega import layer, nominal
+from ropescope.published.benchmarks import BENCHMARKS, LONGBENCH, NOLIMA, RULER, Benchmark, Row, rows
+from ropescope.published.changes import base_score, interval
+from ropescope.published.names import ModelName
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, FAINT, MUTED
 

@@ -6,8 +6,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from ropescope.evidence.long_context.asked_name import HUB_ID
-from ropescope.evidence.long_context.benchmarks import (
+from ropescope.evidence.long_context.figure import figure
+from ropescope.evidence.tables import table
+from ropescope.published.asked_name import HUB_ID
+from ropescope.published.benchmarks import (
     BENCHMARKS,
     HELMET,
     LONGBENCH,
@@ -19,7 +21,7 @@ from ropescope.evidence.long_context.benchmarks import (
     rows,
     tokens,
 )
-from ropescope.evidence.long_context.changes import (
+from ropescope.published.changes import (
     DROP_FORMULA,
     Gap,
     base_score,
@@ -29,10 +31,8 @@ from ropescope.evidence.long_context.changes import (
     place,
     relative_changes,
 )
-from ropescope.evidence.long_context.figure import figure
-from ropescope.evidence.long_context.lookup import Lookup, lookup
-from ropescope.evidence.long_context.names import Match
-from ropescope.evidence.tables import table
+from ropescope.published.lookup import Lookup, lookup
+from ropescope.published.names import Match
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
 from ropescope.questions.question import Run

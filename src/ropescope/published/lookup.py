@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ropescope.evidence.long_context.asked_name import asked_name
-from ropescope.evidence.long_context.benchmarks import BENCHMARKS, NOLIMA, RULER, Benchmark, Row, rows
-from ropescope.evidence.long_context.changes import Gap, reasoning_gaps
-from ropescope.evidence.long_context.names import Match, ModelName, NearMatch, find
+from ropescope.published.asked_name import asked_name
+from ropescope.published.benchmarks import BENCHMARKS, NOLIMA, RULER, Benchmark, Row, rows
+from ropescope.published.changes import Gap, reasoning_gaps
+from ropescope.published.names import Match, ModelName, NearMatch, find
 
 
 @dataclass(frozen=True, slots=True)

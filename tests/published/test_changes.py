@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from ropescope.evidence.long_context.benchmarks import HELMET, LONGBENCH, NOLIMA, RULER, Row, ranked_rows, rows, tokens
-from ropescope.evidence.long_context.changes import (
+from ropescope.published.benchmarks import HELMET, LONGBENCH, NOLIMA, RULER, Row, ranked_rows, rows, tokens
+from ropescope.published.changes import (
     base_score,
     effective_length,
     mean_change,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ropescope.evidence.long_context.benchmarks import BENCHMARKS, HELMET, NOLIMA, RULER, Benchmark, ranked_rows, rows
-from ropescope.evidence.long_context.names import ModelName, find
+from ropescope.published.benchmarks import BENCHMARKS, HELMET, NOLIMA, RULER, Benchmark, ranked_rows, rows
+from ropescope.published.names import ModelName, find
 
 ROWS = ranked_rows(RULER)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Final
 
-from ropescope.evidence.long_context.benchmarks import Row, ranked_rows
+from ropescope.published.benchmarks import Row, ranked_rows
 from ropescope.quality.intervals import wilson
 
 DROP_FORMULA: Final = "S(L) / mean(S(4K), S(8K)) − 1"

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ropescope.evidence.long_context.benchmarks import Row
+from ropescope.published.benchmarks import Row
 
 RENAMED = {"cohereforai": "coherelabs", "thudm": "zai-org"}
 """Organisations that go by another name on the Hub now; the old one leads there."""
