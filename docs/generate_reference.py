@@ -65,9 +65,11 @@ def _question(question: Question) -> str:
             *(_row(one, fields) for one in fields),
             "",
         ]
-    lines.append(
-        f"Needs {_NEEDS[question.needs]}" + (f" and `ropescope[{question.extra}]`." if _extra(question) else ".")
-    )
+    needed = f"Needs {_NEEDS[question.needs]}" + (f" and `ropescope[{question.extra}]`" if _extra(question) else "")
+    if question.weights_with:
+        given = " or ".join(f"`{option(name)}`" for name in question.weights_with)
+        needed += f"; with {given}, weights and `ropescope[{question.extra}]`"
+    lines.append(f"{needed}.")
     return "\n".join((*lines, ""))
 
 

@@ -35,7 +35,7 @@ def prefill(network: Any, tokens: Tensor, *, chunk: int | None = None) -> Any:
     """
     filled = None
     with torch.inference_mode():
-        for _, _, cache in _hidden_states(network, _batched(network, tokens), None, chunk):
+        for _, _, cache in hidden_states(network, single_sequence(network, tokens), None, chunk):
             filled = cache
     if filled is not None and not goes_on(filled):
         raise MeasurementError(f"{type(network).__name__} keeps states that later tokens cannot go on from: {INSTALL}")
@@ -49,7 +49,7 @@ def token_losses(network: Any, tokens: Tensor, *, cache: Any = None, skip: int =
     token is not scored. skip: the first tokens that are not scored. chunk: tokens through the decoder at once.
     Raises MeasurementError where no token is left to score.
     """
-    length = _batched(network, tokens).shape[1]
+    length = single_sequence(network, tokens).shape[1]
     if not 0 <= skip < length - 1:
         raise MeasurementError(f"{length} tokens of which {skip} are skipped leave none to score: give more tokens.")
     return span_losses(network, tokens, [(skip + 1, length)], cache=cache, chunk=chunk)[0]
@@ -63,14 +63,14 @@ def span_losses(
     tokens, cache, chunk: as in `token_losses`; positions count from the first of `tokens`, which has no loss. Raises
     MeasurementError for a span that is empty or outside of 1 … N.
     """
-    ids = _batched(network, tokens)
+    ids = single_sequence(network, tokens)
     if not spans or any(not 1 <= start < end <= ids.shape[1] for start, end in spans):
         raise MeasurementError(
             f"Spans {list(spans)} do not lie within the positions 1 to {ids.shape[1] - 1} that have a loss."
         )
     found: list[list[Tensor]] = [[] for _ in spans]
     with torch.inference_mode():
-        for at, output, _ in _hidden_states(network, ids, cache, chunk):
+        for at, output, _ in hidden_states(network, ids, cache, chunk):
             hidden = output.last_hidden_state
             for (start, end), losses in zip(spans, found, strict=True):
                 # Token t is told by the hidden state of token t − 1.
@@ -89,7 +89,7 @@ def windowed_losses(network: Any, tokens: Tensor, window: int, *, kept: int = 0,
     was computed from it. kept: how many of the first tokens begin every window (the mark of a beginning, where a model has
     one). tokens, chunk: as in `token_losses`. Raises MeasurementError for fewer than 2 tokens.
     """
-    ids = _batched(network, tokens)
+    ids = single_sequence(network, tokens)
     length, step = ids.shape[1], max(1, window // 4)
     found = [token_losses(network, ids[:, :window], chunk=chunk)]
     for start in range(window, length, step):
@@ -121,16 +121,27 @@ def bands_of(length: int, width: int) -> list[tuple[int, int]]:
     return [(start, min(start + width, length)) for start in range(0, length, width)]
 
 
-def _batched(network: Any, tokens: Tensor) -> Tensor:
+def single_sequence(network: Any, tokens: Tensor) -> Tensor:
+    """`tokens` ([N] or [1, N] ids) as [1, N], on the device of `network`. Raises MeasurementError for another shape."""
     ids = tokens if tokens.dim() == 2 else tokens[None]
     if ids.dim() != 2 or ids.shape[0] != 1 or ids.shape[1] == 0:
         raise MeasurementError(f"Tokens of shape {list(tokens.shape)} are no single sequence: give [N] or [1, N] ids.")
     return ids.to(network.device)
 
 
-def _hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> Iterator[tuple[int, Any, Any]]:
+def default_chunk(network: Any) -> int:
+    """Tokens that go through the decoder of `network` at once where nothing else is asked for."""
+    return CHUNK if uses_interface(network) else _OWN_ATTENTION_CHUNK
+
+
+def positions_at_once(network: Any) -> int:
+    """Positions whose logits are held at once."""
+    return max(1, _BLOCK_NUMBERS // int(network.config.get_text_config().vocab_size))
+
+
+def hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> Iterator[tuple[int, Any, Any]]:
     """(first position, the decoder's output, the cache) of each chunk."""
-    step = chunk or (CHUNK if uses_interface(network) else _OWN_ATTENTION_CHUNK)
+    step = chunk or default_chunk(network)
     decoder, before = decoder_of(network), _seen(cache)
     for start in range(0, ids.shape[1], step):
         given = {} if cache is None else {"past_key_values": cache}
@@ -163,7 +174,7 @@ def decoder_of(network: Any) -> Any:
 
 def _losses_of_states(network: Any, output: Any, hidden: Tensor, targets: Tensor) -> Tensor:
     """float32 [positions] nats, from the final hidden states [1, positions, hidden]."""
-    block = max(1, _BLOCK_NUMBERS // network.config.get_text_config().vocab_size)
+    block = positions_at_once(network)
     losses = []
     for start in range(0, hidden.shape[1], block):
         logits = output_layer(network, output, hidden[:, start : start + block])

@@ -60,7 +60,8 @@ class Question(NamedTuple):
         example: inputs as text, for help and reference. instead: flags of a command line that ask another question. keeps: what
         a kept result is. decides: whether the answer is yes or no (`Report.holds`). copied: what the answer has to copy
         (`Report.lead`), if anything. placed: the inputs that are given by their place, so that a command is spelled without them
-    all being imported. words: other words in which users ask it.
+    all being imported. words: other words in which users ask it. weights_with: inputs with which it reads weights, where it
+    needs less without them.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Question(NamedTuple):
     copied: str = ""
     placed: tuple[str, ...] = ("source",)
     words: str = ""
+    weights_with: tuple[str, ...] = ()
 
     @property
     def inputs_type(self) -> type:
