@@ -99,7 +99,8 @@ class Comparison:
     @property
     def name(self) -> str:
         """What the progress calls it."""
-        return f"{self.other.source.name} beside {self.reference.source.name}"
+        names = dict.fromkeys(weights.source.name for weights in (self.other, self.reference))
+        return " beside ".join(names)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -145,8 +146,9 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def require_same_vocabulary(reference: Weights, other: Weights, *, padding: bool = False) -> None:
     """Raise EvaluationError where an id is another token in the two models, and where one has more of them; `padding` allows
-    rows of the output that no token belongs to."""
-    ours, theirs = (weights.tokenizer.get_vocab() for weights in (reference, other))
+    rows of the output that no token belongs to. Both have a tokenizer."""
+    tokenizers: list[Any] = [reference.tokenizer, other.tokenizer]
+    ours, theirs = (tokenizer.get_vocab() for tokenizer in tokenizers)
     why = ""
     if ours != theirs:
         texts, other_texts = ({index: token for token, index in vocabulary.items()} for vocabulary in (ours, theirs))

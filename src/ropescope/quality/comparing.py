@@ -49,10 +49,12 @@ def compare(
     `padding` allows rows of the output that no token belongs to. Raises RopescopeError subclasses; KeyboardInterrupt only
     when no text was finished.
     """
-    dtype = _number_type(inputs, {reference, other})
+    dtype, why = _number_type(inputs, {reference, other})
     first = _loaded(inputs, reference, dtype, run)
+    first = replace(first, dtype_reason=why or first.dtype_reason)
     if rounding:
-        second = replace(rounded(first, rounding, dtype=first.dtype))
+        run.say(f"Rounding {reference} to {rounding}")
+        second = rounded(first, rounding, dtype=first.dtype)
     elif other == reference:
         second = first
     else:
@@ -77,18 +79,20 @@ def _loaded(inputs: ComparingInputs, source: str, dtype: str, run: Run) -> Weigh
     return weights
 
 
-def _number_type(inputs: ComparingInputs, sources: set[str]) -> str:
-    """As asked; by default float32 where both models fit so: the rounding of 16 bits would be measured as a difference."""
+def _number_type(inputs: ComparingInputs, sources: set[str]) -> tuple[str, str]:
+    """(as asked, by default float32 where both models fit so; why, "" where loading tells it)."""
     if inputs.dtype != AUTO:
-        return inputs.dtype
+        return inputs.dtype, ""
     device = torch.device(inputs.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     total = 0
     for source in sources:
         try:
             found = open_model(source, inputs.revision if source == inputs.source else None).parameters
         except RopescopeError:
-            return AUTO
+            return AUTO, ""
         if found is None:
-            return AUTO
+            return AUTO, ""
         total += found.total
-    return "float32" if 4 * total <= MEMORY_SHARE * available_bytes(device) else AUTO
+    if 4 * total > MEMORY_SHARE * available_bytes(device):
+        return AUTO, ""
+    return "float32", "the rounding of 16 bits would be measured as a difference"

@@ -15,4 +15,8 @@ ROWS = (
         {"source": "{tiny}", "length": "128", "budgets": "50%", "methods": "uniform", "texts": "1", "scored": "16", **TINY},
         lambda d: d["length"] == 128, {"source": "{tiny}", "budgets": "0"}, "budgets",
     ),
+    Row(
+        "quantisation", {"source": "meta-llama/Meta-Llama-3-8B", "format": "Q4_K_M"},
+        lambda d: d["costs"][1]["kld"] == 0.031273, {"source": "meta-llama/Meta-Llama-3-8B", "format": "Q4_K_N"}, "format",
+    ),
 )  # fmt: skip

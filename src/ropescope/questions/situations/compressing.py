@@ -27,4 +27,13 @@ QUESTIONS: Final = (
         keeps="the numbers (JSON)",
         words="kv cache eviction quality compare snapkv pyramidkv methods loss cost compress score",
     ),
+    Question(
+        "quantisation",
+        "What a quantisation costs: published divergence and perplexity, or measured against the original weights.",
+        "checks.quantising.quantisation:QuantisationInputs",
+        "checks.quantising.quantisation:answer",
+        {"source": "meta-llama/Meta-Llama-3-8B", "format": "Q4_K_M"},
+        words="quantise quantization quality loss gguf q4_k_m q8_0 perplexity kl divergence bits awq gptq int4 fp8 worse",
+        weights_with=("against", "rounded"),
+    ),
 )

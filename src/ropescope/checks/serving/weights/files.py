@@ -90,7 +90,7 @@ def weight_file(model: Model, engine: str, precision: str) -> WeightFile:
         path = no_flag(printable(str(source.path)))
         if held == STORED:
             return WeightFile("file", path)
-        made = f"{_stem(source.path.name)}-{held}.gguf"
+        made = f"{plain_stem(source.path.name)}-{held}.gguf"
         return WeightFile("file", made, steps=(_requantise(path, made, held),), remarks=(REQUANTISED,))
     repo = printable(source.repo_id or source.name)
     if source.file is None:
@@ -98,7 +98,7 @@ def weight_file(model: Model, engine: str, precision: str) -> WeightFile:
     file = printable(source.file)
     if held == STORED:
         return WeightFile("hub", repo, file)
-    made = f"{_stem(file.rpartition('/')[2])}-{held}.gguf"
+    made = f"{plain_stem(file.rpartition('/')[2])}-{held}.gguf"
     pinned = f" --revision {shlex.quote(printable(source.revision))}" if source.revision else ""
     fetch = f"hf download {shlex.quote(repo)} {shlex.quote(file)}{pinned} --local-dir ."
     return WeightFile("file", made, steps=(fetch, _requantise(no_flag(file), made, held)), remarks=(REQUANTISED,))
@@ -109,7 +109,7 @@ def _converted(model: Model, held: str) -> WeightFile:
     if held != STORED and method and method not in _UNPACKED | _KEPT:
         held_precision(model, "llama.cpp", STORED)  # says that the converter refuses it
     source = model.source
-    name = _stem(model.name.rsplit("/", 1)[-1]) or "model"
+    name = plain_stem(model.name.rsplit("/", 1)[-1]) or "model"
     reference = printable(source.repo_id or source.name) if source.path is None else printable(str(source.path))
     where = shlex.quote(no_flag(reference)) + (" --remote" if source.kind == "hub" else "")
     plain = held if held in PLAIN else "bf16"
@@ -126,7 +126,7 @@ def _requantise(path: str, made: str, mix: str) -> str:
     return f"llama-quantize --allow-requantize {shlex.quote(path)} {shlex.quote(made)} {kind}"
 
 
-def _stem(name: str) -> str:
+def plain_stem(name: str) -> str:
     """A file name of plain letters, without its ending, its part number and its mix."""
     from ropescope.models.gguf_names import mix_of
 

@@ -1,0 +1,1 @@
+"""What a quantisation costs: published figures, and a run on weights of your own."""
