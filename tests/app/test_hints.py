@@ -48,6 +48,7 @@ SAID_IN: dict[str, tuple[str, ...]] = {
     "checks/fit": SERVING,
     "checks/speed": SERVING,
     "checks/launch": SERVING,
+    "checks/hardware": ("hardware",),
     "checks/theory/predict": ("predict",),
     "checks/quantising": ("quantisation",),
 }

@@ -27,5 +27,10 @@ ROWS = (
         {"request": "{new}/a.json", "lifetime": "2h", "input_price": "3"}, "lifetime",
         files={"a.json": PROMPT.replace("TIME", "14:00"), "b.json": PROMPT.replace("TIME", "14:01")},
     ),
+    Row(
+        "hardware", {"source": "{config}", "among": "4090,h100-sxm"},
+        lambda d: [(one["device"], one["count"]) for one in d["sets"]][:2] == [("RTX 4090", 2), ("RTX 4090", 4)],
+        {"source": "{config}", "price": ["4090"]}, "price",
+    ),
     Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
 )  # fmt: skip

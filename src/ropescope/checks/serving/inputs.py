@@ -135,10 +135,9 @@ def read_serving(
     context is the one the model states, no longer than `most_by_default`, and the number of devices that of this machine,
     if it is asked for. With `needs_bandwidth` that of this machine's CPU is measured. Raises DomainError for what cannot
     be read, naming the input."""
-    gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
     several = _several(inputs)
     device, there = (weakest(several), None) if several else _device(inputs, needs_bandwidth)
-    engine = find_engine(inputs.engine or ("llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"))
+    engine = find_engine(inputs.engine or usual_engine(model, device))
     if inputs.context is not None:
         context = inputs.context
     elif model.context_length is not None:
@@ -178,6 +177,12 @@ def read_serving(
             needs_bandwidth=needs_bandwidth,
         )
     return serving
+
+
+def usual_engine(model: Model, device: ServedDevice) -> str:
+    """The engine where none is asked for: llama.cpp for a GGUF file, a CPU and an Apple device, else vLLM."""
+    gguf = model.source.kind == "gguf" or (model.quantization is not None and model.quantization.method == "gguf")
+    return "llama.cpp" if gguf or device.vendor in ("cpu", "apple") else "vllm"
 
 
 def _device(inputs: ServingInputs, needs_bandwidth: bool) -> tuple[ServedDevice, int | None]:

@@ -52,6 +52,19 @@ QUESTIONS: Final = (
         placed=("request", "edited"),
     ),
     Question(
+        "hardware",
+        "Which devices, how many of them and how shared, serve a model; which sets no other beats.",
+        "checks.hardware:HardwareInputs",
+        "checks.hardware:answer",
+        {
+            "source": "meta-llama/Llama-3.1-8B",
+            "context": "32k",
+            "batch": "8",
+            "price": ["h100-sxm=2.50", "l40s=0.80", "4090=0.40"],
+        },
+        words="gpu buy rent choose which cheapest how many gpus devices price cost cluster pareto cards",
+    ),
+    Question(
         "devices",
         "The devices that are known by name, with memory, bandwidth and compute, and where each figure is from.",
         "checks.devices:DevicesInputs",

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from ropescope.checks.serving.devices.names import nearest, row_named
+from ropescope.checks.serving.devices.names import nearest, row_named, rows_named
 from ropescope.errors import DomainError
 from ropescope.questions.numbers import GIB as GIB
 from ropescope.questions.numbers import UNITS
@@ -112,6 +112,11 @@ def device_named(text: str) -> Device | None:
     """The device of the table that `text` names; None where nothing is called so. Raises DomainError as `row_named`."""
     row = row_named(text, _rows())
     return None if row is None else _device(row)
+
+
+def devices_named(text: str) -> tuple[Device, ...]:
+    """Every device of the table that `text` may name: both sizes of `3080`; none where nothing is called so."""
+    return tuple(map(_device, rows_named(text, _rows())))
 
 
 def _sized(text: str) -> Device:

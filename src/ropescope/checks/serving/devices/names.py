@@ -37,17 +37,10 @@ def row_named(text: str, rows: Sequence[Row]) -> Row | None:
     """The row that `text` names; None where nothing is called so. Raises DomainError for a name that several rows share, a
     size in which a device is not sold, and a part of a device."""
     _refuse_parts(text)
-    printed = [row for row in rows if _letters(text) in map(_letters, filter(None, row["driver_names"].split(";")))]
-    bare = _MEMORY_TYPE.sub(" ", text.lower()).strip()
-    whole = printed or _called(_plain(text), rows) or _called(_plain(bare), rows)
-    if len(whole) == 1:
-        return whole[0]
-    base, size = _split(bare)
-    alike = whole or _based(base, rows)
-    if not alike and size is None and (tail := _JOINED_SIZE.search(bare)):
-        base, size = _split(bare[: tail.start()])[0], int(tail.group(1))
-        alike = _based(base, rows)
-    found = [row for row in alike if size is None or size == float(row["vendor_gb"])]
+    alike, size, whole = _alike(text, rows)
+    if whole:
+        return alike[0]
+    found = _of_size(alike, size)
     if len(found) > 1:
         listed = [row["name"] for row in found]
         raise DomainError(f"`gpu` {text} is one of {', '.join(listed[:-1])} and {listed[-1]}: name one of them.")
@@ -64,6 +57,16 @@ def row_named(text: str, rows: Sequence[Row]) -> Row | None:
     return found[0] if found else None
 
 
+def rows_named(text: str, rows: Sequence[Row]) -> list[Row]:
+    """Every row that `text` may mean: several where a device is sold in several kinds or sizes; none for a part of one."""
+    try:
+        _refuse_parts(text)
+    except DomainError:
+        return []
+    alike, size, _ = _alike(text, rows)
+    return _of_size(alike, size)
+
+
 def nearest(text: str, rows: Sequence[Row]) -> list[str]:
     """Up to three names of rows that are spelled most like `text`."""
     spelled: dict[str, str] = {}
@@ -78,6 +81,25 @@ def names(row: Row) -> Iterator[str]:
     """The name of a row and its aliases."""
     yield row["name"]
     yield from filter(None, row["aliases"].split(";"))
+
+
+def _alike(text: str, rows: Sequence[Row]) -> tuple[list[Row], int | None, bool]:
+    """(the rows of that name, whatever their size; the size in GB that it tells; whether it is the whole name of one)."""
+    printed = [row for row in rows if _letters(text) in map(_letters, filter(None, row["driver_names"].split(";")))]
+    bare = _MEMORY_TYPE.sub(" ", text.lower()).strip()
+    whole = printed or _called(_plain(text), rows) or _called(_plain(bare), rows)
+    if len(whole) == 1:
+        return whole, None, True
+    base, size = _split(bare)
+    alike = whole or _based(base, rows)
+    if not alike and size is None and (tail := _JOINED_SIZE.search(bare)):
+        base, size = _split(bare[: tail.start()])[0], int(tail.group(1))
+        alike = _based(base, rows)
+    return alike, size, False
+
+
+def _of_size(rows: Sequence[Row], size: int | None) -> list[Row]:
+    return [row for row in rows if size is None or size == float(row["vendor_gb"])]
 
 
 def _refuse_parts(text: str) -> None:

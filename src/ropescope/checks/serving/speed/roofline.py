@@ -86,11 +86,20 @@ class Pass:
         return self.tokens / self.seconds
 
 
-def decode(serving: Serving, batch: int | None = None) -> Pass:
-    """One decoding step: `batch` sequences (default: that of `serving`), each with its whole context in the cache.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a decoding step reads and multiplies on one device, whatever that device is: bytes, and operations."""
 
-    Raises DomainError where parameters or the device's bandwidth are not known.
-    """
+    sequences: int
+    weight_bytes: float
+    cache_bytes: float
+    work: Work
+
+
+def decode_step(serving: Serving, batch: int | None = None) -> Step:
+    """One decoding step of `batch` sequences (default: that of `serving`), each with its whole context in the cache. It is
+    the same on every device that the model is shared among in the same way. Raises DomainError where parameters are not
+    known."""
     sequences = serving.batch if batch is None else batch
     tokens, (turn, own) = serving.context_tokens, _turns(serving, sequences)
     weights = weights_read(serving, turn)
@@ -100,9 +109,19 @@ def decode(serving: Serving, batch: int | None = None) -> Pass:
     index = sum(index_operations(layer) * keys_scored(layer, tokens) for layer in attending)
     each = own / devices_a_layer(serving)
     work = Work(2 * each * weights_multiplied(serving), each * attention, each * index)
+    return Step(sequences, weights, cache, work)
+
+
+def decode(serving: Serving, batch: int | None = None, step: Step | None = None) -> Pass:
+    """One decoding step on the devices of `serving`; `step`, where it was counted already.
+
+    Raises DomainError where parameters or the device's bandwidth are not known.
+    """
+    found = decode_step(serving, batch) if step is None else step
     if serving.unequal and serving.deals_layers:
-        return _in_turn(serving, Pass(sequences, weights, cache, work.total, 0.0, 0.0), work, cache_read(serving), 1)
-    return _pass(serving, sequences, weights, cache, work)
+        whole = Pass(found.sequences, found.weight_bytes, found.cache_bytes, found.work.total, 0.0, 0.0)
+        return _in_turn(serving, whole, found.work, cache_read(serving), 1)
+    return _pass(serving, found.sequences, found.weight_bytes, found.cache_bytes, found.work)
 
 
 def prefill(serving: Serving, prompts: int = 1) -> Pass:
