@@ -12,6 +12,7 @@ from typing import Any, Final
 from ropescope.checks.finetuning.adapters.config import LoraSettings
 from ropescope.checks.finetuning.adapters.engines import OUTCOMES, Loading
 from ropescope.checks.finetuning.adapters.pairs import Held, Pair
+from ropescope.report.dated import dated
 from ropescope.report.report import Column, Table
 
 UNFOLDED: Final = 12
@@ -26,7 +27,12 @@ def engines_table(engines: Sequence[Loading]) -> Table:
         rows += [(one.engine, *row) for row in told or [(OUTCOMES["loads"], "", "")]]
     columns = tuple(Column(name) for name in ("engine", "outcome", "why", "mend"))
     versions = ", ".join(f"{one.engine} {one.version}" for one in engines)
-    return Table("Engines", columns, tuple(rows), f"By the source of {versions}, read on {engines[0].read}.")
+    return Table("Engines", columns, tuple(rows), f"By the source of {versions}, read on {_on(engines[0].read)}.")
+
+
+def _on(read: str) -> str:
+    """A date, marked where the figures of that day are old."""
+    return f"{read} (dated)" if dated(read) else read
 
 
 def misfits(faults: Sequence[Pair]) -> Table:
@@ -60,7 +66,7 @@ def forgetting(named: str) -> Table:
     rows = tuple((row["training"], row["method"], row["at"], float(row["score"])) for row in found)
     columns = (Column("trained on"), Column("method"), Column("at"), Column("score after", "", ".2f"))
     note = "".join(
-        f"{one['metric']}, by others with other data: no estimate for this adapter. {one['source']}, read on {one['read']}."
+        f"{one['metric']}, by others with other data: no estimate for this adapter. {one['source']}, read on {_on(one['read'])}."
         for one in found[:1]
     )
     return Table("What this base scored after other trainings", columns, rows, note)
