@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from matrix.row import Row
+
+
+def log(right: int) -> str:
+    """A per-sample log of lm-eval: 40 documents, of which the first `right` are right."""
+    same = {"filter": "none", "metrics": ["acc"], "prompt_hash": "p", "target_hash": "t"}
+    rows = ({"doc_id": i, "doc_hash": f"d{i}", "acc": float(i < right), **same} for i in range(40))
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
 
 ROWS = (
     Row("claims", {"ids": ["C2"]}, lambda d: d["claims"][0]["id"] == "C2", {"ids": ["C99"]}, "C99"),
@@ -11,5 +21,9 @@ ROWS = (
         "arena", {"votes": "{new}/votes.csv"}, lambda d: d["differences"][0]["sure"] is True,
         {"votes": "{new}/votes.csv", "labels": "A"}, "labels",
         files={"votes.csv": "model_a,model_b,winner\n" + "A,B,model_a\n" * 60 + "A,B,model_b\n" * 40},
+    ),
+    Row(
+        "drift", {"first": "{new}/a.jsonl", "second": "{new}/b.jsonl"}, lambda d: d["comparisons"][0]["p"] == 2 / 2**10,
+        {"scores": "67.2,65.1"}, "`n`", files={"a.jsonl": log(30), "b.jsonl": log(20)},
     ),
 )  # fmt: skip

@@ -39,4 +39,13 @@ QUESTIONS: Final = (
         "evidence",
         placed=("votes",),
     ),
+    Question(
+        "drift",
+        "Whether two runs or scores of a benchmark differ beyond chance, and what differs between the runs.",
+        "checks.judging.drift.drift:DriftInputs",
+        "checks.judging.drift.drift:answer",
+        {"first": "plain", "second": "chat"},
+        decides=True,
+        placed=("first", "second"),
+    ),
 )

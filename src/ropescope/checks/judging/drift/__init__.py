@@ -1,0 +1,1 @@
+"""Two runs of lm-eval on the same documents: whether they differ beyond chance, and what differs between them."""
