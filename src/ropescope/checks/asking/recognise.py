@@ -29,8 +29,8 @@ _MAGIC: Final = (
 _JSON: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Recognised], ...]] = (
     (lambda d: "peft_type" in d, Recognised("an adapter's config", "adapter", "source")),
     (lambda d: "weight_map" in d, Recognised("an index of safetensors files", "show", "source")),
-    (lambda d: "doc_hash" in d, Recognised("a per-sample log of lm-eval", "drift", "logs")),
-    (lambda d: "results" in d and "versions" in d, Recognised("the results of lm-eval", "drift", "logs")),
+    (lambda d: "doc_hash" in d, Recognised("a per-sample log of lm-eval", "drift", "first")),
+    (lambda d: "results" in d and "versions" in d, Recognised("the results of lm-eval", "drift", "first")),
     (lambda d: {"model_a", "model_b"} <= d.keys(), Recognised("votes between models", "arena", "votes")),
     (lambda d: "messages" in d or "input" in d, Recognised("a request to an API", "prompt-cache", "before")),
     (lambda d: "chat_template" in d, Recognised("a tokenizer's config with a chat template", "template", "source")),

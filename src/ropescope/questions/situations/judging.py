@@ -47,5 +47,6 @@ QUESTIONS: Final = (
         {"first": "plain", "second": "chat"},
         decides=True,
         placed=("first", "second"),
+        words="bug noise gap vs versus significant regression worse lower reproduce scores lm-eval logs samples mcnemar",
     ),
 )

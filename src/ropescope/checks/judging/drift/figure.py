@@ -45,12 +45,17 @@ def gap_figure(found: Sequence[Comparison], names: tuple[str, str]) -> Figure | 
     layers = [
         {
             "data": {"values": [{"zero": 0}]},
-            "mark": {"type": "rule", "color": MUTED},
+            "mark": {"type": "rule", "color": MUTED, "strokeDash": [4, 3]},
             "encoding": {"x": {**x, "field": "zero"}},
         },
         {
-            "mark": {"type": "rule", "strokeWidth": 2.5, "strokeDash": [1, 0]},
-            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": {**colour, "legend": None}},
+            "mark": {"type": "rule", "strokeWidth": 2.5},
+            "encoding": {
+                "y": y,
+                "x": {**x, "field": "low"},
+                "x2": {"field": "high"},
+                "color": colour,
+            },
         },
         {
             "mark": {"type": "point", "size": 90, "opacity": 1},
@@ -61,7 +66,8 @@ def gap_figure(found: Sequence[Comparison], names: tuple[str, str]) -> Figure | 
             "encoding": {"y": y, "x": {**x, "field": "gap"}, "text": {"field": "wins"}},
         },
     ]
-    spec = {"width": 460, "height": {"step": 46}, "data": {"values": rows}, "layer": layers}
+    solid = {"rule": {"strokeDash": [1, 0]}}  # also the symbols of the legend
+    spec = {"width": 460, "height": {"step": 46}, "data": {"values": rows}, "layer": layers, "config": solid}
     return Figure(
         "gaps",
         f"{names[0]} → {names[1]}: gap by task",
