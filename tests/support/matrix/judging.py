@@ -26,4 +26,8 @@ ROWS = (
         "drift", {"first": "{new}/a.jsonl", "second": "{new}/b.jsonl"}, lambda d: d["comparisons"][0]["p"] == 2 / 2**10,
         {"scores": "67.2,65.1"}, "`n`", files={"a.jsonl": log(30), "b.jsonl": log(20)},
     ),
+    Row(
+        "saturation", {"benchmark": "humaneval", "scores": "A=95,B=80"}, lambda d: d["n"] == 164 and d["pairs"][0]["separate"],
+        {"benchmark": "humaneval", "scores": "A=95,B=0.8"}, "every score with %",
+    ),
 )  # fmt: skip

@@ -49,4 +49,14 @@ QUESTIONS: Final = (
         placed=("first", "second"),
         words="bug noise gap vs versus significant regression worse lower reproduce scores lm-eval logs samples mcnemar",
     ),
+    Question(
+        "saturation",
+        "Whether a benchmark still separates models: the smallest gap it can show, and which scores differ.",
+        "checks.judging.saturation.saturation:SaturationInputs",
+        "checks.judging.saturation.saturation:answer",
+        {"benchmark": "GSM8K", "scores": "A=97.1,B=95.2,C=91.0"},
+        decides=True,
+        placed=("benchmark",),
+        words="benchmark saturated separate distinguish leaderboard ceiling items label errors mmlu gsm8k humaneval aime gpqa",
+    ),
 )
