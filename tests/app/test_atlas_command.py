@@ -78,7 +78,7 @@ def test_a_store_of_ones_own_before_and_after_the_verb(tmp_path: Path) -> None:
         (["atlas", "show", "org/m", "--store", "{tmp}/absent.parquet"], "does not exist"),
         (["atlas", "show", "org/m"], "The atlas holds no 'org/m'; it holds nothing"),
         (["atlas", "add", "{tmp}/absent.parquet"], "does not exist"),
-        (["atlas", "add", "{tmp}/text.parquet"], "no ropescope profile"),
+        (["atlas", "add", "{tmp}/text.parquet"], "no measured profile"),
         (["atlas", "--store", "{tmp}/text.parquet"], "cannot be read as an atlas"),
         (["atlas", "--store", "{tmp}"], "is a folder"),
         (["atlas", "export", "{tmp}/out"], "nothing to export"),

@@ -91,7 +91,7 @@ def test_legacy_protocol_leads_when_asked(tiny_folder: Path, tmp_path: Path) -> 
         (["measure", "{tiny}", "--out", "/no/such/folder/p.parquet"], "is no folder"),
         (["measure", "{tiny}", "--html", "/no/such/folder/p.html"], "is no folder"),
         (["measure", "{tiny}", "--figure", "curve.bmp"], "bmp"),
-        (["show-profile", "{tiny}/config.json"], "no ropescope profile"),
+        (["show-profile", "{tiny}/config.json"], "no measured profile"),
         (["show-profile", "{tiny}/absent.parquet"], "does not exist"),
     ],
 )

@@ -112,7 +112,7 @@ def test_opens_as_a_long_table_everywhere(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "p.parquet"
     path.write_bytes(content)
-    with pytest.raises(FormatError, match="no ropescope profile"):
+    with pytest.raises(FormatError, match="no measured profile"):
         DecayProfile.load(path)
     with pytest.raises(FormatError, match="does not exist"):
         DecayProfile.load(tmp_path / "absent.parquet")
@@ -121,7 +121,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_other_parquet_and_other_versions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     pandas.DataFrame({"a": [1]}).to_parquet(path)
-    with pytest.raises(FormatError, match="no ropescope profile"):
+    with pytest.raises(FormatError, match="no measured profile"):
         DecayProfile.load(path)
     object.__setattr__(other := made_profile(n_prompts=1), "schema", "ropescope.profile/99")
     other.save(path)

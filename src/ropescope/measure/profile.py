@@ -153,7 +153,7 @@ class DecayProfile:
         except FileNotFoundError as error:
             raise FormatError(f"{path} does not exist: `measure` keeps a profile there with `out`.") from error
         except (OSError, pyarrow.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{path} is no ropescope profile: `measure` keeps one with `out`.") from error
+            raise FormatError(f"{path} is no measured profile: `measure` keeps one with `out`.") from error
         if header.get("schema") != SCHEMA:
             raise FormatError(f"{path} has the schema {header.get('schema')!r}; this version reads {SCHEMA!r}.")
         try:

@@ -176,7 +176,7 @@ def test_a_bad_file_leaves_the_atlas_as_it_was(tmp_path: Path) -> None:
     good = save_profile(tmp_path / "good.parquet", n_prompts=2)
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"PAR1")
-    with pytest.raises(FormatError, match=r"bad.parquet is no ropescope profile.* Nothing was added"):
+    with pytest.raises(FormatError, match=r"bad.parquet is no measured profile.* Nothing was added"):
         add_profiles([good, bad], store)
     assert not store.exists()
 

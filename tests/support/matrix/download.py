@@ -10,6 +10,11 @@ ROWS = (
         lambda d: d["questions"][0] == {"question": "fit", "inputs": {"source": "MODEL", "gpu": "4090", "context": "32k"}},
         {"words": ["zzz"]}, "zzz",
     ),
+    Row(
+        "profile", {"source": "{config}", "gpu": "4090", "context": "8k"},
+        lambda d: d["full_layers"] == 32 and d["cache_bytes"] == 131_072 * 8_192 and d["ruler"]["length"] == "8K",
+        {"source": "{config}", "precision": "Q4_K_M"}, "gpu",
+    ),
     Row("show", {"source": "{config}"}, lambda d: d["model"]["parameters"]["total"] == 8_030_261_248, {"source": ""}, "source"),
     Row("compare", {"sources": ["{config}", "{config}"]}, lambda d: d["different"] == {}, {"sources": ["{config}"]}, "2 to 8"),
     Row(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ropescope.checks.reading.card import Card, UseInputs, card_data, card_facts, card_of, refuse_use
 from ropescope.checks.reading.model_facts import model_facts
 from ropescope.checks.reading.show import LENGTHS, assumptions, short_count
+from ropescope.checks.serving.fitting.on_devices import on_devices
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
@@ -20,11 +22,12 @@ from ropescope.report.theme import CATEGORY, LOG_AXIS
 
 MOST_MODELS = 8
 COMPARED_LENGTHS = (8_192, 32_768, 131_072)
+NO_USE = UseInputs()
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareInputs:
-    """Models to compare."""
+class CompareInputs(UseInputs):
+    """Models to compare, and what one of them shall be used for."""
 
     sources: tuple[str, ...] = asked(
         ListOf(Source(), least=1), "Two models or more, each as for show.", placed=True, group="model"
@@ -34,7 +37,8 @@ class CompareInputs:
 def answer(inputs: CompareInputs, run: Run) -> Report:
     """The same facts of several models, differences first."""
     require_several(inputs.sources)
-    return compare_models([open_model(source) for source in inputs.sources])
+    refuse_use(inputs, inputs.sources[0])
+    return compare_models([open_model(source) for source in inputs.sources], inputs)
 
 
 def require_several(sources: Sequence[object]) -> None:
@@ -43,12 +47,16 @@ def require_several(sources: Sequence[object]) -> None:
         raise DomainError(f"A comparison takes 2 to {MOST_MODELS} models, and {len(sources)} were given.")
 
 
-def compare_models(models: Sequence[Model]) -> Report:
-    """The facts of `models` in one table, those that differ first. Raises DomainError for fewer than 2 or more than 8."""
+def compare_models(models: Sequence[Model], use: UseInputs = NO_USE) -> Report:
+    """The facts of `models` in one table, those that differ first, for the same context: the shortest that is stated, where
+    none is asked for. Raises DomainError for fewer than 2 or more than 8."""
     require_several(models)
     names = _names(models)
     columns = (Column("fact"), *(Column(name) for name in names))
-    rows = _rows(models)
+    stated = [model.context.longest for model in models if model.context.longest is not None]
+    use = replace(use, context=use.context or min(stated, default=None))
+    cards = [card_of(model, use, model.source.spelled) for model in models]
+    rows = _rows(cards)
     differing = tuple(row for row in rows if len(set(row[1:])) > 1)
     alike = tuple(row for row in rows if len(set(row[1:])) == 1)
     tables = [Table("Different", columns, differing)] if differing else []
@@ -57,7 +65,7 @@ def compare_models(models: Sequence[Model]) -> Report:
         tables.append(Table("The same", (Column("fact"), Column("all")), tuple(row[:2] for row in alike)))
     return Report(
         title=" · ".join(names),
-        verdict=_verdict(models, names, [str(row[0]) for row in differing], len(alike)),
+        verdict=_verdict(cards, names, [str(row[0]) for row in differing], len(alike)),
         tables=tuple(tables),
         figures=(_figure(models, names),),
         caveats=tuple(
@@ -69,6 +77,7 @@ def compare_models(models: Sequence[Model]) -> Report:
             "models": dict(zip(names, (model.to_dict() for model in models), strict=True)),
             "different": {str(row[0]): list(row[1:]) for row in differing},
             "same": {str(row[0]): row[1] for row in alike},
+            "cards": [card_data(card) for card in cards],
         },
     )
 
@@ -84,8 +93,8 @@ def _names(models: Sequence[Model]) -> list[str]:
     return names
 
 
-def _rows(models: Sequence[Model]) -> list[tuple[Scalar, ...]]:
-    each = [{fact.name: fact for fact in model_facts(model)} for model in models]
+def _rows(cards: Sequence[Card]) -> list[tuple[Scalar, ...]]:
+    each = [{fact.name: fact for fact in (*model_facts(card.model), *card_facts(card))} for card in cards]
     order = list(dict.fromkeys(name for facts in each for name in facts))
     return [(name, *(_text(facts.get(name)) for facts in each)) for name in order]
 
@@ -113,7 +122,8 @@ def _beyond(model: Model, length: int) -> bool:
     return model.context.longest is not None and length > model.context.longest
 
 
-def _verdict(models: Sequence[Model], names: Sequence[str], differing: list[str], alike: int) -> str:
+def _verdict(cards: Sequence[Card], names: Sequence[str], differing: list[str], alike: int) -> str:
+    models = [card.model for card in cards]
     if not differing:
         return f"{' and '.join(names)} are the same in all {alike} facts that their files state."
     leads: list[str] = []
@@ -125,9 +135,19 @@ def _verdict(models: Sequence[Model], names: Sequence[str], differing: list[str]
     longest = [model.context.longest for model in models]
     if all(length is not None for length in longest) and len(set(longest)) > 1:
         leads.append(f"{' against '.join(f'{length:,}' for length in longest)} tokens of context")
+    if cards[0].found is not None:
+        fitting = [_longest(card) for card in cards]
+        leads.append(f"{' against '.join(fitting)} on {on_devices(cards[0].found.serving)}")
     caches = [binary_size(model.cache_bytes(32_768)) for model in models]
     leads.append(f"{' against '.join(caches)} of cache at 32,768 tokens")
     return f"{' against '.join(names)}: {'; '.join(leads)}. {len(differing)} facts differ, {alike} are the same."
+
+
+def _longest(card: Card) -> str:
+    """Up to which context a model fits its device, in a word or two."""
+    if card.found is None or card.found.answer is None:
+        return "not known"
+    return "any length" if card.longest is None else f"up to {card.longest:,} tokens" if card.longest else "no fit"
 
 
 def _figure(models: Sequence[Model], names: Sequence[str]) -> Figure:

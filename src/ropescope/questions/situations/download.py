@@ -17,6 +17,13 @@ QUESTIONS: Final = (
         words="question help find which command",
     ),
     Question(
+        "profile",
+        "Whether a model suits a job, on one card: memory, speed, published scores, template and licence; no total score.",
+        "checks.reading.profile:ProfileInputs",
+        "checks.reading.profile:answer",
+        {"source": "Qwen/Qwen3-8B", "gpu": "4090", "context": "32k"},
+    ),
+    Question(
         "show",
         "What a model is, from its files alone: layers, context, memory, parameters, precision, tokenizer.",
         "checks.reading.show:ShowInputs",
