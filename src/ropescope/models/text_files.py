@@ -18,6 +18,9 @@ from ropescope.models.text_kinds import READERS, Text, kind_of
 
 KINDS: Final = ".txt, .md, .json, .jsonl, .csv, .tsv or .parquet, or one of them with .gz behind it"
 
+READABLE: Final = tuple(READERS)
+"""The suffixes that are read, without .gz."""
+
 HEAD_CHARACTERS: Final = 4 << 20
 """How much of each file is read before any work, to find what is wrong with it."""
 
@@ -42,6 +45,11 @@ def read_pieces(paths: str | Path | Iterable[str | Path], *, column: str = "text
     """
     texts = _texts(_checked(paths), column)
     return _joined(texts)
+
+
+def text_pieces(path: Path, *, column: str = "text") -> Iterator[Text]:
+    """Each text of one file in pieces of up to a mebibyte, which must be read before the next text. Raises as `read_texts`."""
+    return _texts(_checked(path), column)
 
 
 def check_texts(paths: Sequence[Path], column: str = "text", *, least_bytes: int = 0) -> None:

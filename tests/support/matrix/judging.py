@@ -30,4 +30,10 @@ ROWS = (
         "saturation", {"benchmark": "humaneval", "scores": "A=95,B=80"}, lambda d: d["n"] == 164 and d["pairs"][0]["separate"],
         {"benchmark": "humaneval", "scores": "A=95,B=0.8"}, "every score with %",
     ),
+    Row(
+        "contamination", {"items": "{new}/items.txt", "corpus": ["{new}/corpus.txt"]},
+        lambda d: [item["share"] for item in d["overlap"]["items"]] == [0.9],
+        {"items": "items.txt"}, "corpus",
+        files={"items.txt": "a b c d e f g h i j\n", "corpus.txt": "So: a b c d e f g h i, and no more."},
+    ),
 )  # fmt: skip

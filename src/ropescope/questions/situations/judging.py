@@ -38,6 +38,7 @@ QUESTIONS: Final = (
         "data",
         "evidence",
         placed=("votes",),
+        words="elo rating leaderboard bradley terry pairwise preference judge winner tie rank style length bias votes arena",
     ),
     Question(
         "drift",
@@ -58,5 +59,14 @@ QUESTIONS: Final = (
         decides=True,
         placed=("benchmark",),
         words="benchmark saturated separate distinguish leaderboard ceiling items label errors mmlu gsm8k humaneval aime gpqa",
+    ),
+    Question(
+        "contamination",
+        "Whether a model could have seen a test: overlap with a corpus, published reports, the gap to a clean twin.",
+        "checks.judging.contamination.contamination:ContaminationInputs",
+        "checks.judging.contamination.contamination:answer",
+        {"benchmark": "gsm8k", "model": "GPT-4"},
+        placed=("items",),
+        words="contaminated leak leaked seen training data benchmark memorised memorized overlap ngram gsm8k mmlu cheating",
     ),
 )
