@@ -150,7 +150,7 @@ def test_split_gguf_files_are_read_from_any_part(hub, ask, tmp_path, fake_hub):
     assert whole["parameters"]["total"] == part["parameters"]["total"] == 320
     hub.repos["models/org/torn"] = fake_hub.Repo(files=dict([parts.popitem()]))
     (torn,) = ask(("open", "org/torn/q/m-00002-of-00002.gguf"))
-    assert "one of 2 files, and 1 are missing: put q/m-00001-of-00002.gguf beside it" in torn
+    assert "one of 2 files, and 1 is missing: put q/m-00001-of-00002.gguf beside it" in torn
 
 
 @pytest.mark.parametrize(

@@ -397,7 +397,7 @@ def test_any_part_of_a_split_model_stands_for_all(tmp_path):
     assert models[1].weights.n_files == 3 and len(models[2].layers) == 1
     assert models[0].parameters.active == expected
     paths[1].unlink()
-    with pytest.raises(SourceError, match=r"one of 3 files, and 1 are missing: put big-00002-of-00003\.gguf beside it"):
+    with pytest.raises(SourceError, match=r"one of 3 files, and 1 is missing: put big-00002-of-00003\.gguf beside it"):
         open_model(paths[2])
 
 

@@ -29,7 +29,8 @@ def read_parts(
 def missing_parts(name: str, missing: Sequence[str], n_parts: int) -> SourceError:
     """The error of a split model of which files are missing."""
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return SourceError(f"{name} is one of {n_parts} files, and {len(missing)} are missing: put {shown} beside it.")
+    are = "is" if len(missing) == 1 else "are"
+    return SourceError(f"{name} is one of {n_parts} files, and {len(missing)} {are} missing: put {shown} beside it.")
 
 
 def _check_belonging(names: Sequence[str], headers: Sequence[GGUFHeader], label: Callable[[str], str]) -> None:

