@@ -154,7 +154,8 @@ def test_a_limit_is_told_as_the_way_to_decide(tmp_path: Path) -> None:
 BAD: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], str]] = {
     "other gold": ([sample(0, 1.0)], [sample(0, 1.0, target="u")], "gold answers differ in 1 of 1"),
     "other data": ([sample(0, 1.0)], [sample(1, 1.0)], "No document of"),
-    "nan": ([sample(0, 1.0), sample(1, float("nan"))], [sample(0, 1.0)], ".jsonl:2: acc is nan"),
+    "nan": ([sample(0, 1.0), sample(1, float("nan"))], [sample(0, 1.0)], ".jsonl:2: acc is NaN"),
+    "too large": ([sample(0, 10**400)], [sample(0, 1.0)], ".jsonl:1: acc is 1000"),
     "twice": (
         [sample(0, 1.0), sample(0, 1.0)],
         [sample(0, 1.0)],

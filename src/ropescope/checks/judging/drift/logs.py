@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +144,7 @@ def _row(item: Mapping[str, Any], number: int, where: str) -> tuple[Row, set[str
         if value is None or name in skipped:
             continue
         if isinstance(value, int | float):
-            scores[name] = (float(value),)
+            scores[name] = (_float(value),)
         elif isinstance(value, list) and value and all(isinstance(one, bool) for one in value):
             scores[name] = tuple(map(float, value))
         else:
@@ -152,9 +152,16 @@ def _row(item: Mapping[str, Any], number: int, where: str) -> tuple[Row, set[str
             continue
         if not all(map(isfinite, scores[name])):
             raise FormatError(
-                f"{where}: {_short(name)} is {value}, and no number can stand for it: run the task again."
+                f"{where}: {_short(name)} is {_short(value)}, and no number can stand for it: run the task again."
             )
     return Row(number, doc_id, *hashes, _answer(item.get("filtered_resps")), scores), skipped
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return inf
 
 
 def _answer(answers: Any) -> str:

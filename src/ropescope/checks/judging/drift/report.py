@@ -195,7 +195,7 @@ def _change_table(tasks: Sequence[TaskPair], lead: Comparison) -> Table | None:
     return Table(f"Documents that score otherwise: {lead.label}", columns, tuple(rows), note)
 
 
-def _caveats(differences: Sequence[Cause]) -> tuple[str, ...]:
+def _caveats(differences: Sequence[Cause], lead: Comparison) -> tuple[str, ...]:
     found = (
         ["A setting that differs may be the cause, and need not be: change one at a time, and ask again."]
         if differences

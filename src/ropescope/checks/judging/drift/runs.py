@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.checks.judging.drift.logs import Log, read_log, task_and_date
-from ropescope.errors import FormatError, InputError, RopescopeError
+from ropescope.errors import FormatError, InputError, RopescopeError, SourceError
 from ropescope.models.json_file import read_json
 
 MOST_FILES: Final = 2_000
@@ -39,17 +39,10 @@ def open_run(which: str, path: Path) -> LoggedRun:
     Of a task that was logged more than once, the newest log is taken, and a note says so. Raises InputError for what holds no
     log, or the logs of several models; SourceError and FormatError for files that cannot be read.
     """
-    if path.is_dir():
-        files, notes = _of_folder(which, path)
-    elif path.is_file():
-        files, notes = (_of_results(which, path) if _is_results(path) else [path]), ()
-    else:
-        hint = ""
-        if path.name.replace(".", "", 1).rstrip("%").isdigit():
-            hint = " Scores alone go in `scores`, and how many items they rest on in `n`."
-        raise InputError(
-            which, f"`{which}` {path} is not there: give a samples_*.jsonl of lm-eval or its output folder.{hint}"
-        )
+    try:
+        files, notes = _found(which, path)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
     logs = [read_log(file) for file in files]
     known: dict[Path, Mapping[str, Any]] = {}
     results = {log.task: _results(log, known) for log in logs}
@@ -77,6 +70,20 @@ def common_tasks(first: LoggedRun, second: LoggedRun) -> tuple[list[tuple[str, L
         if alone
     )
     return [(task, first.logs[task], second.logs[task]) for task in both], notes
+
+
+def _found(which: str, path: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """The logs of the run, and notes on those that are left out."""
+    if path.is_dir():
+        return _of_folder(which, path)
+    if path.is_file():
+        return (_of_results(which, path) if _is_results(path) else [path]), ()
+    hint = ""
+    if path.name.replace(".", "", 1).rstrip("%").isdigit():
+        hint = " Scores alone go in `scores`, and how many items they rest on in `n`."
+    raise InputError(
+        which, f"`{which}` {path} is not there: give a samples_*.jsonl of lm-eval or its output folder.{hint}"
+    )
 
 
 def _of_folder(which: str, folder: Path) -> tuple[list[Path], tuple[str, ...]]:
