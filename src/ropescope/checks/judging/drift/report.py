@@ -45,7 +45,7 @@ def runs_report(
             *notes,
             *(note for task in tasks for note in task.notes),
             *(unread if silent else ()),
-            *_caveats(differences),
+            *_caveats(differences, lead),
         ),
         next_steps=_next_steps(lead, first, second, differences),
         data=_data(tasks, found, differences, lead),
