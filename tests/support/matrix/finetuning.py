@@ -29,4 +29,13 @@ ROWS = (
         and (d["configs"][0]["matched"], d["linear_layers"]) == (0, 224),
         {"code": "{new}/none.py"}, "none.py", files={"train.py": CODE},
     ),
+    Row(
+        "budget",
+        {
+            "source": "{config}", "gpu": "h100-sxm", "count": "8", "parameters": "8B", "tokens_per_parameter": "20",
+            "mfu": "45%", "price": "2.5",
+        },
+        lambda d: round(d["training"]["days"], 2) == 24.97 and round(d["training"]["cost"]) == 11_984,
+        {"source": "{config}", "gpu": "h100-sxm", "money": "5000"}, "price",
+    ),
 )  # fmt: skip

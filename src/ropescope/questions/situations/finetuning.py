@@ -27,4 +27,22 @@ QUESTIONS: Final = (
         placed=("code",),
         words="fine-tuning training code script bug wrong lora qlora trl sft trainer target_modules frozen not learning loss lint",
     ),
+    Question(
+        "budget",
+        "What training, hosting and buying a model cost, and what a sum of money trains.",
+        "checks.finetuning.budget:BudgetInputs",
+        "checks.finetuning.budget:answer",
+        {
+            "source": "meta-llama/Llama-3.1-8B",
+            "gpu": "h100-sxm",
+            "price": "2.50",
+            "batch": "32",
+            "context": "8k",
+            "input_tokens": "1500",
+            "output_tokens": "500",
+            "api": "openai:gpt-4o",
+        },
+        extra="prices",
+        words="cost price train host buy api money dollars budget afford cheaper self-host break-even flops hours training memory",
+    ),
 )

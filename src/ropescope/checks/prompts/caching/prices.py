@@ -78,7 +78,7 @@ def _listed(model: str, rule: Rule, prompt_tokens: int, today: datetime) -> Pric
             "model",
             f"genai-prices {__version__} lists no {model} of {rule.provider}: give `input_price` per million tokens.",
         ) from error
-    found, date = _active(listed.prices, today)
+    found, date = active(listed.prices, today)
 
     def price(name: str) -> float | None:
         value = getattr(found, name, None)
@@ -107,7 +107,7 @@ def _listed(model: str, rule: Rule, prompt_tokens: int, today: datetime) -> Pric
     )
 
 
-def _active(prices: Any, today: datetime) -> tuple[Any, str]:
+def active(prices: Any, today: datetime) -> tuple[Any, str]:
     """(the prices that hold today, the day they began or "" where the list does not say)."""
     if not isinstance(prices, list):
         return prices, ""
