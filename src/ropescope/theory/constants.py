@@ -10,6 +10,19 @@ STIELTJES_1 = -0.07281584548367672
 
 SQRT2 = 1.4142135623730951
 
+FAMOUS = {
+    "1 − 1/φ": 0.3819660112501051,
+    "1/√2": 0.7071067811865475,
+    "1 − 1/√2": 0.2928932188134525,
+    "log₁₀ e": 0.4342944819032518,
+    "1/π": 0.3183098861837907,
+    "2/π": 0.6366197723675814,
+    "1/φ": 0.6180339887498949,
+    "ln 2": 0.6931471805599453,
+    "(√17 − 3)/2": 0.5615528128088303,
+}
+"""Constants near which the series looks for exponents (Part II, §31); they mean nothing."""
+
 GAMMA_LIMIT = 20.0
 """The largest |γ| of the domain: measured exponents lie between 0 and 3, single heads included."""
 

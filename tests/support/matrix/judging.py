@@ -36,4 +36,8 @@ ROWS = (
         {"items": "items.txt"}, "corpus",
         files={"items.txt": "a b c d e f g h i j\n", "corpus.txt": "So: a b c d e f g h i, and no more."},
     ),
+    Row(
+        "cannot-tell", {"name": "horizon"}, lambda d: d["counterexample"]["longest_yes"] == 600_000,
+        {"name": "horizont"}, "Did you mean horizon",
+    ),
 )  # fmt: skip

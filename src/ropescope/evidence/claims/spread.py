@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import e, log, log10, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +16,11 @@ from ropescope.evidence.verdicts.sample import Array, Sample, column, short_name
 from ropescope.evidence.verdicts.unimodality import dip, dip_p, uniform_dips
 from ropescope.report.report import Fact, Figure
 from ropescope.report.theme import BLUE, VERMILLION
+from ropescope.theory.constants import FAMOUS
 
 GAP = (0.85, 0.95)
 """Where the published classes see no exponents."""
 LEVEL = 0.05
-GOLDEN = (1 + sqrt(5)) / 2
-CONSTANTS = {
-    "1 − 1/φ": 1 - 1 / GOLDEN,
-    "1/√2": 1 / sqrt(2),
-    "1 − 1/√2": 1 - 1 / sqrt(2),
-    "log₁₀ e": log10(e),
-    "1/π": 1 / pi,
-    "2/π": 2 / pi,
-    "1/φ": 1 / GOLDEN,
-    "ln 2": log(2),
-    "(√17 − 3)/2": (sqrt(17) - 3) / 2,
-}
 TOLERANCE = 0.01
 """Constants and tolerance are those of the author's tool."""
 ZONE_SHARE = 36.0
@@ -107,15 +95,15 @@ def famous_constants(evidence: Evidence) -> Finding:
     p = float(binom.sf(hits.sum() - 1, len(gamma), share))
     rows = []
     for m in panel.where(lambda m: _near(np.array([m.gamma]))[0]):
-        name = min(CONSTANTS, key=lambda one: abs(CONSTANTS[one] - m.gamma))
-        rows.append((m.short_name, m.gamma, name, CONSTANTS[name], m.gamma_median_of_seeds))
+        name = min(FAMOUS, key=lambda one: abs(FAMOUS[one] - m.gamma))
+        rows.append((m.short_name, m.gamma, name, FAMOUS[name], m.gamma_median_of_seeds))
     return Finding(
         quantity="exponents near a famous constant",
         value=int(hits.sum()),
         interval=panel.interval(np.sum, hits),
         interval_by="bootstrap over models",
         published=4,
-        n=f"{len(panel)} models, {len(CONSTANTS)} constants",
+        n=f"{len(panel)} models, {len(FAMOUS)} constants",
         baselines=(Baseline("exponents spread evenly over the observed range", expected),),
         verdict=judged(p < LEVEL),
         reason=(
@@ -226,14 +214,14 @@ def zipf_link(evidence: Evidence) -> Finding:
 
 
 def _near(gamma: Array) -> NDArray[np.bool_]:
-    constants = np.array(list(CONSTANTS.values()))
+    constants = np.array(list(FAMOUS.values()))
     return np.asarray(np.abs(gamma[:, None] - constants).min(axis=1) <= TOLERANCE)
 
 
 def _covered(low: float, high: float) -> float:
     """Share of low … high that lies within the tolerance of a constant."""
     total, end = 0.0, low
-    for value in sorted(CONSTANTS.values()):
+    for value in sorted(FAMOUS.values()):
         start, stop = max(value - TOLERANCE, end), min(value + TOLERANCE, high)
         if stop > start:
             total, end = total + stop - start, stop

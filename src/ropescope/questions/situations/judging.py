@@ -69,4 +69,13 @@ QUESTIONS: Final = (
         placed=("items",),
         words="contaminated leak leaked seen training data benchmark memorised memorized overlap ngram gsm8k mmlu cheating",
     ),
+    Question(
+        "cannot-tell",
+        "What published formulas cannot tell: why each is empty, a counterexample computed now, and what to ask instead.",
+        "checks.judging.cannot_tell.answer:CannotTellInputs",
+        "checks.judging.cannot_tell.answer:answer",
+        {"name": "horizon"},
+        placed=("name",),
+        words="formula wrong misleads circular tautology horizon gamma pade taf agent why not trust counterexample limits",
+    ),
 )

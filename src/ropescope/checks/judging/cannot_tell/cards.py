@@ -1,0 +1,176 @@
+"""The cards, one for each published formula that tells nothing or misleads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ropescope.checks.judging.cannot_tell.card import Card
+from ropescope.checks.judging.cannot_tell.exponents import (
+    coin_of_signs,
+    confident_of_nothing,
+    constants_everywhere,
+    failed_imprint,
+    honest_fraud,
+    identities_always_hold,
+    layer_beyond_the_last,
+    risk_by_age,
+    varying_invariant,
+)
+from ropescope.checks.judging.cannot_tell.reach import (
+    blind_sigmoid,
+    circular_horizon,
+    one_cache_recipe,
+    unchanged_yarn,
+    unmoved_slider,
+    wrong_quantisation,
+)
+from ropescope.report.report import Step
+
+_MODEL: Final = {"source": "MODEL"}
+
+CARDS: Final = (
+    Card(
+        "horizon",
+        "How many tokens can this model read?",
+        "YES where T < d_h = θ√2(1 − γ)/(1 + γ), with γ from γ_Padé(θ, T)",
+        "Part I, §26.2; recipe X-2 of the tool",
+        "d_h of γ_Padé(θ, T) is T again, for every model. Two hand-set corrections then decide.",
+        circular_horizon,
+        Step("evidence", {"model": "MODEL"}, "Published scores at length, and what to run"),
+        ("C17", "F2"),
+    ),
+    Card(
+        "what-if",
+        "From which length on does it fail?",
+        "The verdict of the horizon, along a slider over T",
+        "what-if panel of the tool",
+        "The verdict moves only where γ_Padé turns negative, at T = θ√2, whatever the model was trained on.",
+        unmoved_slider,
+        Step("fit", {**_MODEL, "gpu": "DEVICE"}, "The longest context that fits, by memory"),
+    ),
+    Card(
+        "yarn-gamma",
+        "Which RoPE scaling keeps the model healthy?",
+        "γ_eff = γ_Padé(θ·s, T·s) for YaRN, γ_Padé(θ, T·s/s) for linear",
+        "YaRN planner of the tool",
+        "γ_Padé is a function of T/θ, and each rule leaves that ratio as it was. So γ_eff tells neither method nor factor.",
+        unchanged_yarn,
+        Step("extend plan", {**_MODEL, "to": "128k"}, "What each method does to each frequency"),
+    ),
+    Card(
+        "quantisation-shift",
+        "What does this quantisation cost?",
+        "γ shift = a constant × factors for heads and size; ΔPPL = 8·shift²·(1 + log₁₀(P/10⁹)/4)",
+        "quantisation and GGUF modes of the tool",
+        "No constant was fitted to a measured loss. Predicted losses are too small, and grow with the size of the model.",
+        wrong_quantisation,
+        Step("quantisation", {"source": "Llama-3-8B", "format": "Q4_K_M"}, "Measured losses, or your own measurement"),
+    ),
+    Card(
+        "niah-sigmoid",
+        "Will it find and use what stands far back?",
+        "NIAH = 1/(1 + (r/3)^1.2) with r = T/T_train; reasoning = NIAH × (1 − a table of penalties)",
+        "NIAH → Reasoning mode of the tool",
+        "Nothing but T/T_train, head size and shared heads enters, so all models of one shape get one number.",
+        blind_sigmoid,
+        Step("evidence", {"model": "MODEL"}, "RULER, NoLiMa and the gap between them"),
+    ),
+    Card(
+        "kv-zones",
+        "How much of the KV cache can go?",
+        "Keep D_f tokens where 0.65 ≤ γ ≤ 0.85; soft decay where d_h ≥ 1.2·T_train/2",
+        "Part I, §26.7 and §26.8; recipe X-19 of the tool",
+        "With d_h ≈ T the second condition is 2 ≥ 1.2: it always holds. D_f also drops the first tokens, which models need.",
+        one_cache_recipe,
+        Step("compress evaluate", {**_MODEL, "budgets": "15%,30%,60%"}, "What smaller caches cost, on text"),
+        ("C7", "C7b", "F17"),
+    ),
+    Card(
+        "algebra-badges",
+        "Is this measurement consistent?",
+        "Twelve identities of ν, β, η, α, χ and γ_χ, with machine-checked proofs",
+        "Part II (D-SAGE); consistency panel and Lean badges of the tool",
+        "All six are defined from γ alone, so the identities hold for any number. They cannot find a faulty measurement.",
+        identities_always_hold,
+        Step("measure", {**_MODEL, "control": "random-init"}, "An exponent with its interval, a null and a control"),
+        ("P2-identities",),
+    ),
+    Card(
+        "gamma-fraud",
+        "Does its θ do what the config says?",
+        "η = (1 − γ_Padé)/(1 − γ): below 0.01 “fraud”, below 0.5 “compressed”",
+        "γ-check of the tool",
+        "η is small for every large θ, and explodes where γ nears 1. It judges the size of θ, not the model.",
+        honest_fraud,
+        Step("measure", {**_MODEL, "control": "random-init"}, "How far it attends, with an interval"),
+    ),
+    Card(
+        "imprint",
+        "Has training left its mark on attention?",
+        "γ_random = γ_Padé − log₁₀(P/14 M)/(2π) ± 0.18: clean, over- or under-imprinted",
+        "Part II, §28; recipe X-21 of the tool",
+        "The line lies too low for nearly all models, so the word follows from the formula's error.",
+        failed_imprint,
+        Step(
+            "measure", {**_MODEL, "corpus": "random", "control": "random-init"}, "Random tokens, against random weights"
+        ),
+        ("C11", "P2-purity"),
+    ),
+    Card(
+        "compute-invariant",
+        "Is this model's exponent normal for its compute?",
+        "K = γ·ln(P²·D) within 51.2 ± 16.8",
+        "Part II, §29; recipe X-22 of the tool",
+        "The logarithm hardly varies between models, so K is γ in other units. One standard deviation is no test.",
+        varying_invariant,
+        Step("panel", {}, "The published exponents with their intervals"),
+        ("C21",),
+    ),
+    Card(
+        "phase-sign",
+        "Have induction heads formed?",
+        "The sign of γ_text − γ_random",
+        "Part II, §30; recipe X-23 of the tool",
+        "The groups overlap almost wholly: both spread by 0.26 about means of −0.19 and +0.03.",
+        coin_of_signs,
+        Step("experiment", {"name": "induction", "sources": ["MODEL"]}, "Induction measured directly"),
+        ("C12",),
+    ),
+    Card(
+        "depth-formula",
+        "At which layer is the reach of attention decided?",
+        "L_crit/N = log_θ(T/2π)·(d_h/64)^(1/√12)",
+        "Part III; depth map of the tool",
+        "It has θ, T and the head size, and nothing of the layers. Its exponent fits one pair of models.",
+        layer_beyond_the_last,
+        Step("measure", _MODEL, "The exponent of each layer and head"),
+        ("F12",),
+    ),
+    Card(
+        "famous-constants",
+        "Does this exponent mean something deeper?",
+        "|γ − c| ≤ 0.01 (0.02 on the card) for c among nine constants such as 1/√2 and ln 2",
+        "Part II, §31; profile card of the tool",
+        "Nine constants with that tolerance cover much of the range, so hits come by chance.",
+        constants_everywhere,
+        Step("claims", {"ids": ["C22"]}, "The hits that were claimed, against chance"),
+    ),
+    Card(
+        "confidence",
+        "How sure is this answer?",
+        "100·Σ(weight × status)/Σ weight, with ok = 1, warn = 0.5, miss = 0",
+        "confidence badges of the tool",
+        "It counts ticked boxes. No answer was compared with an outcome, so the percentage is no probability.",
+        confident_of_nothing,
+        Step("claims", {}, "Published claims with intervals and baselines"),
+    ),
+    Card(
+        "contamination-age",
+        "Has this model seen the test?",
+        "risk = a curve of the months between release and cutoff + 0.10 if in corpora + a leak term",
+        "contamination mode of the tool",
+        "Neither the model, nor its corpus, nor its score enters. A date says only that the test is older than the cutoff.",
+        risk_by_age,
+        "Look for the items of the test in the training text: only a match tells.",
+    ),
+)
