@@ -24,8 +24,7 @@ class Card:
     """One published formula.
 
     asked: what users ask it. formula: as published, with where. empty: why it cannot tell, in one or two sentences. claims:
-    ids of the claims that recompute it on the published measurements. instead: what answers the question, in a sentence
-    where no question here does.
+    ids of the claims that recompute it on the published measurements. instead: what answers the question.
     """
 
     name: str
@@ -34,5 +33,5 @@ class Card:
     published_in: str
     empty: str
     counterexample: Callable[[], Counterexample]
-    instead: Step | str
+    instead: Step
     claims: tuple[str, ...] = ()

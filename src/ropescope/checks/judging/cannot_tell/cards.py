@@ -171,6 +171,6 @@ CARDS: Final = (
         "contamination mode of the tool",
         "Neither the model, nor its corpus, nor its score enters. A date says only that the test is older than the cutoff.",
         risk_by_age,
-        "Look for the items of the test in the training text: only a match tells.",
+        Step("contamination", {"items": "test.jsonl", "corpus": ["CORPUS"]}, "Longest matches of the test in a corpus"),
     ),
 )
