@@ -6,7 +6,6 @@ name that slipped through the escaping could still not run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,11 @@ from ropescope.errors import MissingExtraError
 from ropescope.report.figure import svg, vega_lite
 from ropescope.report.files import write_whole
 from ropescope.report.json import dumps
-from ropescope.report.numbers import cell, fact_interval, fact_value, heading, numeric_columns
-from ropescope.report.report import Basis, Figure, Report, Scalar, Table
+from ropescope.report.report import Figure, Report
+from ropescope.report.shown import BASIS_MEANING, shown_facts, shown_tables
 from ropescope.report.svg import embedded
 from ropescope.report.templates import environment, in_script, markup, resource, script_hash
 from ropescope.report.text import plain, slug
-
-BASIS_MEANING: Mapping[Basis, str] = {
-    "config": "read from the model's files",
-    "measured": "measured on its weights; the protocol stands beside it",
-    "formula": "computed from a closed form; its standing is named",
-    "published": "taken from a publication",
-    "assumed": "a default that you can change",
-}
-"""What a reader is told of each basis."""
 
 
 def page(report: Report) -> str:
@@ -43,9 +33,9 @@ def page(report: Report) -> str:
         .from_string(resource("page.html.j2"))
         .render(
             report=report,
-            facts=[{"fact": fact, "value": fact_value(fact), "interval": fact_interval(fact)} for fact in report.facts],
+            facts=shown_facts(report),
             basis_meaning=BASIS_MEANING,
-            tables=[_table(table) for table in report.tables],
+            tables=shown_tables(report),
             figures=[_figure(figure, i) for i, figure in enumerate(report.figures)],
             data=in_script(dumps(report.data, name="data", indent=1)),
             whole=in_script(dumps(report.to_dict(), name="report")),
@@ -64,26 +54,6 @@ def write_page(report: Report, path: str | Path) -> Path:
     Raises as `page` does, and ReportError if the file cannot be written.
     """
     return write_whole(path, page(report))
-
-
-def _table(table: Table) -> dict[str, Any]:
-    numeric = numeric_columns(table.columns, table.rows)
-    rows = [
-        [
-            {"text": cell(value, column), "key": _sort_key(value), "numeric": right}
-            for value, column, right in zip(row, table.columns, numeric, strict=True)
-        ]
-        for row in table.rows
-    ]
-    heads = [{"text": heading(column), "numeric": right} for column, right in zip(table.columns, numeric, strict=True)]
-    return {"title": table.title, "heads": heads, "rows": rows, "note": table.note}
-
-
-def _sort_key(value: Scalar) -> str:
-    """What the page sorts by: the number in full where the cell shows a rounded one; empty for an absent value."""
-    if value is None:
-        return ""
-    return repr(float(value)) if isinstance(value, (int, float)) else plain(value)
 
 
 def _figure(figure: Figure, index: int) -> dict[str, Any]:
