@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from ropescope.errors import InputError
 from ropescope.questions.domains import Flag
-from ropescope.questions.kind import Kind
+from ropescope.questions.kind import Kind, wrong
 
 REQUIRED: Final = MISSING
 _ASKED: Final = "asked"
@@ -82,14 +82,20 @@ def from_text(inputs: type[Inputs], given: Mapping[str, str | list[str] | bool])
     known = {one.name: one for one in fields_of(inputs)}
     values = {}
     for name, text in given.items():
-        kind = _known(known, name).kind
-        if isinstance(text, bool):
-            values[name] = Flag().accept(name, text)
-        elif isinstance(text, str):
-            values[name] = kind.read(name, text)
-        else:
-            values[name] = kind.accept(name, [kind.of.read(name, part) for part in text])  # type: ignore[attr-defined]
+        values[name] = read(_known(known, name).kind, name, text)
     return _made(inputs, known, values)
+
+
+def read(kind: Kind, name: str, text: str | list[str] | bool) -> Any:
+    """The value of one field that a person wrote. Raises InputError."""
+    if isinstance(text, bool):
+        return Flag().accept(name, text)
+    if isinstance(text, str):
+        return kind.read(name, text)
+    of = getattr(kind, "of", None)
+    if of is None:
+        raise wrong(name, text, kind.words)
+    return kind.accept(name, [of.read(name, part) for part in text])
 
 
 def from_values(inputs: type[Inputs], given: Mapping[str, Any]) -> Inputs:
