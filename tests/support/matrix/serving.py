@@ -7,6 +7,9 @@ from matrix.row import Row
 PROMPT = """{"model": "claude-sonnet-4-5", "system": "It is TIME.", "messages": [
   {"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}]}"""
 
+SCHEMA = """{"type": "object", "properties": {"steps": {"type": "array", "items": {"$ref": "#/$defs/Step"}}},
+  "$defs": {"Step": {"type": "object", "properties": {"answer": {"type": "string"}, "reasoning": {"type": "string"}}}}}"""
+
 ROWS = (
     Row(
         "fit", {"source": "{config}", "gpu": "4090", "context": "8k"}, lambda d: d["bytes"]["cache"] == 131_072 * 8_192,
@@ -31,6 +34,13 @@ ROWS = (
         "hardware", {"source": "{config}", "among": "4090,h100-sxm"},
         lambda d: [(one["device"], one["count"]) for one in d["sets"]][:2] == [("RTX 4090", 2), ("RTX 4090", 4)],
         {"source": "{config}", "price": ["4090"]}, "price",
+    ),
+    Row(
+        "tools-schema",
+        {"schema": "{new}/schema.json"},
+        lambda d: [pair["at"] for pair in d["pairs"]] == ["#/$defs/Step"],
+        {"schema": "{new}/loop.json"}, "refers to itself",
+        files={"schema.json": SCHEMA, "loop.json": '{"$ref": "#"}'},
     ),
     Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
 )  # fmt: skip

@@ -32,7 +32,7 @@ _JSON: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Recognised], ...]]
     (lambda d: "doc_hash" in d, Recognised("a per-sample log of lm-eval", "drift", "first")),
     (lambda d: "results" in d and "versions" in d, Recognised("the results of lm-eval", "drift", "first")),
     (lambda d: {"model_a", "model_b"} <= d.keys(), Recognised("votes between models", "arena", "votes")),
-    (lambda d: "messages" in d or "input" in d, Recognised("a request to an API", "prompt-cache", "before")),
+    (lambda d: "messages" in d or "input" in d, Recognised("a request to an API", "prompt-cache", "request")),
     (lambda d: "chat_template" in d, Recognised("a tokenizer's config with a chat template", "template", "source")),
     (
         lambda d: bool({"$schema", "properties", "$defs", "json_schema", "input_schema", "parameters", "tools"} & d.keys()),

@@ -50,6 +50,7 @@ QUESTIONS: Final = (
         {"request": "before.json", "edited": "after.json", "requests": "100", "gap": "1m"},
         extra="prices",
         placed=("request", "edited"),
+        words="prompt caching cache_control breakpoint cached tokens openai anthropic claude api bill cost changed invalidated hit",
     ),
     Question(
         "hardware",
@@ -63,6 +64,18 @@ QUESTIONS: Final = (
             "price": ["h100-sxm=2.50", "l40s=0.80", "4090=0.40"],
         },
         words="gpu buy rent choose which cheapest how many gpus devices price cost cluster pareto cards",
+    ),
+    Question(
+        "tools-schema",
+        "Whether a JSON schema lets a model write its reasoning before its answer, by engine, and what engines refuse in it.",
+        "checks.prompts.schemas.asking:ToolsSchemaInputs",
+        "checks.prompts.schemas.asking:answer",
+        {"schema": "schema.json", "engine": "openai"},
+        extra="schemas",
+        decides=True,
+        copied="the schema with the reasoning first",
+        placed=("schema",),
+        words="json schema structured output function calling tools mcp response_format pydantic key order reasoning answer strict",
     ),
     Question(
         "devices",
