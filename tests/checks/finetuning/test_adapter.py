@@ -187,3 +187,26 @@ def test_what_peft_saves_fits_and_scales_as_in_peft(settings: Any, tiny_folder: 
     report = asked(tmp_path / "saved", tiny_folder)
     assert report.holds and report.data["parameters"] == trained
     assert report.data["scaling"] == pytest.approx(scaling)
+
+
+def test_on_the_hub_the_base_is_read_at_the_revision_that_is_named(
+    hub: Any, ask: Any, fake_hub: Any, tmp_path: Path
+) -> None:
+    small = {**released.LLAMA_31_8B, "num_hidden_layers": 2}
+    commit, other = "0123456789abcdef0123456789abcdef01234567", "f" * 40
+    place = "base_model.model.model.layers.1.self_attn.q_proj"
+    table = {f"{place}.lora_A.weight": ("F32", (8, 4096)), f"{place}.lora_B.weight": ("F32", (4096, 8))}
+    weights = made.write_safetensors(tmp_path / "adapter_model.safetensors", table).read_bytes()
+    config = {"peft_type": "LORA", "base_model_name_or_path": "org/base", "revision": "v2", "r": 8}
+    hub.repos["models/org/base"] = fake_hub.Repo(
+        files={"config.json": json.dumps(small).encode()}, revisions={"main": commit, "v2": other}
+    )
+    hub.repos["models/org/tuned"] = fake_hub.Repo(
+        files={"adapter_config.json": json.dumps(config).encode(), "adapter_model.safetensors": weights}
+    )
+    fits, none = ask(
+        ("question", ["adapter", {"source": "org/tuned"}]), ("question", ["adapter", {"source": "org/base"}])
+    )
+    assert fits["holds"] is True and fits["data"]["pairs"] == 1 and fits["title"] == "org/tuned on org/base"
+    assert any(other in request and "config.json" in request for request in hub.requests)
+    assert "no adapter_config.json" in none and none.startswith("SourceError")

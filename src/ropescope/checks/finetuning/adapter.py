@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ropescope.checks.finetuning.adapters.config import LoraSettings, lora_settings
@@ -56,7 +56,7 @@ def answer(inputs: AdapterInputs, run: Run) -> Report:
     if files_read.kind.upper() != "LORA":
         return _other_kind(files_read, inputs.engine)
     settings = lora_settings(files_read.config, files_read.where)
-    base, why_not = _base(settings, inputs.base)
+    base, why_not = _base(files_read, inputs.base)
     modules = None if base is None else modules_of(base)
     if files_read.tensors is not None:
         found = held(files_read.tensors)
@@ -71,18 +71,14 @@ def answer(inputs: AdapterInputs, run: Run) -> Report:
     return _Told(files_read, settings, found, base, modules, why_not, engines).report(inputs.engine)
 
 
-def _base(settings: LoraSettings, given: str | None) -> tuple[Model | None, str]:
+def _base(adapter: AdapterFiles, given: str | None) -> tuple[Model | None, str]:
     """(the base, why there is none). What the user names has to be readable; what a file names may be out of reach."""
-    named = given or settings.base
-    if not named:
-        return None, "its config names no base"
+    if given is not None:
+        return open_model(given), ""
     try:
-        found = open_model(named)
+        return open_model(adapter.base()), ""
     except (SourceError, FormatError) as error:
-        if given is not None:
-            raise
-        return None, f"the base {named} cannot be read ({str(error).rstrip('.')})"
-    return replace(found, source=found.source.base) if found.source.adapter is not None else found, ""
+        return None, str(error).rstrip(".")
 
 
 def _other_kind(files_read: AdapterFiles, engine: str | None) -> Report:
@@ -138,7 +134,7 @@ class _Told:
     def _verdict(self, chosen: Loading | None) -> str:
         name, pairs = self.files.name, self.found.pairs
         if self.modules is None or self.base is None:
-            text = f"Not known: whether {name} fits, since {self.why_not}. Give `base`."
+            text = f"Not known: whether {name} fits its base. {self.why_not}. Give `base`."
         elif not pairs:
             text = f"{name} holds no LoRA pair for {self.base.name}: none of its modules is one of the base's."
         elif self.faults:

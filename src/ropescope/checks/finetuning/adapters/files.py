@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
-from ropescope.models.adapter import CONFIG, WEIGHTS
+from ropescope.models.adapter import CONFIG, WEIGHTS, Adapter
 from ropescope.models.model_files import LocalFiles, ModelFiles
 from ropescope.models.safetensors.files import read_header
 from ropescope.models.safetensors.header import StoredTensor
-from ropescope.models.source import resolve
+from ropescope.models.source import Source, on_base, resolve
 
 ADDED_TOKENS: Final = "added_tokens.json"
 _PASTED: Final = "config.json"
@@ -31,6 +31,18 @@ class AdapterFiles:
     tensors: tuple[StoredTensor, ...] | None
     added_tokens: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    path: Path | None = None
+    repo_id: str | None = None
+
+    def base(self) -> Source:
+        """The model that its config names, at the revision that it names. Raises SourceError where it cannot be had."""
+        named, revision = self.config.get("base_model_name_or_path"), self.config.get("revision")
+        if not isinstance(named, str) or not named.strip():
+            raise SourceError(f"{self.where} names no base")
+        at = revision if isinstance(revision, str) else None
+        found = on_base(Adapter(self.name, self.kind, named.strip(), at, self.path, self.repo_id)).base
+        name = found.repo_id or (found.path.resolve().name if found.path is not None else found.name)
+        return replace(found, name=name, notes=found.notes[:-1])  # on_base names and notes the adapter
 
 
 def read_adapter(source: str, revision: str | None) -> AdapterFiles:
@@ -52,7 +64,8 @@ def read_adapter(source: str, revision: str | None) -> AdapterFiles:
         notes = ("its weights are pickled (adapter_model.bin), which is never read: save it again as safetensors.",)
     added = files.json(ADDED_TOKENS) if ADDED_TOKENS in names else None
     ids = tuple(one for one in (added or {}).values() if isinstance(one, int) and not isinstance(one, bool))
-    return AdapterFiles(name, where, kind, config, tensors, ids, notes)
+    path = Path(files.where) if isinstance(files, LocalFiles) else None
+    return AdapterFiles(name, where, kind, config, tensors, ids, notes, path, None if path else files.where)
 
 
 def _files(source: str, revision: str | None) -> tuple[ModelFiles, str, str]:
