@@ -133,3 +133,13 @@ def test_prices_that_are_missing_are_asked_for(tmp_path: Path) -> None:
         with pytest.raises(RopescopeError) as caught:
             ask(tmp_path, request, **given)
         assert told in str(caught.value)
+
+
+def test_a_tokenizer_counts_the_tokens(tmp_path: Path, tiny_folder_with_tokenizer: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    theirs = tokenizers.Tokenizer.from_file(str(tiny_folder_with_tokenizer / "tokenizer.json"))
+    text = "Answer by the policy below. " * 99
+    request = anthropic(text)
+    report = ask(tmp_path, request, tokenizer=str(tiny_folder_with_tokenizer), minimum="1", **PRICE)
+    assert report.data["cached_tokens"]["before"] == len(theirs.encode(text, add_special_tokens=False).ids)
+    assert report.data["tokens"]["basis"] == "measured"
