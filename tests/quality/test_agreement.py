@@ -30,10 +30,11 @@ def text_of(n_tokens: int) -> Text:
 
 
 def test_one_position_by_hand() -> None:
-    """p = (1/2, 1/4, 1/4), q = (1/4, 1/2, 1/4), and the text goes on with the first: ln 2 and ln 4, KL ln 2/4, overlap 3/4."""
+    """p = (1/2, 1/4, 1/4), q = (1/4, 1/2, 1/4), and the text goes on with the first: ln 2 and ln 4, KL ln 2/4; a draft
+    from q is kept in 3/4, q's likeliest in 1/4, and it is not p's likeliest."""
     logits = [torch.log(torch.tensor([shares])) for shares in ([0.5, 0.25, 0.25], [0.25, 0.5, 0.25])]
     found = agreement._by_position(*logits, torch.tensor([0]))[0]
-    assert found.tolist() == pytest.approx([log(2), log(4), log(2) / 4, 1.0, 0.75], abs=1e-6)
+    assert found.tolist() == pytest.approx([log(2), log(4), log(2) / 4, 1.0, 0.75, 0.25, 0.0], abs=1e-6)
 
 
 def test_how_long_a_draft_is_kept_by_hand() -> None:
@@ -43,7 +44,7 @@ def test_how_long_a_draft_is_kept_by_hand() -> None:
 
 @pytest.mark.parametrize("chunk", [60, 17])
 @pytest.mark.parametrize("pair", [("llama", "gpt2"), ("gemma2", "granite")])
-def test_divergence_flips_and_overlap_are_those_of_the_models_logits(
+def test_divergence_flips_and_what_is_kept_are_those_of_the_models_logits(
     pair: tuple[str, str], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agreement, "positions_at_once", lambda network: 7)
@@ -55,9 +56,9 @@ def test_divergence_flips_and_overlap_are_those_of_the_models_logits(
     assert found.n_tokens == 59
     assert found.divergence == pytest.approx(rel_entr(p, q).sum(axis=-1).mean(), rel=1e-4)
     assert found.divergence == pytest.approx(entropy(p, q, axis=-1).mean(), rel=1e-4)
-    assert found.overlap == pytest.approx(np.minimum(p, q).sum(axis=-1).mean(), rel=1e-5)
-    assert found.flips == (p.argmax(axis=-1) != q.argmax(axis=-1)).mean()
-    assert found.kept_sampling[0] == found.overlap and found.kept_greedy[0] == pytest.approx(1 - found.flips)
+    assert found.kept["sampled"][0] == pytest.approx(np.minimum(p, q).sum(axis=-1).mean(), rel=1e-5)
+    assert found.kept["top"][0] == pytest.approx(p[np.arange(59), q.argmax(axis=-1)].mean(), rel=1e-5)
+    assert found.flips == (p.argmax(axis=-1) != q.argmax(axis=-1)).mean() == pytest.approx(1 - found.kept["greedy"][0])
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +69,9 @@ def tiny(tiny_folder_with_tokenizer: Path) -> Weights:
 def test_the_same_weights_differ_by_nothing_at_all(tiny: Weights, tiny_folder_with_tokenizer: Path) -> None:
     again = load(tiny_folder_with_tokenizer, dtype="float32", device="cpu")
     found = compared(tiny.network, again.network, held_out_texts(tiny.tokenizer, 64, 1)[0])
-    assert (found.divergence, found.flips, found.added_loss, found.overlap) == (0.0, 0.0, 0.0, 1.0)
-    assert set(found.kept_sampling) == set(found.kept_greedy) == {1.0}
+    assert (found.divergence, found.flips, found.added_loss) == (0.0, 0.0, 0.0)
+    assert {*found.kept["sampled"], *found.kept["greedy"]} == {1.0}
+    assert found.kept["top"][0] < 1  # the likeliest token is not always the one that is drawn
 
 
 def test_a_job_resumes_and_its_interval_is_over_texts(tiny: Weights, tmp_path: Path) -> None:
@@ -113,4 +115,4 @@ def test_padding_rows_are_refused_unless_they_are_allowed_and_then_count_for_not
         require_same_vocabulary(tiny, padded)
     require_same_vocabulary(tiny, padded, padding=True)
     found = compared(tiny.network, wider, held_out_texts(tiny.tokenizer, 32, 1)[0])
-    assert found.divergence == pytest.approx(0, abs=1e-6) and found.overlap == pytest.approx(1, abs=1e-6)
+    assert found.divergence == pytest.approx(0, abs=1e-6) and found.kept["sampled"][0] == pytest.approx(1, abs=1e-6)

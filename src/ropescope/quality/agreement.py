@@ -1,8 +1,11 @@
 """Two networks on the same texts, token by token: how far apart what they predict is, and how often both would go on alike.
 
 With p what the reference predicts at a position and q what the other one does: KL divergence Σ p·ln(p/q), flips (another
-token is likeliest), the loss of both, and the overlap Σ min(p, q). The overlap is the chance that speculative sampling at
-temperature 1 keeps a token that was drawn from q; without sampling, a draft is kept where nothing flips.
+token is likeliest), the loss of both, and the chance that the reference keeps a token which the other one drafts:
+
+- sampled: the draft is drawn from q, the answer from p at temperature 1, by speculative sampling: Σ min(p, q);
+- top: the draft is q's likeliest token, the answer is drawn from p: p of that token;
+- greedy: both are the likeliest token: 1 where nothing flips, else 0.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from ropescope.quality.texts import Text
 from ropescope.runs.job import Piece
 from ropescope.runs.journal import Journal
 
+MODES: Final = ("sampled", "top", "greedy")
 LONGEST_DRAFT: Final = 16
 """Tokens of a draft that are followed."""
 RESAMPLES: Final = 4000
@@ -38,8 +42,7 @@ RESAMPLES: Final = 4000
 class TextAgreement:
     """Means over the `n_tokens` predictions of one text, in nats where they are no shares.
 
-    `kept_sampling[j]` and `kept_greedy[j]` are how often all of the first j + 1 tokens of a draft are kept, from any position
-    of the text on.
+    `kept[mode][j]` is how often all of the first j + 1 tokens of a draft are kept, from any position of the text on.
     """
 
     kind: str
@@ -49,14 +52,17 @@ class TextAgreement:
     other_loss: float
     divergence: float
     flips: float
-    overlap: float
-    kept_sampling: tuple[float, ...]
-    kept_greedy: tuple[float, ...]
+    kept: Mapping[str, tuple[float, ...]]
 
     @property
     def added_loss(self) -> float:
         """How much more the other network loses."""
         return self.other_loss - self.loss
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TextAgreement:
+        """What `dataclasses.asdict` wrote."""
+        return cls(**{**data, "kept": {mode: tuple(shares) for mode, shares in data["kept"].items()}})
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,13 @@ class Agreement:
         """The mean of a field over the texts (of one kind), with a bootstrap interval over texts; none for a single text."""
         return over_texts([getattr(text, name) for text in self.texts if kind in (None, text.kind)])
 
-    def kept(self, name: str) -> list[float]:
-        """`kept_sampling` or `kept_greedy`, over all texts."""
-        return [float(value) for value in np.mean([getattr(text, name) for text in self.texts], axis=0)]
+    def kept(self, mode: str) -> list[float]:
+        """`TextAgreement.kept` of a mode, over all texts."""
+        return [float(value) for value in np.mean([text.kept[mode] for text in self.texts], axis=0)]
+
+    def acceptance(self, mode: str) -> Interval:
+        """How often a drafted token is kept."""
+        return over_texts([text.kept[mode][0] for text in self.texts])
 
 
 def over_texts(values: Sequence[float]) -> Interval:
@@ -128,7 +138,7 @@ class Comparison:
     def result(self, journal: Journal) -> Agreement:
         """What the journal holds so far. Raises EvaluationError if that is nothing."""
         found = [journal.finished(piece.name) for piece in self.pieces]
-        texts = tuple(TextAgreement(**{**data, **_tuples(data)}) for data in found if data is not None)
+        texts = tuple(TextAgreement.from_dict(data) for data in found if data is not None)
         if not texts:
             raise EvaluationError("No text was finished: there is nothing to show.")
         about = {
@@ -138,10 +148,6 @@ class Comparison:
         }
         names = (self.reference.source.name, self.other.source.name)
         return Agreement(*names, texts, {**self.identity, **about}, any(data is None for data in found))
-
-
-def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(data[name]) for name in ("kept_sampling", "kept_greedy")}
 
 
 def require_same_vocabulary(reference: Weights, other: Weights, *, padding: bool = False) -> None:
@@ -189,24 +195,25 @@ def compared(reference: Any, other: Any, text: Text) -> TextAgreement:
                 q = output_layer(other, other_output, other_hidden[:, start:end])[0].float()
                 found.append(_by_position(p, q, ids[at + start + 1 : at + end + 1].to(p.device)).cpu())
     by_position = torch.cat(found).double()
-    loss, other_loss, divergence, flips, overlap = (float(mean) for mean in by_position.mean(dim=0))
-    kept = [_kept(1 - by_position[:, 3]), _kept(by_position[:, 4])]
-    return TextAgreement(
-        text.kind, text.name, len(by_position), loss, other_loss, divergence, flips, overlap, kept[1], kept[0]
-    )
+    means = (float(mean) for mean in by_position[:, :4].mean(dim=0))
+    kept = {mode: _kept(by_position[:, 4 + index]) for index, mode in enumerate(MODES)}
+    return TextAgreement(text.kind, text.name, len(by_position), *means, kept)
 
 
 def _by_position(p: Tensor, q: Tensor, targets: Tensor) -> Tensor:
-    """[positions, 5]: both losses, KL divergence, whether the top token flips, overlap; from logits [positions, ids]."""
+    """[positions, 7]: both losses, KL divergence, whether the top token flips, and the chance of being kept in each mode;
+    from logits [positions, ids]."""
     width = min(p.shape[1], q.shape[1])
     p, q = (torch.log_softmax(logits[:, :width], dim=-1) for logits in (p, q))
     shares, other_shares = p.exp(), q.exp()
     divergence = torch.where(shares > 0, shares * (p - q), 0.0).sum(dim=-1)
-    # 1 − Σ|p − q|/2 is the overlap, and exactly 1 where nothing differs.
-    overlap = 1 - (shares - other_shares).abs().sum(dim=-1) / 2
-    flips = (p.argmax(dim=-1) != q.argmax(dim=-1)).float()
+    # 1 − Σ|p − q|/2 is Σ min(p, q), and exactly 1 where nothing differs.
+    sampled = 1 - (shares - other_shares).abs().sum(dim=-1) / 2
+    drafted = q.argmax(dim=-1)
+    flips = (p.argmax(dim=-1) != drafted).float()
+    top = shares.gather(1, drafted[:, None])[:, 0]
     losses = (-one.gather(1, targets[:, None])[:, 0] for one in (p, q))
-    return torch.stack((*losses, divergence, flips, overlap), dim=1)
+    return torch.stack((*losses, divergence, flips, sampled, top, 1 - flips), dim=1)
 
 
 def _kept(chance: Tensor) -> tuple[float, ...]:
