@@ -51,6 +51,7 @@ SAID_IN: dict[str, tuple[str, ...]] = {
     "checks/hardware": ("hardware",),
     "checks/theory/predict": ("predict",),
     "checks/quantising": ("quantisation",),
+    "checks/speculating": ("speculative",),
 }
 """Room or file → the questions in which its sentences are met. An input has to be one of some of these."""
 ENGINES = {flag.removeprefix("--") for engine in read_flags().values() for flag in engine["flags"]} | {"node-rank"}

@@ -1,4 +1,4 @@
-"""How many tokens a tokenizer.json knows, without loading the tokenizer.
+"""How many tokens a tokenizer.json knows, and which, without loading the tokenizer.
 
 Such a file takes up to 33 MB, most of which are merges. Only the vocabulary and the added tokens are parsed: they are
 found by their keys, whose quotes no text in the file can hold unescaped.
@@ -22,6 +22,8 @@ _MODEL: Final = re.compile(rb'"model"\s*:\s*\{')
 _KIND: Final = re.compile(rb'\s*"type"\s*:\s*"(\w{1,40})"')
 _VOCABULARY: Final = re.compile(rb'"vocab"\s*:\s*(?=[\[{])')
 _MERGES: Final = re.compile(rb'"merges"\s*:\s*\[')
+
+_FALLBACK: Final = re.compile(rb'"byte_fallback"\s*:\s*true')
 
 _TOKEN: Final = re.compile(rb'"(?>[^"\\]+|\\.)*+"\s*:', re.DOTALL)
 _LAST_ID: Final = re.compile(rb":\s*(\d{1,9})\s*\}\s*,\s*\Z")
@@ -49,6 +51,27 @@ def read_vocabulary(raw: bytes) -> Vocabulary:
     return Vocabulary(size, kind[1].decode() if kind is not None else "", added)
 
 
+def read_tokens(raw: bytes) -> dict[int, str]:
+    """The text of each id in `raw`, a tokenizer.json, added tokens included; empty where it is laid out in another way."""
+    model = _MODEL.search(raw)
+    part = None if model is None else _part(raw, model.end())
+    if part is None:
+        return {}
+    found = _value(part, b"[" if part.startswith(b"[") else b":")
+    tokens: dict[int, str] = {}
+    if isinstance(found, dict):
+        tokens = {number: token for token, number in found.items() if type(number) is int}
+    elif isinstance(found, list):  # Unigram: pieces with their scores, numbered by their place
+        pieces = (entry[0] if isinstance(entry, list) and entry else None for entry in found)
+        tokens = {number: piece for number, piece in enumerate(pieces) if isinstance(piece, str)}
+    return tokens and tokens | {number: token for token, number in _added(raw).items()}
+
+
+def falls_back_to_bytes(raw: bytes) -> bool:
+    """Whether the model of a tokenizer.json spells what it does not know by bytes, as SentencePiece does."""
+    return _FALLBACK.search(raw) is not None
+
+
 def _added(raw: bytes) -> dict[str, int]:
     start = _ADDED.search(raw)
     end = _AFTER_ADDED.search(raw, start.end()) if start is not None else None
@@ -64,12 +87,10 @@ def _added(raw: bytes) -> dict[str, int]:
 
 def _ids(raw: bytes, model: int) -> set[int] | range | None:
     """The ids of the vocabulary, without those of added tokens."""
-    start = _VOCABULARY.search(raw, model)
-    if start is None:
+    part = _part(raw, model)
+    if part is None:
         return None
-    end = _MERGES.search(raw, start.end())
-    part = raw[start.end() : end.start() if end is not None else len(raw)]
-    if end is not None and part.startswith(b"{") and (last := _LAST_ID.search(part, max(0, len(part) - 200))):
+    if part.startswith(b"{") and (last := _LAST_ID.search(part, max(0, len(part) - 200))):
         # Written in the order of the ids, as the tokenizers library does, the last id tells whether one is missing.
         n_tokens = len(_TOKEN.findall(part))
         if n_tokens == int(last[1]) + 1:
@@ -79,6 +100,15 @@ def _ids(raw: bytes, model: int) -> set[int] | range | None:
         return set(found.values())
     # Unigram numbers its pieces by their place.
     return range(len(found)) if isinstance(found, list) else None
+
+
+def _part(raw: bytes, model: int) -> bytes | None:
+    """The vocabulary, as it stands in the file, up to the merges."""
+    start = _VOCABULARY.search(raw, model)
+    if start is None:
+        return None
+    end = _MERGES.search(raw, start.end())
+    return raw[start.end() : end.start() if end is not None else len(raw)]
 
 
 def _value(part: bytes, mark: bytes) -> Any:

@@ -195,9 +195,9 @@ def compared(reference: Any, other: Any, text: Text) -> TextAgreement:
                 q = output_layer(other, other_output, other_hidden[:, start:end])[0].float()
                 found.append(_by_position(p, q, ids[at + start + 1 : at + end + 1].to(p.device)).cpu())
     by_position = torch.cat(found).double()
-    means = (float(mean) for mean in by_position[:, :4].mean(dim=0))
+    loss, other_loss, divergence, flips = by_position[:, :4].mean(dim=0).tolist()
     kept = {mode: _kept(by_position[:, 4 + index]) for index, mode in enumerate(MODES)}
-    return TextAgreement(text.kind, text.name, len(by_position), *means, kept)
+    return TextAgreement(text.kind, text.name, len(by_position), loss, other_loss, divergence, flips, kept)
 
 
 def _by_position(p: Tensor, q: Tensor, targets: Tensor) -> Tensor:

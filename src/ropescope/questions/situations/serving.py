@@ -86,4 +86,15 @@ QUESTIONS: Final = (
         placed=(),
         words="gpus list bandwidth tflops specs hardware known",
     ),
+    Question(
+        "speculative",
+        "Whether a draft model can serve a target, in which engines, and how much faster that is.",
+        "checks.speculating.speculative:SpeculativeInputs",
+        "checks.speculating.speculative:answer",
+        {"target": "./qwen2.5-72b", "draft": "./qwen2.5-0.5b", "engine": "vllm", "acceptance": "0.7"},
+        decides=True,
+        placed=("target", "draft"),
+        words="speculative decoding draft model assisted generation eagle mtp medusa acceptance faster speculation vocabulary",
+        weights_with=("measure",),
+    ),
 )

@@ -1,0 +1,352 @@
+"""The report on speculative decoding: who takes the pair, how much faster it is, what it costs in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ropescope.checks.speculating.costs import memory
+from ropescope.checks.speculating.engines import READ
+from ropescope.checks.speculating.figure import Mark, speedup_figure
+from ropescope.checks.speculating.findings import Acceptance, Findings, Pair
+from ropescope.checks.speculating.heads import built_in
+from ropescope.checks.speculating.speedup import SOURCE, best_drafted, break_even, expected_tokens, speedup, tokens_of
+from ropescope.report.dated import dated
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
+
+LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10)
+MODE_WORDS = {
+    "sampled": "draft and answer sampled at temperature 1: Σ min(p, q)",
+    "top": "likeliest token drafted, answer sampled: p of that token",
+    "greedy": "likeliest token drafted and wanted: share of positions that agree",
+    "given": "given",
+}
+
+
+def speculative_report(found: Findings) -> Report:
+    """What was found, in words, tables and a picture."""
+    cost = found.cost.value
+    marks = [Mark(f"α {one.value:.2f}", one.value, one.low, one.high) for one in found.headline]
+    tables = [_engine_table(found.pair)] if found.pair is not None and found.pair.rulings else []
+    tables += [_mode_table(found)] if found.measured else []
+    tables += [_length_table(found, cost)] if cost is not None and not (found.pair is None and found.target) else []
+    return Report(
+        title=_title(found),
+        verdict=_verdict(found),
+        facts=(*_speed_facts(found), *_memory_facts(found), *_vocabulary_facts(found.pair), *_head_facts(found)),
+        tables=tuple(tables),
+        figures=(speedup_figure(cost, found.k, marks),) if cost is not None else (),
+        caveats=_caveats(found),
+        next_steps=_steps(found),
+        data=_data(found),
+        holds=found.holds,
+    )
+
+
+def _title(found: Findings) -> str:
+    if found.target is None:
+        return "Speculative decoding: the formula"
+    if found.pair is None:
+        return f"Speculative decoding of {found.target.name}"
+    return f"Speculative decoding of {found.target.name} with {found.pair.draft.name}"
+
+
+def _verdict(found: Findings) -> str:
+    speed = _speed(found)
+    if found.target is None:
+        return f"{speed[0].upper()}{speed[1:]}."
+    if found.pair is None:
+        heads = built_in(found.target)
+        if heads:
+            return f"{found.target.name} brings {heads}: it can draft for itself, without a draft model."
+        return f"The config of {found.target.name} names no draft head of its own: name a `draft`."
+    if found.pair.head:
+        name = found.pair.draft.name
+        return f"{name} is an {found.pair.head} head, made for one target, whose vocabulary it takes; {speed}."
+    serve = _serve(found, found.pair)
+    return f"{serve}; {speed}." if found.serves is not False else f"{serve}."
+
+
+def _serve(found: Findings, pair: Pair) -> str:
+    draft, target = pair.draft.name, found.target.name if found.target else ""
+    takes = {rules.engine: ruling.takes for rules, ruling in pair.rulings}
+    if found.useless and pair.apart is not None and pair.apart.conflicts is not None:
+        other = len(pair.apart.conflicts)
+        both = f"of {(pair.apart.shared or 0) + other:,} ids, {other:,} are other tokens ({pair.apart.example})"
+        return f"{draft} cannot draft for {target}: {both}"
+    if found.engine_asked:
+        rules, ruling = pair.rulings[0]
+        named = f"{rules.engine} {rules.version}"
+        if ruling.takes is None:
+            return f"Not known whether {named} takes {draft} for {target}: it {ruling.says}"
+        can = "can" if ruling.takes else "cannot"
+        return f"{draft} {can} draft for {target} in {named}: {ruling.says.removeprefix('refuses: ')}"
+    yes, no, unknown = ([name for name, one in takes.items() if one is value] for value in (True, False, None))
+    if not yes and not no:
+        return f"Not known whether {draft} can draft for {target}: {pair.why or 'no vocabulary size is stated'}"
+    if not yes:
+        return f"{draft} cannot draft for {target} in {_listed(no)}"
+    told = f"{draft} can draft for {target} in {_listed(yes)}"
+    told += f", not in {_listed(no)}" if no else ""
+    return told + (f"; of {_listed(unknown)} it is not known" if unknown else "")
+
+
+def _speed(found: Findings) -> str:
+    cost, alphas = found.cost.value, found.headline
+    if cost is None:
+        return "how much faster is not known without `cost`"
+    terms = f"k {found.k}, c {cost:.3g}"
+    if not alphas:
+        least, best = break_even(found.k, cost), " at best" if found.cost.basis == "formula" else ""
+        return f"no α makes it faster ({terms})" if least is None else f"it pays from α {least:.2f} on{best} ({terms})"
+    told = " to ".join(f"{one.value:.3g}" for one in alphas)
+    tokens = " to ".join(f"{expected_tokens(one.value, found.k):.2f}" for one in alphas)
+    times = " to ".join(f"× {speedup(one.value, found.k, cost):.2f}" for one in alphas)
+    times = f"at most {times}" if found.cost.basis == "formula" else times
+    if found.pays is False:
+        return f"{'slower' if max(found.speeds, default=0) < 0.995 else 'no faster'}: {times} ({tokens} tokens a step, α {told}, {terms})"
+    if found.pays is None:
+        low, high = min(found.speeds), max(found.speeds)
+        return f"undecided: × {low:.2f} to × {high:.2f} (α {told}, {terms})"
+    return f"{tokens} tokens a step, {times} (α {told}, {terms})"
+
+
+def _speed_facts(found: Findings) -> list[Fact]:
+    facts: list[Fact] = []
+    cost = found.cost.value
+    for one in found.headline:
+        given = one.mode == "given"
+        basis: Basis = "assumed" if given else "measured"
+        note = "" if given else MODE_WORDS[one.mode]
+        facts.append(Fact("acceptance α", one.value, "", basis, one.protocol or "given", _ends(one), note))
+        facts.append(
+            Fact(
+                "tokens a step",
+                expected_tokens(one.value, found.k),
+                "",
+                "formula",
+                SOURCE,
+                _through(one, found.k, None),
+            )
+        )
+        if cost is not None:
+            facts.append(
+                Fact(
+                    "speed-up",
+                    speedup(one.value, found.k, cost),
+                    "times",
+                    "formula",
+                    SOURCE,
+                    _through(one, found.k, cost),
+                )
+            )
+            facts.append(Fact("best k at this α and c", best_drafted(one.value, cost), "", "formula", "up to 64"))
+    if cost is not None:
+        facts.append(Fact("break-even α", break_even(found.k, cost), "", "formula", f"k {found.k}: E = kc + 1"))
+        facts.append(Fact("cost ratio c", cost, "", found.cost.basis, found.cost.source))
+    elif found.pair is not None:
+        facts.append(Fact("cost ratio c", "not known", "", found.cost.basis, found.cost.source))
+    return facts
+
+
+def _ends(one: Acceptance) -> tuple[float, float] | None:
+    return None if one.low is None or one.high is None else (one.low, one.high)
+
+
+def _through(one: Acceptance, drafted: int, cost: float | None) -> tuple[float, float] | None:
+    """The interval of the acceptance, as tokens a step or as a speed-up: both rise with it."""
+    ends = _ends(one)
+    if ends is None:
+        return None
+    low, high = (expected_tokens(end, drafted) if cost is None else speedup(end, drafted, cost) for end in ends)
+    return low, high
+
+
+def _memory_facts(found: Findings) -> list[Fact]:
+    if found.target is None or found.pair is None:
+        return []
+    facts = []
+    for role, model in (("target", found.target), ("draft", found.pair.draft)):
+        held = memory(model, found.context)
+        if held is not None:
+            size, unit = (held.total / 2**30, "GiB") if held.total >= 2**30 else (held.total / 2**20, "MiB")
+            note = f"weights, and a cache of {found.context:,} tokens in 16 bits"
+            facts.append(Fact(f"memory of the {role}", size, unit, "formula", note))
+    return facts
+
+
+def _vocabulary_facts(pair: Pair | None) -> list[Fact]:
+    if pair is None or pair.apart is None:
+        return []
+    apart, source = pair.apart, "tokenizer.json or GGUF header of both"
+    rows = " and ".join("not known" if one is None else f"{one:,}" for one in apart.rows)
+    facts = [Fact("vocab_size of target and draft", rows, "", "config", "rows of the output, padding included")]
+    if apart.conflicts is None or apart.special is None or apart.kinds is None:
+        return [*facts, Fact("tokens", "not compared", "", "config", pair.why)]
+    facts += [
+        Fact("ids that are the same token", apart.shared, "", "config", source),
+        Fact("ids that are other tokens", len(apart.conflicts), "", "config", source, note=apart.example),
+        Fact("ids of one alone", f"{apart.target_only:,} and {apart.draft_only:,}", "", "config", "target and draft"),
+        Fact("added tokens of one alone", apart.added, "", "config", source),
+        Fact(
+            "special tokens with other ids", ", ".join(apart.special) or "none", "", "config", "bos, eos, pad and unk"
+        ),
+    ]
+    if apart.kinds[0] != apart.kinds[1]:
+        facts.append(
+            Fact("tokenizers", " and ".join(kind or "not known" for kind in apart.kinds), "", "config", source)
+        )
+    return facts
+
+
+def _head_facts(found: Findings) -> list[Fact]:
+    if found.target is None:
+        return []
+    told = built_in(found.target) or "none that its config names"
+    ways = "vllm: method mtp; sglang: EAGLE (alias NEXTN); llama.cpp: draft-mtp, as far as they know this model type"
+    return [Fact("draft heads of the target", told, "", "config", note=ways if built_in(found.target) else "")]
+
+
+def _engine_table(pair: Pair) -> Table:
+    columns = (Column("engine"), Column("takes it"), Column("what it does"))
+    rows = tuple(
+        (f"{rules.engine} {rules.version}", {True: "yes", False: "no", None: "not known"}[ruling.takes], ruling.says)
+        for rules, ruling in pair.rulings
+    )
+    read = " ".join(filter(None, (READ, dated(READ))))
+    sources = ", ".join(f"{rules.source} of {rules.engine}" for rules, _ in pair.rulings)
+    return Table("Engines, with a draft model", columns, rows, f"Read {read} in {sources}. Other versions may differ.")
+
+
+def _mode_table(found: Findings) -> Table:
+    columns = (
+        Column("way of drafting"), Column("α", "", ".3f"), Column("low", "", ".3f"), Column("high", "", ".3f"),
+        Column("tokens by α", "", ".2f"), Column("on this text", "", ".2f"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            MODE_WORDS[one.mode], one.value, one.low, one.high, expected_tokens(one.value, found.k),
+            tokens_of(one.kept, found.k) if found.k <= len(one.kept) else None,
+        )
+        for one in found.measured
+    )  # fmt: skip
+    note = (
+        f"Tokens a step at k {found.k}: by the formula, which takes every position as alike, and with the positions as they come. "
+        "vLLM and llama.cpp draft the likeliest token by default; transformers samples when the target does."
+    )
+    return Table("Acceptance, measured", columns, rows, note)
+
+
+def _length_table(found: Findings, cost: float) -> Table:
+    columns = [Column("k", "", ",d"), Column("break-even α", "", ".3f")]
+    for one in found.headline:
+        columns += [Column(f"tokens at α {one.value:.3g}", "", ".2f"), Column(f"× at α {one.value:.3g}", "", ".2f")]
+    rows = []
+    for k in sorted({*LENGTHS, found.k}):
+        row: list[Scalar] = [k, break_even(k, cost)]
+        for one in found.headline:
+            row += [expected_tokens(one.value, k), speedup(one.value, k, cost)]
+        rows.append(tuple(row))
+    return Table(f"By length of draft, at c {cost:.3g}", tuple(columns), tuple(rows))
+
+
+def _caveats(found: Findings) -> tuple[str, ...]:
+    told = []
+    if found.cost.value is not None:
+        told.append(
+            "The formula keeps each token with the same chance, and checks k + 1 tokens in the time of one: so at one sequence, "
+            "not in a large batch."
+        )
+    if found.cost.basis == "formula" and found.cost.value is not None:
+        told.append(
+            "c leaves out launches and scheduling, which weigh more on a small draft, so the speed-up is a ceiling: time both."
+        )
+    if found.cost.bound is not None and found.k + 1 >= found.cost.bound:
+        told.append(
+            f"From {found.cost.bound:,} positions in a step on the target is bound by compute: checking costs more than a step."
+        )
+    if found.pair is not None and found.pair.apart is not None and found.pair.apart.rows[0] != found.pair.apart.rows[1]:
+        told.append("Rows beyond the tokenizer's tokens are padding: sizes may differ where all tokens are the same.")
+    if found.measured:
+        told.append("α is of held-out text that both read; on text that the target writes itself it may differ.")
+        if any(one.partial for one in found.measured):
+            told.append("The run was interrupted: a part of the texts.")
+    return tuple(told)
+
+
+def _steps(found: Findings) -> tuple[Step | str, ...]:
+    steps: list[Step | str] = []
+    if found.pair is None:
+        return ()
+    target, draft = found.pair.spelled
+    if not found.headline and not found.pair.head and found.serves is not False:
+        steps.append(
+            Step("speculative", {"target": target, "draft": draft, "measure": True}, "Measure α on held-out text")
+        )
+    steps += [
+        f"{rules.engine}: {rules.command(*_named(found, rules.gguf), found.k)}"
+        for rules, ruling in found.pair.rulings
+        if ruling.takes and not found.useless and (rules.gguf or not _of_gguf(found))
+    ]
+    steps.append(
+        Step("fit", {"source": target, "gpu": "…"}, "Whether the target fits; the draft needs its memory beside it")
+    )
+    return tuple(steps)
+
+
+def _of_gguf(found: Findings) -> bool:
+    """Whether one of the two is a GGUF file: then the commands of engines for checkpoints do not run it as it is."""
+    return any(model is not None and model.source.kind == "gguf" for model in (found.target, found.pair and found.pair.draft))
+
+
+def _named(found: Findings, gguf: bool) -> tuple[str, str]:
+    """Target and draft as a command names them: of GGUF files the paths."""
+    assert found.target is not None and found.pair is not None
+    named = []
+    for role, model in (("TARGET", found.target), ("DRAFT", found.pair.draft)):
+        path = model.source.path if model.source.kind == "gguf" else None
+        named.append(str(path) if path is not None else f"{role}.gguf" if gguf else model.source.spelled)
+    return named[0], named[1]
+
+
+def _data(found: Findings) -> dict[str, Any]:
+    cost, apart = found.cost.value, None if found.pair is None else found.pair.apart
+    return {
+        "target": None if found.target is None else found.target.name,
+        "draft": None if found.pair is None else found.pair.draft.name,
+        "k": found.k,
+        "cost_ratio": cost,
+        "cost_source": found.cost.source,
+        "break_even": None if cost is None else break_even(found.k, cost),
+        "acceptances": [
+            {
+                **{name: getattr(one, name) for name in ("mode", "value", "low", "high", "partial")},
+                "kept": list(one.kept),
+                "tokens_a_step": expected_tokens(one.value, found.k),
+                "speedup": None if cost is None else speedup(one.value, found.k, cost),
+            }
+            for one in (*found.given, *found.measured)
+        ],
+        "vocabularies": None
+        if apart is None
+        else {
+            "rows": list(apart.rows),
+            "same": apart.shared,
+            "other": None if apart.conflicts is None else len(apart.conflicts),
+            "target_only": apart.target_only,
+            "draft_only": apart.draft_only,
+            "added": apart.added,
+            "special": None if apart.special is None else list(apart.special),
+        },
+        "engines": []
+        if found.pair is None
+        else [
+            {"engine": rules.engine, "version": rules.version, "takes": ruling.takes, "says": ruling.says}
+            for rules, ruling in found.pair.rulings
+        ],
+        "heads": "" if found.target is None else built_in(found.target),
+        "head": "" if found.pair is None else found.pair.head,
+    }
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
