@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from released_configs import QWEN25_7B
+
 from matrix.row import Row
 
 PROMPT = """{"model": "claude-sonnet-4-5", "system": "It is TIME.", "messages": [
@@ -9,6 +13,11 @@ PROMPT = """{"model": "claude-sonnet-4-5", "system": "It is TIME.", "messages": 
 
 SCHEMA = """{"type": "object", "properties": {"steps": {"type": "array", "items": {"$ref": "#/$defs/Step"}}},
   "$defs": {"Step": {"type": "object", "properties": {"answer": {"type": "string"}, "reasoning": {"type": "string"}}}}}"""
+
+TOKENS = {
+    "added_tokens": [{"id": 3, "content": "<|endoftext|>"}], "normalizer": None,
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]},
+}  # fmt: skip
 
 ROWS = (
     Row(
@@ -41,6 +50,17 @@ ROWS = (
         lambda d: [pair["at"] for pair in d["pairs"]] == ["#/$defs/Step"],
         {"schema": "{new}/loop.json"}, "refers to itself",
         files={"schema.json": SCHEMA, "loop.json": '{"$ref": "#"}'},
+    ),
+    Row(
+        "speculative", {"target": "{new}/large", "draft": "{new}/small", "acceptance": "0.8", "cost": "0.1"},
+        lambda d: [one["takes"] for one in d["engines"]] == [False, False, True, True]
+        and round(d["acceptances"][0]["speedup"], 2) == 2.46,
+        {"target": "{config}", "draft": "{config}", "engine": "vllm@0.1"}, "vllm@0.33.0",
+        files={
+            f"{name}/{file}": json.dumps(content)
+            for name, rows in (("large", 152_064), ("small", 151_936))
+            for file, content in (("config.json", {**QWEN25_7B, "vocab_size": rows}), ("tokenizer.json", TOKENS))
+        },
     ),
     Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
 )  # fmt: skip

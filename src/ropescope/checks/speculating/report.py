@@ -103,7 +103,8 @@ def _speed(found: Findings) -> str:
     times = " to ".join(f"× {speedup(one.value, found.k, cost):.2f}" for one in alphas)
     times = f"at most {times}" if found.cost.basis == "formula" else times
     if found.pays is False:
-        return f"{'slower' if max(found.speeds, default=0) < 0.995 else 'no faster'}: {times} ({tokens} tokens a step, α {told}, {terms})"
+        word = "slower" if max(found.speeds, default=0) < 0.995 else "no faster"
+        return f"{word}: {times} ({tokens} tokens a step, α {told}, {terms})"
     if found.pays is None:
         low, high = min(found.speeds), max(found.speeds)
         return f"undecided: × {low:.2f} to × {high:.2f} (α {told}, {terms})"
@@ -295,7 +296,8 @@ def _steps(found: Findings) -> tuple[Step | str, ...]:
 
 def _of_gguf(found: Findings) -> bool:
     """Whether one of the two is a GGUF file: then the commands of engines for checkpoints do not run it as it is."""
-    return any(model is not None and model.source.kind == "gguf" for model in (found.target, found.pair and found.pair.draft))
+    models = [found.target, None if found.pair is None else found.pair.draft]
+    return any(model is not None and model.source.kind == "gguf" for model in models)
 
 
 def _named(found: Findings, gguf: bool) -> tuple[str, str]:
