@@ -80,10 +80,10 @@ def _whole(file: Beginning) -> bytes:
     return b"".join(parts)
 
 
-def _of_json(raw: bytes, settings: Mapping[str, object], label: str) -> TokenTable | None:
+def _of_json(raw: bytes, settings: Mapping[str, object], label: str) -> TokenTable:
     tokens = read_tokens(raw)
     if not tokens:
-        return None
+        raise FormatError(f"{label} holds no vocabulary that is read here: save the tokenizer again.")
     read = read_vocabulary(raw)
     kind = "SentencePiece" if read.kind == "BPE" and falls_back_to_bytes(raw) else read.kind
     stated = {name: settings.get(f"add_{name}_token") for name in ("bos", "eos")}
