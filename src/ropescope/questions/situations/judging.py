@@ -16,7 +16,7 @@ QUESTIONS: Final = (
         "data",
         "evidence",
         placed=("ids",),
-        words="paper claim true verify published replicate marin verdict evidence refuted",
+        words="paper claim true verify published replicate marin verdict refuted published results hold",
     ),
     Question(
         "panel",
@@ -38,7 +38,7 @@ QUESTIONS: Final = (
         "data",
         "evidence",
         placed=("votes",),
-        words="elo rating leaderboard bradley terry pairwise preference judge winner tie rank style length bias votes arena",
+        words="really different elo rating leaderboard bradley terry pairwise preference judge rank style length votes arena",
     ),
     Question(
         "drift",
@@ -48,7 +48,7 @@ QUESTIONS: Final = (
         {"first": "plain", "second": "chat"},
         decides=True,
         placed=("first", "second"),
-        words="bug noise gap vs versus significant regression worse lower reproduce scores lm-eval logs samples mcnemar",
+        words="bug noise gap vs versus significant regression worse lower scores lm-eval logs samples mcnemar compare runs",
     ),
     Question(
         "saturation",
