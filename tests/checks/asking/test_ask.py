@@ -113,6 +113,7 @@ def test_users_words_find_their_question() -> None:
             "ropescope fit Qwen/Qwen3-8B --gpu 2x3090 --context 131072",
         ),
         ("can I run a 70b at Q4_K_M on a 24 GB card", "ropescope fit MODEL --gpu 24GiB --precision Q4_K_M"),
+        ("is 67.2 vs 65.1 a bug", "ropescope drift --scores 67.2,65.1"),
         ("speed of ./m.gguf on h100-sxm at $2.50", "ropescope speed ./m.gguf --gpu h100-sxm --price 2.50"),
     ],
 )
@@ -122,7 +123,8 @@ def test_slots_fill_the_command(said: str, command: str) -> None:
 
 
 def test_a_number_that_is_no_length_is_none() -> None:
-    assert slots_of("MMLU 67.2 vs 65.1 with 5 shots").found == {}
+    assert slots_of("MMLU 67.2 vs 65.1 with 5 shots").found == {"scores": "67.2,65.1"}
+    assert slots_of("8 to 32 cards").found == {}
     assert slots_of("llama-3.1-8b").found == {"model": "llama-3.1-8b"}
 
 

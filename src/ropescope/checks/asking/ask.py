@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,6 @@ NEAR: Final = 0.85
 """A question with this part of the best one's score may as well be meant."""
 CANDIDATES: Final = 12
 _ON_A_DEVICE: Final = "fit device memory"
-_SCORES: Final = re.compile(
-    r"(?<![\w.])\d{1,3}(?:\.\d+)?\s*%?\s*(?:vs\.?|versus|against|or|to|and)\s*\d{1,3}(?:\.\d+)?\s*%?(?!\w)", re.I
-)
 _TWO_SCORES: Final = "score gap noise significant"
 
 
@@ -105,7 +101,7 @@ def _step(question: Question, given: dict[str, Any]) -> Step:
 def _of_words(text: str) -> Report:
     slots = slots_of(text)
     words = stems(slots.left)
-    if _SCORES.search(text):
+    if slots.scores:
         words += stems(_TWO_SCORES)
     found = scores(words) or scores(stems(_ON_A_DEVICE) if slots.device else ())
     meant: list[tuple[float, Question, dict[str, Any]]] = []

@@ -30,6 +30,10 @@ _SIZED: Final = re.compile(
     r"\b(?:(?!(?:an?|the|my|your|this|of|on|run|fit|does|is)\b)[a-z][\w.-]*[ -])?\d+(?:\.\d+)?b\b(?:-a\d+b)?", re.I
 )
 _PRECISION: Final = re.compile(r"\b(i?q\d_\w+|fp8|bf16|bfloat16|fp16|float16|int8|int4|awq|gptq|nvfp4|mxfp4)\b", re.I)
+_SCORES: Final = re.compile(
+    r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s*%?\s*(?:vs\.?|versus|against)\s*(\d{1,3}(?:\.\d+)?)\s*%?(?![\w.]*\w)",
+    re.I,
+)
 _WORDS: Final = re.compile(r"[\w.+-]+")
 _COUNTED: Final = re.compile(r"^\d{1,2}\s*[x×]\s*", re.I)
 """As in 2x3090."""
@@ -46,12 +50,13 @@ class Slots:
     tokens: str | None = None
     money: str | None = None
     precision: str | None = None
+    scores: str | None = None
     left: str = ""
 
     @property
     def found(self) -> dict[str, str]:
         """The slots that are filled, by name."""
-        names = ("source", "model", "device", "tokens", "money", "precision")
+        names = ("source", "model", "device", "tokens", "money", "precision", "scores")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
@@ -67,6 +72,9 @@ def slots_of(text: str) -> Slots:
             found[name] = match[group]
             left = f"{left[: match.start()]} {left[match.end() :]}"
 
+    if match := _SCORES.search(left):
+        found["scores"] = f"{match[1]},{match[2]}"
+        left = f"{left[: match.start()]} {left[match.end() :]}"
     take("source", _FILE)
     take("source", _HUB_ID)
     take("source", _ALIAS, 0)
@@ -141,6 +149,9 @@ def filled(question: Question, slots: Slots, words: Iterable[str]) -> tuple[dict
         elif isinstance(kind, Tokens) and slots.tokens and one.name in _LENGTHS and "tokens" not in taken:
             taken.add("tokens")
             given[one.name] = slots.tokens
+        elif one.name == "scores" and slots.scores:
+            taken.add("scores")
+            given[one.name] = slots.scores
         elif one.name == "price" and slots.money:
             taken.add("money")
             given[one.name] = slots.money

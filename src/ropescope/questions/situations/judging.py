@@ -48,7 +48,7 @@ QUESTIONS: Final = (
         {"first": "plain", "second": "chat"},
         decides=True,
         placed=("first", "second"),
-        words="bug noise gap vs versus significant regression worse lower scores lm-eval logs samples mcnemar compare runs",
+        words="bug noise gap vs versus significant regression worse lower scores lm-eval logs mcnemar compare two runs evaluation",
     ),
     Question(
         "saturation",
