@@ -14,7 +14,7 @@ from ropescope.questions.registry import known
 
 ROOT = Path(__file__).parents[2]
 GUIDES = tuple(
-    ROOT / "docs" / f"{name}.md" for name in ("reading", "serving", "measuring", "compressing", "extending", "judging")
+    ROOT / "docs" / f"{name}.md" for name in "reading serving prompts measuring compressing extending finetuning scores judging".split()
 )
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""
