@@ -13,9 +13,8 @@ from ropescope.questions.inputs import fields_of, from_text
 from ropescope.questions.registry import known
 
 ROOT = Path(__file__).parents[2]
-GUIDES = tuple(
-    ROOT / "docs" / f"{name}.md" for name in "reading serving prompts measuring compressing extending finetuning scores judging".split()
-)
+TASKS = "reading serving prompts measuring compressing extending finetuning scores judging".split()
+GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in TASKS)
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""
 RESULTS = tuple((ROOT / "docs" / "results").glob("*.md"))
