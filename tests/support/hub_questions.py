@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -45,6 +46,7 @@ def _answer(to: Connection, questions: Sequence[tuple[str, Any]], env: Mapping[s
 
     from ropescope.errors import RopescopeError
     from ropescope.models import Source, open, resolve
+    from ropescope.models.chat_templates import read_chat_templates
     from ropescope.models.datasets import fetch_dataset
     from ropescope.questions.inputs import from_text
     from ropescope.questions.registry import find
@@ -53,6 +55,7 @@ def _answer(to: Connection, questions: Sequence[tuple[str, Any]], env: Mapping[s
         "open": lambda source: open(source).to_dict(),
         "config": lambda source: open(source, config_only=True).to_dict(),
         "resolve": lambda source: resolve(source).to_dict(),
+        "templates": lambda source: asdict(read_chat_templates(source, "source")),
         "source": lambda source: open(Source.from_dict(source)).to_dict(),
         "download": lambda source: hf_hub_download("/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])),
         "question": lambda asked: (q := find(asked[0])).ask(from_text(q.inputs_type, asked[1])).to_dict(),

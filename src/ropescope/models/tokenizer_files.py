@@ -49,7 +49,11 @@ def read_tokenizer(files: ModelFiles, config: Mapping[str, Any]) -> tuple[Tokeni
     ids = {
         name: found
         for name in ("bos", "eos", "pad", "unk")
-        if (found := _ids(name, {**special, **settings}, _added(settings) | dict(vocabulary.added), generation, config))
+        if (
+            found := _ids(
+                name, {**special, **settings}, listed_tokens(settings) | dict(vocabulary.added), generation, config
+            )
+        )
     }
     kind = vocabulary.kind or str(settings.get("tokenizer_class") or "")[:100]
     source = next(name for name in (TOKENIZER, SETTINGS, SPECIAL, TEMPLATE, TEMPLATE_IN_JSON) if name in here)
@@ -78,17 +82,17 @@ def _named(template: object) -> str | None:
     return named.get("default", next(iter(named.values()), None))
 
 
-def _added(settings: Mapping[str, Any]) -> dict[str, int]:
-    """Text → id of the tokens that the settings list."""
+def listed_tokens(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Text → id of the tokens that tokenizer_config.json lists."""
     listed = settings.get("added_tokens_decoder")
     return {
         content: int(number)
         for number, entry in (listed.items() if isinstance(listed, Mapping) else ())
-        if number.isdecimal() and len(number) < 10 and (content := _content(entry)) is not None
+        if number.isdecimal() and len(number) < 10 and (content := token_text(entry)) is not None
     }
 
 
-def _content(token: object) -> str | None:
+def token_text(token: object) -> str | None:
     """The text of a token, which may stand alone or in an object."""
     if isinstance(token, Mapping):
         token = token.get("content")
@@ -103,12 +107,12 @@ def _ids(
     config: Mapping[str, Any],
 ) -> tuple[int, ...]:
     """The ids of a special token: those that end a text as generation has them, else the tokenizer's, else the config's."""
-    text = _content(tokens.get(f"{name}_token"))
+    text = token_text(tokens.get(f"{name}_token"))
     own = () if text is None or text not in added else (added[text],)
-    stated = _numbers(generation.get(f"{name}_token_id"))
+    stated = token_ids(generation.get(f"{name}_token_id"))
     if name == "eos" and stated:
         return stated
-    return own or stated or _numbers(config.get(f"{name}_token_id")) or _numbers(_of_text_part(config, name))
+    return own or stated or token_ids(config.get(f"{name}_token_id")) or token_ids(_of_text_part(config, name))
 
 
 def _of_text_part(config: Mapping[str, Any], name: str) -> object:
@@ -116,6 +120,7 @@ def _of_text_part(config: Mapping[str, Any], name: str) -> object:
     return part.get(f"{name}_token_id") if isinstance(part, Mapping) else None
 
 
-def _numbers(value: object) -> tuple[int, ...]:
+def token_ids(value: object) -> tuple[int, ...]:
+    """The ids that a field holds: one, or a list of them; what is no id is left out."""
     values = value if isinstance(value, list) else [value]
     return tuple(entry for entry in values if type(entry) is int and 0 <= entry < 1 << 32)

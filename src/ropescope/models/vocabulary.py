@@ -44,7 +44,7 @@ def read_vocabulary(raw: bytes) -> Vocabulary:
     model = _MODEL.search(raw)
     if model is None:
         return Vocabulary()
-    added = _added(raw)
+    added = added_tokens(raw)
     kind = _KIND.match(raw, model.end())
     ids = _ids(raw, model.end())
     size = len(ids) + len(set(added.values()).difference(ids)) if ids is not None else None
@@ -64,7 +64,7 @@ def read_tokens(raw: bytes) -> dict[int, str]:
     elif isinstance(found, list):  # Unigram: pieces with their scores, numbered by their place
         pieces = (entry[0] if isinstance(entry, list) and entry else None for entry in found)
         tokens = {number: piece for number, piece in enumerate(pieces) if isinstance(piece, str)}
-    return tokens and tokens | {number: token for token, number in _added(raw).items()}
+    return tokens and tokens | {number: token for token, number in added_tokens(raw).items()}
 
 
 def falls_back_to_bytes(raw: bytes) -> bool:
@@ -72,7 +72,8 @@ def falls_back_to_bytes(raw: bytes) -> bool:
     return _FALLBACK.search(raw) is not None
 
 
-def _added(raw: bytes) -> dict[str, int]:
+def added_tokens(raw: bytes) -> dict[str, int]:
+    """Text → id of the added tokens in `raw`, a tokenizer.json or its beginning."""
     start = _ADDED.search(raw)
     end = _AFTER_ADDED.search(raw, start.end()) if start is not None else None
     if start is None or end is None:

@@ -78,6 +78,24 @@ class File(Kind):
         return str(value)
 
 
+class FileOrText(File):
+    """A file that is read, or in its place what it would hold; `what` tells what both may be."""
+
+    metavar: str = "FILE|TEXT"
+    what: str = "a path, or the text itself"
+
+    @property
+    def words(self) -> str:
+        """What may be given."""
+        return self.what
+
+    def accept(self, name: str, value: Any) -> str:  # type: ignore[override]
+        """The text as it was written. Raises InputError for an empty one."""
+        if not isinstance(value, str | Path) or not str(value).strip():
+            raise wrong(name, value, self.words)
+        return str(value)
+
+
 class Device(Kind):
     """A device as vendors and drivers name it, or its memory."""
 

@@ -19,6 +19,10 @@ TOKENS = {
     "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]},
 }  # fmt: skip
 
+TEMPLATE = (
+    "{% for m in messages %}{{ '<' ~ m.role ~ '>' ~ m.content ~ '<end>' }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 ROWS = (
     Row(
         "fit", {"source": "{config}", "gpu": "4090", "context": "8k"}, lambda d: d["bytes"]["cache"] == 131_072 * 8_192,
@@ -61,6 +65,11 @@ ROWS = (
             for name, rows in (("large", 152_064), ("small", 151_936))
             for file, content in (("config.json", {**QWEN25_7B, "vocab_size": rows}), ("tokenizer.json", TOKENS))
         },
+    ),
+    Row(
+        "template", {"source": "{new}/t.jinja", "messages": "{new}/chat.json"},
+        lambda d: d["rendered"]["your messages"] == "<user>Hi<end><assistant>", {"source": "{new}/none.jinja"}, "none.jinja",
+        files={"t.jinja": TEMPLATE, "chat.json": '[{"role": "user", "content": "Hi"}]'},
     ),
     Row("devices", {}, lambda d: len(d["devices"]) > 150, {"name": "4090"}, "name"),
 )  # fmt: skip

@@ -21,9 +21,14 @@ def read_input(path: Path) -> Any:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
     if len(raw) > MOST_BYTES:
         raise FormatError(f"{path} is longer than {MOST_BYTES >> 20} MiB: give one request or one schema.")
-    value = parse_json(raw.removeprefix(b"\xef\xbb\xbf"), str(path))
+    return value_of(raw, str(path))
+
+
+def value_of(raw: bytes, where: str) -> Any:
+    """The JSON value that `raw` holds; `where` is how errors call it. Raises FormatError (with the line)."""
+    value = parse_json(raw.removeprefix(b"\xef\xbb\xbf"), where)
     if _deeper(value, MOST_DEPTH):
-        raise FormatError(f"{path} is nested more than {MOST_DEPTH} levels deep: give a flatter file.")
+        raise FormatError(f"{where} is nested more than {MOST_DEPTH} levels deep: give a flatter file.")
     return value
 
 

@@ -78,6 +78,16 @@ QUESTIONS: Final = (
         words="json schema structured output function calling tools mcp response_format pydantic key order reasoning answer strict",
     ),
     Question(
+        "template",
+        "Whether a chat template renders prompts right: the first check that it violates, and where two engines differ.",
+        "checks.prompts.template.asking:TemplateInputs",
+        "checks.prompts.template.asking:answer",
+        {"source": "smollm2", "messages": "chat.json"},
+        extra="templates",
+        decides=True,
+        words="chat template jinja render messages roles system prompt bos eos special tokens chatml gguf apply_chat_template",
+    ),
+    Question(
         "devices",
         "The devices that are known by name, with memory, bandwidth and compute, and where each figure is from.",
         "checks.devices:DevicesInputs",

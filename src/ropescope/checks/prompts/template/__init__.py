@@ -1,0 +1,1 @@
+"""Chat templates: rendered, checked, and compared."""
