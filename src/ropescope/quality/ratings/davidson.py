@@ -98,27 +98,42 @@ class Constraint:
 def fit(votes: Votes, constraint: Constraint | None = None, start: Array | None = None) -> Fit:
     """The likeliest parameters, of those that meet `constraint`; `start` are parameters to begin at."""
     m, size = votes.n_models, votes.n_models + votes.ties + votes.covariates.shape[1]
-    basis, offset = np.eye(size), np.zeros(size)
+    at = slice(0, 0) if constraint is None else constraint.model
+    weights = np.zeros(size)
     if constraint is not None:
-        basis[constraint.model] = basis[list(constraint.others)].mean(axis=0)
-        basis = np.delete(basis, constraint.model, axis=1)
-        offset[constraint.model] = constraint.by
-    begin = np.zeros(size) if start is None else start
-    free = begin if constraint is None else np.delete(begin, constraint.model)
-    here = basis @ free + offset
+        weights[list(constraint.others)] = 1 / len(constraint.others)
+    weights = np.delete(weights, at)
+    here = np.zeros(size) if start is None else start.copy()
+
+    def moved(by: Array) -> Array:
+        """`here` with its free parameters moved and the bound one where the constraint has it."""
+        there = np.delete(here, at) + by
+        return there if constraint is None else np.insert(there, constraint.model, weights @ there + constraint.by)
+
+    here = moved(np.zeros(len(weights)))
     value, gradient, information = _penalised(votes, here)
     for _ in range(200):
-        step = np.linalg.solve(basis.T @ information @ basis, basis.T @ gradient)
+        step = _step(gradient, information, constraint, weights)
         for halving in range(40):
-            there = basis @ (free + step / 2**halving) + offset
+            there = moved(step / 2**halving)
             new, new_gradient, new_information = _penalised(votes, there)
             if new >= value - 1e-9 * (1 + abs(value)):
                 break
-        free = free + step / 2**halving
         here, value, gradient, information = there, new, new_gradient, new_information
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < 1e-7:
             break
     return Fit(here - _shift(here, m), m, log_likelihood(votes, here)[0])
+
+
+def _step(gradient: Array, information: Array, constraint: Constraint | None, weights: Array) -> Array:
+    """Newton's step of the free parameters: the bound one is `weights` times those."""
+    if constraint is None:
+        return np.asarray(np.linalg.solve(information, gradient))
+    at = constraint.model
+    own, across = information[at, at], np.delete(information[at], at)
+    free = np.delete(np.delete(information, at, axis=0), at, axis=1)
+    free += np.outer(weights, across) + np.outer(across, weights) + own * np.outer(weights, weights)
+    return np.asarray(np.linalg.solve(free, np.delete(gradient, at) + weights * gradient[at]))
 
 
 def _shift(parameters: Array, n_models: int) -> Array:
@@ -184,6 +199,15 @@ def log_likelihood(votes: Votes, parameters: Array) -> tuple[float, tuple[Array,
     chosen = np.where(tied, parameters[m] if votes.ties else 0.0, votes.outcome * half)
     value = float(votes.weight @ (chosen - top - np.log(total)))
     return value, (first, second, tie), (votes.outcome - (first - second)) / 2, tied - tie
+
+
+def log_chances(lead: Array, outcome: Integers, tau: float | None) -> Array:
+    """[rows] the log-probability of each outcome where the first leads by `lead`; τ is None where no vote is a tie."""
+    half = lead / 2
+    total = np.logaddexp(half, -half)
+    if tau is None:
+        return np.asarray(outcome * half - total)
+    return np.asarray(np.where(outcome == 0, tau, outcome * half) - np.logaddexp(total, tau))
 
 
 def _penalised(votes: Votes, parameters: Array) -> tuple[float, Array, Array]:

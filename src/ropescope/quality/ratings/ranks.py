@@ -13,24 +13,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import sqrt
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ropescope.quality.intervals import t_95
-from ropescope.quality.ratings.davidson import Array, Constraint, Fit, Integers, Votes, covariance, fit, log_likelihood
+from ropescope.quality.ratings.davidson import Array, Constraint, Fit, Integers, Votes, covariance, fit, log_chances
 
-DRAWS: Final = 20_000
+DRAWS: Final = (4_000, 20_000)
+"""Fewest and most draws of the largest difference."""
+_COMPARED: Final = 4 * 10**8
+"""Draws times pairs in between."""
 SEED: Final = 0
 LEAST_VOTERS: Final = 10
 """With fewer, a variance between voters says nothing."""
-MOST_FITS: Final = 500
-"""Fits that a comparison of groups without a maximum may take; what is left then counts as not sure."""
+MOST_FITS: Final = 50_000
+"""Fits times models that comparing groups without a maximum may take; what is left then counts as not sure."""
 
 
 def groups(votes: Votes, *, strong: bool = False) -> list[tuple[int, ...]]:
@@ -102,7 +107,7 @@ class Ratings:
         self.fit: Fit = fit(self.counted)
         self.groups = groups(self.counted, strong=True)
         self.covariance: Array = covariance(votes, self.fit)
-        self.fits_left = MOST_FITS
+        self.fits_left = MOST_FITS // votes.n_models
 
     @cached_property
     def freedom(self) -> int | None:
@@ -133,19 +138,20 @@ class Ratings:
             return one
         rng = np.random.default_rng(SEED)
         own = self.covariance[: self.votes.n_models, : self.votes.n_models]
-        largest = np.zeros(DRAWS)
+        draws = min(max(_COMPARED // pairs, DRAWS[0]), DRAWS[1])
+        largest = np.zeros(draws)
         for models in self.groups:
             block = own[np.ix_(models, models)]
             centred = block - block.mean(0) - block.mean(1)[:, None] + block.mean()
             values, vectors = np.linalg.eigh(centred)
             root = vectors * np.sqrt(np.maximum(values, 0))
             error = self.errors[np.ix_(models, models)]
-            drawn = root @ rng.standard_normal((len(models), DRAWS))
+            drawn = root @ rng.standard_normal((len(models), draws))
             for i in range(1, len(models)):
                 ratio = np.abs(drawn[:i] - drawn[i]) / np.maximum(error[:i, i], 1e-300)[:, None]
                 largest = np.maximum(largest, ratio.max(axis=0))
         if self.freedom is not None:
-            largest /= np.sqrt(rng.chisquare(self.freedom, DRAWS) / self.freedom)
+            largest /= np.sqrt(rng.chisquare(self.freedom, draws) / self.freedom)
         return max(one, float(np.quantile(largest, 0.95)))
 
     @cached_property
@@ -158,17 +164,37 @@ class Ratings:
             found[i, j] = self._surely(i, j)
         return np.asarray(found)
 
+    @cached_property
+    def _rows(self) -> list[Integers]:
+        """The rows of each model's votes."""
+        both = np.concatenate([self.counted.first, self.counted.second])
+        order = np.argsort(both, kind="stable")
+        ends = np.searchsorted(both[order], np.arange(self.votes.n_models + 1))
+        n = len(self.counted.first)
+        return [order[low:high] % n for low, high in pairwise(ends)]
+
+    def _fall(self, model: int, other: int) -> float:
+        """By how much the log-likelihood falls where `model` is as strong as `other`, all else held."""
+        rows, m, votes = self._rows[model], self.votes.n_models, self.counted
+        parameters = self.fit.parameters
+        tau = float(parameters[m]) if votes.ties else None
+        gamma = parameters[len(parameters) - votes.covariates.shape[1] :]
+        style, values = votes.covariates[rows] @ gamma, []
+        for strength in (self.fit.beta[model], self.fit.beta[other]):
+            beta = self.fit.beta.copy()
+            beta[model] = strength
+            lead = beta[votes.first[rows]] - beta[votes.second[rows]] + style
+            values.append(float(votes.weight[rows] @ log_chances(lead, votes.outcome[rows], tau)))
+        return values[0] - values[1]
+
     def _surely(self, i: int, j: int) -> bool:
         """Whether the best fit in which both are equal is unlikely enough, i being ahead by an infinite difference."""
         enough = self.critical**2 / 2
-        alone = self.fit.parameters.copy()
-        alone[j] = alone[i]
-        other = self.fit.parameters.copy()
-        other[i] = other[j]
         # With all else held, the likelihood falls by more than in the best fit: what is too little here is so there.
-        for parameters in (alone, other):
-            if self.fit.log_likelihood - log_likelihood(self.counted, parameters)[0] < enough:
-                return False
+        if any(
+            self._fall(a, b) < enough for a, b in sorted(((i, j), (j, i)), key=lambda pair: len(self._rows[pair[0]]))
+        ):
+            return False
         if self.fits_left <= 0:
             return False
         self.fits_left -= 1
@@ -190,15 +216,16 @@ class Ratings:
 
     def _end(self, i: int, others: tuple[int, ...], lead: float) -> float | None:
         """Where the profile likelihood has fallen far enough between −lead and lead; None if it does not fall so far."""
-        outside, inside, there = -lead, lead, self.fit
-        for halving in range(20):
-            by = (outside + inside) / 2 if halving else outside
+        there = self.fit
+
+        def beyond(by: float) -> float:
+            nonlocal there
             there = fit(self.counted, Constraint(i, others, by), there.parameters)
-            falls = self.fit.log_likelihood - there.log_likelihood > self.critical**2 / 2
-            if not falls and not halving:
-                return None
-            outside, inside = (by, inside) if falls else (outside, by)
-        return (outside + inside) / 2
+            return self.fit.log_likelihood - there.log_likelihood - self.critical**2 / 2
+
+        if beyond(-lead) <= 0:
+            return None
+        return float(brentq(beyond, -lead, lead, xtol=1e-4))
 
     @cached_property
     def ranks(self) -> list[tuple[int, int]]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 ALL_PAIRS_TO = 6
 """Models up to which every pair is shown; of more, neighbours."""
-_ENDS = 30
-"""One-sided ends that are searched for: each takes twenty fits."""
+_ENDS = 1500
+"""One-sided ends times models that are searched for: each takes some ten fits."""
 
 
 class Standing:
@@ -24,7 +24,7 @@ class Standing:
     def __init__(self, ballots: Ballots, ratings: Ratings, order: list[int]) -> None:
         self.ballots, self.ratings, self.order = ballots, ratings, order
         self.names = ballots.names
-        self.ends = _ENDS
+        self.ends = _ENDS // len(order)
         self._found: dict[tuple[int, int], Difference] = {}
 
     def difference(self, i: int, j: int) -> Difference:
@@ -68,7 +68,7 @@ class Standing:
         m, sure = len(order), int(ahead.sum())
         first, second = order[0], order[1]
         pairs = m * (m - 1) // 2
-        counted = "" if m == 2 else f" {sure} of {pairs} pairs are sure."
+        counted = "" if m == 2 else f" {sure:,} of {pairs:,} pairs are sure."
         if self.first_alone():
             whom = names[second] if m == 2 else f"all {m - 1} others, of {names[second]}"
             return f"{names[first]} is surely ahead of {whom} {self.by(first, second)}.{counted}"
@@ -90,13 +90,20 @@ class Standing:
         return listed([self.names[at] for at in models], 4)
 
     def _needed(self, i: int, j: int) -> str:
-        needed = self.ratings.votes_to_tell(i, j)
-        n = self.ratings.votes.n
-        if self.ratings.group_of[i] != self.ratings.group_of[j]:
-            return "more votes would tell"
+        more = self._more(i, j)
+        if more is not None:
+            return f"about {more:,} more votes would tell, if the lead stays"
+        same = self.ratings.group_of[i] == self.ratings.group_of[j]
+        return "at so small a lead no number of votes would tell" if same else "more votes would tell"
+
+    def _more(self, i: int, j: int) -> int | None:
+        """How many more votes would separate two models, in three digits; None where no number of votes like these would."""
+        needed, n = self.ratings.votes_to_tell(i, j), self.ratings.votes.n
         if needed is None or needed > 1e4 * n:
-            return "at so small a lead no number of votes would tell"
-        return f"about {ceil(needed) - n:,} more votes would tell, if the lead stays"
+            return None
+        more = max(ceil(needed) - n, 1)
+        scale = int(10 ** max(0, len(str(more)) - 3))
+        return ceil(more / scale) * scale
 
     def pairs(self) -> Table:
         """Differences of every pair, or of neighbours."""
@@ -109,10 +116,7 @@ class Standing:
         for a, b in chosen:
             one = self.difference(a, b)
             sure = bool(self.ratings.ahead[a, b])
-            needed = None if sure else self.ratings.votes_to_tell(a, b)
-            more = (
-                None if needed is None or needed > 1e4 * self.ratings.votes.n else ceil(needed) - self.ratings.votes.n
-            )
+            more = None if sure else self._more(a, b)
             values = (None if each is None else elo(each) for each in (one.value, one.low, one.high))
             rows.append((self.names[a], self.names[b], *values, sure, more))
         return Table(
@@ -178,7 +182,7 @@ def rating_table(shown: Standing, plain: Ratings, covariates: list[str]) -> Tabl
     apart = (
         ""
         if len(main) == len(order)
-        else " A dash: it never lost or never won against the rest, so it has an end only."
+        else " A dash: a model that never lost, or never won, against the rest has a bound only."
     )
     note = (
         f"Ratings are above the mean of {'all models' if not apart else 'the models that have one'}.{apart} "
