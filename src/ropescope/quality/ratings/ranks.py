@@ -92,11 +92,6 @@ class Difference:
     low: float | None
     high: float | None
 
-    @property
-    def sure(self) -> bool:
-        """Whether 0 is outside."""
-        return (self.low is not None and self.low > 0) or (self.high is not None and self.high < 0)
-
 
 class Ratings:
     """Votes, fitted: differences of models with simultaneous 95 % intervals, and ranks. Models must be connected."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ropescope.checks.judging.contamination.ledger import DATABASE, TAKEN, Entry, is_about, reports_of
+from ropescope.checks.judging.contamination.ledger import DATABASE, TAKEN, Entry, entries, is_about, reports_of
 from ropescope.checks.judging.contamination.searching import Searched, search
 from ropescope.checks.judging.contamination.twins import Gap, gap
 from ropescope.errors import InputError
@@ -69,10 +69,10 @@ def answer(inputs: ContaminationInputs, run: Run) -> Report:
         found = search(
             inputs.items, inputs.item_column, inputs.corpus, inputs.corpus_column, inputs.n, inputs.skips, run
         )
-    entries = reports_of(inputs.benchmark) if inputs.benchmark is not None else ()
+    reports = reports_of(inputs.benchmark) if inputs.benchmark is not None else ()
     told = [
         *(found.sentences() if found else ()),
-        *_reported(inputs, entries),
+        *_reported(inputs, reports),
         *_gap_sentences(twin),
     ]
     evidence = any(sure for sure, _ in told)
@@ -83,12 +83,12 @@ def answer(inputs: ContaminationInputs, run: Run) -> Report:
         title="Contamination" + (f" of {inputs.benchmark}" if inputs.benchmark else ""),
         verdict=verdict,
         facts=(*(found.facts() if found else ()), *_gap_facts(inputs, twin), *_month_facts(inputs, months)),
-        tables=(*(found.tables() if found else ()), *_ledger_tables(entries)),
+        tables=(*(found.tables() if found else ()), *_ledger_tables(reports)),
         figures=(found.figure(),) if found else (),
-        caveats=tuple(_caveats(inputs, found, entries, twin)),
+        caveats=tuple(_caveats(inputs, found, reports, twin)),
         data={
             "overlap": found.data() if found else None,
-            "reports": [_entry_data(entry, inputs.model) for entry in entries],
+            "reports": [_entry_data(entry, inputs.model) for entry in reports],
             "gap": None
             if twin is None
             else {"points": 100 * twin.value, "interval": [100 * twin.low, 100 * twin.high]},
@@ -103,12 +103,12 @@ def _joined(sentences: list[str]) -> str:
     return " ".join([first[0].lower() + first[1:], *rest])
 
 
-def _reported(inputs: ContaminationInputs, entries: tuple[Entry, ...]) -> list[tuple[bool, str]]:
+def _reported(inputs: ContaminationInputs, reports: tuple[Entry, ...]) -> list[tuple[bool, str]]:
     if inputs.benchmark is None:
         return []
     model, name = inputs.model, inputs.benchmark
-    own = [entry for entry in entries if model is not None and is_about(entry, model)]
-    chosen = own if model is not None else list(entries)
+    own = [entry for entry in reports if model is not None and is_about(entry, model)]
+    chosen = own if model is not None else list(reports)
     positive = [entry for entry in chosen if not entry.clean]
     if positive:
         told = "; by ".join(f"{one.cited}: {name} in {one.source} ({one.said})" for one in positive[:3])
@@ -118,7 +118,7 @@ def _reported(inputs: ContaminationInputs, entries: tuple[Entry, ...]) -> list[t
         told = "; ".join(f"{entry.source} ({entry.approach}, {entry.cited})" for entry in chosen[:3])
         return [(False, f"Reports looked for {name} and did not find it: {told}.")]
     of = f" for {model}" if model is not None else ""
-    others = f", only for {_listed(sorted({entry.source for entry in entries}))}" if entries else ""
+    others = f", only for {_listed(sorted({entry.source for entry in reports}))}" if reports else ""
     return [(False, f"No report on {name}{of} is among the rows of the CONDA database that are here{others}.")]
 
 
@@ -126,18 +126,23 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _ledger_tables(entries: tuple[Entry, ...]) -> list[Table]:
-    if not entries:
+def _ledger_tables(reports: tuple[Entry, ...]) -> list[Table]:
+    if not reports:
         return []
-    names = ("data set", "subset", "model or corpus", "train", "dev", "test", "approach", "reference", "note")
-    columns = tuple(Column(name, "%" if name in ("train", "dev", "test") else "") for name in names)
-    rows = tuple(
-        (one.dataset, one.subset or None, one.source, one.train or None, one.dev or None, one.test or None, one.approach,
-         one.reference, one.note or None)
-        for one in entries
-    )  # fmt: skip
+    fields: dict[str, list[str | None]] = {
+        "data set": [one.dataset for one in reports],
+        "subset": [one.subset or None for one in reports],
+        "found in": [one.source for one in reports],
+        **{name: [getattr(one, name) or None for one in reports] for name in ("train", "dev", "test")},
+        "approach": [one.approach for one in reports],
+        "reference": [one.cited for one in reports],
+        "note": [one.note or None for one in reports],
+    }
+    kept = {name: values for name, values in fields.items() if any(values)}
+    columns = tuple(Column(name, "%" if name in ("train", "dev", "test") else "") for name in kept)
+    rows = tuple(zip(*kept.values(), strict=True))
     age = f" ({old})" if (old := dated(TAKEN)) else ""
-    note = f"As the CONDA database has them, {TAKEN}{age}, MIT, arXiv:2407.21530. All of it: {DATABASE}"
+    note = f"As the CONDA database has them, {TAKEN}{age}, MIT, arXiv:2407.21530."
     return [Table("Reports", columns, rows, note, limit=12)]
 
 
@@ -209,7 +214,7 @@ def _month_facts(inputs: ContaminationInputs, months: int | None) -> list[Fact]:
 
 
 def _caveats(
-    inputs: ContaminationInputs, found: Searched | None, entries: tuple[Entry, ...], twin: Gap | None
+    inputs: ContaminationInputs, found: Searched | None, reports: tuple[Entry, ...], twin: Gap | None
 ) -> list[str]:
     caveats = []
     if found is not None:
@@ -221,7 +226,11 @@ def _caveats(
             caveats.append(
                 "Every n words of a run are in the corpus, perhaps in different texts. Quotations and set phrases match as well."
             )
-    if any(entry.approach == "model-based" for entry in entries):
+    if inputs.benchmark is not None:
+        caveats.append(
+            f"{len(entries())} of the database's rows are here: that a report is missing says little. All of it: {DATABASE}"
+        )
+    if any(entry.approach == "model-based" for entry in reports):
         caveats.append("A model-based report infers from answers; it has not seen the training text.")
     if twin is not None:
         caveats.append("A gap tells of contamination only if the twin is as hard, and was scored alike.")

@@ -1,7 +1,7 @@
 """Published reports that a test stands in a model's training text: rows of the CONDA database, as they are written there.
 
-The database of the Workshop on Data Contamination (CONDA 2024, arXiv:2407.21530; MIT) has some 700 rows. Here are those that
-could be read in its change history, for tests that language models are still scored on; the rest is behind the link.
+The database of the Workshop on Data Contamination (CONDA 2024; MIT) had 566 when its paper was written (arXiv:2407.21530). Here
+are those that could be read in its change history; all of them are behind the link.
 """
 
 from __future__ import annotations
