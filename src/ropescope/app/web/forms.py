@@ -52,6 +52,8 @@ def _field(one: Asked) -> dict[str, Any]:
         "name": one.name,
         "control": _control(of),
         "several": isinstance(one.kind, ListOf),
+        "repeats": isinstance(one.kind, ListOf) and (one.placed or one.kind.repeats),
+        "placed": one.placed,
         "placeholder": one.kind.metavar,
         "help": one.help,
         "accepts": one.kind.words,

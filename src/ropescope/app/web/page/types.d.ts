@@ -19,6 +19,10 @@ export interface Field {
   name: string;
   control: "text" | "choice" | "flag" | "source" | "file" | "device";
   several: boolean;
+  /** A list whose values are given one by one, and not with commas between. */
+  repeats: boolean;
+  /** Given by its place on a command line, and not as an option. */
+  placed: boolean;
   placeholder: string;
   help: string;
   accepts: string;

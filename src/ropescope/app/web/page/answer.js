@@ -1,0 +1,119 @@
+// The place of an answer beside its form: nothing yet, work with its progress, the report with what can be done with it, or an error.
+
+import { announce, copyButton, fill, h } from "./dom.js";
+import { prose } from "./prose.js";
+import { reportParts } from "./report.js";
+import { save, fileName } from "./saving.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Answer} Answer */
+/** @typedef {import("./types.d.ts").Answered} Answered */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./work.js").Work} Work */
+/** @typedef {import("./work.js").Works} Works */
+
+const QUIET_MS = 200;
+
+/**
+ * @param {Form} form
+ * @param {Answered} answer
+ * @param {{ version: string, beside: () => void }} page
+ */
+export function answered(form, answer, page) {
+  const { report } = answer;
+  const figure = (/** @type {import("./types.d.ts").ShownFigure} */ shown) => {
+    const place = h("div", { class: "figure" });
+    import("./figures.js").then((module) => place.replaceWith(module.figure(shown)));
+    return place;
+  };
+  return [
+    ...reportParts(report, { question: form.name, decides: form.decides, figure }),
+    h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command), code(t("In Python"), answer.python)),
+    tools(form, answer, page),
+  ];
+}
+
+/** @param {string} label @param {string} text */
+function code(label, text) {
+  return h(
+    "div",
+    { class: "code" },
+    h("p", { class: "quiet" }, label),
+    h("pre", { tabindex: "0", role: "region", "aria-label": label }, h("code", {}, text)),
+    copyButton(() => text, t("Copy"), t("Copied")),
+  );
+}
+
+/** @param {Form} form @param {Answered} answer @param {{ version: string, beside: () => void }} page */
+function tools(form, answer, page) {
+  const name = fileName(`${form.name}-${answer.report.title}`.toLowerCase()).slice(0, 60);
+  const about = { command: answer.command, decides: form.decides, question: form.name, version: page.version };
+  const kinds = /** @type {const} */ ([
+    ["JSON", "json", (/** @type {typeof import("./export.js")} */ made) => made.asJson(answer.report)],
+    ["Markdown", "md", (/** @type {typeof import("./export.js")} */ made) => made.asMarkdown(answer.report)],
+    ["HTML", "html", (/** @type {typeof import("./export.js")} */ made) => made.asHtml(answer.report, about)],
+  ]);
+  return h(
+    "p",
+    { class: "tools end" },
+    h("button", { type: "button", class: "small", onclick: page.beside }, t("Keep beside")),
+    copyButton(() => location.href, t("Copy link"), t("Link copied")),
+    kinds.map(([label, suffix, make]) => {
+      const button = h("button", { type: "button", class: "small", "aria-label": t("Save as {kind}", { kind: label }) }, label);
+      button.addEventListener("click", async () => save(await make(await import("./export.js")), `${name}.${suffix}`));
+      return button;
+    }),
+    (answer.files ?? []).map((file) => h("a", { class: "button small", href: file.href, download: file.name }, t("Save {name}", { name: file.name }))),
+    h("button", { type: "button", class: "small", onclick: () => print() }, t("Print")),
+  );
+}
+
+/** @param {import("./types.d.ts").Refused["error"]} error */
+export function refused(error) {
+  return [
+    h(
+      "div",
+      { class: "refused", role: "alert" },
+      h("h2", { tabindex: "-1" }, error.missing ? t("A package is missing") : t("Not answered")),
+      h("p", {}, prose(error.message)),
+    ),
+  ];
+}
+
+/**
+ * Work in progress, shown once it has taken a moment.
+ * @param {Work} work
+ * @param {Works} works
+ */
+export function working(work, works) {
+  const line = h("p", { class: "line" });
+  const bar = h("progress", { "aria-label": t("Progress") });
+  const count = h("p", { class: "quiet count" });
+  const cancel = h("button", { type: "button", onclick: () => work.controller.abort() }, t("Cancel"));
+  const element = h("div", { class: "working", hidden: true }, h("h2", { tabindex: "-1" }, t("Working")), line, bar, count, h("p", {}, cancel));
+  const draw = () => {
+    const seconds = Math.round((performance.now() - work.began) / 1000);
+    element.hidden = performance.now() - work.began < QUIET_MS;
+    fill(line, work.line || t("Starting"));
+    if (work.planned > 0) {
+      bar.max = work.planned;
+      bar.value = work.done;
+    } else bar.removeAttribute("value");
+    const far = work.planned > 0 ? t("{done} of {planned}", { done: work.done, planned: work.planned }) : "";
+    fill(count, [far, work.what, t("{n} s", { n: seconds })].filter(Boolean).join(" · "));
+  };
+  let told = "";
+  const changed = () => {
+    draw();
+    if (work.line && work.line !== told) announce((told = work.line));
+  };
+  works.addEventListener("change", changed);
+  const clock = setInterval(draw, 1000);
+  setTimeout(draw, QUIET_MS);
+  work.end.finally(() => {
+    works.removeEventListener("change", changed);
+    clearInterval(clock);
+  });
+  changed();
+  return element;
+}

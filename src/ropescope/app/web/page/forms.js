@@ -1,0 +1,255 @@
+// A form for a question, from its fields: groups folded until they are needed, errors beside their field as one types.
+
+import { commandLine } from "./command.js";
+import { copyButton, debounced, fill, h, newId } from "./dom.js";
+import { control } from "./fields.js";
+import { prose } from "./prose.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Field} Field */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").Given} Given */
+/** @typedef {import("./types.d.ts").Backend} Backend */
+/** @typedef {import("./fields.js").Control} Control */
+/** @typedef {import("./kept.js").Kept} Kept */
+/** @typedef {{ field: Field, control: Control, element: HTMLElement, note: HTMLElement, error: HTMLElement, group: HTMLDetailsElement }} Drawn */
+
+const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[\w.-]+(?:[@/][^\s]*)?$/;
+
+/** How a field is called on the page. @param {string} name */
+export function labelOf(name) {
+  return name.replaceAll("_", " ");
+}
+
+/**
+ * What is left of `inputs` for `form`: fields that it has, and no word that only stands for a value.
+ * @param {Form} form
+ * @param {Given} inputs
+ * @returns {Given}
+ */
+export function fitting(form, inputs) {
+  const fields = new Map(form.fields.map((one) => [one.name, one]));
+  /** @type {Given} */
+  const found = {};
+  for (const [name, value] of Object.entries(inputs)) {
+    const field = fields.get(name);
+    if (!field) continue;
+    const empty = ["MODEL", "OTHER", "-", "…", "<pasted>", "<file>", field.placeholder.split("|")[0]];
+    if (field.options.length > 0 || field.control === "flag") empty.length = 0;
+    const meant = Array.isArray(value) ? value.filter((one) => !empty.includes(one)) : value;
+    if (typeof meant === "string" ? empty.includes(meant) : Array.isArray(meant) && meant.length === 0) continue;
+    found[name] = field.several && field.repeats && typeof meant === "string" ? [meant] : meant;
+  }
+  return found;
+}
+
+/** What asking would fetch from outside, as a sentence; empty if nothing. @param {Form} form @param {Given} given @param {Kept} kept */
+function fetched(form, given, kept) {
+  const hub = form.fields
+    .filter((one) => one.control === "source" || one.control === "text")
+    .flatMap((one) => given[one.name] ?? [])
+    .filter((one) => typeof one === "string" && HUB_ID.test(one) && !kept.has(one));
+  if (hub.length === 0) return "";
+  const ids = hub.join(", ");
+  return form.needs === "weights"
+    ? t("Downloads {ids} from huggingface.co, unless it is here.", { ids })
+    : t("Reads the headers of {ids} from huggingface.co, unless it is a folder here.", { ids });
+}
+
+export class FormView {
+  /** @type {Drawn[]} */
+  #drawn = [];
+  #form;
+  #backend;
+  #kept;
+  #asked = 0;
+  #button = h("button", { type: "submit", class: "main" }, t("Answer"));
+  #leaves = h("p", { class: "quiet leaves" });
+  #command = h("code");
+  #trouble = h("p", { class: "error", role: "alert" });
+
+  /**
+   * @param {Form} form
+   * @param {{ backend: Backend, kept: Kept, onAsk: (given: Given) => void, onChange: (given: Given) => void,
+   *           complete: (input: HTMLInputElement) => void, example: () => Promise<Given | null> }} page
+   */
+  constructor(form, page) {
+    this.#form = form;
+    this.#backend = page.backend;
+    this.#kept = page.kept;
+    const can = page.backend.can(form);
+    const check = debounced(250, () => this.#check());
+    const changed = () => {
+      this.#follow();
+      check();
+      page.onChange(this.given());
+    };
+    const failed = (/** @type {unknown} */ why) => fill(this.#trouble, String(why instanceof Error ? why.message : why));
+    const groups = this.#groups(page, changed, failed);
+    const example = h("button", { type: "button", class: "small" }, t("Fill in an example"));
+    example.addEventListener("click", async () => {
+      const given = await page.example();
+      if (!given) return;
+      this.write(given);
+      changed();
+    });
+    const clear = h("button", { type: "button", class: "small" }, t("Clear"));
+    clear.addEventListener("click", () => {
+      this.write({});
+      changed();
+      this.focus();
+    });
+    if (!can.ok) this.#button.disabled = true;
+    this.element = h(
+      "form",
+      { class: "form", novalidate: true, "aria-label": t("Inputs of {name}", { name: form.name }) },
+      form.fields.length > 0 && h("p", { class: "tools" }, Object.keys(form.example).length > 0 && example, clear),
+      groups,
+      h(
+        "div",
+        { class: "ask" },
+        this.#trouble,
+        h("p", { class: "go" }, this.#button, !can.ok && h("span", { class: "why" }, prose(can.why ?? ""))),
+        this.#leaves,
+        h(
+          "div",
+          { class: "command" },
+          h("pre", { tabindex: "0", role: "region", "aria-label": t("The same question as a command") }, this.#command),
+          copyButton(() => this.#command.textContent ?? "", t("Copy"), t("Copied")),
+        ),
+      ),
+    );
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (can.ok && this.#complete()) page.onAsk(this.given());
+    });
+    this.#follow();
+  }
+
+  /** The inputs that are filled in, in the order of the fields. @returns {Given} */
+  given() {
+    /** @type {Given} */
+    const found = {};
+    for (const one of this.#drawn) {
+      const value = one.control.read();
+      if (value !== undefined) found[one.field.name] = value;
+    }
+    return found;
+  }
+
+  /** Fills the form in; what `given` does not name is emptied. @param {Given} given */
+  write(given) {
+    for (const one of this.#drawn) {
+      one.control.write(given[one.field.name]);
+      this.tell(one.field.name, "");
+      if (one.field.name in given) one.group.open = true;
+    }
+    fill(this.#trouble);
+    this.#follow();
+    this.#check();
+  }
+
+  /** Puts the focus where a person goes on: the first empty field that is required, else the button. */
+  focus() {
+    const empty = this.#drawn.find((one) => one.field.required && one.control.read() === undefined);
+    (empty?.control.target() ?? (this.#button.disabled ? this.#drawn[0]?.control.target() : this.#button))?.focus();
+  }
+
+  /** Says what is wrong with a field, and nothing if `message` is empty. Whether there is such a field. @param {string} name @param {string} message */
+  tell(name, message) {
+    const one = this.#drawn.find((drawn) => drawn.field.name === name);
+    if (!one) return false;
+    fill(one.error, ...prose(message));
+    one.error.hidden = message === "";
+    const target = one.control.target();
+    if (message) {
+      target.setAttribute("aria-invalid", "true");
+      one.group.open = true;
+    } else target.removeAttribute("aria-invalid");
+    one.element.classList.toggle("wrong", message !== "");
+    return true;
+  }
+
+  /** Moves to a field. @param {string} name */
+  focusOn(name) {
+    this.#drawn.find((one) => one.field.name === name)?.control.target().focus();
+  }
+
+  /**
+   * @param {{ kept: Kept, complete: (input: HTMLInputElement) => void }} page
+   * @param {() => void} changed
+   * @param {(why: unknown) => void} failed
+   */
+  #groups(page, changed, failed) {
+    const names = [...new Set(this.#form.fields.map((one) => one.group))];
+    return names.map((name, i) => {
+      const fields = this.#form.fields.filter((one) => one.group === name);
+      const open = i === 0 || fields.some((one) => one.required);
+      const group = h("details", { class: "group", open }, h("summary", {}, t(name || "inputs"), h("span", { class: "quiet count" })));
+      for (const field of fields) {
+        const made = this.#field(field, group, { kept: page.kept, complete: page.complete, changed, failed });
+        group.append(made.element);
+        this.#drawn.push(made);
+      }
+      return names.length === 1 ? h("div", { class: "group" }, ...[...group.children].slice(1)) : group;
+    });
+  }
+
+  /**
+   * @param {Field} field
+   * @param {HTMLDetailsElement} group
+   * @param {Omit<import("./fields.js").Around, "label" | "hint">} around
+   * @returns {Drawn}
+   */
+  #field(field, group, around) {
+    const label = newId("label");
+    const example = this.#form.example[field.name];
+    const shown = Array.isArray(example) ? example.join(",") : example;
+    const hint = typeof field.default === "string" ? t("{value} (default)", { value: field.default }) : example ? t("as {value}", { value: String(shown) }) : "";
+    const made = control(field, { ...around, hint, label });
+    const ids = [newId("help"), newId("error")];
+    const target = made.target();
+    target.setAttribute("aria-describedby", ids.join(" "));
+    const name = h("label", { id: label, for: target.id || null, class: "name" }, labelOf(field.name));
+    const note = h("span", { class: "quiet" }, field.required ? t("required") : "");
+    const error = h("p", { class: "error", id: ids[1], hidden: true });
+    const help = h("p", { class: "help", id: ids[0] }, prose(t(field.help)));
+    const element = h("div", { class: `field ${field.control}`, "data-field": field.name }, h("p", { class: "head" }, name, note), made.element, error, help);
+    return { field, control: made, element, note, error, group };
+  }
+
+  /** What depends on the inputs: fields that go with others, counts of folded groups, the command, what leaves this page. */
+  #follow() {
+    const given = this.given();
+    for (const one of this.#drawn) {
+      if (one.field.only_with.length === 0) continue;
+      const lone = !one.field.only_with.some((other) => other in given);
+      const names = one.field.only_with.map(labelOf).join(t(" or "));
+      fill(one.note, lone ? t("only with {names}", { names }) : "");
+      one.element.classList.toggle("lone", lone && !(one.field.name in given));
+    }
+    for (const group of new Set(this.#drawn.map((one) => one.group))) {
+      const set = this.#drawn.filter((one) => one.group === group && one.field.name in given).length;
+      const count = group.querySelector(".count");
+      if (count) fill(count, set > 0 ? t("{n} set", { n: set }) : "");
+    }
+    fill(this.#command, commandLine(this.#form, given, (path) => this.#kept.name(path)));
+    fill(this.#leaves, fetched(this.#form, given, this.#kept));
+  }
+
+  async #check() {
+    const mine = ++this.#asked;
+    const given = this.given();
+    const found = await this.#backend.problems(this.#form.name, given).catch(() => ({}));
+    if (mine !== this.#asked) return;
+    for (const one of this.#drawn) this.tell(one.field.name, /** @type {Record<string, string>} */ (found)[one.field.name] ?? "");
+  }
+
+  /** Whether all that is required is there; says so beside each field that is not. */
+  #complete() {
+    const empty = this.#drawn.filter((one) => one.field.required && one.control.read() === undefined);
+    for (const one of empty) this.tell(one.field.name, t("`{name}` is missing: give {what}.", { name: one.field.name, what: one.field.accepts }));
+    empty[0]?.control.target().focus();
+    return empty.length === 0;
+  }
+}

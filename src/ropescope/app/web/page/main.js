@@ -1,0 +1,37 @@
+// The start of the page: what answers it, its frame, and what comes in from anywhere: links, keys, files that are dropped.
+
+import { connect } from "./backend.js";
+import { h } from "./dom.js";
+import { frame, wear } from "./frame.js";
+import { Page } from "./page.js";
+import { preferred, speak, stored } from "./words.js";
+
+wear(stored("theme") ?? "system");
+start().catch((error) => {
+  const why = error instanceof Error ? error.message : String(error);
+  document.getElementById("app")?.replaceChildren(h("main", { class: "refused", role: "alert" }, h("h1", {}, "ropescope"), h("p", {}, why)));
+});
+
+async function start() {
+  const [backend] = await Promise.all([connect(), speak(preferred())]);
+  const page = new Page(backend, await backend.catalogue());
+  document.getElementById("app")?.replaceChildren(...frame(page));
+  addEventListener("hashchange", () => page.route());
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    page.box.offerDropped(event.dataTransfer);
+  });
+  addEventListener("paste", (event) => {
+    if (!(event.target instanceof HTMLElement) || event.target.closest("input, textarea, select")) return;
+    page.box.offerDropped(event.clipboardData);
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select")) return;
+    event.preventDefault();
+    page.box.focus();
+  });
+  await page.route();
+  page.prepare();
+}

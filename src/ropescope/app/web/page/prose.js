@@ -1,0 +1,28 @@
+// Sentences of a report: `words in backquotes` are code, and the name of a question is a link to it.
+
+import { h } from "./dom.js";
+import { link } from "./fragment.js";
+
+/** @typedef {import("./types.d.ts").Given} Given */
+
+/** @type {Set<string>} */
+let known = new Set();
+
+/** Tell which names are questions. @param {Iterable<string>} names */
+export function knowQuestions(names) {
+  known = new Set(names);
+}
+
+/**
+ * `text` as nodes.
+ * @param {string} text
+ * @param {{ except?: string }} [more] except: a question that is not linked, since it is the one on the page.
+ * @returns {(Node | string)[]}
+ */
+export function prose(text, { except = "" } = {}) {
+  return text.split(/`([^`]+)`/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    if (!known.has(part) || part === except) return h("code", {}, part);
+    return h("a", { href: link(part, {}), "data-question": part }, part);
+  });
+}
