@@ -8,6 +8,7 @@ from typing import Any
 from ropescope.app.pasting import pasted
 from ropescope.app.words import as_shown, spelled, written
 from ropescope.errors import RopescopeError
+from ropescope.questions.carrying import carried
 from ropescope.questions.inputs import fields_of, from_text
 from ropescope.questions.question import Question
 
@@ -25,7 +26,7 @@ def ask(question: Question, given: Mapping[str, Any]) -> None:
         with pasted(fields, mine) as (texts, without_path):
             inputs: Any = from_text(question.inputs_type, texts)
             run = Terminal(given.get("out"))
-            report = without_path(question.ask(inputs, run))
+            report = without_path(carried(question.ask(inputs, run), inputs))
             show_report(as_shown(report, fields, written(mine)), ways)
             run.end(report)
     except RopescopeError as error:

@@ -82,7 +82,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to ask next: a question by name, with inputs as text, and why. Each face writes it in its own way."""
+    """What to ask next: a question by name, with inputs as text, and why. Each face writes it in its own way.
+
+    The value "…" leaves an input to the request: `questions.carrying` fills in what was given.
+    """
 
     question: str
     inputs: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -37,9 +37,11 @@ def test_an_answer_is_the_librarys_and_the_report_comes_whole(llama: str) -> Non
     given = {"source": llama, "gpu": "4090", "context": "32k"}
     made = answer("fit", given)
     question = find("fit")
+    from ropescope.questions.carrying import carried
     from ropescope.questions.inputs import from_text
 
-    report = question.ask(from_text(question.inputs_type, given))
+    inputs = from_text(question.inputs_type, given)
+    report = carried(question.ask(inputs), inputs)
     assert made["report"]["verdict"] == report.verdict
     assert Report.from_dict(made["report"]["whole"]) == Report.from_dict(report.to_dict())
     assert made["command"] == f"ropescope fit {llama} --gpu 4090 --context 32k"

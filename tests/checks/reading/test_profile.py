@@ -109,3 +109,15 @@ def test_compare_takes_the_same_columns(tmp_path: Path) -> None:
     )
     assert report.data["cards"] == [one.data for one in alone] and "RULER at 128K" in rows
     assert "no fit on one RTX 4090" in report.verdict
+
+
+def test_an_encoder_has_no_cache_and_no_score_at_length(tmp_path: Path) -> None:
+    bert = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
+    report = profile(folder(tmp_path, {**bert, "architectures": ["BertModel"]}, "org/bert"))
+    assert report.verdict == "bert is an encoder: it keeps no KV cache."
+    assert [step.question for step in report.next_steps if not isinstance(step, str)] == ["fit", "files"]
+
+
+def test_sliding_layers_alone_read_no_earlier_token_in_full(tmp_path: Path) -> None:
+    report = profile(folder(tmp_path, released.MISTRAL_7B_V01, "mistralai/Mistral-7B-v0.1"))
+    assert "none of its 32 layers reads every earlier token" in report.verdict

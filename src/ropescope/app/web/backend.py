@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ropescope.app.words import command_line
 from ropescope.errors import DomainError, InputError, MissingExtraError, RopescopeError
+from ropescope.questions.carrying import carried
 from ropescope.questions.inputs import fields_of, from_text, read
 from ropescope.questions.question import Question, Run
 from ropescope.questions.registry import find
@@ -35,7 +36,7 @@ def answer(name: str, given: Given, run: Run | None = None, names: Mapping[str, 
     try:
         question = find(name)
         inputs: Any = from_text(question.inputs_type, _checked(given))
-        report = question.ask(inputs, run)
+        report = carried(question.ask(inputs, run), inputs)
         made: dict[str, Any] = {"report": shown(report), **again(question, given)}
     except RopescopeError as error:
         made = {"error": told(error)}

@@ -70,7 +70,7 @@ def profile_report(card: Card) -> Report:
     length = "" if card.context is None else f" · {card.context:,} tokens × {card.batch:,}"
     return Report(
         title=f"{card.model.name}{where}{length}",
-        verdict=f"{_fits(card)}; {_reads(card)}; {_ruler(card)}.",
+        verdict="; ".join(filter(None, (_fits(card), _reads(card), _ruler(card)))) + ".",
         facts=facts,
         figures=(layer_map(card.model),),
         caveats=tuple(_caveats(card)),
@@ -84,6 +84,8 @@ def _fits(card: Card) -> str:
     if found is None:
         if card.unknown:
             return f"Whether {name} fits is not known ({card.unknown.rstrip('.')})"
+        if not card.model.causal:
+            return f"{name} is an encoder: it keeps no KV cache"
         if card.cache_bytes is None:
             return f"{name} states no context"
         held = f" × {card.batch:,}" if card.batch > 1 else ""
@@ -97,7 +99,7 @@ def _fits(card: Card) -> str:
             return f"{name} fits {where} at any length{batch}"
         stated = ", which is all that it states" if card.longest == card.model.context.longest else ""
         return f"{name} fits {where} up to {card.longest:,} tokens{batch}{stated}"
-    need = f"it needs {at_least(found.demand)} of {gib(found.budget.n_bytes)}"
+    need = f"{'each' if found.serving.count > 1 else 'it'} needs {at_least(found.demand)}; {gib(found.budget.n_bytes)} may be used"
     verb = "may fit" if found.answer is None else "does not fit"
     text = f"{name} {verb} {where} at {card.context:,} tokens{batch} ({need})"
     return (
@@ -107,12 +109,16 @@ def _fits(card: Card) -> str:
 
 def _reads(card: Card) -> str:
     if not card.model.causal:
-        return "it is an encoder"
+        return "" if card.found is None and not card.unknown else "it is an encoder"
     full, layers = card.full_layers, len(card.model.layers)
+    if full == 0:
+        return f"none of its {layers} layers reads every earlier token"
     return f"{f'all {layers}' if full == layers else f'{full} of {layers}'} layers read every earlier token"
 
 
 def _ruler(card: Card) -> str:
+    if not card.model.causal:
+        return ""
     row, column = card.evidence.row(RULER), column_for(RULER, card.context)
     score = None if row is None else row.score(column)
     if score is not None:
@@ -138,9 +144,10 @@ def _caveats(card: Card) -> Iterator[str]:
 def _next_steps(card: Card) -> Iterator[Step]:
     source = card.model.source.spelled
     device = {"source": source, "gpu": "…"}
+    listed = {"source": source} if card.found is None else device
     yield Step("fit", device, "Its memory part by part, and the ways out")
     if card.model.causal:
         yield Step("launch", device, "The command that serves it")
-    if not card.evidence.all_matches:
+    if card.model.causal and not card.evidence.all_matches:
         yield Step("evidence", {"model": card.evidence.name}, "What to run, since no score is published here")
-    yield Step("files", {"source": source}, "Its weight files, and other quantisations beside them")
+    yield Step("files", listed, "Its weight files, and other quantisations beside them")
