@@ -85,7 +85,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "messages": "chat.json"},
         extra="templates",
         decides=True,
-        words="chat template jinja render messages roles system prompt bos eos special tokens chatml gguf apply_chat_template",
+        words="chat template jinja render messages roles system prompt bos eos stops special tokens chatml apply_chat_template",
     ),
     Question(
         "devices",
