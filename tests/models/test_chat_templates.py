@@ -58,6 +58,9 @@ def test_a_list_of_named_templates_and_a_template_of_a_processor(tmp_path: Path)
     (tmp_path / "tokenizer_config.json").write_text("{}")
     (tmp_path / "chat_template.json").write_text('{"chat_template": "P"}')
     assert read_chat_templates(str(tmp_path), "source").chosen(None).text == "P"
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "</s>"}}')
+    found = read_chat_templates(str(tmp_path / "tokenizer_config.json"), "source")  # which stands for its folder
+    assert found.chosen(None).text == "P" and found.stops == ("</s>",)
 
 
 def test_the_keys_of_a_gguf_file(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def _sound(text: str, where: str, field: str) -> str:
 
 
 def _of_file(path: Path, raw: bytes, field: str) -> ChatTemplates:
-    """A file on its own: a template, or a JSON file that holds one."""
+    """A file on its own: a template, or a JSON file that holds one; tokenizer_config.json stands for its folder."""
+    if path.name == SETTINGS:
+        return _of_folder(path.parent, field)
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -226,12 +228,14 @@ def _of_files(files: ModelFiles, extra: Mapping[str, str], name: str, spelled: s
     for stated, file in ((generation or {}, GENERATION), (config, "config.json")):
         if not ids and (ids := token_ids(stated.get("eos_token_id"))):
             where = file
+    tokens = _tokens({**(files.json(SPECIAL) or {}), **settings})
+    stops = tuple(texts[number] for number in ids if number in texts)
+    if not ids and "eos_token" in tokens:
+        stops, where = (tokens["eos_token"],), f"eos_token of {SETTINGS}"
     adds, adds_from = _adds_bos(beginning, settings)
     return ChatTemplates(
         name, spelled, tuple(found), "files",
-        tokens=_tokens({**(files.json(SPECIAL) or {}), **settings}),
-        adds_bos=adds, adds_bos_from=adds_from,
-        stops=tuple(texts[number] for number in ids if number in texts), stops_from=where, notes=tuple(notes),
+        tokens=tokens, adds_bos=adds, adds_bos_from=adds_from, stops=stops, stops_from=where, notes=tuple(notes),
     )  # fmt: skip
 
 

@@ -67,6 +67,11 @@ def test_a_sound_template_violates_nothing(tmp_path: Path) -> None:
     report = asked(folder(tmp_path / "m"))
     assert report.holds is True and report.verdict == "All 9 checks hold."
     assert states(report)["BOS"] == ("holds", "once")
+    # Without BOS, and with a token before the one that ends generation, as Command R7B has it.
+    other = folder(
+        tmp_path / "n", CHATML.replace("{{ bos_token }}", "").replace("<|end|>", "<|said|><|end|>"), bos_token=None
+    )
+    assert asked(other).holds is True and states(asked(other))["BOS"] == ("noted", "none")
 
 
 BROKEN = {
@@ -122,6 +127,11 @@ def test_messages_of_ones_own(tmp_path: Path) -> None:
     kept = asked(folder(tmp_path / "m"), messages=json.dumps(request))
     assert kept.data["rendered"]["your messages"].endswith("<|tool|>Three<|end|><|assistant|>")
     assert states(kept)["Your earlier prompts"] == ("holds", "kept") and "model" in " ".join(kept.caveats)
+    thinking = "{% if think %}<think>{% endif %}" + CHATML
+    told = asked(
+        folder(tmp_path / "o", thinking), messages=json.dumps(request | {"chat_template_kwargs": {"think": True}})
+    )
+    assert all(text.startswith("<think>") for text in told.data["rendered"].values())
     no_tools = CHATML.replace("{% for m in messages %}", "{% for m in messages if m.role != 'tool' %}")
     lost = asked(folder(tmp_path / "n", no_tools), messages=json.dumps(request))
     assert lost.verdict.startswith("The template leaves out the text of your message 3 (tool) without an error.")
@@ -149,11 +159,15 @@ def test_bad_messages_are_told_in_a_sentence(messages: str, told: str) -> None:
 def test_two_sources_that_differ_by_a_space(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one"), folder(tmp_path / "other", CHATML.replace("'|>'", "'|> '"))
     same = asked(one, against=str(folder(tmp_path / "same", CHATML + "{# the same #}")))
-    assert states(same)["The other source"] == ("holds", "the same") and "not the same text" in str(same.data["checks"])
+    assert states(same)["The other source"] == ("holds", "the same") and "texts of the templates differ" in str(
+        same.data["checks"]
+    )
     apart = asked(one, against=str(other))
     first = apart.data["compared"]["The other source"]["different"][0]
     assert first["place"] == len("<s><|user|>") and first["there"].startswith("“<s><|user|> Name three")
     assert [figure.name for figure in apart.figures] == ["added-turns", "two-renderings"]
+    # A template alone is written with the tokens of the source beside it.
+    assert states(asked(CHATML, against=str(one)))["The other source"] == ("holds", "the same")
 
 
 def test_go_templates_are_not_rendered(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def answer(inputs: TemplateInputs, run: Run) -> Report:
 
 
 def _with_other(work: Work, other: ChatTemplates, chosen: ChatTemplate) -> Comparison:
-    also = "" if chosen.text == work.template.text else " The templates are not the same text."
+    also = "" if chosen.text == work.template.text else " The texts of the templates differ."
     names = (work.found.name, other.name if other.name != work.found.name else f"{other.name} (the other)")
     ours = {name: one for name, one in work.seen.items() if name != "tomorrow"}
     found = compare("The other source", ours, work.rendered(other, chosen), names, also)
@@ -124,13 +124,8 @@ def _with_llama_cpp(work: Work) -> Comparison:
     left = len(differences(work.thinking(tuple(ours)), theirs))
     if left == len(found.data["different"]):
         return found
-    return compare(
-        "llama.cpp",
-        ours,
-        theirs,
-        names,
-        f" With enable_thinking true, as llama.cpp has it, {left or 'none'} would differ.",
-    )
+    also = f" With enable_thinking true, as llama.cpp has it, {left or 'none'} would differ."
+    return compare("llama.cpp", ours, theirs, names, also)
 
 
 def your_checks(given: Given, seen: Seen, earlier: Sequence[Rendering]) -> list[Check]:
@@ -148,7 +143,10 @@ def your_checks(given: Given, seen: Seen, earlier: Sequence[Rendering]) -> list[
     checks = [Check(name, "holds", "kept", says)]
     for before in earlier:
         if before.text is not None and (kept := kept_characters(before.text, made.text)) < len(before.text):
-            says = f"An earlier prompt of your conversation is written anew: {kept:,} of its {len(before.text):,} characters stay."
+            says = (
+                f"An earlier prompt of your conversation changes: {kept:,} of its {len(before.text):,} characters stay."
+            )
+            says += " A prompt cache ends there."
             return [*checks, Check("Your earlier prompts", "violated", f"{kept:,} of {len(before.text):,} stay", says)]
     if earlier:
         checks.append(Check("Your earlier prompts", "holds", "kept", "Each is the start of the last one."))

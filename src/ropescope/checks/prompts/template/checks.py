@@ -42,21 +42,21 @@ def end_of_turn(seen: Seen, found: ChatTemplates) -> Check:
     """Whether what ends an assistant's turn also ends generation."""
     name, text = "End of turn", seen["answered"].text
     if text is None or ANSWER not in text:
-        return Check(
-            name, "not known", "no answer", "The template renders no answer of an assistant after one user message."
-        )
+        return Check(name, "not known", "no answer", "The template renders no answer after one user message.")
     # Where nothing ends the last turn, as of GLM, the begin of the next one does.
     tail = text.rpartition(ANSWER)[2]
     tail = tail if tail.strip() else user_header(seen) or ""
     if not tail.strip():
         return Check(name, "violated", "none", "The template writes nothing that ends an assistant's turn.")
     if not found.stops:
-        return Check(
-            name, "not known", quoted(tail), "No file says which tokens end generation; give the model's folder."
+        ends = (
+            "its tokens have no text in the files" if found.stops_from else "no file says so; give the model's folder"
         )
+        says = f"An answer ends with {quoted(tail)}. Where generation ends is not known: {ends}."
+        return Check(name, "not known", "no token", says)
     told = f"{', '.join(found.stops[:6])} ({found.stops_from})"
     says = f"An answer ends with {quoted(tail)}, and generation with {told}."
-    if tail.lstrip().startswith(found.stops):
+    if any(stop in tail for stop in found.stops):
         return Check(name, "holds", "stops", says)
     if found.kind == "gguf":
         return Check(name, "not known", "by name", f"{says} llama.cpp also stops at tokens that it knows by name.")
@@ -104,10 +104,8 @@ def added_text(seen: Seen, found: ChatTemplates) -> Check:
     beside = set(words) <= set(_lines(seen["system"].text or "", found))
     then = f" A system message of your own {'comes beside it' if beside else 'replaces it'}."
     says = f"The template adds a system message that you did not send: {quoted(chr(10).join(words), 130)}."
-    count = sum(map(len, words))
-    return Check(
-        name, "violated", f"{count:,} characters", says + (then if SYSTEM in (seen["system"].text or "") else "")
-    )
+    says += then if SYSTEM in (seen["system"].text or "") else ""
+    return Check(name, "violated", f"{sum(map(len, words)):,} characters", says)
 
 
 def _lines(text: str, found: ChatTemplates) -> list[str]:
@@ -123,12 +121,8 @@ def generation_prompt(seen: Seen) -> Check:
     plainly, asked = seen["question"].text or "", seen["question, to answer"].text
     answered = seen["answered"].text or ""
     if asked is None:
-        return Check(
-            name,
-            "violated",
-            "refused",
-            f"The template refuses a generation prompt: {quoted(seen['question, to answer'].why)}.",
-        )
+        why = quoted(seen["question, to answer"].why)
+        return Check(name, "violated", "refused", f"The template refuses a generation prompt: {why}.")
     if not asked.startswith(plainly):
         return Check(name, "violated", "changes text", "A generation prompt changes the text before it.")
     added = asked[len(plainly) :]
@@ -172,10 +166,10 @@ def prefix(seen: Seen) -> Check:
 def bos(seen: Seen, found: ChatTemplates) -> Check:
     """Whether a prompt that is encoded has BOS once."""
     name, token, text = "BOS", found.tokens.get("bos_token"), seen["question, to answer"].text or ""
+    if token is None and found.kind == "text":
+        return Check(name, "not known", "not in the files", "A template alone names no BOS token.")
     if token is None:
-        return Check(
-            name, "not known", "not in the files", "No file names a BOS token; a template that uses it writes nothing."
-        )
+        return Check(name, "noted", "none", "The files name no BOS token.")
     if text.startswith(token + token):
         return Check(name, "violated", "written twice", f"The template writes {token} twice.")
     if not text.startswith(token):
@@ -184,22 +178,17 @@ def bos(seen: Seen, found: ChatTemplates) -> Check:
         )
         return Check(name, "noted", "not written", says)
     if found.adds_bos is None:
-        return Check(
-            name,
-            "not known",
-            "written",
-            f"The template writes {token}; no file says whether the tokenizer adds another.",
-        )
+        says = f"The template writes {token}; no file says whether the tokenizer adds another."
+        return Check(name, "not known", "written", says)
     if not found.adds_bos:
-        return Check(
-            name, "holds", "once", f"The template writes {token}, and the tokenizer adds none ({found.adds_bos_from})."
-        )
+        says = f"The template writes {token}, and the tokenizer adds none ({found.adds_bos_from})."
+        return Check(name, "holds", "once", says)
     how = (
         "llama.cpp's chat endpoint removes one; its completion endpoint does not"
         if found.kind == "gguf"
-        else "encode it with add_special_tokens=False, as apply_chat_template does"
+        else "apply_chat_template encodes with add_special_tokens=False; do the same"
     )
-    says = f"Rendered text gets {token} twice if it is encoded by default: the template and the tokenizer add it. Mend: {how}."
+    says = f"Rendered text gets {token} twice if it is encoded by default: the template and the tokenizer add it. Note: {how}."
     return Check(name, "violated", "twice if encoded by default", says)
 
 

@@ -18,18 +18,14 @@ from ropescope.checks.prompts.template.prompts import (
 def tools(seen: Seen) -> tuple[Check, ...]:
     """Whether tools, their calls and their results reach the prompt."""
     listed, called, as_text = seen["tools"], seen["tool call"], seen["tool call, text arguments"]
-    if listed.text is None or TOOL_NAME not in listed.text:
-        why = (
-            f"The template refuses tools: {quoted(listed.why)}."
-            if listed.text is None
-            else "Tools that you pass are not in the prompt."
-        )
-        return (Check("Tools", "noted", "refused" if listed.text is None else "not rendered", why),)
+    if listed.text is None:
+        return (Check("Tools", "noted", "refused", f"The template refuses tools: {quoted(listed.why)}."),)
+    if TOOL_NAME not in listed.text:
+        return (Check("Tools", "noted", "not rendered", "Tools that you pass are not in the prompt."),)
     described = Check("Tools", "holds", "described", "Their names are in the prompt.")
     if called.text is None:
-        return described, Check(
-            "Tool calls", "noted", "refused", f"The template refuses a call with its result: {quoted(called.why)}."
-        )
+        says = f"The template refuses a call with its result: {quoted(called.why)}."
+        return described, Check("Tool calls", "noted", "refused", says)
     lost = [what for what, text in (("the call", CITY), ("the result", WEATHER)) if text not in called.text]
     if lost:
         says = f"The template leaves out {' and '.join(lost)} of a tool without an error."
@@ -77,9 +73,8 @@ def marks(seen: Seen) -> Check:
     marked = [made.text[start:end] for start, end in made.marks]
     missing = [text for text in (ANSWER, SECOND) if not any(text in part for part in marked)]
     if missing or any(text in part for part in marked for text in (QUESTION, FOLLOW_UP)):
-        return Check(
-            name, "violated", "wrong parts", "Its {% generation %} tag does not mark exactly what the assistant wrote."
-        )
+        says = "Its {% generation %} tag does not mark exactly what the assistant wrote."
+        return Check(name, "violated", "wrong parts", says)
     return Check(name, "holds", "marks answers", f"An answer is marked as {quoted(marked[-1], 60)}.")
 
 

@@ -72,7 +72,7 @@ _FATAL: Final[Mapping[str, str]] = {
     "text": "writes more than 4 MiB for one prompt, as no chat template does",
     "memory": "asks for more than 1 GiB of memory, as no chat template does",
     "crash": "ends the process that renders it, as no chat template does",
-    "recursion": "is nested or calls itself without an end",
+    "recursion": "calls itself without an end, or is nested too deeply",
     "unsafe": "reaches for what the sandbox forbids",
     "syntax": "is no valid Jinja",
 }
@@ -95,15 +95,18 @@ class Work:
         now: datetime,
     ) -> None:
         self.found, self.template, self.now, self.given = found, template, now, given
-        self.prompts: dict[str, Prompt] = dict(PROMPTS) | ({} if given is None else {YOURS: given.prompt})
+        self.prompts: dict[str, Prompt] = dict(PROMPTS)
+        if given is not None:  # what is set for one's own messages holds for all
+            self.prompts = {name: replace(one, more=given.prompt.more) for name, one in PROMPTS.items()}
+            self.prompts[YOURS] = given.prompt
         self.notes: list[str] = []
         missing = [f"{name}_token" for name in SPECIAL_TOKENS if f"{name}_token" in template.text]
         missing = [name for name in missing if name not in found.tokens] if found.kind == "text" else []
-        self.stands_in = {name: f"<{name}>" for name in missing}
+        known = {} if other is None else other.tokens
+        self.stands_in = {name: known.get(name, f"<{name}>") for name in missing}
         if missing:
-            self.notes.append(
-                f"A template alone names no tokens: {', '.join(missing)} stands as {self.stands_in[missing[0]]}."
-            )
+            shown = ", ".join(f"{name} as {text}" for name, text in self.stands_in.items())
+            self.notes.append(f"A template alone names no tokens. They are written so: {shown}.")
         if given is not None and given.unread:
             self.notes.append(f"Not read of the messages' file: {', '.join(given.unread[:12])}.")
         self.parts = False

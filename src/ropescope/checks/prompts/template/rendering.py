@@ -28,6 +28,9 @@ SECONDS: Final = 1.0
 MOST_CHARACTERS: Final = 4 << 20
 """Of one rendered text."""
 
+MOST_FRAMES: Final = 400
+"""Of calls inside one another while a text is rendered: some eighty macros. A browser's stack ends soon after, and all with it."""
+
 _OF_TEMPLATE: Final = "<template>"
 _REASONING: Final = ("reasoning_content", "thinking", "reasoning")
 
@@ -70,7 +73,7 @@ def render_each(job: Mapping[str, Any], done: Callable[[dict[str, Any]], None]) 
             "add_generation_prompt": bool(request.get("generation")),
         }
         try:
-            with bounded():
+            with bounded(MOST_FRAMES):
                 environment.begin()
                 for piece in template.generate(values):
                     environment.write(piece)
@@ -97,21 +100,33 @@ def as_transformers_has_them(messages: Sequence[Mapping[str, Any]]) -> list[dict
 
 
 @contextmanager
-def bounded(seconds: float = SECONDS) -> Iterator[None]:
-    """End what is done inside after `seconds` of processor time, with a BoundError."""
-    end = time.process_time() + seconds
+def bounded(frames: int | None = None) -> Iterator[None]:
+    """End what is done inside after a second of processor time, with a BoundError; and with a RecursionError what goes more than
+    `frames` calls deep."""
+    end = time.process_time() + SECONDS
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
         if time.process_time() > end:
             raise BoundError("time")
         return trace if frame.f_code.co_filename == _OF_TEMPLATE else None
 
-    before = sys.gettrace()
+    before, limit = sys.gettrace(), sys.getrecursionlimit()
+    if frames is not None:
+        sys.setrecursionlimit(min(limit, _depth() + frames))
     sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        sys.setrecursionlimit(limit)
+
+
+def _depth() -> int:
+    """How many calls deep this one is."""
+    found, frame = 0, sys._getframe().f_back
+    while frame is not None:
+        found, frame = found + 1, frame.f_back
+    return found
 
 
 def _fatal(error: BaseException) -> dict[str, Any]:
