@@ -112,7 +112,7 @@ def test_compare_takes_the_same_columns(tmp_path: Path) -> None:
         rows["fits"] == ("no: the cache", "no: the weights") and rows["layers that read every token"][1] == "10 of 62"
     )
     assert report.data["cards"] == [one.data for one in alone] and "RULER at 128K" in rows
-    assert "no fit on one RTX 4090" in report.verdict
+    assert report.verdict.startswith("On one RTX 4090: ") and "gemma-3-27b-it no fit;" in report.verdict
 
 
 def test_an_encoder_has_no_cache_and_no_score_at_length(tmp_path: Path) -> None:
