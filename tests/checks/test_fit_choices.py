@@ -55,7 +55,7 @@ def test_each_model_of_a_folder_is_judged_as_it_is_alone(folder: Path) -> None:
         ), mix  # fmt: skip
         assert row["file_bytes"] == (folder / row["file"]).stat().st_size
     assert report.data["best"] == "Llama-3.1-8B-Q8_0.gguf" and report.verdict.startswith(
-        "Of 5 models, Q8_0 is the largest that fits"
+        "Q8_0 is the largest of 5 that fits"
     )
     none = choices_report(several, HeldInputs(source="m", gpu="4GiB", context=8192))
     assert none.data["fits"] is False and none.verdict.startswith("None of the 5 models") and "Q4_K_M" in none.verdict

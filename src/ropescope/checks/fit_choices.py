@@ -119,11 +119,11 @@ def _verdict(offered: Offered, rows: list[_Row], best: _Row | None, what: str) -
             return f"None of the {len(rows)} models of {offered.where} runs on {where}: {least.found.problem}"
         return (
             f"None of the {len(rows)} models of {offered.where} fits {where} at {what}: the smallest, {_called(least)}, needs "
-            f"{gib(least.found.demand.total)}{each}, and {gib(least.found.budget.n_bytes)} may be used."
+            f"{gib(least.found.demand.total)}{each} of {gib(least.found.budget.n_bytes)}."
         )
     return (
-        f"Of {len(rows)} models, {_called(best)} is the largest that fits {where} at {what}: it needs "
-        f"{gib(best.found.demand.total)}{each}, and {gib(best.found.budget.n_bytes)} may be used ({best.choice.first})."
+        f"{_called(best)} is the largest of {len(rows)} that fits {where} at {what}: {gib(best.found.demand.total)} of "
+        f"{gib(best.found.budget.n_bytes)}{each} ({best.choice.first})."
     )
 
 

@@ -34,8 +34,7 @@ def json_object(raw: bytes, where: str, most_bytes: int = MOST_BYTES) -> dict[st
         raise FormatError(f"{where} is longer than {most_bytes >> 20} MiB: no such file of a model is.")
     data = parse_json(raw, where)
     if not isinstance(data, dict):
-        held = "null" if data is None else f"a JSON {type(data).__name__}"
-        raise FormatError(f"{where} holds {held}, not an object: give a model's config.json.")
+        raise FormatError(f"{where} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
     return data
 
 

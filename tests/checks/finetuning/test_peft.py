@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import released_configs as released
 
+from ropescope.checks.finetuning.code.faults import RULES
 from ropescope.checks.finetuning.peft import PeftInputs, answer
 from ropescope.errors import FormatError, SourceError
 from ropescope.questions.question import Run
-from ropescope.report import Report, Step
+from ropescope.report import Report
 
 START = """from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling, Trainer
@@ -53,7 +54,7 @@ FAULTY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", FAULTY)
+@pytest.mark.parametrize("rule", RULES)
 def test_each_fault_is_found_at_its_line(tmp_path: Path, rule: str) -> None:
     line, code = FAULTY[rule]
     report = asked(tmp_path, code)
@@ -121,83 +122,19 @@ def test_a_fault_on_one_branch_is_found(tmp_path: Path) -> None:
 def test_computed_values_are_not_decided(tmp_path: Path) -> None:
     report = asked(tmp_path, "model = get_peft_model(model, LoraConfig(r=args.r, target_modules=args.targets))")
     assert (
-        report.holds is None
-        and report.verdict == "Undecided: no fault was found. Not checked: target_modules (line 6)."
+        report.holds is None and report.verdict == "Undecided: no fault was found, but line 6 computes target_modules."
     )
     report = asked(tmp_path, 'm = PeftModel.from_pretrained(model, "o", is_trainable=resume)\nTrainer(m).train()')
-    assert report.holds is None and "Not checked: is_trainable (line 6)" in report.verdict
+    assert report.holds is None and "line 6 computes is_trainable" in report.verdict
 
 
 def test_the_base_that_the_code_names_may_be_out_of_reach(tmp_path: Path) -> None:
     report = asked(
         tmp_path, f'model = AutoModelForCausalLM.from_pretrained("{tmp_path}/gone")\nc = {CONFIG}', base=None
     )
-    assert report.holds is None and "target_modules against the base: the code computes another base" in report.verdict
-    assert any(isinstance(step, Step) and "base" in step.inputs for step in report.next_steps)
+    assert report.holds is None and "line 7 computes the match of target_modules" in report.verdict
     with pytest.raises(SourceError, match="gone"):
         asked(tmp_path, f"c = {CONFIG}", base=str(tmp_path / "gone"))
-
-
-def test_a_base_that_a_trainer_loads_by_its_name_is_matched(tmp_path: Path) -> None:
-    code = f'SFTTrainer(model="{tmp_path}/llama", peft_config=LoraConfig(target_modules=["c_attn"]))'
-    report = asked(tmp_path, code.replace("SFTTrainer", "trl.SFTTrainer"), base=None)
-    assert rules_of(report) == [] and report.holds is None  # START names another base
-    path = tmp_path / "train.py"
-    path.write_text(f"from peft import LoraConfig\nfrom trl import SFTTrainer\n{code}\n")
-    assert rules_of(answer(PeftInputs(code=path), Run())) == [(3, "no-match")]
-
-
-@pytest.mark.parametrize(
-    ("targets", "linear", "others"),
-    [
-        (["q_proj", "gate_proj", "up_proj"], 2, ["gate_up_proj"]),
-        (["down_proj", "gate"], 0, ["down_proj", "gate.weight"]),
-        ("all-linear", 8, ["down_proj", "gate.weight", "gate_up_proj"]),
-        (["q_proj", "gate_proj"], None, []),
-    ],
-)
-def test_fused_experts_are_matched_as_in_peft(
-    tmp_path: Path, targets: Any, linear: int | None, others: list[str]
-) -> None:
-    """transformers 5 holds experts as parameters; peft puts LoRA on these where names of their layers are given."""
-    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
-    sizes = {
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "moe_intermediate_size": 16,
-        "num_hidden_layers": 2,
-        "head_dim": 8,
-    }
-    config = transformers.Qwen3MoeConfig(
-        **sizes, vocab_size=64, num_attention_heads=4, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2
-    )
-    network = transformers.AutoModelForCausalLM.from_config(config)
-    network.save_pretrained(tmp_path / "moe")
-    code = f"model = get_peft_model(model, LoraConfig(target_modules={targets!r}))"
-    report = asked(tmp_path, code, base=str(tmp_path / "moe"))
-    given = peft.LoraConfig(target_modules=targets)
-    if linear is None:
-        with pytest.raises(ValueError, match="without also targeting up_proj"):
-            peft.get_peft_model(network, given)
-        assert rules_of(report) == [(6, "half-fused")]
-        return
-    adapted = peft.get_peft_model(network, given)
-    assert rules_of(report) == [] and report.data["configs"][0]["matched"] == linear == len(
-        adapted.targeted_module_names
-    )
-    assert report.data["configs"][0]["others"] == others == sorted(adapted.peft_config["default"].target_parameters)
-
-
-def test_cells_and_lines_that_are_no_python_are_passed_over(tmp_path: Path) -> None:
-    cells = [
-        "%%bash\nls | grep x\n",
-        "!pip install \\\n  peft\nx = !ls\npeft?\n",
-        "%%time\nimport peft\npeft.LoraConfig(rank=8)",
-    ]
-    data = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
-    (tmp_path / "a.ipynb").write_text(json.dumps(data))
-    report = answer(PeftInputs(code=tmp_path / "a.ipynb"), Run())
-    assert report.verdict.startswith("Cell 3, line 3: LoraConfig has no argument rank")
 
 
 def test_a_notebook_is_read_by_cells(tmp_path: Path) -> None:

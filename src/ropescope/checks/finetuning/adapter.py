@@ -7,22 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ropescope.checks.finetuning.adapters.config import LoraSettings, lora_settings
-from ropescope.checks.finetuning.adapters.engines import (
-    DEFAULT_RANK,
-    ENGINES,
-    MERGED,
-    UNMERGED,
-    VLLM_RANKS,
-    Loading,
-    loading,
-)
+from ropescope.checks.finetuning.adapters.engines import DEFAULT_RANK, ENGINES, Loading, loading
 from ropescope.checks.finetuning.adapters.features import features_of
 from ropescope.checks.finetuning.adapters.files import AdapterFiles, read_adapter
 from ropescope.checks.finetuning.adapters.pairs import Held, Pair, compare, expected, held
 from ropescope.checks.finetuning.adapters.tables import by_module, engines_table, forgetting, misfits
 from ropescope.checks.finetuning.modules import Modules, modules_of
-from ropescope.errors import FormatError, InputError, SourceError
-from ropescope.models.config.fields import text_part
+from ropescope.errors import FormatError, SourceError
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.questions.domains import Choice, Whole
@@ -61,9 +52,6 @@ class AdapterInputs:
 
 def answer(inputs: AdapterInputs, run: Run) -> Report:
     """Whether an adapter fits its base, and which engines load it."""
-    if inputs.max_lora_rank not in VLLM_RANKS:
-        allowed = ", ".join(map(str, VLLM_RANKS))
-        raise InputError("max_lora_rank", f"`max_lora_rank` is {inputs.max_lora_rank}: vLLM takes {allowed}.")
     files_read = read_adapter(inputs.source, inputs.revision)
     if files_read.kind.upper() != "LORA":
         return _other_kind(files_read, inputs.engine)
@@ -74,10 +62,10 @@ def answer(inputs: AdapterInputs, run: Run) -> Report:
         found = held(files_read.tensors)
         if modules is not None:
             compare(found, modules, settings)
-    elif modules is None or base is None:
+    elif modules is None:
         found = Held()
     else:
-        found = expected(settings, modules, text_part(base.config)[1])
+        found = expected(settings, modules)
     features = features_of(settings, found, modules, files_read.added_tokens, inputs.max_lora_rank)
     engines = tuple(loading(name, features) for name in ENGINES)
     return _Told(files_read, settings, found, base, modules, why_not, engines).report(inputs.engine)
@@ -94,20 +82,16 @@ def _base(adapter: AdapterFiles, given: str | None) -> tuple[Model | None, str]:
 
 
 def _other_kind(files_read: AdapterFiles, engine: str | None) -> Report:
-    kind = files_read.kind.upper()
-    if kind not in (*MERGED, *UNMERGED):
-        raise FormatError(f"{files_read.where}: peft_type is {kind[:40]}, which peft 0.21.2 does not have: correct it.")
-    mend = "merge it into the base and serve that" if kind in MERGED else "serve it with peft, which cannot merge it"
-    engines = tuple(loading(name, {"not-lora": {"kind": kind, "mend": mend}}) for name in ENGINES)
+    engines = tuple(loading(name, {"not-lora": {"kind": files_read.kind}}) for name in ENGINES)
     chosen = next((one for one in engines if one.engine == engine), engines[0])
-    other = "Merge it into its base for the others." if kind in MERGED else "peft cannot merge it into its base."
     return Report(
         title=files_read.name,
-        verdict=f"{files_read.name} is no LoRA: its type is {kind}, which only peft loads. {other}",
+        verdict=f"{files_read.name} is a {files_read.kind} adapter and no LoRA: peft loads it, and no other engine here. Merge "
+        "it into its base to serve it elsewhere.",
         tables=(engines_table(engines),),
         caveats=("Its tensors were not compared with a base: their shapes are checked for LoRA alone.",),
         holds=chosen.loads,
-        data={"kind": kind, "fits": None, "engines": [_engine_data(one) for one in engines]},
+        data={"kind": files_read.kind, "fits": None, "engines": [_engine_data(one) for one in engines]},
     )
 
 
@@ -152,7 +136,7 @@ class _Told:
         if self.modules is None or self.base is None:
             text = f"Not known: whether {name} fits its base. {self.why_not}. Give `base`."
         elif not pairs:
-            text = f"{name} does not fit {self.base.name}: {self._none()}."
+            text = f"{name} holds no LoRA pair for {self.base.name}: none of its modules is one of the base's."
         elif self.faults:
             first = self.faults[0]
             text = (
@@ -161,22 +145,11 @@ class _Told:
             )
         else:
             by = "by its config, " if self.files.tensors is None else ""
-            ranks = {self.settings.rank_of(module) for module in pairs}
+            ranks = {pair.rank for pair in pairs.values()}
             rank = f"rank {ranks.pop()}" if len(ranks) == 1 else f"{len(ranks)} ranks"
-            number = f"{len(pairs):,} {'pair' if len(pairs) == 1 else 'pairs'}"
-            text = f"{name} fits {self.base.name}: {by}{number} of {rank}, {self.found.parameters:,} parameters."
-        if self.fits is False:
-            return text
+            text = f"{name} fits {self.base.name}: {by}{len(pairs):,} pairs of {rank}, {self.found.parameters:,} parameters."
         engines = self._engines_said((chosen,) if chosen else self.engines)
         return f"{text} By its features alone, {engines}" if self.modules is None else f"{text} {engines}"
-
-    def _none(self) -> str:
-        """Why there is no pair."""
-        if self.files.tensors is not None:
-            return "its file holds no LoRA pair"
-        targets = self.settings.targets.modules
-        named = targets if isinstance(targets, str) else ", ".join(targets)
-        return f"its target_modules ({named[:80] or 'none'}) match no module"
 
     def _engines_said(self, engines: tuple[Loading, ...]) -> str:
         """Engines that say the same share a clause."""
@@ -221,11 +194,7 @@ class _Told:
         return facts
 
     def _tables(self) -> list[Table]:
-        found = [
-            engines_table(self.engines, features_alone=not self.fits),
-            misfits(self.faults),
-            by_module(self.found, self.settings),
-        ]
+        found = [engines_table(self.engines), misfits(self.faults), by_module(self.found, self.settings)]
         named = f"{self.settings.base} {self.base.name if self.base else ''}"
         return [table for table in (*found, forgetting(named)) if table.rows]
 
@@ -256,8 +225,9 @@ class _Told:
             steps.append(
                 Step("fit", {"source": self.base.source.spelled, "gpu": "…"}, "Whether the base fits a device")
             )
-        forgets = "What it forgets: score base and adapter with lm-eval and log_samples, then compare the two folders"
-        steps.append(Step("drift", {"first": "…", "second": "…"}, forgets))
+        steps.append(
+            "To learn what it forgets: score base and adapter on the same tasks with lm-eval, and compare the logs."
+        )
         return tuple(steps)
 
     def _data(self) -> dict[str, Any]:

@@ -32,24 +32,6 @@ DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Model type → what peft 0.21 puts LoRA on where `target_modules` is not stated."""
 
-_BY_HALF: Final = {
-    "gate": "gate.weight",
-    "gate_proj": "gate_up_proj",
-    "up_proj": "gate_up_proj",
-    "down_proj": "down_proj",
-}
-_BY_NUMBER: Final = {"gate": "gate.weight", "w1": "gate_up_proj", "w3": "gate_up_proj", "w2": "down_proj"}
-_OF_QWEN: Final = """
-    afmoe beam cohere2_moe deepseek_v2 deepseek_v3 deepseek_v32 dots1 ernie4_5_moe exaone_moe flex_olmo glm4_moe glm4_moe_lite
-    glm4v_moe glm_moe_dsa hunyuan_v1_moe longcat_flash mellum olmoe qwen3_moe qwen3_next qwen3_omni_moe qwen3_omni_moe_text
-    qwen3_omni_moe_thinker solar_open
-""".split()
-FUSED: Final[Mapping[str, Mapping[str, str]]] = {
-    **dict.fromkeys(("minimax", "minimax_m2", "mixtral"), _BY_NUMBER),
-    **dict.fromkeys(_OF_QWEN, _BY_HALF),
-}
-"""Model type → names in target_modules that peft 0.21 takes for parameters, since transformers 5 fuses the experts."""
-
 _MOST_UNBOUNDED: Final = 5
 _LONGEST_NAME: Final = 100
 _LONGEST_PATTERN: Final = 4096

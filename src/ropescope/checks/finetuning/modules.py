@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ropescope.errors import FormatError, SourceError
@@ -28,8 +27,6 @@ _EMBEDDINGS: Final[Mapping[str, str]] = {
 """Model type → the module of its token embeddings, where that is not `model.embed_tokens`."""
 
 OUTPUT: Final = "lm_head"
-_EXPERT: Final = re.compile(r"\.experts\.\d+\.")
-_FUSED: Final = "its experts, which transformers 5 holds as parameters of one module a layer"
 
 _TRANSPOSED: Final = frozenset({"gpt2", "openai-gpt"})
 """Model types whose linear layers are `Conv1D`, which stores its weights as [inputs, outputs]."""
@@ -57,14 +54,6 @@ class Modules:
                     break
                 found.add(name)
         return frozenset(found)
-
-    @property
-    def fused(self) -> Modules:
-        """These modules as transformers 5 builds them: the experts of a layer are parameters of one module."""
-        linear = {name: shape for name, shape in self.linear.items() if not _EXPERT.search(name)}
-        if len(linear) == len(self.linear):
-            return self
-        return replace(self, linear=linear, lacks=_FUSED)
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, int]]:
@@ -125,7 +114,7 @@ def _from_config(model: Model) -> Modules:
         if one.layer is None:
             continue
         if one.times > 1 or one.part == "experts":
-            lacks = _FUSED
+            lacks = "its experts, which transformers 5 holds as one parameter a layer"
         else:
             linear[f"{place}.{one.layer}.{one.name}"] = (one.rows, one.columns)
     rows, width = fields.required("vocab_size"), fields.required("hidden_size")

@@ -68,7 +68,7 @@ def answer(inputs: PeftInputs, run: Run) -> Report:
     matches, modules = _matches(flow, base, inputs.build, opened)
     faults += [fault for one in matches for fault in one.faults]
     if base is None and flow.configs:
-        opened.append(Open(flow.configs[0].line, f"target_modules against the base: {why_not}"))
+        opened.append(Open(flow.configs[0].line, f"the match of target_modules, since {why_not}"))
     told = _Told(
         script,
         tuple(sorted(faults, key=lambda one: one.line)),
@@ -77,7 +77,6 @@ def answer(inputs: PeftInputs, run: Run) -> Report:
         base,
         modules,
         flow.peft_calls,
-        len(flow.configs),
     )
     return told.report(inputs.code)
 
@@ -134,13 +133,12 @@ def _matches(
 
         modules, match = built(base)
     else:
-        modules = modules_of(base).fused
+        modules = modules_of(base)
     found = []
-    model_type = text_part(base.config)[1]
     for config in flow.configs:
-        targets = targets_of(config, model_type)
+        targets = targets_of(config, text_part(base.config)[1])
         if isinstance(targets, Targets):
-            found.append(matched(config, targets, modules, model_type, match))
+            found.append(matched(config, targets, modules, match))
         else:
             opened.append(targets)
     return tuple(found), modules
@@ -157,13 +155,11 @@ class _Told:
     base: Model | None
     modules: Modules | None
     peft_calls: int
-    configs: int
 
     def report(self, code: Path) -> Report:
-        lines = "1 line" if self.script.n_lines == 1 else f"{self.script.n_lines:,} lines"
         holds = False if self.faults else None if self.open or not self.peft_calls else True
         return Report(
-            title=f"{code.name}, {lines}" + (f" · base {self.base.name}" if self.base else ""),
+            title=f"{code.name}, {self.script.n_lines:,} lines" + (f" · base {self.base.name}" if self.base else ""),
             verdict=self._verdict(),
             facts=tuple(self._facts()),
             tables=tuple(table for table in (self._faults_table(), self._open_table()) if table.rows),
@@ -184,13 +180,13 @@ class _Told:
             return "Not known: the code calls nothing of peft that is checked here."
         if self.open:
             first_open = self.open[0]
-            return f"Undecided: no fault was found. Not checked: {first_open.what} ({place(first_open.line)})."
+            return f"Undecided: no fault was found, but {place(first_open.line)} computes {first_open.what}."
         matched = f": target_modules matches {self._share(self.matches[0])}" if self.matches else ""
         return f"None of the {len(RULES)} faults that are looked for was found{matched}."
 
     def _share(self, one: Matched) -> str:
         linear = len(self.modules.linear) if self.modules else 0
-        others = f", and {', '.join(one.others[:3])}" if one.others else ""
+        others = f" and {', '.join(one.others[:3])}" if one.others else ""
         return f"{one.layers} of {linear} linear layers{others}"
 
     def _facts(self) -> list[Fact]:
@@ -218,7 +214,7 @@ class _Told:
 
     def _open_table(self) -> Table:
         rows = tuple((self.script.place(one.line), one.what) for one in self.open)
-        note = "The code computes these when it runs: print them to learn their values."
+        note = "The code computes these: print them to learn their values."
         return Table("Not decidable", (Column("where"), Column("what")), rows, note, UNFOLDED)
 
     def _caveats(self) -> list[str]:
@@ -231,7 +227,7 @@ class _Told:
 
     def _steps(self, code: Path) -> tuple[Step | str, ...]:
         check: Step | str = "Before training: print_trainable_parameters of the model must say more than 0."
-        if self.base is not None or not self.configs:
+        if self.base is not None or not self.matches:
             return (check,)
         return (check, Step("peft", {"code": str(code), "base": "…"}, "What target_modules matches in the base"))
 

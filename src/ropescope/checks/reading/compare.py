@@ -127,23 +127,20 @@ def _verdict(cards: Sequence[Card], names: Sequence[str], differing: list[str], 
     if not differing:
         return f"{' and '.join(names)} are the same in all {alike} facts that their files state."
     leads: list[str] = []
+    if all(model.parameters is not None for model in models):
+        sizes = " against ".join(
+            short_count(model.parameters.total) for model in models if model.parameters is not None
+        )
+        leads.append(f"{sizes} parameters")
     longest = [model.context.longest for model in models]
+    if all(length is not None for length in longest) and len(set(longest)) > 1:
+        leads.append(f"{' against '.join(f'{length:,}' for length in longest)} tokens of context")
     if cards[0].found is not None:
-        leads.append(_each(f"on {on_devices(cards[0].found.serving)}", names, [_longest(card) for card in cards]))
-    elif None not in longest and len(set(longest)) > 1:
-        leads.append(_each("context", names, [f"{length:,} tokens" for length in longest]))
-    caches = [binary_size(model.cache_bytes(32_768)) if model.causal else "none" for model in models]
-    leads.append(_each("cache at 32,768 tokens", names, caches))
-    sizes = [short_count(model.parameters.total) for model in models if model.parameters is not None]
-    if len(sizes) == len(models) <= 3:
-        leads.append(_each("parameters", names, sizes))
-    text = "; ".join(leads)
-    return f"{text[0].upper()}{text[1:]}. {len(differing)} facts differ, {alike} are the same."
-
-
-def _each(what: str, names: Sequence[str], values: Sequence[str]) -> str:
-    """As in: context: A 40,960 tokens, B 131,072 tokens."""
-    return f"{what}: {', '.join(f'{name} {value}' for name, value in zip(names, values, strict=True))}"
+        fitting = [_longest(card) for card in cards]
+        leads.append(f"{' against '.join(fitting)} on {on_devices(cards[0].found.serving)}")
+    caches = [binary_size(model.cache_bytes(32_768)) for model in models]
+    leads.append(f"{' against '.join(caches)} of cache at 32,768 tokens")
+    return f"{' against '.join(names)}: {'; '.join(leads)}. {len(differing)} facts differ, {alike} are the same."
 
 
 def _longest(card: Card) -> str:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ropescope.checks.fit_caveats import at_least, gib
-from ropescope.checks.prompts.template.asking import TemplateInputs
-from ropescope.checks.prompts.template.asking import answer as answer_template
 from ropescope.checks.reading.card import (
     Card,
     UseInputs,
@@ -24,14 +22,13 @@ from ropescope.checks.reading.model_facts import model_facts
 from ropescope.checks.reading.show import assumptions
 from ropescope.checks.serving.fitting.on_devices import on_devices
 from ropescope.checks.serving.opening import open_one
-from ropescope.errors import RopescopeError
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.published.benchmarks import RULER
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.numbers import binary_size
-from ropescope.report.report import Fact, Report, Step
+from ropescope.report.report import Report, Step
 
 _FIRST: Final = (
     "layers",
@@ -68,7 +65,7 @@ def _opened(inputs: ProfileInputs) -> Model:
 def profile_report(card: Card) -> Report:
     """The card as a Report."""
     told = {fact.name: fact for fact in model_facts(card.model) if fact.value is not None or fact.name == "licence"}
-    facts = (*(told[name] for name in _FIRST if name in told), *card_facts(card), *_template(card), told["licence"])
+    facts = (*(told[name] for name in _FIRST if name in told), *card_facts(card), told["licence"])
     where = "" if card.found is None else f" · {on_devices(card.found.serving)}"
     length = "" if card.context is None else f" · {card.context:,} tokens × {card.batch:,}"
     return Report(
@@ -80,18 +77,6 @@ def profile_report(card: Card) -> Report:
         next_steps=tuple(_next_steps(card)),
         data=card_data(card),
     )
-
-
-def _template(card: Card) -> Iterator[Fact]:
-    """The first check that the chat template violates, or that it violates none; what cannot be rendered is left to `template`."""
-    tokenizer = card.model.tokenizer
-    if tokenizer is None or not tokenizer.chat_template:
-        return
-    try:
-        checked = answer_template(TemplateInputs(source=card.model.source.spelled), Run())
-    except RopescopeError:
-        return
-    yield Fact("chat template", checked.verdict, basis="measured", source="rendered in a sandbox: `template`")
 
 
 def _fits(card: Card) -> str:
@@ -165,6 +150,4 @@ def _next_steps(card: Card) -> Iterator[Step]:
         yield Step("launch", device, "The command that serves it")
     if card.model.causal and not card.evidence.all_matches:
         yield Step("evidence", {"model": card.evidence.name}, "What to run, since no score is published here")
-    if card.model.tokenizer is not None and card.model.tokenizer.chat_template:
-        yield Step("template", {"source": source}, "The prompts that its chat template renders, and every check")
     yield Step("files", listed, "Its weight files, and other quantisations beside them")

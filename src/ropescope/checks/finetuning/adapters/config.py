@@ -32,12 +32,12 @@ class LoraSettings:
 
     def rank_of(self, module: str) -> int:
         """The rank on `module`: that of the first pattern that it ends with, else `r`. Raises FormatError."""
-        key = key_of(self.rank_pattern, stated_name(module))
+        key = key_of(self.rank_pattern, module)
         return self.rank if key is None else self.rank_pattern[key]
 
     def scaling_of(self, module: str) -> float:
         """What peft multiplies the product of a pair with: α/r, or α/√r where it is rank-stabilised."""
-        key, rank = key_of(self.alpha_pattern, stated_name(module)), self.rank_of(module)
+        key, rank = key_of(self.alpha_pattern, module), self.rank_of(module)
         alpha = self.alpha if key is None else self.alpha_pattern[key]
         return alpha / (sqrt(rank) if self.rank_stabilised else rank)
 
@@ -45,13 +45,6 @@ class LoraSettings:
     def ranks(self) -> tuple[int, ...]:
         """Every rank that it states, largest first."""
         return tuple(sorted({self.rank, *self.rank_pattern.values()}, reverse=True))
-
-
-def stated_name(module: str) -> str:
-    """How patterns call a module: peft saves LoRA on the parameters of fused experts as `experts.base_layer` and `experts`."""
-    if module.endswith(".experts.base_layer"):
-        return module.removesuffix(".base_layer") + ".gate_up_proj"
-    return f"{module}.down_proj" if module.endswith(".experts") else module
 
 
 def lora_settings(config: Mapping[str, Any], where: str) -> LoraSettings:
@@ -101,13 +94,13 @@ def _extras(config: Mapping[str, Any]) -> list[str]:
 
 def _rank(value: Any, field: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST_RANK:
-        raise FormatError(f"{field} is {repr(value)[:40]}: a rank is a whole number from 1 to {MOST_RANK:,}.")
+        raise FormatError(f"{field} is {str(value)[:40]}: a rank is a whole number from 1 to {MOST_RANK:,}.")
     return value
 
 
 def _number(value: Any, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise FormatError(f"{field} is {repr(value)[:40]}: it must be a number of 0 or more.")
+        raise FormatError(f"{field} is {str(value)[:40]}: it must be a number of 0 or more.")
     return float(value)
 
 

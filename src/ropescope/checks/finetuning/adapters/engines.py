@@ -26,17 +26,6 @@ DEFAULT_RANK: Final = 16
 VLLM_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The default of vLLM's max_lora_rank, and what it may be."""
 
-MERGED: Final = tuple(
-    """
-    ADALORA ADAMSS BOFT BEFT C3A DEFT DELORA FOURIERFT FROD GLORA GRALORA HIRA HRA IA3 LN_TUNING LOHA LOKR MISS OFT OSF
-    PEANUT PSOFT PVERA RANDLORA ROAD SHIRA SUPERTUNING TINYLORA TRAINABLE_TOKENS UNILORA VBLORA VERA WAVEFT
-    """.split()
-)
-UNMERGED: Final = tuple(
-    "ADAPTION_PROMPT CARTRIDGE CPT LILY MULTITASK_PROMPT_TUNING P_TUNING POLY PREFIX_TUNING PROMPT_TUNING SHADOW XLORA".split()
-)
-"""The other types of peft 0.21.2: those that it merges into the base, and those that it does not."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:

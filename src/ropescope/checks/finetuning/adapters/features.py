@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any, Final
+from typing import Any
 
 from ropescope.checks.finetuning.adapters.config import LoraSettings
 from ropescope.checks.finetuning.adapters.engines import VLLM_RANKS
@@ -12,16 +12,13 @@ from ropescope.checks.finetuning.adapters.pairs import Held
 from ropescope.checks.finetuning.modules import Modules
 from ropescope.models.counts.parts import part_of
 
-_HEADS: Final = ("classifier", "score")
-"""Modules to save of a sequence classifier, which vLLM takes."""
-
 
 def features_of(
     settings: LoraSettings, found: Held, base: Modules | None, added_tokens: tuple[int, ...], max_lora_rank: int
 ) -> Mapping[str, Mapping[str, str]]:
     """Feature → what its rules' sentences name, from the config and from what the tensors show."""
     told: dict[str, Mapping[str, str]] = {name: {} for name in (*settings.extras, *found.features)}
-    most = settings.ranks[0]
+    most = max((*settings.ranks, *(pair.rank or 0 for pair in found.pairs.values())))
     allowed = next((rank for rank in VLLM_RANKS if rank >= most), None)
     if allowed is None:
         told["rank-beyond"] = {"rank": f"{most:,}"}
@@ -59,8 +56,6 @@ def _whole(told: dict[str, Mapping[str, str]], settings: LoraSettings, found: He
     if settings.modules_to_save or weights.keys() - embeddings:
         told["modules-to-save"] = {}
         names = settings.modules_to_save or tuple(weights)
-        if any(name not in _HEADS for name in names):
-            told["saved-beside-heads"] = {}
         told["saved-norms" if all("norm" in name for name in names) else "saved-others"] = {}
     if base is None or not embeddings:
         return
@@ -68,7 +63,7 @@ def _whole(told: dict[str, Mapping[str, str]], settings: LoraSettings, found: He
     if rows != own:
         told["resized"] = {"rows": f"{rows:,}", "base_rows": f"{own:,}"}
     elif "modules-to-save" not in told:
-        told["modules-to-save"] = told["saved-others"] = told["saved-beside-heads"] = {}
+        told["modules-to-save"] = told["saved-others"] = {}
 
 
 def _rows(embedding: Mapping[str, Any]) -> int:

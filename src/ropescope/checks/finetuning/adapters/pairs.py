@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from ropescope.checks.finetuning.adapters.config import LoraSettings
-from ropescope.checks.finetuning.matching import DEFAULTS, targeted
+from ropescope.checks.finetuning.matching import targeted
 from ropescope.checks.finetuning.modules import Modules
-from ropescope.models.counts.parts import part_of
 from ropescope.models.safetensors.header import StoredTensor
 
 PREFIX: Final = "base_model.model."
@@ -80,12 +79,10 @@ def held(tensors: Iterable[StoredTensor]) -> Held:
     return found
 
 
-def expected(settings: LoraSettings, modules: Modules, model_type: str) -> Held:
+def expected(settings: LoraSettings, modules: Modules) -> Held:
     """What an adapter of this config would hold on this base. Raises FormatError for a pattern that is not matched here."""
-    found, shapes, targets = Held(), modules.shapes, settings.targets
-    if not targets.modules and "target-parameters" not in settings.extras:
-        targets = replace(targets, modules=DEFAULTS.get(model_type, ()))
-    for name in targeted(targets, modules):
+    found, shapes = Held(), modules.shapes
+    for name in targeted(settings.targets, modules):
         if name not in shapes:
             continue
         rank, (outputs, inputs) = settings.rank_of(name), shapes[name]
@@ -112,15 +109,14 @@ def _fault(pair: Pair, shape: tuple[int, int] | None, settings: LoraSettings) ->
         return f"A is {list(pair.a)} and B {list(pair.b)}, which are no matrices"
     if pair.a[0] != pair.b[1]:
         return f"A is {list(pair.a)} and B {list(pair.b)}: their ranks differ"
-    if shape is None:  # a pair on target_parameters holds those of all experts
-        return "" if "target-parameters" in settings.extras else "the base has no such module"
+    if "target-parameters" in settings.extras:
+        return ""  # as many pairs in one as there are experts
+    if shape is None:
+        return "the base has no such module"
     wanted = shape[::-1] if pair.embedding else shape
     if (pair.b[0], pair.a[1]) != wanted:
         have = f"A is {list(pair.a)} and B {list(pair.b)}"
-        rows, width = (pair.a[1], pair.b[0]) if pair.embedding else (pair.b[0], pair.a[1])
-        vocabulary = width == shape[1] and part_of(f"{pair.module}.weight") in ("embedding", "output")
-        resized = f"; call resize_token_embeddings({rows}) on the base first" if vocabulary else ""
-        return f"{have}, and the base's weight is {list(shape)}{resized}"
+        return f"{have}, and the base's weight is {list(shape)}"
     if pair.a[0] != (rank := settings.rank_of(pair.module)):
         return f"its rank is {pair.a[0]}, and the config says {rank}"
     return ""

@@ -9,7 +9,7 @@ from importlib.resources import files
 from math import prod
 from typing import Any, Final
 
-from ropescope.checks.finetuning.adapters.config import LoraSettings, stated_name
+from ropescope.checks.finetuning.adapters.config import LoraSettings
 from ropescope.checks.finetuning.adapters.engines import OUTCOMES, Loading
 from ropescope.checks.finetuning.adapters.pairs import Held, Pair
 from ropescope.report.dated import dated
@@ -19,16 +19,15 @@ UNFOLDED: Final = 12
 MOST_ROWS: Final = 1000
 
 
-def engines_table(engines: Sequence[Loading], features_alone: bool = False) -> Table:
-    """Each engine with the rules that the adapter meets, worst first; `features_alone`: whatever the base."""
+def engines_table(engines: Sequence[Loading]) -> Table:
+    """Each engine with the rules that the adapter meets, worst first."""
     rows = []
     for one in engines:
         told = [(OUTCOMES[rule.outcome], rule.says, rule.mend) for rule in one.rules]
         rows += [(one.engine, *row) for row in told or [(OUTCOMES["loads"], "", "")]]
     columns = tuple(Column(name) for name in ("engine", "outcome", "why", "mend"))
     versions = ", ".join(f"{one.engine} {one.version}" for one in engines)
-    title = "Engines, by its features alone" if features_alone else "Engines"
-    return Table(title, columns, tuple(rows), f"By the source of {versions}, read on {_on(engines[0].read)}.")
+    return Table("Engines", columns, tuple(rows), f"By the source of {versions}, read on {_on(engines[0].read)}.")
 
 
 def _on(read: str) -> str:
@@ -47,7 +46,7 @@ def by_module(found: Held, settings: LoraSettings) -> Table:
     groups = defaultdict[tuple[Any, ...], int](int)
     for pair in found.pairs.values():
         if pair.a and pair.b:
-            groups[stated_name(pair.module).rpartition(".")[2], pair.a, pair.b, settings.scaling_of(pair.module)] += 1
+            groups[pair.module.rpartition(".")[2], pair.a, pair.b, settings.scaling_of(pair.module)] += 1
     columns = (
         *(Column("module"), Column("pairs", "", ",d"), Column("A"), Column("B")),
         *(Column("scaling", "", ".4g"), Column("parameters", "", ",d")),

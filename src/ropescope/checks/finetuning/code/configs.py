@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from ropescope.checks.finetuning.code.faults import ARGUMENTS, NEAR, Fault, Open
 from ropescope.checks.finetuning.code.flow import Config
 from ropescope.checks.finetuning.code.script import UNKNOWN
-from ropescope.checks.finetuning.matching import ALL_LINEAR, DEFAULTS, FUSED, Targets, targeted
+from ropescope.checks.finetuning.matching import ALL_LINEAR, DEFAULTS, Targets, targeted
 from ropescope.checks.finetuning.modules import Modules
 
 Matcher = Callable[[Targets], tuple[str, ...]]
@@ -63,25 +63,13 @@ def targets_of(config: Config, model_type: str) -> Targets | Open:
     )
 
 
-def matched(
-    config: Config, targets: Targets, modules: Modules, model_type: str, match: Matcher | None = None
-) -> Matched:
+def matched(config: Config, targets: Targets, modules: Modules, match: Matcher | None = None) -> Matched:
     """What `targets` match in the base. Raises FormatError for a pattern that is not matched here."""
-    given, fused = targets.modules, FUSED.get(model_type, {})
-    named = {one.rpartition(".")[2] for one in given} if isinstance(given, tuple) else set[str]()
-    onto = set(fused) if given == ALL_LINEAR else fused.keys() & named
-    if isinstance(given, tuple):
-        targets = replace(targets, modules=tuple(one for one in given if one.rpartition(".")[2] not in onto))
     names = (match or (lambda one: targeted(one, modules)))(targets)
     held = modules.containers
     layers = sum(1 for name in names if name in modules.linear)
     others = tuple(name for name in names if name not in modules.linear)
-    parameters = sorted({fused[one] for one in onto})
     faults = []
-    halves = [one for one, parameter in fused.items() if parameter == "gate_up_proj" and one not in onto]
-    if len(halves) == 1:
-        half = f"target_modules lacks {halves[0]}, which transformers 5 fuses with the other half of gate_up_proj"
-        faults.append(Fault(config.line, "half-fused", half))
     if not names and targets.modules:
         found = f"{_said(targets)} matches 0 of {len(modules.linear)} linear layers"
         faults.append(Fault(config.line, "no-match", found))
@@ -96,7 +84,7 @@ def matched(
             for one in targets.modules
             if not any(name == one or name.endswith(f".{one}") for name in whole)
         ]
-    return Matched(config.line, given, layers, (*others, *parameters), tuple(faults))
+    return Matched(config.line, targets.modules, layers, others, tuple(faults))
 
 
 def trains_embeddings(config: Config) -> bool | None:

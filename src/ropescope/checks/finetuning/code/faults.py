@@ -54,11 +54,6 @@ RULES: Final[Mapping[str, Rule]] = {
         "Correct the name or remove it.",
         "peft/tuners/tuners_utils.py of peft 0.21.2",
     ),
-    "half-fused": Rule(
-        "peft raises ValueError where target_modules names one of two projections that are one parameter.",
-        "Name both.",
-        "peft/utils/transformers_weight_conversion.py of peft 0.21.2",
-    ),
     "not-a-layer": Rule(
         "LoRA is put on linear layers and embeddings; peft raises ValueError for a module that holds others.",
         "Name the layers in it.",

@@ -257,9 +257,6 @@ class Flow:
         return model or frozenset((Thing("base", call.lineno),))
 
     def _trainer(self, call: ast.Call, model: frozenset[Thing], name: str) -> frozenset[Thing]:
-        named = next((one.value for one in call.keywords if one.arg == "model"), call.args[0] if call.args else None)
-        if isinstance(source := self.script.value(named), str):  # TRL loads a model by its name
-            self.bases.setdefault(source, call.lineno)
         config = next((one.value for one in call.keywords if one.arg == "peft_config"), None)
         with_config = config is not None and self.script.value(config) is not None
         if with_config and any(one.kind in ("adapted", "loaded") for one in model):

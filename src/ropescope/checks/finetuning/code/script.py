@@ -13,11 +13,8 @@ from ropescope.errors import FormatError, SourceError
 from ropescope.models.json_file import parse_json
 
 MOST_BYTES: Final = 2 << 20
-_SHELL: Final = re.compile(r"(?m)^([ \t]*)(?:[!%?](?:.*\\\n)*.*|[\w.]+\?+[ \t]*)$")
-_CAPTURED: Final = re.compile(r"(?m)^([ \t]*[\w., ]+=[ \t]*)[!%].*$")
-"""Lines of a notebook that are no Python, and those that keep what such a line gives."""
-_CELL: Final = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
-"""How a cell begins that is no Python."""
+_SHELL: Final = re.compile(r"(?m)^([ \t]*)[!%].*$")
+"""Lines of a notebook that are no Python."""
 
 
 class Unknown:
@@ -113,7 +110,7 @@ def read_script(path: Path) -> Script:
     if path.suffix == ".ipynb" or (text.lstrip().startswith("{") and '"cells"' in text):
         text, cells = _notebook(raw, str(path))
     tree = _parsed(text, str(path), cells)
-    return Script(tree, len(text.splitlines()), _imports(tree), _constants(tree), cells)
+    return Script(tree, text.count("\n") + 1, _imports(tree), _constants(tree), cells)
 
 
 def _notebook(raw: bytes, where: str) -> tuple[str, tuple[int, ...]]:
@@ -128,8 +125,6 @@ def _notebook(raw: bytes, where: str) -> tuple[str, tuple[int, ...]]:
             continue
         source = cell.get("source", "")
         text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-        if _CELL.match(text):
-            text = re.sub(r"(?m)^.*$", "", text)
         firsts.append(line)
         texts.append(text.rstrip("\n") + "\n")
         line += texts[-1].count("\n")
@@ -141,8 +136,7 @@ def _parsed(text: str, where: str, cells: tuple[int, ...]) -> ast.Module:
         try:
             return ast.parse(text)
         except SyntaxError:
-            text = _SHELL.sub(lambda one: f"{one[1]}pass" + "\n" * one[0].count("\n"), text)
-            return ast.parse(_CAPTURED.sub(r"\1None", text))
+            return ast.parse(_SHELL.sub(r"\1pass", text))
     except SyntaxError as error:
         line = Script(ast.Module([], []), 0, cells=cells).place(error.lineno or 1)
         raise FormatError(f"{where}, {line}, is no Python ({error.msg}): mend that line.") from error

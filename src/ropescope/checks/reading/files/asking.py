@@ -113,14 +113,13 @@ def _fitting(fits: Mapping[str, Fit], best: WeightFile | None) -> str:
     where = f"{on_devices(serving)} at {serving.context_tokens:,} tokens"
     if best is None:
         least = min(fits.values(), key=lambda made: made.demand.total)
-        return f"No model here fits {where}: the smallest needs {_needs(least)}. "
+        need = f"{gib(least.demand.total)} of {gib(least.budget.n_bytes)}"
+        return f"No model here fits {where}: the smallest needs {need}. "
     made = fits[best.files[0]]
-    largest = f"Of {len(fits)} models, {best.mix or best.files[0]} is the largest that fits"
-    return f"{'The model fits' if len(fits) == 1 else largest} {where}: it needs {_needs(made)}. "
-
-
-def _needs(made: Fit) -> str:
-    return f"{gib(made.demand.total)}, and {gib(made.budget.n_bytes)} may be used"
+    which = (
+        "The model fits" if len(fits) == 1 else f"{best.mix or best.files[0]} is the largest of {len(fits)} that fits"
+    )
+    return f"{which} {where}: {gib(made.demand.total)} of {gib(made.budget.n_bytes)}. "
 
 
 def _held(
@@ -191,7 +190,7 @@ def _caveats(place: Listing, found: Sequence[WeightFile], refused: str) -> Itera
     if len(found) == MOST_READ:
         yield f"Headers were read of the first {MOST_READ} models only."
     if place.left_out:
-        yield f"Links that lead out of the folder were not followed: {_listed(place.left_out)}."
+        yield f"Links that lead out of the folder were left: {_listed(place.left_out)}."
     if refused:
         yield f"Not counted on the device: {refused}"
     if any(one.quantised and not one.imatrix for one in found if one.is_model):
