@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from ropescope.errors import FormatError, SourceError
 
@@ -14,6 +14,7 @@ MOST_BYTES: Final = 16 << 20
 # entry of an object 170 bytes. The largest real file lists 100,000 tensors in 300,000 brackets and 500,000 commas.
 MOST_CONTAINERS: Final = 1 << 19
 MOST_VALUES: Final = 9 << 16
+_PIECE_BYTES: Final = 256 << 10
 
 PairsHook = Callable[[list[tuple[str, Any]]], Any]
 
@@ -22,10 +23,19 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
     try:
         with path.open("rb") as file:
-            raw = file.read(most_bytes + 1)
+            raw = read_bounded(file, most_bytes + 1)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
     return json_object(raw, str(path), most_bytes)
+
+
+def read_bounded(file: IO[bytes], most_bytes: int) -> bytes:
+    """The first `most_bytes` of a file, in pieces: one read sets aside all that it asks for, which a browser does not give back."""
+    pieces, left = [], most_bytes
+    while left > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def json_object(raw: bytes, where: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class LocalBeginning:
     def read(self, start: int, count: int) -> bytes:
         try:
             os.lseek(self._descriptor, start, os.SEEK_SET)
-            return os.read(self._descriptor, count)
+            return os.read(self._descriptor, max(min(count, self.size - start), 0))
         except OSError as error:
             raise _unreadable(self._path, error) from error
 
