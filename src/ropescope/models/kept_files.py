@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from ropescope.cache_home import cache_home
 from ropescope.errors import SourceError
 
 
 def cache_folder() -> Path:
     """Where fetched models are kept: `$ROPESCOPE_HOME/models`, else `ropescope/models` in the user's cache folder."""
-    if home := os.environ.get("ROPESCOPE_HOME"):
-        return Path(home).expanduser() / "models"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ropescope" / "models"
+    return cache_home() / "models"
 
 
 def sha256_file(path: Path) -> str:
