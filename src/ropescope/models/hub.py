@@ -6,12 +6,14 @@ places. It is imported inside the functions because it costs 150 ms.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import ropescope.models.hub_record as hub_record
 from ropescope.errors import SourceError
+from ropescope.models.hub_errors import HubFileMissing, HubRepositoryMissing, HubUnreachable
 from ropescope.models.hub_record import Repository
 from ropescope.models.licence import stated_licence
 
@@ -105,18 +107,6 @@ def list_sizes(repo_id: str, revision: str) -> dict[str, int]:
         return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
 
     return speak(ask, repo_id, revision)
-
-
-class HubUnreachable(SourceError):
-    """The Hub did not answer: a cached copy may serve."""
-
-
-class HubRepositoryMissing(SourceError):
-    """The Hub shows no such repository."""
-
-
-class HubFileMissing(SourceError):
-    """The repository is there and the file is not."""
 
 
 def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: str = "") -> T:
@@ -260,3 +250,14 @@ def cached_names(repo_id: str, commit: str) -> tuple[str, ...]:
     """The names of the files that the client's cache holds of a repository at a commit."""
     folder = _snapshots(repo_id, "model") / commit
     return tuple(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+if sys.platform == "emscripten":  # in a browser
+    from ropescope.models.hub_browser import (  # noqa: F401
+        cached_file,
+        cached_names,
+        fetch_file,
+        list_files,
+        list_sizes,
+        pin,
+    )

@@ -5,6 +5,7 @@ What huggingface_hub has in its cache is read from there."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import ropescope.models.hub_record as hub_record
 from ropescope.errors import SourceError
-from ropescope.models.hub import HubUnreachable, cached_file, cached_names, pin, speak
+from ropescope.models.hub import cached_file, cached_names, pin, speak
+from ropescope.models.hub_errors import HubUnreachable
 from ropescope.models.json_file import MOST_BYTES, json_object
 from ropescope.models.model_files import Beginning, LocalBeginning
 
@@ -53,6 +55,8 @@ class HubFiles:
         self._whole(name, MOST_BYTES)
 
     def map(self, call: Callable[[str], T], names: Sequence[str]) -> list[T]:
+        if sys.platform == "emscripten":  # a browser's Python has no threads
+            return list(map(call, names))
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             return list(pool.map(call, names))
 
@@ -144,6 +148,10 @@ def fetch_range(repo_id: str, commit: str, name: str, start: int, count: int) ->
 
     From a server that answers with the whole file, no more than `start + count` bytes are taken before hanging up.
     """
+    if sys.platform == "emscripten":
+        from ropescope.models.hub_browser import part
+
+        return Part(*part(repo_id, commit, name, start, count))
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, and not listed in __all__
         build_hf_headers,

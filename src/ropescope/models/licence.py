@@ -25,8 +25,10 @@ def readme_licence(readme: str) -> str | None:
     text = "\n".join(lines)
     if len(text) > MOST_LICENCE_BYTES:
         return None
-    import yaml  # type: ignore[import-untyped]  # comes with huggingface-hub; few licences are more than one word
-
+    try:
+        import yaml  # type: ignore[import-untyped]  # comes with huggingface-hub; few licences are more than one word
+    except ImportError:  # in a browser
+        return None
     try:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):

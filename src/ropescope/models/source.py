@@ -250,6 +250,7 @@ def _file(path: Path) -> Source:
 
 def _alias(alias: str, revision: str | None, fetch: bool) -> Source:
     from ropescope.models.embedded import embedded_model_path
+    from ropescope.models.hub_errors import HubNotAsked
 
     if revision is not None:
         return _hub(ALIASES[alias], revision)
@@ -258,6 +259,8 @@ def _alias(alias: str, revision: str | None, fetch: bool) -> Source:
     except SourceError as embedded_error:
         try:
             found = _hub(ALIASES[alias], None)
+        except HubNotAsked:
+            raise
         except SourceError:
             raise embedded_error from None
         note = f"{alias} was read from the Hub as {ALIASES[alias]}, since {embedded_error}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ropescope.app.web.languages.translated import translated, translated_problems
 from ropescope.app.words import command_line
 from ropescope.errors import DomainError, InputError, MissingExtraError, RopescopeError
 from ropescope.questions.carrying import carried
@@ -29,13 +28,10 @@ MOST_TEXT: Final = 1 << 20
 Given = Mapping[str, str | list[str] | bool]
 
 
-def answer(
-    name: str, given: Given, run: Run | None = None, names: Mapping[str, str] | None = None, language: str = "en"
-) -> dict[str, Any]:
+def answer(name: str, given: Given, run: Run | None = None, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The answer to the question `name`, or its error, as the page shows it.
 
-    names: how files that the page keeps are called, by the path they have here. language: what the page speaks; then `english`
-    lists what could not be said in it. Never raises for what a user gave.
+    names: how files that the page keeps are called, by the path they have here. Never raises for what a user gave.
     """
     try:
         question = find(name)
@@ -44,10 +40,10 @@ def answer(
         made: dict[str, Any] = {"report": shown(report), **again(question, given)}
     except RopescopeError as error:
         made = {"error": told(error)}
-    return {key: _renamed(value, names or {}) for key, value in translated(made, language).items()}
+    return {key: _renamed(value, names or {}) for key, value in made.items()}
 
 
-def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:
+def problems(name: str, given: Given) -> dict[str, str]:
     """What is wrong with the inputs given so far, by field; a missing one is not told until the answer is asked for."""
     found: dict[str, str] = {}
     try:
@@ -63,7 +59,7 @@ def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:
             read(fields[field].kind, field, text)
         except DomainError as error:
             found[field] = str(error)
-    return translated_problems(found, language)
+    return found
 
 
 def shown(report: Report) -> dict[str, Any]:
@@ -107,11 +103,13 @@ def again(question: Question, given: Given) -> dict[str, str]:
 
 
 def told(error: RopescopeError) -> dict[str, Any]:
-    """An error as the page shows it: the sentence, the field that it names, and the extra that is missing, if any."""
+    """An error as the page shows it: the sentence, the field that it names, whether an extra is missing, and the repository
+    that the Hub was not asked about, since the user has not allowed it yet."""
     return {
         "message": plain(str(error)),
         "field": getattr(error, "field", None),
         "missing": isinstance(error, MissingExtraError),
+        "hub": getattr(error, "repository", None),
     }
 
 

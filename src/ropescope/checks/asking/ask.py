@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ SLOT: Final = 2.5
 NEAR: Final = 0.85
 """A question with this part of the best one's score may as well be meant."""
 CANDIDATES: Final = 12
+_A_PATH: Final = re.compile(r"(?:\.{0,2}/|~/)\S+|\S+\.(?:gguf|safetensors|json|jsonl|csv|py|jinja|parquet|ya?ml|txt)")
 _ON_A_DEVICE: Final = "fit device memory"
+_A_MODEL: Final = "profile card overview"
 _TWO_SCORES: Final = "score gap noise significant"
 
 
@@ -61,11 +64,13 @@ def answer(inputs: AskInputs, run: Run) -> Report:
 
 
 def _only_a_file(text: str) -> Path | None:
+    """The file or folder that `text` names: one that is there, or a single word that can be nothing else."""
     path = Path(text.strip()).expanduser()
     try:
-        return path if text.strip() and path.exists() else None
+        meant = path.exists() or _A_PATH.fullmatch(text.strip())
     except (OSError, ValueError):
         return None
+    return path if text.strip() and meant else None
 
 
 def _of_file(path: Path) -> Report:
@@ -88,7 +93,7 @@ def _of_file(path: Path) -> Report:
 
 
 _ALSO: Final = {
-    ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "measure", "source")),
+    ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "profile", "source")),
 }
 
 
@@ -103,7 +108,9 @@ def _of_words(text: str) -> Report:
     words = stems(slots.left)
     if slots.scores:
         words += stems(_TWO_SCORES)
-    found = scores(words) or scores(stems(_ON_A_DEVICE) if slots.device else ())
+    found = scores(words)
+    if not found and (slots.device or slots.source or slots.model):
+        found = scores(stems(_ON_A_DEVICE if slots.device else _A_MODEL))
     meant: list[tuple[float, Question, dict[str, Any]]] = []
     for question in best(found, questions())[:CANDIDATES]:
         inputs, taken = filled(question, slots, text.split())

@@ -25,8 +25,6 @@ MOST_DRAWS: Final = 5_000_000
 ENUMERATED: Final = 16
 """Up to so many documents that differ, every exchange is counted."""
 _CHUNK: Final = 8
-_FEWEST: Final = 6
-"""Documents that must differ before the exact test can find a gap at 5 %: 2 · 0.5⁶ = 0.03."""
 LEVEL: Final = 0.05
 
 
@@ -146,8 +144,7 @@ def needed_documents(n: int, wins: int, losses: int) -> int | None:
     if wins == losses:
         return None
     differing, gap = (wins + losses) / n, (wins - losses) / n
-    found = ceil(((NORMAL_95 * sqrt(differing) + POWER_80 * sqrt(differing - gap * gap)) / gap) ** 2)
-    return max(found, ceil(_FEWEST / differing))
+    return ceil(((NORMAL_95 * sqrt(differing) + POWER_80 * sqrt(differing - gap * gap)) / gap) ** 2)
 
 
 def flips(changes: Sequence[float]) -> float:

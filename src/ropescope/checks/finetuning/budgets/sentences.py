@@ -42,10 +42,7 @@ def _hosting(counted: Counted) -> str:
         text = f"Hosting writes {most}{hosting.writes:,.4g} tokens a second; without `price` it has no cost."
     else:
         busy = "" if hosting.busy == 1 else f", with work in {100 * hosting.busy:.4g} % of the hours"
-        at_once = counted.serving.batch
-        text = (
-            f"Hosting costs {least}{money(cost)} for a million answer tokens, with {at_once:,} sequences at once{busy}."
-        )
+        text = f"Hosting costs {least}{money(cost)} for a million answer tokens{busy}."
     return f"{text} But it does not fit: see `fit`." if counted.fits is False else text
 
 
@@ -54,8 +51,7 @@ def _choice(counted: Counted) -> str:
     if api is None or counted.hosting is None:
         return ""
     if use is None:
-        million = f"Buying from {api.name} costs {api.output:g} for a million answer tokens"
-        return f"{million}; give `input_tokens` and `output_tokens` to compare."
+        return f"Buying from {api.name} costs {api.output:g}; give `input_tokens` and `output_tokens` to compare."
     if even is None:
         return f"Buying from {api.name} costs {money(api.a_request(use) * 1000)} for a thousand requests."
     text = "Buying is cheaper at every load."
@@ -71,9 +67,7 @@ def _choice(counted: Counted) -> str:
 def _time(seconds: float) -> str:
     if seconds >= 2 * DAY_S:
         return f"{seconds / DAY_S:,.4g} days"
-    if seconds >= 3600:
-        return f"{seconds / 3600:,.3g} hours"
-    return f"{seconds / 60:,.3g} minutes" if seconds >= 60 else "less than a minute"
+    return f"{seconds / 3600:,.3g} hours" if seconds >= 3600 else f"{seconds / 60:,.3g} minutes"
 
 
 def money(value: float) -> str:

@@ -28,11 +28,8 @@ from ropescope.errors import DomainError
 from ropescope.models.model import Model
 
 MEMORY_STEP: Final = 4 * GIB
-
-
-def is_alone(device: Device) -> bool:
-    """Whether a machine has only one of them: a CPU, and a GPU that shares the CPU's memory, as Apple's and the GB10."""
-    return device.vendor in ("cpu", "apple") or device.interconnect == "unified memory"
+ALONE: Final = ("cpu", "apple")
+"""Vendors whose devices share no model with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def search(wish: Wish, devices: Iterable[Device], counts: tuple[int, ...]) -> Se
     for device in devices:
         reasons, here = list[str](), 0
         for precision in wish.precisions:
-            for count in (1,) if is_alone(device) else counts:
+            for count in counts if device.vendor not in ALONE else (1,):
                 try:
                     serving = _serving(wish, device, count, precision)
                 except DomainError as error:
@@ -130,7 +127,7 @@ def _closest(wish: Wish, devices: Iterable[Device], most: int, counted: _Counted
     for device in devices:
         for precision in wish.precisions:
             try:
-                serving = _serving(wish, device, 1 if is_alone(device) else most, precision)
+                serving = _serving(wish, device, 1 if device.vendor in ALONE else most, precision)
             except DomainError:
                 continue
             if counted.problem(serving):

@@ -25,7 +25,7 @@ def of_gguf(serving: Serving, gguf: str) -> tuple[Serving, str | None]:
     another model; SourceError and FormatError as `models.open`.
     """
     require_runs_gguf(serving.engine.name)
-    from ropescope.models.hub import HubUnreachable
+    from ropescope.models.hub_errors import HubUnreachable
     from ropescope.models.opening import open as open_model
 
     if gguf.lower().endswith(".gguf") or exists(gguf):
