@@ -68,14 +68,19 @@ function tools(form, answer, page) {
   );
 }
 
-/** @param {import("./types.d.ts").Refused["error"]} error */
-export function refused(error) {
+/**
+ * @param {import("./types.d.ts").Refused["error"]} error
+ * @param {((repository: string) => void) | null} [allow] asks again, with leave to ask the Hub about a repository
+ */
+export function refused(error, allow = null) {
+  const { hub } = error;
   return [
     h(
       "div",
       { class: "refused", role: "alert" },
       h("h2", { tabindex: "-1" }, error.missing ? t("A package is missing") : t("Not answered")),
       h("p", {}, prose(error.message)),
+      hub && allow && h("p", {}, h("button", { type: "button", class: "main", onclick: () => allow(hub) }, t("Read the headers of {id} from huggingface.co", { id: hub }))),
     ),
   ];
 }

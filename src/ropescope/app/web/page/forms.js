@@ -43,12 +43,15 @@ export function fitting(form, inputs) {
   return found;
 }
 
+/** The ids of the Hub among inputs. @param {Given} given */
+export function hubIds(given) {
+  return Object.values(given).flat().filter((one) => typeof one === "string").filter((one) => HUB_ID.test(one));
+}
+
 /** What asking would fetch from outside, as a sentence; empty if nothing. @param {Form} form @param {Given} given @param {Kept} kept */
 function fetched(form, given, kept) {
-  const hub = form.fields
-    .filter((one) => one.control === "source" || one.control === "text")
-    .flatMap((one) => given[one.name] ?? [])
-    .filter((one) => typeof one === "string" && HUB_ID.test(one) && !kept.has(one));
+  const named = form.fields.filter((one) => one.control === "source" || one.control === "text").map((one) => [one.name, given[one.name] ?? []]);
+  const hub = hubIds(Object.fromEntries(named)).filter((one) => !kept.has(one));
   if (hub.length === 0) return "";
   const ids = hub.join(", ");
   return form.needs === "weights"

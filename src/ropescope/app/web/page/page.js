@@ -94,7 +94,10 @@ export class Page {
     try {
       /** @type {HTMLElement[]} */
       let view;
-      if (there.view === "explore") view = await (await import("./explore.js")).explore(this, there.look);
+      if (there.view === "explore") {
+        if (request) this.#givens.set(location.hash, (await this.#restored(await this.form(request.question), request, location.hash)).given);
+        view = await (await import("./explore.js")).explore(this, there.look);
+      }
       else if (there.view === "compare") view = await this.#compare(there.requests);
       else if (there.view === "question" && request.question !== "ask") return await this.#question(request, mine);
       else view = home(this);
@@ -104,6 +107,17 @@ export class Page {
     } catch (error) {
       if (mine === this.#routes) this.#show([h("h1", {}, t("Not found")), ...refused({ message: error instanceof Error ? error.message : String(error), field: null, missing: false })], "", first);
     }
+  }
+
+  /** The inputs of the request that the link of a view with sliders holds. @returns {Given} */
+  lookInputs() {
+    return this.#givens.get(location.hash) ?? {};
+  }
+
+  /** The link follows the sliders. @param {string} look @param {string} question @param {Given} given */
+  lookAt(look, question, given) {
+    const fragment = `#explore=${look}&${link(question, given, this.held).slice(1)}`;
+    this.#moveTo(fragment, given, true);
   }
 
   /** @param {HTMLElement[]} view @param {string} title @param {boolean} first */
@@ -230,7 +244,12 @@ export class Page {
     answer.dataset.for = this.fragment;
     if ("error" in found) {
       const told = found.error.field !== null && view.tell(found.error.field, found.error.message);
-      fill(answer, refused(found.error));
+      const given = this.#given;
+      const allow = (/** @type {string} */ repository) => {
+        this.backend.allowHub?.(repository);
+        this.#ask(form, given, view, answer);
+      };
+      fill(answer, refused(found.error, this.backend.allowHub ? allow : null));
       if (told && found.error.field) view.focusOn(found.error.field);
       return;
     }

@@ -102,7 +102,8 @@ export interface Answered {
 }
 
 export interface Refused {
-  error: { message: string; field: string | null; missing: boolean };
+  /** `hub` is a repository that was not asked about: `allowHub`, and ask again. */
+  error: { message: string; field: string | null; missing: boolean; hub?: string | null };
 }
 
 export type Answer = Answered | Refused;
@@ -124,7 +125,8 @@ export interface Backend {
   /** Never rejects for what a user gave: that is `Refused`. Rejects with AbortError on cancel, with a sentence where nothing answers. */
   answer(name: string, given: Given, watch: Watch): Promise<Answer>;
   /** Keeps a file where Python reads it, under its own name in a fresh folder; the path to give as an input. A JSON file that is
-   *  given `asSource` and is named otherwise is kept as config.json. */
+   *  given `asSource` and is named otherwise, as Llama-3.1-8B.json, is kept as config.json in a folder of its stem: a model is called
+   *  as its folder is. */
   keepFile(file: File, asSource: boolean): Promise<string>;
   /** Keeps a folder of files by their paths in it; the path of the folder. */
   keepFolder(name: string, files: readonly { path: string; file: File }[]): Promise<string>;
@@ -134,6 +136,8 @@ export interface Backend {
   prepare(onSay?: (line: string) => void): Promise<void>;
   /** Follow an answer to exactly this request that was begun before the page was loaded again, if one is still kept. */
   resume?(name: string, given: Given, watch: Watch): Promise<Answer> | null;
+  /** The user lets the page ask the Hub about a repository that no input names, such as the base of an adapter. */
+  allowHub?(repository: string): void;
   /** Take a token of the Hub for gated models, for as long as the page is open. */
   useToken?(token: string): void;
 }
