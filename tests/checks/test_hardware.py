@@ -15,8 +15,9 @@ from ropescope.checks.serving.fitting.fit import fit, working_split
 from ropescope.checks.serving.hardware.search import Wish, counts_up_to, front, search
 from ropescope.checks.serving.speed.roofline import decode
 from ropescope.errors import InputError
+from ropescope.models.config.reading import from_config
 from ropescope.report.figure import png
-from ropescope.report.report import Report
+from ropescope.report.report import Report, Step
 
 LONG = Wish(llama_8b(), 131_072)
 
@@ -129,3 +130,15 @@ def test_all_devices_in_a_moment() -> None:
     found = report(wish)
     assert time.process_time() - began < 3 and len(found.data["sets"]) > 700
     assert png(found.figures[0], scale=1).startswith(b"\x89PNG")
+
+
+def test_an_encoder_has_no_speed_and_a_shared_memory_no_second_device() -> None:
+    encoder = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
+    wish = Wish(from_config({**encoder, "architectures": ["BertModel"]}), 512)
+    gb10, halo = find_device("gb10"), find_device("strix halo 32gb")
+    searched = search(wish, (gb10, halo, find_device("l4")), (1, 2))
+    assert [(one.serving.device.name, one.serving.count) for one in searched.found] == [
+        ("GB10", 1), ("Strix Halo 32GB", 1), ("L4", 1), ("L4", 2),
+    ]  # fmt: skip
+    report = hardware_report(wish, searched, 2)
+    assert report.figures == () and [step.question for step in report.next_steps if isinstance(step, Step)] == ["fit"]

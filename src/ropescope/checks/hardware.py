@@ -171,7 +171,9 @@ def hardware_report(wish: Wish, searched: Searched, most: int) -> Report:
         verdict=_verdict(what, wish, fronts, searched, most),
         facts=_facts(wish, searched, most),
         tables=tuple(tables),
-        figures=(hardware_figure(wish, searched, fronts),) if searched.found else (),
+        figures=(hardware_figure(wish, searched, fronts),)
+        if any(one.tokens_per_second for one in searched.found)
+        else (),
         caveats=_caveats(wish, sets),
         next_steps=_next_steps(wish, sets),
         data=_data(wish, searched, fronts),
@@ -200,12 +202,17 @@ def _verdict(what: str, wish: Wish, fronts: Mapping[str, Sequence[Found]], searc
     found = fronts[first]
     least_harm = "" if first == wish.precisions[0] else f" in {first}"
     if wish.prices:
-        cheap = min(found, key=lambda one: (one.price or 0.0, -one.tokens_per_second))
+        cheap = _cheapest(found)
         fast = max(found, key=lambda one: one.tokens_per_second)
         text = f"Cheapest for {what}{least_harm}: {_priced(cheap)}."
         return text if fast is cheap else f"{text} Fastest: {_priced(fast)}."
     listed = "; ".join(f"{on_devices(one.serving).replace('one ', '1 × ', 1)}{_rate(one)}" for one in found)
     return f"Smallest sets for {what}{least_harm}: {listed}."
+
+
+def _cheapest(found: Sequence[Found]) -> Found:
+    """Of equal prices the fastest; without prices the first."""
+    return min(found, key=lambda one: (one.price, -one.tokens_per_second)) if found[0].price is not None else found[0]
 
 
 def _closest(searched: Searched) -> str:
@@ -320,16 +327,18 @@ def _next_steps(wish: Wish, sets: Sequence[Found]) -> tuple[Step, ...]:
     source = wish.model.source.spelled
     if not sets:
         return (Step("fit", {"source": source, "gpu": "h100-sxm"}, "What holds the memory, and the ways out"),)
-    first = sets[0].serving
+    first = _cheapest([one for one in sets if one.serving.precision == sets[0].serving.precision]).serving
     load = {"gpu": first.device.name, "context": str(wish.context_tokens)}
     load |= {name: str(n) for name, n in (("count", first.count), ("batch", wish.batch)) if n > 1}
-    if first.precision != "stored":
-        load["precision"] = first.precision
-    return (
-        Step("fit", {"source": source, **load}, "The first set part by part"),
+    load |= {"precision": first.precision} if first.precision != "stored" else {}
+    load |= {"kv_precision": wish.kv_precision} if wish.kv_precision != "auto" else {}
+    load |= {"engine": wish.engine} if wish.engine is not None else {}
+    steps = (
+        Step("fit", {"source": source, **load}, f"The memory of {on_devices(first)} part by part"),
         Step("speed", {"source": source, **load}, "Its speed by batch, and prefill"),
         Step("launch", {"source": source, **load}, "The command for it"),
     )
+    return steps if wish.model.causal else steps[:1]
 
 
 def _data(wish: Wish, searched: Searched, fronts: Mapping[str, Sequence[Found]]) -> dict[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
 from typing import Final
 
 from ropescope.published.benchmarks import Row, ranked_rows
-from ropescope.quality.intervals import wilson
+from ropescope.quality.intervals import newcombe, wilson
 
 DROP_FORMULA: Final = "S(L) / mean(S(4K), S(8K)) − 1"
 """RULER's relative drop; its mean over 16K to 128K is the published tool's LongScore (arXiv:2505.19293)."""
@@ -120,12 +119,10 @@ def reasoning_gaps(literal: Row, latent: Row) -> tuple[Gap, ...]:
 
 
 def _difference(one: Row, other: Row, column: str) -> tuple[float, float] | None:
-    """Newcombe's interval of a difference of two shares, from their Wilson intervals (1998, Stat. Med. 17, method 10)."""
-    a, b = one.score(column), other.score(column)
-    around_a, around_b = interval(one, column), interval(other, column)
-    if a is None or b is None or around_a is None or around_b is None:
+    """Newcombe's interval of `one` − `other` in points; None where a score or its samples are not known."""
+    a, b = (row.score(column) for row in (one, other))
+    n, m = (row.samples[row.benchmark.columns.index(column)] for row in (one, other))
+    if a is None or b is None or n is None or m is None:
         return None
-    return (
-        a - b - hypot(a - around_a[0], around_b[1] - b),
-        a - b + hypot(around_a[1] - a, b - around_b[0]),
-    )
+    low, high = newcombe(b / 100, m, a / 100, n)
+    return 100 * low, 100 * high

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from statistics import NormalDist, fmean, quantiles, stdev
 from typing import Final
 
@@ -35,6 +35,16 @@ def wilson(right: float, n: int) -> Interval:
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = NORMAL_95 * sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def newcombe(first: float, first_n: int, second: float, second_n: int) -> tuple[float, float]:
+    """95 % bounds of `second` − `first`, two shares of separate observations. (Newcombe 1998, Stat. Med. 17, method 10.)"""
+    low, high = second - first, second - first
+    ours, theirs = wilson(first * first_n, first_n), wilson(second * second_n, second_n)
+    assert ours.low is not None and ours.high is not None and theirs.low is not None and theirs.high is not None
+    low -= hypot(second - theirs.low, ours.high - first)
+    high += hypot(theirs.high - second, first - ours.low)
+    return low, high
 
 
 def paired(differences: Sequence[float]) -> Interval:

@@ -64,6 +64,10 @@ def test_the_smallest_gap_is_the_first_that_the_exact_test_finds() -> None:
     assert smallest_gap(200, 5) is None  # five to none is p 0.0625
 
 
+def test_fewer_than_six_documents_that_differ_never_decide() -> None:
+    assert needed_documents(1, 1, 0) == 6 and mcnemar(5, 0) > 0.05 > mcnemar(6, 0)
+
+
 def test_needed_documents_find_the_gap_four_times_in_five() -> None:
     n = needed_documents(200, 14, 6)
     assert n == 489

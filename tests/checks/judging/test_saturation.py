@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from ropescope.checks.judging.saturation.benchmarks import benchmarks, find
 from ropescope.checks.judging.saturation.saturation import SaturationInputs, answer
@@ -32,8 +32,9 @@ def test_the_smallest_gap_of_known_benchmarks(name: str, share: float, points: f
 
 def test_unpaired_scores_agree_with_statsmodels() -> None:
     gap = unpaired(885 / 1319, 1319, 860 / 1319, 1319)
-    peer = confint_proportions_2indep(860, 1319, 885, 1319, method="wald", compare="diff")
+    peer = confint_proportions_2indep(860, 1319, 885, 1319, method="newcomb", compare="diff")
     assert (gap.low, gap.high) == pytest.approx(peer)
+    assert (gap.z, gap.p) == pytest.approx(proportions_ztest([860, 885], [1319, 1319]))
 
 
 def test_pairs_are_held_against_holm_and_ranks_follow() -> None:
@@ -41,14 +42,17 @@ def test_pairs_are_held_against_holm_and_ranks_follow() -> None:
     assert report.verdict.startswith("In part: MMLU (14,042 items) separates 2 of 3 pairs.")
     ranks = {row[0]: row[-1] for row in report.tables[0].rows}
     assert ranks == {"A": "1 to 2", "B": "1 to 2", "C": "3"}
-    # (1.960 + 0.842)² · (0.88·0.12 + 0.875·0.125) / 0.005²
-    assert report.data["pairs"][0]["items_needed"] == pytest.approx(67_493, abs=2)
+    # (1.960·√(2·0.8775·0.1225) + 0.842·√(0.88·0.12 + 0.875·0.125))² / 0.005²
+    assert report.data["pairs"][0]["items_needed"] == pytest.approx(67_496, abs=2)
 
 
 def test_what_is_left_above_the_best_decides() -> None:
     # 10 points are left above 90 % of 30 items, and 15.2 are needed.
     assert saturation(benchmark="AIME 2025", scores="90").holds is False
     assert saturation(benchmark="MMLU-Pro", scores="90").holds is True
+    # 3 points are left, 3.7 are needed between two models near 97 %, and 100 % against 97 % is p 0.025.
+    near = saturation(benchmark="HumanEval", scores="97")
+    assert near.holds is True and "only a score near 100 %" in near.verdict
     # 2.9 % are missed, and 8.3 % of GSM8K were found faulty.
     labels = saturation(benchmark="GSM8K", scores="A=97.1,B=96.9")
     assert labels.holds is False and "8.3 % of the items faulty" in labels.verdict

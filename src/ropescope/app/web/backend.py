@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ropescope.app.web.languages.translated import translated, translated_problems
 from ropescope.app.words import command_line
 from ropescope.errors import DomainError, InputError, MissingExtraError, RopescopeError
 from ropescope.questions.carrying import carried
@@ -28,10 +29,13 @@ MOST_TEXT: Final = 1 << 20
 Given = Mapping[str, str | list[str] | bool]
 
 
-def answer(name: str, given: Given, run: Run | None = None, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+def answer(
+    name: str, given: Given, run: Run | None = None, names: Mapping[str, str] | None = None, language: str = "en"
+) -> dict[str, Any]:
     """The answer to the question `name`, or its error, as the page shows it.
 
-    names: how files that the page keeps are called, by the path they have here. Never raises for what a user gave.
+    names: how files that the page keeps are called, by the path they have here. language: what the page speaks; then `english`
+    lists what could not be said in it. Never raises for what a user gave.
     """
     try:
         question = find(name)
@@ -40,10 +44,10 @@ def answer(name: str, given: Given, run: Run | None = None, names: Mapping[str, 
         made: dict[str, Any] = {"report": shown(report), **again(question, given)}
     except RopescopeError as error:
         made = {"error": told(error)}
-    return {key: _renamed(value, names or {}) for key, value in made.items()}
+    return {key: _renamed(value, names or {}) for key, value in translated(made, language).items()}
 
 
-def problems(name: str, given: Given) -> dict[str, str]:
+def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:
     """What is wrong with the inputs given so far, by field; a missing one is not told until the answer is asked for."""
     found: dict[str, str] = {}
     try:
@@ -59,7 +63,7 @@ def problems(name: str, given: Given) -> dict[str, str]:
             read(fields[field].kind, field, text)
         except DomainError as error:
             found[field] = str(error)
-    return found
+    return translated_problems(found, language)
 
 
 def shown(report: Report) -> dict[str, Any]:

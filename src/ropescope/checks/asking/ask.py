@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,7 @@ SLOT: Final = 2.5
 NEAR: Final = 0.85
 """A question with this part of the best one's score may as well be meant."""
 CANDIDATES: Final = 12
-_A_PATH: Final = re.compile(r"(?:\.{0,2}/|~/)\S+|\S+\.(?:gguf|safetensors|json|jsonl|csv|py|jinja|parquet|ya?ml|txt)")
 _ON_A_DEVICE: Final = "fit device memory"
-_A_MODEL: Final = "profile card overview"
 _TWO_SCORES: Final = "score gap noise significant"
 
 
@@ -64,13 +61,11 @@ def answer(inputs: AskInputs, run: Run) -> Report:
 
 
 def _only_a_file(text: str) -> Path | None:
-    """The file or folder that `text` names: one that is there, or a single word that can be nothing else."""
     path = Path(text.strip()).expanduser()
     try:
-        meant = path.exists() or _A_PATH.fullmatch(text.strip())
+        return path if text.strip() and path.exists() else None
     except (OSError, ValueError):
         return None
-    return path if text.strip() and meant else None
 
 
 def _of_file(path: Path) -> Report:
@@ -93,7 +88,7 @@ def _of_file(path: Path) -> Report:
 
 
 _ALSO: Final = {
-    ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "profile", "source")),
+    ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "measure", "source")),
 }
 
 
@@ -108,9 +103,7 @@ def _of_words(text: str) -> Report:
     words = stems(slots.left)
     if slots.scores:
         words += stems(_TWO_SCORES)
-    found = scores(words)
-    if not found and (slots.device or slots.source or slots.model):
-        found = scores(stems(_ON_A_DEVICE if slots.device else _A_MODEL))
+    found = scores(words) or scores(stems(_ON_A_DEVICE) if slots.device else ())
     meant: list[tuple[float, Question, dict[str, Any]]] = []
     for question in best(found, questions())[:CANDIDATES]:
         inputs, taken = filled(question, slots, text.split())

@@ -19,6 +19,7 @@ from ropescope.checks.serving.opening import open_one
 from ropescope.checks.serving.serving import MOST_SEQUENCES, Serving
 from ropescope.checks.speed import MOST_BY_DEFAULT, SpeedInputs, require_bandwidth
 from ropescope.errors import DomainError, InputError
+from ropescope.questions.carrying import OPEN
 from ropescope.questions.domains import Choice, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Count, Share, Text, Tokens
@@ -99,15 +100,24 @@ def answer(inputs: BudgetInputs, run: Run) -> Report:
         tables=tables(counted),
         figures=cost_figures(counted),
         caveats=caveats(counted),
-        next_steps=(
-            Step(
-                "speed",
-                {"source": serving.model.source.spelled, "gpu": inputs.gpu},
-                "The ceilings of hosting, by batch",
-            ),
-        ),
+        next_steps=_steps(inputs, serving.model.source.spelled),
         data=counted.to_dict(),
     )
+
+
+def _steps(inputs: BudgetInputs, source: str) -> tuple[Step, ...]:
+    """What was not asked about: training, buying; and what hosting rests on."""
+    steps = []
+    if not inputs.trains:
+        steps.append(Step("budget", {"source": source, "gpu": OPEN, "train_tokens": OPEN}, "What training costs"))
+    if inputs.hosts and (inputs.input_tokens is None or (inputs.api is None and inputs.input_price is None)):
+        use = {"api": OPEN, "input_tokens": OPEN, "output_tokens": OPEN}
+        steps.append(Step("budget", {"source": source, "gpu": OPEN, **use}, "Whether an API is cheaper"))
+    if inputs.hosts:
+        steps.append(Step("speed", {"source": source, "gpu": OPEN}, "The ceilings of hosting, by batch"))
+    else:
+        steps.append(Step("fit", {"source": source, "gpu": OPEN}, "Whether the device serves the trained model"))
+    return tuple(steps)
 
 
 def _plan(inputs: BudgetInputs, serving: Serving) -> Plan:

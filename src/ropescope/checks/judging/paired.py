@@ -25,6 +25,8 @@ MOST_DRAWS: Final = 5_000_000
 ENUMERATED: Final = 16
 """Up to so many documents that differ, every exchange is counted."""
 _CHUNK: Final = 8
+_FEWEST: Final = 6
+"""Documents that must differ before the exact test can find a gap at 5 %: 2 · 0.5⁶ = 0.03."""
 LEVEL: Final = 0.05
 
 
@@ -144,7 +146,8 @@ def needed_documents(n: int, wins: int, losses: int) -> int | None:
     if wins == losses:
         return None
     differing, gap = (wins + losses) / n, (wins - losses) / n
-    return ceil(((NORMAL_95 * sqrt(differing) + POWER_80 * sqrt(differing - gap * gap)) / gap) ** 2)
+    found = ceil(((NORMAL_95 * sqrt(differing) + POWER_80 * sqrt(differing - gap * gap)) / gap) ** 2)
+    return max(found, ceil(_FEWEST / differing))
 
 
 def flips(changes: Sequence[float]) -> float:

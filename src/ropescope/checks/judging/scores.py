@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import erfc, inf, sqrt
+from math import ceil, erfc, inf, sqrt
 from typing import Any, Final, NamedTuple
 
 from ropescope.errors import InputError
-from ropescope.quality.intervals import NORMAL_95
+from ropescope.quality.intervals import NORMAL_95, newcombe
 from ropescope.questions.kind import Kind, shown, wrong
 
 POWER_80: Final = 0.8416212335729143
@@ -114,12 +114,22 @@ class Gap(NamedTuple):
 
 
 def unpaired(first: float, first_n: int, second: float, second_n: int) -> Gap:
-    """The z test of two scores that share no items: what can be said without per-item results."""
-    error = sqrt(first * (1 - first) / first_n + second * (1 - second) / second_n)
+    """The z test of two scores that share no items, with the error that both have if they are equal; Newcombe's interval."""
+    pooled = (first * first_n + second * second_n) / (first_n + second_n)
+    error = sqrt(pooled * (1 - pooled) * (1 / first_n + 1 / second_n))
     difference = second - first
-    z = difference / error if error else (0.0 if difference == 0 else inf)
-    half = NORMAL_95 * error
-    return Gap(difference, error, z, normal_p(z), difference - half, difference + half)
+    z = difference / error if error else 0.0
+    return Gap(difference, error, z, normal_p(z), *newcombe(first, first_n, second, second_n))
+
+
+def needed_items(first: float, second: float) -> int | None:
+    """Items in each of two samples at which this gap is found at 5 % four times in five; None without a gap.
+    (Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, 3rd ed., equation 4.14.)"""
+    if first == second:
+        return None
+    pooled = (first + second) / 2
+    by_chance, apart = 2 * pooled * (1 - pooled), first * (1 - first) + second * (1 - second)
+    return ceil(((NORMAL_95 * sqrt(by_chance) + POWER_80 * sqrt(apart)) / (first - second)) ** 2)
 
 
 def normal_p(z: float) -> float:

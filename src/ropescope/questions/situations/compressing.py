@@ -33,8 +33,7 @@ QUESTIONS: Final = (
         "checks.quantising.quantisation:QuantisationInputs",
         "checks.quantising.quantisation:answer",
         {"source": "meta-llama/Meta-Llama-3-8B", "format": "Q4_K_M"},
-        words="quantise quantization quality loss cost good enough gguf q4_k_m q8_0 perplexity kl divergence bits awq gptq "
-        "int4 fp8 worse",
+        words="quantise quantization quality loss gguf q4_k_m q8_0 perplexity kl divergence bits awq gptq int4 fp8 worse",
         weights_with=("against", "rounded"),
     ),
 )

@@ -60,8 +60,8 @@ def test_gap_to_a_clean_twin():
     found = gap(0.80, 1319, 0.70, 1250)
     assert found.value == pytest.approx(0.10) and (found.high - found.low) / 2 == pytest.approx(0.033, abs=5e-4)
     assert found.items_to_tell is None
-    # 1.96² · (.8·.2 + .77·.23) / .03²
-    assert gap(0.80, 131, 0.77, 125).items_to_tell == pytest.approx(1439, abs=1)
+    # (1.960·√(2·.785·.215) + 0.842·√(.8·.2 + .77·.23))² / .03²
+    assert gap(0.80, 131, 0.77, 125).items_to_tell == pytest.approx(2943, abs=1)
     report = ask(score=0.8, score_n=1319, twin_score=0.7, twin_n=1250)
     assert report.verdict.startswith("The twin's score is 10.0 points [6.7, 13.3] lower")
     assert ask(score=0.8, score_n=131, twin_score=0.77, twin_n=125).verdict.startswith("No evidence either way")

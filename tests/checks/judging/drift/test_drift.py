@@ -66,11 +66,13 @@ def test_the_chat_template_is_found_as_the_cause() -> None:
     assert not {"model_args.pretrained", "device", "lm_eval_version", "generation_kwargs"} & causes.keys()
 
 
-def test_a_run_against_itself_agrees() -> None:
-    report = drift(first=RUNS / "plain", second=RUNS / "plain")
+def test_a_run_against_itself_is_refused_and_against_its_copy_agrees(tmp_path: Path) -> None:
+    with pytest.raises(RopescopeError, match="same run"):
+        drift(first=RUNS / "plain", second=RUNS / "chat" / ".." / "plain")
+    report = drift(first=RUNS / "plain", second=shutil.copytree(RUNS / "plain", tmp_path / "again"))
     assert report.holds is True
     assert report.verdict == (
-        "No gap: every one of 60 documents scores the same in both runs. The prompts and all recorded settings are the same."
+        "No gap: 60 documents score the same in both runs, each of them. The prompts and all recorded settings are the same."
     )
 
 
@@ -208,6 +210,9 @@ def test_scores_alone_are_weak_evidence() -> None:
     assert drift(scores="0.8,70%", n="1319,1250").verdict.startswith(
         "Probably more than noise: 80 % against 70 % on 1,319 and"
     )
+    extreme = drift(scores="100,0", n="1")
+    assert extreme.holds is None and extreme.data["p"] == pytest.approx(0.1573, abs=1e-4)
+    assert "up to 7.1 points can hide" in drift(scores="100,100", n="50").verdict
     for given, told in (
         ({"scores": "67.2,0.65", "n": "9"}, "write every score with %"),
         ({"scores": "67.2,65.1"}, "`n` is missing"),
@@ -218,3 +223,16 @@ def test_scores_alone_are_weak_evidence() -> None:
     ):
         with pytest.raises(RopescopeError, match=told):
             drift(**given)
+
+
+def test_scores_of_any_size_give_an_answer_or_a_sentence(tmp_path: Path) -> None:
+    same = {"doc_hash": "d", "prompt_hash": "p", "target_hash": "t", "filter": "none", "metrics": ["ppl"]}
+    paths = [tmp_path / name for name in ("a.jsonl", "b.jsonl")]
+    for path, value in zip(paths, (1e99, -1e99), strict=True):
+        path.write_text(
+            "".join(json.dumps({**same, "doc_id": i, "doc_hash": f"{i}", "ppl": value}) + "\n" for i in range(20))
+        )
+    assert drift(first=paths[0], second=paths[1]).holds is False
+    paths[1].write_text(paths[1].read_text().replace("1e+99", "1e+308"))
+    with pytest.raises(RopescopeError, match=r"b\.jsonl:1: ppl is"):
+        drift(first=paths[0], second=paths[1])

@@ -94,10 +94,7 @@ export class Page {
     try {
       /** @type {HTMLElement[]} */
       let view;
-      if (there.view === "explore") {
-        if (request) this.#givens.set(location.hash, (await this.#restored(await this.form(request.question), request, location.hash)).given);
-        view = await (await import("./explore.js")).explore(this, there.look);
-      }
+      if (there.view === "explore") view = await (await import("./explore.js")).explore(this, there.look);
       else if (there.view === "compare") view = await this.#compare(there.requests);
       else if (there.view === "question" && request.question !== "ask") return await this.#question(request, mine);
       else view = home(this);
@@ -107,17 +104,6 @@ export class Page {
     } catch (error) {
       if (mine === this.#routes) this.#show([h("h1", {}, t("Not found")), ...refused({ message: error instanceof Error ? error.message : String(error), field: null, missing: false })], "", first);
     }
-  }
-
-  /** The inputs of the request that the link of a view with sliders holds. @returns {Given} */
-  lookInputs() {
-    return this.#givens.get(location.hash) ?? {};
-  }
-
-  /** The link follows the sliders. @param {string} look @param {string} question @param {Given} given */
-  lookAt(look, question, given) {
-    const fragment = `#explore=${look}&${link(question, given, this.held).slice(1)}`;
-    this.#moveTo(fragment, given, true);
   }
 
   /** @param {HTMLElement[]} view @param {string} title @param {boolean} first */

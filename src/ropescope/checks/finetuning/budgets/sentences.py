@@ -42,7 +42,10 @@ def _hosting(counted: Counted) -> str:
         text = f"Hosting writes {most}{hosting.writes:,.4g} tokens a second; without `price` it has no cost."
     else:
         busy = "" if hosting.busy == 1 else f", with work in {100 * hosting.busy:.4g} % of the hours"
-        text = f"Hosting costs {least}{money(cost)} for a million answer tokens{busy}."
+        at_once = counted.serving.batch
+        text = (
+            f"Hosting costs {least}{money(cost)} for a million answer tokens, with {at_once:,} sequences at once{busy}."
+        )
     return f"{text} But it does not fit: see `fit`." if counted.fits is False else text
 
 
@@ -51,7 +54,8 @@ def _choice(counted: Counted) -> str:
     if api is None or counted.hosting is None:
         return ""
     if use is None:
-        return f"Buying from {api.name} costs {api.output:g}; give `input_tokens` and `output_tokens` to compare."
+        million = f"Buying from {api.name} costs {api.output:g} for a million answer tokens"
+        return f"{million}; give `input_tokens` and `output_tokens` to compare."
     if even is None:
         return f"Buying from {api.name} costs {money(api.a_request(use) * 1000)} for a thousand requests."
     text = "Buying is cheaper at every load."
@@ -67,7 +71,9 @@ def _choice(counted: Counted) -> str:
 def _time(seconds: float) -> str:
     if seconds >= 2 * DAY_S:
         return f"{seconds / DAY_S:,.4g} days"
-    return f"{seconds / 3600:,.3g} hours" if seconds >= 3600 else f"{seconds / 60:,.3g} minutes"
+    if seconds >= 3600:
+        return f"{seconds / 3600:,.3g} hours"
+    return f"{seconds / 60:,.3g} minutes" if seconds >= 60 else "less than a minute"
 
 
 def money(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +11,8 @@ from ropescope.checks.judging.drift.pairing import comparisons, pair
 from ropescope.checks.judging.drift.report import SCHEMA, runs_report
 from ropescope.checks.judging.drift.runs import common_tasks, open_run
 from ropescope.checks.judging.paired import LEVEL
-from ropescope.checks.judging.scores import POWER_80, Score, Scores, p_text, unpaired
+from ropescope.checks.judging.scores import Score, Scores, needed_items, p_text, unpaired
 from ropescope.errors import InputError
-from ropescope.quality.intervals import NORMAL_95
 from ropescope.questions.domains import Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text
@@ -63,6 +61,8 @@ def answer(inputs: DriftInputs, run: Run) -> Report:
     if inputs.first is None or inputs.second is None:
         name = "first" if inputs.first is None else "second"
         raise InputError(name, f"`{name}` is missing: give two logs, or `scores` and `n`.")
+    if inputs.first.resolve() == inputs.second.resolve():
+        raise InputError("second", "`second` is the same run as `first`: give the run to compare with it.")
     first, second = open_run("first", inputs.first), open_run("second", inputs.second)
     both, notes = common_tasks(first, second)
     tasks = [pair(*each) for each in both]
@@ -86,24 +86,36 @@ def _of_scores(scores: Sequence[Score], n: Sequence[int]) -> Report:
         raise InputError("n", "`n` is missing: give how many items the scores rest on, one number or two.")
     (first, second), (first_n, second_n) = scores, (n[0], n[-1])
     gap = unpaired(first.share, first_n, second.share, second_n)
-    items = f"{first_n:,} items" if first_n == second_n else f"{first_n:,} and {second_n:,} items"
+    items = (
+        f"{first_n:,} {'item' if first_n == 1 else 'items'}"
+        if first_n == second_n
+        else f"{first_n:,} and {second_n:,} items"
+    )
     said = f"{first.percent:g} % against {second.percent:g} %"
     facts = (
         Fact(
-            "difference", 100 * gap.difference, "points", "formula", "second − first", (100 * gap.low, 100 * gap.high)
+            "difference",
+            100 * gap.difference,
+            "points",
+            "formula",
+            "second − first; Newcombe",
+            (100 * gap.low, 100 * gap.high),
         ),
-        Fact("standard error", 100 * gap.standard_error, "points", "formula", "√(p₁(1−p₁)/n₁ + p₂(1−p₂)/n₂)"),
-        Fact("z", None if abs(gap.z) == float("inf") else gap.z, basis="formula", source="difference / standard error"),
+        Fact("standard error", 100 * gap.standard_error, "points", "formula", "√(p(1−p)(1/n₁ + 1/n₂)), p pooled"),
+        Fact("z", gap.z, basis="formula", source="difference / standard error"),
         Fact("p", gap.p, basis="formula", source="two-sided, unpaired"),
     )
     logs = "Per-item logs of both runs give a paired test, which is sharper (lm-eval: log_samples)."
     weak = "Weak evidence: scores alone tell neither which items changed nor what differs between the runs."
-    if gap.p < LEVEL:
-        size = f", {abs(gap.z):.2f} standard errors" if gap.standard_error else ""
+    if not gap.difference:
+        room = 100 * max(gap.high, -gap.low)
+        verdict = f"Undecided: both score {first.percent:g} % on {items}, and a gap of up to {room:.2g} points can hide there."
+    elif gap.p < LEVEL:
+        size = f", {abs(gap.z):.2f} standard errors"
         verdict = f"Probably more than noise: {said} on {items}{size} (p {p_text(gap.p)}, unpaired)."
     else:
-        needed = ceil(min(n) * ((NORMAL_95 + POWER_80) / gap.z) ** 2) if gap.z else None
-        more = f" About {needed:,} items would decide, if the gap stays." if needed else ""
+        needed = needed_items(first.share, second.share)
+        more = f" About {needed:,} items in each would decide, if the gap stays." if needed else ""
         verdict = (
             f"Undecided: {said} on {items} is {abs(gap.z):.2f} standard errors (p {p_text(gap.p)}, unpaired).{more}"
         )
@@ -113,7 +125,6 @@ def _of_scores(scores: Sequence[Score], n: Sequence[int]) -> Report:
         facts=facts,
         caveats=(weak,),
         next_steps=(logs,),
-        data={"schema": SCHEMA, "n": [first_n, second_n], "scores": [first.share, second.share], **gap._asdict()}
-        | {"z": facts[2].value},
+        data={"schema": SCHEMA, "n": [first_n, second_n], "scores": [first.share, second.share], **gap._asdict()},
         holds=False if gap.p < LEVEL else None,
     )

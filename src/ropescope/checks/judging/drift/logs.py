@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +57,10 @@ def task_and_date(path: Path) -> tuple[str, str]:
     """What the name of a log tells: ("gsm8k", "2026-11-29T14-30-00.123456"), or ("", "")."""
     found = _DATED.fullmatch(path.name)
     return (found[1], found[2]) if found else ("", "")
+
+
+_LARGEST: Final = 1e100
+"""Sums of squares of scores stay finite below it."""
 
 
 def read_log(path: Path) -> Log:
@@ -116,8 +120,12 @@ def _item(raw: bytes, where: str) -> dict[str, Any]:
     if len(raw) > MOST_LINE_BYTES:
         raise FormatError(f"{where} is longer than {MOST_LINE_BYTES >> 20} MiB: no sample of lm-eval is.")
     try:
-        item = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # of Unicode too
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{where} is not UTF-8: save the log as UTF-8.") from error
+    try:
+        item = json.loads(text)
+    except (ValueError, RecursionError) as error:
         ends = "" if raw.endswith(b"\n") else " and the file ends there"
         raise FormatError(f"{where} is not valid JSON{ends}: the log is cut or damaged; run the task again.") from error
     if not isinstance(item, dict) or not {"doc_hash", "prompt_hash", "target_hash", "doc_id"} <= item.keys():
@@ -150,7 +158,7 @@ def _row(item: Mapping[str, Any], number: int, where: str) -> tuple[Row, set[str
         else:
             skipped.add(name)
             continue
-        if not all(map(isfinite, scores[name])):
+        if not all(abs(one) <= _LARGEST for one in scores[name]):
             raise FormatError(
                 f"{where}: {_short(name)} is {_short(value)}, and no number can stand for it: run the task again."
             )

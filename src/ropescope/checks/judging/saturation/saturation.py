@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil
 from typing import Any, Final, NamedTuple
 
+from ropescope.checks.judging.paired import LEVEL
 from ropescope.checks.judging.saturation.benchmarks import Benchmark, benchmarks, find, near
 from ropescope.checks.judging.saturation.figure import score_figure
-from ropescope.checks.judging.scores import POWER_80, Gap, Score, Scores, detectable, holm, unpaired
-from ropescope.quality.intervals import NORMAL_95, wilson
+from ropescope.checks.judging.scores import Gap, Score, Scores, detectable, holm, needed_items, unpaired
+from ropescope.quality.intervals import wilson
 from ropescope.questions.domains import Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
@@ -53,7 +53,7 @@ class PairOf(NamedTuple):
     @property
     def separate(self) -> bool:
         """Whether sampling alone does not explain the gap, at 5 % over all pairs."""
-        return self.adjusted < 0.05
+        return self.adjusted < LEVEL
 
 
 def answer(inputs: SaturationInputs, run: Run) -> Report:
@@ -76,7 +76,7 @@ def answer(inputs: SaturationInputs, run: Run) -> Report:
         facts=_facts(known, n, inputs.n is not None, scores),
         tables=tuple(filter(None, (_score_table(scores, pairs, n), _pair_table(pairs)))),
         figures=(score_figure(f"{name}: {n:,} items", scores, intervals, faulty),) if scores else (),
-        caveats=_CAVEATS if scores else _CAVEATS[:1],
+        caveats=(*_CAVEATS[: 2 if scores else 1], *([_ROUGH] if _is_rough(scores, n) else [])),
         next_steps=(
             Step("drift", {"first": "…", "second": "…"}, "Compare two models item by item, from lm-eval's logs"),
         ),
@@ -117,14 +117,17 @@ def _verdict(
     full = ""
     if room == 0:
         full = f"No model can stand above {best.name}, which is perfect."
-    elif room <= least:
-        full = f"A perfect score would not stand apart from {best.name}: {_points(room)} are left, {_points(least)} are needed."
+    elif unpaired(best.share, n, 1.0, n).p >= LEVEL:
+        full = f"Even a perfect score would not be surely above {best.name}: only {_points(room)} are left."
     elif faulty is not None and room < faulty:
         full = (
             f"{best.name} misses {100 * room:.2g} %, and a study found {100 * faulty:.2g} % of the items faulty: gaps above it may "
             "be labels."
         )
-    left = full or f"Above {best.name}, {_points(room)} are left, and gaps show from {_points(least)}."
+    if room <= least:
+        left = full or f"Above {best.name}, {_points(room)} are left: only a score near 100 % would be surely higher."
+    else:
+        left = full or f"Above {best.name}, {_points(room)} are left, and gaps show from {_points(least)}."
     found, where = sum(pair.separate for pair in pairs), f"{name} ({n:,} items)"
     if pairs and found == len(pairs):
         return True, f"Yes: {where} separates {'the two scores' if found == 1 else f'all {found} pairs'}. {left}"
@@ -147,11 +150,7 @@ def _points(share: float) -> str:
 
 
 def _needed(pair: PairOf) -> int | None:
-    """Items at which a gap as seen is found at 5 % four times in five, without pairing."""
-    if pair.gap.difference <= 0:
-        return None
-    spread = sum(one.share * (1 - one.share) for one in (pair.better, pair.worse))
-    return ceil((NORMAL_95 + POWER_80) ** 2 * spread / pair.gap.difference**2)
+    return needed_items(pair.worse.share, pair.better.share)
 
 
 def _facts(known: Benchmark | None, n: int, given: bool, scores: Sequence[Score]) -> tuple[Fact, ...]:
@@ -220,7 +219,10 @@ def _pair_table(pairs: Sequence[PairOf]) -> Table | None:
         )
         for pair in pairs
     )  # fmt: skip
-    note = "Unpaired z tests, p after Holm over all pairs. Items needed: for the same gap at 5 %, power 80 %."
+    note = (
+        "Unpaired z tests with a pooled error, p after Holm over all pairs; Newcombe's intervals. Items needed: for the same gap "
+        "at 5 %, power 80 %."
+    )
     return Table("Pairs", columns, rows, note, 20)
 
 

@@ -28,8 +28,11 @@ from ropescope.errors import DomainError
 from ropescope.models.model import Model
 
 MEMORY_STEP: Final = 4 * GIB
-ALONE: Final = ("cpu", "apple")
-"""Vendors whose devices share no model with others."""
+
+
+def is_alone(device: Device) -> bool:
+    """Whether a machine has only one of them: a CPU, and a GPU that shares the CPU's memory, as Apple's and the GB10."""
+    return device.vendor in ("cpu", "apple") or device.interconnect == "unified memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def search(wish: Wish, devices: Iterable[Device], counts: tuple[int, ...]) -> Se
     for device in devices:
         reasons, here = list[str](), 0
         for precision in wish.precisions:
-            for count in counts if device.vendor not in ALONE else (1,):
+            for count in (1,) if is_alone(device) else counts:
                 try:
                     serving = _serving(wish, device, count, precision)
                 except DomainError as error:
@@ -127,7 +130,7 @@ def _closest(wish: Wish, devices: Iterable[Device], most: int, counted: _Counted
     for device in devices:
         for precision in wish.precisions:
             try:
-                serving = _serving(wish, device, 1 if device.vendor in ALONE else most, precision)
+                serving = _serving(wish, device, 1 if is_alone(device) else most, precision)
             except DomainError:
                 continue
             if counted.problem(serving):

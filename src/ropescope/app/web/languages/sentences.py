@@ -1,0 +1,262 @@
+"""A sentence in another language: found again among the templates that it was made from, and its parts within it.
+
+A message such as "{0} fits {1}." is a template. What stands for {0} is looked up in turn: it may be a clause with a template of its
+own, a list of words, or a name or number, which stays as it is. Where several templates match, the one is taken that leaves the
+fewest English words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Final, NamedTuple
+
+from ropescope.app.web.languages.catalogues import messages
+from ropescope.questions.registry import known
+
+LONGEST: Final = 4000
+"""Characters; a longer text is no sentence of ours, and stays as it is."""
+
+DEEPEST: Final = 8
+"""Clauses within clauses."""
+
+MOST_STEPS: Final = 2000
+"""Parts of one text that are looked up, whatever it holds."""
+
+MOST_KEPT: Final = 20_000
+""" Texts that are remembered with their translation."""
+
+_PLACE: Final = re.compile(r"\{(\d+|before|after)\}")
+_WORD: Final = re.compile(r"[A-Za-z]+")
+_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[a-z]{2,}(?![\w`\"/@=_-]|[.:]\w)")
+_QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"")
+_BREAKS: Final = (
+    re.compile(r"((?<=[.!?]) )"),
+    re.compile("( · |; | — )"),
+    re.compile("(: )"),
+    re.compile(r"(, and |, or |, | \+ )"),
+    re.compile("( and | or )"),
+)
+"""Where a sentence may be put together from several messages, the widest breaks first."""
+
+WHOLE: Final = 2
+"""So many of the breaks stand between sentences or clauses, of which some may stay English."""
+
+NAMES: Final = frozenset(
+    "vllm sglang llama ollama transformers gguf safetensors smollm yarn ntk tokens token bytes batch cache nvidia amd intel apple "
+    "linear dynamic alpha rerope config json parquet bf fp int awq gptq "
+    "adakv snapkv pyramidkv tova knorm keydiff kvpress cpu cuda".split()
+)
+"""Names of engines, formats and methods, and units: the same in every language."""
+
+
+@cache
+def asked_names() -> frozenset[str]:
+    """The words of the names of questions, which are the same in every language."""
+    return frozenset(word for name in known() for word in name.split())
+
+
+class Said(NamedTuple):
+    """A text in another language, and how many English words are left in it."""
+
+    text: str
+    left: int
+
+
+class Template(NamedTuple):
+    """A message: the literal text between its places, the names of the places, and its translation in the same way."""
+
+    literals: tuple[str, ...]
+    places: tuple[str, ...]
+    said: tuple[str, ...]
+
+    @property
+    def weight(self) -> int:
+        """How much of it is literal."""
+        return sum(map(len, self.literals))
+
+
+class Sentences:
+    """What a language has for English sentences. `messages` has an empty text for what is not translated yet."""
+
+    def __init__(self, messages: Mapping[str, str]) -> None:
+        self.exact: dict[str, str] = {}
+        self.templates: dict[str, list[Template]] = {}
+        self.vocabulary = {word for english in messages for word in _ENGLISH.findall(english)} - NAMES - asked_names()
+        self._found: dict[str, Said] = {}
+        self._steps = 0
+        made = [_template(english, said) for english, said in messages.items() if said]
+        for one in made:
+            if not one.places:
+                self.exact[one.literals[0]] = one.said[0]
+        often = Counter(word for one in made for word in set(_key_words(one)))
+        for one in made:
+            if one.places:
+                rarest = min(_key_words(one), key=lambda word: (often[word], word), default="")
+                self.templates.setdefault(rarest, []).append(one)
+
+    def say(self, text: str) -> Said:
+        """`text` in this language as far as it is known."""
+        if len(self._found) > MOST_KEPT:
+            self._found.clear()
+        self._steps = 0
+        return self._said(text, 0)
+
+    def _said(self, text: str, depth: int) -> Said:
+        if not _WORD.search(text) or len(text) > LONGEST:
+            return Said(text, 0)
+        if text not in self._found:
+            self._steps += 1
+            found = self._looked_up(text, depth)
+            if self._steps > MOST_STEPS or depth >= DEEPEST:
+                return found
+            self._found[text] = found
+        return self._found[text]
+
+    def _looked_up(self, text: str, depth: int) -> Said:
+        if (found := self._exact(text)) is not None:
+            return Said(found, 0)
+        best = english = Said(text, self.left(text))
+        if depth >= DEEPEST or self._steps > MOST_STEPS or _QUOTED.fullmatch(text):
+            return best
+        for said in chain(self._by_template(text, depth), self._by_pieces(text, depth)):
+            if said.left == 0:
+                return said
+            if 2 * said.left <= english.left:  # where most of it is English still, all of it stays so
+                best = min(best, said, key=lambda one: one.left)
+        return best
+
+    def left(self, text: str) -> int:
+        """How many words of `text` are English ones of our messages, names and what is quoted aside."""
+        bare = _QUOTED.sub(" ", text)
+        return sum(word in self.vocabulary for word in _ENGLISH.findall(bare))
+
+    def _exact(self, text: str) -> str | None:
+        found = self.exact.get(text)
+        if found is not None:
+            return found
+        inner = text.strip()
+        if inner != text and (found := self.exact.get(inner)) is not None:
+            return text.replace(inner, found)
+        for other, change in ((_turned(text, str.upper), str.lower), (_turned(text, str.lower), str.upper)):
+            if other != text and (found := self.exact.get(other)) is not None:
+                return _turned(found, change)
+        return None
+
+    def _by_template(self, text: str, depth: int) -> Iterator[Said]:
+        words = _WORD.findall(text)
+        either = (_turned(words[0], str.upper), _turned(words[0], str.lower))
+        found = [one for word in dict.fromkeys(("", *either, *words)) for one in self.templates.get(word, ())]
+        for one in sorted(found, key=lambda one: -one.weight):
+            for parts in _matches(one.literals, text):
+                said = {
+                    place: self._part(one, number, part, depth)
+                    for number, (place, part) in enumerate(zip(one.places, parts, strict=True))
+                }
+                whole = "".join(said[piece].text if number % 2 else piece for number, piece in enumerate(one.said))
+                if one.literals[0] and one.literals[0][0] != text[0]:
+                    whole = _turned(whole, str.upper if text[0].isupper() else str.lower)
+                yield Said(whole, sum(part.left for part in said.values()))
+
+    def _part(self, one: Template, number: int, part: str, depth: int) -> Said:
+        """What stands at a place; between quotes it is a name, and stays."""
+        before, after = one.literals[number][-1:], one.literals[number + 1][:1]
+        return Said(part, 0) if before == after and before in ("`", "'", '"') else self._said(part, depth + 1)
+
+    def _by_pieces(self, text: str, depth: int) -> Iterator[Said]:
+        """`text` put together again from its pieces."""
+        for number, breaks in enumerate(_BREAKS):
+            pieces = breaks.split(text)
+            if len(pieces) == 1:
+                continue
+            said = [self._said(piece, depth + 1) for piece in pieces]
+            left = sum(one.left for one in said)
+            if number < WHOLE or left == 0:
+                yield Said("".join(one.text for one in said), left)
+        if text.endswith("."):
+            said_of = self._said(text[:-1], depth + 1)
+            yield Said(f"{said_of.text}.", said_of.left)
+        if (inside := re.fullmatch(r"(.*?)( ?)\((.*)\)(\.?)", text)) is not None and (inside[1] or inside[3]):
+            outer, inner = self._said(inside[1], depth + 1), self._said(inside[3], depth + 1)
+            yield Said(f"{outer.text}{inside[2]}({inner.text}){inside[4]}", outer.left + inner.left)
+
+
+@lru_cache(maxsize=8)
+def sentences(language: str, parts: tuple[str, ...] = ("questions", "reports")) -> Sentences:
+    """What `language` has for the sentences of those parts. Raises InputError for a language that the page does not speak."""
+    found: dict[str, str] = {}
+    for part in reversed(parts):
+        found |= messages(language, part)
+    return Sentences(found)
+
+
+def _template(english: str, said: str) -> Template:
+    if english.startswith((" ", ",", ";")):  # a fragment, which stands beside something: that is a place, too
+        english, said = "{before}" + english, "{before}" + said
+    if english.endswith(" "):
+        english, said = english + "{after}", said + "{after}"
+    pieces, told = _PLACE.split(english), _PLACE.split(said)
+    literal = tuple(piece if number % 2 else _written(piece) for number, piece in enumerate(told))
+    return Template(tuple(map(_written, pieces[::2])), tuple(pieces[1::2]), literal)
+
+
+def _key_words(one: Template) -> list[str]:
+    """The whole words of its literal text: such as stand at a place may be parts of words."""
+    found: list[str] = []
+    for number, literal in enumerate(one.literals):
+        for match in _WORD.finditer(literal):
+            open_left = match.start() == 0 and number > 0
+            open_right = match.end() == len(literal) and number < len(one.literals) - 1
+            if not open_left and not open_right:
+                found.append(match[0])
+    return found
+
+
+def _matches(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
+    """What stands at the places, if `text` has all literals in order: the places as short as can be from the left, then from the
+    right."""
+    first, last = literals[0], literals[-1]
+    if not text.startswith(first):
+        turned = _turned(first, str.lower) if first[:1].isupper() else _turned(first, str.upper)
+        if not first or not text.startswith(turned):
+            return
+    if not text.endswith(last) or len(text) < len(first) + len(last):
+        return
+    inner = text[len(first) : len(text) - len(last)]
+    seen = None
+    for side in (_from_left, _from_right):
+        found = side(literals[1:-1], inner)
+        if found is not None and found != seen:
+            seen = found
+            yield found
+
+
+def _from_left(literals: tuple[str, ...], text: str) -> tuple[str, ...] | None:
+    parts = []
+    for literal in literals:
+        before, between, text = text.partition(literal)
+        if not between:
+            return None
+        parts.append(before)
+    return (*parts, text)
+
+
+def _from_right(literals: tuple[str, ...], text: str) -> tuple[str, ...] | None:
+    parts = []
+    for literal in reversed(literals):
+        text, between, after = text.rpartition(literal)
+        if not between:
+            return None
+        parts.append(after)
+    return (text, *reversed(parts))
+
+
+def _turned(text: str, change: Callable[[str], str]) -> str:
+    return change(text[:1]) + text[1:]
+
+
+def _written(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")

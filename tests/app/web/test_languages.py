@@ -1,0 +1,121 @@
+"""Languages: complete where they claim to be, the same places in every translation, and sentences found again among templates."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import released_configs as released
+
+from ropescope.app.web.backend import answer, problems
+from ropescope.app.web.languages.catalogues import LANGUAGES, messages
+from ropescope.app.web.languages.sentences import Sentences, sentences
+from ropescope.app.web.languages.translated import page_words, translated
+
+OTHERS = [language for language in LANGUAGES if language != "en"]
+COMPLETE = ("page", "questions")
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+@pytest.fixture(scope="module")
+def extraction() -> ModuleType:
+    pytest.importorskip("babel")
+    spec = importlib.util.spec_from_file_location("extract_messages", DOCS / "extract_messages.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("models") / "Llama-3.1-8B"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(released.LLAMA_31_8B))
+    return str(folder)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_claims_to_be_complete_is(language: str, extraction: ModuleType) -> None:
+    found = extraction.gathered()
+    for part in COMPLETE:
+        said = messages(language, part)
+        missing = [text for text in found[part] if not said.get(text)]
+        assert not missing, (
+            f"run python docs/extract_messages.py, and translate in languages/{language}/{part}.po: {missing[:3]}"
+        )
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("part", ["page", "questions", "reports"])
+def test_a_translation_has_the_places_of_its_english(language: str, part: str) -> None:
+    for english, said in messages(language, part).items():
+        if said:
+            places, told = (sorted(re.findall(r"\{\w+\}", text)) for text in (english, said))
+            # Chinese has no plural: the place of an English ending may be left out.
+            endings = {place for place in places if re.search(rf"[a-z]{re.escape(place)}", english)}
+            assert told == places or (language == "zh" and set(places) - set(told) <= endings), english
+            assert [text[:1].isspace() for text in (english, english[::-1])] == [
+                text[:1].isspace() for text in (said, said[::-1])
+            ], english
+
+
+def test_the_page_has_every_word_of_its_forms() -> None:
+    words = page_words("fr")
+    assert words["Before you download"] == "Avant de télécharger"
+    assert (
+        words["a whole number of tokens from 1 to 1,073,741,824"] == "un nombre entier de tokens de 1 à 1,073,741,824"
+    )
+    assert words["Copy link"] == "Copier le lien"
+    assert page_words("en") == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("es", "`context` = '8x' no es un número. Los números pueden escribirse 0.5, 1e6, 128k, 128Ki o 1M."),
+        ("fr", "`context` = '8x' n'est pas un nombre. Les nombres peuvent s'écrire 0.5, 1e6, 128k, 128Ki ou 1M."),
+        ("zh", "`context` = '8x' 不是数字。数字可以写成 0.5、1e6、128k、128Ki 或 1M。"),
+    ],
+)
+def test_errors_are_said_in_the_language_and_name_the_same_field(language: str, sentence: str) -> None:
+    made = answer("fit", {"source": "x", "gpu": "4090", "context": "8x"}, language=language)
+    assert made["error"] == {"message": sentence, "field": "context", "missing": False} and made["english"] == []
+    assert problems("fit", {"context": "8x"}, language) == {"context": sentence}
+
+
+def test_a_clause_within_a_clause_is_found_and_names_stay() -> None:
+    said = Sentences(
+        {
+            "{0} fits {1}: {2}.": "{0} cabe en {1}: {2}.",
+            "{0} to spare": "sobran {0}",
+            ", with {0}": ", con {0}",
+            "full": "completa",
+            " and ": " y ",
+            "Cheapest way out: {0}.": "Salida más barata: {0}.",
+            "is not": "",
+        }
+    ).say
+    assert said("m fits 4090, with 2: 1.5 GiB to spare.") == ("m cabe en 4090, con 2: sobran 1.5 GiB.", 0)
+    assert said("m fits 4090: full and full.").text == "m cabe en 4090: completa y completa."
+    assert (
+        said("m fits 4090: full. Cheapest way out: full.").text
+        == "m cabe en 4090: completa. Salida más barata: completa."
+    )
+    assert said("this is not known") == ("this is not known", 2)  # "known" is no word of ours, and so no English one
+
+
+def test_a_hostile_text_takes_no_time_and_no_place_of_its_own() -> None:
+    said = sentences("es")
+    began = time.process_time()
+    for text in ("a and b, or c: " * 200, "and " * 999, "{0} or {1} and {before}", "`" * 3000, "x: " * 1000):
+        said.say(text)
+    assert time.process_time() - began < 5
+    assert translated({"error": {"message": "There is no question '{0} {1}'."}}, "es")["error"]["message"] == (
+        "No existe la pregunta '{0} {1}'."
+    )
