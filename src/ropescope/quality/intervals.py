@@ -11,7 +11,9 @@ from typing import Final
 
 from ropescope.errors import DomainError
 
-NORMAL_95 = NormalDist().inv_cdf(0.975)
+NORMAL_95: Final = NormalDist().inv_cdf(0.975)
+POWER_80: Final = NormalDist().inv_cdf(0.8)
+"""With it in a sample size, four studies of five find the gap."""
 
 
 @dataclass(frozen=True, slots=True)

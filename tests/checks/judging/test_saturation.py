@@ -58,7 +58,7 @@ def test_what_is_left_above_the_best_decides() -> None:
     assert labels.holds is False and "8.3 % of the items faulty" in labels.verdict
     assert saturation(benchmark="GSM8K", scores="A=97.1,B=91").holds is True
     assert saturation(n="200", scores="51,50").verdict.startswith(
-        "Undecided: This benchmark (200 items) does not separate"
+        "Undecided: the benchmark (200 items) does not separate"
     )
     assert "which is perfect" in saturation(benchmark="HumanEval", scores="100,100").verdict
 

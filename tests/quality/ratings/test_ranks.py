@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from ropescope.quality.ratings.davidson import ELO, Votes
 from ropescope.quality.ratings.ranks import Ratings, groups
@@ -20,8 +21,8 @@ def test_sixty_to_forty_is_sure_and_fifty_five_is_not():
     d = open_.difference(0, (1,))
     assert ELO * d.value == pytest.approx(34.9, abs=0.05) and ELO * (d.high - d.value) == pytest.approx(68.4, abs=0.05)
     assert open_.ranks == [(1, 2), (1, 2)]
-    # (1.96 · 0.2010 / 0.2007)² · 100
-    assert open_.votes_to_tell(0, 1) == pytest.approx(385.4, abs=0.5)
+    # ((1.96 + 0.8416) · 0.2010 / 0.2007)² · 100
+    assert open_.votes_to_tell(0, 1) == pytest.approx(787.5, abs=0.5)
 
 
 def test_the_critical_value_of_balanced_votes_is_tukeys():
@@ -30,13 +31,15 @@ def test_the_critical_value_of_balanced_votes_is_tukeys():
     assert Ratings(votes(4, *rows)).critical == pytest.approx(3.633 / np.sqrt(2), abs=0.03)
 
 
-def test_a_model_without_a_loss_has_one_end_where_the_likelihood_says():
+def test_a_model_without_a_loss_has_the_end_of_the_exact_test():
     ten = Ratings(votes(2, (0, 1, 1, 10)))
     d = ten.difference(0, (1,))
-    # 10 · log σ(δ) = −1.96²/2
-    by_hand = -np.log(np.exp(1.959964**2 / 20) - 1)
-    assert d.value is None and d.high is None and d.low == pytest.approx(by_hand, abs=1e-3)
+    share = binomtest(10, 10).proportion_ci().low  # Clopper and Pearson
+    assert d.value is None and d.high is None and d.low == pytest.approx(np.log(share / (1 - share)), abs=1e-3)
     assert ten.ranks == [(1, 1), (2, 2)]
+    for wins in (3, 5, 6):
+        sure = binomtest(wins, wins).pvalue < 0.05
+        assert Ratings(votes(2, (0, 1, 1, wins))).ranks == ([(1, 1), (2, 2)] if sure else [(1, 2), (1, 2)])
     one = Ratings(votes(2, (0, 1, 1, 1)))
     assert one.ranks == [(1, 2), (1, 2)]
 
@@ -59,9 +62,9 @@ def test_groups_by_votes_and_by_chains_of_wins():
 
 
 def test_ties_and_wins_of_one_side_only_have_no_maximum():
-    # Profile over τ: 60 · log σ(δ) = −1.96²/2.
+    # Profile over τ: 60 · log σ(δ) = log 0.025.
     ahead = Ratings(votes(2, (0, 1, 1, 60), (0, 1, 0, 40)))
-    assert ahead.difference(0, (1,)).low == pytest.approx(-np.log(np.exp(1.959964**2 / 120) - 1), abs=1e-3)
+    assert ahead.difference(0, (1,)).low == pytest.approx(-np.log(0.025 ** (-1 / 60) - 1), abs=1e-3)
     assert Ratings(votes(2, (0, 1, 1, 1), (0, 1, 0, 1))).ranks == [(1, 2), (1, 2)]
     # A chain of wins of 2 steps beside a tie of its ends has a maximum.
     chain = ((0, 1, 1, 5), (1, 2, 1, 5), (0, 2, 0, 5))

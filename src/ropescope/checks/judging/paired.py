@@ -14,8 +14,7 @@ from operator import getitem
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
-from ropescope.checks.judging.scores import POWER_80
-from ropescope.quality.intervals import NORMAL_95, t_95
+from ropescope.quality.intervals import NORMAL_95, POWER_80, t_95
 
 SEED: Final = 20261129
 FLIPS: Final = 10_000

@@ -7,11 +7,9 @@ from math import ceil, erfc, inf, sqrt
 from typing import Any, Final, NamedTuple
 
 from ropescope.errors import InputError
-from ropescope.quality.intervals import NORMAL_95, newcombe
+from ropescope.quality.intervals import NORMAL_95, POWER_80, newcombe
 from ropescope.questions.kind import Kind, shown, wrong
 
-POWER_80: Final = 0.8416212335729143
-"""The 80 % point of the normal distribution: with it in a sample size, four studies of five find the gap."""
 MOST_SCORES: Final = 64
 
 

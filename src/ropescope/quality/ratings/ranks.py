@@ -5,7 +5,7 @@ Westfall 2008, Biom. J. 50(3)). A model's rank lies between one more than the mo
 as are not surely behind it (Mogstad, Romano, Shaikh and Wilhelm 2024, Rev. Econ. Stud. 91(1)); all ranks hold together.
 
 Where one group of models never lost to another, nor tied, the likelihood has no maximum. Such differences have one end only,
-where the profile likelihood falls by half the square of the critical value.
+where the votes are as unlikely as the 95 % point is beyond: between two models alone, Clopper and Pearson's bound.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import sqrt
+from math import log, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -24,7 +24,7 @@ from scipy.optimize import brentq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ropescope.quality.intervals import t_95
+from ropescope.quality.intervals import POWER_80, t_95
 from ropescope.quality.ratings.davidson import Array, Constraint, Fit, Integers, Votes, covariance, fit, log_chances
 
 DRAWS: Final = (4_000, 20_000)
@@ -149,6 +149,12 @@ class Ratings:
             largest /= np.sqrt(rng.chisquare(self.freedom, draws) / self.freedom)
         return max(one, float(np.quantile(largest, 0.95)))
 
+    @property
+    def _enough(self) -> float:
+        """By how much the log-likelihood has to fall where one side never lost. The chance of such votes falls by as much, and
+        none are more extreme: between two models alone this is exact, and half the square of the critical value too little."""
+        return -log(NormalDist().cdf(-self.critical))
+
     @cached_property
     def ahead(self) -> NDArray[np.bool_]:
         """[models, models] whether the one is surely ahead of the other."""
@@ -184,7 +190,7 @@ class Ratings:
 
     def _surely(self, i: int, j: int) -> bool:
         """Whether the best fit in which both are equal is unlikely enough, i being ahead by an infinite difference."""
-        enough = self.critical**2 / 2
+        enough = self._enough
         # With all else held, the likelihood falls by more than in the best fit: what is too little here is so there.
         if any(
             self._fall(a, b) < enough for a, b in sorted(((i, j), (j, i)), key=lambda pair: len(self._rows[pair[0]]))
@@ -216,7 +222,7 @@ class Ratings:
         def beyond(by: float) -> float:
             nonlocal there
             there = fit(self.counted, Constraint(i, others, by), there.parameters)
-            return self.fit.log_likelihood - there.log_likelihood - self.critical**2 / 2
+            return self.fit.log_likelihood - there.log_likelihood - self._enough
 
         if beyond(-lead) <= 0:
             return None
@@ -230,8 +236,9 @@ class Ratings:
         return list(zip(best.tolist(), worst.tolist(), strict=True))
 
     def votes_to_tell(self, i: int, j: int) -> float | None:
-        """How many votes in all would separate two models if their difference stays; None where it is 0 or sure to be."""
+        """How many votes in all would separate two models four times in five, if they differ as they seem to; None where they
+        do not differ, or by no likeliest value."""
         lead = abs(float(self.fit.beta[i] - self.fit.beta[j]))
         if self.group_of[i] != self.group_of[j] or lead < 1e-9:
             return None
-        return self.votes.n * (self.critical * float(self.errors[i, j]) / lead) ** 2
+        return self.votes.n * ((self.critical + POWER_80) * float(self.errors[i, j]) / lead) ** 2

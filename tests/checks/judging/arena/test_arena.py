@@ -1,5 +1,9 @@
 """What the answer says: who is surely ahead, what is undecided, and what is refused."""
 
+import random
+import re
+from math import exp
+
 import numpy as np
 import pytest
 
@@ -21,9 +25,9 @@ def test_the_first_line(tmp_path):
     assert sure.verdict == "A is surely ahead of B by 70.4 Elo [0.9, 139.9]." and sure.holds is True
     open_ = ask(tmp_path, HEAD + "A,B,model_a\n" * 55 + "B,A,model_a\n" * 45)
     assert open_.holds is None and open_.verdict == (
-        "Undecided: A leads B by 34.9 Elo [-33.6, 103.3]; about 286 more votes would tell, if the lead stays."
+        "Undecided: A leads B by 34.9 Elo [-33.6, 103.3]; about 688 more votes would tell, if the lead stays."
     )
-    assert ask(tmp_path, HEAD + "A,B,model_a\n" * 10).verdict == "A is surely ahead of B by at least 270 Elo."
+    assert ask(tmp_path, HEAD + "A,B,model_a\n" * 10).verdict == "A is surely ahead of B by at least 140 Elo."
     level = ask(tmp_path, HEAD + "A,B,model_a\nA,B,model_b\n" * 9)
     assert level.verdict.startswith("Undecided") and "no number of votes would tell" in level.verdict
     assert "all 3 votes are ties" in ask(tmp_path, HEAD + "A,B,tie\n" * 3).verdict
@@ -76,3 +80,18 @@ def test_a_covariate_that_tells_nothing_is_refused(tmp_path):
         ask(tmp_path, fixed.replace("20", "10"), length="length")
     with pytest.raises(InputError, match="position"):
         ask(tmp_path, fixed, position=True)
+
+
+def test_the_leader_is_the_one_with_the_higher_rating(tmp_path):
+    """Ranks may order two models otherwise than their ratings do."""
+    rng = random.Random(3)
+    rows = []
+    for _ in range(4000):
+        a, b = rng.sample(range(12), 2)
+        outcome = (
+            "tie" if rng.random() < 0.15 else "model_a" if rng.random() < 1 / (1 + exp(0.12 * (b - a))) else "model_b"
+        )
+        rows.append(f"m{a},m{b},{outcome},u{rng.randint(0, 200)}\n")
+    report = ask(tmp_path, "model_a,model_b,winner,user\n" + "".join(rows))
+    by = re.search(r" leads \S+ by (\S+) Elo", report.verdict)
+    assert by is not None and float(by[1]) > 0

@@ -126,7 +126,7 @@ def _report(ballots: Ballots, covariates: list[str], fields: list[str], *, log_l
     ranks = [ratings.ranks[at] for at in order]
     caption = "Bars: ranks that hold together in 95 % of samples. Points: the order in the table."
     return Report(
-        title=f"Arena: {len(order)} models, {len(ballots.first):,} votes",
+        title=_title(ballots),
         verdict=shown.verdict() + (f" At equal {' and '.join(covariates)}." if covariates else ""),
         facts=(*_facts(ballots, ratings), *effects, *_agreement_facts(ballots, common)),
         tables=(rating_table(shown, plain, covariates), shown.pairs()),
@@ -154,10 +154,15 @@ def _refuse_unidentified(ratings: Ratings, covariates: list[str], fields: list[s
         raise InputError(fields[0], f"`{fields[0]}`: {' and '.join(covariates)} predict every vote: leave them out.")
 
 
+def _title(ballots: Ballots) -> str:
+    n = len(ballots.first)
+    return f"Arena: {len(ballots.names)} models, {n:,} {'vote' if n == 1 else 'votes'}"
+
+
 def _all_ties(ballots: Ballots) -> Report:
     n = len(ballots.first)
     return Report(
-        title=f"Arena: {len(ballots.names)} models, {n:,} votes",
+        title=_title(ballots),
         verdict=f"Undecided: all {n:,} votes are ties, so no model is ahead of another.",
         facts=(Fact("ties", n, "votes", "measured"),),
         data={"votes": n, "ties": n, "models": ballots.names},

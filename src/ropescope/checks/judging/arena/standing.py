@@ -75,6 +75,8 @@ class Standing:
         told = self._needed(first, second)
         leading = [at for at in order if self.ratings.ranks[at][0] == 1]
         behind = [at for at in order if all(ahead[leader, at] for leader in leading)]
+        if (self.difference(first, second).value or 0) < 0:  # ranks order them otherwise
+            first, second = second, first
         if m == 2 or not sure:
             lead = f"{names[first]} leads {names[second]} {self.by(first, second)}"
             return f"Undecided: {lead}; {told}.{counted}"
@@ -131,8 +133,8 @@ class Standing:
                 Column("more votes"),
             ),
             tuple(rows),
-            "All intervals hold together in 95 % of samples. More votes: what would make it sure, if the difference "
-            "stays. A dash: no end on that side, or no number of votes.",
+            "All intervals hold together in 95 % of samples. More votes: what would make it sure four times in five, if the "
+            "difference stays. A dash: no end on that side, or no number of votes.",
             limit=30,
         )
 

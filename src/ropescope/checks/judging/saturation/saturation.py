@@ -64,18 +64,18 @@ def answer(inputs: SaturationInputs, run: Run) -> Report:
     n = inputs.n or (known.n if known else None)
     if n is None:
         return _not_known(inputs.benchmark)
-    name = known.name if known else inputs.benchmark or "This benchmark"
+    name = known.name if known else inputs.benchmark or "the benchmark"
     scores = sorted(_named(inputs.scores), key=lambda one: -one.share)
     pairs = _pairs(scores, n)
     faulty = known.faulty if known and known.faulty_of == "all" else None
     holds, verdict = _verdict(name, n, scores, pairs, faulty)
     intervals = [wilson(one.share * n, n) for one in scores]
     return Report(
-        f"Saturation: {name}, {n:,} items",
+        f"Saturation: {name}, {_items(n)}",
         verdict,
         facts=_facts(known, n, inputs.n is not None, scores),
         tables=tuple(filter(None, (_score_table(scores, pairs, n), _pair_table(pairs)))),
-        figures=(score_figure(f"{name}: {n:,} items", scores, intervals, faulty),) if scores else (),
+        figures=(score_figure(f"{_capital(name)}: {_items(n)}", scores, intervals, faulty),) if scores else (),
         caveats=(*_CAVEATS[: 2 if scores else 1], *([_ROUGH] if _is_rough(scores, n) else [])),
         next_steps=(
             Step("drift", {"first": "…", "second": "…"}, "Compare two models item by item, from lm-eval's logs"),
@@ -111,7 +111,7 @@ def _verdict(
 ) -> tuple[bool | None, str]:
     if not scores:
         gaps = ", ".join(f"{_points(detectable(level, n))} at {100 * level:g} %" for level in LEVELS)
-        return None, f"{name} ({n:,} items) tells two models apart from a gap of {gaps}."
+        return None, f"{_capital(name)} ({_items(n)}) tells two models apart if they differ by {gaps}."
     best, room = scores[0], 1 - scores[0].share
     least = detectable(best.share, n)
     full = ""
@@ -128,7 +128,7 @@ def _verdict(
         left = full or f"Above {best.name}, {_points(room)} are left: only a score near 100 % would be surely higher."
     else:
         left = full or f"Above {best.name}, {_points(room)} are left, and gaps show from {_points(least)}."
-    found, where = sum(pair.separate for pair in pairs), f"{name} ({n:,} items)"
+    found, where = sum(pair.separate for pair in pairs), f"{name} ({_items(n)})"
     if pairs and found == len(pairs):
         return True, f"Yes: {where} separates {'the two scores' if found == 1 else f'all {found} pairs'}. {left}"
     if found:
@@ -142,6 +142,14 @@ def _verdict(
     needed = _needed(widest)
     more = f" About {needed:,} items would show the widest gap, {_points(widest.gap.difference)}." if needed else ""
     return None, f"Undecided: {where} {apart}.{more}"
+
+
+def _items(n: int) -> str:
+    return "1 item" if n == 1 else f"{n:,} items"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _points(share: float) -> str:
