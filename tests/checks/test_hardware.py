@@ -13,6 +13,7 @@ from ropescope.checks.hardware import hardware_report, read_prices
 from ropescope.checks.serving.devices.device import devices, find_device
 from ropescope.checks.serving.fitting.fit import fit, working_split
 from ropescope.checks.serving.hardware.search import Wish, counts_up_to, front, search
+from ropescope.checks.serving.inputs import with_parameters
 from ropescope.checks.serving.speed.roofline import decode
 from ropescope.errors import InputError
 from ropescope.models.config.reading import from_config
@@ -133,8 +134,16 @@ def test_all_devices_in_a_moment() -> None:
 
 
 def test_an_encoder_has_no_speed_and_a_shared_memory_no_second_device() -> None:
-    encoder = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
-    wish = Wish(from_config({**encoder, "architectures": ["BertModel"]}), 512)
+    encoder = {
+        "model_type": "bert",
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "vocab_size": 30522,
+    }
+    model = with_parameters(from_config({**encoder, "architectures": ["BertModel"]}), 110_000_000, None)
+    wish = Wish(model, 512)
     gb10, halo = find_device("gb10"), find_device("strix halo 32gb")
     searched = search(wish, (gb10, halo, find_device("l4")), (1, 2))
     assert [(one.serving.device.name, one.serving.count) for one in searched.found] == [

@@ -101,7 +101,7 @@ class Report:
     """The answer to one question. `data` is the machine-readable result, which is printed as JSON as it is.
 
     `holds` answers a question of yes or no (None: undecided, or another kind of question). `lead` is text to copy, such as
-    a command, which stands first and is never folded.
+    a command, which stands first (after the verdict where the answer is no) and is never folded.
     """
 
     title: str

@@ -49,9 +49,11 @@ def report_lines(report: Report, console: Console) -> list[Text]:
 
     width = console.width
     prose = min(width, PROSE_WIDTH)
-    lines = [*(Text(line) for line in text_lines(report.lead).splitlines()), Text()] if report.lead else []
-    lines += wrapped(Text(plain(report.verdict), "bold"), prose, console)
+    lead = [Text(line) for line in text_lines(report.lead).splitlines()] if report.lead else []
+    lines = wrapped(Text(plain(report.verdict), "bold"), prose, console)
     lines += wrapped(Text(plain(report.title), "dim"), prose, console)
+    if lead:  # what to copy stands first, but not before an answer of no
+        lines = [*lines, Text(), *lead] if report.holds is False else [*lead, Text(), *lines]
     if report.facts:
         lines += [Text(), *_facts(report.facts, width, console)]
     for table in report.tables:

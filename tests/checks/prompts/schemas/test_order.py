@@ -175,3 +175,16 @@ def test_references_are_followed_as_deep_as_is_safe(tmp_path: Path) -> None:
     assert any("too deep" in one for one in report.caveats)
     with pytest.raises(FormatError, match="nest too deeply"):
         ask(tmp_path, chain(600))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"properties": {"answer": {}, "reasoning": {}, "answer": {}}}', "the key 'answer' twice"),
+        ('{"properties": {"answer": {"maximum": NaN}}}', "nan at the key 'maximum'"),
+    ],
+)
+def test_json_that_readers_take_in_different_ways_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "schema.json").write_text(text)
+    with pytest.raises(FormatError, match=told):
+        find("tools-schema").ask(from_text(find("tools-schema").inputs_type, {"schema": str(tmp_path / "schema.json")}))

@@ -119,16 +119,27 @@ def _facts(judged: Sequence[Judged], found: Sequence[Pair], asked: Sequence[Engi
             "measured",
             "jsonschema, by the draft it names" if checked else "pip install 'ropescope[schemas]'",
         ),
-        Fact("words for an answer", ", ".join(sorted(ANSWER)), "", "assumed", "as the last word of a name"),
-        Fact(
-            "words for reasoning",
-            ", ".join(sorted(REASONING)),
-            "",
-            "assumed",
-            "the same; also chain of thought, step by step",
-        ),
-        Fact("words passed over", ", ".join(sorted(FILLERS)), "", "assumed", "behind such a word"),
+        *(() if found else _WORDS),
     )
+
+
+_WORDS: Final = (
+    Fact(
+        "words for an answer",
+        ", ".join(sorted(ANSWER)),
+        "",
+        "assumed",
+        "as the last word of a name; `answers` names others",
+    ),
+    Fact(
+        "words for reasoning",
+        ", ".join(sorted(REASONING)),
+        "",
+        "assumed",
+        "the same; also chain of thought, step by step; `reasonings` names others",
+    ),
+    Fact("words passed over", ", ".join(sorted(FILLERS)), "", "assumed", "behind such a word"),
+)
 
 
 def _limits(judged: Sequence[Judged], together: Sequence[Limit]) -> list[Limit]:
