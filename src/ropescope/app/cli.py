@@ -10,7 +10,7 @@ import click
 from ropescope import __version__
 from ropescope.app.asking import ask
 from ropescope.app.face import face
-from ropescope.app.overview import HELP, overview
+from ropescope.app.overview import FACES, HELP, overview
 from ropescope.app.parameters import parameter_of
 from ropescope.app.streams import fail
 from ropescope.app.words import command_line
@@ -47,13 +47,18 @@ class Group(click.Group):
         )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The next words, in the registry's order."""
-        return list(dict.fromkeys(name.partition(" ")[0] for name in self.under))
+        """The next words, in the registry's order; at the top, other faces after them."""
+        words = list(dict.fromkeys(name.partition(" ")[0] for name in self.under))
+        return words if self.path else [*words, *(name for name, _ in FACES)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; None where there is none."""
         if any(name.startswith(f"{cmd_name} ") for name in self.under):
             return Group(f"{self.path} {cmd_name}".strip())
+        if not self.path and cmd_name == "web":
+            from ropescope.app.web.command import command
+
+            return command
         question = self.under.get(cmd_name)
         return None if question is None else command_of(question)
 

@@ -18,7 +18,7 @@ from ropescope.models.opening import open as open_model
 from ropescope.models.source import ALIASES
 from ropescope.questions.domains import Real
 from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import File, ListOf, Text, Tokens
+from ropescope.questions.kinds import ListOf, Output, Text, Tokens
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.report import Report
@@ -50,10 +50,12 @@ class PlanInputs(OneModel):
         default=(),
     )
     save_config: Path | None = asked(
-        File(metavar="FOLDER"), "Write the model's config.json with the new RoPE settings to this folder.", default=None
+        Output(metavar="FOLDER"),
+        "Write the model's config.json with the new RoPE settings to this folder.",
+        default=None,
     )
     save_gguf: Path | None = asked(
-        File(), "For a GGUF file: write a copy with the new RoPE settings, for llama.cpp and Ollama.", default=None
+        Output(), "For a GGUF file: write a copy with the new RoPE settings, for llama.cpp and Ollama.", default=None
     )
 
     def changes(self) -> dict[str, Any]:

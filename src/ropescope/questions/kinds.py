@@ -96,6 +96,10 @@ class FileOrText(File):
         return str(value)
 
 
+class Output(File):
+    """A file that is written, or a folder."""
+
+
 class Device(Kind):
     """A device as vendors and drivers name it, or its memory."""
 

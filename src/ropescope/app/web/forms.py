@@ -8,7 +8,7 @@ from ropescope import __version__
 from ropescope.questions.domains import Choice, Flag
 from ropescope.questions.inputs import Asked, fields_of
 from ropescope.questions.kind import Kind
-from ropescope.questions.kinds import Device, File, ListOf, Source
+from ropescope.questions.kinds import Device, File, ListOf, Output, Source
 from ropescope.questions.question import Question
 from ropescope.questions.registry import SITUATIONS
 
@@ -75,5 +75,5 @@ def _control(kind: Kind) -> str:
         return "flag"
     if isinstance(kind, Choice):
         return "choice"
-    named = {Source: "source", File: "file", Device: "device"}
+    named = {Source: "source", Output: "text", File: "file", Device: "device"}
     return next((name for cls, name in named.items() if isinstance(kind, cls)), "text")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ropescope.errors import FormatError
 from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import File, ListOf, Text
+from ropescope.questions.kinds import File, ListOf, Output, Text
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -57,7 +57,7 @@ class RemoveInputs(AtlasInputs):
 class ExportInputs(AtlasInputs):
     """Where to, under which licence."""
 
-    folder: Path = asked(File(metavar="FOLDER"), "The folder to write: README.md and data/*.parquet.", placed=True)
+    folder: Path = asked(Output(metavar="FOLDER"), "The folder to write: README.md and data/*.parquet.", placed=True)
     license: str | None = asked(Text(metavar="ID"), "As the Hub writes it: cc-by-4.0, apache-2.0, …", default=None)
 
 

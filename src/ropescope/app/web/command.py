@@ -1,0 +1,80 @@
+"""`ropescope web`: serve the page on this machine, or build it as files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ropescope.errors import MissingExtraError, ReportError
+
+PORT: Final = 8765
+_TRIED: Final = 20
+
+
+@click.command(
+    "web",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: ropescope web --files models --files texts",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help=f"The port.  [default: {PORT}, or the next free one]")
+@click.option(
+    "--files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FOLDER",
+    help="What the page may read; may repeat.  [default: the current folder]",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the browser.")
+@click.option(
+    "--build", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the page as files for any web server."
+)
+def command(host: str, port: int | None, files: tuple[Path, ...], no_browser: bool, build: Path | None) -> None:
+    """Every question on a page in your browser.
+
+    The server answers on this machine alone, with your files and your access to the Hub. With --build, the page is written as
+    files instead; Python then runs in the browser, for every question that needs no weights.
+    """
+    if build is not None:
+        raise ReportError("The page cannot be built yet.")
+    try:
+        from ropescope.app.web.serving import serve
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"web needs {error.name}, which is not installed: pip install 'ropescope[web]'."
+        ) from error
+    listening = _listen(host, port)
+    try:
+        serve(listening, host, [folder.resolve() for folder in files or (Path.cwd(),)], browse=not no_browser)
+    except KeyboardInterrupt:  # how uvicorn tells that it ended by Ctrl-C
+        print("Stopped.", file=sys.stderr)
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """A socket on the port, or on the next free one where none was asked for. Raises ReportError."""
+    last = PORT + _TRIED
+    for number in (port,) if port is not None else range(PORT, last):
+        try:
+            family, kind, protocol, _, where = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+            listening = socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise ReportError(f"{host} is no address of this machine ({error.strerror}): leave out --host.") from error
+        try:
+            if os.name != "nt":  # there it would share a port that is taken
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(where)
+            listening.listen(128)
+            return listening
+        except OSError as error:
+            listening.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise ReportError(f"{host} cannot be listened on ({error.strerror}): leave out --host.") from error
+    if port is not None:
+        raise ReportError(f"Port {port} is taken: leave out --port for the next free one, or name another.")
+    raise ReportError(f"The ports {PORT} to {last - 1} are taken: name a free one with --port.")

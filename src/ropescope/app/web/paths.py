@@ -1,0 +1,257 @@
+"""Which files an answer may read for the page: those in the folders that were named at the start, and those the page holds.
+
+A path is checked as it really is, links followed, before any question sees it. What the page holds is called `page:NAME`, in
+requests and in answers; where it lies is never shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from ropescope.app.web.backend import Given
+from ropescope.errors import InputError
+from ropescope.questions.inputs import fields_of
+from ropescope.questions.kind import Kind
+from ropescope.questions.kinds import File, ListOf, Output, Source, Text
+from ropescope.questions.question import Question
+
+HELD: Final = "page:"
+MOST_HELD: Final = 500
+MOST_KEPT: Final = 200
+"""Folders of results; the oldest goes first."""
+MOST_IN_FOLDER: Final = 20_000
+_FROM_COMMAND_LINE: Final = {
+    "trust_remote_code": "Code of a model's repository is not run for a page: ask on the command line, if you trust it.",
+}
+_MODEL_FILES: Final = ("config.json", "adapter_config.json")
+_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.I)
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A request whose paths may be read. names: how they are called, by where they lie. out: the folder for what it writes."""
+
+    given: dict[str, str | list[str] | bool]
+    names: dict[str, str] = field(default_factory=dict)
+    out: Path | None = None
+    kept: Path | None = None
+
+
+class Paths:
+    """The folders that may be read, and the files that the page holds in a private folder."""
+
+    def __init__(self, folders: Sequence[Path], private: Path) -> None:
+        self.folders = tuple(folder.resolve() for folder in folders)
+        self._private = private.resolve()
+        self._held: dict[str, Path] = {}
+        self._results: dict[str, Path] = {}
+
+    # What the page holds
+
+    def place(self, name: str, as_source: bool = False) -> tuple[str, Path]:
+        """(what a new file is called, where it goes). Raises InputError where there are too many."""
+        kept_as = clean(name)
+        handle = self._new(kept_as)
+        stem = Path(kept_as).stem
+        folder = self._folder("files") / ("uploaded" if stem in ("config", "adapter_config") else stem)
+        folder.mkdir()
+        model = as_source and kept_as.endswith(".json") and not kept_as.endswith((".index.json", *_MODEL_FILES))
+        path = self._held[handle] = folder / ("config.json" if model else kept_as)
+        return handle, path
+
+    def place_folder(self, name: str) -> str:
+        """What a new, empty folder is called."""
+        kept_as = clean(name)
+        handle = self._new(kept_as)
+        self._held[handle] = self._folder("files") / kept_as
+        self._held[handle].mkdir()
+        return handle
+
+    def place_in(self, handle: str, name: str) -> Path:
+        """Where a file goes in a folder that the page holds. Raises InputError for no such folder, and for too many files."""
+        folder = self._held.get(handle)
+        if folder is None or not folder.is_dir():
+            raise InputError("folder", f"The page holds no folder {handle!r}.")
+        parts = [clean(part) for part in re.split(r"[\\/]", name) if part not in ("", ".", "..")] or ["file"]
+        if len(parts) > 8 or sum(1 for _ in _walk(folder)) > MOST_HELD * 4:
+            raise InputError("folder", "The folder is too deep or has too many files: start the server with its path.")
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def forget(self, handle: str) -> None:
+        """Hold that file no more, as one that did not arrive whole."""
+        path = self._held.pop(handle, None)
+        if path is not None:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+    def result(self, folder: str, name: str) -> Path | None:
+        """A file that an answer made, by the address that the answer gave; None for any other."""
+        base = self._results.get(folder)
+        if base is None:
+            return None
+        return next((path for path in _walk(base) if path.relative_to(base).as_posix() == name), None)
+
+    def results(self, cleared: Cleared) -> list[dict[str, str]]:
+        """The files that an answer made, with the addresses to save them from."""
+        if cleared.out is None:
+            return []
+        found = sorted(path for path in _walk(cleared.out) if path.is_file() and not path.is_symlink())[:MOST_KEPT]
+        if cleared.kept not in found:
+            self._held.pop(cleared.names[str(cleared.kept)], None)
+        if not found:
+            shutil.rmtree(cleared.out.parent, ignore_errors=True)
+            return []
+        self._results[cleared.out.parent.name] = cleared.out
+        while len(self._results) > MOST_KEPT:
+            oldest = self._results.pop(next(iter(self._results)))
+            shutil.rmtree(oldest.parent, ignore_errors=True)
+            self._held = {name: path for name, path in self._held.items() if not path.is_relative_to(oldest)}
+        shown = [path.relative_to(cleared.out).as_posix() for path in found]
+        return [{"name": name, "href": f"./kept/{cleared.out.parent.name}/{quote(name)}"} for name in shown]
+
+    def _new(self, name: str) -> str:
+        if len(self._held) >= MOST_HELD:
+            raise InputError("file", f"The page holds {MOST_HELD} files: start the server again to let go of them.")
+        path, taken = Path(name), 1
+        while f"{HELD}{name}" in self._held:
+            taken += 1
+            name = f"{path.stem}-{taken}{path.suffix}"
+        return f"{HELD}{name}"
+
+    def _folder(self, kind: str) -> Path:
+        folder = self._private / kind / secrets.token_urlsafe(16)
+        folder.mkdir(parents=True)
+        return folder
+
+    # What may be read
+
+    def clear(self, question: Question, given: Given) -> Cleared:
+        """The request with every path as it really is. Raises InputError for one that the page may not read."""
+        clear: dict[str, str | list[str] | bool] = dict(given)
+        names: dict[str, str] = {}
+        out: Path | None = None
+        for one in fields_of(question.inputs_type):
+            value = clear.get(one.name)
+            if value is True and one.name in _FROM_COMMAND_LINE:
+                raise InputError(one.name, _FROM_COMMAND_LINE[one.name])
+            kind = one.kind.of if isinstance(one.kind, ListOf) else one.kind
+            if not value or isinstance(value, bool) or not isinstance(kind, File | Source | Text):
+                continue
+            if isinstance(kind, Output):
+                out = out or self._folder("results") / "made"
+                clear[one.name] = str(path := out / clean(str(value)))
+                names[str(path)] = path.name
+            elif isinstance(one.kind, ListOf):
+                parts = value if isinstance(value, list) else [part.strip() for part in value.split(",")]
+                clear[one.name] = [self._one(one.name, kind, part, names) for part in parts if part]
+            elif isinstance(value, str):
+                clear[one.name] = self._one(one.name, kind, value, names)
+        kept = None
+        if out is not None or question.keeps != "the report (JSON)":
+            out = out or self._folder("results") / "made"
+            out.mkdir()
+            kept = out / f"{question.name.replace(' ', '-')}{'.parquet' if 'Parquet' in question.keeps else '.json'}"
+            names[str(kept)] = self._new(kept.name)
+            self._held[names[str(kept)]] = kept
+        longest_first = dict(sorted(names.items(), key=lambda pair: -len(pair[0])))
+        return Cleared(clear, longest_first, out, kept)
+
+    def _one(self, name: str, kind: Kind, text: Any, names: dict[str, str]) -> Any:
+        """What stands for `text` in the question: the path of a file that may be read, or the text as it is."""
+        if not isinstance(text, str):
+            return text
+        if text.startswith(HELD):
+            path = self._held.get(text)
+            if path is None:
+                raise InputError(name, f"The page holds no file {text!r} any more: choose it again.")
+            names[str(path)] = text
+            names.setdefault(str(path.parent), text)  # a model is called as its folder is
+            return str(path)
+        path = self._allowed(name, kind, text)
+        if path is None:
+            return text
+        if str(path) != text:
+            names.setdefault(str(path), text)
+        return str(path)
+
+    def _allowed(self, name: str, kind: Kind, text: str) -> Path | None:
+        """The path that `text` is, None where it is none. Raises InputError for a path outside the folders."""
+        bare = text.strip()
+        if "\0" in bare or bare.startswith(("\\\\", "//")):  # a share on another machine must not even be looked for
+            raise self._outside(name, text)
+        looks = bare.startswith(("/", "~", "./", "../", "\\", ".\\", "..\\")) or _DRIVE.match(bare) is not None
+        looks = looks or ".." in re.split(r"[\\/]", bare)
+        try:
+            path = Path(bare).expanduser()
+            tried = [path] if path.is_absolute() else [folder / path for folder in self.folders]
+            found = next((one for one in tried if one.exists()), None)
+            wanted = looks or isinstance(kind, File) or (isinstance(kind, Source) and found is not None)
+            if not wanted and (found is None or not found.is_file() or not path.suffix):
+                return None
+            real = (found or tried[0]).resolve()
+            inside = self._inside(real) and all(map(self._may_lead_to, _links(real)))
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+        ):  # a name too long, a folder that may not be entered, a circle of links
+            raise self._outside(name, text) from None
+        if not inside:
+            raise self._outside(name, text)
+        return real
+
+    def _inside(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self.folders)
+
+    def _may_lead_to(self, path: Path) -> bool:
+        return self._inside(path) or path.is_relative_to(_hub_cache())
+
+    def _outside(self, name: str, text: str) -> InputError:
+        where = ", ".join(map(str, self.folders)) or "none"
+        return InputError(
+            name,
+            f"`{name}` names {text!r}, which is not in a folder that the page may read ({where}): start the server with "
+            "that folder, or choose the file here.",
+        )
+
+
+def clean(name: str) -> str:
+    """`name` as a file of the page is called: its last part, with letters, digits, `.`, `-` and `_` alone."""
+    last = re.split(r"[\\/]", name)[-1]
+    plain = re.sub(r"[^\w.-]", "_", last).lstrip(".-")
+    stem, dot, suffix = plain.rpartition(".")
+    short = f"{stem[:60]}{dot}{suffix[:20]}" if stem else plain[:80]
+    return f"_{short}" if _RESERVED.fullmatch(short) else short.rstrip(".") or "file"
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for at, _, files in os.walk(folder):
+        yield from (Path(at, name) for name in files)
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """Where the links in a folder lead. Raises OSError for a folder with too many files to look at each."""
+    if not path.is_dir():
+        return
+    seen = 0
+    for at, folders, files in os.walk(path):
+        seen += len(folders) + len(files)
+        if seen > MOST_IN_FOLDER:
+            raise OSError
+        yield from (inner.resolve() for inner in (Path(at, name) for name in (*folders, *files)) if inner.is_symlink())
+
+
+def _hub_cache() -> Path:
+    """The cache of the Hub, to which the links of its snapshots lead."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser().resolve()
