@@ -37,14 +37,22 @@ def answer(
     names: how files that the page keeps are called, by the path they have here. language: what the page speaks; then `english`
     lists what could not be said in it. Never raises for what a user gave.
     """
+    names = names or {}
     try:
         question = find(name)
         inputs: Any = from_text(question.inputs_type, _checked(given))
         report = carried(question.ask(inputs, run), inputs)
-        made: dict[str, Any] = {"report": shown(report), **again(question, given)}
+        # Named before it is shown: Markdown and a shell write a path in their own ways.
+        if names:
+            report = Report.from_dict(renamed(report.to_dict(), names))
+        return {"report": shown(report), **again(question, renamed(dict(given), names))}
     except RopescopeError as error:
+<<<<<<< HEAD
         made = {"error": told(error)}
     return {key: _renamed(value, names or {}) for key, value in translated(made, language).items()}
+=======
+        return {"error": renamed(told(error), names)}
+>>>>>>> c8eaaf5 (Serve the page: long answers as jobs, tests over a real connection, files called by their names)
 
 
 def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:
@@ -140,7 +148,8 @@ def _checked(given: Given) -> dict[str, str | list[str] | bool]:
     return clean
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """`value`, plain data, with files as they are called and not as where they lie."""
     if not names:
         return value
     if isinstance(value, str):
@@ -148,5 +157,5 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
             value = value.replace(path, name)
         return value
     if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
-    return [_renamed(item, names) for item in value] if isinstance(value, list) else value
+        return {renamed(key, names): renamed(item, names) for key, item in value.items()}
+    return [renamed(item, names) for item in value] if isinstance(value, list | tuple) else value

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.app.web.backend import answer, told
+from ropescope.app.web.backend import answer, renamed, told
 from ropescope.errors import RopescopeError
 from ropescope.questions.question import Run
 
@@ -32,18 +32,19 @@ Write = Callable[[dict[str, Any]], None]
 class PageRun(Run):
     """A run that tells the page how far it is, and keeps the result where the page can offer it."""
 
-    def __init__(self, out: Path | None, tell: Write = lambda line: None) -> None:
-        self.out, self._tell = out, tell
+    def __init__(self, request: dict[str, Any], tell: Write = lambda line: None) -> None:
+        self.out = None if request["out"] is None else Path(request["out"])
+        self._tell, self._names = tell, request["names"]
         self._after: list[Callable[[], None]] = []
         self.failures: list[str] = []
 
     def say(self, line: str) -> None:
         """Begin a stretch of work."""
-        self._tell({"say": line})
+        self._tell({"say": renamed(line, self._names)})
 
     def progress(self, done: int, planned: int, what: str) -> None:
         """How far it is."""
-        self._tell({"progress": [done, planned, what]})
+        self._tell({"progress": [done, planned, renamed(what, self._names)]})
 
     def keep(self, what: str, save: Callable[[Path], Sequence[Path]], again: str = "") -> str | None:
         """Keep the result; one that cannot be written is told beside the answer."""
@@ -52,7 +53,8 @@ class PageRun(Run):
         try:
             save(self.out)
         except RopescopeError as error:
-            self.failures.append(f"{error} Nothing is lost: with `resume` {again}." if again else str(error))
+            told_error = f"{error} Nothing is lost: with `resume` {again}." if again else str(error)
+            self.failures.append(renamed(told_error, self._names))
             return None
         return str(self.out)
 
@@ -102,7 +104,7 @@ def main() -> None:
         out.write(json.dumps(line) + "\n")
         out.flush()
 
-    run = PageRun(None if request["out"] is None else Path(request["out"]), tell)
+    run = PageRun(request, tell)
     try:
         made = answered(request, run)
     except KeyboardInterrupt:

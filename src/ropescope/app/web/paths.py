@@ -1,7 +1,7 @@
 """Which files an answer may read for the page: those in the folders that were named at the start, and those the page holds.
 
-A path is checked as it really is, links followed, before any question sees it. What the page holds is called `page:NAME`, in
-requests and in answers; where it lies is never shown.
+A path is checked as it really is, links followed, before any question sees it. What the page holds is asked for as `page:NAME`.
+Where it lies is never shown: an answer calls a file that a person chose by its name, if that is safe in a command that is copied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ropescope.app.web.backend import Given
 from ropescope.errors import InputError
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.kind import Kind
-from ropescope.questions.kinds import File, ListOf, Output, Source, Text
+from ropescope.questions.kinds import File, FileOrText, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
 
 HELD: Final = "page:"
@@ -53,6 +53,7 @@ class Paths:
         self.folders = tuple(folder.resolve() for folder in folders)
         self._private = private.resolve()
         self._held: dict[str, Path] = {}
+        self._called: dict[str, str] = {}
         self._results: dict[str, Path] = {}
 
     # What the page holds
@@ -66,6 +67,7 @@ class Paths:
         folder.mkdir()
         model = as_source and kept_as.endswith(".json") and not kept_as.endswith((".index.json", *_MODEL_FILES))
         path = self._held[handle] = folder / ("config.json" if model else kept_as)
+        self._called[handle] = kept_as if kept_as == name else handle
         return handle, path
 
     def place_folder(self, name: str) -> str:
@@ -74,6 +76,7 @@ class Paths:
         handle = self._new(kept_as)
         self._held[handle] = self._folder("files") / kept_as
         self._held[handle].mkdir()
+        self._called[handle] = kept_as if kept_as == name else handle
         return handle
 
     def place_in(self, handle: str, name: str) -> Path:
@@ -150,7 +153,7 @@ class Paths:
             if isinstance(kind, Output):
                 out = out or self._folder("results") / "made"
                 clear[one.name] = str(path := out / clean(str(value)))
-                names[str(path)] = path.name
+                names[str(path)] = path.name  # saved from the answer
             elif isinstance(one.kind, ListOf):
                 parts = value if isinstance(value, list) else [part.strip() for part in value.split(",")]
                 clear[one.name] = [self._one(one.name, kind, part, names) for part in parts if part]
@@ -164,7 +167,7 @@ class Paths:
             names[str(kept)] = self._new(kept.name)
             self._held[names[str(kept)]] = kept
         longest_first = dict(sorted(names.items(), key=lambda pair: -len(pair[0])))
-        return Cleared(clear, longest_first, out, kept)
+        return Cleared(clear, longest_first | {str(self._private): "the page's files"}, out, kept)
 
     def _one(self, name: str, kind: Kind, text: Any, names: dict[str, str]) -> Any:
         """What stands for `text` in the question: the path of a file that may be read, or the text as it is."""
@@ -174,8 +177,9 @@ class Paths:
             path = self._held.get(text)
             if path is None:
                 raise InputError(name, f"The page holds no file {text!r} any more: choose it again.")
-            names[str(path)] = text
-            names.setdefault(str(path.parent), text)  # a model is called as its folder is
+            called = self._called.get(text, text)
+            names[str(path)] = called
+            names.setdefault(str(path.parent), called)  # a model is called as its folder is
             return str(path)
         path = self._allowed(name, kind, text)
         if path is None:
@@ -187,25 +191,23 @@ class Paths:
     def _allowed(self, name: str, kind: Kind, text: str) -> Path | None:
         """The path that `text` is, None where it is none. Raises InputError for a path outside the folders."""
         bare = text.strip()
-        if "\0" in bare or bare.startswith(("\\\\", "//")):  # a share on another machine must not even be looked for
-            raise self._outside(name, text)
+        if "\0" in bare or (bare.startswith(("\\\\", "//")) and "\n" not in bare):
+            raise self._outside(name, text)  # a share on another machine must not even be looked for
         looks = bare.startswith(("/", "~", "./", "../", "\\", ".\\", "..\\")) or _DRIVE.match(bare) is not None
         looks = looks or ".." in re.split(r"[\\/]", bare)
+        only_path = isinstance(kind, File) and not isinstance(kind, FileOrText)
+        path = _expanded(bare)
+        tried = [path] if path.is_absolute() else [folder / path for folder in self.folders]
+        found = next((one for one in tried if _exists(one)), None)
+        if found is None and ("\n" in bare or not (looks or only_path)):
+            return None
+        if found is not None and isinstance(kind, Text) and not looks and not (path.suffix and found.is_file()):
+            return None
         try:
-            path = Path(bare).expanduser()
-            tried = [path] if path.is_absolute() else [folder / path for folder in self.folders]
-            found = next((one for one in tried if one.exists()), None)
-            wanted = looks or isinstance(kind, File) or (isinstance(kind, Source) and found is not None)
-            if not wanted and (found is None or not found.is_file() or not path.suffix):
-                return None
             real = (found or tried[0]).resolve()
             inside = self._inside(real) and all(map(self._may_lead_to, _links(real)))
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ):  # a name too long, a folder that may not be entered, a circle of links
-            raise self._outside(name, text) from None
+        except (OSError, RuntimeError):  # a folder that may not be entered, a circle of links
+            inside = False
         if not inside:
             raise self._outside(name, text)
         return real
@@ -228,10 +230,24 @@ class Paths:
 def clean(name: str) -> str:
     """`name` as a file of the page is called: its last part, with letters, digits, `.`, `-` and `_` alone."""
     last = re.split(r"[\\/]", name)[-1]
-    plain = re.sub(r"[^\w.-]", "_", last).lstrip(".-")
-    stem, dot, suffix = plain.rpartition(".")
-    short = f"{stem[:60]}{dot}{suffix[:20]}" if stem else plain[:80]
+    safe = re.sub(r"[^\w.-]", "_", last).lstrip(".-")
+    stem, dot, suffix = safe.rpartition(".")
+    short = f"{stem[:60]}{dot}{suffix[:20]}" if stem else safe[:80]
     return f"_{short}" if _RESERVED.fullmatch(short) else short.rstrip(".") or "file"
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # a ~name that no user has
+        return Path(text)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than any name, or in a folder that may not be entered
+        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -191,7 +191,7 @@ class Served:
             return refused.response
 
     def _quick(self, request: dict[str, Any], cleared: Cleared) -> bytes:
-        run = PageRun(cleared.kept)
+        run = PageRun(request)
         made = answered(request, run)
         made["files"] = self._paths.results(cleared)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from ropescope.app.web.guards import Access
 from ropescope.app.web.paths import Paths
 from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app, warm
+from ropescope.app.working import terminate_as_interrupt
 
 _PLACES: Final = ("PYTHONPATH", "ROPESCOPE_HOME", "HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME")
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
@@ -74,8 +76,12 @@ def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, brows
         for name in _PLACES:  # relative to where we are, which is left
             if value := os.environ.get(name):
                 os.environ[name] = os.pathsep.join(os.path.abspath(part) for part in value.split(os.pathsep))
-        with chdir(empty):  # a relative name in a question must not find a file that the page may not read
-            Server(config, jobs, up).run([listening])
+        server = Server(config, jobs, up)
+        if hangup := getattr(signal, "SIGHUP", None):
+            signal.signal(hangup, server.handle_exit)
+        # A relative name in a question must not find a file that the page may not read.
+        with chdir(empty), terminate_as_interrupt():
+            server.run([listening])
 
 
 def _address(access: Access, port: int) -> str:
