@@ -38,6 +38,14 @@ def test_forms_and_the_catalogue_are_those_of_the_registry(client: TestClient) -
     assert client.get("/forms/none.json").status_code == 404
 
 
+def test_it_answers_in_the_language_of_the_page(client: TestClient) -> None:
+    words = client.get("/languages/fr.json").json()
+    assert words and client.get("/languages/xx.json").status_code == 404
+    asked_in = {"question": "devices", "given": {}}
+    assert "english" in client.post("/api/answer", json={**asked_in, "language": "fr"}).json()
+    assert "english" not in client.post("/api/answer", json={**asked_in, "language": 7}).json()
+
+
 def test_a_folder_is_named_from_where_the_page_may_read(client: TestClient, llama: Path) -> None:
     made = asked(client, "fit", source="llama", gpu="4090", context="32k")
     assert (

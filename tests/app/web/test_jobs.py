@@ -20,7 +20,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the page's server needs the extra web")
 
-MEASURE = {"source": "model", "length": "128", "rows": "8", "prompts": "40", "dtype": "float32", "resamples": "1000", "text": ["words.txt"]}
+MEASURE = {"source": "model", "length": "128", "rows": "8", "prompts": "40", "dtype": "float32", "resamples": "1000",
+           "text": ["words.txt"]}  # fmt: skip
 WORDS = "The quick brown fox jumps over the lazy dog and runs through the quiet forest until the night comes. "
 
 

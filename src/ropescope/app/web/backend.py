@@ -45,14 +45,10 @@ def answer(
         # Named before it is shown: Markdown and a shell write a path in their own ways.
         if names:
             report = Report.from_dict(renamed(report.to_dict(), names))
-        return {"report": shown(report), **again(question, renamed(dict(given), names))}
+        made: dict[str, Any] = {"report": shown(report), **again(question, renamed(dict(given), names))}
     except RopescopeError as error:
-<<<<<<< HEAD
-        made = {"error": told(error)}
-    return {key: _renamed(value, names or {}) for key, value in translated(made, language).items()}
-=======
-        return {"error": renamed(told(error), names)}
->>>>>>> c8eaaf5 (Serve the page: long answers as jobs, tests over a real connection, files called by their names)
+        made = {"error": renamed(told(error), names)}
+    return translated(made, language)
 
 
 def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:

@@ -71,7 +71,7 @@ class PageRun(Run):
 def answered(request: dict[str, Any], run: PageRun) -> dict[str, Any]:
     """The answer to a request whose paths are cleared; a fault of ours is told in one sentence, and its trace on standard error."""
     try:
-        made = answer(request["question"], request["given"], run, request["names"])
+        made = answer(request["question"], request["given"], run, request["names"], request["language"])
     except Exception as error:
         traceback.print_exc()
         return {"error": fault(error)}

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -27,6 +27,8 @@ from ropescope.app.web import backend
 from ropescope.app.web.forms import catalogue, form
 from ropescope.app.web.guards import Access, Guard, refuse
 from ropescope.app.web.jobs import PageRun, answered, fault
+from ropescope.app.web.languages.catalogues import LANGUAGES
+from ropescope.app.web.languages.translated import page_words
 from ropescope.app.web.paths import Cleared, Paths
 from ropescope.app.web.running import Jobs, TooManyError
 from ropescope.errors import InputError, MissingExtraError, RopescopeError
@@ -66,6 +68,7 @@ def make_app(access: Access, paths: Paths, jobs: Jobs) -> Starlette:
             Route("/", served.page),
             Route("/catalogue.json", served.catalogue),
             Route("/forms/{name}.json", served.form),
+            Route("/languages/{name}.json", served.words),
             Route("/vega.js", served.vega),
             Route("/kept/{folder}/{name:path}", served.kept),
             Route("/api/problems", served.problems, methods=["POST"]),
@@ -108,7 +111,8 @@ class Served:
     async def page(self, request: Request) -> Response:
         """The shell, told that a server answers it, and the token to ask with."""
         token = html.escape(self._access.token)
-        metas = f'<meta name="ropescope-backend" content="server">\n<meta name="ropescope-token" content="{token}">'
+        told = {"backend": "server", "token": token, "languages": " ".join(LANGUAGES)}
+        metas = "\n".join(f'<meta name="ropescope-{name}" content="{content}">' for name, content in told.items())
         shell, count = _BACKEND.subn(metas, (PAGE / "index.html").read_text("utf-8"))
         assert count == 1
         return Response(shell, media_type="text/html", headers=_NOT_KEPT)
@@ -133,6 +137,13 @@ class Served:
             return await self._once(request, f"form {name}", lambda: _json(form(find(name))))
         except MissingExtraError as error:
             return JSONResponse({"error": backend.told(error)}, 409, _NOT_KEPT)
+
+    async def words(self, request: Request) -> Response:
+        """What the page says, in another language."""
+        name = request.path_params["name"]
+        if name not in LANGUAGES:
+            return refuse(404, "The page does not speak that language.")
+        return await self._once(request, f"words {name}", lambda: _json(page_words(name)))
 
     async def vega(self, request: Request) -> Response:
         """The program that draws figures, from the package that draws them on the command line."""
@@ -161,32 +172,33 @@ class Served:
     async def problems(self, request: Request) -> Response:
         """What is wrong with the inputs so far, by field."""
         try:
-            question, given = await _asked(request)
+            asked = await _asked(request)
         except _Refused as refused:
             return refused.response
-        return JSONResponse(backend.problems(question.name, given), headers=_NOT_KEPT)
+        found = backend.problems(asked.question.name, asked.given, asked.language)
+        return JSONResponse(found, headers=_NOT_KEPT)
 
     async def answer(self, request: Request) -> Response:
         """The answer, or the job that works on it."""
         try:
-            question, given = await _asked(request)
-            if _is_long(question, given):
-                return self._start(question, given)
-            cleared = self._paths.clear(question, given)
+            asked = await _asked(request)
+            if _is_long(asked):
+                return self._start(asked)
+            cleared = self._paths.clear(asked.question, asked.given)
         except _Refused as refused:
             return refused.response
         except RopescopeError as error:
             return _told(error)
-        work = partial(self._quick, _request(question, cleared), cleared)
+        work = partial(self._quick, _request(asked, cleared), cleared)
         with anyio.move_on_after(QUICK_SECONDS):
             made = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
             return Response(made, media_type="application/json", headers=_NOT_KEPT)
-        return self._start(question, given)
+        return self._start(asked)
 
     async def job(self, request: Request) -> Response:
         """A job that answers the question, however short it may be."""
         try:
-            return self._start(*await _asked(request))
+            return self._start(await _asked(request))
         except _Refused as refused:
             return refused.response
 
@@ -202,20 +214,19 @@ class Served:
         run.ended()
         return text
 
-    def _start(self, question: Question, given: backend.Given) -> Response:
-        key = json.dumps([question.name, given], sort_keys=True)
+    def _start(self, asked: Asked) -> Response:
+        key = json.dumps([asked.question.name, asked.given, asked.language], sort_keys=True)
         try:
-            joined = self._jobs.going(key)
-            if joined is None:
-                cleared = self._paths.clear(question, given)
-                job = self._jobs.start(
-                    key, question.needs, _request(question, cleared), partial(self._finished, cleared)
-                )
+            job = self._jobs.going(key)
+            if job is None:
+                cleared = self._paths.clear(asked.question, asked.given)
+                finished = partial(self._finished, cleared)
+                job = self._jobs.start(key, asked.question.needs, _request(asked, cleared), finished)
         except TooManyError as error:
             return refuse(429, str(error))
         except RopescopeError as error:
             return _told(error)
-        return JSONResponse({"job": (joined or job).id}, 202, _NOT_KEPT)
+        return JSONResponse({"job": job.id}, 202, _NOT_KEPT)
 
     def _finished(self, cleared: Cleared, made: dict[str, Any]) -> dict[str, Any]:
         return {**made, "files": self._paths.results(cleared)}
@@ -270,6 +281,14 @@ class Served:
         return _path(handle)
 
 
+class Asked(NamedTuple):
+    """What the page asks, and in which language it is to be answered."""
+
+    question: Question
+    given: backend.Given
+    language: str
+
+
 class _Refused(Exception):
     """A request that is not read further, and what is answered."""
 
@@ -288,7 +307,7 @@ def warm() -> None:
         catalogue()
 
 
-async def _asked(request: Request) -> tuple[Question, backend.Given]:
+async def _asked(request: Request) -> Asked:
     """The question and its inputs. Raises _Refused for what is no request of the page, and for one that is too large."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise _Refused(415, "A request is JSON.")
@@ -308,23 +327,30 @@ async def _asked(request: Request) -> tuple[Question, backend.Given]:
         raise _Refused(404, "There is no such question.")
     if not isinstance(given, dict) or not all(_is_input(value) for value in given.values()):
         raise _Refused(400, "Inputs are texts, lists of texts, true or false.")
-    return known_question, given
+    language = told.get("language", "en")
+    return Asked(known_question, given, language if isinstance(language, str) else "en")
 
 
 def _is_input(value: object) -> bool:
     return isinstance(value, str | bool) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
-def _is_long(question: Question, given: backend.Given) -> bool:
+def _is_long(asked: Asked) -> bool:
     """Whether it may take long, or writes files: then it is a job from the start."""
+    question, given = asked.question, asked.given
     if question.needs != "files" or any(given.get(name) for name in question.weights_with):
         return True
     return any(isinstance(one.kind, Output) and given.get(one.name) for one in fields_of(question.inputs_type))
 
 
-def _request(question: Question, cleared: Cleared) -> dict[str, Any]:
-    kept = None if cleared.kept is None else str(cleared.kept)
-    return {"question": question.name, "given": cleared.given, "names": cleared.names, "out": kept}
+def _request(asked: Asked, cleared: Cleared) -> dict[str, Any]:
+    return {
+        "question": asked.question.name,
+        "given": cleared.given,
+        "names": cleared.names,
+        "out": None if cleared.kept is None else str(cleared.kept),
+        "language": asked.language,
+    }
 
 
 async def _receive(request: Request, path: Path) -> None:

@@ -36,12 +36,12 @@ class Server {
 
   /** @param {string} question @param {Given} given */
   async problems(question, given) {
-    return read(await this.#post("./api/problems", { question, given }));
+    return read(await this.#post("./api/problems", asked(question, given)));
   }
 
   /** @param {string} question @param {Given} given @param {Watch} watch @returns {Promise<Answer>} */
   async answer(question, given, watch) {
-    const response = await this.#post("./api/answer", { question, given }, watch.signal);
+    const response = await this.#post("./api/answer", asked(question, given), watch.signal);
     const answer = await response.json();
     return "job" in answer ? this.#follow(answer.job, keyOf(question, given), watch) : answer;
   }
@@ -128,6 +128,11 @@ class Server {
   #send(path, options) {
     return reach(path, { ...options, headers: { ...options.headers, "X-Ropescope-Token": this.#token } });
   }
+}
+
+/** A request, to be answered in the language of the page. @param {string} question @param {Given} given */
+function asked(question, given) {
+  return { question, given, language: document.documentElement.lang };
 }
 
 /** @param {string} path @param {RequestInit} [options] */
