@@ -35,14 +35,27 @@ _TRIED: Final = 20
 @click.option(
     "--build", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the page as files for any web server."
 )
-def command(host: str, port: int | None, files: tuple[Path, ...], no_browser: bool, build: Path | None) -> None:
+@click.option(
+    "--pyodide",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --build: the npm package of Pyodide, if it is not to be fetched.",
+)
+def command(
+    host: str, port: int | None, files: tuple[Path, ...], no_browser: bool, build: Path | None, pyodide: Path | None
+) -> None:
     """Every question on a page in your browser.
 
     The server answers on this machine alone, with your files and your access to the Hub. With --build, the page is written as
     files instead; Python then runs in the browser, for every question that needs no weights.
     """
     if build is not None:
-        raise ReportError("The page cannot be built yet.")
+        if port or files or no_browser:
+            raise ReportError("--build writes files and serves nothing: leave out --port, --files and --no-browser.")
+        _build(build, pyodide)
+        return
+    if pyodide is not None:
+        raise ReportError("--pyodide is given and not read: it goes with --build.")
     try:
         from ropescope.app.web.serving import serve
     except ModuleNotFoundError as error:
@@ -54,6 +67,14 @@ def command(host: str, port: int | None, files: tuple[Path, ...], no_browser: bo
         serve(listening, host, [folder.resolve() for folder in files or (Path.cwd(),)], browse=not no_browser)
     except KeyboardInterrupt:  # how uvicorn tells that it ended by Ctrl-C
         print("Stopped.", file=sys.stderr)
+
+
+def _build(folder: Path, pyodide: Path | None) -> None:
+    from ropescope.app.web.build import build
+
+    built = build(folder, pyodide)
+    size = sum(built.sizes.values()) / 1e6
+    print(f"Wrote {len(built.sizes)} files ({size:.1f} MB) to {built.folder}: any web server can serve them.")
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
