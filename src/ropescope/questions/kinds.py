@@ -211,8 +211,9 @@ class Bytes(Kind):
 
 
 class Share(Kind):
-    """A share above 0 and at most 1, as 15% or 0.15."""
+    """A share above 0 (or 0 too, if `zero`) and at most 1, as 15% or 0.15."""
 
+    zero: bool = False
     metavar: str = "SHARE"
 
     @property
@@ -222,24 +223,26 @@ class Share(Kind):
 
     def read(self, name: str, text: str) -> float:
         """The share. Raises InputError."""
-        return read_share(name, text)
+        return read_share(name, text, zero=self.zero)
 
     def accept(self, name: str, value: Any) -> float:
         """A number, or text as a person writes it. Raises InputError."""
         if isinstance(value, str):
-            return read_share(name, value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            return read_share(name, value, zero=self.zero)
+        above = isinstance(value, int | float) and (0 < value <= 1 or (self.zero and value == 0))
+        if isinstance(value, bool) or not above:
             raise wrong(name, value, self.words)
         return float(value)
 
     def write(self, value: Any) -> str:
         """The share in percent, where that says it exactly."""
         percent = f"{100 * value:.6g}%"
-        return percent if read_share("share", percent) == value else str(value)
+        return percent if read_share("share", percent, zero=self.zero) == value else str(value)
 
     def schema(self) -> dict[str, Any]:
         """A number, or text such as 15%."""
-        return _or_text({"type": "number", "exclusiveMinimum": 0, "maximum": 1})
+        least = {"minimum": 0} if self.zero else {"exclusiveMinimum": 0}
+        return _or_text({"type": "number", **least, "maximum": 1})
 
 
 class Budget(Kind):

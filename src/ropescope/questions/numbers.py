@@ -127,15 +127,14 @@ def require_bytes(name: str, size: int) -> int:
     return size
 
 
-def read_share(name: str, text: str) -> float:
-    """The share that is written 15% or 0.15. Raises InputError for what is none, or not above 0 and at most 1."""
+def read_share(name: str, text: str, *, zero: bool = False) -> float:
+    """The share that is written 15% or 0.15. Raises InputError for what is none, or not above 0 (or 0, if `zero`) and at most 1."""
     written = text.strip()
     try:
         share = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)
     except ValueError:
         share = nan
-    if not 0 < share <= 1:
-        raise InputError(
-            name, f"`{name}` {shown(written)} is no share: write 15% or 0.15, more than 0 and at most 100%."
-        )
+    if not (0 < share <= 1 or (zero and share == 0)):
+        least = "from 0" if zero else "more than 0"
+        raise InputError(name, f"`{name}` {shown(written)} is no share: write 15% or 0.15, {least} and at most 100%.")
     return share

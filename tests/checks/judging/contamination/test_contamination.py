@@ -8,6 +8,7 @@ from ropescope.checks.judging.contamination import overlap, searching
 from ropescope.checks.judging.contamination.contamination import ContaminationInputs, answer
 from ropescope.checks.judging.contamination.twins import gap
 from ropescope.errors import FormatError, InputError
+from ropescope.questions.inputs import from_text
 from ropescope.questions.question import Run
 
 
@@ -29,7 +30,7 @@ def test_overlap_of_a_table_with_a_folder(tmp_path):
     items.write_text("\n".join(json.dumps({"question": row}) for row in rows))
     report = ask(items=items, corpus=(corpus,))
     assert report.verdict == (
-        "Of 2 items 1 is in the corpus by half or more in one run, 0 in full; 1 has 8 words in a row there."
+        "1 of 2 items overlaps the corpus by half or more in one run of words (0 in full); 1 shares 8 words in a row or more."
     )
     assert [(item["item"], item["share"]) for item in report.data["overlap"]["items"]] == [
         ("items.jsonl:1", 0.9),
@@ -38,11 +39,22 @@ def test_overlap_of_a_table_with_a_folder(tmp_path):
     assert report.tables[1].rows[0][4] == "a.txt" and report.facts[0].note == "1 shorter than 8 words"
 
 
+def test_a_corpus_that_holds_the_items_file_is_refused(tmp_path):
+    (tmp_path / "items.txt").write_text("a b c d e f g h i j\n")
+    with pytest.raises(InputError, match="the file of the items"):
+        ask(items=tmp_path / "items.txt", corpus=(tmp_path,))
+
+
+def test_a_twin_that_nobody_solves_is_a_score() -> None:
+    twin = from_text(ContaminationInputs, {"score": "20%", "score_n": "100", "twin_score": "0%", "twin_n": "100"})
+    assert answer(twin, Run()).verdict.startswith("The twin's score is 20.0 points")
+
+
 def test_nothing_found_is_no_evidence(tmp_path):
     (tmp_path / "c.md").write_text("Some other words, of which there are not many here.")
     (tmp_path / "items.txt").write_text("a b c d e f g h i j\n")
     report = ask(items=tmp_path / "items.txt", corpus=(tmp_path / "c.md",))
-    assert report.verdict.startswith("No evidence either way: none of 1 items shares 8 words in a row")
+    assert report.verdict.startswith("No evidence either way: the item does not share 8 words in a row")
 
 
 def test_reports_are_of_the_model_that_is_asked_for():

@@ -45,9 +45,9 @@ class ContaminationInputs:
     model: str | None = asked(
         Text(), "Name of the model that the reports should be of.", default=None, only_with=("benchmark",)
     )
-    score: float | None = asked(Share(), "Score on the test, as 80% or 0.8.", default=None, group="twin")
+    score: float | None = asked(Share(zero=True), "Score on the test, as 80% or 0.8.", default=None, group="twin")
     score_n: int | None = asked(Count(), "Items of the test.", default=None, group="twin")
-    twin_score: float | None = asked(Share(), "Score on its clean twin.", default=None, group="twin")
+    twin_score: float | None = asked(Share(zero=True), "Score on its clean twin.", default=None, group="twin")
     twin_n: int | None = asked(Count(), "Items of the twin.", default=None, group="twin")
     released: str | None = asked(Text(), "Month when the test came out: YYYY-MM.", default=None, group="dates")
     cutoff: str | None = asked(Text(), "Month of the model's training cut-off: YYYY-MM.", default=None, group="dates")

@@ -55,23 +55,27 @@ class Searched:
         if not m:
             return [(False, f"All {self.short:,} items are shorter than {self.n} words, too short to tell.")]
         if not self.touched:
+            nothing = "The item does not share" if m == 1 else f"None of {m:,} items shares"
             return [
                 (
                     False,
-                    f"None of {m:,} items shares {self.n} words in a row with the corpus of {self.n_tokens:,} words.",
+                    f"{nothing} {self.n} words in a row with the corpus of {self.n_tokens:,} words.",
                 )
             ]
         half, full = self.at_least(0.5), self.at_least(1)
-        have = f"{self.touched:,} {'has' if self.touched == 1 else 'have'} {self.n} words in a row there"
+        of = f"of {m:,} {'item' if m == 1 else 'items'}"
+        share = f"{'shares' if self.touched == 1 else 'share'} {self.n} words in a row or more"
         if not half:
-            best = max(match.share for match in self.matches)
+            best = 100 * max(match.share for match in self.matches)
             return [
-                (True, f"Of {m:,} items none is in the corpus by half; {have}, at most {100 * best:.0f} % of an item.")
+                (
+                    True,
+                    f"{self.touched:,} {of} {share} with the corpus; none overlaps it by half ({best:.0f} % at most).",
+                )
             ]
-        are = "is" if half == 1 else "are"
-        return [
-            (True, f"Of {m:,} items {half:,} {are} in the corpus by half or more in one run, {full:,} in full; {have}.")
-        ]
+        overlap = "overlaps" if half == 1 else "overlap"
+        found = f"{half:,} {of} {overlap} the corpus by half or more in one run of words ({full:,} in full)"
+        return [(True, f"{found}; {self.touched:,} {share}.")]
 
     def facts(self) -> list[Fact]:
         """How many items and words, and the mean share."""
@@ -81,7 +85,7 @@ class Searched:
                 len(self.matches),
                 note=f"{self.short:,} shorter than {self.n} words" if self.short else "",
             ),
-            Fact("corpus", self.n_tokens, "words", note=f"{self.n_texts:,} texts"),
+            Fact("corpus", self.n_tokens, "words", note="1 text" if self.n_texts == 1 else f"{self.n_texts:,} texts"),
         ]
         if self.matches:
             mean = sum(match.share for match in self.matches) / len(self.matches)
@@ -198,6 +202,10 @@ def search(
         words.append(found)
     if not words and not short:
         raise FormatError(f"{items} holds no item: give one a line, or a table with a column of text.")
+    if any(file.resolve() == items.resolve() for file in files):
+        raise InputError(
+            "corpus", f"`corpus` holds {items}, the file of the items: every item would be found in it; move it."
+        )
     index = Index(words, n)
     run.say(f"Reading {len(files)} files for {len(words):,} items")
     n_texts = 0
