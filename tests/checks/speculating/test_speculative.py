@@ -209,3 +209,15 @@ def test_a_coarser_draft_keeps_less(tiny_folder_with_tokenizer: Path, tmp_path: 
     report = ask(target=str(tiny_folder_with_tokenizer), draft=str(tmp_path / "coarse"), **MEASURED)
     sampled = report.data["acceptances"][0]
     assert sampled["mode"] == "sampled" and 0.1 < sampled["low"] < sampled["value"] < sampled["high"] < 0.95
+
+
+def test_an_encoder_drafts_nothing_and_a_running_state_takes_no_drafts_in_transformers(tmp_path: Path) -> None:
+    words = folder(tmp_path / "words", 64)
+    encoder = folder(tmp_path / "encoder", 64, model_type="bert", architectures=["BertModel"])
+    with pytest.raises(InputError, match="`draft` encoder is an encoder, which generates no tokens"):
+        ask(target=words, draft=encoder)
+    hybrid = tmp_path / "hybrid"
+    hybrid.mkdir()
+    (hybrid / "config.json").write_text(json.dumps({**released.QWEN3_NEXT_80B_A3B, "vocab_size": 64}))
+    engines = {row[0].split()[0]: row[1] for row in ask(target=str(hybrid), draft=words).tables[0].rows}
+    assert engines["transformers"] == "no" and engines["vllm"] == "not known"

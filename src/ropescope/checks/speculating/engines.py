@@ -11,6 +11,7 @@ from typing import Final
 
 from ropescope.checks.speculating.vocabularies import Difference, Words
 from ropescope.errors import InputError
+from ropescope.models.model import Model
 
 READ: Final = "2026-11-29"
 LLAMA_MOST_APART: Final = 128
@@ -108,6 +109,21 @@ def _transformers(target: Words, draft: Words, apart: Difference) -> Ruling:
             True, "vocab_size is equal, which is all it compares; but ids are other tokens, whose drafts are rejected"
         )
     return Ruling(True, "vocab_size is equal, which is all it compares; one sequence at a time")
+
+
+def with_states(rules: Rules, ruling: Ruling, target: Model) -> Ruling:
+    """`ruling`, where the target keeps a running state, which no rejected draft may stay in. transformers refuses every such model
+    (`_is_stateful` in generation/utils.py; MiniMax is not marked so); of the other engines it was not read."""
+    stateful = any(layer.kind in ("state-space", "recurrent", "linear") for layer in target.layers)
+    if ruling.takes is False or not stateful or str(target.config.get("model_type", "")).startswith("minimax"):
+        return ruling
+    if rules.engine == "transformers":
+        return Ruling(
+            False, "refuses: the state of the target's recurrent layers cannot go back to before a rejected draft"
+        )
+    return Ruling(
+        None, f"{ruling.says}; whether it takes rejected drafts out of the target's recurrent state is not known"
+    )
 
 
 def _vllm_command(target: str, draft: str, drafted: int) -> str:

@@ -83,10 +83,10 @@ def _serve(found: Findings, pair: Pair) -> str:
     yes, no, unknown = ([name for name, one in takes.items() if one is value] for value in (True, False, None))
     if not yes and not no:
         return f"Not known whether {draft} can draft for {target}: {pair.why or 'no vocabulary size is stated'}"
-    if not yes:
-        return f"{draft} cannot draft for {target} in {_listed(no)}"
-    told = f"{draft} can draft for {target} in {_listed(yes)}"
-    told += f", not in {_listed(no)}" if no else ""
+    if yes:
+        told = f"{draft} can draft for {target} in {_listed(yes)}{f', not in {_listed(no)}' if no else ''}"
+    else:
+        told = f"{draft} cannot draft for {target} in {_listed(no)}"
     return told + (f"; of {_listed(unknown)} it is not known" if unknown else "")
 
 
@@ -136,7 +136,7 @@ def _speed_facts(found: Findings) -> list[Fact]:
                     speedup(one.value, found.k, cost),
                     "times",
                     "formula",
-                    SOURCE,
+                    "E / (kc + 1)",
                     _through(one, found.k, cost),
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ropescope.checks.speculating.costs import CONTEXT, CostRatio, cost_ratio
-from ropescope.checks.speculating.engines import rules_for
+from ropescope.checks.speculating.engines import rules_for, with_states
 from ropescope.checks.speculating.findings import Acceptance, Findings, Pair
 from ropescope.checks.speculating.heads import head_kind
 from ropescope.checks.speculating.report import speculative_report
@@ -107,15 +107,21 @@ def answer(inputs: SpeculativeInputs, run: Run) -> Report:
     )
     if inputs.target is None:
         return speculative_report(found)
-    target = open_model(inputs.target)
+    target = _generating("target", open_model(inputs.target))
     if inputs.draft is None:
         return speculative_report(replace(found, target=target))
-    draft = open_model(inputs.draft)
+    draft = _generating("draft", open_model(inputs.draft))
     cost = found.cost if inputs.cost is not None else cost_ratio(target, draft, inputs.gpu, inputs.context)
     found = replace(found, target=target, cost=cost, pair=_pair(target, draft, inputs))
     if inputs.measure:
         found = replace(found, measured=_measured(inputs, found, run))
     return speculative_report(found)
+
+
+def _generating(name: str, model: Model) -> Model:
+    if not model.causal:
+        raise InputError(name, f"`{name}` {model.name} is an encoder, which generates no tokens: name a causal model.")
+    return model
 
 
 def _pair(target: Model, draft: Model, inputs: SpeculativeInputs) -> Pair:
@@ -126,7 +132,9 @@ def _pair(target: Model, draft: Model, inputs: SpeculativeInputs) -> Pair:
     words = words_of(target), words_of(draft)
     apart = difference(*words)
     why = "; ".join(filter(None, dict.fromkeys(one.why for one in words)))
-    rulings = tuple((rules, rules.judge(*words, apart)) for rules in rules_for(inputs.engine))
+    rulings = tuple(
+        (rules, with_states(rules, rules.judge(*words, apart), target)) for rules in rules_for(inputs.engine)
+    )
     return Pair(draft, spelled, apart, rulings, why)
 
 

@@ -108,5 +108,5 @@ def prefix_figure(case: Case) -> Figure:
             },
         ]
     spec = {"width": 520, "height": {"step": 44}, "layer": layers}
-    caption = "The first request after the edit. What stands behind the first change cannot be read from the cache."
+    caption = "The first request after the edit. What comes after the first change cannot be read from the cache."
     return Figure("prefix", "What the edit leaves of the cached prefix", spec, caption)

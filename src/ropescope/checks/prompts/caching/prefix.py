@@ -82,7 +82,7 @@ def _require_order(found: Sequence[Entry]) -> None:
     for first, second in pairwise(found):
         if second.lifetime.least_seconds > first.lifetime.least_seconds:
             raise FormatError(
-                f"A marker of {second.lifetime.name} is behind one of {first.lifetime.name}: the API takes the longer one first."
+                f"A marker of {second.lifetime.name} comes after one of {first.lifetime.name}: the API takes the longer one first."
             )
 
 

@@ -73,7 +73,7 @@ def _edit(case: Case) -> str:
     if change is None:
         return "The edit costs nothing: the cache sees no difference."
     if not case.written_again:
-        return f"The edit costs nothing: {change.place} stands behind the {cached:,} cached tokens."
+        return f"The edit costs nothing: {change.place} comes after the {cached:,} cached tokens."
     where = change.place if change.kind != "changed" else f"{change.place}, character {change.character:,},"
     again = f"{case.written_again:,} of {cached:,} cached tokens are written again"
     return f"The edit at {where} costs {_sum(case.edit_once)} once: {again}."
@@ -240,9 +240,9 @@ def _next_steps(case: Case) -> tuple[str, ...]:
     if case.change is not None and case.written_again and case.hit is not False:
         marker = "prompt_cache_breakpoint" if case.rule.matching == "message ends" else "marker"
         if case.rule.matching == "tokens":
-            return (f"If {case.change.place} differs in every request, move it behind what stays the same.",)
+            return (f"If {case.change.place} differs in every request, move it after what stays the same.",)
         return (
-            f"If {case.change.place} differs in every request, put it behind what stays the same, with a {marker} in between.",
+            f"If {case.change.place} differs in every request, put it after what stays the same, with a {marker} in between.",
         )
     if case.hit is False and case.rule.write_1h is not None and case.gap_seconds <= 3600:
         return ("Ask again with `lifetime` 1h: such entries cost more to write and outlive the gap.",)

@@ -138,7 +138,7 @@ _WORDS: Final = (
         "assumed",
         "the same; also chain of thought, step by step; `reasonings` names others",
     ),
-    Fact("words passed over", ", ".join(sorted(FILLERS)), "", "assumed", "behind such a word"),
+    Fact("words passed over", ", ".join(sorted(FILLERS)), "", "assumed", "after such a word"),
 )
 
 
