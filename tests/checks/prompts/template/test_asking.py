@@ -159,6 +159,7 @@ def test_bad_messages_are_told_in_a_sentence(messages: str, told: str) -> None:
 def test_two_sources_that_differ_by_a_space(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one"), folder(tmp_path / "other", CHATML.replace("'|>'", "'|> '"))
     same = asked(one, against=str(folder(tmp_path / "same", CHATML + "{# the same #}")))
+    assert "renders all" in same.verdict
     assert states(same)["The other source"] == ("holds", "the same") and "texts of the templates differ" in str(
         same.data["checks"]
     )

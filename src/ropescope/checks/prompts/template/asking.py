@@ -80,7 +80,7 @@ def answer(inputs: TemplateInputs, run: Run) -> Report:
     shown = YOURS if given is not None else "second question, to answer"
     return Report(
         title=f"Chat template of {found.name}",
-        verdict=_verdict(checks),
+        verdict=_verdict(checks, [one.check.says for one in comparisons if one.check.state == "holds"]),
         facts=_facts(work),
         tables=(
             _check_table(checks),
@@ -153,16 +153,18 @@ def your_checks(given: Given, seen: Seen, earlier: Sequence[Rendering]) -> list[
     return checks
 
 
-def _verdict(checks: Sequence[Check]) -> str:
+def _verdict(checks: Sequence[Check], alike: Sequence[str]) -> str:
+    """What is violated; `alike` are the sentences of comparisons that found no difference."""
     wrong = violations(checks)
     unknown = [one.name for one in checks if one.state == "not known"]
     tested = sum(one.state == "holds" for one in checks)
     if not wrong and not unknown:
-        return f"All {tested} checks hold."
+        return " ".join((*alike, f"All {tested} checks hold."))
     if not wrong:
-        return f"None of the {tested} checks that could be made is violated. Not known: {', '.join(unknown)}."
+        untold = f"None of the {tested} checks that could be made is violated. Not known: {', '.join(unknown)}."
+        return " ".join((*alike, untold))
     more = ", ".join(one.name for one in wrong[1:])
-    return wrong[0].says + (f" Also violated: {more}." if more else "")
+    return " ".join((wrong[0].says, *([f"Also violated: {more}."] if more else []), *alike))
 
 
 def _facts(work: Work) -> tuple[Fact, ...]:
