@@ -11,7 +11,7 @@ where the votes are as unlikely as the 95 % point is beyond: between two models 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from math import log, sqrt
@@ -33,7 +33,10 @@ _COMPARED: Final = 4 * 10**8
 """Draws times pairs in between."""
 SEED: Final = 0
 LEAST_VOTERS: Final = 10
-"""With fewer, a variance between voters says nothing."""
+VOTERS_A_MODEL: Final = 2
+"""With fewer, a variance between voters says nothing: of fewer voters than models it has rank too low."""
+_LEAST_VARIANCE: Final = 0.01
+"""Of what independent votes have. Voters whose votes balance better than that say nothing of how others would vote."""
 MOST_FITS: Final = 50_000
 """Fits times models that comparing groups without a maximum may take; what is left then counts as not sure."""
 
@@ -103,6 +106,17 @@ class Ratings:
         self.groups = groups(self.counted, strong=True)
         self.covariance: Array = covariance(votes, self.fit)
         self.fits_left = MOST_FITS // votes.n_models
+
+    @property
+    def clusters_tell(self) -> bool:
+        """Whether the voters are enough, and differ enough, that a variance between them says something."""
+        if self.freedom is None:
+            return True
+        if self.freedom + 1 < max(LEAST_VOTERS, VOTERS_A_MODEL * self.votes.n_models):
+            return False
+        alone = Ratings(replace(self.votes, voter=None)).errors
+        there = alone > 0
+        return bool((self.errors[there] ** 2 >= _LEAST_VARIANCE * alone[there] ** 2).all())
 
     @cached_property
     def freedom(self) -> int | None:

@@ -95,3 +95,17 @@ def test_the_leader_is_the_one_with_the_higher_rating(tmp_path):
     report = ask(tmp_path, "model_a,model_b,winner,user\n" + "".join(rows))
     by = re.search(r" leads \S+ by (\S+) Elo", report.verdict)
     assert by is not None and float(by[1]) > 0
+
+
+def test_voters_who_say_nothing_of_others_are_not_clusters(tmp_path):
+    """Twenty voters of whom each gives A 3 votes of 5 have no variance; twelve of ten models have one of too low a rank."""
+    rows = "".join(f"A,B,model_{'a' if i < 60 else 'b'},u{i % 20}\n" for i in range(100))
+    alike = ask(tmp_path, "model_a,model_b,winner,user\n" + rows)
+    assert alike.verdict.endswith("by 70.4 Elo [0.9, 139.9].") and any("too alike" in one for one in alike.caveats)
+    rng = random.Random(1)
+    rows = ""
+    for i in range(600):
+        a, b = rng.sample(range(10), 2)
+        rows += f"m{a},m{b},model_{rng.choice('ab')},u{i % 12}\n"
+    few = ask(tmp_path, "model_a,model_b,winner,user\n" + rows)
+    assert few.data["voters"] is None

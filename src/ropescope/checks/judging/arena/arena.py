@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,10 +85,10 @@ def _ratings(ballots: Ballots, *, covariates: bool) -> Ratings:
     import numpy as np
 
     from ropescope.quality.ratings.davidson import Votes
-    from ropescope.quality.ratings.ranks import LEAST_VOTERS, Ratings, groups
+    from ropescope.quality.ratings.ranks import Ratings, groups
 
     voters = None
-    if len(set(ballots.voters) - {""}) >= LEAST_VOTERS:
+    if len(set(ballots.voters) - {""}) > 1:
         ids: dict[str, int] = {}
         alone = len(ballots.voters)  # a vote without a voter is of a voter of its own
         voters = np.array(
@@ -111,7 +111,8 @@ def _ratings(ballots: Ballots, *, covariates: bool) -> Ratings:
             f"No vote compares these groups, so their ratings share no scale: {told}"
             f"{' | …' if len(apart) > 4 else ''}. Add votes between them, or ask of each alone.",
         )
-    return Ratings(votes)
+    found = Ratings(votes)
+    return found if found.clusters_tell else Ratings(replace(votes, voter=None))
 
 
 def _report(ballots: Ballots, covariates: list[str], fields: list[str], *, log_lengths: bool) -> Report:
@@ -235,8 +236,6 @@ def _cast(ballots: Ballots) -> Any:
 
 
 def _caveats(ballots: Ballots, ratings: Ratings, plain: Ratings, covariates: list[str]) -> list[str]:
-    from ropescope.quality.ratings.ranks import LEAST_VOTERS
-
     caveats = []
     if covariates:
         both = ratings.ahead & plain.ahead
@@ -248,8 +247,9 @@ def _caveats(ballots: Ballots, ratings: Ratings, plain: Ratings, covariates: lis
         )
     if ballots.voters and ratings.votes.voter is None:
         caveats.append(
-            f"Column {ballots.voter_column} names fewer than {LEAST_VOTERS} voters, so votes count as independent: "
-            "intervals say what more votes of these voters would give, not what others would say."
+            f"Column {ballots.voter_column} names too few voters for so many models, or voters too alike, to tell how voters "
+            "differ. So votes count as independent: intervals say what more votes of these voters would give, not what "
+            "others would say."
         )
     elif not ballots.voters:
         caveats.append(
