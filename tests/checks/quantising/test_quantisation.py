@@ -152,3 +152,14 @@ def test_other_vocabularies_are_refused_before_weights_are_read(
     (other / "config.json").write_text(json.dumps({**config, "vocab_size": 400}))
     with pytest.raises(EvaluationError, match=r"different vocabularies \(400 and 300 ids\)"):
         ask(source=str(other), against=str(tiny_folder_with_tokenizer), **MEASURED)
+
+
+def test_what_is_published_of_the_model_in_other_formats_is_named() -> None:
+    verdict = (
+        find("quantisation").ask(QuantisationInputs(source="meta-llama/Llama-3.1-8B-Instruct", format="fp8")).verdict
+    )
+    assert (
+        verdict == "Not known: no figure is published here for Llama-3.1-8B-Instruct in fp8, only in W4A16, W8A8-INT."
+    )
+    with pytest.raises(InputError, match=r"there are f32, .*Q4_K_M"):
+        find("quantisation").ask(QuantisationInputs(source="smollm2", format="stored"))

@@ -113,8 +113,11 @@ def _not_known(name: str, form: str | None, near: Sequence[Cost]) -> str:
             f"Not known: nothing is published here about {name}, and its file names no format; others are in the table."
         )
     told = [_plain([row for row in near if row.model == model]) for model in dict.fromkeys(row.model for row in near)]
-    words = " and ".join(f"{row.kld:.3f} on {row.model}" for row in told if row.kld is not None and row.format == form)
-    text = f"Not known: no figure is published here for {name} in {form}"
+    words = " and ".join(f"{row.kld:.2g} on {row.model}" for row in told if row.kld is not None and row.format == form)
+    published = [*((row.model, row.format) for row in costs()), *((one.model, one.format) for one in recoveries())]
+    others = dict.fromkeys(has for model, has in published if model == name)
+    besides = f", only in {', '.join(others)}" if others else ""
+    text = f"Not known: no figure is published here for {name} in {form}{besides}"
     return f"{text}. The KL divergence of {form} is {words}." if words else f"{text}."
 
 

@@ -130,11 +130,15 @@ def read_format(text: str) -> str:
     """A format as the tables write it. Raises InputError for a word that names none."""
     wanted = text.strip().upper()
     wanted = _SYNONYMS.get(wanted, wanted)
-    names = {name.upper(): name for name in (*precision_names(), *formats())}
+    names = {name.upper(): name for name in (*precision_names(), *formats()) if name != "stored"}
     if wanted not in names:
         near = get_close_matches(wanted, names, n=3, cutoff=0.5)
-        hint = f"; the nearest are {', '.join(names[name] for name in near)}" if near else ""
-        raise InputError("format", f"`format` {text!r} names no quantisation that is known here{hint}.")
+        listed = (
+            f"the nearest are {', '.join(names[name] for name in near)}"
+            if near
+            else f"there are {', '.join(names.values())}"
+        )
+        raise InputError("format", f"`format` {text!r} names no quantisation that is known here: {listed}.")
     return names[wanted]
 
 
