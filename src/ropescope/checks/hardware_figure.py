@@ -11,7 +11,7 @@ from ropescope.checks.serving.hardware.search import Found, Searched, Wish
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, FAINT, INK
 
-_NAMED = 8
+_NAMED = 12
 """So many sets of the front get their name written beside them."""
 
 
@@ -79,14 +79,38 @@ def hardware_figure(wish: Wish, searched: Searched, fronts: Mapping[str, Sequenc
 _HALO: tuple[dict[str, Any], ...] = ({"color": "white", "stroke": "white", "strokeWidth": 4}, {"color": INK})
 
 
+_SIDES: tuple[dict[str, Any], ...] = (
+    {"align": "right", "dx": -8, "dy": -8},
+    {"align": "left", "dx": 9, "dy": 1},
+    {"align": "left", "dx": 9, "dy": 14},
+    {"align": "right", "dx": -8, "dy": 14},
+)
+"""Where a name may stand beside its dot, the best place first."""
+
+
 def _placed(
     named: Sequence[Mapping[str, Any]], values: Sequence[Mapping[str, Any]]
 ) -> list[tuple[list[Mapping[str, Any]], dict[str, Any]]]:
-    """The sets whose names stand left of their dots, and those too near the axis for that."""
-    low, high = min(value["x"] for value in values), max(value["x"] for value in values)
-    near = [value for value in named if log(value["x"] / low) < 0.3 * log(high / low)] if high > low else list(named)
-    far = [value for value in named if value not in near]
-    return [(near, {"align": "left", "dx": 9, "dy": 1}), (far, {"align": "right", "dx": -8, "dy": -8})]
+    """The names by the side of their dots on which they stand: inside the picture and over no other name; a name that finds no
+    such place is left out."""
+
+    def along(value: Mapping[str, Any], axis: str, size: int) -> float:
+        low, high = min(one[axis] for one in values), max(one[axis] for one in values)
+        return size * log(value[axis] / low) / log(high / low) if high > low else size / 2
+
+    taken: list[tuple[float, float, float]] = []
+    groups: list[list[Mapping[str, Any]]] = [[] for _ in _SIDES]
+    for value in named:
+        for side, group in zip(_SIDES, groups, strict=True):
+            width = 6.5 * len(value["set"])
+            left = 24 + along(value, "x", 492) + side["dx"] - (width if side["align"] == "right" else 0)
+            top = 16 + along(value, "y", 308) - side["dy"]
+            clear = all(left > end or left + width < start or abs(top - other) > 13 for start, end, other in taken)
+            if clear and left > 0 and left + width < 560:
+                taken.append((left, left + width, top))
+                group.append(value)
+                break
+    return [(group, side) for group, side in zip(groups, _SIDES, strict=True) if group]
 
 
 def _names(
