@@ -199,7 +199,6 @@ def _figure(inputs: Basics) -> Figure:
         {"T": t, "gamma": f(inputs.theta, t), "form": name} for name, f in functions.items() for t in lengths
     ]
     spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": 560,
         "height": 300,
         "layer": [

@@ -39,7 +39,7 @@ function code(label, text) {
     "div",
     { class: "code" },
     h("p", { class: "quiet" }, label),
-    h("pre", { tabindex: "0", role: "region", "aria-label": label }, h("code", {}, text)),
+    h("pre", {}, h("code", {}, text)),
     copyButton(() => text, t("Copy"), t("Copied")),
   );
 }

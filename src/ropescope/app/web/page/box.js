@@ -156,7 +156,8 @@ export class Box {
       }
       offers.push({ question: step.question, asks: form.asks, given: filled });
     }
-    if (mine === this.#asked) this.#show(answer.report.verdict, offers);
+    // A lone offer says itself what the verdict says of a question's words.
+    if (mine === this.#asked) this.#show("words" in given && offers.length === 1 ? "" : answer.report.verdict, offers);
     return offers;
   }
 
@@ -170,12 +171,12 @@ export class Box {
 
   /** @returns {Offer[]} */
   #nearest() {
-    const words = this.#input.value.toLowerCase().split(/[^\p{L}\p{N}._-]+/u).filter((word) => word.length > 1);
+    const words = this.#input.value.toLowerCase().split(/[^\p{L}\p{N}._-]+/u).filter((word) => word.length > 2);
     const scored = this.#page.questions.map((one) => {
       const score = words.reduce((sum, word) => sum + counted(word, one), 0);
       return { score, offer: { question: one.name, asks: one.asks, given: {} } };
     });
-    return scored.filter((one) => one.score > 0).sort((a, b) => b.score - a.score).slice(0, MOST_NEAR).map((one) => one.offer);
+    return scored.filter((one) => one.score > 1).sort((a, b) => b.score - a.score).slice(0, MOST_NEAR).map((one) => one.offer);
   }
 
   /** @param {string} told @param {Offer[]} offers */
@@ -198,7 +199,7 @@ export class Box {
         return h("li", {}, to, filled.length > 0 && h("p", { class: "inputs" }, filled));
       }),
     );
-    if (told) announce(told);
+    announce(told || offers.map((one) => one.question).join(", "));
   }
 
   /** @param {Offer} offer */

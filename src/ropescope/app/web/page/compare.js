@@ -1,8 +1,8 @@
 // Answers side by side: what differs in the requests heads a column, and a fact has one row.
 
-import { fill, h } from "./dom.js";
+import { fill, h, scrolling } from "./dom.js";
 import { labelOf } from "./forms.js";
-import { compareLink, link } from "./fragment.js";
+import { link } from "./fragment.js";
 import { prose } from "./prose.js";
 import { basis } from "./report.js";
 import { t } from "./words.js";
@@ -11,8 +11,6 @@ import { t } from "./words.js";
 /** @typedef {import("./types.d.ts").Answer} Answer */
 /** @typedef {import("./types.d.ts").ShownFact} ShownFact */
 /** @typedef {{ question: string, given: Given, fragment: string }} Kept */
-
-export const MOST_BESIDE = 6;
 
 /**
  * The comparison as elements.
@@ -37,17 +35,19 @@ export function comparison(columns, page) {
   const heads = columns.map(({ one }, i) => {
     const remove = h("button", { type: "button", class: "bare", "aria-label": t("Remove {name}", { name: `${one.question} ${told[i]}` }) }, "×");
     remove.addEventListener("click", () => page.remove(one.fragment));
-    return h("th", { scope: "col" }, h("a", { href: link(one.question, one.given, page.held) }, one.question), remove, h("span", { class: "inputs" }, told[i]));
+    return h("th", { scope: "col" }, h("a", { href: link(one.question, one.given, page.held) }, one.question), " ", remove, h("span", { class: "inputs" }, told[i]));
   });
   const verdicts = columns.map(({ answer }) =>
     h("td", { class: "said" }, ...(answer === undefined ? ["–"] : "error" in answer ? prose(answer.error.message) : prose(answer.report.verdict))),
   );
   return [
     h("p", { class: "tools" }, h("label", { for: "only-differences" }, only, t("Only facts that differ"))),
-    h(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": t("Answers side by side") },
-      h("table", { class: "data beside" }, h("thead", {}, h("tr", {}, h("td"), heads), h("tr", { class: "verdicts" }, h("th", { scope: "row" }, t("answer")), verdicts)), body),
+    scrolling(
+      h(
+        "div",
+        { class: "scroll", role: "region", "aria-label": t("Answers side by side") },
+        h("table", { class: "data beside" }, h("thead", {}, h("tr", {}, h("td"), heads)), h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, t("answer")), verdicts)), body),
+      ),
     ),
     figures(columns, told),
   ];
@@ -81,16 +81,4 @@ function differing(requests, nameOf) {
   const text = (/** @type {Given[string] | undefined} */ value) => (value === undefined ? "" : [value].flat().map((one) => nameOf(String(one))).join(", "));
   const told = fields.filter((field) => requests.length === 1 || new Set(requests.map(({ given }) => text(given[field]))).size > 1);
   return requests.map(({ given }) => told.filter((field) => field in given).map((field) => `${labelOf(field)} ${text(given[field])}`).join(" · "));
-}
-
-/**
- * The answers that are kept beside, as a bar at the foot of the page.
- * @param {Kept[]} kept
- * @param {(path: string) => import("./fragment.js").Held | undefined} held
- */
-export function tray(kept, held) {
-  return [
-    h("span", {}, t("Kept beside: {n} of {most}", { n: kept.length, most: MOST_BESIDE })),
-    h("a", { class: "button main", href: compareLink(kept, held) }, t("Compare")),
-  ];
 }

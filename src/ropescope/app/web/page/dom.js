@@ -55,6 +55,19 @@ export function debounced(ms, act) {
   };
 }
 
+/**
+ * A box that may be wider than its place: a stop of the keyboard as long as it scrolls, and no other.
+ * @template {HTMLElement} E
+ * @param {E} box
+ */
+export function scrolling(box) {
+  box.tabIndex = -1;
+  const look = new ResizeObserver(() => (box.tabIndex = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1 ? 0 : -1));
+  look.observe(box);
+  if (box.firstElementChild) look.observe(box.firstElementChild);
+  return box;
+}
+
 /** Says `text` to a screen reader, without moving the focus. @param {string} text */
 export function announce(text) {
   const said = document.getElementById("said");

@@ -1,7 +1,7 @@
 // Figures drawn by Vega, which is fetched when the first one comes into view. It interprets its expressions: the page's policy allows
 // no code from text.
 
-import { h, newId } from "./dom.js";
+import { h, newId, scrolling } from "./dom.js";
 import { saveButton } from "./saving.js";
 import { t } from "./words.js";
 
@@ -75,7 +75,7 @@ function refuse() {
  */
 export function figure(shown) {
   const id = newId("figure");
-  const drawing = h("div", { class: "drawing", tabindex: "0", role: "region", "aria-labelledby": id });
+  const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-labelledby": id }));
   const label = `${shown.title}. ${shown.caption}`.trim();
   const again = async () => {
     try {

@@ -117,7 +117,7 @@ export class FormView {
         h(
           "div",
           { class: "command" },
-          h("pre", { tabindex: "0", role: "region", "aria-label": t("The same question as a command") }, this.#command),
+          h("pre", {}, this.#command),
           copyButton(() => this.#command.textContent ?? "", t("Copy"), t("Copied")),
         ),
       ),
@@ -184,7 +184,8 @@ export class FormView {
    * @param {(why: unknown) => void} failed
    */
   #groups(page, changed, failed) {
-    const names = [...new Set(this.#form.fields.map((one) => one.group))];
+    const needed = (/** @type {string} */ name) => this.#form.fields.some((one) => one.group === name && one.required);
+    const names = [...new Set(this.#form.fields.map((one) => one.group))].sort((a, b) => Number(needed(b)) - Number(needed(a)));
     return names.map((name, i) => {
       const fields = this.#form.fields.filter((one) => one.group === name);
       const open = i === 0 || fields.some((one) => one.required);
@@ -217,7 +218,7 @@ export class FormView {
     const note = h("span", { class: "quiet" }, field.required ? t("required") : "");
     const error = h("p", { class: "error", id: ids[1], hidden: true });
     const help = h("p", { class: "help", id: ids[0] }, prose(t(field.help)));
-    const element = h("div", { class: `field ${field.control}`, "data-field": field.name }, h("p", { class: "head" }, name, note), made.element, error, help);
+    const element = h("div", { class: `field ${field.control}`, "data-field": field.name }, h("p", { class: "head" }, name, note), h("div", {}, made.element, error, help));
     return { field, control: made, element, note, error, group };
   }
 

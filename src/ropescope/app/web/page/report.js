@@ -63,7 +63,7 @@ function lead(text, still) {
   return h(
     "div",
     { class: "lead" },
-    h("pre", { tabindex: "0", role: "region", "aria-label": t("Text to copy") }, text),
+    h("pre", {}, text),
     !still && copyButton(() => text, t("Copy"), t("Copied")),
   );
 }

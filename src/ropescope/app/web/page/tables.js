@@ -1,6 +1,6 @@
 // Tables that sort by a column, and show their first rows until one asks for all.
 
-import { h, newId } from "./dom.js";
+import { h, newId, scrolling } from "./dom.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").ShownTable} ShownTable */
@@ -46,9 +46,10 @@ export function table(shown, said, still = false) {
   });
   const region = h(
     "div",
-    { class: "scroll", tabindex: still ? null : "0", role: "region", "aria-labelledby": id },
+    { class: "scroll", role: "region", "aria-labelledby": id },
     h("table", { class: "data" }, h("thead", {}, h("tr", {}, heads)), body),
   );
+  if (!still) scrolling(region);
   draw();
   return h(
     "section",

@@ -28,7 +28,6 @@ def depth_map(result: TradeoffResult) -> Figure:
     ]
     axis = {"labelAngle": 0, "grid": False, "ticks": False, "domain": False}
     spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": rows},
         "facet": {
             "column": {
