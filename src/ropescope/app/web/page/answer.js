@@ -1,6 +1,7 @@
 // The place of an answer beside its form: nothing yet, work with its progress, the report with what can be done with it, or an error.
 
 import { announce, copyButton, fill, h } from "./dom.js";
+import { figure } from "./figures.js";
 import { prose } from "./prose.js";
 import { reportParts } from "./report.js";
 import { save, fileName } from "./saving.js";
@@ -21,11 +22,6 @@ const QUIET_MS = 200;
  */
 export function answered(form, answer, page) {
   const { report } = answer;
-  const figure = (/** @type {import("./types.d.ts").ShownFigure} */ shown) => {
-    const place = h("div", { class: "figure" });
-    import("./figures.js").then((module) => place.replaceWith(module.figure(shown)));
-    return place;
-  };
   return [
     ...reportParts(report, { question: form.name, decides: form.decides, figure }),
     h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command), code(t("In Python"), answer.python)),

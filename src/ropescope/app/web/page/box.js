@@ -1,17 +1,14 @@
 // The one box: words, or anything pasted or dropped, to the questions that answer, with their forms filled in. It asks nothing itself.
 
 import { announce, debounced, fill, h } from "./dom.js";
-import { fitting, labelOf } from "./forms.js";
 import { link } from "./fragment.js";
+import { fitting, labelOf, valueText } from "./inputs.js";
 import { dropped, isFile, pastedFile } from "./kept.js";
 import { prose } from "./prose.js";
 import { t } from "./words.js";
 
-/** @typedef {import("./types.d.ts").Backend} Backend */
 /** @typedef {import("./types.d.ts").Given} Given */
 /** @typedef {import("./types.d.ts").Listed} Listed */
-/** @typedef {import("./types.d.ts").Form} Form */
-/** @typedef {import("./kept.js").Kept} Kept */
 /** @typedef {{ question: string, asks: string, given: Given }} Offer */
 
 const MOST_NEAR = 5;
@@ -31,13 +28,10 @@ export class Box {
   #list = h("ul");
   #offers = h("div", { id: "offers", class: "offers", role: "region", "aria-label": t("Questions that answer this"), hidden: true }, this.#told, this.#list);
   #asked = 0;
-  /** @type {Promise<Offer[]>} */
-  #found = Promise.resolve([]);
+  /** The words that were asked last, and what was found for them. @type {{ words: string, offers: Promise<Offer[]> }} */
+  #last = { words: "", offers: Promise.resolve([]) };
 
-  /**
-   * @param {{ backend: Backend, kept: Kept, questions: Listed[], form: (name: string) => Promise<Form>, ready: () => boolean,
-   *           go: (question: string, given: Given) => void }} page
-   */
+  /** @param {import("./page.js").Page} page */
   constructor(page) {
     this.#page = page;
     const chosen = h("input", { type: "file", hidden: true, tabindex: "-1", "aria-hidden": "true" });
@@ -60,7 +54,7 @@ export class Box {
       h("p", { id: "box-hint", class: "hint" }, t("Ask in words, or paste or drop a model id, a config, a log, votes, a schema, a template or code.")),
       this.#offers,
     );
-    const asks = debounced(350, () => this.#page.ready() && this.#offerWords());
+    const asks = debounced(350, () => this.#page.ready && this.#offerWords());
     this.#input.addEventListener("input", () => {
       this.#near();
       asks();
@@ -97,6 +91,7 @@ export class Box {
   /** Empties the box. */
   clear() {
     this.#asked += 1;
+    this.#last.words = "";
     this.#input.value = "";
     this.#offers.hidden = true;
   }
@@ -111,6 +106,7 @@ export class Box {
   /** Offers the questions that read a file. @param {import("./kept.js").Dropped} found */
   async offerFile(found) {
     const mine = ++this.#asked;
+    this.#last.words = "";
     const name = "file" in found ? found.file.name : found.folder;
     this.#show(t("Looking at {name}", { name }), []);
     try {
@@ -125,14 +121,15 @@ export class Box {
   /** @returns {Promise<Offer[]>} */
   #offerWords() {
     const words = this.#input.value.trim();
+    if (words === this.#last.words) return this.#last.offers;
     const mine = ++this.#asked;
-    if (!words) return Promise.resolve([]);
-    if (!this.#page.ready()) fill(this.#told, t("Python is loading; these questions have your words:"));
-    this.#found = this.#ask({ words: [words] }, mine).catch((error) => {
+    if (!this.#page.ready) fill(this.#told, t("Python is loading; these questions have your words:"));
+    const offers = this.#ask({ words: [words] }, mine).catch((error) => {
       if (mine === this.#asked) this.#show(error instanceof Error ? error.message : String(error), []);
       return [];
     });
-    return this.#found;
+    this.#last = { words, offers };
+    return offers;
   }
 
   /** @param {Given} given @param {number} mine @returns {Promise<Offer[]>} */
@@ -164,6 +161,7 @@ export class Box {
   /** At once, as one types: the questions that have these words. */
   #near() {
     this.#asked += 1;
+    this.#last.words = "";
     const near = this.#nearest();
     if (this.#input.value.trim() === "") this.#offers.hidden = true;
     else if (near.length > 0) this.#show("", near);
@@ -187,14 +185,14 @@ export class Box {
     fill(
       this.#list,
       offers.map((one) => {
-        const to = h("a", { href: link(one.question, one.given, (path) => this.#page.kept.held(path)) }, h("b", {}, one.question), " ", h("span", {}, t(one.asks)));
+        const to = h("a", { href: link(one.question, one.given, this.#page.held) }, h("b", {}, one.question), " ", h("span", {}, t(one.asks)));
         to.addEventListener("click", (event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
           this.#open(one);
         });
         const filled = Object.entries(one.given).map(([name, value]) =>
-          h("span", { class: "input" }, `${labelOf(name)} `, h("b", {}, [value].flat().map((part) => this.#page.kept.name(String(part))).join(", "))),
+          h("span", { class: "input" }, `${labelOf(name)} `, h("b", {}, valueText(value, this.#page.kept))),
         );
         return h("li", {}, to, filled.length > 0 && h("p", { class: "inputs" }, filled));
       }),

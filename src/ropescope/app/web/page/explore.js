@@ -3,9 +3,9 @@
 import { debounced, fill, h, newId, scrolling } from "./dom.js";
 import { control } from "./fields.js";
 import { draw } from "./figures.js";
-import { fitting, labelOf } from "./forms.js";
 import { link } from "./fragment.js";
 import { LOOKS } from "./home.js";
+import { fitting, labelOf } from "./inputs.js";
 import { prose } from "./prose.js";
 import { t } from "./words.js";
 
@@ -19,12 +19,13 @@ const CONTEXTS = Array.from({ length: 14 }, (_, i) => 2 ** (7 + i));
 const PARTS = ["weights", "cache", "activations", "overhead"];
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"];
 
-/** @param {Page} page @param {string} look @returns {Promise<HTMLElement[]>} */
-export async function explore(page, look) {
+/** @param {Page} page @param {string} look @param {Given} given */
+export async function explore(page, look, given) {
   const found = LOOKS.find(([name]) => name === look);
   if (!found) throw new Error(t("There is no view {name}.", { name: look }));
   const view = { memory, window: windows, regimes }[found[0]];
-  return [h("header", { class: "question" }, h("h1", {}, t(found[1])), h("p", {}, t(found[2])), sideways(look)), await view(page)];
+  const head = h("header", { class: "question" }, h("h1", {}, t(found[1])), h("p", {}, t(found[2])), sideways(look));
+  return { title: found[1], view: [head, await view(page, given)] };
 }
 
 /** @param {string} look */
@@ -110,10 +111,10 @@ function stage(...controls) {
 /**
  * Context against memory: the parts of what a device must hold, and what it has.
  * @param {Page} page
+ * @param {Given} given
  */
-async function memory(page) {
+async function memory(page, given) {
   const form = await page.form("fit");
-  const given = page.lookInputs();
   const names = ["source", "gpu", "precision", "kv_precision", "engine"];
   const fields = form.fields.filter((one) => names.includes(one.name));
   const button = h("button", { type: "submit", class: "main" }, t("Draw"));
@@ -167,7 +168,8 @@ async function memory(page) {
       place.tell(report, "fit", request(context.value()), page);
       const at = { context: report.data.context_tokens, gib: report.data.total_bytes / GIB };
       await view.data("at", [at]).runAsync();
-      page.lookAt("memory", "fit", request(context.value()));
+      const now = request(context.value());
+      page.moveTo(`#explore=memory&${link("fit", now, page.held).slice(1)}`, now, true);
     } catch (error) {
       place.fail(error);
     }

@@ -33,17 +33,17 @@ export async function asHtml(report, about) {
     h("meta", { "http-equiv": "Content-Security-Policy", content: policy }),
     h("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
     h("meta", { name: "color-scheme", content: "light dark" }),
-    h("style", {}, await styles()),
   );
+  const css = await (await fetch("./style.css")).text();
   const drawings = new Map();
   for (const one of report.figures) drawings.set(one, await svgText(one).catch(() => null));
-  const figure = (/** @type {import("./types.d.ts").ShownFigure} */ one) =>
-    h(
-      "figure",
-      {},
-      h("figcaption", {}, h("h3", {}, one.title), one.caption && h("p", {}, one.caption)),
-      drawings.get(one) && h("img", { alt: `${one.title}. ${one.caption}`, src: dataAddress(drawings.get(one)) }),
-    );
+  const figure = (/** @type {import("./types.d.ts").ShownFigure} */ one) => {
+    // An image of the page that is made: one of this page would be loaded here.
+    const image = page.createElement("img");
+    image.alt = `${one.title}. ${one.caption}`;
+    image.src = dataAddress(drawings.get(one) ?? "");
+    return h("figure", {}, h("figcaption", {}, h("h3", {}, one.title), one.caption && h("p", {}, one.caption)), drawings.get(one) && image);
+  };
   const parts = reportParts(report, { question: about.question, decides: about.decides, figure, still: true });
   for (const part of parts) for (const to of part.querySelectorAll("a")) to.replaceWith(h("code", {}, to.textContent));
   const foot = h("footer", {}, t("Made by ropescope {version}. This page holds everything it shows and fetches nothing.", { version: about.version }));
@@ -52,15 +52,12 @@ export async function asHtml(report, about) {
   // As text of a script element it would end at "</script>": "<" is written as JSON may write it.
   const data = h("script", { type: "application/json", id: "report" }, JSON.stringify(report.whole).replaceAll("<", "\\u003c"));
   page.body.append(data);
-  return new Blob(["<!doctype html>\n", page.documentElement.outerHTML, "\n"], { type: "text/html" });
+  // The page's own policy would refuse a style element, even in a page that is only made.
+  const html = page.documentElement.outerHTML.replace("</head>", () => `<style>${css}</style></head>`);
+  return new Blob(["<!doctype html>\n", html, "\n"], { type: "text/html" });
 }
 
 /** @param {string} svg */
 function dataAddress(svg) {
   return `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-}
-
-/** The page's own style sheet. */
-async function styles() {
-  return (await fetch("./style.css")).text();
 }

@@ -19,6 +19,9 @@ const DARK = Object.entries({
   "#5b5b5b": "#9a9a9a",
 });
 
+/** Vega interprets its expressions, brings no style of its own (nor a tooltip with one), and fetches nothing: data are in the figure. */
+const OPTIONS = { ast: true, actions: false, defaultStyle: false, loader: { load: () => Promise.reject(new Error("A figure fetches nothing.")) } };
+
 /** @type {Promise<any> | null} */
 let loading = null;
 
@@ -56,17 +59,15 @@ export async function draw(parent, spec, label) {
   const embed = await embedder();
   // The page says title and caption in its own words.
   const { title, ...bare } = isDark() ? darkened(spec) : spec;
-  const made = await embed(parent, bare, { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip, loader: { load: refuse } });
+  const made = await embed(parent, bare, { ...OPTIONS, renderer: "svg", tooltip });
   const drawing = parent.querySelector("svg");
+  // One picture with one text: its marks are no pictures of their own.
+  for (const mark of drawing?.querySelectorAll("[role]") ?? []) for (const name of ["role", "aria-roledescription", "aria-label"]) mark.removeAttribute(name);
   drawing?.setAttribute("role", "img");
   drawing?.setAttribute("aria-label", label);
   return made.view;
 }
 
-/** A specification holds its data; nothing is fetched for one. */
-function refuse() {
-  return Promise.reject(new Error("A figure fetches nothing."));
-}
 
 /**
  * A figure with its caption, drawn when it comes into view, and drawn again when the page turns dark or light.
@@ -77,9 +78,11 @@ export function figure(shown) {
   const id = newId("figure");
   const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-labelledby": id }));
   const label = `${shown.title}. ${shown.caption}`.trim();
+  drawing.style.minHeight = `${room(shown.spec)}px`;
   const again = async () => {
     try {
       await draw(drawing, shown.spec, label);
+      drawing.style.minHeight = "";
     } catch (error) {
       drawing.replaceChildren(h("p", { class: "quiet" }, t("Not drawn: {why}", { why: error instanceof Error ? error.message : String(error) })));
     }
@@ -106,6 +109,11 @@ export function figure(shown) {
   );
 }
 
+/** About how high a drawing will be, so that what stands below it stays where it is. @param {Record<string, any>} spec */
+function room(spec) {
+  return typeof spec.height === "number" ? Math.min(spec.height + 90, 480) : 230;
+}
+
 /**
  * A figure as a file, on white with its title, whatever the page looks like.
  * @param {ShownFigure} shown
@@ -127,7 +135,7 @@ export async function svgText(shown) {
 /** @param {Record<string, any>} spec */
 async function drawnAside(spec) {
   const embed = await embedder();
-  return (await embed(document.createElement("div"), spec, { ast: true, renderer: "none", actions: false, defaultStyle: false })).view;
+  return (await embed(document.createElement("div"), spec, { ...OPTIONS, renderer: "none", tooltip() {} })).view;
 }
 
 /** @type {HTMLElement | null} */

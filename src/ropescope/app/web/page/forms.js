@@ -3,6 +3,7 @@
 import { commandLine } from "./command.js";
 import { copyButton, debounced, fill, h, newId } from "./dom.js";
 import { control } from "./fields.js";
+import { fetched, labelOf } from "./inputs.js";
 import { prose } from "./prose.js";
 import { t } from "./words.js";
 
@@ -13,51 +14,6 @@ import { t } from "./words.js";
 /** @typedef {import("./fields.js").Control} Control */
 /** @typedef {import("./kept.js").Kept} Kept */
 /** @typedef {{ field: Field, control: Control, element: HTMLElement, note: HTMLElement, error: HTMLElement, group: HTMLDetailsElement }} Drawn */
-
-const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[\w.-]+(?:[@/][^\s]*)?$/;
-
-/** How a field is called on the page. @param {string} name */
-export function labelOf(name) {
-  return name.replaceAll("_", " ");
-}
-
-/**
- * What is left of `inputs` for `form`: fields that it has, and no word that only stands for a value.
- * @param {Form} form
- * @param {Given} inputs
- * @returns {Given}
- */
-export function fitting(form, inputs) {
-  const fields = new Map(form.fields.map((one) => [one.name, one]));
-  /** @type {Given} */
-  const found = {};
-  for (const [name, value] of Object.entries(inputs)) {
-    const field = fields.get(name);
-    if (!field) continue;
-    const empty = ["MODEL", "OTHER", "-", "…", "<pasted>", "<file>", field.placeholder.split("|")[0]];
-    if (field.options.length > 0 || field.control === "flag") empty.length = 0;
-    const meant = Array.isArray(value) ? value.filter((one) => !empty.includes(one)) : value;
-    if (typeof meant === "string" ? empty.includes(meant) : Array.isArray(meant) && meant.length === 0) continue;
-    found[name] = field.several && field.repeats && typeof meant === "string" ? [meant] : meant;
-  }
-  return found;
-}
-
-/** The ids of the Hub among inputs. @param {Given} given */
-export function hubIds(given) {
-  return Object.values(given).flat().filter((one) => typeof one === "string").filter((one) => HUB_ID.test(one));
-}
-
-/** What asking would fetch from outside, as a sentence; empty if nothing. @param {Form} form @param {Given} given @param {Kept} kept */
-function fetched(form, given, kept) {
-  const named = form.fields.filter((one) => one.control === "source" || one.control === "text").map((one) => [one.name, given[one.name] ?? []]);
-  const hub = hubIds(Object.fromEntries(named)).filter((one) => !kept.has(one));
-  if (hub.length === 0) return "";
-  const ids = hub.join(", ");
-  return form.needs === "weights"
-    ? t("Downloads {ids} from huggingface.co, unless it is here.", { ids })
-    : t("Reads the headers of {ids} from huggingface.co, unless it is a folder here.", { ids });
-}
 
 export class FormView {
   /** @type {Drawn[]} */

@@ -33,5 +33,6 @@ async function start() {
     page.box.focus();
   });
   await page.route();
+  performance.mark("ropescope usable");
   page.prepare();
 }

@@ -50,11 +50,12 @@ export function reportParts(report, { question = "", decides = false, figure, st
 function heading(report, decides, said) {
   const word = report.holds === null ? t("Undecided") : report.holds ? t("Yes") : t("No");
   const kind = report.holds === null ? "open" : report.holds ? "yes" : "no";
+  const marked = decides && !report.verdict.startsWith(word);
   return h(
     "header",
     { class: "verdict" },
     h("p", { class: "title" }, report.title),
-    h("h2", { tabindex: "-1" }, decides && h("span", { class: `holds ${kind}` }, word), decides && " ", said(report.verdict)),
+    h("h2", { tabindex: "-1" }, marked && h("span", { class: `holds ${kind}` }, word), marked && " ", said(report.verdict)),
   );
 }
 

@@ -1,7 +1,7 @@
 // Python in this browser answers: a worker that loads it behind the page, and that begins anew when an answer is cancelled.
 
 import { formAddress } from "./backend.js";
-import { hubIds } from "./forms.js";
+import { hubIds } from "./inputs.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Answer} Answer */
@@ -169,7 +169,7 @@ class Static {
     const waiting = this.#waiting.get(told.id);
     if (!waiting) return;
     if ("say" in told) waiting.watch?.onSay(told.say);
-    else if ("progress" in told) waiting.watch?.onProgress(...told.progress);
+    else if ("progress" in told) waiting.watch?.onProgress(.../** @type {[number, number, string]} */ (told.progress));
     else {
       this.#waiting.delete(told.id);
       if ("failed" in told) waiting.failed(new Error(told.failed));

@@ -125,7 +125,7 @@ export interface Backend {
   /** Never rejects for what a user gave: that is `Refused`. Rejects with AbortError on cancel, with a sentence where nothing answers. */
   answer(name: string, given: Given, watch: Watch): Promise<Answer>;
   /** Keeps a file where Python reads it, under its own name in a fresh folder; the path to give as an input. A JSON file that is
-   *  given `asSource` and is named otherwise is kept as config.json. */
+   *  given `asSource` and is named otherwise, as Llama-3.1-8B.json, is kept as config.json in a folder of its stem. */
   keepFile(file: File, asSource: boolean): Promise<string>;
   /** Keeps a folder of files by their paths in it; the path of the folder. */
   keepFolder(name: string, files: readonly { path: string; file: File }[]): Promise<string>;

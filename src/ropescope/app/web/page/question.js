@@ -1,0 +1,146 @@
+// A question: its form beside its answer.
+
+import { answered, refused, working } from "./answer.js";
+import { announce, fill, h } from "./dom.js";
+import { examples } from "./examples.js";
+import { FormView } from "./forms.js";
+import { link } from "./fragment.js";
+import { others } from "./home.js";
+import { prose } from "./prose.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./page.js").Page} Page */
+/** @typedef {import("./types.d.ts").Answer} Answer */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").Given} Given */
+/** @typedef {import("./work.js").Work} Work */
+
+/** @type {Promise<HTMLElement> | null} */
+let devices = null;
+
+/** @param {Page} page @param {Form} form @param {Given} given @param {string[]} notes */
+export function question(page, form, given, notes) {
+  const view = new QuestionView(page, form);
+  return {
+    title: form.name,
+    view: [
+      h("header", { class: "question" }, h("h1", {}, form.name), h("p", {}, t(form.asks)), others(page, form.name)),
+      ...notes.map((note) => h("p", { class: "told" }, prose(note))),
+      h("div", { class: "two" }, view.form.element, view.place),
+    ],
+    shown: (/** @type {boolean} */ first) => view.begin(given, first),
+  };
+}
+
+class QuestionView {
+  place = h("div", { class: "answer", "aria-busy": "false" });
+  #page;
+  #asks;
+  /** The link whose answer is shown. */
+  #shown = "";
+
+  /** @param {Page} page @param {Form} asks */
+  constructor(page, asks) {
+    this.#page = page;
+    this.#asks = asks;
+    this.form = new FormView(asks, {
+      backend: page.backend,
+      kept: page.kept,
+      complete: (input) => complete(page, input),
+      example: () => examples(asks, page.kept),
+      onAsk: (given) => this.#ask(given),
+      onChange: (given) => this.#changed(given),
+    });
+  }
+
+  /** Fills the form in, and shows an answer that is known or being made. @param {Given} given @param {boolean} first of the page */
+  begin(given, first) {
+    const page = this.#page;
+    this.form.write(given);
+    page.moveTo(link(this.#asks.name, given, page.held), given, true);
+    if (!first && matchMedia("(pointer: fine)").matches) this.form.focus();
+    const known = page.works.answered(page.fragment);
+    const work = known ? null : (page.works.running.get(page.fragment) ?? page.works.resume(page.fragment, this.#asks.name, given));
+    if (known) this.#show(known);
+    else if (work) this.#watch(work);
+    else fill(this.place, h("p", { class: "empty" }, empty(this.#asks)));
+  }
+
+  /** The link follows the form; an answered request keeps its place in the history. @param {Given} given */
+  #changed(given) {
+    const page = this.#page;
+    page.moveTo(link(this.#asks.name, given, page.held), given, page.works.answered(page.fragment) === undefined);
+    this.place.classList.toggle("stale", this.#shown !== "" && this.#shown !== page.fragment);
+  }
+
+  /** @param {Given} given */
+  #ask(given) {
+    const page = this.#page;
+    page.moveTo(link(this.#asks.name, given, page.held), given, true);
+    this.#watch(page.works.ask(page.fragment, this.#asks.name, given));
+  }
+
+  /** @param {Work} work */
+  async #watch(work) {
+    const { place } = this;
+    const panel = working(work, this.#page.works);
+    for (const old of place.querySelectorAll(".working, .empty")) old.remove();
+    place.prepend(panel);
+    place.setAttribute("aria-busy", "true");
+    const found = await work.end;
+    panel.remove();
+    if (!place.isConnected || place.querySelector(".working")) return;
+    place.setAttribute("aria-busy", "false");
+    if (found && this.#page.fragment === work.fragment) this.#show(found);
+    else if (!found) {
+      announce(t("Cancelled"));
+      if (place.childElementCount === 0) fill(place, h("p", { class: "empty" }, t("Cancelled.")));
+    }
+  }
+
+  /** @param {Answer} found */
+  #show(found) {
+    const { given, fragment } = this.#page;
+    this.place.classList.remove("stale");
+    this.#shown = fragment;
+    if ("error" in found) {
+      const field = found.error.field ?? quoted(found.error.message, given);
+      const allow = (/** @type {string} */ repository) => {
+        this.#page.backend.allowHub?.(repository);
+        this.#ask(given);
+      };
+      fill(this.place, refused(found.error, this.#page.backend.allowHub ? allow : null));
+      if (field && this.form.tell(field, found.error.message)) this.form.focusOn(field);
+      return;
+    }
+    const beside = () => this.#page.keepBeside({ question: this.#asks.name, given, fragment });
+    fill(this.place, answered(this.#asks, found, { version: this.#page.catalogue.version, beside }));
+    announce(found.report.verdict);
+    const { top } = this.place.getBoundingClientRect();
+    if (top > innerHeight * 0.6 || top < 0) this.place.querySelector("h2")?.focus();
+  }
+}
+
+/** The field whose value an error quotes, where it is one alone. @param {string} message @param {Given} given */
+function quoted(message, given) {
+  const found = Object.entries(given).filter(([, value]) => [value].flat().some((one) => message.includes(`'${one}'`)));
+  return found.length === 1 ? found[0][0] : null;
+}
+
+/** @param {Form} form */
+function empty(form) {
+  const required = form.fields.filter((one) => one.required).map((one) => `\`${one.name}\``);
+  return prose(required.length > 0 ? t("Fill in {names}. The answer comes here.", { names: required.join(", ") }) : t("The answer comes here."));
+}
+
+/** Offers the names of known devices, which are asked for once. @param {Page} page @param {HTMLInputElement} input */
+async function complete(page, input) {
+  if (!page.ready) return;
+  devices ??= page.backend.answer("devices", {}, { signal: new AbortController().signal, onSay() {}, onProgress() {} }).then((answer) => {
+    const rows = "report" in answer ? answer.report.tables[0].rows : [];
+    const list = h("datalist", { id: "devices" }, rows.map((row) => h("option", { value: row[0].text })));
+    document.body.append(list);
+    return list;
+  });
+  input.setAttribute("list", (await devices).id);
+}
