@@ -36,6 +36,7 @@ def repo(hub: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
     """A repository, which the user lets the page ask about."""
     monkeypatch.setattr(hub_browser, "ENDPOINT", hub.endpoint)
     monkeypatch.setattr(hub_browser, "_sizes", {})
+    monkeypatch.setattr(hub_browser, "_commits", {})
     monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path))
     made = Repo({"config.json": b"{}", "model.safetensors": WEIGHTS}, card={"license": "apache-2.0"})
     hub.repos["models/org/name"] = made

@@ -21,14 +21,16 @@ from ropescope.page_requests import sender
 ENDPOINT: Final = "https://huggingface.co"
 _INSTEAD: Final = "download its config.json and give that"
 _sizes: dict[tuple[str, str], dict[str, int]] = {}
+_commits: dict[tuple[str, str | None], str] = {}
+"""What was learnt, for as long as the page is open."""
 
 
 def pin(repo_id: str, revision: str | None, *, repo_type: str = "model") -> tuple[str, tuple[str, ...]]:
     """(the commit that `revision` means now, notes). Raises SourceError."""
     if repo_type != "model":
         raise SourceError(f"{repo_id} is a data set, which is not read in a browser: ask on your machine.")
-    if revision is not None and (repo_id, revision) in _sizes:
-        return revision, ()
+    if (known := _commits.get((repo_id, revision))) is not None:
+        return known, ()
     at = "" if revision is None else f"/revision/{quote(revision, safe='')}"
     info = _json(f"{ENDPOINT}/api/models/{repo_id}{at}?blobs=true", repo_id)
     commit, siblings, card = str(info.get("sha")), info.get("siblings"), info.get("cardData")
@@ -40,6 +42,7 @@ def pin(repo_id: str, revision: str | None, *, repo_type: str = "model") -> tupl
         if isinstance(one, dict) and isinstance(one.get("rfilename"), str) and isinstance(size := one.get("size"), int)
     }
     _sizes[repo_id, commit] = held
+    _commits[repo_id, revision] = _commits[repo_id, commit] = commit
     licence = stated_licence(card) if isinstance(card, dict) else None
     hub_record.keep_repository(repo_id, revision, commit, Repository(tuple(held), licence))
     return commit, ()

@@ -232,16 +232,22 @@ function idle() {
   });
 }
 
-/** The service worker keeps what is fetched from the moment it controls the page; the first visit waits a moment for it. */
+/**
+ * The service worker keeps what is fetched from the moment it controls the page; the first visit waits a moment for it. A new
+ * version that is ready takes over when the page is loaded, before anything is asked.
+ */
 async function controlled() {
   if (!("serviceWorker" in navigator) || !isSecureContext) return;
   try {
-    await navigator.serviceWorker.register(new URL("./sw.js", import.meta.url), { updateViaCache: "none" });
-    if (navigator.serviceWorker.controller) return;
-    await new Promise((resolve) => {
-      navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-      setTimeout(resolve, MOST_CONTROL_MS);
-    });
+    const { serviceWorker } = navigator;
+    const registration = await serviceWorker.register(new URL("./sw.js", import.meta.url), { updateViaCache: "none" });
+    const changed = new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+    if (registration.waiting && serviceWorker.controller) {
+      changed.then(() => location.reload());
+      registration.waiting.postMessage("take over");
+    } else if (!serviceWorker.controller) {
+      await Promise.race([changed, new Promise((resolve) => setTimeout(resolve, MOST_CONTROL_MS))]);
+    }
   } catch {
     // Without one the page works as long as its host answers.
   }

@@ -42,11 +42,6 @@ async function activate() {
 
 async function answer(event, address) {
   const cache = await caches.open(NAME);
-  if (event.request.mode === "navigate" && self.registration.waiting && (await self.clients.matchAll()).length < 2) {
-    // The one page that is open is loaded again: now the new version takes over.
-    self.registration.waiting.postMessage("take over");
-    return new Response("", { headers: { Refresh: "0" } });
-  }
   const kept = await cache.match(keyOf(address));
   if (kept) return kept;
   const got = await get(address, "default");
@@ -65,9 +60,15 @@ async function answer(event, address) {
 }
 
 self.addEventListener("message", (event) => {
-  if (event.data === "take over") self.skipWaiting();
+  if (event.data === "take over") event.waitUntil(takeOver());
   if (event.data === "keep the rest") event.waitUntil(keepTheRest());
 });
+
+/** A new version begins where no other page still uses the old one. */
+async function takeOver() {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  if (pages.filter((one) => one.url.startsWith(self.registration.scope)).length < 2) await self.skipWaiting();
+}
 
 /** What was not asked for yet, one after the other, so that all of the page works offline. */
 async function keepTheRest() {

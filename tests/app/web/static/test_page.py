@@ -1,0 +1,235 @@
+"""The static page in chromium: Python in the browser answers from files, offline too, and asks the Hub on a click alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gguf_models
+import pytest
+import released_configs as released
+from browsers import chromium
+from fake_hub import COMMIT
+from in_pyodide import runtime
+from static_site import Site, served
+
+from ropescope.app.web.backend import answer
+from ropescope.app.web.build import build
+
+CONFIG = json.dumps(released.LLAMA_31_8B)
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built page."""
+    pytest.importorskip("vl_convert", reason="figures need vl-convert-python")
+    runtime()
+    return build(tmp_path_factory.mktemp("site")).folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[Site]:
+    """A host of the page."""
+    with served(folder) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
+    """Opens a page; what it logs as an error fails the test at its end."""
+    contexts, wrong = [], []
+
+    def opened(address: str, context: Any = None, expected: str = "\0") -> Any:
+        context = context or browser.new_context()
+        context.set_default_timeout(MINUTE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda told: wrong.append(told.text) if told.type == "error" and expected not in told.text else None,
+        )
+        page.goto(address)
+        page.wait_for_selector("#main > *")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def verdict(page: Any) -> str:
+    """What is answered, once the button is pressed."""
+    page.click(".go button")
+    text: str = page.locator(".verdict h2").inner_text()
+    return text
+
+
+def drawn(page: Any) -> None:
+    """Waits until the figure is drawn, which it is when it comes into view."""
+    page.locator("figure").first.scroll_into_view_if_needed()
+    page.wait_for_selector("figure svg")
+
+
+def file_of(page: Any, field: str) -> Any:
+    return page.locator(f"[data-field={field}] input[type=file]").first
+
+
+def test_a_pasted_config_is_answered_as_in_cpython_and_again_offline(
+    folder: Path, site: Site, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    here = tmp_path / "config"
+    here.mkdir()
+    (here / "config.json").write_text(CONFIG)
+    expected = answer("fit", {"source": str(here), "gpu": "4090", "context": "32k"}, names={str(here): "config.json"})
+    link = f"#q=fit&source@config.json={quote(CONFIG)}&gpu=4090&context=32k"
+    page = opened(site.address + link)
+    assert expected["report"]["verdict"] in verdict(page)
+    assert page.locator(".facts tbody tr").count() == len(expected["report"]["facts"])
+    drawn(page)
+    everything_is_kept(page, folder)
+    site.close()
+    page.goto("about:blank")
+    page.goto(site.address + link)
+    assert expected["report"]["verdict"] in verdict(page)
+    drawn(page)
+
+
+def everything_is_kept(page: Any, folder: Path) -> None:
+    """Waits until the service worker holds every file."""
+    wanted = sum(path.is_file() for path in folder.rglob("*")) - 3  # sw.js, NOTICE.txt and .nojekyll
+    for _ in range(600):
+        held = page.evaluate(
+            "caches.keys().then((names) => Promise.all(names.map((one) => caches.open(one).then((cache) => cache.keys()))))"
+            ".then((all) => all.flat().filter((one) => !one.url.includes('/memory/')).length)"
+        )
+        if held >= wanted:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{held} of {wanted} files are kept")
+
+
+def test_of_a_gguf_file_of_8_gigabytes_the_header_is_read(
+    site: Site, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = gguf_models.write(tmp_path / "llama31.gguf", "llama", gguf_models.LLAMA_31_8B, gguf_models.llama_table())
+    assert file.stat().st_size > 8e9
+    page = opened(site.address + "#q=show")
+    page.locator("[data-field=source] input[type=file]").first.set_input_files(file)
+    assert answer("show", {"source": str(file)})["report"]["verdict"] in verdict(page)
+    assert "/files/" not in page.inner_text("body")
+
+
+def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(
+    site: Site, opened: Callable[..., Any], browser: Any
+) -> None:
+    context = browser.new_context(service_workers="block")
+    asked: list[tuple[str, str | None]] = []
+    header = {"lm_head.weight": {"dtype": "BF16", "shape": [128256, 4096], "data_offsets": [0, 1050673152]}}
+    raw = json.dumps(header).encode()
+    stored = len(raw).to_bytes(8, "little") + raw
+    sizes = {"config.json": len(CONFIG), "model.safetensors": len(stored) + 1050673152}
+
+    def hub(route: Any) -> None:
+        url, part = route.request.url, route.request.headers.get("range")
+        asked.append((url.removeprefix("https://huggingface.co/").replace(COMMIT, "COMMIT"), part))
+        allow = {"access-control-allow-origin": "*"}
+        if "/api/" in url:
+            siblings = [{"rfilename": name, "size": size} for name, size in sizes.items()]
+            route.fulfill(json={"sha": COMMIT, "siblings": siblings, "cardData": {"license": "mit"}}, headers=allow)
+        else:
+            route.fulfill(status=206, body=CONFIG if url.endswith("config.json") else stored, headers=allow)
+
+    context.route("https://huggingface.co/**", hub)
+    page = opened(site.address + "#q=show&source=org/name", context)
+    page.wait_for_selector(".leaves:not(:empty)")
+    assert "Reads the headers of org/name from huggingface.co" in page.inner_text(".leaves") and asked == []
+    assert "525M parameters" in verdict(page)
+    assert asked == [
+        ("api/models/org/name?blobs=true", None),
+        ("org/name/resolve/COMMIT/config.json", f"bytes=0-{len(CONFIG) - 1}"),
+        ("org/name/resolve/COMMIT/model.safetensors", "bytes=0-65535"),
+    ]
+    # An alias names no repository, so the page asks for leave first.
+    asked.clear()
+    page.goto(site.address + "#q=show&source=smollm2")
+    page.click(".go button")
+    allow = page.locator(".refused button")
+    allow.wait_for()
+    assert asked == [] and "HuggingFaceTB/SmolLM2-135M-Instruct" in allow.inner_text()
+    allow.click()
+    page.wait_for_selector(".verdict h2")
+    assert asked[0][0] == "api/models/HuggingFaceTB/SmolLM2-135M-Instruct?blobs=true"
+
+
+def test_the_policy_of_the_page_holds_in_the_worker(
+    folder: Path, opened: Callable[..., Any], browser: Any, tmp_path: Path
+) -> None:
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    other.mkdir()
+    shutil.copytree(folder, copy)
+    with served(other) as elsewhere, served(copy) as site:
+        (copy / "worker.js").write_text(
+            "self.onmessage = async ({ data: { id, what } }) => {\n"
+            f'  const told = fetch("{elsewhere.address}x", {{ mode: "no-cors" }}).then(() => "was sent", () => "was refused");\n'
+            "  postMessage(what === 'start' ? { id, done: null } : { id, failed: await told });\n};\n"
+        )
+        page = opened(site.address + "#q=devices", browser.new_context(service_workers="block"), expected="violates")
+        page.click(".go button")
+        page.locator(".refused").wait_for()
+        assert "was refused" in page.inner_text(".refused") and elsewhere.asked == []
+
+
+def test_a_cancelled_answer_ends_and_the_next_one_is_answered(site: Site, opened: Callable[..., Any]) -> None:
+    page = opened(site.address + "#q=fit&gpu=4090&context=8k&source@config.json=" + quote(CONFIG))
+    verdict(page)
+    page.evaluate(
+        "() => { const send = Worker.prototype.postMessage; Worker.prototype.postMessage = function (told) {"
+        " if (told.given?.context !== '16k') send.call(this, told); }; }"
+    )
+    page.fill("[data-field=context] input", "16k")
+    page.click(".go button")
+    page.locator(".working button").click()
+    page.wait_for_selector(".answer[aria-busy=false]")
+    page.fill("[data-field=context] input", "32k")
+    page.click(".go button")
+    page.get_by_text("32,768 tokens").first.wait_for()
+
+
+def test_a_new_version_takes_over_when_the_page_is_loaded_again(
+    folder: Path, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    with served(copy) as site:
+        page = opened(site.address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        changed = json.loads((copy / "catalogue.json").read_text())
+        changed["situations"][0]["title"] = "Another title"
+        (copy / "catalogue.json").write_text(json.dumps(changed))
+        told = (copy / "sw.js").read_text()
+        old = hashlib.sha256((folder / "catalogue.json").read_bytes()).hexdigest()
+        (copy / "sw.js").write_text(
+            told.replace(old, hashlib.sha256((copy / "catalogue.json").read_bytes()).hexdigest())
+        )
+        page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.update()).then(() => true)")
+        for _ in range(20):
+            page.reload()
+            page.wait_for_selector("#main > *")
+            if page.get_by_text("Another title").count():
+                return
+            page.wait_for_timeout(200)
+        raise AssertionError("the old version stays")
