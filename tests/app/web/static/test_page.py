@@ -1,4 +1,4 @@
-"""The static page in chromium: Python in the browser answers from files, offline too, and asks the Hub on a click alone."""
+"""The static page in chromium: Python in the browser answers from files, and asks the Hub on a click alone; at last offline."""
 
 from __future__ import annotations
 
@@ -39,23 +39,30 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[Site]:
     """A host of the page."""
     with served(folder) as found:
         yield found
 
 
-@pytest.fixture
-def opened(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
-    """Opens a page; what it logs as an error fails the test at its end."""
-    contexts, wrong = [], []
+@pytest.fixture(scope="module")
+def visitor(browser: Any) -> Iterator[Any]:
+    """One visitor, who comes again and again."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
-    def opened(address: str, context: Any = None, expected: str = "\0") -> Any:
-        context = context or browser.new_context()
+
+@pytest.fixture
+def opened(visitor: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page; what it logs as an error fails the test at its end."""
+    pages, wrong = [], []
+
+    def opened(address: str, context: Any = visitor, expected: str = "\0") -> Any:
         context.set_default_timeout(MINUTE)
-        contexts.append(context)
         page = context.new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "console",
@@ -66,8 +73,8 @@ def opened(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert wrong == []
 
 
@@ -88,40 +95,6 @@ def file_of(page: Any, field: str) -> Any:
     return page.locator(f"[data-field={field}] input[type=file]").first
 
 
-def test_a_pasted_config_is_answered_as_in_cpython_and_again_offline(
-    folder: Path, site: Site, opened: Callable[..., Any], tmp_path: Path
-) -> None:
-    here = tmp_path / "config"
-    here.mkdir()
-    (here / "config.json").write_text(CONFIG)
-    expected = answer("fit", {"source": str(here), "gpu": "4090", "context": "32k"}, names={str(here): "config.json"})
-    link = f"#q=fit&source@config.json={quote(CONFIG)}&gpu=4090&context=32k"
-    page = opened(site.address + link)
-    assert expected["report"]["verdict"] in verdict(page)
-    assert page.locator(".facts tbody tr").count() == len(expected["report"]["facts"])
-    drawn(page)
-    everything_is_kept(page, folder)
-    site.close()
-    page.goto("about:blank")
-    page.goto(site.address + link)
-    assert expected["report"]["verdict"] in verdict(page)
-    drawn(page)
-
-
-def everything_is_kept(page: Any, folder: Path) -> None:
-    """Waits until the service worker holds every file."""
-    wanted = sum(path.is_file() for path in folder.rglob("*")) - 3  # sw.js, NOTICE.txt and .nojekyll
-    for _ in range(600):
-        held = page.evaluate(
-            "caches.keys().then((names) => Promise.all(names.map((one) => caches.open(one).then((cache) => cache.keys()))))"
-            ".then((all) => all.flat().filter((one) => !one.url.includes('/memory/')).length)"
-        )
-        if held >= wanted:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{held} of {wanted} files are kept")
-
-
 def test_of_a_gguf_file_of_8_gigabytes_the_header_is_read(
     site: Site, opened: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -134,9 +107,8 @@ def test_of_a_gguf_file_of_8_gigabytes_the_header_is_read(
 
 
 def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(
-    site: Site, opened: Callable[..., Any], browser: Any
+    site: Site, opened: Callable[..., Any], visitor: Any
 ) -> None:
-    context = browser.new_context(service_workers="block")
     asked: list[tuple[str, str | None]] = []
     header = {"lm_head.weight": {"dtype": "BF16", "shape": [128256, 4096], "data_offsets": [0, 1050673152]}}
     raw = json.dumps(header).encode()
@@ -153,8 +125,8 @@ def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(
         else:
             route.fulfill(status=206, body=CONFIG if url.endswith("config.json") else stored, headers=allow)
 
-    context.route("https://huggingface.co/**", hub)
-    page = opened(site.address + "#q=show&source=org/name", context)
+    visitor.route("https://huggingface.co/**", hub)
+    page = opened(site.address + "#q=show&source=org/name")
     page.wait_for_selector(".leaves:not(:empty)")
     assert "Reads the headers of org/name from huggingface.co" in page.inner_text(".leaves") and asked == []
     assert "525M parameters" in verdict(page)
@@ -233,3 +205,37 @@ def test_a_new_version_takes_over_when_the_page_is_loaded_again(
                 return
             page.wait_for_timeout(200)
         raise AssertionError("the old version stays")
+
+
+def test_a_pasted_config_is_answered_as_in_cpython_and_again_offline(
+    folder: Path, site: Site, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    here = tmp_path / "config"
+    here.mkdir()
+    (here / "config.json").write_text(CONFIG)
+    expected = answer("fit", {"source": str(here), "gpu": "4090", "context": "32k"}, names={str(here): "config.json"})
+    link = f"#q=fit&source@config.json={quote(CONFIG)}&gpu=4090&context=32k"
+    page = opened(site.address + link)
+    assert expected["report"]["verdict"] in verdict(page)
+    assert page.locator(".facts tbody tr").count() == len(expected["report"]["facts"])
+    drawn(page)
+    everything_is_kept(page, folder)
+    site.close()
+    page.goto("about:blank")
+    page.goto(site.address + link)
+    assert expected["report"]["verdict"] in verdict(page)
+    drawn(page)
+
+
+def everything_is_kept(page: Any, folder: Path) -> None:
+    """Waits until the service worker holds every file."""
+    wanted = sum(path.is_file() for path in folder.rglob("*")) - 3  # sw.js, NOTICE.txt and .nojekyll
+    for _ in range(600):
+        held = page.evaluate(
+            "caches.keys().then((names) => Promise.all(names.map((one) => caches.open(one).then((cache) => cache.keys()))))"
+            ".then((all) => all.flat().filter((one) => !one.url.includes('/memory/')).length)"
+        )
+        if held >= wanted:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{held} of {wanted} files are kept")
