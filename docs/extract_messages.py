@@ -36,11 +36,17 @@ ROOMS: Final = ("checks", "models", "report", "extend/plan", "extend/settings", 
 
 QUESTION_ROOMS: Final = ("questions",)
 
-WORDS: Final = frozenset(
-    """
-    """.split()
+ALSO: Final = (
+    *"yes no full sliding chunked linear state-space convolution recurrent cross attention embedding output layer beyond fits tight "
+    "never bound needs window mlp norm head experts router prompt compute-bound memory-bound".split(),
+    *(
+        f"{{0}} {kind}"
+        for kind in ("full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "MLP-only")
+    ),
+    "held of a sequence",
+    "{0} ({1} tokens)",
 )
-"""Single words that stand alone in cells or between commas, and that are too short to be known for messages elsewhere."""
+"""Words that answers show alone, from values and from names that are no messages where they are written."""
 
 PAGE_TABLES: Final = ("THEMES", "LOOKS", "MEANING")
 """Tables of the page's modules whose texts are shown through t()."""
@@ -192,7 +198,7 @@ def _message(text: str, *, shown: bool) -> str | None:
     if not _WORD.search(literal) or len(text) > 1500:
         return None
     words = re.findall(r"[A-Za-z][a-z]+|[a-z]+", literal)
-    if not shown and literal.strip() not in WORDS:
+    if not shown:
         if not re.search(r"(?<![\w./:-])[a-z]{2,}(?![\w./:(=-])", literal.replace(". ", " ").replace(": ", " ")):
             return None
         if (
@@ -226,6 +232,7 @@ def gathered() -> dict[str, dict[str, set[str]]]:
                 asks = helps or room in QUESTION_ROOMS
                 if asks or room in ROOMS or room == "app/web":
                     found["questions" if asks else "reports"].setdefault(text, set()).add(_where(file))
+    found["reports"] |= {text: set() for text in ALSO if text not in found["reports"]}
     for part, later in (("page", ("questions", "reports")), ("questions", ("reports",))):
         for other in later:
             for text in found[part].keys() & found[other].keys():

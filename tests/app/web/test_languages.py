@@ -119,3 +119,61 @@ def test_a_hostile_text_takes_no_time_and_no_place_of_its_own() -> None:
     assert translated({"error": {"message": "There is no question '{0} {1}'."}}, "es")["error"]["message"] == (
         "No existe la pregunta '{0} {1}'."
     )
+
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+ASKED = {
+    "fit": {"gpu": "4090"},
+    "show": {},
+    "speed": {"gpu": "h100-sxm", "batch": "8"},
+    "hardware": {"among": "4090,h100-sxm"},
+    "predict": {},
+}
+SAID = {
+    ("fit", "es"): (
+        "Llama-3.1-8B con 131,072 tokens × 1 no cabe en una RTX 4090: necesita {} GiB donde se puede usar {} GiB; "
+        "la causa: la caché. La solución más barata: pesos en fp8, caché en fp8."
+    ),
+    ("fit", "fr"): (
+        "Llama-3.1-8B à 131,072 tokens × 1 ne tient pas sur une RTX 4090 : il lui faut {} GiB où {} GiB peut être utilisé ; "
+        "la cause : le cache. La solution la moins coûteuse : poids en fp8, cache en fp8."
+    ),
+    ("fit", "zh"): (
+        "Llama-3.1-8B（131,072 个 token × 1）放不进 一个 RTX 4090：需要 {} GiB，可用 {} GiB；主因是缓存。"
+        "代价最小的办法：权重为 fp8，缓存用 fp8。"
+    ),
+    ("show", "es"): (
+        "Llama-3.1-8B (llama): 8.03B parámetros; capas: 32 completas; contexto de 131,072 tokens (llama3 desde 8,192), "
+        "cuya caché ocupa 16 GiB. Todas las capas de atención pueden leer cada token anterior."
+    ),
+    ("show", "fr"): (
+        "Llama-3.1-8B (llama): 8.03B paramètres; couches : 32 complètes; contexte de 131,072 tokens (llama3 depuis 8,192), "
+        "dont le cache prend 16 GiB. Chaque couche d'attention peut lire chaque token antérieur."
+    ),
+}
+
+
+def texts(value: object) -> list[str]:
+    """Every text in an answer."""
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for part in parts for text in texts(part)]
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("question", ASKED)
+def test_an_answer_is_said_in_the_language_with_the_same_numbers(question: str, language: str, llama: str) -> None:
+    made = answer(question, {"source": llama, **ASKED[question]})
+    told = translated(made, language)
+    for part in ("verdict", "facts", "tables", "caveats", "steps"):
+        both = zip(texts(made["report"][part]), texts(told["report"][part]), strict=True)
+        for english, said in both:
+            assert sorted(NUMBER.findall(english)) == sorted(NUMBER.findall(said)), english
+    for part in ("lead", "data", "whole", "markdown", "holds"):
+        assert told["report"][part] == made["report"][part]
+    verdict = told["report"]["verdict"]
+    assert verdict != made["report"]["verdict"] and verdict not in told["english"]
+    if (question, language) in SAID:
+        sizes = re.findall(r"[\d.]+(?= GiB)", made["report"]["verdict"])
+        assert verdict == SAID[question, language].format(*sizes)

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Final, NamedTuple
 
-from ropescope.app.web.languages.catalogues import messages
+from ropescope.app.web.languages.catalogues import PARTS, messages
 from ropescope.questions.registry import known
 
 LONGEST: Final = 4000
@@ -31,7 +31,11 @@ MOST_KEPT: Final = 20_000
 
 _PLACE: Final = re.compile(r"\{(\d+|before|after)\}")
 _WORD: Final = re.compile(r"[A-Za-z]+")
-_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[a-z]{2,}(?![\w`\"/@=_-]|[.:]\w)")
+_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[A-Za-z][a-z]+(?![\w`\"/@=_-]|[.:]\w)")
+_WIDE: Final = re.compile("([，。：；？、（）]) +")
+"""Chinese punctuation, which takes no space after it."""
+
+_ENDING: Final = re.compile("[a-z]{1,3}")
 _QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"")
 _BREAKS: Final = (
     re.compile(r"((?<=[.!?]) )"),
@@ -47,7 +51,7 @@ WHOLE: Final = 2
 
 NAMES: Final = frozenset(
     "vllm sglang llama ollama transformers gguf safetensors smollm yarn ntk tokens token bytes batch cache nvidia amd intel apple "
-    "linear dynamic alpha rerope config json parquet bf fp int awq gptq "
+    "test prompt prompts tensor linear dynamic alpha rerope config json parquet bf fp int awq gptq "
     "adakv snapkv pyramidkv tova knorm keydiff kvpress cpu cuda".split()
 )
 """Names of engines, formats and methods, and units: the same in every language."""
@@ -85,7 +89,11 @@ class Sentences:
     def __init__(self, messages: Mapping[str, str]) -> None:
         self.exact: dict[str, str] = {}
         self.templates: dict[str, list[Template]] = {}
-        self.vocabulary = {word for english in messages for word in _ENGLISH.findall(english)} - NAMES - asked_names()
+        self.vocabulary = (
+            {word for english in messages for word in _ENGLISH.findall(english) if word.islower()}
+            - NAMES
+            - asked_names()
+        )
         self._found: dict[str, Said] = {}
         self._steps = 0
         made = [_template(english, said) for english, said in messages.items() if said]
@@ -103,7 +111,8 @@ class Sentences:
         if len(self._found) > MOST_KEPT:
             self._found.clear()
         self._steps = 0
-        return self._said(text, 0)
+        said = self._said(text, 0)
+        return Said(_WIDE.sub(r"\1", said.text), said.left)
 
     def _said(self, text: str, depth: int) -> Said:
         if not _WORD.search(text) or len(text) > LONGEST:
@@ -132,7 +141,7 @@ class Sentences:
     def left(self, text: str) -> int:
         """How many words of `text` are English ones of our messages, names and what is quoted aside."""
         bare = _QUOTED.sub(" ", text)
-        return sum(word in self.vocabulary for word in _ENGLISH.findall(bare))
+        return sum(word.lower() in self.vocabulary for word in _ENGLISH.findall(bare))
 
     def _exact(self, text: str) -> str | None:
         found = self.exact.get(text)
@@ -176,6 +185,8 @@ class Sentences:
             left = sum(one.left for one in said)
             if number < WHOLE or left == 0:
                 yield Said("".join(one.text for one in said), left)
+        if (found := self.exact.get(f"{text}.") or self.exact.get(f"{_turned(text, str.upper)}.")) is not None:
+            yield Said(found.rstrip(".。"), 0)
         if text.endswith("."):
             said_of = self._said(text[:-1], depth + 1)
             yield Said(f"{said_of.text}.", said_of.left)
@@ -185,7 +196,7 @@ class Sentences:
 
 
 @lru_cache(maxsize=8)
-def sentences(language: str, parts: tuple[str, ...] = ("questions", "reports")) -> Sentences:
+def sentences(language: str, parts: tuple[str, ...] = PARTS) -> Sentences:
     """What `language` has for the sentences of those parts. Raises InputError for a language that the page does not speak."""
     found: dict[str, str] = {}
     for part in reversed(parts):
@@ -229,9 +240,16 @@ def _matches(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
     seen = None
     for side in (_from_left, _from_right):
         found = side(literals[1:-1], inner)
-        if found is not None and found != seen:
+        if found is not None and found != seen and all(map(_stands, literals, found, literals[1:])):
             seen = found
             yield found
+
+
+def _stands(before: str, part: str, after: str) -> bool:
+    """Whether `part` may stand there: beside a letter, only an ending, or what begins and ends with none."""
+    if before[-1:].isascii() and before[-1:].isalpha() and part[:1].isalpha() and _ENDING.fullmatch(part) is None:
+        return False
+    return not (after[:1].isascii() and after[:1].isalpha() and part[-1:].isalpha() and _ENDING.fullmatch(part) is None)
 
 
 def _from_left(literals: tuple[str, ...], text: str) -> tuple[str, ...] | None:

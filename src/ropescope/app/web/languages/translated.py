@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any, Final
 
 from ropescope.app.web.forms import catalogue, form
@@ -61,8 +62,8 @@ class _Say:
     def _titled(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.heading(value)
-        if isinstance(value, list):
-            return [self._titled(one) for one in value]
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):  # one sentence, broken into lines
+            return wrap(self(" ".join(value)), max(map(len, value), default=1))
         return self.drawn(value)
 
 
