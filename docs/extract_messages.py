@@ -37,8 +37,8 @@ ROOMS: Final = ("checks", "models", "report", "extend/plan", "extend/settings", 
 QUESTION_ROOMS: Final = ("questions",)
 
 ALSO: Final = (
-    *"yes no full sliding chunked linear state-space convolution recurrent cross attention embedding output layer beyond fits tight "
-    "never bound needs window mlp norm head experts router prompt compute-bound memory-bound".split(),
+    *"yes no full sliding chunked linear state-space convolution recurrent cross attention embedding output layer beyond fits "
+    "tight never bound needs window mlp norm head experts router prompt compute-bound memory-bound".split(),
     *(
         f"{{0}} {kind}"
         for kind in ("full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "MLP-only")

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ropescope.app.web.forms import catalogue, form
+from ropescope.app.web.languages.catalogues import LANGUAGES
+from ropescope.app.web.languages.translated import page_words
 from ropescope.app.web.runtime import pyodide, sources
 from ropescope.errors import ReportError
 from ropescope.questions.registry import questions
@@ -67,6 +69,9 @@ def contents(package: Path | None = None) -> dict[str, bytes]:
     made["catalogue.json"] = _json(catalogue())
     for question in questions():
         made[f"forms/{question.name.replace(' ', '_')}.json"] = _json(form(question))
+    made |= {f"languages/{one}.json": _json(page_words(one)) for one in LANGUAGES if one != "en"}
+    spoken = f'<meta name="ropescope-languages" content="{" ".join(LANGUAGES)}">\n</head>'
+    made["index.html"] = made["index.html"].replace(b"</head>", spoken.encode())
     made["vega.js"] = vega()
     made["python.tgz"] = sources()
     made |= {f"pyodide/{name}": data for name, data in pyodide(package).items()}

@@ -32,7 +32,8 @@ class Posting(Run):
 
 
 def answer(asked: str, post: Post, request: Callable[[str, str], Any]) -> str:
-    """The answer to `asked`, a JSON object with name, given, names, and the repositories (hub) that the user lets it ask about.
+    """The answer to `asked`, a JSON object with name, given, names, the language to answer in, and the repositories (hub) that
+    the user lets it ask about.
 
     request: asks a server, by address and range; gives an object with status and body.
     """
@@ -46,7 +47,7 @@ def answer(asked: str, post: Post, request: Callable[[str, str], Any]) -> str:
     told: dict[str, Any] = json.loads(asked)
     with allowing(send, map(_repository, told["hub"])):
         names = {**told["names"], os.getcwd(): "this page"}  # where a path that is none was looked for
-        return json.dumps(backend.answer(told["name"], told["given"], run, names))
+        return json.dumps(backend.answer(told["name"], told["given"], run, names, told.get("language", "en")))
 
 
 def _repository(source: str) -> str:
@@ -57,4 +58,4 @@ def _repository(source: str) -> str:
 def problems(asked: str) -> str:
     """What is wrong with the inputs given so far, by field."""
     told: dict[str, Any] = json.loads(asked)
-    return json.dumps(backend.problems(told["name"], told["given"]))
+    return json.dumps(backend.problems(told["name"], told["given"], told.get("language", "en")))

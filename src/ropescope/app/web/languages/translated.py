@@ -76,7 +76,7 @@ def translated(made: Mapping[str, Any], language: str) -> dict[str, Any]:
     if "error" in made:
         changed["error"] = {**made["error"], "message": say(made["error"]["message"])}
     if "report" in made:
-        changed["report"] = _report(made["report"], say)
+        changed["report"] = {**_report(made["report"], say), "english": list(say.english)}
     return {**changed, "english": list(say.english)}
 
 

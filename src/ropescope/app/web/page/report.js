@@ -28,7 +28,11 @@ const MEANING = {
  * @returns {HTMLElement[]}
  */
 export function reportParts(report, { question = "", decides = false, figure, still = false } = {}) {
-  const said = (/** @type {string} */ text) => prose(text, { except: question });
+  const english = new Set(report.english);
+  const said = (/** @type {string} */ text) => {
+    const nodes = prose(text, { except: question });
+    return english.has(text) ? [h("span", { lang: "en" }, nodes)] : nodes;
+  };
   return [
     heading(report, decides, said),
     report.lead ? lead(report.lead, still) : null,

@@ -56,7 +56,7 @@ class Static {
 
   /** @param {string} name @param {Given} given @returns {Promise<Record<string, string>>} */
   async problems(name, given) {
-    return this.#ready && this.#waiting.size === 0 ? this.#ask("problems", { name, given }) : {};
+    return this.#ready && this.#waiting.size === 0 ? this.#ask("problems", { name, given, language: document.documentElement.lang }) : {};
   }
 
   /** @param {string} name @param {Given} given @param {Watch} watch @returns {Promise<Answer>} */
@@ -76,7 +76,7 @@ class Static {
   async #alone(name, given, watch) {
     await Promise.race([this.#start(watch.onSay), aborted(watch.signal)]);
     const hub = [...hubIds(given), ...this.#allowed];
-    const asked = this.#ask("answer", { name, given, names: this.#names, hub }, watch);
+    const asked = this.#ask("answer", { name, given, names: this.#names, hub, language: document.documentElement.lang }, watch);
     try {
       return await Promise.race([asked, aborted(watch.signal)]);
     } catch (error) {

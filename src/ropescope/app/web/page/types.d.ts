@@ -91,6 +91,8 @@ export interface ShownReport {
   data: Record<string, any>;
   whole: Record<string, any>;
   markdown: string;
+  /** In another language: the texts that are English still. */
+  english?: string[];
 }
 
 export interface Answered {
