@@ -67,9 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/catalogue.json":
             self._send(forms.catalogue())
         elif path == "/vega.js":
-            import vl_convert
+            from ropescope.report.figure import vega_script
 
-            self._send(vl_convert.javascript_bundle().encode(), ".js")
+            self._send(vega_script().encode(), ".js")
         elif path.startswith("/forms/"):
             self._send(forms.form(find(path.removeprefix("/forms/").removesuffix(".json").replace("_", " "))))
         else:

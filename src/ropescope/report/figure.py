@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ropescope.cache_home import cache_home
 from ropescope.errors import MissingExtraError, ReportError
 from ropescope.report.files import write_whole
 from ropescope.report.json import dumps, strict
@@ -60,8 +62,19 @@ def html(figure: Figure) -> str:
 
 
 def vega_script() -> str:
-    """The script that draws figures in a browser (0.9 MB); it sets `window.vegaEmbed`. Raises MissingExtraError."""
-    script: str = _vl_convert().javascript_bundle()
+    """The script that draws figures in a browser (0.9 MB); it sets `window.vegaEmbed`. Raises MissingExtraError.
+
+    vl-convert takes seconds to bundle it, so it is kept, by vl-convert's version.
+    """
+    vl_convert = _vl_convert()
+    kept = cache_home() / f"vega-{vl_convert.__version__}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        if script := kept.read_text(encoding="utf-8"):
+            return script
+    script = str(vl_convert.javascript_bundle())
+    with suppress(OSError, ReportError):  # a machine that keeps nothing bundles it again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, script)
     return script
 
 

@@ -99,12 +99,20 @@ class Served:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Jobs are watched while the server runs, and ended with it."""
-        watch = asyncio.get_running_loop().create_task(self._jobs.watch())
+        loop = asyncio.get_running_loop()
+        watch = loop.create_task(self._jobs.watch())
+        drawing = loop.create_task(self._prepare())
         try:
             yield
         finally:
             watch.cancel()
+            drawing.cancel()
             await self._jobs.close()
+
+    async def _prepare(self) -> None:
+        """Make what draws figures before the first one is asked for: its first bundle takes seconds."""
+        with suppress(MissingExtraError):
+            self._made["vega"] = await anyio.to_thread.run_sync(lambda: vega_script().encode())
 
     # The page
 

@@ -63,7 +63,7 @@ class QuestionView {
     const work = known ? null : (page.works.running.get(page.fragment) ?? page.works.resume(page.fragment, this.#asks.name, given));
     if (known) this.#show(known);
     else if (work) this.#watch(work);
-    else fill(this.place, h("p", { class: "empty" }, empty(this.#asks)));
+    else fill(this.place, h("p", { class: "empty" }, empty(this.#asks, given)));
   }
 
   /** The link follows the form; an answered request keeps its place in the history. @param {Given} given */
@@ -127,9 +127,9 @@ function quoted(message, given) {
   return found.length === 1 ? found[0][0] : null;
 }
 
-/** @param {Form} form */
-function empty(form) {
-  const required = form.fields.filter((one) => one.required).map((one) => `\`${one.name}\``);
+/** What stands in the place of an answer: which inputs are missing still. @param {Form} form @param {Given} given */
+function empty(form, given) {
+  const required = form.fields.filter((one) => one.required && ![given[one.name]].flat()[0]).map((one) => `\`${one.name}\``);
   return prose(required.length > 0 ? t("Fill in {names}. The answer comes here.", { names: required.join(", ") }) : t("The answer comes here."));
 }
 
