@@ -45,7 +45,7 @@ export async function asHtml(report, about) {
     return h("figure", {}, h("figcaption", {}, h("h3", {}, one.title), one.caption && h("p", {}, one.caption)), drawings.get(one) && image);
   };
   const parts = reportParts(report, { question: about.question, decides: about.decides, figure, still: true });
-  for (const part of parts) for (const to of part.querySelectorAll("a")) to.replaceWith(h("code", {}, to.textContent));
+  for (const part of parts) for (const to of part.querySelectorAll('a[href^="#"]')) to.replaceWith(h("code", {}, to.textContent));
   const foot = h("footer", {}, t("Made by ropescope {version}. This page holds everything it shows and fetches nothing.", { version: about.version }));
   const asked = h("pre", {}, h("code", {}, about.command));
   page.body.append(h("main", { class: "answer kept" }, parts, h("section", {}, h("h3", {}, t("Ask it again")), asked)), foot);

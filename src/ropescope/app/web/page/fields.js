@@ -145,6 +145,7 @@ function pick(field, around) {
     path = kept;
     input.hidden = kept !== "";
     chip.hidden = kept === "";
+    element.classList.toggle("has-file", kept !== "");
     if (!kept) return;
     const name = around.kept.name(kept);
     const remove = h("button", { type: "button", class: "bare", "aria-label": t("Remove {name}", { name }) }, "×");

@@ -1,4 +1,4 @@
-// Sentences of a report: `words in backquotes` are code, and the name of a question is a link to it.
+// Sentences of a report: `words in backquotes` are code, the name of a question is a link to it, an address of the web a link there.
 
 import { h } from "./dom.js";
 import { link } from "./fragment.js";
@@ -20,9 +20,16 @@ export function knowQuestions(names) {
  * @returns {(Node | string)[]}
  */
 export function prose(text, { except = "" } = {}) {
-  return text.split(/`([^`]+)`/).map((part, i) => {
-    if (i % 2 === 0) return part;
-    if (!known.has(part) || part === except) return h("code", {}, part);
-    return h("a", { href: link(part, {}), "data-question": part }, part);
+  return text.split(/`([^`]+)`/).flatMap((part, i) => {
+    if (i % 2 === 0) return addresses(part);
+    if (!known.has(part) || part === except) return [h("code", {}, part)];
+    return [h("a", { href: link(part, {}), "data-question": part }, part)];
   });
+}
+
+/** @param {string} text @returns {(Node | string)[]} */
+function addresses(text) {
+  return text
+    .split(/(https:\/\/[\w.-]+\.[a-z]{2,}(?:\/[\w./%#?=&~+@:-]*[\w/])?)/)
+    .map((part, i) => (i % 2 === 0 ? part : h("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, part)));
 }
