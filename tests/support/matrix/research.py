@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from matrix.row import TINY, Row
 
+from ropescope.report.json import to_json
+from ropescope.report.report import Report
+
 ROWS = (
     Row(
         "measure", {"source": "{tiny}", "length": "128", "rows": "8", "prompts": "2", "corpus": "random", **TINY},
         lambda d: d["length"] == 128 and d["prompts"] == 2, {"source": "{tiny}", "prompts": "0"}, "prompts",
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
+    Row(
+        "show-report", {"report": "{new}/kept.json"}, lambda d: d == {"kept": True}, {"report": "{new}/plan.json"}, "schema",
+        files={
+            "kept.json": to_json(Report("A title", "A verdict.", data={"kept": True}), whole=True),
+            "plan.json": '{"schema": "ropescope.plan/1"}',
+        },
+    ),
     Row("predict", {"source": "{config}"}, lambda d: d["theta"] == 500_000, {"source": "{config}", "length": "0"}, "length"),
     Row("experiment", {"name": "length-sweep"}, lambda d: d["name"] == "length-sweep", {"name": "lenght-sweep"}, "length-sweep"),
     Row("atlas", {"store": "{store}"}, lambda d: True, {"store": "{new}/none"}, "none"),

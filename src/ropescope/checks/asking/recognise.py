@@ -27,6 +27,7 @@ _MAGIC: Final = (
     (b"PAR1", Recognised("a Parquet file, as profiles are kept", "show-profile", "profile")),
 )
 _JSON: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Recognised], ...]] = (
+    (lambda d: d.get("schema") == "ropescope.report/1", Recognised("a kept report", "show-report", "report")),
     (lambda d: "peft_type" in d, Recognised("an adapter's config", "adapter", "source")),
     (lambda d: "weight_map" in d, Recognised("an index of safetensors files", "show", "source")),
     (lambda d: "doc_hash" in d, Recognised("a per-sample log of lm-eval", "drift", "first")),

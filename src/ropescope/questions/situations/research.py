@@ -28,6 +28,15 @@ QUESTIONS: Final = (
         words="profile parquet kept measured show again",
     ),
     Question(
+        "show-report",
+        "Show a kept report again, with its figures, from its JSON.",
+        "checks.reading.kept_report:ShowReportInputs",
+        "checks.reading.kept_report:answer",
+        {"report": "fit.json"},
+        placed=("report",),
+        words="report json kept saved import open show again result",
+    ),
+    Question(
         "predict",
         "Predict the exponent from a model's config: γ_Padé and its family, each with what it is worth.",
         "checks.theory.predict:PredictInputs",

@@ -59,7 +59,7 @@ function heading(report, decides, said) {
     "header",
     { class: "verdict" },
     h("p", { class: "title" }, report.title),
-    h("h2", { tabindex: "-1" }, marked && h("span", { class: `holds ${kind}` }, word), marked && " ", said(report.verdict)),
+    h("h2", { tabindex: "-1" }, marked && h("span", { class: `holds ${kind}` }, word), marked && " ", h("span", {}, said(report.verdict))),
   );
 }
 

@@ -101,6 +101,8 @@ export interface Answered {
   python: string;
   /** Files that the answer made (a plan, a profile), to be saved. */
   files?: { name: string; href: string }[];
+  /** Where the page speaks another language: what is English still. */
+  english?: string[];
 }
 
 export interface Refused {
