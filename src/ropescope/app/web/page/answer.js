@@ -2,9 +2,10 @@
 
 import { announce, copyButton, fill, h } from "./dom.js";
 import { figure } from "./figures.js";
+import { LOOKS } from "./home.js";
 import { prose } from "./prose.js";
 import { reportParts } from "./report.js";
-import { save, fileName } from "./saving.js";
+import { save } from "./saving.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Answer} Answer */
@@ -18,15 +19,28 @@ const QUIET_MS = 200;
 /**
  * @param {Form} form
  * @param {Answered} answer
- * @param {{ version: string, beside: () => void }} page
+ * @param {{ version: string, fragment: string, beside: () => void }} page
  */
 export function answered(form, answer, page) {
   const { report } = answer;
   return [
     ...reportParts(report, { question: form.name, decides: form.decides, figure }),
+    looks(form, page.fragment),
     h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command), code(t("In Python"), answer.python)),
     tools(form, answer, page),
   ];
+}
+
+/** Links to the views whose sliders ask this question. @param {Form} form @param {string} fragment */
+function looks(form, fragment) {
+  const found = LOOKS.filter(([, , , asks]) => asks === form.name);
+  if (found.length === 0) return null;
+  return h(
+    "section",
+    {},
+    h("h3", {}, t("Look")),
+    found.map(([name, title, what]) => h("p", {}, h("a", { href: `#explore=${name}&${fragment.slice(1)}` }, t(title)), ` ${t(what)}`)),
+  );
 }
 
 /** @param {string} label @param {string} text */
@@ -42,7 +56,7 @@ function code(label, text) {
 
 /** @param {Form} form @param {Answered} answer @param {{ version: string, beside: () => void }} page */
 function tools(form, answer, page) {
-  const name = fileName(`${form.name}-${answer.report.title}`.toLowerCase()).slice(0, 60);
+  const name = `${form.name}-${answer.report.title.split(" · ")[0]}`;
   const about = { command: answer.command, decides: form.decides, question: form.name, version: page.version };
   const kinds = /** @type {const} */ ([
     ["JSON", "json", (/** @type {typeof import("./export.js")} */ made) => made.asJson(answer.report)],

@@ -3,7 +3,7 @@
 import { fill, h, scrolling } from "./dom.js";
 import { figure } from "./figures.js";
 import { compareLink, link, place } from "./fragment.js";
-import { labelOf, valueText } from "./inputs.js";
+import { fetched, labelOf, valueText } from "./inputs.js";
 import { MOST_BESIDE } from "./page.js";
 import { prose } from "./prose.js";
 import { basis } from "./report.js";
@@ -19,7 +19,10 @@ import { t } from "./words.js";
 export async function compare(page, requests) {
   /** @type {Asked[]} */
   const kept = [];
+  /** @type {Map<string, any>} */
+  const forms = new Map();
   for (const request of requests.slice(0, MOST_BESIDE)) {
+    forms.set(request.question, await page.form(request.question));
     const same = page.beside.find((one) => JSON.stringify(place(one.fragment).requests[0]) === JSON.stringify(request));
     const { given } = same ?? (await page.asked(request));
     kept.push({ question: request.question, given, fragment: link(request.question, given, page.held) });
@@ -34,7 +37,8 @@ export async function compare(page, requests) {
       button.disabled = true;
       for (const { one } of open) page.works.ask(one.fragment, one.question, one.given).end.then(draw);
     });
-    fill(view, open.length > 0 && h("p", {}, button), comparison(columns, page));
+    const leaves = open.map(({ one }) => fetched(forms.get(one.question), one.given, page.kept)).filter(Boolean);
+    fill(view, open.length > 0 && h("p", {}, button), ...leaves.map((one) => h("p", { class: "quiet" }, one)), comparison(columns, page));
   };
   draw();
   return { title: t("Compare"), view: [h("header", { class: "question" }, h("h1", {}, t("Compare")), h("p", {}, t("Answers side by side, up to six."))), view] };

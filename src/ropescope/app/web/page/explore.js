@@ -5,7 +5,7 @@ import { control } from "./fields.js";
 import { draw } from "./figures.js";
 import { link } from "./fragment.js";
 import { LOOKS } from "./home.js";
-import { fitting, labelOf } from "./inputs.js";
+import { fetched, fitting, labelOf } from "./inputs.js";
 import { prose } from "./prose.js";
 import { t } from "./words.js";
 
@@ -124,12 +124,13 @@ async function memory(page, given) {
   const batch = slider(t("batch"), { from: 0, to: 16, step: 1, start: Number(given.batch) || 1, ...powers(2), text: grouped, moved: () => curve() });
   const made = fields.map((field) => {
     const label = newId("label");
-    const one = control(field, { kept: page.kept, changed() {}, failed: (why) => place.fail(why), hint: typeof field.default === "string" ? field.default : "", label });
+    const one = control(field, { kept: page.kept, changed: () => fill(leaves, fetched(form, request(0), page.kept)), failed: (why) => place.fail(why), hint: typeof field.default === "string" ? field.default : "", label });
     one.write(given[field.name]);
     const target = one.target();
     return { field, one, element: h("div", { class: "field" }, h("p", { class: "head" }, h("label", { id: label, for: target.id || null, class: "name" }, labelOf(field.name))), one.element) };
   });
-  const inputs = h("form", { class: "sliders", novalidate: true }, made.map(({ element }) => element), h("p", {}, button));
+  const leaves = h("p", { class: "quiet leaves" });
+  const inputs = h("form", { class: "sliders", novalidate: true }, made.map(({ element }) => element), h("p", {}, button), leaves);
   const place = stage(inputs, context.element, batch.element);
   fill(place.drawing, h("p", { class: "empty" }, t("Name a model and a device, then draw.")));
   let drawn = false;
@@ -174,6 +175,7 @@ async function memory(page, given) {
       place.fail(error);
     }
   });
+  fill(leaves, fetched(form, request(0), page.kept));
   inputs.addEventListener("submit", (event) => {
     event.preventDefault();
     const empty = made.find(({ field, one }) => field.required && one.read() === undefined);

@@ -23,7 +23,7 @@ import { t } from "./words.js";
  * @property {(why: unknown) => void} failed
  * @property {string} hint  shown in an empty box.
  * @property {string} label  the id of the label.
- * @property {(input: HTMLInputElement) => void} [complete]  offer names for a device.
+ * @property {(field: Field, input: HTMLInputElement) => void} [complete]  offer names that the field may have.
  */
 
 /**
@@ -52,7 +52,7 @@ function text(field, around) {
     "aria-required": field.required ? "true" : null,
     oninput: around.changed,
   });
-  if (field.control === "device") input.addEventListener("focus", () => around.complete?.(input), { once: true });
+  input.addEventListener("focus", () => around.complete?.(field, input), { once: true });
   // A box drops line breaks; what was written is given back whole until a person changes it.
   /** @type {Value} */
   let whole;

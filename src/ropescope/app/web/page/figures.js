@@ -19,8 +19,10 @@ const DARK = Object.entries({
   "#5b5b5b": "#9a9a9a",
 });
 
+const refuse = () => Promise.reject(new Error("A figure fetches nothing."));
+
 /** Vega interprets its expressions, brings no style of its own (nor a tooltip with one), and fetches nothing: data are in the figure. */
-const OPTIONS = { ast: true, actions: false, defaultStyle: false, loader: { load: () => Promise.reject(new Error("A figure fetches nothing.")) } };
+const OPTIONS = { ast: true, actions: false, defaultStyle: false, loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse } };
 
 /** @type {Promise<any> | null} */
 let loading = null;

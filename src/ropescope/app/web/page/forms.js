@@ -30,7 +30,7 @@ export class FormView {
   /**
    * @param {Form} form
    * @param {{ backend: Backend, kept: Kept, onAsk: (given: Given) => void, onChange: (given: Given) => void,
-   *           complete: (input: HTMLInputElement) => void, example: () => Promise<Given | null> }} page
+   *           complete: (field: Field, input: HTMLInputElement) => void, example: () => Promise<Given | null> }} page
    */
   constructor(form, page) {
     this.#form = form;
@@ -58,7 +58,6 @@ export class FormView {
       changed();
       this.focus();
     });
-    if (!can.ok) this.#button.disabled = true;
     this.element = h(
       "form",
       { class: "form", novalidate: true, "aria-label": t("Inputs of {name}", { name: form.name }) },
@@ -68,7 +67,7 @@ export class FormView {
         "div",
         { class: "ask" },
         this.#trouble,
-        h("p", { class: "go" }, this.#button, !can.ok && h("span", { class: "why" }, prose(can.why ?? ""))),
+        h("p", { class: "go" }, can.ok ? this.#button : h("span", { class: "why" }, prose(can.why ?? ""))),
         this.#leaves,
         h(
           "div",
@@ -111,7 +110,7 @@ export class FormView {
   /** Puts the focus where a person goes on: the first empty field that is required, else the button. */
   focus() {
     const empty = this.#drawn.find((one) => one.field.required && one.control.read() === undefined);
-    (empty?.control.target() ?? (this.#button.disabled ? this.#drawn[0]?.control.target() : this.#button))?.focus();
+    (empty?.control.target() ?? (this.#button.isConnected ? this.#button : this.#drawn[0]?.control.target()))?.focus();
   }
 
   /** Says what is wrong with a field, and nothing if `message` is empty. Whether there is such a field. @param {string} name @param {string} message */
@@ -135,7 +134,7 @@ export class FormView {
   }
 
   /**
-   * @param {{ kept: Kept, complete: (input: HTMLInputElement) => void }} page
+   * @param {{ kept: Kept, complete: (field: Field, input: HTMLInputElement) => void }} page
    * @param {() => void} changed
    * @param {(why: unknown) => void} failed
    */

@@ -44,11 +44,11 @@ export function home(page) {
   ];
 }
 
-/** Views with sliders: name, title, what one sees. */
+/** Views with sliders: name, title, what one sees, and the question that is asked. */
 export const LOOKS = /** @type {const} */ ([
-  ["memory", "context against memory", "Move context and batch, and see what a device must hold."],
-  ["window", "window against γ", "Move γ and N, and see how many tokens hold a share of the attention."],
-  ["regimes", "regimes in (θ, T)", "Move θ and T, and see in which band of γ_Padé a model would lie."],
+  ["memory", "context against memory", "Move context and batch, and see what a device must hold.", "fit"],
+  ["window", "window against γ", "Move γ and N, and see how many tokens hold a share of the attention.", "compute"],
+  ["regimes", "regimes in (θ, T)", "Move θ and T, and see in which band of γ_Padé a model would lie.", "plot"],
 ]);
 
 /** Links to the other questions of the same situation; they take the same inputs along. @param {Page} page @param {string} name */

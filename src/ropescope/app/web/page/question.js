@@ -12,11 +12,9 @@ import { t } from "./words.js";
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./types.d.ts").Answer} Answer */
 /** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").Field} Field */
 /** @typedef {import("./types.d.ts").Given} Given */
 /** @typedef {import("./work.js").Work} Work */
-
-/** @type {Promise<HTMLElement> | null} */
-let devices = null;
 
 /** @param {Page} page @param {Form} form @param {Given} given @param {string[]} notes */
 export function question(page, form, given, notes) {
@@ -46,7 +44,7 @@ class QuestionView {
     this.form = new FormView(asks, {
       backend: page.backend,
       kept: page.kept,
-      complete: (input) => complete(page, input),
+      complete: (field, input) => complete(page, asks.name, field, input),
       example: () => examples(asks, page.kept),
       onAsk: (given) => this.#ask(given),
       onChange: (given) => this.#changed(given),
@@ -63,7 +61,7 @@ class QuestionView {
     const work = known ? null : (page.works.running.get(page.fragment) ?? page.works.resume(page.fragment, this.#asks.name, given));
     if (known) this.#show(known);
     else if (work) this.#watch(work);
-    else fill(this.place, h("p", { class: "empty" }, empty(this.#asks, given)));
+    else if (page.backend.can(this.#asks).ok) fill(this.place, h("p", { class: "empty" }, empty(this.#asks, given)));
   }
 
   /** The link follows the form; an answered request keeps its place in the history. @param {Given} given */
@@ -114,7 +112,7 @@ class QuestionView {
       return;
     }
     const beside = () => this.#page.keepBeside({ question: this.#asks.name, given, fragment });
-    fill(this.place, answered(this.#asks, found, { version: this.#page.catalogue.version, beside }));
+    fill(this.place, answered(this.#asks, found, { version: this.#page.catalogue.version, fragment, beside }));
     markEnglish(this.place, found.english ?? []);
     announce(found.report.verdict);
     const { top } = this.place.getBoundingClientRect();
@@ -141,14 +139,22 @@ function empty(form, given) {
   return prose(required.length > 0 ? t("Fill in {names}. The answer comes here.", { names: required.join(", ") }) : t("The answer comes here."));
 }
 
-/** Offers the names of known devices, which are asked for once. @param {Page} page @param {HTMLInputElement} input */
-async function complete(page, input) {
-  if (!page.ready) return;
-  devices ??= page.backend.answer("devices", {}, { signal: new AbortController().signal, onSay() {}, onProgress() {} }).then((answer) => {
-    const rows = "report" in answer ? answer.report.tables[0].rows : [];
-    const list = h("datalist", { id: "devices" }, rows.map((row) => h("option", { value: row[0].text })));
-    document.body.append(list);
-    return list;
-  });
-  input.setAttribute("list", (await devices).id);
+/** The question whose first table lists the names that a field may have, where one does. @param {string} question @param {Field} field */
+function listedBy(question, field) {
+  if (field.control === "device") return "devices";
+  if (field.name !== "name") return null;
+  return { compute: "formulas", formulas: "formulas", "cannot-tell": "cannot-tell", experiment: "experiment" }[question] ?? null;
+}
+
+/** Offers the names that a field may have; they are asked for once. @param {Page} page @param {string} question @param {Field} field @param {HTMLInputElement} input */
+async function complete(page, question, field, input) {
+  const lists = listedBy(question, field);
+  if (!lists || !page.ready || !page.backend.can(await page.form(lists)).ok) return;
+  const id = `names-${lists}`;
+  if (!document.getElementById(id)) {
+    const list = document.body.appendChild(h("datalist", { id }));
+    const answer = await page.backend.answer(lists, {}, { signal: new AbortController().signal, onSay() {}, onProgress() {} });
+    if ("report" in answer) fill(list, answer.report.tables[0].rows.map((row) => h("option", { value: row[0].text })));
+  }
+  input.setAttribute("list", id);
 }

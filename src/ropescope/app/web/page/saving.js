@@ -12,7 +12,8 @@ export function save(blob, name) {
 
 /** `name` as a name that every system takes. @param {string} name */
 export function fileName(name) {
-  return name.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|-+$/g, "").slice(-80) || "ropescope";
+  const [, stem, suffix] = /** @type {RegExpMatchArray} */ (name.match(/^(.*?)((?:\.[a-z]{2,4}){0,2})$/s));
+  return (stem.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+/, "").slice(0, 60).replace(/[-.]+$/, "") || "ropescope") + suffix;
 }
 
 /**
