@@ -113,18 +113,10 @@ class QuestionView {
     }
     const beside = () => this.#page.keepBeside({ question: this.#asks.name, given, fragment });
     fill(this.place, answered(this.#asks, found, { version: this.#page.catalogue.version, fragment, beside }));
-    markEnglish(this.place, found.english ?? []);
     announce(found.report.verdict);
     const { top } = this.place.getBoundingClientRect();
     if (top > innerHeight * 0.6 || top < 0) this.place.querySelector("h2")?.focus();
   }
-}
-
-/** Tells a reader of the page, who may hear it, what is English on a page that is not. @param {HTMLElement} place @param {string[]} texts */
-function markEnglish(place, texts) {
-  if (texts.length === 0) return;
-  const english = new Set(texts.map((text) => text.replaceAll("`", "")));
-  for (const one of place.querySelectorAll("p, span, h3, th, td, li, strong")) if (english.has(one.textContent ?? "")) one.setAttribute("lang", "en");
 }
 
 /** The field whose value an error quotes, where it is one alone. @param {string} message @param {Given} given */

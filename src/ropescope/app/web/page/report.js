@@ -28,12 +28,8 @@ const MEANING = {
  * @returns {HTMLElement[]}
  */
 export function reportParts(report, { question = "", decides = false, figure, still = false } = {}) {
-  const english = new Set(report.english);
-  const said = (/** @type {string} */ text) => {
-    const nodes = prose(text, { except: question });
-    return english.has(text) ? [h("span", { lang: "en" }, nodes)] : nodes;
-  };
-  return [
+  const said = (/** @type {string} */ text) => prose(text, { except: question });
+  const parts = [
     heading(report, decides, said),
     report.lead ? lead(report.lead, still) : null,
     report.facts.length > 0 ? facts(report.facts, said) : null,
@@ -44,6 +40,17 @@ export function reportParts(report, { question = "", decides = false, figure, st
     ...report.tables.map((one) => table(one, said, still)),
     report.steps.length > 0 ? steps(report.steps, said) : null,
   ].filter((part) => part !== null);
+  markEnglish(parts, report.english ?? []);
+  return parts;
+}
+
+/** Tells who hears the page what is English in a report that is in another language. @param {HTMLElement[]} parts @param {string[]} texts */
+function markEnglish(parts, texts) {
+  if (texts.length === 0) return;
+  const english = new Set(texts.map((text) => text.replaceAll("`", "")));
+  for (const part of parts) {
+    for (const one of part.querySelectorAll("p, span, h3, th, td, li, strong")) if (english.has(one.textContent ?? "")) one.setAttribute("lang", "en");
+  }
 }
 
 /**

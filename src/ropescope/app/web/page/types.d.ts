@@ -101,8 +101,6 @@ export interface Answered {
   python: string;
   /** Files that the answer made (a plan, a profile), to be saved. */
   files?: { name: string; href: string }[];
-  /** Where the page speaks another language: what is English still. */
-  english?: string[];
 }
 
 export interface Refused {
