@@ -49,7 +49,11 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
         {"facts": [{"name": "γ", "value": 1, "basis": "guessed"}]},
         {"facts": "γ"},
         {"tables": [{"title": "T", "columns": [{"name": "a"}], "rows": [[1, 2]], "note": "", "limit": None}]},
-        {"tables": [{"title": "T", "columns": [{"name": "a", "format": "zz"}], "rows": [[1]], "note": "", "limit": None}]},
+        {
+            "tables": [
+                {"title": "T", "columns": [{"name": "a", "format": "zz"}], "rows": [[1]], "note": "", "limit": None}
+            ]
+        },
         {"figures": [{"name": "f", "title": "F", "spec": 3}]},
         {"figures": [{"name": "f", "title": "F", "spec": {"data": {"url": "https://example.org/x.csv"}}}]},
         {"verdict": 3},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from matrix.row import TINY, Row
-
 from ropescope.report.json import to_json
 from ropescope.report.report import Report
 

@@ -32,7 +32,9 @@ def answer(inputs: ShowReportInputs, run: Run) -> Report:
     path = inputs.report
     data = read_json(path)
     if data.get("schema") != SCHEMA:
-        raise FormatError(f"{path} holds no report of ropescope: its `schema` must be {SCHEMA}, not {data.get('schema')!r}.")
+        raise FormatError(
+            f"{path} holds no report of ropescope: its `schema` must be {SCHEMA}, not {data.get('schema')!r}."
+        )
     try:
         report = Report.from_dict(data)
         _require_plain(report)
@@ -45,7 +47,9 @@ def answer(inputs: ShowReportInputs, run: Run) -> Report:
         raise FormatError(f"{path} holds no whole report ({error}): keep it again.") from error
     left = len(report.figures) - len(drawn)
     told = (f"Figures that fetch data are not shown: {left}.",) if left else ()
-    return replace(report, figures=drawn, caveats=(*report.caveats, *told, f"Shown again from {path.name}; nothing was computed."))
+    return replace(
+        report, figures=drawn, caveats=(*report.caveats, *told, f"Shown again from {path.name}; nothing was computed.")
+    )
 
 
 def _require_plain(report: Report) -> None:
