@@ -31,7 +31,7 @@ PARTS: Final = ("page", "questions", "reports")
 """The page's own words, what the registry says of questions and inputs, and what answers say: each message in the first that has
 it. The first two are complete; of the last a catalogue has what is translated, and --missing lists the rest."""
 
-ROOMS: Final = ("checks", "models", "report", "extend/plan", "extend/settings", "published")
+ROOMS: Final = ("checks", "models", "report", "extend", "evidence/long_context", "published")
 """Rooms whose answers run in the browser: files in, a Report out."""
 
 QUESTION_ROOMS: Final = ("questions",)
@@ -44,6 +44,12 @@ ALSO: Final = (
         for kind in ("full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "MLP-only")
     ),
     "held of a sequence",
+    "extends",
+    "scores {0}",
+    "{0} less",
+    "dated",
+    ", dated",
+    " Fastest: {0}.",
     "{0} ({1} tokens)",
 )
 """Words that answers show alone, from values and from names that are no messages where they are written."""

@@ -150,6 +150,10 @@ SAID = {
         "Llama-3.1-8B (llama): 8.03B paramètres; couches : 32 complètes; contexte de 131,072 tokens (llama3 depuis 8,192), "
         "dont le cache prend 16 GiB. Chaque couche d'attention peut lire chaque token antérieur."
     ),
+    ("show", "zh"): (
+        "Llama-3.1-8B (llama): 8.03B 参数; 32 个全注意力 层; 上下文 131,072 个 token（llama3，从 8,192 起），其缓存占 16 GiB. "
+        "每个注意力层都能读取之前的所有 token。"
+    ),
 }
 
 

@@ -32,8 +32,8 @@ MOST_KEPT: Final = 20_000
 _PLACE: Final = re.compile(r"\{(\d+|before|after)\}")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[A-Za-z][a-z]+(?![\w`\"/@=_-]|[.:]\w)")
-_WIDE: Final = re.compile("([，。：；？、（）]) +")
-"""Chinese punctuation, which takes no space after it."""
+_WIDE: Final = re.compile(" *([，。：；？、（）]) *")
+"""Chinese punctuation, which takes no space beside it."""
 
 _ENDING: Final = re.compile("[a-z]{1,3}")
 _QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"")
@@ -45,6 +45,9 @@ _BREAKS: Final = (
     re.compile("( and | or )"),
 )
 """Where a sentence may be put together from several messages, the widest breaks first."""
+
+SHORT: Final = 8
+"""Characters; a message with fewer, such as "{0} of {1}", does not reach over several sentences or clauses."""
 
 WHOLE: Final = 2
 """So many of the breaks stand between sentences or clauses, of which some may stay English."""
@@ -159,7 +162,11 @@ class Sentences:
         words = _WORD.findall(text)
         either = (_turned(words[0], str.upper), _turned(words[0], str.lower))
         found = [one for word in dict.fromkeys(("", *either, *words)) for one in self.templates.get(word, ())]
-        for one in sorted(found, key=lambda one: -one.weight):
+        several = any(breaks.search(text) for breaks in _BREAKS[:WHOLE])
+        whole = text.endswith(".")  # a sentence, which a clause cannot be the whole of
+        for one in sorted(found, key=lambda one: (whole and not one.literals[-1].endswith("."), -one.weight)):
+            if one.weight < SHORT and several:
+                continue
             for parts in _matches(one.literals, text):
                 said = {
                     place: self._part(one, number, part, depth)
