@@ -163,8 +163,8 @@ class Sentences:
         either = (_turned(words[0], str.upper), _turned(words[0], str.lower))
         found = [one for word in dict.fromkeys(("", *either, *words)) for one in self.templates.get(word, ())]
         several = any(breaks.search(text) for breaks in _BREAKS[:WHOLE])
-        whole = text.endswith(".")  # a sentence, which a clause cannot be the whole of
-        for one in sorted(found, key=lambda one: (whole and not one.literals[-1].endswith("."), -one.weight)):
+        sentence = text.endswith(".")  # a sentence, which a clause cannot be the whole of
+        for one in sorted(found, key=lambda one: (sentence and not one.literals[-1].endswith("."), -one.weight)):
             if one.weight < SHORT and several:
                 continue
             for parts in _matches(one.literals, text):
