@@ -31,6 +31,8 @@ class Static {
   /** @type {Promise<void> | null} */
   #started = null;
   #ready = false;
+  /** Whether a question was asked: Python does then nothing for later first. */
+  #hurried = false;
   /** @type {Map<number, Waiting>} */
   #waiting = new Map();
   #sent = 0;
@@ -74,7 +76,10 @@ class Static {
 
   /** @param {string} name @param {Given} given @param {Watch} watch @returns {Promise<Answer>} */
   async #alone(name, given, watch) {
-    await Promise.race([this.#start(watch.onSay), aborted(watch.signal)]);
+    this.#hurried = true;
+    const started = this.#start(watch.onSay);
+    this.#worker?.postMessage({ what: "hurry" });
+    await Promise.race([started, aborted(watch.signal)]);
     const hub = [...hubIds(given), ...this.#allowed];
     const asked = this.#ask("answer", { name, given, names: this.#names, hub, language: document.documentElement.lang }, watch);
     try {
@@ -147,7 +152,7 @@ class Static {
       this.#end(new Error(t("Python cannot be loaded into this page ({why}): load the page again.", { why: event.message || t("a file of it is missing") })));
     };
     try {
-      await this.#ask("start", { mounts: this.#mounts });
+      await this.#ask("start", { mounts: this.#mounts, hurry: this.#hurried });
     } finally {
       URL.revokeObjectURL(begin);
     }

@@ -8,19 +8,32 @@ const MEMORY = `ropescope memory ${new URL("./", import.meta.url).href}`;
 const SECONDS = 30;
 /** @type {Promise<Python> | null} */
 let python = null;
+/** Whether a question waits for Python. */
+let asked = false;
 
-self.onmessage = async (/** @type {MessageEvent} */ event) => {
+self.onmessage = (/** @type {MessageEvent} */ event) => {
   const { id, what, ...told } = event.data;
+  if (what === "hurry") asked = true;
+  else answerTo(id, what, told);
+};
+
+/** @param {number} id @param {string} what @param {any} told */
+async function answerTo(id, what, told) {
   try {
     postMessage({ id, done: await (await does(what))(told, id) });
   } catch (error) {
     postMessage({ id, failed: error instanceof Error ? error.message : String(error) });
   }
-};
+}
 
 /** @param {string} what @returns {Promise<(told: any, id: number) => unknown>} */
 async function does(what) {
-  if (what === "start") return async ({ mounts }) => mount(await (python ??= started()), mounts);
+  if (what === "start") {
+    return async ({ mounts, hurry }) => {
+      asked ||= hurry;
+      mount(await (python ??= started()), mounts);
+    };
+  }
   const made = await (python ??= started());
   if (what === "mount") return ({ mounts }) => mount(made, mounts);
   if (what === "problems") return (told) => JSON.parse(made.problems(JSON.stringify(told)));
@@ -55,7 +68,7 @@ async function started() {
     await memory.delete(key);
     return start(parts);
   }
-  const made = await start({ ...parts, make: true });
+  const made = await start({ ...parts, keeps: true, hurry: () => asked });
   if (made.snapshot) keep(memory, key, made.snapshot).catch(() => {});
   return made;
 }

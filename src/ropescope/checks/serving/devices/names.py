@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -31,6 +32,8 @@ _VIRTUAL: Final = re.compile(r"^(?:(?:nvidia|grid)\s+)*[a-z]+\d+[a-z]?-\d{1,3}[q
 _PART_SIZE: Final = re.compile(r"\b\d+g\.(\d{1,3})gb\b|-(\d{1,3})[qcba]$")
 """The memory that the name of a slice (1g.10gb) or of a virtual device (A10-24Q) tells, in GB."""
 _MOBILE: Final = re.compile(r"\b(?:laptop|mobile)\b")
+_KEPT: Final = 4096
+"""Names whose spelling is kept: all of the table, which a text of some words is held against for each of them."""
 
 
 def row_named(text: str, rows: Sequence[Row]) -> Row | None:
@@ -126,8 +129,13 @@ def _based(base: str, rows: Sequence[Row]) -> list[Row]:
 
 def _bases(row: Row) -> set[str]:
     """The names of a row without its size, each with and without the name of its series and the words of `_KINDS`."""
-    bases = {_split(name)[0] for told in names(row) for name in _without_kinds(told)}
-    return {short for base in bases for short in (base, _SERIES.sub("", base)) if len(short) > 1}
+    return {base for told in names(row) for base in _bases_of(told)}
+
+
+@lru_cache(_KEPT)
+def _bases_of(told: str) -> frozenset[str]:
+    bases = {_split(name)[0] for name in _without_kinds(told)}
+    return frozenset(short for base in bases for short in (base, _SERIES.sub("", base)) if len(short) > 1)
 
 
 def _without_kinds(name: str) -> Iterator[str]:
@@ -146,10 +154,12 @@ def _split(text: str) -> tuple[str, int | None]:
     return _letters(_SIZE.sub(" ", lower)), None if size is None else int(size.group(1))
 
 
+@lru_cache(_KEPT)
 def _plain(text: str) -> str:
     return _letters(_spaced(text))
 
 
+@lru_cache(_KEPT)
 def _letters(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 

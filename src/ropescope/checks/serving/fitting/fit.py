@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from ropescope.checks.serving.memory.demand import Budget, Demand, budget, demand, fits
+from ropescope.checks.serving.memory.demand import Budget, Demand, budget, demand, fits, spare_bytes
 from ropescope.checks.serving.serving import MOST_SEQUENCES, MOST_TOKENS, Serving
 from ropescope.checks.serving.splits.rules import split_problem
 from ropescope.checks.serving.splits.ways import counts, each_alone, other_ways, with_count
@@ -103,17 +103,22 @@ def largest_batch(serving: Serving) -> int | None:
 
 
 def _most(variant: Callable[[int], Serving], limit: int) -> int | None:
-    """The largest number whose variant fits: memory grows with it, so halving the interval finds it exactly."""
-    if not fits(variant(1)):
+    """The largest number whose variant fits. Memory grows with it, mostly in a straight line: that is tried in turn with
+    halving the interval, and the number is exact."""
+    low, high = 1, limit
+    if (left := spare_bytes(variant(low))) < 0:
         return 0
-    if fits(variant(limit)):
+    if (lacks := -spare_bytes(variant(high))) <= 0:
         return None
-    low, high = 1, 2
-    while fits(variant(high)):
-        low, high = high, min(2 * high, limit)
+    halve = False
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(variant(middle)) else (low, middle)
+        step = (high - low) // 2 if halve else (high - low) * left // (left + lacks)
+        middle = low + min(max(step, 1), high - low - 1)
+        if (spare := spare_bytes(variant(middle))) >= 0:
+            low, left = middle, spare
+        else:
+            high, lacks = middle, -spare
+        halve = not halve
     return low
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -52,7 +52,8 @@ def held_layers(serving: Serving) -> Iterator[HeldLayer]:
         if key not in alike:
             tokens = held_tokens(serving, layer)
             alike[key] = HeldLayer(layer, tokens, _layer_bytes(serving, layer, each, tokens))
-        yield replace(alike[key], layer=layer)
+        found = alike[key]
+        yield found if found.layer is layer else HeldLayer(layer, found.tokens, found.n_bytes)
 
 
 def layer_rows(serving: Serving) -> tuple[Rows, ...]:

@@ -173,9 +173,14 @@ def _budget(serving: Serving, device: Device) -> Budget:
 
 def fits(serving: Serving) -> bool:
     """Whether the fullest device has room."""
+    return spare_bytes(serving) >= 0
+
+
+def spare_bytes(serving: Serving) -> int:
+    """What is left of the budget of the fullest device; negative where it does not suffice."""
     if serving.deals_layers:
-        return fullest(serving).spare_bytes >= 0
-    return demand(serving).total <= budget(serving).n_bytes
+        return fullest(serving).spare_bytes
+    return budget(serving).n_bytes - demand(serving).total
 
 
 def device_weight_bytes(serving: Serving, size: WeightSize) -> int:
