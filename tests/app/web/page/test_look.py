@@ -145,13 +145,14 @@ def test_the_policy_allows_nothing_but_the_pages_own() -> None:
     ]
 
 
-def test_types_are_right() -> None:
+@pytest.mark.parametrize("config", ["jsconfig.json", "jsconfig.worker.json"])
+def test_types_are_right(config: str) -> None:
     """What JSDoc says of the page's modules, by TypeScript."""
     npx = shutil.which("npx")
     if npx is None:
         pytest.skip("No npx, which gives TypeScript.")
     done = subprocess.run(
-        [npx, "--yes", "-p", "typescript@7", "tsc", "-p", str(PAGE / "jsconfig.json")],
+        [npx, "--yes", "-p", "typescript@7", "tsc", "-p", str(PAGE / config)],
         cwd=Path(PAGE),
         capture_output=True,
         text=True,
