@@ -137,7 +137,7 @@ def _report(report: Mapping[str, Any], say: _Say) -> dict[str, Any]:
                 **table,
                 "title": say(table["title"]),
                 "heads": [{**head, "text": say.heading(head["text"])} for head in table["heads"]],
-                "rows": [[{**cell, "text": say.value(cell["text"])} for cell in row] for row in table["rows"]],
+                "rows": [[{**cell, "text": say(cell["text"])} for cell in row] for row in table["rows"]],
                 "note": say(table["note"]),
             }
             for table in report["tables"]
