@@ -120,7 +120,9 @@ def test_a_measurement_is_followed_cancelled_and_resumed_and_the_server_ends_cle
         assert str(temporary) not in json.dumps(answer).replace("\\\\", "")
         assert list(server.lines(job, after=seen[-1][0]))[-1] == rest[-1]  # kept for who lost it
 
-        finished = [line for _, line in server.lines(server.begin("measure", {**MEASURE, "resume": True}))]
+        again = answer["report"]["steps"][0]
+        assert again["inputs"] == {**MEASURE, "resume": True}
+        finished = [line for _, line in server.lines(server.begin(again["question"], again["inputs"]))]
         first = next(line["progress"][0] for line in finished if "progress" in line)
         assert first >= 2, "what was finished is not measured again"
         assert finished[-1]["answer"]["report"]["title"].startswith("model · 40 prompts")

@@ -30,7 +30,7 @@ KEPT_SECONDS: Final = 600.0
 _BEAT_SECONDS: Final = 10.0
 
 Line = dict[str, Any]
-Finished = Callable[[Line], Line]
+Finished = Callable[[bool, Line], Line]
 
 
 class TooManyError(RopescopeError):
@@ -120,7 +120,7 @@ class Jobs:
         self._turns = {"weights": asyncio.Semaphore(1), "data": asyncio.Semaphore(2)}
 
     def start(self, key: str, needs: str, request: Line, finished: Finished) -> Job:
-        """A job for a request. finished: makes of its answer what the page gets. Raises TooManyError."""
+        """A job for a request. finished: makes what the page gets, of whether it was cancelled and its answer. Raises TooManyError."""
         self._tidy()
         if sum(not job.done for job in self._jobs.values()) >= MOST_JOBS:
             raise TooManyError(f"{MOST_JOBS} questions are being answered: wait for one, or cancel one.")
@@ -177,7 +177,7 @@ class Jobs:
                     answer = await self._work(job)
                 finally:
                     turn.release()
-            answer = job.finished(answer)
+            answer = job.finished(job.cancelled, answer)
         except Exception as error:  # whatever it is, those who follow must not wait for ever
             answer = {"error": fault(error)}
         job.add({"answer": answer})

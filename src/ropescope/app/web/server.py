@@ -57,6 +57,7 @@ _TYPES: Final = {
     ".webmanifest": "application/manifest+json",
 }
 _BACKEND: Final = re.compile(r'<meta name="ropescope-backend" content="static">')
+_GO_ON: Final = "Continue where it stopped"
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
@@ -228,7 +229,7 @@ class Served:
             job = self._jobs.going(key)
             if job is None:
                 cleared = self._paths.clear(asked.question, asked.given)
-                finished = partial(self._finished, cleared)
+                finished = partial(self._finished, asked, cleared)
                 job = self._jobs.start(key, asked.question.needs, _request(asked, cleared), finished)
         except TooManyError as error:
             return refuse(429, str(error))
@@ -236,7 +237,11 @@ class Served:
             return _told(error)
         return JSONResponse({"job": job.id}, 202, _NOT_KEPT)
 
-    def _finished(self, cleared: Cleared, made: dict[str, Any]) -> dict[str, Any]:
+    def _finished(self, asked: Asked, cleared: Cleared, cancelled: bool, made: dict[str, Any]) -> dict[str, Any]:
+        if cancelled and "report" in made and "resume" in {one.name for one in fields_of(asked.question.inputs_type)}:
+            again = {"why": _GO_ON, "question": asked.question.name, "inputs": {**asked.given, "resume": True}}
+            others = [step for step in made["report"]["steps"] if step["question"] or "`resume`" not in step["why"]]
+            made["report"]["steps"] = [again, *others]
         return {**made, "files": self._paths.results(cleared)}
 
     async def events(self, request: Request) -> Response:
