@@ -120,7 +120,7 @@ class Jobs:
         self._turns = {"weights": asyncio.Semaphore(1), "data": asyncio.Semaphore(2)}
 
     def start(self, key: str, needs: str, request: Line, finished: Finished) -> Job:
-        """A job for a request. finished: makes what the page gets, of whether it was cancelled and its answer. Raises TooManyError."""
+        """A job for a request. Raises TooManyError. finished: makes what the page gets, of "was it cancelled" and the answer."""
         self._tidy()
         if sum(not job.done for job in self._jobs.values()) >= MOST_JOBS:
             raise TooManyError(f"{MOST_JOBS} questions are being answered: wait for one, or cancel one.")
