@@ -311,13 +311,12 @@ class _Refused(Exception):
 
 
 def warm() -> None:
-    """Import what most answers import, and have the script for figures made, before the first is asked for."""
+    """Import what most answers import, before the first is asked for."""
     with suppress(Exception):
         for name in ("show", "fit", "ask"):
             fields_of(find(name).inputs_type)
             _ = find(name).function
         backend.answer("compute", {"name": "gamma_pade", "arguments": ["theta=10000", "length=2048"]})
-        vega_script()
 
 
 async def _asked(request: Request) -> Asked:

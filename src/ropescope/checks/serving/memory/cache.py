@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 
 from ropescope.checks.serving.engines.engine import engine_default
@@ -46,26 +47,52 @@ def device_cache_bytes(serving: Serving) -> int:
 
 def held_layers(serving: Serving) -> Iterator[HeldLayer]:
     """Each layer with a cache of its own, with what it holds on one device (on all, where layers are dealt out)."""
-    alike: dict[tuple[object, ...], HeldLayer] = {}
-    for layer, each in zip(serving.model.layers, layer_rows(serving), strict=True):
-        key = (layer.cache, layer.kind, layer.window_tokens, layer.n_kv_heads, layer.latent, layer.sparse, each)
+    alike: dict[tuple[int, int], HeldLayer] = {}
+    layers = serving.model.layers
+    for layer, first, each in zip(layers, _kinds(_Same(layers)), layer_rows(serving), strict=True):
+        key = (first, id(each))
         if key not in alike:
             tokens = held_tokens(serving, layer)
             alike[key] = HeldLayer(layer, tokens, _layer_bytes(serving, layer, each, tokens))
-        found = alike[key]
-        yield found if found.layer is layer else HeldLayer(layer, found.tokens, found.n_bytes)
+        yield HeldLayer(layer, alike[key].tokens, alike[key].n_bytes)
 
 
 def layer_rows(serving: Serving) -> tuple[Rows, ...]:
-    """For each layer, the bytes of its rows as the engine stores them (`storage.stored_rows`)."""
-    alike: dict[tuple[object, ...], Rows] = {}
+    """For each layer, the bytes of its rows as the engine stores them (`storage.stored_rows`); one object for layers alike."""
+    alike: dict[tuple[int, bool], Rows] = {}
     found: list[Rows] = []
-    for layer in serving.model.layers:
-        key = (layer.cache, layer.n_kv_heads, layer.latent, layer.sparse, left_in_16_bits(serving, layer))
+    layers = serving.model.layers
+    for layer, first in zip(layers, _kinds(_Same(layers)), strict=True):
+        key = (first, left_in_16_bits(serving, layer))
         if key not in alike:
             alike[key] = stored_rows(serving, layer)
         found.append(alike[key])
     return tuple(found)
+
+
+class _Same:
+    """The layers of one model, told from others by being the same object: to compare them all costs more than it saves."""
+
+    __slots__ = ("layers",)
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.layers = layers
+
+    def __hash__(self) -> int:
+        return id(self.layers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.layers is other.layers
+
+
+@lru_cache(maxsize=32)
+def _kinds(of: _Same) -> tuple[int, ...]:
+    """For each layer, the place of the first that keeps the same of a sequence. A search asks for it at every step."""
+    first: dict[tuple[object, ...], int] = {}
+    return tuple(
+        first.setdefault((one.cache, one.kind, one.window_tokens, one.n_kv_heads, one.latent, one.sparse), place)
+        for place, one in enumerate(of.layers)
+    )
 
 
 def held_tokens(serving: Serving, layer: Layer) -> int:
