@@ -2,7 +2,7 @@ import io
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -92,6 +92,7 @@ def test_a_wide_table_is_cut_into_blocks_that_begin_with_the_first_column():
     st.lists(st.tuples(st.text(max_size=20), st.none() | st.integers(-999, 10**9) | st.text(max_size=90)), max_size=4),
     st.integers(40, 160),
 )
+@example([("0" * 11, "0" * 21)], 40)  # a text as wide as a value may be, beside a name
 def test_any_words_fit_any_width(pairs, width):
     report = Report("t", "v", tuple(Fact(name, value, "tokens", source=name) for name, value in pairs))
     assert all(cell_len(line) <= width for line in to_text(report, width=width).splitlines())

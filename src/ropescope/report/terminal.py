@@ -91,7 +91,7 @@ def _facts(facts: tuple[Fact, ...], width: int, console: Console) -> list[Text]:
         if left >= _SOURCE_WIDTH:
             lines += row_lines([*cells, source], [name_width, value_width, left], [False] * 3, console)
         else:
-            room = max(width - name_width - GAP, value_width)
+            room = max(width - name_width - GAP, whole)
             lines += row_lines(cells, [name_width, room], [False] * 2, console)
             lines += wrapped(source, width, console, indent="    ")
     return lines
