@@ -11,6 +11,7 @@ from typing import Any
 
 from ropescope.errors import FormatError, SourceError
 from ropescope.evidence.cells import Kind, shipped_rows
+from ropescope.local_files import expanded
 
 PUBLISHED_AT = "https://github.com/karlesmarin/tafagent"
 LANDMARK = "e4_gamma"
@@ -26,7 +27,7 @@ class RawFiles:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        given = Path(folder).expanduser()
+        given = expanded(str(folder))
         found = next((f for f in (given, given / "data") if (f / LANDMARK).is_dir()), None)
         if found is None:
             raise SourceError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, InputError, SourceError
+from ropescope.local_files import expanded
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
 from ropescope.models.tokenizer_files import (
     GENERATION,
@@ -95,7 +96,7 @@ def read_chat_templates(source: str, field: str, revision: str | None = None) ->
     """
     if "\n" in source or "{%" in source or "{{" in source:
         return _of_text(source, "the template", field)
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         there = path.exists()
     except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.local_files import exists, expanded
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
@@ -117,8 +118,8 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
         raise SourceError(
             "the model source is empty or holds a null character: give a folder, a .gguf file or a Hub id."
         )
-    path = _expanded(text)
-    if _exists(path):
+    path = expanded(text)
+    if exists(path):
         _no_revision(revision, "a local path")
         return _folder(path) if path.is_dir() else _file(path)
     if isinstance(source, Path):
@@ -126,20 +127,6 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
     if text in ALIASES:
         return _alias(text, revision, fetch)
     return _hub(text, revision)
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # a ~name that no user has
-        return Path(text)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name too long for a file, or a folder that may not be entered
-        return False
 
 
 def _no_revision(revision: str | None, what: str) -> None:
@@ -203,12 +190,12 @@ def _holds_adapter(path: Path) -> bool:
 def on_base(adapter: Adapter) -> Source:
     """The source of the model that `adapter` was trained on, with the adapter. Raises SourceError where it cannot be had."""
     beside = None if adapter.path is None else adapter.path / adapter.base
-    local = beside is not None and not _exists(_expanded(adapter.base)) and _exists(beside)
+    local = beside is not None and not exists(expanded(adapter.base)) and exists(beside)
     named = beside if local and beside is not None else adapter.base
-    revision = adapter.base_revision if not _exists(_expanded(adapter.base)) and not local else None
+    revision = adapter.base_revision if not exists(expanded(adapter.base)) and not local else None
     try:
         # An adapter is told before it is followed: it may name itself.
-        base = None if _holds_adapter(_expanded(str(named))) else resolve(named, revision=revision)
+        base = None if _holds_adapter(expanded(str(named))) else resolve(named, revision=revision)
     except SourceError as error:
         raise SourceError(f"The base of the adapter {adapter.name} cannot be had: {error}") from error
     if base is None or base.adapter is not None:

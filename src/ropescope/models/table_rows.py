@@ -18,6 +18,7 @@ from ropescope.models.text_kinds import (
     MOST_JSON_CONTAINERS,
     MOST_LINE_BYTES,
     decode,
+    numbered_lines,
     opened,
     short_lines,
 )
@@ -54,15 +55,9 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
-    with opened(path) as file:
-        number = 0
-        while raw := file.readline(MOST_LINE_BYTES + 1):
-            number += 1
-            where = f"{path}:{number}"
-            if len(raw) > MOST_LINE_BYTES:
-                raise FormatError(f"{where} is longer than {MOST_LINE_BYTES >> 20} MiB: split it.")
-            if line := decode(raw, where).strip():
-                yield where, _object(_parsed(line, where), where)
+    for where, raw in numbered_lines(path):
+        if line := decode(raw, where).strip():
+            yield where, _object(_parsed(line, where), where)
 
 
 def _json_list(path: Path) -> Iterator[Row]:

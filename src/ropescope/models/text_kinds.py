@@ -100,7 +100,8 @@ def _decoded(path: Path) -> Iterator[str]:
             at += len(raw)
 
 
-def _lines(path: Path, column: str) -> Iterator[Text]:
+def numbered_lines(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The lines of a file, each behind its place (PATH:NUMBER). Raises FormatError for one that is too long."""
     with opened(path) as file:
         number = 0
         while raw := file.readline(MOST_LINE_BYTES + 1):
@@ -108,8 +109,13 @@ def _lines(path: Path, column: str) -> Iterator[Text]:
             where = f"{path}:{number}"
             if len(raw) > MOST_LINE_BYTES:
                 raise FormatError(f"{where} is longer than {MOST_LINE_BYTES >> 20} MiB: split it.")
-            if text := _of_line(raw, where, column):
-                yield iter((text,))
+            yield where, raw
+
+
+def _lines(path: Path, column: str) -> Iterator[Text]:
+    for where, raw in numbered_lines(path):
+        if text := _of_line(raw, where, column):
+            yield iter((text,))
 
 
 def _of_line(raw: bytes, where: str, column: str) -> str:

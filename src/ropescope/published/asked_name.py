@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ropescope.errors import SourceError
+from ropescope.local_files import expanded
 from ropescope.models.source import ALIASES
 
 HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -24,7 +25,7 @@ def asked_name(source: str) -> tuple[str, str]:
         raise SourceError(f"{source!r} names no model: give a Hub id such as org/name, a folder or a .gguf file.")
     if text in ALIASES:
         return ALIASES[text], f"the alias {text}"
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         there, folder = path.exists(), path.is_dir()
     except OSError:  # longer than any file name may be

@@ -6,7 +6,7 @@ Drawn on white, readable at 600 pixels, in colours that the common kinds of colo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -103,6 +103,20 @@ LOG_AXIS: Mapping[str, Any] = {
     }
 }
 """An `axis` for a logarithmic scale: the powers of ten stand out from the lines between them."""
+
+
+def tokens_axis(lengths: Sequence[int]) -> dict[str, Any]:
+    """The encoding of a horizontal axis of sequence lengths, in doublings: 1k, 32k, 1M. lengths: the labelled ones."""
+    return {
+        "field": "tokens",
+        "type": "quantitative",
+        "title": "tokens in the sequence",
+        "scale": {"type": "log", "base": 2, "domain": [lengths[0], lengths[-1]], "nice": False},
+        "axis": {
+            "values": list(lengths),
+            "labelExpr": "datum.value >= 1048576 ? '1M' : format(datum.value / 1024, 'd') + 'k'",
+        },
+    }
 
 
 def themed(spec: Mapping[str, Any]) -> dict[str, Any]:

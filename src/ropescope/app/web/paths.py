@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from ropescope.app.web.backend import Given
 from ropescope.errors import InputError
+from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.kind import Kind
 from ropescope.questions.kinds import File, FileOrText, ListOf, Output, Source, Text
@@ -196,9 +197,9 @@ class Paths:
         looks = bare.startswith(("/", "~", "./", "../", "\\", ".\\", "..\\")) or _DRIVE.match(bare) is not None
         looks = looks or ".." in re.split(r"[\\/]", bare)
         only_path = isinstance(kind, File) and not isinstance(kind, FileOrText)
-        path = _expanded(bare)
+        path = expanded(bare)
         tried = [path] if path.is_absolute() else [folder / path for folder in self.folders]
-        found = next((one for one in tried if _exists(one)), None)
+        found = next((one for one in tried if exists(one)), None)
         if found is None and ("\n" in bare or not (looks or only_path)):
             return None
         if found is not None and isinstance(kind, Text) and not looks and not (path.suffix and found.is_file()):
@@ -234,20 +235,6 @@ def clean(name: str) -> str:
     stem, dot, suffix = safe.rpartition(".")
     short = f"{stem[:60]}{dot}{suffix[:20]}" if stem else safe[:80]
     return f"_{short}" if _RESERVED.fullmatch(short) else short.rstrip(".") or "file"
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # a ~name that no user has
-        return Path(text)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # longer than any name, or in a folder that may not be entered
-        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from ropescope.checks.asking.index import best, scores, stems
 from ropescope.checks.asking.recognise import Recognised, recognise
 from ropescope.checks.asking.slots import Slots, filled, slots_of
 from ropescope.errors import InputError
+from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text
 from ropescope.questions.question import Question, Run
@@ -61,11 +62,8 @@ def answer(inputs: AskInputs, run: Run) -> Report:
 
 
 def _only_a_file(text: str) -> Path | None:
-    path = Path(text.strip()).expanduser()
-    try:
-        return path if text.strip() and path.exists() else None
-    except (OSError, ValueError):
-        return None
+    path = expanded(text.strip())
+    return path if text.strip() and exists(path) else None
 
 
 def _of_file(path: Path) -> Report:

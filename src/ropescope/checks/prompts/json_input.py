@@ -6,7 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.errors import FormatError, SourceError
+from ropescope.errors import FormatError
+from ropescope.local_files import read_bounded
 from ropescope.models.json_file import parse_json
 
 MOST_BYTES: Final = 16 << 20
@@ -15,13 +16,7 @@ MOST_DEPTH: Final = 100
 
 def read_input(path: Path) -> Any:
     """The JSON value in `path`. Raises SourceError where it cannot be read, FormatError (with the line) where it is none."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path.") from error
-    if len(raw) > MOST_BYTES:
-        raise FormatError(f"{path} is longer than {MOST_BYTES >> 20} MiB: give one request or one schema.")
+    raw = read_bounded(path, MOST_BYTES, missing="check the path", long="give one request or one schema")
     return value_of(raw, str(path))
 
 

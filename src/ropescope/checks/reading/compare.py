@@ -18,7 +18,7 @@ from ropescope.questions.kinds import ListOf, Source
 from ropescope.questions.question import Run
 from ropescope.report.numbers import binary_size, fact_value
 from ropescope.report.report import Column, Fact, Figure, Report, Scalar, Table
-from ropescope.report.theme import CATEGORY, LOG_AXIS
+from ropescope.report.theme import CATEGORY, LOG_AXIS, tokens_axis
 
 MOST_MODELS = 8
 COMPARED_LENGTHS = (8_192, 32_768, 131_072)
@@ -165,16 +165,7 @@ def _figure(models: Sequence[Model], names: Sequence[str]) -> Figure:
         "data": {"values": rows},
         "mark": {"type": "line"},
         "encoding": {
-            "x": {
-                "field": "tokens",
-                "type": "quantitative",
-                "title": "tokens in the sequence",
-                "scale": {"type": "log", "base": 2, "domain": [first, last], "nice": False},
-                "axis": {
-                    "values": list(LENGTHS),
-                    "labelExpr": "datum.value >= 1048576 ? '1M' : format(datum.value / 1024, 'd') + 'k'",
-                },
-            },
+            "x": tokens_axis(LENGTHS),
             "y": {
                 "field": "GiB",
                 "type": "quantitative",

@@ -9,7 +9,20 @@ from ropescope.models.cache import cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Figure
-from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, LOG_AXIS, MORE, MUTED, PINK, SKY, VERMILLION
+from ropescope.report.theme import (
+    AMBER,
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    LOG_AXIS,
+    MORE,
+    MUTED,
+    PINK,
+    SKY,
+    VERMILLION,
+    tokens_axis,
+)
 
 COLOURS: Final = {
     "full": BLUE,
@@ -120,16 +133,7 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
             "data": {"values": rows},
             "mark": {"type": "line"},
             "encoding": {
-                "x": {
-                    "field": "tokens",
-                    "type": "quantitative",
-                    "title": "tokens in the sequence",
-                    "scale": {"type": "log", "base": 2, "domain": [lengths[0], lengths[-1]], "nice": False},
-                    "axis": {
-                        "values": list(lengths),
-                        "labelExpr": "datum.value >= 1048576 ? '1M' : format(datum.value / 1024, 'd') + 'k'",
-                    },
-                },
+                "x": tokens_axis(lengths),
                 "y": {
                     "field": "GiB",
                     "type": "quantitative",

@@ -15,6 +15,7 @@ from pathlib import Path
 from ropescope.errors import FormatError, ReportError
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.table import parquet_bytes, pyarrow, row_table
+from ropescope.local_files import expanded
 from ropescope.report.files import write_whole
 
 SCHEMA = "ropescope.atlas/1"
@@ -26,7 +27,7 @@ _KEY = b"ropescope"
 def default_store() -> Path:
     """`$ROPESCOPE_HOME/atlas.parquet`, else `ropescope/atlas.parquet` in the user's data folder (`XDG_DATA_HOME`)."""
     if home := os.environ.get("ROPESCOPE_HOME"):
-        return Path(home).expanduser() / "atlas.parquet"
+        return expanded(home) / "atlas.parquet"
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "ropescope" / "atlas.parquet"
 

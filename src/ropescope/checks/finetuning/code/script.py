@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ropescope.errors import FormatError, SourceError
+from ropescope.errors import FormatError
+from ropescope.local_files import read_bounded
 from ropescope.models.json_file import parse_json
 
 MOST_BYTES: Final = 2 << 20
@@ -95,13 +96,7 @@ class Script:
 
 def read_script(path: Path) -> Script:
     """The script at `path`: Python, or a notebook. Raises SourceError, and FormatError with the line that is no Python."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): name a Python file.") from error
-    if len(raw) > MOST_BYTES:
-        raise FormatError(f"{path} is longer than {MOST_BYTES >> 20} MiB: give the training script alone.")
+    raw = read_bounded(path, MOST_BYTES, missing="name a Python file", long="give the training script alone")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from ropescope.checks.prompts.json_input import read_input, value_of
 from ropescope.checks.prompts.template.prompts import Message, Prompt
 from ropescope.errors import FormatError, InputError
+from ropescope.local_files import expanded
 from ropescope.questions.kind import shown
 
 MOST_MESSAGES: Final = 1000
@@ -31,10 +31,10 @@ def read_messages(given: str) -> Given:
     """The conversation in `given`, which is JSON or names a file of it. Raises InputError, and SourceError as files do."""
     inline = given.lstrip()[:1] in ("[", "{")
     where = "the JSON" if inline else given
-    if not inline and (len(given) > 4096 or not Path(given).expanduser().is_file()):
+    if not inline and (len(given) > 4096 or not expanded(given).is_file()):
         raise InputError("messages", f"`messages`: {shown(given)} is neither a file nor JSON: {_ACCEPTED}.")
     try:
-        held = value_of(given.encode("utf-8", "replace"), where) if inline else read_input(Path(given).expanduser())
+        held = value_of(given.encode("utf-8", "replace"), where) if inline else read_input(expanded(given))
     except FormatError as error:
         raise InputError("messages", f"`messages`: {error}") from error
     request = {"messages": held} if isinstance(held, list) else held

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
+from ropescope.local_files import expanded
 from ropescope.models.source import ALIASES, resolve
 from ropescope.models.vocabulary import MOST_FILE_BYTES
 
@@ -52,7 +53,7 @@ def open_tokenizer(name: str) -> Tokenizer | Closed:
     encoding or model of OpenAI. Raises SourceError, FormatError, MissingExtraError."""
     if name == BYTES:
         return Tokenizer(BYTES, "UTF-8 bytes", 256, lambda texts: [len(text.encode()) for text in texts], _none)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if _exists(path):
         named = path.resolve()
         return _of_path(named.parent.name if named.name == "tokenizer.json" else named.name, path)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
+from ropescope import local_files
 from ropescope.checks.serving.weights.precisions import PLAIN, STORED, is_gguf
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
@@ -162,7 +162,4 @@ def no_flag(path: str) -> str:
 
 def exists(text: str) -> bool:
     """Whether `text` names a file here."""
-    try:
-        return Path(text).expanduser().exists()
-    except (OSError, RuntimeError):
-        return False
+    return local_files.exists(local_files.expanded(text))
