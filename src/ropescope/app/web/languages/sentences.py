@@ -1,8 +1,7 @@
 """A sentence in another language: found again among the templates that it was made from, and its parts within it.
 
 A message such as "{0} fits {1}." is a template. What stands for {0} is looked up in turn: it may be a clause with a template of its
-own, a list of words, or a name or number, which stays as it is. Where several templates match, the one is taken that leaves the
-fewest English words.
+own, a list of words, or a name or number, which stays as it is. A sentence of which a part is not known stays English as a whole.
 """
 
 from __future__ import annotations
@@ -37,8 +36,9 @@ _WIDE: Final = re.compile(" *([，。：；？、（）]) *")
 
 _ENDING: Final = re.compile("[a-z]{1,3}")
 _QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"")
+_SENTENCES: Final = re.compile(r"((?<=[.!?]) )")
 _BREAKS: Final = (
-    re.compile(r"((?<=[.!?]) )"),
+    _SENTENCES,
     re.compile("( · |; | — )"),
     re.compile("(: )"),
     re.compile(r"(, and |, or |, | \+ )"),
@@ -50,7 +50,7 @@ SHORT: Final = 8
 """Characters; a message with fewer, such as "{0} of {1}", does not reach over several sentences or clauses."""
 
 WHOLE: Final = 2
-"""So many of the breaks stand between sentences or clauses, of which some may stay English."""
+"""So many of the breaks stand between sentences or clauses."""
 
 NAMES: Final = frozenset(
     "vllm sglang llama ollama transformers gguf safetensors smollm yarn ntk tokens token bytes batch cache nvidia amd intel apple "
@@ -131,15 +131,17 @@ class Sentences:
     def _looked_up(self, text: str, depth: int) -> Said:
         if (found := self._exact(text)) is not None:
             return Said(found, 0)
-        best = english = Said(text, self.left(text))
+        english = Said(text, self.left(text))
         if depth >= DEEPEST or self._steps > MOST_STEPS or _QUOTED.fullmatch(text):
-            return best
+            return english
         for said in chain(self._by_template(text, depth), self._by_pieces(text, depth)):
             if said.left == 0:
                 return said
-            if 2 * said.left <= english.left:  # where most of it is English still, all of it stays so
-                best = min(best, said, key=lambda one: one.left)
-        return best
+        # A sentence is in one language: what is not known in whole stays English.
+        pieces = [self._said(piece, depth + 1) for piece in _SENTENCES.split(text)]
+        return (
+            Said("".join(one.text for one in pieces), sum(one.left for one in pieces)) if len(pieces) > 1 else english
+        )
 
     def left(self, text: str) -> int:
         """How many words of `text` are English ones of our messages, names and what is quoted aside."""
@@ -184,14 +186,13 @@ class Sentences:
 
     def _by_pieces(self, text: str, depth: int) -> Iterator[Said]:
         """`text` put together again from its pieces."""
-        for number, breaks in enumerate(_BREAKS):
+        for breaks in _BREAKS:
             pieces = breaks.split(text)
             if len(pieces) == 1:
                 continue
             said = [self._said(piece, depth + 1) for piece in pieces]
             left = sum(one.left for one in said)
-            if number < WHOLE or left == 0:
-                yield Said("".join(one.text for one in said), left)
+            yield Said("".join(one.text for one in said), left)
         if (found := self.exact.get(f"{text}.") or self.exact.get(f"{_turned(text, str.upper)}.")) is not None:
             yield Said(found.rstrip(".。"), 0)
         if text.endswith("."):
