@@ -28,6 +28,7 @@ def made_row(model: str = "org/model", gamma: float | None = 0.8, half: float | 
         corpus_about="the language reference of Python",
         corpus_sha256="ab" * 32,
         prompts=8,
+        rope_theta=1e4,
         seed=0,
         dtype="bfloat16",
         sink_tokens=4,

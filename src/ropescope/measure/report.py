@@ -9,7 +9,7 @@ from typing import Any
 from ropescope.measure.estimates import Estimate, LayerSummary, Summary
 from ropescope.measure.figures import figures
 from ropescope.measure.protocol import LEGACY_DISTANCES
-from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent
+from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent, summary_theta
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.network.type_words import number_type_fact, types_compared
@@ -151,7 +151,7 @@ def _facts(s: Summary, control: Summary | None, pade: float | None) -> list[Fact
                 "γ_Padé",
                 _round(pade),
                 basis="formula",
-                source=f"{FORMULAS['gamma_pade'].standing}; θ = {s.provenance['rope_thetas'][0]:g}, T = {s.length}",
+                source=f"{FORMULAS['gamma_pade'].standing}; θ = {summary_theta(s):g}, T = {s.length}",
             )
         )
     found.append(number_type_fact(s.provenance, "attention rows in float32"))

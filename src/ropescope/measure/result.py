@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ropescope.measure.estimates import Estimate, LayerSummary, LegacySummary, Summary
@@ -12,10 +13,30 @@ from ropescope.theory.decay import gamma_pade as pade_exponent
 WINDOW_NAMES = tuple(f"D{round(100 * share)}" for share in WINDOW_SHARES)
 
 
+def fitted_theta(provenance: Mapping[str, Any], layers: Iterable[int]) -> float | None:
+    """The RoPE base of the decoder `layers` that γ is fitted to; None where they have none, or several.
+
+    A profile of a model with several bases names the base of each layer since ropescope 0.1; an older one does not.
+    """
+    thetas = provenance.get("rope_thetas", [])
+    if len(thetas) > 1:
+        by_layer = provenance.get("layer_rope_thetas", {})
+        thetas = sorted({by_layer.get(str(layer)) for layer in layers}, key=str)
+    return thetas[0] if len(thetas) == 1 else None
+
+
+def summary_theta(summary: Summary) -> float | None:
+    """The RoPE base of the layers that the γ of a summary is fitted to, as `fitted_theta`."""
+    farthest = max((layer.reach or 0 for layer in summary.layers), default=0)
+    return fitted_theta(
+        summary.provenance, [layer.index for layer in summary.layers if layer.reach and layer.reach == farthest]
+    )
+
+
 def predicted_exponent(summary: Summary) -> float | None:
-    """γ_Padé at the measured length, for a model with one RoPE base; None without RoPE or with several bases."""
-    thetas = summary.provenance.get("rope_thetas", [])
-    return pade_exponent(thetas[0], summary.length) if len(thetas) == 1 else None
+    """γ_Padé at the measured length, with the RoPE base of the layers that γ is fitted to; None where there is not one."""
+    theta = summary_theta(summary)
+    return None if theta is None else pade_exponent(theta, summary.length)
 
 
 def measurement_data(summary: Summary, control: Summary | None = None, *, legacy_first: bool = False) -> dict[str, Any]:

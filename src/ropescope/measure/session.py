@@ -154,6 +154,7 @@ class Measurement:
             "corpus_about": self.corpus.about,
             "context_length": model.context_length,
             "rope_thetas": list(model.rope_thetas),
+            "layer_rope_thetas": {str(one.index): one.rope.theta for one in model.layers if one.rope is not None},
             "notes": [*source.notes, *model.notes],
             "beyond_trained": model.context_length is not None and self.n_tokens > model.context_length,
             "not_applicable_layers": [

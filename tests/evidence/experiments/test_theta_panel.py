@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from made_profiles import made_profile
 
-from ropescope.errors import MeasurementError
+from ropescope.errors import MeasurementError, SourceError
+from ropescope.evidence.atlas.adding import add_profiles
+from ropescope.evidence.atlas.store import default_store
 from ropescope.evidence.experiments.experiment import Setting
 from ropescope.evidence.experiments.running import Result, run_experiment
 from ropescope.measure.instrument import Request
@@ -105,3 +107,58 @@ def test_one_length_and_more_than_one_base(tmp_path: Path) -> None:
     longer.save(tmp_path / "longer.parquet")
     with pytest.raises(MeasurementError, match="share one length; these have 1024, 2048"):
         panel([*sources, str(tmp_path / "longer.parquet")])
+
+
+def test_predictors_are_scored_on_models_that_they_did_not_see(tmp_path: Path) -> None:
+    """γ on a line in ln θ: the line misses nothing, the constant what leaving one out by hand says."""
+    thetas = np.geomspace(2e3, 1e6, 6)
+    gammas = 0.9 - 0.03 * np.log(thetas)
+    noiseless = [kept(tmp_path, f"m{k}", t, g) for k, (t, g) in enumerate(zip(thetas, gammas, strict=True))]
+    data = panel(noiseless).observed.data
+    found = np.array([one["gamma"]["value"] for one in data["models"]])
+    by_hand = [found[k] - np.delete(found, k).mean() for k in range(6)]
+    lines = [np.polyfit(np.delete(np.log(thetas), k), np.delete(found, k), 1) for k in range(6)]
+    missed = [found[k] - np.polyval(line, np.log(thetas[k])) for k, line in enumerate(lines)]
+    errors = {name: one["mean_error"]["value"] for name, one in data["predictors"].items()}
+    assert errors["a constant"] == pytest.approx(np.abs(by_hand).mean())
+    assert errors["a + b·ln θ"] == pytest.approx(np.abs(missed).mean())
+    assert errors["γ_Padé"] == pytest.approx(
+        np.mean([abs(g - gamma_pade(t, 1024.0)) for g, t in zip(found, thetas, strict=True)])
+    )
+    better = data["predictors"]["a + b·ln θ"]["less_constant"]
+    assert better["ci"][1] < 0 and data["predictors"]["a constant"]["less_constant"] is None
+
+
+def test_a_folder_and_an_atlas_stand_for_their_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    paths = [kept(folder, f"m{k}", 10.0 ** (3 + k), 0.5 + 0.1 * k) for k in range(4)]
+    longer = replace(made_profile(0.8, length=2048), provenance=made_profile().provenance)
+    longer.save(tmp_path / "longer.parquet")
+    add_profiles([*map(Path, paths), tmp_path / "longer.parquet"], default_store())
+    setting = replace(SETTING, length=1024)
+
+    def seen(source: str) -> object:
+        return run_experiment("theta-panel", [source], setting).observed.data["predictors"]
+
+    assert seen(str(folder)) == seen("atlas") == seen(str(default_store())) == panel(paths).observed.data["predictors"]
+    with pytest.raises(
+        SourceError, match=r"no profile of 512 tokens of random .*: it has 1,024 tokens of random, 2,048"
+    ):
+        run_experiment("theta-panel", ["atlas"], replace(SETTING, length=512))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no profile"):
+        run_experiment("theta-panel", [str(tmp_path / "empty")], setting)
+
+
+def test_of_several_bases_the_one_of_the_fitted_layers_counts(tmp_path: Path) -> None:
+    """Layers 0 and 2 reach farthest, and have one base; layer 1 sees a window, and has another."""
+    bases = {"0": 1e6, "1": 1e4, "2": 1e6}
+    profile = made_profile(0.8, windows=(None, 128, None), noise=0.01)
+    mixed = tmp_path / "mixed.parquet"
+    more = {"model": "mixed", "rope_thetas": [1e6, 1e4], "layer_rope_thetas": bases}
+    replace(profile, provenance={**profile.provenance, **more}).save(mixed)
+    others = [kept(tmp_path, f"m{k}", 10.0 ** (3 + k), 0.5 + 0.1 * k) for k in range(3)]
+    models = panel([*others, str(mixed)]).observed.data["models"]
+    assert models[-1]["theta"] == 1e6

@@ -23,6 +23,8 @@ _ARRAYS = ("mass", "cells", "sink_mass", "sink_logit_mass", "entropy_nats", "leg
 _PASSING = ("seconds", "machine", "notes", "identity")
 """Provenance that may differ between two runs of one measurement."""
 _KEPT = ("weights", "model_type", "corpus_about", "corpus_sha256", "seed", "dtype")
+_LATER = ("rope_theta",)
+"""Columns that an atlas of an earlier version lacks."""
 _WINDOWS = ("d50", "d90", "d99")
 
 
@@ -75,6 +77,7 @@ class AtlasRow:
     corpus_sha256: str | None = column("hash of the text; for random tokens, of the vocabulary")
     prompts: int = column("prompts measured")
     seed: int | None = column("seed of prompts and rows")
+    rope_theta: float | None = column("RoPE base of the layers that γ is fitted to; null without one, or where unknown")
     dtype: str | None = column("number format of the network; attention rows are fp32")
     sink_tokens: int | None = column("first keys that are left out of the decay")
     d_min: int = column("shortest distance fitted, in tokens")
@@ -109,6 +112,7 @@ class AtlasRow:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AtlasRow:
         """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for what is none."""
+        data = {**dict.fromkeys(_LATER), **data}
         plain = {item.name: data[item.name] for item in dataclasses.fields(cls)}
         plain["layers"] = tuple(AtlasLayer(**layer) for layer in plain["layers"])
         plain["curve"] = tuple(AtlasPoint(**point) for point in plain["curve"])
@@ -205,6 +209,8 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
 
 
 def _row(outcome: Outcome, **reading: Any) -> AtlasRow:
+    from ropescope.measure.result import summary_theta
+
     provenance = outcome.profile.provenance
     source, versions = provenance.get("source") or {}, provenance.get("versions") or {}
     kept: dict[str, Any] = {name: provenance.get(name) for name in _KEPT}
@@ -217,6 +223,7 @@ def _row(outcome: Outcome, **reading: Any) -> AtlasRow:
         length=outcome.summary.length,
         corpus=str(provenance.get("corpus")),
         prompts=outcome.summary.n_prompts,
+        rope_theta=summary_theta(outcome.summary),
         beyond_trained=bool(provenance.get("beyond_trained", False)),
         partial=outcome.profile.partial,
         added=datetime.now(UTC).isoformat(timespec="seconds"),

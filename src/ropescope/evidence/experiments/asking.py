@@ -23,8 +23,8 @@ class ExperimentInputs(OwnText, Loading, Resumable):
     name: str | None = asked(Text(), "An experiment; without one, the list of all.", default=None, placed=True)
     sources: tuple[str, ...] = asked(
         ListOf(Source()),
-        "A model folder, a .gguf file, a Hub id or smollm2; theta-panel takes several, and kept profiles. Without one: what "
-        "the experiment predicts.",
+        "A model folder, a .gguf file, a Hub id or smollm2; theta-panel takes several, kept profiles, folders of both, and "
+        "atlas for all profiles that you have added. Without one: what the experiment predicts.",
         default=(),
         placed=True,
     )

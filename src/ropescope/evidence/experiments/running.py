@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ropescope.errors import DomainError, MeasurementError, SourceError
+from ropescope.errors import DomainError, MeasurementError
 from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Setting, decide
 from ropescope.evidence.experiments.observations import Observations
+from ropescope.evidence.experiments.panel_members import expanded_sources, is_kept
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find, observe
 from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
@@ -52,11 +52,10 @@ def run_experiment(
     experiment = find(name)
     setting = setting or Setting()
     sources = tuple(sources)
+    if experiment.sources > 1:
+        sources = expanded_sources(sources, setting.for_experiment(experiment, None))
     _require_sources(experiment, sources)
-    for source in sources:
-        if source.endswith(".parquet") and not Path(source).is_file():
-            raise SourceError(f"{source} is no file: give a profile kept by `measure` with `out`.")
-    models = [open_model(source, revision=setting.revision) for source in sources if not source.endswith(".parquet")]
+    models = [open_model(source, revision=setting.revision) for source in sources if not is_kept(source)]
     for each in models:
         _require_rope(experiment, each)
         require_weights(each.source)
@@ -106,8 +105,8 @@ def _require_sources(experiment: Experiment, sources: tuple[str, ...]) -> None:
 def _require_rope(experiment: Experiment, model: Model) -> None:
     if not experiment.needs_rope and experiment.sources == 1:
         return
-    if len(model.rope_thetas) == 1:
-        return
+    if len(model.rope_thetas) == 1 or (model.rope_thetas and experiment.sources > 1):
+        return  # a panel asks for one base in the layers that γ is fitted to, which is seen once they are measured
     remain = ", ".join(other.name for other in EXPERIMENTS.values() if not other.needs_rope and other.sources == 1)
     if model.rope_thetas:
         found = ", ".join(f"{theta:g}" for theta in model.rope_thetas)

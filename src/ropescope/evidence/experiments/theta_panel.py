@@ -1,22 +1,21 @@
 """theta-panel: many models at one fixed length, their measured γ against what γ_Padé says from θ.
 
-The only test of a predictor across models. Sources are models, or profiles that `measure` has kept.
+The only test of a predictor across models, beside the simplest ones: a constant, and a line in ln θ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ropescope.errors import MeasurementError
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import MEASURED, THEORY, interval_ends, layered
-from ropescope.evidence.experiments.observations import Observations, spoken
+from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
+from ropescope.evidence.experiments.panel_members import Member, member
 from ropescope.evidence.vega import layer, quantitative
 from ropescope.network.type_words import types_compared
 from ropescope.report.report import Fact, Figure
-from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,24 +23,16 @@ if TYPE_CHECKING:
 
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
-    from ropescope.measure.profile import DecayProfile
+
+    Array = NDArray[np.float64]
 
 STATISTIC = "correlation of γ with γ_Padé across models"
+PADE, CONSTANT, LOG_THETA, LINE = "γ_Padé", "a constant", "a + b·ln θ", "a + b·γ_Padé"
+"""The predictors, by the names that a report gives them."""
 LEAST_MODELS = 4
 """A correlation of fewer than four models has no interval."""
 ENOUGH_MODELS = 20
 """The panel that was asked for beforehand; fewer seldom decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    name: str
-    theta: float
-    length: int
-    corpus: str
-    gamma: Estimate
-    predicted: float
-    dtype: str | None = None
 
 
 EXPERIMENT = Experiment(
@@ -59,107 +50,132 @@ EXPERIMENT = Experiment(
 
 
 def observe(context: ExperimentContext) -> Observations:
-    """Take the profiles, measure the models, and correlate."""
+    """Take the profiles, measure the models, correlate, and hold three predictors against a constant."""
     import numpy as np
 
-    members = [_member(context, source) for source in context.sources]
+    members = [member(context, source) for source in context.sources]
     for what in ("length", "corpus"):
-        found = sorted({str(getattr(member, what)) for member in members})
+        found = sorted({str(getattr(one, what)) for one in members})
         if len(found) > 1:
             raise MeasurementError(
                 f"The members of a panel must share one {what}; these have {', '.join(found)}: measure them alike."
             )
-    measured = np.array([member.gamma.value for member in members], dtype=np.float64)
-    predicted = np.array([member.predicted for member in members])
+    measured = np.array([one.gamma.value for one in members], dtype=np.float64)
+    predicted = np.array([one.predicted for one in members])
     if np.ptp(predicted) == 0:
         raise MeasurementError(
             f"All {len(members)} models have θ = {members[0].theta:g}, so γ_Padé is the same for all: add models with other bases."
         )
     correlation = _correlation(measured, predicted)
-    error = float(np.abs(measured - predicted).mean())
-    others = (measured.sum() - measured) / (len(measured) - 1)
-    constant = float(np.abs(measured - others).mean())
+    predictors = _predictors(measured, predicted, np.log([one.theta for one in members]))
+    pade, constant, line = (predictors[name].error.value for name in (PADE, CONSTANT, LOG_THETA))
     slope = float(np.polyfit(predicted, measured, 1)[0])
     length = members[0].length
     few = f"{ENOUGH_MODELS} models were called for beforehand; {len(members)} seldom decide."
-    return Observations(
-        measured={STATISTIC: correlation},
-        sentence=(
-            f"over {len(members)} models at {length:,} tokens γ and γ_Padé have a correlation of "
-            f"{spoken(correlation, 2)}; γ_Padé is off by {error:.3f} on the average, the mean of the other models by {constant:.3f}"
-        ),
-        facts=(
-            Fact("mean error of γ_Padé", round(error, 4), source="absolute"),
-            Fact("mean error of a constant", round(constant, 4), source="the mean of the other models, for each"),
-            Fact("slope of γ on γ_Padé", round(slope, 3), source="least squares; the theory: 1"),
-        ),
-        figures=(_figure(members),),
-        caveats=(
-            "The interval of the correlation is over models (Fisher's z), as if they were drawn independently; models of one "
-            "family are not.",
-            *types_compared((member.name, member.dtype) for member in members),
-            *([few] if len(members) < ENOUGH_MODELS else ()),
-        ),
-        data={
-            "models": [
-                {"model": m.name, "theta": m.theta, "gamma": m.gamma, "gamma_pade": m.predicted, "dtype": m.dtype}
-                for m in members
-            ],
-            "correlation": correlation,
-            "mean_error_pade": error,
-            "mean_error_constant": constant,
-            "slope": slope,
-            "length": length,
-            "corpus": members[0].corpus,
-        },
-    ).with_table(
-        "Models",
-        "model | θ :,.0f | ~γ | γ_Padé :.3f",
-        [
-            (member.name, member.theta, member.gamma, member.predicted)
-            for member in sorted(members, key=lambda member: member.theta)
-        ],
-        note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
+    return (
+        Observations(
+            measured={STATISTIC: correlation},
+            sentence=(
+                f"over {len(members)} models at {length:,} tokens γ and γ_Padé have a correlation of "
+                f"{spoken(correlation, 2)}; γ_Padé misses a model by {pade:.3f} on average, the mean of the other models "
+                f"by {constant:.3f}, a line in ln θ through the others by {line:.3f}"
+            ),
+            facts=(
+                *(fact_of(f"mean error of {name}", one.error, source=one.how) for name, one in predictors.items()),
+                Fact("slope of γ on γ_Padé", round(slope, 3), source="least squares; the theory: 1"),
+            ),
+            figures=(_figure(members),),
+            caveats=(
+                "Intervals over models (Fisher's z for the correlation, Student's t for errors) take them for independent; "
+                "models of one family, or trained by one recipe, are not.",
+                *types_compared((one.name, one.dtype) for one in members),
+                *([few] if len(members) < ENOUGH_MODELS else ()),
+            ),
+            data={
+                "models": [
+                    {"model": m.name, "theta": m.theta, "gamma": m.gamma, "gamma_pade": m.predicted, "dtype": m.dtype}
+                    for m in members
+                ],
+                "correlation": correlation,
+                "predictors": {
+                    name: {"mean_error": one.error, "less_constant": one.less_constant}
+                    for name, one in predictors.items()
+                },
+                "slope": slope,
+                "length": length,
+                "corpus": members[0].corpus,
+            },
+        )
+        .with_table(
+            "Predictors",
+            "predictor | ~mean error | ~less the constant's | how",
+            [(name, one.error, one.less_constant, one.how) for name, one in predictors.items()],
+            note="Mean absolute error of γ over the models, each left out of what predicts it; paired by model. A negative "
+            "difference is better than the mean of the other models.",
+        )
+        .with_table(
+            "Models",
+            "model | θ :,.0f | ~γ | γ_Padé :.3f",
+            [(one.name, one.theta, one.gamma, one.predicted) for one in sorted(members, key=lambda one: one.theta)],
+            note=f"Fixed length {length:,}, corpus: {members[0].corpus}. Intervals of γ are over prompts.",
+        )
     )
 
 
-def _member(context: ExperimentContext, source: str) -> _Member:
-    from ropescope.measure.intervals import normal_draws
-    from ropescope.measure.profile import DecayProfile
+@dataclass(frozen=True, slots=True)
+class _Predictor:
+    """How far a predictor misses γ, with 95 % intervals over models. less_constant: its error less that of the constant."""
 
-    kept = source.endswith(".parquet")
-    if kept:
-        profile = DecayProfile.load(Path(source))
-    else:
-        weights = context.load(source)
-        profile = context.measure(weights.source.name, weights=weights, corpus=context.corpus(weights=weights))
-    _check(profile, source)
-    theta = float(profile.provenance["rope_thetas"][0])
-    draws = normal_draws(profile.n_prompts, context.setting.resamples, context.setting.seed)
-    length = profile.protocol.length
-    return _Member(
-        name=str(profile.provenance["model"]),
-        dtype=profile.provenance.get("dtype"),
-        theta=theta,
-        length=length,
-        corpus=str(profile.provenance["corpus"]),
-        gamma=context.decay(profile).gamma(draws),
-        predicted=gamma_pade(theta, float(length)),
-    )
+    error: Estimate
+    less_constant: Estimate | None
+    how: str
 
 
-def _check(profile: DecayProfile, source: str) -> None:
-    thetas = profile.provenance.get("rope_thetas", [])
-    if len(thetas) != 1:
-        found = ", ".join(f"{theta:g}" for theta in thetas) or "none"
-        raise MeasurementError(f"{source} has the RoPE bases {found}: γ_Padé knows models with one base only.")
-    if profile.provenance.get("random_init"):
-        raise MeasurementError(f"{source} is a profile of random weights: leave it out of a panel of models.")
-    if profile.n_prompts < 2:
-        raise MeasurementError(f"{source} holds one prompt, so its γ has no error: measure it with more.")
+def _predictors(measured: Array, predicted: Array, log_theta: Array) -> dict[str, _Predictor]:
+    import numpy as np
+
+    ones = np.ones_like(measured)
+    errors = {
+        PADE: (measured - predicted, "θ and T alone; nothing is fitted"),
+        CONSTANT: (_left_out(measured, ones), "the mean of the other models"),
+        LOG_THETA: (_left_out(measured, ones, log_theta), "least squares on the other models"),
+        LINE: (_left_out(measured, ones, predicted), "least squares on the other models"),
+    }
+    constant = np.abs(errors[CONSTANT][0])
+    return {
+        name: _Predictor(_mean(np.abs(error)), None if name == CONSTANT else _mean(np.abs(error) - constant), how)
+        for name, (error, how) in errors.items()
+    }
 
 
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
+def _left_out(y: Array, *columns: Array) -> Array:
+    """[models] what a least-squares fit on all other models misses each by: its residual over 1 − its leverage.
+
+    NaN for a model without which the columns cannot be told apart.
+    """
+    import numpy as np
+
+    q, _ = np.linalg.qr(np.stack(columns, axis=1))
+    room = 1 - (q * q).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(room > 1e-9, (y - q @ (q.T @ y)) / room, np.nan)
+
+
+def _mean(values: Array) -> Estimate:
+    """The mean over models with Student's 95 % interval."""
+    import numpy as np
+    from scipy.stats import t
+
+    from ropescope.measure.estimates import Estimate
+
+    if not np.isfinite(values).all():
+        return Estimate(None)
+    mean, se = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(t.ppf(0.975, len(values) - 1)) * se
+    return Estimate(mean, se, (mean - half, mean + half))
+
+
+def _correlation(x: Array, y: Array) -> Estimate:
     """Pearson's correlation with its 95 % interval over models, by Fisher's z."""
     import numpy as np
     from scipy.stats import norm
@@ -172,7 +188,7 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
     return Estimate(r, float((1 - r * r) / np.sqrt(len(x) - 3)), (float(np.tanh(z - half)), float(np.tanh(z + half))))
 
 
-def _figure(members: list[_Member]) -> Figure:
+def _figure(members: list[Member]) -> Figure:
     rows = []
     for m in members:
         low, high = m.gamma.ci or (m.gamma.value, m.gamma.value)
