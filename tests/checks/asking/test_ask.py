@@ -155,6 +155,25 @@ def test_a_file_is_told_by_what_stands_in_it(name: str, tmp_path: Path) -> None:
     assert asked(str(path))[0] == question
 
 
+def test_files_that_belong_together_are_read_by_one_question(tmp_path: Path) -> None:
+    paths = {name: tmp_path / name for name in ("a.jsonl", "b.jsonl", "config.json", "votes.jsonl")}
+    for path, kind in zip(
+        paths.values(), ("samples.jsonl", "samples.jsonl", "config.json", "votes.jsonl"), strict=True
+    ):
+        path.write_text(json.dumps(FILES[kind][0]))
+    a, b, config, votes = map(str, paths.values())
+    report = answer(AskInputs(words=(a, b)), Run())
+    assert [(step.question, dict(step.inputs)) for step in report.next_steps] == [("drift", {"first": a, "second": b})]
+    third = answer(AskInputs(words=(a, b, a)), Run())
+    assert third.caveats == ("Only two are read at a time; left out: a.jsonl.",)
+    (step,) = answer(AskInputs(words=(config, str(tmp_path))), Run()).next_steps
+    assert (step.question, step.inputs["sources"]) == ("compare", [config, str(tmp_path)])
+    assert asked(a, votes) == ["drift", "arena"]
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    paths["a.jsonl"].rename(tmp_path / "run" / "model" / "samples_quiz.jsonl")
+    assert asked(str(tmp_path / "run")) == ["drift"]
+
+
 def test_what_nothing_tells_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("some words")
     with pytest.raises(InputError, match="tells what it is"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,9 +52,11 @@ def answer(inputs: AskInputs, run: Run) -> Report:
         raise InputError(
             "words", f"`words` has {len(text):,} characters: ask in {MOST_CHARACTERS:,} or fewer, or give a `file`."
         )
-    path = inputs.file or _only_a_file(text)
-    if path is not None:
-        return _of_file(path)
+    paths = (inputs.file,) if inputs.file else _only_files(inputs.words)
+    if len(paths) == 1:
+        return _of_file(paths[0])
+    if paths:
+        return _of_files(paths)
     if not text.strip():
         raise InputError(
             "words", "Say what you want to know, as: does llama 8b fit on a 4090 with 32k. Or give a `file`."
@@ -61,16 +64,25 @@ def answer(inputs: AskInputs, run: Run) -> Report:
     return _of_words(text)
 
 
-def _only_a_file(text: str) -> Path | None:
-    path = expanded(text.strip())
-    return path if text.strip() and exists(path) else None
+def _only_files(words: Sequence[str]) -> tuple[Path, ...]:
+    """The files that the words name, where they name nothing else; one name may have spaces."""
+    for names in ((" ".join(words),), words):
+        paths = tuple(expanded(name.strip()) for name in names)
+        if all(name.strip() for name in names) and all(map(exists, paths)):
+            return paths
+    return ()
 
 
-def _of_file(path: Path) -> Report:
+def _recognised(path: Path) -> Recognised:
     found = recognise(path)
     if found is None:
         kinds = "a config, a GGUF or safetensors file, a chat template, an lm-eval log, votes, a JSON schema or training code"
         raise InputError("file", f"Nothing in {path.name} tells what it is. ask knows {kinds}.")
+    return found
+
+
+def _of_file(path: Path) -> Report:
+    found = _recognised(path)
     also = [found, *_ALSO.get((found.question, found.field), ())]
     steps = tuple(_step(known()[one.question], {one.field: str(path)}) for one in also)
     return Report(
@@ -88,6 +100,44 @@ def _of_file(path: Path) -> Report:
 _ALSO: Final = {
     ("show", "source"): (Recognised("", "fit", "source"), Recognised("", "measure", "source")),
 }
+_TOGETHER: Final[Mapping[tuple[str, str], Callable[[Sequence[str]], tuple[str, dict[str, Any]]]]] = {
+    ("drift", "first"): lambda paths: ("drift", dict(zip(("first", "second"), paths, strict=False))),
+    ("show", "source"): lambda paths: ("compare", {"sources": list(paths)}),
+}
+"""What reads several files that each go to the same field: two runs, or models side by side."""
+
+
+def _of_files(paths: Sequence[Path]) -> Report:
+    """The question that reads them all, if one does, then what reads each."""
+    names = ", ".join(path.name for path in paths)
+    each = [_recognised(path) for path in paths]
+    places = {(one.question, one.field) for one in each}
+    together = _TOGETHER.get(next(iter(places))) if len(places) == 1 else None
+    if together is not None:
+        name, given = together([str(path) for path in paths])
+        read = [part for value in given.values() for part in (value if isinstance(value, list) else [value])]
+        steps: tuple[Step, ...] = (_step(known()[name], given),)
+        verdict = f"`{name}` reads them together: {names}."
+        left = ", ".join(path.name for path in paths[len(read) :])
+        caveats = (f"Only two are read at a time; left out: {left}.",) if left else ()
+    else:
+        steps = tuple(
+            _step(known()[one.question], {one.field: str(path)}) for one, path in zip(each, paths, strict=True)
+        )
+        verdict, caveats = f"No question reads these together: {names}.", ()
+    return Report(
+        title=names,
+        verdict=verdict,
+        facts=tuple(
+            Fact(path.name, one.what, basis="config", source=path.name) for path, one in zip(paths, each, strict=True)
+        ),
+        caveats=caveats,
+        next_steps=steps,
+        data={
+            "recognised": [one.what for one in each],
+            "questions": [{"question": step.question, "inputs": dict(step.inputs)} for step in steps],
+        },
+    )
 
 
 def _step(question: Question, given: dict[str, Any]) -> Step:

@@ -47,9 +47,15 @@ _JSON: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Recognised], ...]]
 
 
 def recognise(path: Path) -> Recognised | None:
-    """What the file at `path` is; None where nothing tells. A folder is a model. Raises SourceError where nothing is there."""
+    """What the file at `path` is; None where nothing tells. A folder is a model unless it holds logs. Raises SourceError where
+    nothing is there."""
     if path.is_dir():
-        return Recognised("a folder", "show", "source")
+        logged = any(path.glob("samples_*.jsonl")) or any(path.glob("*/samples_*.jsonl"))
+        return (
+            Recognised("an output folder of lm-eval", "drift", "first")
+            if logged
+            else Recognised("a folder", "show", "source")
+        )
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES)

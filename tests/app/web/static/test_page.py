@@ -106,6 +106,33 @@ def test_of_a_gguf_file_of_8_gigabytes_the_header_is_read(
     assert "/files/" not in page.inner_text("body")
 
 
+def test_two_logs_become_one_request_that_stays_when_the_language_changes(
+    site: Site, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    hashes = {"doc_hash": "d{0}", "prompt_hash": "p{0}", "target_hash": "t{0}"}
+    for name, wrong in (("one.jsonl", 3), ("two.jsonl", 2)):
+        rows = [
+            {"doc_id": i, "acc": float(i % wrong > 0), **{k: v.format(i) for k, v in hashes.items()}} for i in range(90)
+        ]
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+    page = opened(site.address)
+    page.locator(".box input[type=file]").set_input_files([tmp_path / "one.jsonl", tmp_path / "two.jsonl"])
+    page.click(".offers li a:has(b:text-is('drift'))")
+    page.wait_for_selector("h1:text-is('drift')")
+    names = {"first": "one.jsonl", "second": "two.jsonl"}
+    paths = {field: str(tmp_path / name) for field, name in names.items()}
+    expected = answer("drift", paths, names={path: names[field] for field, path in paths.items()}, language="fr")[
+        "report"
+    ]
+    english = verdict(page)
+    page.select_option("#language", "fr")
+    page.wait_for_selector("html[lang=fr] .answer[aria-busy=false] .verdict h2")
+    assert page.locator(".verdict h2").inner_text() == f"Non {expected['verdict']}" != english
+    page.select_option("#language", "en")
+    page.wait_for_selector("html[lang=en] .answer[aria-busy=false] .verdict h2")
+    assert page.locator(".verdict h2").inner_text() == english
+
+
 def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(
     site: Site, opened: Callable[..., Any], visitor: Any
 ) -> None:

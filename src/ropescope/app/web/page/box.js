@@ -1,7 +1,7 @@
 // The one box: words, or anything pasted or dropped, to the questions that answer, with their forms filled in. It asks nothing itself.
 
 import { announce, debounced, fill, h } from "./dom.js";
-import { link } from "./fragment.js";
+import { link, place } from "./fragment.js";
 import { fitting, labelOf, valueText } from "./inputs.js";
 import { dropped, isFile, pastedFile } from "./kept.js";
 import { prose } from "./prose.js";
@@ -34,9 +34,9 @@ export class Box {
   /** @param {import("./page.js").Page} page */
   constructor(page) {
     this.#page = page;
-    const chosen = h("input", { type: "file", hidden: true, tabindex: "-1", "aria-hidden": "true" });
+    const chosen = h("input", { type: "file", multiple: true, hidden: true, tabindex: "-1", "aria-hidden": "true" });
     chosen.addEventListener("change", () => {
-      if (chosen.files?.length) this.offerFile({ file: chosen.files[0] });
+      this.offerFiles([...(chosen.files ?? [])].map((file) => ({ file })));
       chosen.value = "";
     });
     this.element = h(
@@ -63,7 +63,7 @@ export class Box {
       const pasted = event.clipboardData?.getData("text") ?? "";
       if (!isFile(pasted) && !event.clipboardData?.files.length) return;
       event.preventDefault();
-      if (isFile(pasted)) this.offerFile({ file: pastedFile(pasted) });
+      if (isFile(pasted)) this.offerFiles([{ file: pastedFile(pasted) }]);
       else this.offerDropped(event.clipboardData);
     });
     this.element.addEventListener("submit", async (event) => {
@@ -98,20 +98,28 @@ export class Box {
 
   /** @param {DataTransfer | null} transfer */
   async offerDropped(transfer) {
+    const text = transfer?.getData("text") ?? ""; // gone after the event
     const found = await dropped(transfer);
-    if (found) await this.offerFile(found);
-    else if (transfer?.getData("text")) this.fill(transfer.getData("text"));
+    if (found.length > 0) await this.offerFiles(found);
+    else if (isFile(text)) await this.offerFiles([{ file: pastedFile(text) }]);
+    else if (text) this.fill(text);
   }
 
-  /** Offers the questions that read a file. @param {import("./kept.js").Dropped} found */
-  async offerFile(found) {
+  /** Offers the questions that read files. A form that holds one of a pair takes the other. @param {import("./kept.js").Dropped[]} found */
+  async offerFiles(found) {
+    if (found.length === 0) return;
     const mine = ++this.#asked;
     this.#last.words = "";
-    const name = "file" in found ? found.file.name : found.folder;
-    this.#show(t("Looking at {name}", { name }), []);
+    const { kept, fragment } = this.#page;
+    const open = place(fragment).requests[0]?.question;
+    const beside = [...new Set(Object.values(this.#page.given).flat())].filter((one) => typeof one === "string" && kept.has(one));
+    this.#show(t("Looking at {name}", { name: found.map((one) => ("file" in one ? one.file.name : one.folder)).join(", ") }), []);
     try {
-      const path = await this.#page.kept.keep(found, false);
-      const offers = await this.#ask({ file: path }, mine);
+      const paths = [];
+      for (const one of found) paths.push(await kept.keep(one, false));
+      const fits = open && paths.length === 1 && beside.length === 1;
+      const together = fits ? await this.#ask({ words: [...beside.map(String), ...paths] }, mine, open) : [];
+      const offers = together.length > 0 ? together : await this.#ask(paths.length > 1 ? { words: paths } : { file: paths[0] }, mine);
       if (offers.length > 0) this.#links()[0]?.focus();
     } catch (error) {
       this.#show(error instanceof Error ? error.message : String(error), []);
@@ -132,10 +140,11 @@ export class Box {
     return offers;
   }
 
-  /** @param {Given} given @param {number} mine @returns {Promise<Offer[]>} */
-  async #ask(given, mine) {
+  /** @param {Given} given @param {number} mine @param {string} [only] offer this question alone, or none @returns {Promise<Offer[]>} */
+  async #ask(given, mine, only = "") {
     const answer = await this.#page.backend.answer("ask", given, { signal: new AbortController().signal, onSay() {}, onProgress() {} });
     if (mine !== this.#asked) return [];
+    if (only && ("error" in answer || answer.report.steps.some((step) => step.question !== only))) return [];
     if ("error" in answer) {
       const near = "words" in given ? this.#nearest() : [];
       this.#show(answer.error.message, near);
@@ -149,7 +158,9 @@ export class Box {
       const filled = fitting(form, this.#page.kept.found(step.inputs, given));
       for (const field of form.fields) {
         const value = filled[field.name];
-        if (field.control === "source" && typeof value === "string") filled[field.name] = await this.#page.kept.asSource(value);
+        if (field.control !== "source" || value === undefined) continue;
+        const all = await Promise.all([value].flat().map((one) => this.#page.kept.asSource(String(one))));
+        filled[field.name] = Array.isArray(value) ? all : all[0];
       }
       offers.push({ question: step.question, asks: form.asks, given: filled });
     }

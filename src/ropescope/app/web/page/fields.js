@@ -199,7 +199,7 @@ function pick(field, around) {
 
   /** @param {DataTransfer | null} transfer */
   async function keepDropped(transfer) {
-    keep(await dropped(transfer));
+    keep((await dropped(transfer))[0] ?? null);
   }
 
   return {

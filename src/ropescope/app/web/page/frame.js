@@ -7,8 +7,10 @@ import { LANGUAGES, offered, store, stored, t } from "./words.js";
 
 const THEMES = { system: "Like the system", light: "Light", dark: "Dark" };
 
-/** The frame of `page`, as elements. @param {Page} page */
-export function frame(page) {
+/** @typedef {(language: import("./words.js").Language) => Promise<void>} Speak */
+
+/** The frame of `page`, as elements. @param {Page} page @param {Speak} speak draws the page in another language */
+export function frame(page, speak) {
   const busy = h("p", { class: "busy", hidden: true });
   page.works.addEventListener("change", () => {
     const elsewhere = [...page.works.running.values()].filter((work) => work.fragment !== page.fragment);
@@ -20,7 +22,7 @@ export function frame(page) {
     h("header", { class: "top" }, h("p", { class: "mark" }, h("a", { href: "#" }, "ropescope")), page.box.element, busy),
     page.main,
     page.tray,
-    foot(page),
+    foot(page, speak),
     h("p", { id: "said", class: "out-of-sight", role: "status" }),
   ];
 }
@@ -36,8 +38,8 @@ function skip(event, to) {
   to.focus();
 }
 
-/** @param {Page} page */
-function foot(page) {
+/** @param {Page} page @param {Speak} speak */
+function foot(page, speak) {
   const where =
     page.backend.kind === "server"
       ? t("Answers come from ropescope on this machine. It asks huggingface.co for the files of a model that you name, and nothing else.")
@@ -51,9 +53,14 @@ function foot(page) {
   const languages = offered();
   const language = h("select", { id: "language" }, languages.map((code) => h("option", { value: code, lang: code }, LANGUAGES[code])));
   language.value = document.documentElement.lang;
-  language.addEventListener("change", () => {
-    store("language", language.value);
-    location.reload();
+  language.addEventListener("change", async () => {
+    const chosen = /** @type {import("./words.js").Language} */ (language.value);
+    try {
+      await speak(chosen);
+      store("language", chosen);
+    } catch {
+      language.value = document.documentElement.lang; // its words cannot be had
+    }
   });
   return h(
     "footer",

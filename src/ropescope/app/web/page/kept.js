@@ -7,6 +7,7 @@ import { MOST_TEXT } from "./fragment.js";
 /** @typedef {{ file: File } | { folder: string, files: { path: string, file: File }[] }} Dropped */
 
 const MOST_FILES = 2000;
+const MOST_DROPPED = 6;
 
 export class Kept {
   /** @type {Map<string, { name: string, size: number, file: File | null, text: string, asSource: boolean }>} */
@@ -133,21 +134,21 @@ export function isFile(text) {
 }
 
 /**
- * What was dropped or pasted, if it is a file or a folder. The listing must begin within the event.
+ * The files and folders that were dropped or pasted. The listing must begin within the event.
  * @param {DataTransfer | null} transfer
- * @returns {Promise<Dropped | null>}
+ * @returns {Promise<Dropped[]>}
  */
 export async function dropped(transfer) {
-  const item = transfer?.items ? [...transfer.items].find((one) => one.kind === "file") : undefined;
-  const entry = item?.webkitGetAsEntry?.();
-  if (entry?.isDirectory) {
+  const items = [...(transfer?.items ?? [])].filter((one) => one.kind === "file").slice(0, MOST_DROPPED);
+  const found = items.map(async (item) => {
+    const [entry, file] = [item.webkitGetAsEntry?.(), item.getAsFile()];
+    if (!entry?.isDirectory) return file ? [{ file }] : [];
     /** @type {{ path: string, file: File }[]} */
     const files = [];
     await listed(/** @type {FileSystemDirectoryEntry} */ (entry), "", files);
-    return { folder: entry.name, files };
-  }
-  const file = item?.getAsFile() ?? transfer?.files[0];
-  return file ? { file } : null;
+    return [{ folder: entry.name, files }];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /**

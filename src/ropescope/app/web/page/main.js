@@ -14,8 +14,20 @@ start().catch((error) => {
 
 async function start() {
   const [backend] = await Promise.all([connect(), speak(preferred())]);
-  const page = new Page(backend, await backend.catalogue());
-  document.getElementById("app")?.replaceChildren(...frame(page));
+  const catalogue = await backend.catalogue();
+  let page = new Page(backend, catalogue);
+  const draw = () => document.getElementById("app")?.replaceChildren(...frame(page, speakNow));
+
+  /** The page anew in another language: files, work and requests stay. @param {import("./words.js").Language} language */
+  async function speakNow(language) {
+    await speak(language);
+    page = new Page(backend, catalogue, page);
+    draw();
+    document.getElementById("language")?.focus();
+    await page.route();
+  }
+
+  draw();
   addEventListener("hashchange", () => page.route());
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {

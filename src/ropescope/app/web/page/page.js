@@ -35,12 +35,14 @@ export class Page {
   #givens = new Map();
   #routes = 0;
 
-  /** @param {Backend} backend @param {Catalogue} catalogue */
-  constructor(backend, catalogue) {
+  /** @param {Backend} backend @param {Catalogue} catalogue @param {Page | null} before the same page in another language */
+  constructor(backend, catalogue, before = null) {
     this.backend = backend;
     this.catalogue = catalogue;
-    this.kept = new Kept(backend);
-    this.works = new Works(backend);
+    this.kept = before?.kept ?? new Kept(backend);
+    this.works = before?.works ?? new Works(backend);
+    this.works.speakAgain();
+    if (before) [this.given, this.beside, this.ready, this.#forms, this.#givens] = [before.given, before.beside, before.ready, before.#forms, before.#givens];
     this.questions = catalogue.situations.flatMap((one) => one.questions);
     knowQuestions(this.questions.map((one) => one.name));
     this.box = new Box(this);

@@ -58,10 +58,17 @@ class QuestionView {
     page.moveTo(link(this.#asks.name, given, page.held), given, true);
     if (!first && matchMedia("(pointer: fine)").matches) this.form.focus();
     const known = page.works.answered(page.fragment);
-    const work = known ? null : (page.works.running.get(page.fragment) ?? page.works.resume(page.fragment, this.#asks.name, given));
+    const work = known ? null : this.#going(given);
     if (known) this.#show(known);
     else if (work) this.#watch(work);
     else if (page.backend.can(this.#asks).ok) fill(this.place, h("p", { class: "empty" }, empty(this.#asks, given)));
+  }
+
+  /** The answer that is being made, or said in another language. @param {Given} given */
+  #going(given) {
+    const { works, fragment } = this.#page;
+    const { name } = this.#asks;
+    return works.running.get(fragment) ?? works.translated(fragment, name, given) ?? works.resume(fragment, name, given);
   }
 
   /** The link follows the form; an answered request keeps its place in the history. @param {Given} given */

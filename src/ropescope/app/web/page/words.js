@@ -33,7 +33,9 @@ export function preferred() {
 
 /** Speak `language` from now on. @param {Language} language */
 export async function speak(language) {
-  words = language === "en" ? {} : await (await fetch(`./languages/${language}.json`)).json();
+  const found = language === "en" ? null : await fetch(`./languages/${language}.json`);
+  if (found && !found.ok) throw new Error(`languages/${language}.json: ${found.status}`);
+  words = found ? await found.json() : {};
   document.documentElement.lang = language;
 }
 

@@ -7,12 +7,18 @@
  *              began: number, controller: AbortController, end: Promise<Answer | null> }} Work */
 
 const MOST_ANSWERS = 40;
+/** An answer that came within this is asked for again in another language. */
+const SOON_MS = 2000;
 
 export class Works extends EventTarget {
   /** @type {Map<string, Work>} */
   running = new Map();
   /** @type {Map<string, Answer>} */
   #answers = new Map();
+  /** Answers in another language, and whether they came soon. @type {Map<string, { answer: Answer, soon: boolean }>} */
+  #before = new Map();
+  /** @type {Set<string>} */
+  #soon = new Set();
   #backend;
 
   /** @param {Backend} backend */
@@ -35,6 +41,39 @@ export class Works extends EventTarget {
    */
   ask(fragment, question, given) {
     return this.running.get(fragment) ?? this.#begin(fragment, question, given, (watch) => this.#backend.answer(question, given, watch));
+  }
+
+  /** The page speaks another language from now on. */
+  speakAgain() {
+    for (const [fragment, answer] of this.#answers) this.#before.set(fragment, { answer, soon: this.#soon.has(fragment) });
+    this.#answers.clear();
+  }
+
+  /**
+   * The answer that was given in another language, in the present one; null where there is none.
+   * @param {string} fragment
+   * @param {string} question
+   * @param {Given} given
+   */
+  translated(fragment, question, given) {
+    const before = this.#before.get(fragment);
+    if (!before) return null;
+    this.#before.delete(fragment);
+    if (before.soon || "error" in before.answer) return before.soon ? this.ask(fragment, question, given) : null;
+    const { answer } = before;
+    return this.#begin(fragment, question, given, (watch) => this.#shownAgain(answer, watch));
+  }
+
+  /**
+   * A report in the language of the page, from what was kept of it: nothing is computed again.
+   * @param {import("./types.d.ts").Answered} answer
+   * @param {import("./types.d.ts").Watch} watch
+   * @returns {Promise<Answer>}
+   */
+  async #shownAgain(answer, watch) {
+    const file = new File([JSON.stringify(answer.report.whole)], "report.json");
+    const shown = await this.#backend.answer("show-report", { report: await this.#backend.keepFile(file, false) }, watch);
+    return "error" in shown ? shown : { ...answer, report: shown.report };
   }
 
   /**
@@ -61,10 +100,12 @@ export class Works extends EventTarget {
    */
   #begin(fragment, question, given, begin) {
     const controller = new AbortController();
+    const language = document.documentElement.lang;
     /** @type {Work} */
     const work = { question, given, fragment, line: "", what: "", done: 0, planned: 0, began: performance.now(), controller, end: Promise.resolve(null) };
     const changed = () => this.dispatchEvent(new Event("change"));
-    const answer = begin({
+    /** @type {import("./types.d.ts").Watch} */
+    const watch = {
       signal: controller.signal,
       onSay(line) {
         Object.assign(work, { line, what: "", done: 0, planned: 0 });
@@ -74,7 +115,10 @@ export class Works extends EventTarget {
         Object.assign(work, { done, planned, what });
         changed();
       },
-    });
+    };
+    const answer = begin(watch).then((found) =>
+      "report" in found && language !== document.documentElement.lang ? this.#shownAgain(found, watch) : found,
+    );
     work.end = this.#ended(work, answer).finally(() => {
       this.running.delete(fragment);
       changed();
@@ -90,6 +134,8 @@ export class Works extends EventTarget {
       const found = await answer;
       this.#answers.delete(work.fragment);
       this.#answers.set(work.fragment, found);
+      if (performance.now() - work.began < SOON_MS) this.#soon.add(work.fragment);
+      else this.#soon.delete(work.fragment);
       for (const old of [...this.#answers.keys()].slice(0, -MOST_ANSWERS)) this.#answers.delete(old);
       return found;
     } catch (error) {
