@@ -9,7 +9,7 @@ from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
-from ropescope.report.theme import AMBER, GREEN, GREY, INK, PAPER, SKY, VERMILLION
+from ropescope.report.theme import AMBER, GREEN, GREY, PAPER, SKY, VERMILLION
 
 _COLOURS: dict[Verdict, str] = {
     "reproduced": GREEN,
@@ -18,8 +18,8 @@ _COLOURS: dict[Verdict, str] = {
     "not testable from public data": GREY,
     "true by definition": SKY,
 }
-_LETTERS: dict[Verdict, str] = {"reproduced under a filter": INK, "true by definition": INK}
-"""Dark on the lighter colours; white elsewhere."""
+_LETTERS: dict[Verdict, str] = {"not testable from public data": PAPER}
+"""White on grey; black on the colours, on any paper: there white would be too faint to read."""
 
 # In pixels. Tiles are as wide as their ids, which run from C1 to words.
 _ROW, _HEIGHT, _TILE, _LETTER, _GAP = 540, 36, 42, 7.2, 2
@@ -40,7 +40,7 @@ def verdicts_figure(entries: Sequence[Entry]) -> Figure:
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [0, _ROW], "nice": False}}
     tooltip = [{"field": name} for name in ("id", "statement", "verdict", "reason")]
     rect = {"x": {**x, "field": "left"}, "x2": {"field": "right"}, "color": nominal("verdict", _COLOURS, legend=None)}
-    letters = nominal("verdict", {verdict: _LETTERS.get(verdict, PAPER) for verdict in VERDICTS}, legend=None)
+    letters = nominal("verdict", {verdict: _LETTERS.get(verdict, "#000000") for verdict in VERDICTS}, legend=None)
     text = {"x": {**x, "field": "middle"}, "text": {"field": "id"}, "color": letters}
     height = {"step": _HEIGHT}
     spec = {

@@ -1,6 +1,6 @@
 // The place of an answer beside its form: nothing yet, work with its progress, the report with what can be done with it, or an error.
 
-import { announce, copyButton, fill, h } from "./dom.js";
+import { announce, codeBox, copyButton, fill, h, scrolling, words } from "./dom.js";
 import { figure } from "./figures.js";
 import { LOOKS } from "./home.js";
 import { prose } from "./prose.js";
@@ -26,7 +26,7 @@ export function answered(form, answer, page) {
   return [
     ...reportParts(report, { question: form.name, decides: form.decides, figure }),
     looks(form, page.fragment),
-    h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command), code(t("In Python"), answer.python)),
+    h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command, false), code(t("In Python"), answer.python, true)),
     tools(form, answer, page),
   ];
 }
@@ -38,20 +38,15 @@ function looks(form, fragment) {
   return h(
     "section",
     {},
-    h("h3", {}, t("Look")),
+    h("h3", {}, t("Explore with sliders")),
     found.map(([name, title, what]) => h("p", {}, h("a", { href: `#explore=${name}&${fragment.slice(1)}` }, t(title)), ` ${t(what)}`)),
   );
 }
 
-/** @param {string} label @param {string} text */
-function code(label, text) {
-  return h(
-    "div",
-    { class: "code" },
-    h("p", { class: "quiet" }, label),
-    h("pre", {}, h("code", {}, text)),
-    copyButton(() => text, t("Copy"), t("Copied")),
-  );
+/** @param {string} label @param {string} text @param {boolean} long lines stay whole, and the box scrolls */
+function code(label, text, long) {
+  const pre = h("pre", { class: long ? "long" : null, role: long ? "region" : null, "aria-label": long ? label : null }, h("code", {}, long ? text : words(text)));
+  return codeBox(label, long ? scrolling(pre) : pre, copyButton(() => text, t("Copy"), t("Copied")));
 }
 
 /** @param {Form} form @param {Answered} answer @param {{ version: string, beside: () => void }} page */

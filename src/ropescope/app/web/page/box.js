@@ -76,11 +76,12 @@ export class Box {
     this.element.addEventListener("keydown", (event) => this.#walk(event));
   }
 
-  /** Puts words into the box and offers what they mean. @param {string} words */
-  fill(words) {
+  /** Puts words into the box and offers what they mean. @param {string} words @param {boolean} [go] into the box, too */
+  fill(words, go = false) {
     this.#input.value = words;
     this.#near();
     if (words) this.#offerWords();
+    if (go) this.#input.focus();
   }
 
   focus() {
@@ -196,7 +197,7 @@ export class Box {
     fill(
       this.#list,
       offers.map((one) => {
-        const to = h("a", { href: link(one.question, one.given, this.#page.held) }, h("b", {}, one.question), " ", h("span", {}, t(one.asks)));
+        const to = h("a", { href: link(one.question, one.given, this.#page.held) }, h("b", {}, one.question), " ", h("span", {}, t(one.asks).replaceAll("`", "")));
         to.addEventListener("click", (event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();

@@ -56,16 +56,42 @@ export function debounced(ms, act) {
 }
 
 /**
- * A box that may be wider than its place: a stop of the keyboard as long as it scrolls, and no other.
+ * A box that may be wider than its place: a stop of the keyboard as long as it scrolls, and no other; its class says on which side
+ * there is more.
  * @template {HTMLElement} E
  * @param {E} box
  */
 export function scrolling(box) {
   box.tabIndex = -1;
-  const look = new ResizeObserver(() => (box.tabIndex = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1 ? 0 : -1));
+  const sides = () => {
+    const rest = box.scrollWidth - box.clientWidth;
+    const gone = Math.abs(box.scrollLeft); // negative where one reads from the right
+    box.classList.toggle("more-start", gone > 1);
+    box.classList.toggle("more-end", rest - gone > 1);
+  };
+  const look = new ResizeObserver(() => {
+    box.tabIndex = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1 ? 0 : -1;
+    sides();
+  });
+  box.addEventListener("scroll", sides, { passive: true });
   look.observe(box);
   if (box.firstElementChild) look.observe(box.firstElementChild);
   return box;
+}
+
+/** A command as nodes that break between its words alone. @param {string} command */
+export function words(command) {
+  return command.split(/(\s+)/).map((part, i) => (i % 2 === 0 ? h("span", { class: "word" }, part) : part));
+}
+
+/**
+ * Text to copy under its label.
+ * @param {string} label
+ * @param {Node} pre
+ * @param {HTMLElement | false} button
+ */
+export function codeBox(label, pre, button) {
+  return h("div", { class: "code" }, (label || button) && h("p", { class: "label" }, h("span", {}, label), button), pre);
 }
 
 /** Says `text` to a screen reader, without moving the focus. @param {string} text */

@@ -30,7 +30,7 @@ export async function explore(page, look, given) {
 
 /** @param {string} look */
 function sideways(look) {
-  return h("nav", { class: "others", "aria-label": t("Look") }, h("ul", {}, LOOKS.filter(([name]) => name !== look).map(([name, title]) => h("li", {}, h("a", { href: `#explore=${name}` }, t(title))))));
+  return h("nav", { class: "others", "aria-label": t("Explore with sliders") }, h("ul", {}, LOOKS.filter(([name]) => name !== look).map(([name, title]) => h("li", {}, h("a", { href: `#explore=${name}` }, t(title))))));
 }
 
 /**
@@ -88,12 +88,15 @@ const grouped = (/** @type {number} */ value) => value.toLocaleString("en");
 function stage(...controls) {
   const verdict = h("p", { class: "look-verdict", role: "status" });
   const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-label": t("Picture") }));
+  const caption = h("figcaption");
   const notes = h("ul", { class: "note" });
   const to = h("p", { class: "tools" });
-  const element = h("div", { class: "two" }, h("div", { class: "sliders" }, controls, to), h("div", {}, verdict, h("figure", {}, drawing), notes));
+  const element = h("div", { class: "two" }, h("div", { class: "sliders side" }, controls, to), h("div", {}, verdict, h("figure", {}, caption, drawing), notes));
   return {
     element,
     drawing,
+    /** @param {string} title @param {string} text */
+    entitle: (title, text) => fill(caption, h("h2", {}, title), h("p", {}, text)),
     /** @param {ShownReport} report @param {string} question @param {Given} given @param {Page} page */
     tell(report, question, given, page) {
       const [fact] = report.facts;
@@ -271,6 +274,7 @@ async function pointed(page, how) {
       mark: { type: "point", filled: true, shape: "diamond", size: 240, color: "#1f2328", stroke: "#ffffff", strokeWidth: 1.5, opacity: 1 },
       encoding: { x: { field: how.x, type: "quantitative" }, y: { field: how.y, type: "quantitative" } },
     };
+    place.entitle(shown.title, shown.caption);
     view = await draw(place.drawing, { ...shown.spec, layer: [...shown.spec.layer, mark] }, `${shown.title}. ${shown.caption}`);
   };
   begin().catch(place.fail);

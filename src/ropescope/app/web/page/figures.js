@@ -1,23 +1,12 @@
 // Figures drawn by Vega, which is fetched when the first one comes into view. It interprets its expressions: the page's policy allows
 // no code from text.
 
-import { h, newId, scrolling } from "./dom.js";
+import { debounced, h, newId, scrolling } from "./dom.js";
 import { saveButton } from "./saving.js";
+import { table } from "./tables.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").ShownFigure} ShownFigure */
-
-/** Ink, quiet, muted, faint, grid and paper of report/theme.py, and what they are on dark paper; blue and grey are lightened. */
-const DARK = Object.entries({
-  "#1f2328": "#e6e8eb",
-  "#57606a": "#9aa4ae",
-  "#8c959f": "#6e7781",
-  "#d0d4d9": "#3d444d",
-  "#eaecef": "#2b3036",
-  "#ffffff": "#1d2024",
-  "#0072b2": "#4a9fd8",
-  "#5b5b5b": "#9a9a9a",
-});
 
 const refuse = () => Promise.reject(new Error("A figure fetches nothing."));
 
@@ -34,25 +23,54 @@ async function embedder() {
   return loading;
 }
 
-/** Whether the page is dark now. */
-export function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
+/** Keys of a specification whose values are views that may be narrower; views side by side are not. */
+const VIEWS = ["vconcat", "concat", "spec"];
 
 /**
- * `value` in the colours of dark paper.
- * @param {any} value
+ * `spec` with its views `factor` times as wide, which have a width in pixels.
+ * @param {any} spec
+ * @param {number} factor
  * @returns {any}
  */
-function darkened(value) {
-  if (typeof value === "string") return DARK.find(([light]) => light === value.toLowerCase())?.[1] ?? value;
-  if (Array.isArray(value)) return value.map(darkened);
-  return value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, darkened(one)])) : value;
+function scaled(spec, factor) {
+  if (Array.isArray(spec)) return spec.map((one) => scaled(one, factor));
+  const made = { ...spec };
+  if (typeof made.width === "number") made.width = Math.max(140, Math.round(made.width * factor));
+  for (const key of VIEWS) if (made[key]) made[key] = scaled(made[key], factor);
+  return made;
+}
+
+/** `value` with the legends of all its encodings in few columns. @param {any} value @param {number} columns @returns {any} */
+function stacked(value, columns) {
+  if (Array.isArray(value)) return value.map((one) => stacked(one, columns));
+  if (!value || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => {
+      if (key === "values") return [key, one];
+      const made = stacked(one, columns);
+      return [key, key === "legend" && one?.columns > columns ? { ...made, columns } : made];
+    }),
+  );
+}
+
+/** `spec` for a narrow place: legends below each other, long labels cut. @param {Record<string, any>} spec @param {number} room */
+function narrow(spec, room) {
+  const { legend, axisY } = spec.config ?? {};
+  const columns = room < 420 ? 2 : 3;
+  const made = stacked(spec, columns);
+  return {
+    ...made,
+    config: {
+      ...made.config,
+      legend: { ...legend, columns: Math.min(legend?.columns ?? columns, columns), layout: { top: { direction: "vertical" }, bottom: { direction: "vertical" } } },
+      axisY: { labelLimit: Math.max(90, Math.round(room * 0.3)), ...axisY },
+    },
+  };
 }
 
 /**
- * Draws a specification into `parent` in the colours of the page; the view of Vega.
+ * Draws a specification into `parent`, as wide as its place, so that its text has one size everywhere; the view of Vega. The style
+ * sheet gives its colours for dark paper, and on print those of white paper.
  * @param {HTMLElement} parent
  * @param {Record<string, any>} spec
  * @param {string} label
@@ -60,19 +78,41 @@ function darkened(value) {
 export async function draw(parent, spec, label) {
   const embed = await embedder();
   // The page says title and caption in its own words.
-  const { title, ...bare } = isDark() ? darkened(spec) : spec;
-  const made = await embed(parent, bare, { ...OPTIONS, renderer: "svg", tooltip });
-  const drawing = parent.querySelector("svg");
+  const { title, ...whole } = spec;
+  let bare = /** @type {Record<string, any>} */ (whole);
+  const room = Math.min(parent.clientWidth || 600, 720);
+  let made = await aside(embed, bare);
+  if (made.width > room) {
+    made.finalize();
+    bare = narrow(bare, room);
+    made = await aside(embed, bare);
+  }
+  const own = typeof bare.width === "number" ? bare.width : made.width;
+  const factor = Math.min(1.5, Math.max(0.3, (room - (made.width - own)) / own));
+  if (Math.abs(factor - 1) > 0.03) {
+    made.finalize();
+    made = await aside(embed, scaled(bare, factor));
+  }
+  const { drawing } = made;
   // One picture with one text: its marks are no pictures of their own.
-  for (const mark of drawing?.querySelectorAll("[role]") ?? []) for (const name of ["role", "aria-roledescription", "aria-label"]) mark.removeAttribute(name);
-  drawing?.setAttribute("role", "img");
-  drawing?.setAttribute("aria-label", label);
+  for (const mark of drawing.querySelectorAll("[role]")) for (const name of ["role", "aria-roledescription", "aria-label"]) mark.removeAttribute(name);
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", label);
+  drawing.style.minWidth = `${Math.round(0.8 * made.width)}px`;
+  parent.replaceChildren(made.place);
   return made.view;
 }
 
+/** A drawing that is on no page yet. @param {any} embed @param {Record<string, any>} spec */
+async function aside(embed, spec) {
+  const place = h("div");
+  const { view, finalize } = await embed(place, spec, { ...OPTIONS, renderer: "svg", tooltip });
+  const drawing = /** @type {SVGElement} */ (place.querySelector("svg"));
+  return { place, view, finalize, drawing, width: Number(drawing.getAttribute("width")) };
+}
 
 /**
- * A figure with its caption, drawn when it comes into view, and drawn again when the page turns dark or light.
+ * A figure with its caption, drawn when it comes into view, and drawn again when its place becomes much wider or narrower.
  * @param {ShownFigure} shown
  * @returns {HTMLElement}
  */
@@ -81,7 +121,9 @@ export function figure(shown) {
   const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-labelledby": id }));
   const label = `${shown.title}. ${shown.caption}`.trim();
   drawing.style.minHeight = `${room(shown.spec)}px`;
+  let width = 0;
   const again = async () => {
+    width = drawing.clientWidth;
     try {
       await draw(drawing, shown.spec, label);
       drawing.style.minHeight = "";
@@ -93,7 +135,7 @@ export function figure(shown) {
     if (!entry.isIntersecting) return;
     seen.disconnect();
     again();
-    addEventListener("ropescope-theme", again);
+    new ResizeObserver(debounced(200, () => width > 0 && drawing.clientWidth > 0 && Math.abs(drawing.clientWidth - width) > 40 && again())).observe(drawing);
   }, { rootMargin: "400px" });
   seen.observe(drawing);
   return h(
@@ -108,7 +150,44 @@ export function figure(shown) {
       saveButton("PNG", `${shown.name}.png`, () => picture(shown, "png")),
       saveButton(t("Vega-Lite"), `${shown.name}.vl.json`, async () => new Blob([JSON.stringify(shown.spec, null, 1)], { type: "application/json" })),
     ),
+    data(shown),
   );
+}
+
+/** What a figure shows as tables, made when a reader asks for them: for who cannot see it, or wants a number. @param {ShownFigure} shown */
+function data(shown) {
+  const found = datasets(shown.spec);
+  if (found.length === 0) return null;
+  const box = h("details", { class: "figure-data" }, h("summary", {}, t("Data of this figure")));
+  box.addEventListener("toggle", () => {
+    if (box.open && box.childElementCount === 1) box.append(...found.map((rows, i) => table(tableOf(rows, found.length > 1 ? `${shown.title} · ${i + 1}` : shown.title), (text) => [text])));
+  });
+  return box;
+}
+
+/** The data that a specification holds, each once. @param {any} spec @returns {Record<string, any>[][]} */
+function datasets(spec) {
+  if (!spec || typeof spec !== "object") return [];
+  const own = Array.isArray(spec.data?.values) && spec.data.values.length > 0 && typeof spec.data.values[0] === "object" ? [spec.data.values] : [];
+  const inner = Object.entries(spec).flatMap(([key, one]) => (key === "data" ? [] : datasets(one)));
+  const known = new Set();
+  return [...own, ...inner].filter((rows) => {
+    const text = JSON.stringify(rows);
+    return known.has(text) ? false : known.add(text);
+  });
+}
+
+/** @param {Record<string, any>[]} rows @param {string} title @returns {import("./types.d.ts").ShownTable} */
+function tableOf(rows, title) {
+  const heads = [...new Set(rows.flatMap(Object.keys))];
+  const text = (/** @type {any} */ value) => (value === null || value === undefined ? "–" : typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(4))) : String(value));
+  return {
+    title,
+    note: "",
+    limit: 20,
+    heads: heads.map((head) => ({ text: head, numeric: rows.every((row) => typeof (row[head] ?? 0) === "number") })),
+    rows: rows.map((row) => heads.map((head) => ({ text: text(row[head]), key: row[head] === null || row[head] === undefined ? "" : String(row[head]), numeric: typeof row[head] === "number" }))),
+  };
 }
 
 /** About how high a drawing will be, so that what stands below it stays where it is. @param {Record<string, any>} spec */

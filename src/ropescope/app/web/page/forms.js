@@ -1,7 +1,7 @@
 // A form for a question, from its fields: groups folded until they are needed, errors beside their field as one types.
 
 import { commandLine } from "./command.js";
-import { copyButton, debounced, fill, h, newId } from "./dom.js";
+import { copyButton, debounced, fill, h, newId, words } from "./dom.js";
 import { control } from "./fields.js";
 import { fetched, labelOf } from "./inputs.js";
 import { prose } from "./prose.js";
@@ -192,7 +192,7 @@ export class FormView {
       const count = group.querySelector(".count");
       if (count) fill(count, set > 0 ? t("{n} set", { n: set }) : "");
     }
-    fill(this.#command, commandLine(this.#form, given, (path) => this.#kept.name(path)));
+    fill(this.#command, words(commandLine(this.#form, given, (path) => this.#kept.name(path))));
     fill(this.#leaves, fetched(this.#form, given, this.#kept));
   }
 

@@ -95,5 +95,4 @@ function token(page) {
 export function wear(theme) {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  dispatchEvent(new Event("ropescope-theme"));
 }

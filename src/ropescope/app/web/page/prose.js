@@ -22,7 +22,7 @@ export function knowQuestions(names) {
 export function prose(text, { except = "" } = {}) {
   return text.split(/`([^`]+)`/).flatMap((part, i) => {
     if (i % 2 === 0) return addresses(part);
-    if (!known.has(part) || part === except) return [h("code", {}, part)];
+    if (!known.has(part) || part === except) return [h("code", {}, ...breakable(part))];
     return [h("a", { href: link(part, {}), "data-question": part }, part)];
   });
 }
@@ -31,5 +31,13 @@ export function prose(text, { except = "" } = {}) {
 function addresses(text) {
   return text
     .split(/(https:\/\/[\w.-]+\.[a-z]{2,}(?:\/[\w./%#?=&~+@:-]*[\w/])?)/)
-    .map((part, i) => (i % 2 === 0 ? part : h("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, part)));
+    .flatMap((part, i) => (i % 2 === 0 ? breakable(part) : [h("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, ...breakable(part))]));
+}
+
+/** `text` as nodes, with places in long names where a line may break: after / _ = &, and not within a word or a number. @param {string} text */
+export function breakable(text) {
+  return text
+    .split(/(\S{18,})/)
+    .flatMap((part, i) => (i % 2 === 0 ? [part] : part.split(/(?<=[/_=&])(?=[\p{L}\p{N}])/u).flatMap((piece, j) => (j === 0 ? [piece] : [h("wbr"), piece]))))
+    .filter((piece) => piece !== "");
 }

@@ -22,7 +22,7 @@ export function question(page, form, given, notes) {
   return {
     title: form.name,
     view: [
-      h("header", { class: "question" }, h("h1", {}, form.name), h("p", {}, t(form.asks)), others(page, form.name)),
+      h("header", { class: "question" }, h("h1", {}, form.name), h("p", {}, prose(t(form.asks), { except: form.name })), others(page, form.name)),
       ...notes.map((note) => h("p", { class: "told" }, prose(note))),
       h("div", { class: "two" }, view.form.element, view.place),
     ],

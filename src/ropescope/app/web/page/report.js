@@ -1,6 +1,6 @@
 // A Report as it is read: the answer first, text to copy, what it rests on, then figures, tables, caveats and what to ask next.
 
-import { copyButton, h, newId } from "./dom.js";
+import { codeBox, copyButton, h, newId } from "./dom.js";
 import { link } from "./fragment.js";
 import { prose } from "./prose.js";
 import { table } from "./tables.js";
@@ -72,12 +72,7 @@ function heading(report, decides, said) {
 
 /** @param {string} text @param {boolean} still */
 function lead(text, still) {
-  return h(
-    "div",
-    { class: "lead" },
-    h("pre", {}, text),
-    !still && copyButton(() => text, t("Copy"), t("Copied")),
-  );
+  return codeBox(still ? "" : t("To copy"), h("pre", {}, text), !still && copyButton(() => text, t("Copy"), t("Copied")));
 }
 
 /** @param {ShownFact[]} list @param {(text: string) => (Node | string)[]} said */

@@ -8,6 +8,8 @@ import { t } from "./words.js";
 
 const MOST_ROWS = 500;
 const SPARE = 3;
+/** Characters beyond which a text needs room, or it would stand in a column of one word a line. */
+const LONG = 40;
 
 /**
  * A table with its title and its note.
@@ -24,7 +26,7 @@ export function table(shown, said, still = false) {
   const body = h("tbody");
   const draw = () => {
     const rows = whole ? order : order.slice(0, limit);
-    body.replaceChildren(...rows.map((row) => h("tr", {}, row.map((cell) => h("td", { class: cell.numeric ? "number" : null }, ...said(cell.text))))));
+    body.replaceChildren(...rows.map((row) => h("tr", {}, row.map((cell) => h("td", { class: cell.numeric ? "number" : kind(cell.text) }, ...said(cell.text))))));
   };
   const heads = shown.heads.map((head, column) => {
     const made = h("th", { scope: "col", class: head.numeric ? "number" : null }, still ? head.text : h("button", { type: "button" }, head.text));
@@ -59,6 +61,11 @@ export function table(shown, said, still = false) {
     !whole && all,
     shown.note && h("p", { class: "note" }, ...said(shown.note)),
   );
+}
+
+/** How a text stands in its column: with room, or in one line. @param {string} text */
+function kind(text) {
+  return text.length > LONG ? "long" : /^\S{1,12}$/.test(text) ? "whole" : null;
 }
 
 /**
