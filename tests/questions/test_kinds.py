@@ -14,6 +14,7 @@ from ropescope.questions.kind import Kind
 from ropescope.questions.kinds import (
     Budget,
     Bytes,
+    Cluster,
     Count,
     Device,
     File,
@@ -34,7 +35,7 @@ READ = [
     (Real(), "1e6", 1e6), (Whole(0, 10), "7", 7), (Choice(("a", "b")), "b", "b"), (Flag(), "true", True),
     (Reals(), "30,50", (30.0, 50.0)), (ListOf(Share()), "15%,0.3", (0.15, 0.3)), (ListOf(Text()), "a, b,", ("a", "b")),
     (Source(), "org/name", "org/name"), (File(), "a/b.json", Path("a/b.json")), (TorchDevice(), "cuda:1", "cuda:1"),
-    (Device(), "h100-sxm", "h100-sxm"),
+    (Device(), "h100-sxm", "h100-sxm"), (Cluster(), "ray", "ray"), (Cluster(), "ray://head:10001", "ray://head:10001"),
 ]  # fmt: skip
 
 REFUSED = [

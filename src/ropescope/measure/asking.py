@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ropescope.measure.protocol import FixedLength
-from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request, check_first
+from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import File, Text, Tokens
+from ropescope.questions.kinds import File, ListOf, Output, Source, Text, Tokens
 from ropescope.questions.question import Run
-from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.questions.shared import Loading, OnCluster, OneModel, OwnText, Resumable
 from ropescope.report.report import Report
 
 CORPORA = Choice(("text", "random", "shuffled"))
@@ -31,9 +31,19 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureInputs(OneModel, Reading, OwnText, Loading, Resumable):
+class MeasureInputs(OneModel, Reading, OwnText, Loading, Resumable, OnCluster):
     """What to measure, and how precisely."""
 
+    more: tuple[str, ...] = asked(
+        ListOf(Source()),
+        "Further models. One that fails is named with the reason, and the others go on.",
+        default=(),
+        placed=True,
+        group="model",
+    )
+    folder: Path | None = asked(
+        Output(metavar="FOLDER"), "Keep a profile of each of several models here.", default=None, only_with=("more",)
+    )
     length: int = asked(Tokens(), "Context length in tokens, as 2048 or 2k.", default=2048)
     prompts: int = asked(Whole(1, 10**6), "Prompts to measure.", default=12)
     precision: float | None = asked(
@@ -92,19 +102,6 @@ class ShowProfileInputs(Reading):
     """A kept profile."""
 
     profile: Path = asked(File(), "A profile that a measurement has kept.", placed=True)
-
-
-def answer(inputs: MeasureInputs, run: Run) -> Report:
-    """How a model's attention falls with distance, per layer and head, with errors and a null."""
-    request = inputs.request()
-    check_first(request)
-    from ropescope.measure.instrument import run as measure
-
-    with run.working():
-        outcome = measure(request, progress=run.progress, say=run.say, keep_journal=True)
-    kept = run.keep("profile", outcome.save, "no prompt is measured again")
-    run.when_shown(outcome.discard_journal)
-    return outcome.report(kept)
 
 
 def shown(inputs: ShowProfileInputs, run: Run) -> Report:

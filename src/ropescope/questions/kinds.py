@@ -133,6 +133,26 @@ class TorchDevice(Kind):
         return str(value)
 
 
+class Cluster(Kind):
+    """Where long work is carried out: on all cores and GPUs of this machine, or on a cluster."""
+
+    metavar: str = "CLUSTER"
+
+    @property
+    def words(self) -> str:
+        """How a cluster is named."""
+        return "ray, or a cluster as ray://host:10001"
+
+    def accept(self, name: str, value: Any) -> str:
+        """The cluster's address. Raises InputError for what is spelled as none."""
+        scheme, separator, address = value.partition("://") if isinstance(value, str) else ("", "", "")
+        port = address.rpartition(":")[2]
+        named = not separator or (port != address and port.isdigit() and not any(map(str.isspace, address)))
+        if scheme != "ray" or not named:
+            raise wrong(name, value, self.words)
+        return str(value)
+
+
 class Tokens(Kind):
     """A number of tokens, as 8192, 32k (32,768) or 1M (1,048,576)."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ropescope.questions.domains import Choice, Flag
 from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import File, ListOf, Source, Text, TorchDevice
+from ropescope.questions.kinds import Cluster, File, ListOf, Source, Text, TorchDevice
 
 NUMBER_TYPES: Final = ("auto", "bfloat16", "float16", "float32")
 
@@ -67,3 +67,16 @@ class Resumable:
     """Long work that can be continued."""
 
     resume: bool = asked(Flag(), "Continue an interrupted run of the same settings.", default=False, group="run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnCluster:
+    """Long work that several workers can share."""
+
+    on: str | None = asked(
+        Cluster(),
+        "Share the work on Ray: ray (the cluster of RAY_ADDRESS, else the cores and GPUs of this machine) or "
+        "ray://host:10001; default: one process.",
+        default=None,
+        group="run",
+    )

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ropescope.errors import RopescopeError
 from ropescope.runs.journal import Journal
+from ropescope.runs.share import Share, Unfinished, share
 
 Progress = Callable[[int, int, str], None]
 """Called with how many pieces are finished, how many there are, and what is worked on."""
@@ -63,7 +64,7 @@ class Job(Protocol[Made]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Result]):
-    """What came of a job, whole or interrupted, and where its pieces are kept."""
+    """What came of a job, whole or interrupted, and where its pieces are kept. Pieces that were given up interrupt it, too."""
 
     result: Result
     journal: Journal
@@ -85,12 +86,13 @@ def run_job(
     journal = journal or Journal(job.identity)
     journal.begin(resume)
     interrupted: KeyboardInterrupt | None = None
+    whole = True
     try:
-        do_pieces(job, journal, progress=progress)
+        whole = do_pieces(job, journal, progress=progress)
     except KeyboardInterrupt as stop:
         interrupted = stop
     try:
-        return Outcome(job.result(journal), journal, interrupted is not None)
+        return Outcome(job.result(journal), journal, interrupted is not None or not whole)
     except RopescopeError:
         if interrupted is None:
             raise
@@ -99,18 +101,40 @@ def run_job(
 
 def do_pieces(
     job: Job[Any], journal: Journal, *, progress: Progress | None = None, shard: tuple[int, int] = (0, 1)
-) -> None:
+) -> bool:
     """Do the pieces that `journal` lacks, and keep them there; of n shards, the i-th does every n-th piece.
 
-    Raises KeyboardInterrupt when interrupted: what is finished stays in the journal.
+    Where several processes share the work, this one does its share (`runs.share`). Returns whether all pieces are there: one
+    that every process was killed in is given up. Raises Unfinished where other processes have pieces left, KeyboardInterrupt
+    when interrupted: what is finished stays in the journal.
     """
     index, n_shards = shard
-    mine = job.pieces[index::n_shards]
+    shared = share()
+    pieces = job.pieces[index::n_shards]
+    mine = pieces if shared is None else shared.mine(pieces)
     left = [piece for piece in mine if journal.finished(piece.name) is None]
     for done, piece in enumerate(left, len(mine) - len(left)):
         if progress is not None:
             progress(done, len(mine), job.name)
-        if journal.finished(piece.name) is None:  # another process may have done it meanwhile
-            journal.keep(piece.name, job.do(piece))
+        if journal.finished(piece.name) is not None:  # another process may have done it meanwhile
+            continue
+        if shared is not None and not shared.begin(_in(journal, piece)):
+            continue
+        journal.keep(piece.name, job.do(piece))
+        if shared is not None:
+            shared.done += 1
     if progress is not None:
         progress(len(mine), len(mine), job.name)
+    return True if shared is None else _all_there(pieces, journal, shared)
+
+
+def _all_there(pieces: Sequence[Piece], journal: Journal, shared: Share) -> bool:
+    missing = [piece for piece in pieces if not journal.holds(piece.name)]
+    if any(not shared.is_lost(_in(journal, piece)) for piece in missing):
+        raise Unfinished
+    return not missing
+
+
+def _in(journal: Journal, piece: Piece) -> str:
+    """The name of a piece among those of all jobs."""
+    return f"{journal.folder.name}/{piece.name}"

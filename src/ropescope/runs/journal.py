@@ -19,6 +19,7 @@ import ropescope
 from ropescope.errors import MeasurementError
 from ropescope.models.kept_files import cache_folder
 from ropescope.report.files import draft_of
+from ropescope.runs.share import share
 
 _IDENTITY: Final = "identity"
 _FOLLOWS: Final = frozenset({"dtype", "plans", "chunk_tokens"})
@@ -38,14 +39,21 @@ class Journal:
         self.folder = (folder or cache_folder().parent / "runs") / key
 
     def begin(self, resume: bool) -> None:
-        """Keep what an interrupted run left, with `resume`, or else discard it.
+        """Keep what an interrupted run left, with `resume`, or else discard it: of several processes that share the work, the
+        first one does.
 
         Raises MeasurementError where the run to resume was begun in another number type.
         """
         if resume:
             self._refuse_other_type()
+        elif (shared := share()) is not None:
+            shared.once(f"discard {self.folder.name}", self.discard)
         else:
             self.discard()
+
+    def holds(self, piece: str) -> bool:
+        """Whether a file of a piece is there."""
+        return self._path(piece).exists()
 
     def finished(self, piece: str) -> Any | None:
         """What was kept of a piece, or None if it was not finished."""

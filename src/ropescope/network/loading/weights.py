@@ -29,6 +29,7 @@ from ropescope.network.loading.gguf_reading import gguf_read_fast
 from ropescope.network.loading.merging import adapter_folder, fingerprint_with, merged
 from ropescope.network.loading.number_type import AUTO, check_dtype, number_type
 from ropescope.network.loading.vocabulary import within_embedding
+from ropescope.runs.share import kept_for_next
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,20 @@ def load(
     """Load the weights of `source` (safetensors or GGUF only) in `dtype` (auto: what suits the machine) on `device`
     (default: the GPU if there is one).
 
-    Raises SourceError when the source has no readable weights, in a sentence that says what to do.
+    A worker that shares work with others keeps the last weights for its next share. Raises SourceError when the source has no
+    readable weights, in a sentence that says what to do.
     """
+    asked = json.dumps([source, revision, dtype, device, trust_remote_code], default=str, sort_keys=True)
+    return kept_for_next(asked, lambda: _load(source, revision, dtype, device, trust_remote_code))
+
+
+def _load(
+    source: str | Path | Mapping[str, Any],
+    revision: str | None,
+    dtype: str,
+    device: str | None,
+    trust_remote_code: bool,
+) -> Weights:
     check_dtype(dtype)
     place = _device(device)
     found = resolved(source, revision)

@@ -11,10 +11,11 @@ QUESTIONS: Final = (
         "measure",
         "Measure how a model's attention falls with distance, per layer and head, with errors and a null.",
         "measure.asking:MeasureInputs",
-        "measure.asking:answer",
+        "measure.answering:answer",
         {"source": "smollm2", "control": "random-init", "out": "smollm2.parquet"},
         "weights",
         keeps="the profile (Parquet)",
+        placed=("source", "more"),
         words="measure attention distance decay gamma heads layers far attend weights profile long-range",
     ),
     Question(
