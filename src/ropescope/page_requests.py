@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NamedTuple
 
-Send = Callable[[str, str], tuple[int, bytes]]
-"""Takes an address and a range of bytes ("bytes=0-99", or "" for all); gives the status (0: no answer) and the body."""
+
+class Reply(NamedTuple):
+    """What a server answers. status: 0 for no answer. refusal: its word for why it refuses, as GatedRepo. signed: whether a token
+    of the user went along, which Python never sees."""
+
+    status: int
+    body: bytes
+    refusal: str = ""
+    signed: bool = False
+
+
+Send = Callable[[str, str], Reply]
+"""Takes an address and a range of bytes ("bytes=0-99", or "" for all)."""
 
 _allowed: Final[ContextVar[tuple[Send, frozenset[str]] | None]] = ContextVar("allowed", default=None)
 

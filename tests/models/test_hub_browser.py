@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -12,23 +13,24 @@ from fake_hub import COMMIT, Large, Repo
 
 from ropescope.errors import SourceError
 from ropescope.models import hub_browser
-from ropescope.models.hub_errors import HubFileMissing, HubNotAsked
-from ropescope.page_requests import allowing
+from ropescope.models.hub_errors import HubAccountNeeded, HubFileMissing, HubNotAsked
+from ropescope.page_requests import Reply, allowing
 
 HEADER = b'{"t":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}}'
 WEIGHTS = Large(len(HEADER).to_bytes(8, "little") + HEADER, 10 << 30)
 
 
-def send(address: str, part: str) -> tuple[int, bytes]:
+def send(address: str, part: str, token: str = "") -> Reply:
     """What the page does with XMLHttpRequest."""
-    request = Request(address, headers={"Range": part} if part else {})
+    headers = {"Range": part} if part else {}
+    request = Request(address, headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}))
     try:
         with urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
+            return Reply(answer.status, answer.read(), signed=bool(token))
     except HTTPError as error:
-        return error.code, b""
+        return Reply(error.code, b"", error.headers.get("X-Error-Code", ""), bool(token))
     except OSError:
-        return 0, b""
+        return Reply(0, b"")
 
 
 @pytest.fixture
@@ -66,7 +68,10 @@ def test_nothing_is_sent_about_a_repository_that_the_user_did_not_allow(repo: Re
     ("mood", "told"),
     [
         ("missing", "shows no org/name without an account"),
-        ("gated", "private or gated, download its config.json"),
+        ("gated", r"org/name is gated \(403\): accept its licence at http://.*/org/name, then give a token"),
+        ("gated-401", "gated"),
+        ("forbidden", "gated"),
+        ("unauthorized", "if it is private, give a token"),
         ("limited", "slow down"),
         ("broken", "answers 500"),
     ],
@@ -78,5 +83,29 @@ def test_a_refusal_says_what_to_do_instead(mood: str, told: str, repo: Repo) -> 
 
 
 def test_no_answer_is_told_as_that(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    with allowing(lambda address, part: (0, b""), ["org/name"]), pytest.raises(SourceError, match="cannot be reached"):
+    with (
+        allowing(lambda address, part: Reply(0, b""), ["org/name"]),
+        pytest.raises(SourceError, match="cannot be reached"),
+    ):
         hub_browser.pin("org/name", None)
+
+
+def test_what_is_gated_is_read_with_a_token_and_a_wrong_one_is_told(repo: Repo) -> None:
+    repo.token = "hf_right"
+    commit, _ = hub_browser.pin("org/name", None)
+    with pytest.raises(HubAccountNeeded, match="accept its licence") as caught:
+        hub_browser.part("org/name", commit, "config.json", 0, 2)
+    assert caught.value.repository == "org/name"
+    with (
+        allowing(partial(send, token="hf_wrong"), ["org/name"]),
+        pytest.raises(HubAccountNeeded, match="does not accept your token"),
+    ):
+        hub_browser.part("org/name", commit, "config.json", 0, 2)
+    with allowing(partial(send, token="hf_right"), ["org/name"]):
+        assert hub_browser.part("org/name", commit, "config.json", 0, 2) == (2, b"{}", True)
+        repo.mood = "gated"
+        with pytest.raises(HubAccountNeeded, match=r"the account of your token may not read it \(403\)"):
+            hub_browser.part("org/name", commit, "config.json", 0, 1)
+        repo.mood = "missing"
+        with pytest.raises(SourceError, match="to the account of your token"):
+            hub_browser.part("org/name", commit, "config.json", 0, 1)

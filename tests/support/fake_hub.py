@@ -38,12 +38,13 @@ class Large:
 @dataclass
 class Repo:
     """A repository: its files, its branches and tags (to commits), what its card says, and how it misbehaves (a key of
-    ERRORS, or "hang")."""
+    ERRORS, or "hang"). With a `token` it is gated: its files are for that token alone, and what it holds is told to everyone."""
 
     files: dict[str, bytes | Large] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
     mood: str = ""
     card: dict[str, Any] = field(default_factory=dict)
+    token: str = ""
 
 
 class FakeHub:
@@ -105,6 +106,11 @@ class FakeHub:
             status, code = ERRORS[mood]
             return self.send(request, status, b"", {"X-Error-Code": code} if code else {}, head=head)
         assert repo is not None
+        given = self.authorized[asked]
+        if repo.token and given not in (None, f"Bearer {repo.token}"):
+            return self.send(request, 401, b"", {}, head=head)
+        if repo.token and given is None and not api:
+            return self.send(request, 401, b"", {"X-Error-Code": "GatedRepo"}, head=head)
         revision = rest[1] if len(rest) > 1 else "main"
         commit = repo.revisions.get(revision, revision if revision in repo.revisions.values() else None)
         if commit is None:

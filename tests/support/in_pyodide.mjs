@@ -17,7 +17,7 @@ const answers = [];
 for (const one of told.asked) {
   const began = performance.now();
   try {
-    const answer = JSON.parse(python.answer(JSON.stringify(one), () => {}, () => ({ status: 0, body: new ArrayBuffer(0) })));
+    const answer = JSON.parse(python.answer(JSON.stringify(one), () => {}, () => ({ status: 0, body: new ArrayBuffer(0), refusal: "", signed: false })));
     answers.push({ answer, seconds: (performance.now() - began) / 1e3 });
   } catch (error) {
     answers.push({ failed: String(error).slice(-2000) });

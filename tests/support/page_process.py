@@ -18,9 +18,9 @@ from typing import Any
 class Running:
     """`ropescope web` in a process, and the page that it gave."""
 
-    def __init__(self, folder: Path, temporary: Path, *options: str) -> None:
+    def __init__(self, folder: Path, temporary: Path, *options: str, **more: str) -> None:
         environment = {**os.environ, "TMPDIR": str(temporary), "ROPESCOPE_HOME": str(temporary / "home"),
-                       "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}  # fmt: skip
+                       "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **more}  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ropescope", "web", "--no-browser", *options],
             cwd=folder, env=environment, stderr=subprocess.PIPE, text=True,
@@ -66,8 +66,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, temporary: Path, *options: str) -> Iterator[Running]:
-    server = Running(folder, temporary, *options)
+def running(folder: Path, temporary: Path, *options: str, **more: str) -> Iterator[Running]:
+    """A server that ends with the block. more: variables of its environment."""
+    server = Running(folder, temporary, *options, **more)
     try:
         yield server
     finally:

@@ -119,7 +119,8 @@ def speak(call: Callable[[], T], repo_id: str, revision: str | None, filename: s
         return call()
     except errors.GatedRepoError as error:
         raise SourceError(
-            f"{repo_id} is gated: accept its licence on its Hub page, then set HF_TOKEN to a token of that account."
+            f"{repo_id} is gated: accept its licence at {constants.ENDPOINT}/{repo_id}, then run `hf auth login`, or set HF_TOKEN "
+            "to a token of that account."
         ) from error
     except errors.RevisionNotFoundError as error:
         raise SourceError(

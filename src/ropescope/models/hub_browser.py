@@ -1,7 +1,7 @@
 """The Hub from inside a browser, where huggingface_hub is not: the page sends the requests, once the user allows it.
 
-Two addresses suffice: what a repository holds, with the bytes of each file, and a range of one file. Nothing is sent along,
-no token either: what is private or gated is downloaded by its owner, and its config given.
+Two addresses suffice: what a repository holds, with the bytes of each file, and a range of one file. Nothing is sent along but
+a token that the user gave the page, which adds it itself: it is not known here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from urllib.parse import quote
 
 import ropescope.models.hub_record as hub_record
 from ropescope.errors import SourceError
-from ropescope.models.hub_errors import HubFileMissing, HubNotAsked, HubRepositoryMissing, HubUnreachable
+from ropescope.models.hub_errors import (
+    HubAccountNeeded,
+    HubFileMissing,
+    HubNotAsked,
+    HubRepositoryMissing,
+    HubUnreachable,
+)
 from ropescope.models.hub_record import COMMIT, Repository
 from ropescope.models.licence import stated_licence
-from ropescope.page_requests import sender
+from ropescope.page_requests import Reply, sender
 
 ENDPOINT: Final = "https://huggingface.co"
 _INSTEAD: Final = "download its config.json and give that"
@@ -84,20 +90,19 @@ def part(repo_id: str, commit: str, name: str, start: int, count: int) -> tuple[
     if start >= size or count < 1:
         return size, b"", True
     address = f"{ENDPOINT}/{repo_id}/resolve/{commit}/{quote(name)}"
-    status, body = _asked(address, repo_id, f"bytes={start}-{min(start + count, size) - 1}")
-    return (size, body, True) if status == 206 else (size, body[start : start + count], False)
+    found = _asked(address, repo_id, f"bytes={start}-{min(start + count, size) - 1}")
+    return (size, found.body, True) if found.status == 206 else (size, found.body[start : start + count], False)
 
 
 def _json(address: str, repo_id: str) -> dict[str, Any]:
-    _, body = _asked(address, repo_id)
     try:
-        found = json.loads(body)
+        found = json.loads(_asked(address, repo_id).body)
     except ValueError as error:
         raise SourceError(f"{ENDPOINT} gives no JSON about {repo_id}: {_INSTEAD}.") from error
     return found if isinstance(found, dict) else {}
 
 
-def _asked(address: str, repo_id: str, part: str = "") -> tuple[int, bytes]:
+def _asked(address: str, repo_id: str, part: str = "") -> Reply:
     send = sender(repo_id)
     if send is None:
         raise HubNotAsked(
@@ -105,16 +110,39 @@ def _asked(address: str, repo_id: str, part: str = "") -> tuple[int, bytes]:
             "give its config.json.",
             repo_id,
         )
-    status, body = send(address, part)
+    found = send(address, part)
+    status = found.status
     if status in (200, 206):
-        return status, body
+        return found
     if status in (401, 403, 404):
-        raise HubRepositoryMissing(
-            f"the Hub shows no {repo_id} without an account ({status}): check the spelling; if it is private or gated, "
-            f"{_INSTEAD}."
-        )
+        raise _refused(found, repo_id)
     if status == 429:
         raise SourceError(f"the Hub asks to slow down (429, rate limit): wait some minutes, or {_INSTEAD}.")
     if status == 0:
         raise HubUnreachable(f"{ENDPOINT} cannot be reached from this page: check the connection, or {_INSTEAD}.")
     raise HubUnreachable(f"{ENDPOINT} answers {status} for {repo_id}: try again in some minutes, or {_INSTEAD}.")
+
+
+def _refused(found: Reply, repo_id: str) -> SourceError:
+    """What to do where the Hub shows a repository to some accounts alone, or has none of this name."""
+    status, page = found.status, f"{ENDPOINT}/{repo_id}"
+    if found.refusal == "GatedRepo" or status == 403:
+        if found.signed:
+            said = (
+                f"{repo_id} is gated, and the account of your token may not read it ({status}): accept its licence at {page}, "
+                f"and let the token read gated repositories; or {_INSTEAD}."
+            )
+        else:
+            said = f"{repo_id} is gated ({status}): accept its licence at {page}, then give a token of that account; or {_INSTEAD}."
+    elif found.signed and status == 404:
+        return HubRepositoryMissing(
+            f"the Hub shows no {repo_id} to the account of your token (404): check the spelling."
+        )
+    elif found.signed:
+        said = f"the Hub does not accept your token ({status}): give another one from {ENDPOINT}/settings/tokens, or {_INSTEAD}."
+    else:
+        said = (
+            f"the Hub shows no {repo_id} without an account ({status}): check the spelling; if it is private, give a token, or "
+            f"{_INSTEAD}."
+        )
+    return HubAccountNeeded(said, repo_id)

@@ -285,7 +285,8 @@ def _hub(text: str, revision: str | None) -> Source:
     try:
         commit, notes = pin(repo_id, revision)
     except SourceError as error:
-        raise type(error)(f"{text} is no file here (looked in {Path.cwd()}), and as one on the Hub: {error}") from error
+        error.args = (f"{text} is no file here (looked in {Path.cwd()}), and as one on the Hub: {error}",)
+        raise
     return Source("hub", f"{repo_id}/{file}", repo_id=repo_id, revision=commit, file=file, notes=notes)
 
 

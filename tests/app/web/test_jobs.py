@@ -10,8 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import released_configs as released
+from fake_hub import Repo
 from page_process import running
 
 pytest.importorskip("uvicorn", reason="the page's server needs the extra web")
@@ -82,6 +85,25 @@ def test_a_taken_port_is_passed_over_unless_it_was_asked_for(tmp_path: Path) -> 
         for path in ("/../server.py", "/kept/x/../../style.css", "/forms/../style.css", "/x/..%2fstyle.css"):
             assert one.request("GET", path)[0] == 404
         assert two.end(signal.SIGTERM) == 0
+
+
+def test_a_gated_model_is_read_with_the_token_of_the_user_who_started_the_server(hub: Any, tmp_path: Path) -> None:
+    config = json.dumps(released.LLAMA_31_8B).encode()
+    hub.repos["models/meta/gated"] = Repo({"config.json": config}, token="hf_mine")
+    (tmp_path / "token").write_text("hf_mine")
+    places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": "hf", "HF_HUB_OFFLINE": "0", "HF_TOKEN": ""}
+    asked = {"question": "show", "given": {"source": "meta/gated"}}
+    with running(tmp_path, tmp_path, **places) as server:
+        told = json.loads(server.request("POST", "/api/answer", asked)[1])["error"]["message"]
+        assert f"accept its licence at {hub.endpoint}/meta/gated, then run `hf auth login`" in told
+        (tmp_path / "hf").mkdir(exist_ok=True)
+        (tmp_path / "token").rename(tmp_path / "hf" / "token")  # what `hf auth login` does
+        answer = json.loads(server.request("POST", "/api/answer", asked)[1])
+        assert "meta/gated" in answer["report"]["verdict"] and "hf_mine" not in json.dumps(answer)
+    hub.authorized.clear()
+    with running(tmp_path, tmp_path, **places | {"HF_HOME": "other", "HF_TOKEN": "hf_mine"}) as server:
+        assert "report" in json.loads(server.request("POST", "/api/answer", asked)[1])
+    assert set(hub.authorized.values()) == {"Bearer hf_mine"}
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="processes are looked up in /proc")

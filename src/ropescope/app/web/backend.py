@@ -111,14 +111,22 @@ def again(question: Question, given: Given) -> dict[str, str]:
 
 
 def told(error: RopescopeError) -> dict[str, Any]:
-    """An error as the page shows it: the sentence, the field that it names, whether an extra is missing, and the repository
-    that the Hub was not asked about, since the user has not allowed it yet."""
-    return {
+    """An error as the page shows it: the sentence, the field that it names, whether an extra is missing, the repository that
+    the Hub was not asked about, since the user has not allowed it yet (hub), and one that an account may read (account)."""
+    told: dict[str, Any] = {
         "message": plain(str(error)),
         "field": getattr(error, "field", None),
         "missing": isinstance(error, MissingExtraError),
-        "hub": getattr(error, "repository", None),
+        "hub": None,
+        "account": None,
     }
+    cause: BaseException | None = error  # what a sentence about a base or a file was made of
+    while cause is not None:
+        if (repository := getattr(cause, "repository", None)) is not None:
+            told["account" if getattr(cause, "needs_account", False) else "hub"] = repository
+            break
+        cause = cause.__cause__
+    return told
 
 
 def _step(step: Step | str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ropescope.app.web import backend
-from ropescope.page_requests import allowing
+from ropescope.page_requests import Reply, allowing
 from ropescope.questions.question import Run
 
 Post = Callable[[str, str], object]
@@ -35,14 +35,14 @@ def answer(asked: str, post: Post, request: Callable[[str, str], Any]) -> str:
     """The answer to `asked`, a JSON object with name, given, names, the language to answer in, and the repositories (hub) that
     the user lets it ask about.
 
-    request: asks a server, by address and range; gives an object with status and body.
+    request: asks a server, by address and range; gives an object with status, body, refusal and signed.
     """
     run = Posting(post)
 
-    def send(address: str, part: str) -> tuple[int, bytes]:
+    def send(address: str, part: str) -> Reply:
         run.say(f"Asking {address.partition('?')[0]} …")
         found = request(address, part)
-        return int(found.status), found.body.to_bytes()
+        return Reply(int(found.status), found.body.to_bytes(), str(found.refusal), bool(found.signed))
 
     told: dict[str, Any] = json.loads(asked)
     with allowing(send, map(_repository, told["hub"])):

@@ -23,7 +23,15 @@ from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app, warm
 from ropescope.app.working import terminate_as_interrupt
 
-_PLACES: Final = ("PYTHONPATH", "ROPESCOPE_HOME", "HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+_PLACES: Final = (
+    "PYTHONPATH",
+    "ROPESCOPE_HOME",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_TOKEN_PATH",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+)
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
 
 

@@ -8,13 +8,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import gguf_models
 import pytest
 import released_configs as released
 from browsers import chromium
-from fake_hub import COMMIT
+from fake_hub import COMMIT, Repo
 from in_pyodide import runtime
 from static_site import Site, served
 
@@ -172,6 +174,58 @@ def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(
     allow.click()
     page.wait_for_selector(".verdict h2")
     assert asked[0][0] == "api/models/HuggingFaceTB/SmolLM2-135M-Instruct?blobs=true"
+
+
+def test_a_gated_model_is_read_with_a_token_that_is_sent_to_the_hub_and_kept_nowhere(
+    site: Site, opened: Callable[..., Any], browser: Any, hub: Any
+) -> None:
+    token, header = "hf_only_for_the_hub", b'{"t":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}}'
+    stored = len(header).to_bytes(8, "little") + header + bytes(8)
+    files: dict[str, Any] = {"config.json": CONFIG.encode(), "model.safetensors": stored}
+    hub.repos["models/meta/gated"] = Repo(files, token=token)
+    context = browser.new_context()
+
+    def through(route: Any) -> None:
+        sent = {name: value for name, value in route.request.headers.items() if name in ("authorization", "range")}
+        address = route.request.url.replace("https://huggingface.co", hub.endpoint)
+        try:
+            with urlopen(Request(address, headers=sent)) as found:
+                status, body, told = found.status, found.read(), found.headers
+        except HTTPError as error:
+            status, body, told = error.code, b"", error.headers
+        open_to_all = {"access-control-allow-origin": "*", "access-control-expose-headers": "X-Error-Code"}
+        route.fulfill(status=status, body=body, headers={**open_to_all, "X-Error-Code": told.get("X-Error-Code", "")})
+
+    context.route("https://huggingface.co/**", through)
+    page = opened(site.address + "#q=show&source=meta/gated", context, expected="401")
+    page.click(".go button")
+    refused = page.locator(".refused")
+    refused.locator("a[href='https://huggingface.co/meta/gated']").wait_for()
+    assert "accept its licence" in refused.inner_text()
+    assert set(hub.authorized.values()) == {None}
+    refused.locator("input[type=password]").fill("hf_wrong")
+    refused.locator("button:text-is('Ask again with this token')").click()
+    page.wait_for_selector(".refused:has-text('does not accept your token')")
+    refused.locator("input[type=password]").fill(token)
+    refused.locator("button:text-is('Ask again with this token')").click()
+    page.wait_for_selector(".verdict h2")
+    assert set(hub.authorized.values()) == {None, f"Bearer {token}"}  # what it holds was asked before
+    shown = "[location.href, {...localStorage}, {...sessionStorage}, document.documentElement.outerHTML]"
+    held = [page.evaluate(f"JSON.stringify({shown})"), *kept_by(page), *site.asked]
+    assert not any(token in one for one in held)
+    page.reload()
+    page.click(".go button")  # forgotten with the page
+    page.wait_for_selector(".refused input[type=password]")
+    page.fill("footer input[type=password]", token)
+    page.check("footer input[type=checkbox]")
+    page.click("footer button:text-is('Use this token')")
+    page.reload()
+    page.wait_for_selector("footer button:text-is('Forget it')")
+    page.click(".go button")
+    page.wait_for_selector(".verdict h2")
+    page.click("footer button:text-is('Forget it')")
+    assert page.evaluate("sessionStorage.length") == 0
+    context.close()
 
 
 def test_the_policy_of_the_page_holds_in_the_worker(

@@ -6,6 +6,7 @@ import { LOOKS } from "./home.js";
 import { prose } from "./prose.js";
 import { reportParts } from "./report.js";
 import { save } from "./saving.js";
+import { tokenControl } from "./token.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Answer} Answer */
@@ -75,17 +76,23 @@ function tools(form, answer, page) {
 
 /**
  * @param {import("./types.d.ts").Refused["error"]} error
- * @param {((repository: string) => void) | null} [allow] asks again, with leave to ask the Hub about a repository
+ * @param {import("./types.d.ts").Backend | null} [backend]
+ * @param {() => void} [again] asks again, once the Hub may be asked, or with a token
  */
-export function refused(error, allow = null) {
-  const { hub } = error;
+export function refused(error, backend = null, again = () => {}) {
+  const { hub, account } = error;
+  const allow = (/** @type {string} */ repository) => {
+    backend?.allowHub?.(repository);
+    again();
+  };
   return [
     h(
       "div",
       { class: "refused", role: "alert" },
       h("h2", { tabindex: "-1" }, error.missing ? t("A package is missing") : t("Not answered")),
       h("p", {}, prose(error.message)),
-      hub && allow && h("p", {}, h("button", { type: "button", class: "main", onclick: () => allow(hub) }, t("Read the headers of {id} from huggingface.co", { id: hub }))),
+      hub && backend?.allowHub && h("p", {}, h("button", { type: "button", class: "main", onclick: () => allow(hub) }, t("Read the headers of {id} from huggingface.co", { id: hub }))),
+      account && backend?.useToken && tokenControl(backend, again),
     ),
   ];
 }

@@ -1,6 +1,7 @@
 // What stands around every view: the way home, the box, and at the foot where answers come from, the language and the colours.
 
 import { fill, h } from "./dom.js";
+import { tokenControl } from "./token.js";
 import { LANGUAGES, offered, store, stored, t } from "./words.js";
 
 /** @typedef {import("./page.js").Page} Page */
@@ -66,7 +67,7 @@ function foot(page, speak) {
     "footer",
     {},
     h("p", {}, where),
-    page.backend.useToken && token(page),
+    page.backend.useToken && tokenControl(page.backend),
     h(
       "p",
       { class: "set" },
@@ -75,19 +76,6 @@ function foot(page, speak) {
       languages.length > 1 && [h("label", { for: "language" }, t("Language")), language],
       h("span", {}, `ropescope ${page.catalogue.version}`),
     ),
-  );
-}
-
-/** @param {Page} page */
-function token(page) {
-  const input = h("input", { type: "password", id: "token", autocomplete: "off", spellcheck: "false" });
-  input.addEventListener("change", () => page.backend.useToken?.(input.value.trim()));
-  return h(
-    "p",
-    { class: "set" },
-    h("label", { for: "token" }, t("Hub token for gated models")),
-    input,
-    h("span", {}, t("Sent to huggingface.co alone, and forgotten when this page is closed.")),
   );
 }
 

@@ -1,7 +1,7 @@
 // Python with ropescope in it, made of Pyodide's files and one archive. The worker runs it in a browser, the tests under Node.
 
 /** @typedef {(kind: string, json: string) => void} Post */
-/** @typedef {(address: string, range: string) => { status: number, body: ArrayBuffer }} Request */
+/** @typedef {(address: string, range: string) => { status: number, body: ArrayBuffer, refusal: string, signed: boolean }} Request */
 /** @typedef {{answer(asked: string, post: Post, request: Request): string, problems(asked: string): string, module: any, snapshot: Uint8Array | null}} Python */
 
 const HOME = "/ropescope";

@@ -110,11 +110,7 @@ class QuestionView {
     this.#shown = fragment;
     if ("error" in found) {
       const field = found.error.field ?? quoted(found.error.message, given);
-      const allow = (/** @type {string} */ repository) => {
-        this.#page.backend.allowHub?.(repository);
-        this.#ask(given);
-      };
-      fill(this.place, refused(found.error, this.#page.backend.allowHub ? allow : null));
+      fill(this.place, refused(found.error, this.#page.backend, () => this.#ask(given)));
       if (field && this.form.tell(field, found.error.message)) this.form.focusOn(field);
       return;
     }

@@ -16,6 +16,7 @@ import { t } from "./words.js";
 const FILES = "/files";
 const MOST_IDLE_MS = 2000;
 const MOST_CONTROL_MS = 1500;
+const TOKEN = "ropescope token";
 
 /** @returns {Promise<Backend>} */
 export async function connect() {
@@ -45,6 +46,8 @@ class Static {
   #controlled = controlled();
   /** Repositories of the Hub that the user let this page ask about. @type {Set<string>} */
   #allowed = new Set();
+  /** The user's token of the Hub. Only the worker gets it, which sends it to the Hub. */
+  #token = keptToken();
 
   /** @returns {Promise<Catalogue>} */
   catalogue() {
@@ -122,6 +125,17 @@ class Static {
     this.#allowed.add(repository);
   }
 
+  /** @param {string} token @param {boolean} stays */
+  useToken(token, stays) {
+    this.#token = token;
+    keepToken(stays ? token : "");
+    this.#worker?.postMessage({ what: "token", token });
+  }
+
+  hasToken() {
+    return this.#token !== "";
+  }
+
   /** @param {(line: string) => void} [onSay] */
   async prepare(onSay) {
     if (!this.#started) await idle();
@@ -152,7 +166,7 @@ class Static {
       this.#end(new Error(t("Python cannot be loaded into this page ({why}): load the page again.", { why: event.message || t("a file of it is missing") })));
     };
     try {
-      await this.#ask("start", { mounts: this.#mounts, hurry: this.#hurried });
+      await this.#ask("start", { mounts: this.#mounts, hurry: this.#hurried, token: this.#token });
     } finally {
       URL.revokeObjectURL(begin);
     }
@@ -255,5 +269,24 @@ async function controlled() {
     }
   } catch {
     // Without one the page works as long as its host answers.
+  }
+}
+
+/** The token that this tab keeps, if the user let it. */
+function keptToken() {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** @param {string} token "" to keep none */
+function keepToken(token) {
+  try {
+    if (token) sessionStorage.setItem(TOKEN, token);
+    else sessionStorage.removeItem(TOKEN);
+  } catch {
+    // A browser that keeps nothing: the token holds until the page is closed.
   }
 }

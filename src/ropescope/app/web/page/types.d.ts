@@ -104,8 +104,8 @@ export interface Answered {
 }
 
 export interface Refused {
-  /** `hub` is a repository that was not asked about: `allowHub`, and ask again. */
-  error: { message: string; field: string | null; missing: boolean; hub?: string | null };
+  /** `hub` is a repository that was not asked about: `allowHub`, and ask again. `account`: one for which a token may help. */
+  error: { message: string; field: string | null; missing: boolean; hub?: string | null; account?: string | null };
 }
 
 export type Answer = Answered | Refused;
@@ -139,6 +139,7 @@ export interface Backend {
   resume?(name: string, given: Given, watch: Watch): Promise<Answer> | null;
   /** The user lets the page ask the Hub about a repository that no input names, such as the base of an adapter. */
   allowHub?(repository: string): void;
-  /** Take a token of the Hub for gated models, for as long as the page is open. */
-  useToken?(token: string): void;
+  /** Take a token of the Hub for gated models ("" for none), for as long as the page is open, or the tab if it `stays`. */
+  useToken?(token: string, stays: boolean): void;
+  hasToken?(): boolean;
 }

@@ -6,6 +6,9 @@ import { start } from "./python.js";
 
 const MEMORY = `ropescope memory ${new URL("./", import.meta.url).href}`;
 const SECONDS = 30;
+const HUB = "https://huggingface.co/";
+/** The user's token of the Hub. It goes into requests to the Hub and nowhere else: Python does not get it. */
+let token = "";
 /** @type {Promise<Python> | null} */
 let python = null;
 /** Whether a question waits for Python. */
@@ -14,6 +17,7 @@ let asked = false;
 self.onmessage = (/** @type {MessageEvent} */ event) => {
   const { id, what, ...told } = event.data;
   if (what === "hurry") asked = true;
+  else if (what === "token") token = told.token;
   else answerTo(id, what, told);
 };
 
@@ -29,8 +33,9 @@ async function answerTo(id, what, told) {
 /** @param {string} what @returns {Promise<(told: any, id: number) => unknown>} */
 async function does(what) {
   if (what === "start") {
-    return async ({ mounts, hurry }) => {
+    return async ({ mounts, hurry, token: given }) => {
       asked ||= hurry;
+      token ||= given;
       mount(await (python ??= started()), mounts);
     };
   }
@@ -96,14 +101,17 @@ async function bytes(address) {
 /** Asks a server while Python waits. Status 0 is no answer. @param {string} address @param {string} range */
 function request(address, range) {
   const asked = new XMLHttpRequest();
+  const signed = token !== "" && address.startsWith(HUB);
   try {
     asked.open("GET", address, false);
     asked.responseType = "arraybuffer";
     asked.timeout = SECONDS * 1000;
     if (range) asked.setRequestHeader("Range", range);
+    if (signed) asked.setRequestHeader("Authorization", `Bearer ${token}`);
     asked.send();
-    return { status: asked.status, body: asked.response };
+    const [, refusal = ""] = asked.getAllResponseHeaders().match(/^x-error-code:\s*(\w+)/im) ?? [];
+    return { status: asked.status, body: asked.response, refusal, signed };
   } catch {
-    return { status: 0, body: new ArrayBuffer(0) };
+    return { status: 0, body: new ArrayBuffer(0), refusal: "", signed };
   }
 }
