@@ -20,7 +20,7 @@ from ropescope.errors import ReportError
 from ropescope.questions.registry import questions
 from ropescope.report.files import write_whole
 
-SERVER_ONLY: Final = frozenset({"server.js"})
+SERVER_ONLY: Final = frozenset({"server.js", "sw_leaves.js"})
 NOT_SERVED: Final = (".d.ts", "jsconfig.json", "jsconfig.worker.json")
 LATER: Final = ("pyodide/", "forms/", "languages/", "python.tgz", "vega.js", "worker.js", "python.js")
 """What the first view does without; the service worker keeps it once Python runs."""

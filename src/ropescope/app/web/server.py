@@ -94,6 +94,8 @@ class Served:
         # Only these names are files of the page: no other path is ever made of what a request says.
         found = (path for path in PAGE.rglob("*") if path.suffix in _TYPES and path.name != "index.html")
         self._files = {path.relative_to(PAGE).as_posix(): path for path in found}
+        # A page of files that was at this address before asks for it, and would stay without it.
+        self._files["sw.js"] = self._files.pop("sw_leaves.js")
         self._made: dict[str, bytes] = {}
         self._threads = anyio.CapacityLimiter(THREADS)
 

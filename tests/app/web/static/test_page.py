@@ -18,6 +18,7 @@ import released_configs as released
 from browsers import chromium
 from fake_hub import COMMIT, Repo
 from in_pyodide import runtime
+from page_process import running
 from static_site import Site, served
 
 from ropescope.app.web.backend import answer
@@ -286,6 +287,29 @@ def test_a_new_version_takes_over_when_the_page_is_loaded_again(
                 return
             page.wait_for_timeout(200)
         raise AssertionError("the old version stays")
+
+
+def test_a_server_at_the_address_of_a_page_of_files_takes_its_place(
+    folder: Path, opened: Callable[..., Any], browser: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("uvicorn", reason="the page's server needs the extra web")
+    context, link = browser.new_context(), "#q=fit&gpu=4090"
+    with served(folder) as site:
+        page = opened(site.address, context, expected="404")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.evaluate("localStorage.setItem('ropescope theme', 'dark')")
+        port = site.address.split(":")[-1].strip("/")
+    page.goto("about:blank")
+    with running(tmp_path, tmp_path, "--port", port):
+        page.goto(site.address + link)  # comes from the service worker, which then finds that it has to leave
+        page.wait_for_selector('meta[name="ropescope-backend"][content="server"]', state="attached")
+        page.wait_for_selector(".form")
+        assert page.evaluate("location.hash") == link and page.input_value("[data-field=gpu] input") == "4090"
+        assert page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
+        assert kept_by(page) == [] and page.evaluate("localStorage.getItem('ropescope theme')") == "dark"
+        page.reload()
+        page.wait_for_selector('meta[name="ropescope-backend"][content="server"]', state="attached")
+    context.close()
 
 
 def test_a_pasted_config_is_answered_as_in_cpython_and_again_offline(
