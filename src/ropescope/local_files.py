@@ -1,10 +1,41 @@
-"""Paths and files that a user names: whether they are there, and their bytes up to a bound."""
+"""Paths and files that a user, or a file, names: whether they are there, and their bytes up to a bound.
+
+Where the page asks, a path that a file names (the base of an adapter, the model of a script) may lead only where the page may read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Final
 
 from ropescope.errors import FormatError, SourceError
+
+_reach: Final[ContextVar[tuple[Path, ...] | None]] = ContextVar("reach", default=None)
+
+
+@contextmanager
+def within(folders: Iterable[Path]) -> Iterator[None]:
+    """In this block nothing outside these folders is there for `exists` and for models' sources."""
+    token = _reach.set(tuple(folder.resolve() for folder in folders))
+    try:
+        yield
+    finally:
+        _reach.reset(token)
+
+
+def reachable(path: Path) -> bool:
+    """Whether `path`, links followed, may be read here; always outside of `within`."""
+    folders = _reach.get()
+    if folders is None:
+        return True
+    try:
+        real = path.resolve()
+    except (OSError, ValueError, RuntimeError):  # no path, or a circle of links
+        return False
+    return any(real.is_relative_to(folder) for folder in folders)
 
 
 def expanded(text: str) -> Path:
@@ -16,9 +47,9 @@ def expanded(text: str) -> Path:
 
 
 def exists(path: Path) -> bool:
-    """Whether something is there; never raises."""
+    """Whether something is there that may be read; never raises."""
     try:
-        return path.exists()
+        return reachable(path) and path.exists()
     except (OSError, ValueError):  # a name too long or with a null, or a folder that may not be entered
         return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ropescope.errors import FormatError, SourceError
-from ropescope.local_files import exists, expanded
+from ropescope.local_files import exists, expanded, reachable
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
@@ -119,6 +119,8 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
             "the model source is empty or holds a null character: give a folder, a .gguf file or a Hub id."
         )
     path = expanded(text)
+    if not reachable(path):
+        raise SourceError(f"{text[:200]} may not be read here: start the server with the folder that holds it.")
     if exists(path):
         _no_revision(revision, "a local path")
         return _folder(path) if path.is_dir() else _file(path)
@@ -135,6 +137,7 @@ def _no_revision(revision: str | None, what: str) -> None:
 
 
 def _folder(path: Path) -> Source:
+    _require_links_within(path)
     if _holds_adapter(path):
         from ropescope.models.json_file import read_json
 
@@ -155,6 +158,16 @@ def _folder(path: Path) -> Source:
     if told := _told(path, names):
         raise SourceError(f"{path} holds {told} (it has no config.json; its files: {listing}).")
     raise SourceError(f"{path} has no config.json (it holds {listing or 'nothing'}): {hint}.")
+
+
+def _require_links_within(path: Path) -> None:
+    """Raise SourceError where a file of the folder is a link to what may not be read here: what loads weights follows links."""
+    try:
+        out = next((entry for entry in path.iterdir() if entry.is_symlink() and not reachable(entry)), None)
+    except OSError:  # told where it is listed
+        return
+    if out is not None:
+        raise SourceError(f"{out} is a link to a file that may not be read here: put the file itself in its place.")
 
 
 def _told(path: Path, names: list[str]) -> str:
@@ -178,7 +191,7 @@ def _only_gguf(path: Path) -> Path | None:
 
 def _holds_adapter(path: Path) -> bool:
     """Whether a folder is an adapter's. Raises SourceError where it holds a whole model, too: which one is meant is not told."""
-    if not (path / ADAPTER_CONFIG).is_file():
+    if not exists(path / ADAPTER_CONFIG) or not (path / ADAPTER_CONFIG).is_file():
         return False
     if (path / "config.json").is_file() and any(name.name != ADAPTER_WEIGHTS for name in path.glob("*.safetensors")):
         raise SourceError(

@@ -95,6 +95,57 @@ def test_what_is_no_path_stays_as_it_is(
     assert seen[field] in (text, [text])
 
 
+@pytest.mark.parametrize(
+    "way", ["{out}", "../outside", "../../outside", "{link}", "{out}/config.json", "~root", "//host/share"]
+)
+def test_a_path_that_a_file_names_leads_nowhere_else(
+    client: TestClient, folder: Path, tmp_path: Path, way: str
+) -> None:
+    """The base of an adapter and the model of a script: nothing tells even whether it is there."""
+    secret = tmp_path / "outside"
+    secret.mkdir()
+    hidden = {**released.LLAMA_31_8B, "num_hidden_layers": 7, "_name_or_path": "hidden-name"}
+    (secret / "config.json").write_text(json.dumps(hidden))
+    (folder / "link").symlink_to(secret)
+    base = way.format(out=secret, link=folder / "link")
+    (folder / "evil").mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": base, "r": 8, "target_modules": ["q_proj"]}
+    (folder / "evil" / "adapter_config.json").write_text(json.dumps(config))
+    (folder / "train.py").write_text(
+        "from peft import LoraConfig, get_peft_model\nfrom transformers import AutoModelForCausalLM\n"
+        f"model = AutoModelForCausalLM.from_pretrained({base!r})\n"
+        "model = get_peft_model(model, LoraConfig(target_modules=['q_proj']))\n"
+    )
+
+    def told(there: bool) -> list[Any]:
+        if not there:
+            (secret / "config.json").unlink()
+        return [
+            asked(client, question, **given)
+            for question, given in (
+                ("show", {"source": "evil"}), ("fit", {"source": "evil/adapter_config.json", "gpu": "4090"}),
+                ("adapter", {"source": "evil"}), ("peft", {"code": "train.py"}),
+            )
+        ]  # fmt: skip
+
+    found = told(there=True)
+    assert "error" in found[0] and "error" in found[1]
+    assert found[2]["report"]["data"]["fits"] is None and "7 " not in json.dumps(found[2]["report"]["facts"])
+    assert "hidden-name" not in json.dumps(found) and "224" not in json.dumps(found[3]["report"]["tables"])
+    assert found == told(there=False)
+
+
+def test_a_base_that_the_page_may_read_is_followed(client: TestClient, llama: Path, tmp_path: Path) -> None:
+    (llama.parent / "lora").mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(llama), "r": 8, "target_modules": ["q_proj"]}
+    (llama.parent / "lora" / "adapter_config.json").write_text(json.dumps(config))
+    assert asked(client, "adapter", source="lora")["report"]["data"]["pairs"] == 32
+    (tmp_path / "secret.json").write_text("{}")
+    (llama / "tokenizer.json").symlink_to(tmp_path / "secret.json")
+    error = asked(client, "show", source="llama/config.json")["error"]["message"]
+    assert "tokenizer.json is a link to a file that may not be read here" in error
+
+
 def test_code_of_a_repository_is_not_run_for_a_page(client: TestClient) -> None:
     error = asked(client, "measure", source="smollm2", trust_remote_code=True)["error"]
     assert error["field"] == "trust_remote_code"

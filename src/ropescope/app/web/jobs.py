@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from ropescope.app.web.backend import answer, renamed, told
 from ropescope.errors import RopescopeError
+from ropescope.local_files import within
 from ropescope.questions.question import Run
 
 GRACE_SECONDS: Final = 20.0
@@ -71,7 +72,8 @@ class PageRun(Run):
 def answered(request: dict[str, Any], run: PageRun) -> dict[str, Any]:
     """The answer to a request whose paths are cleared; a fault of ours is told in one sentence, and its trace on standard error."""
     try:
-        made = answer(request["question"], request["given"], run, request["names"], request["language"])
+        with within(map(Path, request["folders"])):
+            made = answer(request["question"], request["given"], run, request["names"], request["language"])
     except Exception as error:
         traceback.print_exc()
         return {"error": fault(error)}

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ropescope.app.web.backend import Given
+from ropescope.cache_home import cache_home
 from ropescope.errors import InputError
 from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import fields_of
@@ -212,6 +213,11 @@ class Paths:
         if not inside:
             raise self._outside(name, text)
         return real
+
+    @property
+    def reach(self) -> tuple[Path, ...]:
+        """Where a path that a file names may lead: what may be read, what the page holds, and what was fetched."""
+        return (*self.folders, self._private, _hub_cache(), cache_home())
 
     def _inside(self, path: Path) -> bool:
         return any(path.is_relative_to(folder) for folder in self.folders)

@@ -200,7 +200,7 @@ class Served:
             return refused.response
         except RopescopeError as error:
             return _told(error)
-        work = partial(self._quick, _request(asked, cleared), cleared)
+        work = partial(self._quick, self._request(asked, cleared), cleared)
         with anyio.move_on_after(QUICK_SECONDS):
             made = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
             return Response(made, media_type="application/json", headers=_NOT_KEPT)
@@ -212,6 +212,16 @@ class Served:
             return self._start(await _asked(request))
         except _Refused as refused:
             return refused.response
+
+    def _request(self, asked: Asked, cleared: Cleared) -> dict[str, Any]:
+        return {
+            "question": asked.question.name,
+            "given": cleared.given,
+            "names": cleared.names,
+            "out": None if cleared.kept is None else str(cleared.kept),
+            "language": asked.language,
+            "folders": [str(folder) for folder in self._paths.reach],
+        }
 
     def _quick(self, request: dict[str, Any], cleared: Cleared) -> bytes:
         run = PageRun(request)
@@ -232,7 +242,7 @@ class Served:
             if job is None:
                 cleared = self._paths.clear(asked.question, asked.given)
                 finished = partial(self._finished, asked, cleared)
-                job = self._jobs.start(key, asked.question.needs, _request(asked, cleared), finished)
+                job = self._jobs.start(key, asked.question.needs, self._request(asked, cleared), finished)
         except TooManyError as error:
             return refuse(429, str(error))
         except RopescopeError as error:
@@ -355,16 +365,6 @@ def _is_long(asked: Asked) -> bool:
     if question.needs != "files" or any(given.get(name) for name in question.weights_with):
         return True
     return any(isinstance(one.kind, Output) and given.get(one.name) for one in fields_of(question.inputs_type))
-
-
-def _request(asked: Asked, cleared: Cleared) -> dict[str, Any]:
-    return {
-        "question": asked.question.name,
-        "given": cleared.given,
-        "names": cleared.names,
-        "out": None if cleared.kept is None else str(cleared.kept),
-        "language": asked.language,
-    }
 
 
 async def _receive(request: Request, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
-from ropescope.local_files import expanded
+from ropescope.local_files import exists, expanded
 from ropescope.models.source import ALIASES, resolve
 from ropescope.models.vocabulary import MOST_FILE_BYTES
 
@@ -54,7 +54,7 @@ def open_tokenizer(name: str) -> Tokenizer | Closed:
     if name == BYTES:
         return Tokenizer(BYTES, "UTF-8 bytes", 256, lambda texts: [len(text.encode()) for text in texts], _none)
     path = expanded(name)
-    if _exists(path):
+    if exists(path):
         named = path.resolve()
         return _of_path(named.parent.name if named.name == "tokenizer.json" else named.name, path)
     for vendor, (pattern, instead) in _CLOSED.items():
@@ -75,13 +75,6 @@ def open_tokenizer(name: str) -> Tokenizer | Closed:
 
 def _none(texts: Sequence[str]) -> list[int]:
     return [0] * len(texts)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def _of_path(name: str, path: Path) -> Tokenizer:
