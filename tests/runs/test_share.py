@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from in_shares import prepared, shares
 from shared_sums import SumInputs, sums
 
-import ropescope
 from ropescope.errors import MeasurementError
 from ropescope.measure.answering import measured
 from ropescope.measure.asking import MeasureInputs
@@ -16,34 +15,12 @@ from ropescope.questions.inputs import from_values, to_values
 from ropescope.questions.question import Run
 from ropescope.runs.progress import told
 from ropescope.runs.share import MOST_DEATHS, Share
-from ropescope.runs.worker import MARKER, Order, Reply, carry_out, dotted
+from ropescope.runs.worker import MARKER
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "home"
-    (home / "runs" / "notes").mkdir(parents=True)
-    (home / "runs" / "notes" / MARKER).touch()
-    monkeypatch.setenv("ROPESCOPE_HOME", str(home))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.chdir(tmp_path)
-    return home
-
-
-def shares(home: Path, function: Any, inputs: Any, of: int, round_number: int = 0) -> list[Reply]:
-    """The replies of `of` workers that come one after the other."""
-    order = Order(
-        function=dotted(function), inputs=dotted(type(inputs)), values=to_values(inputs), name="sums", home=str(home),
-        notes=str(home / "runs" / "notes"), task="", index=0, of=of, folder=str(home), threads=1, version=ropescope.__version__,
-    )  # fmt: skip
-    return [
-        carry_out(Order(**{**_fields(order), "task": f"0-{round_number}-{index}", "index": index}))
-        for index in range(of)
-    ]
-
-
-def _fields(order: Order) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in Order.__slots__}
+    return prepared(tmp_path, monkeypatch)
 
 
 def test_shares_do_each_piece_once_and_the_last_goes_on(home: Path, tmp_path: Path) -> None:

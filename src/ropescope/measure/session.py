@@ -168,7 +168,12 @@ class Measurement:
 
 def discard_journal(profile: DecayProfile) -> None:
     """Remove the prompts that are still kept on disk for a measured profile."""
-    Journal({name: profile.provenance[name] for name in profile.provenance["identity"]}).discard()
+    journal_of(profile).discard()
+
+
+def journal_of(profile: DecayProfile) -> Journal:
+    """Where the prompts of a measured profile were kept."""
+    return Journal({name: profile.provenance[name] for name in profile.provenance["identity"]})
 
 
 def _planned(corpus: Corpus, plan: Plan, n_tokens: int) -> int:

@@ -267,7 +267,7 @@ class _Fleet:
         if reply.kind == "value" and not isinstance(work.found, Done):
             work.found = Done(reply.value, tuple(sorted(work.lost)))
         elif reply.kind == "error":
-            work.found = work.found or reply.value
+            work.found = work.found or _with_lost(reply.value, work.lost)
         if work.open or work.found is not None:
             return
         work.without = 0 if work.done else work.without + 1
@@ -290,6 +290,13 @@ def _fault(name: str, error: Exception) -> RopescopeError:
     cause = getattr(error, "cause", None) or error
     text = (str(cause).strip().splitlines() or [""])[-1]
     return MeasurementError(f"{name} ended with an error that was not foreseen: {type(cause).__name__}: {text}")
+
+
+def _with_lost(error: RopescopeError, lost: set[str]) -> RopescopeError:
+    if not lost:
+        return error
+    names = ", ".join(sorted(piece.rpartition("/")[2] for piece in lost))
+    return MeasurementError(f"Given up, since every worker that began them was killed: {names}. {error}")
 
 
 def _stuck(work: _Work) -> RopescopeError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ _LOADING: Final = "loading"
 LOCK_SECONDS: Final = 600.0
 
 Item = TypeVar("Item")
+Given = TypeVar("Given")
 
 
 class Unfinished(Exception):
@@ -124,14 +125,31 @@ def sharing(of: Share) -> Iterator[None]:
 _KEPT: dict[str, object] = {}
 
 
-def kept_for_next(key: str, make: Callable[[], Item]) -> Item:
-    """What `make` gives. A process that does shares keeps the last one, so that its next share of the same work has it."""
+def kept_for_next(key: str, make: Callable[[], Item], *, with_last: bool = False) -> Item:
+    """What `make` gives. A process that does shares keeps it for its next share of the same work, in the place of what it
+    kept before, or with that (`with_last`), as what is made from a network is kept with the network."""
     if share() is None:
         return make()
     if key not in _KEPT:
-        _KEPT.clear()  # before the next one is made: two networks may not fit in memory
+        if not with_last:
+            _KEPT.clear()  # before the next one is made: two networks may not fit in memory
         _KEPT[key] = make()
     return _KEPT[key]  # type: ignore[return-value]
+
+
+def all_of(items: Iterable[Given], act: Callable[[Given], Item]) -> dict[Given, Item]:
+    """`act` of each item. Where others have pieces left of one, those of the rest are done all the same, and then Unfinished is
+    raised."""
+    found: dict[Given, Item] = {}
+    unfinished: Unfinished | None = None
+    for item in items:
+        try:
+            found[item] = act(item)
+        except Unfinished as stop:
+            unfinished = stop
+    if unfinished is not None:
+        raise unfinished
+    return found
 
 
 def _hash(text: str) -> str:

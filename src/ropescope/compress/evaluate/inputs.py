@@ -20,7 +20,7 @@ from ropescope.models.text_files import check_texts
 from ropescope.questions.domains import Flag, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Share, Text, Tokens
-from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.questions.shared import Loading, OnCluster, OneModel, OwnText, Resumable
 
 if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
@@ -30,7 +30,7 @@ QUESTIONS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
+class EvaluateInputs(OneModel, OwnText, Loading, Resumable, OnCluster):
     """What to evaluate. texts: how many of each kind; `text` replaces them by the user's own. plan: one that was made
     before. profile: one to plan from; without it plans are measured on the weights."""
 
@@ -56,6 +56,11 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
     plan: Path | None = asked(File(), "A plan made before: scored too, at its own budget.", default=None)
     profile: Path | None = asked(File(), "Plan from this profile; default: measure the weights.", default=None)
     time: bool = asked(Flag(), "Time prefill and decoding beside DynamicCache.", default=False)
+
+    @property
+    def most_pieces(self) -> int:
+        """Texts of three kinds, and contexts at five depths: no more workers than these have something to do."""
+        return 3 * self.texts + (5 if self.needle else 0)
 
     def __post_init__(self) -> None:
         """Raises InputError for a budget of the whole cache, and questions that are not asked."""

@@ -1,36 +1,88 @@
-"""Profiles into the atlas: all files are read before any is added, so that a bad one leaves the atlas as it was."""
+"""Profiles into the atlas: all files are read before any is added, so that a bad one that was named leaves the atlas as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ropescope.errors import FormatError
 from ropescope.evidence.atlas.report import count
-from ropescope.evidence.atlas.row import AtlasRow, rows_of
-from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, remove_profiles
+from ropescope.evidence.atlas.row import AtlasRow, content_hash, rows_of
+from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, read_atlas, remove_profiles
 from ropescope.evidence.tables import table
+from ropescope.measure.instrument import control_path
+from ropescope.measure.profile import DecayProfile
+from ropescope.questions.question import Run
 from ropescope.report.report import Report, Scalar, Step
 
+_CONTROL: Final = "left out: a control, read with its profile"
+_NO_PROFILE: Final = "left out: no profile"
+_THERE: Final = "was there"
 
-def add_profiles(paths: Sequence[Path], store: Path) -> Report:
-    """Add the profiles at `paths` to the store at `store`, and say what became of each.
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was handed in: the rows that it gives, or why it gives none."""
+
+    path: Path
+    rows: Sequence[AtlasRow] = ()
+    state: str = ""
+
+
+def add_profiles(paths: Sequence[Path], store: Path, folder: Path | None = None, run: Run | None = None) -> Report:
+    """Add the profiles at `paths`, and those that lie in `folder`, to the store at `store`, and say what became of each.
 
     A control that lies beside its profile (as `*.parquet` in a shell hands it over) is read with it and left out here.
-    Raises FormatError for any file that is no profile; nothing is added then.
+    Raises FormatError for any of `paths` that is no profile (nothing is added then), and for a folder without profiles; of a
+    folder, other files are left out. Several processes may add at the same time.
     """
-    files: list[tuple[Path, Sequence[AtlasRow]]] = []
-    skipped = []
+    run = run or Run()
+    files = []
     for path in dict.fromkeys(paths):
         if _is_control(path):
-            skipped.append(path)
+            files.append(_Read(path, state=_CONTROL))
             continue
         try:
-            files.append((path, rows_of(path)))
+            files.append(_Read(path, rows_of(path)))
         except FormatError as error:
             raise FormatError(f"{error} Nothing was added." if len(paths) > 1 else str(error)) from error
-    change = add_rows(store, [row for _, rows in files for row in rows])
-    return _report(files, skipped, change, store)
+    if folder is not None:
+        with run.working():
+            files += _in_folder(folder, store, run)
+    change = add_rows(store, [row for file in files for row in file.rows if not file.state])
+    return _report(files, change, store)
+
+
+def _in_folder(folder: Path, store: Path, run: Run) -> list[_Read]:
+    """Every profile below `folder`. One that the store holds already is known by its hash, and its numbers are not made again."""
+    if not folder.is_dir():
+        raise FormatError(f"{folder} is no folder: name one that holds profiles, or give each profile.")
+    paths = sorted(path for path in folder.rglob("*.parquet") if path.resolve() != store.resolve())
+    paths = [path for path in paths if not _is_control(path)]
+    held: dict[str, list[AtlasRow]] = {}
+    for row in read_atlas(store):
+        held.setdefault(row.profile_sha256, []).append(row)
+    run.say(f"Reading the profiles of {folder}")
+    found = []
+    for index, path in enumerate(paths):
+        run.progress(index, len(paths), path.name)
+        try:
+            found.append(_known(path, held) or _Read(path, rows_of(path)))
+        except FormatError:
+            found.append(_Read(path, state=_NO_PROFILE))
+    if all(file.state == _NO_PROFILE for file in found):
+        raise FormatError(f"{folder} holds no profile: `measure` keeps profiles with `out` or `folder`.")
+    return found
+
+
+def _known(path: Path, held: Mapping[str, Sequence[AtlasRow]]) -> _Read | None:
+    rows = held.get(content_hash(DecayProfile.load(path)), ())
+    beside = control_path(path).is_file()
+    if not rows or (beside and any(row.control_gamma is None for row in rows)):
+        return None
+    return _Read(path, rows, _THERE)
 
 
 def _is_control(path: Path) -> bool:
@@ -38,27 +90,24 @@ def _is_control(path: Path) -> bool:
     return beside != path and beside.is_file()
 
 
-def _report(
-    files: Sequence[tuple[Path, Sequence[AtlasRow]]], skipped: Sequence[Path], change: Change, store: Path
-) -> Report:
+def _report(files: Sequence[_Read], change: Change, store: Path) -> Report:
     """What became of each file that was handed in."""
     lines: list[tuple[Scalar, ...]] = []
-    for path, rows in files:
-        row = rows[0]
-        new = row.profile_sha256 in change.added
-        state = (
-            "added" if new else "completed with its control" if row.profile_sha256 in change.completed else "was there"
-        )
-        lines.append((path.name, row.model, f"{row.length:,}, {row.corpus}", row.gamma, state))
-    lines += [(path.name, None, None, None, "left out: a control, read with its profile") for path in skipped]
+    for file in sorted(files, key=lambda file: not file.rows):
+        if not file.rows:
+            lines.append((file.path.name, None, None, None, file.state))
+            continue
+        row = file.rows[0]
+        key = row.profile_sha256
+        state = "added" if key in change.added else "completed with its control" if key in change.completed else _THERE
+        lines.append((file.path.name, row.model, f"{row.length:,}, {row.corpus}", row.gamma, state))
+    known = change.known | {row.profile_sha256 for file in files if file.state == _THERE for row in file.rows}
     total = len({row.profile_sha256 for row in change.rows})
     done = [f"added {count(len(change.added), 'profile')}"] if change.added else []
     if change.completed:
         done.append(f"completed {len(change.completed)} with a control")
-    if change.known:
-        done.append(
-            f"{count(len(change.known), 'profile')} {'was' if len(change.known) == 1 else 'were'} there already"
-        )
+    if known:
+        done.append(f"{count(len(known), 'profile')} {'was' if len(known) == 1 else 'were'} there already")
     sentence = ", ".join(done) or "nothing to add"
     return Report(
         title=f"Atlas {store}",
@@ -70,8 +119,8 @@ def _report(
             "store": str(store),
             "added": sorted(change.added),
             "completed": sorted(change.completed),
-            "known": sorted(change.known),
-            "skipped": [str(path) for path in skipped],
+            "known": sorted(known),
+            "skipped": [str(file.path) for file in files if not file.rows],
             "profiles": total,
         },
     )

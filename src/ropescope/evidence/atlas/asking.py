@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ropescope.errors import FormatError
+from ropescope.errors import FormatError, InputError
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Output, Text
 from ropescope.questions.question import Run
@@ -36,7 +36,15 @@ class AtlasInputs:
 class AddInputs(AtlasInputs):
     """Profiles to add."""
 
-    profiles: tuple[Path, ...] = asked(ListOf(File(), least=1), "Kept by a measurement.", placed=True)
+    profiles: tuple[Path, ...] = asked(ListOf(File()), "Kept by a measurement.", default=(), placed=True)
+    folder: Path | None = asked(
+        File(metavar="FOLDER"), "Every profile in this folder, and in those below it.", default=None, also=("from",)
+    )
+
+    def __post_init__(self) -> None:
+        """Raises InputError where neither profiles nor a folder are given."""
+        if not self.profiles and self.folder is None:
+            raise InputError("profiles", "Name profiles, or a folder that holds some.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +81,7 @@ def add(inputs: AddInputs, run: Run) -> Report:
     from ropescope.evidence.atlas.adding import add_profiles
     from ropescope.evidence.atlas.store import default_store
 
-    return add_profiles(inputs.profiles, inputs.store or default_store())
+    return add_profiles(inputs.profiles, inputs.store or default_store(), inputs.folder, run)
 
 
 def show(inputs: ShowInputs, run: Run) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ropescope.errors import InputError
 from ropescope.evidence.experiments.registry import find
@@ -12,12 +13,16 @@ from ropescope.questions.domains import Flag, Whole
 from ropescope.questions.inputs import asked, to_values
 from ropescope.questions.kinds import ListOf, Source, Text, Tokens
 from ropescope.questions.question import Run
-from ropescope.questions.shared import Loading, OwnText, Resumable
+from ropescope.questions.shared import Loading, OnCluster, OwnText, Resumable
 from ropescope.report.report import Report
+from ropescope.runs.where import carry_out
+
+if TYPE_CHECKING:
+    from ropescope.evidence.experiments.running import Result
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExperimentInputs(OwnText, Loading, Resumable):
+class ExperimentInputs(OwnText, Loading, Resumable, OnCluster):
     """An experiment, the models it is run on, and how."""
 
     name: str | None = asked(Text(), "An experiment; without one, the list of all.", default=None, placed=True)
@@ -49,8 +54,19 @@ def answer(inputs: ExperimentInputs, run: Run) -> Report:
             )
         return list_report() if inputs.name is None else description_report(find(inputs.name))
     experiment = find(inputs.name or "")
-    from ropescope.evidence.experiments.experiment import Setting
     from ropescope.evidence.experiments.report import experiment_report
+
+    with run.working():
+        workers = (inputs.prompts or experiment.prompts) if experiment.shared else 1
+        done = carry_out(observed, inputs, run, pieces=workers)
+    result = done.value
+    run.when_shown(result.clear)
+    return done.told(experiment_report(result))
+
+
+def observed(inputs: ExperimentInputs, run: Run) -> Result:
+    """The finished experiment. Raises as `run_experiment`."""
+    from ropescope.evidence.experiments.experiment import Setting
     from ropescope.evidence.experiments.running import run_experiment
 
     setting = Setting(
@@ -67,7 +83,4 @@ def answer(inputs: ExperimentInputs, run: Run) -> Report:
         trust_remote_code=inputs.trust_remote_code,
         resume=inputs.resume,
     )
-    with run.working():
-        result = run_experiment(experiment.name, inputs.sources, setting, progress=run.progress, log=run.say)
-    run.when_shown(result.clear)
-    return experiment_report(result)
+    return run_experiment(find(inputs.name or "").name, inputs.sources, setting, progress=run.progress, log=run.say)

@@ -16,11 +16,13 @@ from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.tables import table, table_by
 from ropescope.report.report import Fact, Table
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.extend.evaluate.result import ExtensionResult
     from ropescope.measure.estimates import Estimate
+    from ropescope.measure.profile import DecayProfile
 
 STRETCH = 2
 INSIDE = "Δloss inside the trained length, α_opt less unscaled"
@@ -77,15 +79,19 @@ def observe(context: ExperimentContext) -> Observations:
     journal = Journal({**evaluation.identity, "experiment": "base-scaling"})
     journal.begin(setting.resume)
     passes = [*names, *(f"{candidate.name}, short texts" for candidate in evaluation.by_length)]  # of every text
-    for index, name in enumerate(passes):
-        context.do(f"loss, {name}", evaluation, journal, shard=(index, len(passes)))
-    context.clear_also(journal.discard)
+    all_of(
+        range(len(passes)),
+        lambda index: context.do(f"loss, {passes[index]}", evaluation, journal, shard=(index, len(passes))),
+    )
+    context.clear_also(journal)
     result = evaluation.result(journal)
     corpus = context.corpus()
-    profiles = {}
-    for alpha in ALPHAS:
+
+    def measure(alpha: float) -> DecayProfile:
         with at_rope_base(weights, own * alpha) as changed:
-            profiles[alpha] = context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
+            return context.measure(f"γ at α = {alpha:g}", weights=changed, corpus=corpus)
+
+    profiles = all_of(ALPHAS, measure)
     gammas = {alpha: context.gamma(context.decay(profile)) for alpha, profile in profiles.items()}
     arms = dict(zip(ALPHAS, names[: len(ALPHAS)], strict=True))
     kept = arms[float(STRETCH)]

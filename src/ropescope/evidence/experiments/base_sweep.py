@@ -15,11 +15,13 @@ from ropescope.evidence.experiments.experiment import Expectation, Experiment, f
 from ropescope.evidence.experiments.figures import Axis, sweep_figure
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.report.report import Fact
+from ropescope.runs.share import all_of
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.estimates import Estimate
+    from ropescope.measure.profile import DecayProfile
 
 STATISTIC = "dγ/dγ_Padé as θ changes"
 WORKING_NATS = 1.0
@@ -53,11 +55,15 @@ def observe(context: ExperimentContext) -> Observations:
     own = context.weights.model.rope_thetas[0]
     thetas = [own * factor for factor in _FACTORS if own * factor > 1]
     corpus = context.corpus()
-    profiles, losses = {}, {}
-    for theta in thetas:
+
+    def measure(theta: float) -> tuple[DecayProfile, float]:
         with at_rope_base(context.weights, theta) as changed:
-            profiles[theta] = context.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
-            losses[theta] = context.loss(changed, corpus)
+            profile = context.measure(f"θ = {theta:,.0f}", weights=changed, corpus=corpus)
+            return profile, context.loss(changed, corpus)
+
+    found = all_of(thetas, measure)
+    profiles = {theta: profile for theta, (profile, _) in found.items()}
+    losses = {theta: loss for theta, (_, loss) in found.items()}
     sinks = {theta: float(np.nanmean(profile.sink_mass)) for theta, profile in profiles.items()}
     decays = {theta: context.decay(profile) for theta, profile in profiles.items()}
     gammas = {theta: context.gamma(decay) for theta, decay in decays.items()}

@@ -24,7 +24,7 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, Tokens
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import CorpusName, Plan, Request, prompt_tokens
-from ropescope.measure.session import discard_journal, machine, measure, versions
+from ropescope.measure.session import journal_of, machine, measure, versions
 from ropescope.network.capture import capture_rows
 from ropescope.network.loading.weights import Weights, load
 from ropescope.network.memory import require_memory
@@ -44,7 +44,7 @@ class ExperimentContext:
     """One run of an experiment on `sources`, which puts all prompts through a network `parts` times.
 
     `log` hears what is going on; `progress` is called after each prompt with (done, planned, what), of the whole
-    experiment. Profiles that are measured here keep their finished prompts on disk until `clear`.
+    experiment. Profiles that are measured here keep their finished prompts on disk (`journals`).
     """
 
     sources: tuple[str, ...]
@@ -54,7 +54,7 @@ class ExperimentContext:
     log: Callable[[str], None] = lambda _: None
     _part: int = 0
     _measured: list[DecayProfile] = field(default_factory=list)
-    _discards: list[Callable[[], None]] = field(default_factory=list)
+    _journals: list[Journal] = field(default_factory=list)
 
     @cached_property
     def weights(self) -> Weights:
@@ -199,9 +199,9 @@ class ExperimentContext:
         do_pieces(job, journal, progress=self._progress(label), shard=shard)
         self._part += 1
 
-    def clear_also(self, discard: Callable[[], None]) -> None:
-        """Call `discard` too, once the result is safe."""
-        self._discards.append(discard)
+    def clear_also(self, journal: Journal) -> None:
+        """Discard `journal` too, once the result is safe."""
+        self._journals.append(journal)
 
     def provenance(self, corpus: Corpus) -> dict[str, Any]:
         """What and where was measured, for readings that leave no profile."""
@@ -219,12 +219,10 @@ class ExperimentContext:
             "notes": [*self.weights.source.notes, *self.weights.model.notes],
         }
 
-    def clear(self) -> None:
-        """Remove what is kept on disk for resuming, once the result is safe."""
-        for profile in self._measured:
-            discard_journal(profile)
-        for discard in self._discards:
-            discard()
+    @property
+    def journals(self) -> tuple[Journal, ...]:
+        """What is kept on disk for resuming, to be discarded once the result is safe."""
+        return (*map(journal_of, self._measured), *self._journals)
 
     def _plan(self, length: int, sinks: int) -> Plan:
         return Plan(

@@ -12,6 +12,7 @@ from ropescope.evidence.experiments.experiment import Expectation, Experiment, R
 from ropescope.evidence.experiments.figures import NULL, THEORY, estimates_figure
 from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.report.report import Fact
+from ropescope.runs.share import all_of
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def observe(context: ExperimentContext) -> Observations:
         )
         alphas[name] = text.exponent(setting.d_min, d_max)
 
-    profiles = {name: context.measure(name, corpus=corpus) for name, corpus in corpora.items()}
+    profiles = all_of(corpora, lambda name: context.measure(name, corpus=corpora[name]))
     decays = {name: context.decay(profile) for name, profile in profiles.items()}
     gammas = {name: context.gamma(decay) for name, decay in decays.items()}
     published = {name: context.gamma(context.published(profile)) for name, profile in profiles.items()}

@@ -122,7 +122,7 @@ class Experiment:
     theory, null, decides: what is said beforehand, in words. expect: the expectations for a model and a setting, from its
     files alone.
     parts: how many times it runs all prompts through a network (0: once for each model given). sources: how many sources
-    it needs at least. needs_rope: whether its predictions need a RoPE base θ.
+    it needs at least. needs_rope: whether its predictions need a RoPE base θ. shared: whether several workers can share it.
     """
 
     name: str
@@ -135,6 +135,7 @@ class Experiment:
     parts: int
     expect: Callable[[Model | None, Setting], Expectations]
     needs_rope: bool = False
+    shared: bool = True
     sources: int = 1
 
     @property

@@ -13,6 +13,7 @@ from ropescope.evidence.experiments.figures import MEASURED, layered
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.evidence.vega import layer
 from ropescope.report.report import Fact, Figure
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -65,7 +66,7 @@ def observe(context: ExperimentContext) -> Observations:
     flat = scores.reshape(n, -1)
     score = flat.mean(axis=0)
 
-    profiles = {name: context.measure(name, corpus=context.corpus(name)) for name in ("text", "random")}
+    profiles = all_of(("text", "random"), lambda name: context.measure(name, corpus=context.corpus(name)))
     heads, samples, whole = {}, {}, {}
     for k, (name, profile) in enumerate(profiles.items()):
         # Prompts of text and random prompts are not the same prompts: each is resampled for itself.

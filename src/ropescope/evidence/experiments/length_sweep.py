@@ -19,6 +19,7 @@ from ropescope.evidence.experiments.observations import Observations, fact_of, s
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
+from ropescope.runs.share import all_of
 from ropescope.theory.decay import gamma_pade
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def observe(context: ExperimentContext) -> Observations:
     ]
     longest = context.tokens(length)
     corpus = context.corpus(window=longest)
-    profiles = {size: context.measure(f"{size:,} tokens", corpus=corpus, length=size) for size in lengths}
+    profiles = all_of(lengths, lambda size: context.measure(f"{size:,} tokens", corpus=corpus, length=size))
     shortest_reach = profiles[lengths[0]].protocol.max_distance
 
     fixed = {size: context.decay(profile) for size, profile in profiles.items()}

@@ -14,11 +14,13 @@ from ropescope.evidence.experiments.figures import estimates_figure
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
+    from ropescope.measure.profile import DecayProfile
     from ropescope.network.loading.weights import Weights
 
 PUBLISHED = "Δγ of NF4, published protocol"
@@ -78,12 +80,16 @@ def observe(context: ExperimentContext) -> Observations:
 
     whole: Weights = context.load(context.sources[0], dtype="float32")
     corpus = context.corpus(weights=whole)
-    fixed, published, losses, profiles = {}, {}, {}, {}
-    for name in ("float32", *ROUNDINGS):
+
+    def measure(name: str) -> tuple[DecayProfile, float]:
         weights = whole if name == "float32" else rounded(whole, name, dtype=context.setting.dtype)
-        profiles[name] = context.measure(name, weights=weights, corpus=corpus)
-        fixed[name], published[name] = context.decay(profiles[name]), context.published(profiles[name])
-        losses[name] = context.loss(weights, corpus)
+        return context.measure(name, weights=weights, corpus=corpus), context.loss(weights, corpus)
+
+    found = all_of(("float32", *ROUNDINGS), measure)
+    profiles = {name: profile for name, (profile, _) in found.items()}
+    losses = {name: loss for name, (_, loss) in found.items()}
+    fixed = {name: context.decay(profile) for name, profile in profiles.items()}
+    published = {name: context.published(profile) for name, profile in profiles.items()}
 
     def changes_of(decays: dict[str, Decay]) -> dict[str, Estimate]:
         return {name: context.change(decay, decays[_BASELINE]) for name, decay in decays.items()}

@@ -15,11 +15,13 @@ from ropescope.evidence.experiments.observations import Observations, spoken
 from ropescope.evidence.experiments.published import fitted_distances, published_distances, published_null
 from ropescope.models.model import Model
 from ropescope.report.report import Fact
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
     from ropescope.measure.curve import Decay
     from ropescope.measure.estimates import Estimate
+    from ropescope.measure.profile import DecayProfile
 
 PUBLISHED = "γ of random weights, published protocol"
 FIXED = "γ of random weights, fixed length"
@@ -56,11 +58,14 @@ def observe(context: ExperimentContext) -> Observations:
     from ropescope.measure.curve import combination
     from ropescope.network.loading.weights import with_random_weights
 
-    trained = context.measure("trained weights")
-    profiles = [trained]
-    for k in range(_INITIALISATIONS):
-        weights = with_random_weights(context.weights, context.setting.seed + k)
-        profiles.append(context.measure(f"random weights {k + 1} of {_INITIALISATIONS}", weights=weights))
+    def measure(k: int) -> DecayProfile:
+        if not k:
+            return context.measure("trained weights")
+        weights = with_random_weights(context.weights, context.setting.seed + k - 1)
+        return context.measure(f"random weights {k} of {_INITIALISATIONS}", weights=weights)
+
+    profiles = list(all_of(range(1 + _INITIALISATIONS), measure).values())
+    trained = profiles[0]
 
     def mean(decays: Sequence[Decay]) -> Estimate:
         return combination(decays, [1 / len(decays)] * len(decays), context.draws)

@@ -16,11 +16,12 @@ from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
 from ropescope.models.text_files import check_texts
 from ropescope.runs.job import Progress
+from ropescope.runs.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished experiment. `clear` removes what was kept on disk for resuming; call it once the result is safe."""
+    """A finished experiment, and what was kept on disk for resuming it."""
 
     experiment: Experiment
     sources: tuple[str, ...]
@@ -28,7 +29,12 @@ class Result:
     expectations: tuple[Expectation, ...]
     observed: Observations
     seconds: float
-    clear: Callable[[], None] = field(repr=False, compare=False, default=lambda: None)
+    journals: tuple[Journal, ...] = field(repr=False, compare=False, default=())
+
+    def clear(self) -> None:
+        """Remove what was kept for resuming; call it once the result is safe."""
+        for journal in self.journals:
+            journal.discard()
 
     @property
     def decision(self) -> Decision:
@@ -79,7 +85,7 @@ def run_experiment(
     except KeyboardInterrupt as stop:
         raise interrupted() from stop
     return Result(
-        experiment, sources, setting, expectations, observed, round(time.perf_counter() - began, 1), context.clear
+        experiment, sources, setting, expectations, observed, round(time.perf_counter() - began, 1), context.journals
     )
 
 

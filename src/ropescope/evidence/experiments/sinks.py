@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import estimates_figure
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,8 @@ def observe(context: ExperimentContext) -> Observations:
     counted = context.measure("sinks counted", sinks=0)
     with_sinks = _with_last_bin(counted, setting.d_min)
     most = max(1, setting.length // 16)
-    profiles = {s: context.measure(f"first {s} left out", sinks=s) for s in _LEFT_OUT if s <= most or s == _OWN}
+    left_out = [s for s in _LEFT_OUT if s <= most or s == _OWN]
+    profiles = all_of(left_out, lambda s: context.measure(f"first {s} left out", sinks=s))
     decays = {s: context.decay(profile) for s, profile in profiles.items()}
     own = decays[_OWN]
     change = context.change(with_sinks, own)

@@ -16,6 +16,7 @@ from ropescope.evidence.experiments.panel_members import Member, member
 from ropescope.evidence.vega import layer, quantitative
 from ropescope.network.type_words import types_compared
 from ropescope.report.report import Fact, Figure
+from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def observe(context: ExperimentContext) -> Observations:
     """Take the profiles, measure the models, correlate, and hold three predictors against a constant."""
     import numpy as np
 
-    members = [member(context, source) for source in context.sources]
+    members = list(all_of(context.sources, lambda source: member(context, source)).values())
     for what in ("length", "corpus"):
         found = sorted({str(getattr(one, what)) for one in members})
         if len(found) > 1:

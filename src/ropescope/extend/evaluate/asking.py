@@ -9,6 +9,7 @@ from ropescope.models.text_files import check_texts
 from ropescope.quality.trials import require_room
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
+from ropescope.runs.where import carry_out
 
 
 def answer(inputs: EvaluateInputs, run: Run) -> Report:
@@ -18,10 +19,11 @@ def answer(inputs: EvaluateInputs, run: Run) -> Report:
     from ropescope.extend.evaluate.running import evaluate
 
     with run.working():
-        outcome = evaluate(inputs, run)
+        done = carry_out(evaluate, inputs, run, pieces=inputs.most_pieces)
+    outcome = done.value
     kept = run.keep("evaluation", lambda path: [outcome.result.save(path)], "nothing is scored again")
     run.when_shown(outcome.discard_journal)
-    return evaluation_report(outcome.result, kept_in=kept)
+    return done.told(evaluation_report(outcome.result, kept_in=kept))
 
 
 def check_first(inputs: EvaluateInputs) -> None:

@@ -10,11 +10,11 @@ from ropescope.quality.planting import KEYS_PER_CONTEXT, TASKS, Task
 from ropescope.questions.domains import Choice, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import ListOf, Text, Tokens
-from ropescope.questions.shared import Loading, OneModel, OwnText, Resumable
+from ropescope.questions.shared import Loading, OnCluster, OneModel, OwnText, Resumable
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
+class EvaluateInputs(OneModel, OwnText, Loading, Resumable, OnCluster):
     """What to evaluate. lengths: by default half the trained length, the trained one, halfway to the target, the target."""
 
     to: int = asked(Tokens(least=2), "Target length in tokens, as 16384 or 16k (16,384).")
@@ -56,6 +56,12 @@ class EvaluateInputs(OneModel, OwnText, Loading, Resumable):
         default=(),
     )
     samples: int = asked(Whole(1, 10_000), "Samples per generated task and length.", default=5, only_with=("tasks",))
+
+    @property
+    def most_pieces(self) -> int:
+        """Texts, contexts and samples under each method: no more workers than these have something to do."""
+        asked = 5 * self.questions * len(self.retrieval) + self.samples * len(self.tasks)
+        return (6 * self.texts + (len(self.lengths) or 4) * asked) * len(self.methods)
 
     def __post_init__(self) -> None:
         """Raises ExtendError where there is nothing to score."""

@@ -1,0 +1,55 @@
+"""Every question that can be shared, in shares of processes that come one after the other: equal to one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_shares import answered, prepared
+
+from ropescope.compress.evaluate.inputs import EvaluateInputs as CompressInputs
+from ropescope.compress.evaluate.running import evaluate as compressed
+from ropescope.evidence.experiments.asking import ExperimentInputs, observed
+from ropescope.extend.evaluate.inputs import EvaluateInputs as ExtendInputs
+from ropescope.extend.evaluate.running import evaluate as extended
+from ropescope.questions.question import Run
+
+TINY = {"dtype": "float32"}
+
+CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] = {
+    "compress evaluate": (compressed, CompressInputs, {"length": 128, "scored": 16, "texts": 1, "budgets": (0.4, 0.6)}),
+    "extend evaluate": (
+        extended,
+        ExtendInputs,
+        {"to": 384, "texts": 1, "band": 64, "methods": ("none", "ntk", "dynamic")},
+    ),
+    "experiment": (observed, ExperimentInputs, {"name": "base-sweep", "prompts": 4, "length": 128}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_question_in_shares(
+    name: str, tiny_folder_with_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, kind, more = CASES[name]
+    home = prepared(tmp_path, monkeypatch)
+    folder = str(tiny_folder_with_tokenizer)
+    source = {"sources": (folder,)} if kind is ExperimentInputs else {"source": folder}
+    inputs = kind(**source, **TINY, **more)
+    alone = _numbers(function(inputs, Run()))
+    reply, rounds = answered(home, function, inputs, 2)
+    assert _numbers(reply.value) == alone and rounds <= 3
+
+
+def _numbers(value: Any) -> Any:
+    """The numbers of a result, without the time that they took."""
+    found = getattr(value, "observed", None)
+    return value.result.to_dict() if found is None else (found.measured, found.sentence, _timeless(found.data))
+
+
+def _timeless(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _timeless(value) for key, value in data.items() if key != "seconds"}
+    return data
