@@ -7,7 +7,6 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ import uvicorn
 
 from ropescope.app.web.guards import Access
 from ropescope.app.web.paths import Paths
+from ropescope.app.web.private_folder import private_folder
 from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app, warm
 from ropescope.app.working import terminate_as_interrupt
@@ -55,13 +55,13 @@ class Server(uvicorn.Server):
 
 def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, browse: bool) -> None:
     """Serve the page on a socket until the process is interrupted. folders: what may be read."""
-    with tempfile.TemporaryDirectory(prefix="ropescope-web-", ignore_cleanup_errors=True) as private:
-        empty = Path(private).resolve() / "empty"
+    with private_folder() as private:
+        empty = private.resolve() / "empty"
         empty.mkdir()
         access = Access(host, secrets.token_urlsafe(24))
         jobs = Jobs(empty)
         config = uvicorn.Config(
-            make_app(access, Paths(folders, Path(private)), jobs),
+            make_app(access, Paths(folders, private), jobs),
             log_level="warning",
             access_log=False,
             server_header=False,
