@@ -21,7 +21,7 @@ FIGURES = {figure.name: figure for figure in figures(SUMMARY, CONTROL, 0.75)}
 def values(spec: Any) -> list[dict[str, Any]]:
     """All data rows of a specification and its layers."""
     own = spec.get("data", {}).get("values", [])
-    return [*own, *(row for layer in spec.get("layer", []) for row in values(layer))]
+    return [*own, *(row for key in ("layer", "vconcat") for view in spec.get(key, []) for row in values(view))]
 
 
 def slope(rows: list[dict[str, Any]]) -> float:
@@ -55,13 +55,13 @@ def test_the_even_line_holds_the_same_attention() -> None:
 
 
 def test_the_map_has_every_head_and_grey_where_there_is_no_number() -> None:
-    rows = values(FIGURES["heads"].spec)
+    rows = [row for row in values(FIGURES["heads"].spec) if "R²" in row]
     assert [(row["layer"], row["head"]) for row in rows] == [
         (layer, head) for layer, n_heads in enumerate((4, 4, 2)) for head in range(n_heads)
     ]
     short = summarise(made_profile(0.8, windows=(8, 8, 8)), resamples=1000)
     none = {figure.name: figure for figure in figures(short, None, None)}
-    assert all(row["γ"] is None for row in values(none["heads"].spec))
+    assert all(row["γ"] is None for row in values(none["heads"].spec) if "R²" in row)
     for figure in none.values():
         ElementTree.fromstring(svg(figure))
 
@@ -70,3 +70,20 @@ def test_windows_are_marked_where_the_curve_reaches_their_share() -> None:
     marks = [row for row in values(FIGURES["windows"].spec) if "label" in row]
     assert [mark["window"] for mark in marks[:3]] == [window.value for window in SUMMARY.windows]
     assert marks[1]["label"] == f"D90 = {SUMMARY.windows[1].value:,.0f}"
+
+
+def test_the_decay_of_a_head_is_beside_the_map_and_one_is_chosen_at_first() -> None:
+    grid, one = FIGURES["heads"].spec["vconcat"]
+    curves = {(row["layer"], row["head"]): row["log10 A"] for row in values(one) if "log10 A" in row}
+    distance = SUMMARY.curve.distance[:: -(-len(SUMMARY.curve.distance) // 24)]
+    assert len(curves) == 10 and len(distance) <= 24
+    for (layer, _), powers in curves.items():
+        assert [power is not None for power in powers] == [layer != 1 or d < 100 for d in distance]
+        last = max(i for i, power in enumerate(powers) if power is not None)
+        fall = (powers[last] - powers[0]) / (math.log10(distance[last]) - math.log10(distance[0]))
+        assert fall == pytest.approx(-0.8, abs=0.05)
+    (choice,) = grid["layer"][0]["params"]
+    rows = [row for row in values(grid) if row["γ"] is not None]
+    nearest = max(rows, key=lambda row: row["γ"])
+    assert choice["value"] == [{"layer": nearest["layer"], "head": nearest["head"]}]
+    assert (choice["bind"]["layer"]["max"], choice["bind"]["head"]["max"]) == (2, 3)

@@ -65,7 +65,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class HeadSummary:
-    """One query head."""
+    """One query head. curve: the mean weight of one key at each distance of `Summary.curve`, None beyond what the head reads."""
 
     index: int
     gamma: Estimate
@@ -73,6 +73,7 @@ class HeadSummary:
     sink_mass: float
     entropy_nats: float
     windows: tuple[float, ...]
+    curve: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,10 @@ def _summary(profile: DecayProfile, d_min: int, draws: Draws, few_draws: Draws, 
     median = float(gamma_of(np.median(curve_mass, axis=0))) if group else np.nan
     all_mass = np.nanmean(mass, axis=(1, 2))
     sink = np.nanmean(profile.sink_mass.astype(np.float64), axis=(1, 2))
+    shown = _shown(profile, fitted)
     layers = tuple(
-        _layer_summary(profile, layer, ranges[layer], reach[layer], few_draws) for layer in range(len(profile.layers))
+        _layer_summary(profile, layer, ranges[layer], reach[layer], shown, few_draws)
+        for layer in range(len(profile.layers))
     )
     return Summary(
         gamma=gamma,
@@ -118,7 +120,12 @@ def likeliest_exponent(mass: Array, bins: DistanceBins, draws: Draws) -> Estimat
 
 
 def _layer_summary(
-    profile: DecayProfile, layer: int, selected: NDArray[np.int64], reach: int, draws: Draws
+    profile: DecayProfile,
+    layer: int,
+    selected: NDArray[np.int64],
+    reach: int,
+    shown: NDArray[np.int64],
+    draws: Draws,
 ) -> LayerSummary:
     info, edges = profile.layers[layer], profile.protocol.edges
     mass = profile.mass[:, layer, : info.n_heads].astype(np.float64)
@@ -133,6 +140,10 @@ def _layer_summary(
     r2 = fit_power_law(bins.log_distance, mean, bins.log_width).r2
     found = log_contrast(curves, power_law_coefficients(bins.log_distance, mean, bins.log_width), draws)
     *gammas, gamma = map(Estimate.of_contrast, found.each())
+    keys = profile.cells[:, layer].mean(axis=0)[shown] / profile.protocol.rows
+    weights = np.divide(
+        mass.mean(axis=0)[:, shown], keys, out=np.full((info.n_heads, len(shown)), np.nan), where=keys > 0
+    )
     return LayerSummary(
         index=info.index,
         kind=info.kind,
@@ -151,20 +162,27 @@ def _layer_summary(
                 sink_mass=float(sink[:, head].mean()),
                 entropy_nats=float(entropy[:, head].mean()),
                 windows=tuple(float(value) for value in windows[head]),
+                curve=tuple(_number(value) for value in weights[head]),
             )
             for head in range(info.n_heads)
         ),
     )
 
 
+def _shown(profile: DecayProfile, curve: FittedCurve) -> NDArray[np.int64]:
+    """The bins that curves show: those that some row of the fitted layers reaches."""
+    edges, group = profile.protocol.edges, list(curve.group)
+    if not group:
+        return np.array([], dtype=np.int64)
+    reached = profile.cells[:, group].sum(axis=(0, 1)) > 0
+    return np.flatnonzero(reached & (edges[:-1] >= 1) & (edges[1:] - 1 <= profile.protocol.max_distance))
+
+
 def _curve(profile: DecayProfile, curve: FittedCurve, all_mass: Array, draws: Draws) -> Curve:
     edges, group = profile.protocol.edges, list(curve.group)
     total = all_mass.mean(axis=0)
     cumulative = total.cumsum() / total.sum()
-    shown = np.array([], dtype=np.int64)
-    if group:
-        reached = profile.cells[:, group].sum(axis=(0, 1)) > 0
-        shown = np.flatnonzero(reached & (edges[:-1] >= 1) & (edges[1:] - 1 <= profile.protocol.max_distance))
+    shown = _shown(profile, curve)
     bins = DistanceBins.between(edges[shown], edges[shown + 1] - 1)
     cells = profile.cells[:, group].mean(axis=1)[:, shown] / profile.protocol.rows if group else np.ones((1, 0))
     per_prompt = curve.all_mass[:, shown] / cells

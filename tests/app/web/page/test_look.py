@@ -9,30 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import OPEN, script, violations
 from page_answers import as_fake, table_report
 from page_server import PAGE
 
 from ropescope.questions.registry import known
 
 Opened = Callable[..., Any]
-OPEN = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
 
 
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The script of axe-core."""
-    package = pytest.importorskip("axe_playwright_python", reason="No axe-core: pip install axe-playwright-python")
-    return (Path(package.__file__).parent / "axe.min.js").read_text()
-
-
-def violations(page: Any, axe: str, only: str = "") -> list[str]:
-    """What axe finds, each with its element; `only` names one rule."""
-    page.evaluate(axe)
-    rule = f", runOnly: ['{only}']" if only else ""
-    found = page.evaluate(f"() => axe.run(document, {{ resultTypes: ['violations']{rule} }})")["violations"]
-    return [
-        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for one in found for node in one["nodes"]
-    ]
+    return script()
 
 
 @pytest.mark.parametrize(("scheme", "only"), [("light", ""), ("dark", "color-contrast")])

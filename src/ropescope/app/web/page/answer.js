@@ -38,7 +38,7 @@ function looks(form, fragment) {
   if (found.length === 0) return null;
   return h(
     "section",
-    {},
+    { class: "explore" },
     h("h3", {}, t("Explore with sliders")),
     found.map(([name, title, what]) => h("p", {}, h("a", { href: `#explore=${name}&${fragment.slice(1)}` }, t(title)), ` ${t(what)}`)),
   );
@@ -122,7 +122,12 @@ export function working(work, works) {
   let told = "";
   const changed = () => {
     draw();
-    if (work.line && work.line !== told) announce((told = work.line));
+    // Each line of the work, and each quarter of what is counted: a reader who hears the page is not told every step.
+    const quarter = work.planned > 3 ? Math.floor((4 * work.done) / work.planned) : 0;
+    const far = quarter > 0 && quarter < 4 ? t("{done} of {planned}", { done: work.done, planned: work.planned }) : "";
+    const now = `${work.line} ${quarter}`;
+    if (work.line && now !== told) announce(far || work.line);
+    told = now;
   };
   works.addEventListener("change", changed);
   const clock = setInterval(draw, 1000);

@@ -97,10 +97,9 @@ function stage(...controls) {
     drawing,
     /** @param {string} title @param {string} text */
     entitle: (title, text) => fill(caption, h("h2", {}, title), h("p", {}, text)),
-    /** @param {ShownReport} report @param {string} question @param {Given} given @param {Page} page */
-    tell(report, question, given, page) {
-      const [fact] = report.facts;
-      fill(verdict, question === "compute" ? [h("code", {}, fact.name), ` = ${fact.value}`] : prose(report.verdict));
+    /** @param {ShownReport} report @param {string} question @param {Given} given @param {Page} page @param {string} [said] */
+    tell(report, question, given, page, said = report.verdict) {
+      fill(verdict, prose(said));
       fill(notes, report.caveats.map((one) => h("li", {}, prose(one))));
       fill(to, h("a", { href: link(question, given, page.held) }, t("The whole answer: {question}", { question })));
     },
@@ -245,7 +244,8 @@ function themed(spec, report) {
  * A picture of `plot` with a point on it that sliders move.
  * @param {Page} page
  * @param {{ kind: string, sliders: (moved: () => void) => Slider[], request: (values: number[]) => string[], formula: string,
- *           at: (values: number[], result: number) => Record<string, number>, x: string, y: string }} how
+ *           at: (values: number[], result: number) => Record<string, number>, said: (values: number[], result: number) => string,
+ *           x: string, y: string }} how
  */
 async function pointed(page, how) {
   const sliders = how.sliders(() => move());
@@ -256,7 +256,7 @@ async function pointed(page, how) {
     const values = sliders.map((one) => one.value());
     const given = { name: how.formula, arguments: how.request(values) };
     const report = await asked(page, "compute", given);
-    place.tell(report, "compute", given, page);
+    place.tell(report, "compute", given, page, how.said(values, report.data.result));
     return [how.at(values, report.data.result)];
   };
   const move = debounced(20, async () => {
@@ -292,6 +292,8 @@ function windows(page) {
     ],
     request: ([gamma, n]) => [`gamma=${gamma}`, `n_tokens=${n}`],
     at: ([gamma, n], result) => ({ gamma, share: result / n }),
+    said: ([gamma, n], result) =>
+      t("If attention falls as distance to the power −{gamma}, the last {window} of {n} tokens hold 90 % of it.", { gamma: gamma.toFixed(2), window: grouped(result), n: grouped(n) }),
     x: "gamma",
     y: "share",
   });
@@ -309,6 +311,7 @@ function regimes(page) {
     ],
     request: ([theta, length]) => [`theta=${theta}`, `length=${length}`],
     at: ([theta, length]) => ({ theta, T: length }),
+    said: ([theta, length], result) => t("γ_Padé is {gamma} at θ = {theta} and T = {length} tokens.", { gamma: result.toFixed(3), theta: grouped(theta), length: grouped(length) }),
     x: "theta",
     y: "T",
   });

@@ -11,7 +11,7 @@ import { t } from "./words.js";
 const refuse = () => Promise.reject(new Error("A figure fetches nothing."));
 
 /** Vega interprets its expressions, brings no style of its own (nor a tooltip with one), and fetches nothing: data are in the figure. */
-const OPTIONS = { ast: true, actions: false, defaultStyle: false, loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse } };
+const OPTIONS = { ast: true, actions: false, logLevel: 1, defaultStyle: false, loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse } };
 
 /** @type {Promise<any> | null} */
 let loading = null;
@@ -27,7 +27,7 @@ async function embedder() {
 const VIEWS = ["vconcat", "concat", "spec"];
 
 /**
- * `spec` with its views `factor` times as wide, which have a width in pixels.
+ * `spec` with its views `factor` times as wide, which have a width in pixels, or in pixels for each value.
  * @param {any} spec
  * @param {number} factor
  * @returns {any}
@@ -36,6 +36,7 @@ function scaled(spec, factor) {
   if (Array.isArray(spec)) return spec.map((one) => scaled(one, factor));
   const made = { ...spec };
   if (typeof made.width === "number") made.width = Math.max(140, Math.round(made.width * factor));
+  if (made.width?.step) made.width = { ...made.width, step: Math.max(9, made.width.step * factor) };
   for (const key of VIEWS) if (made[key]) made[key] = scaled(made[key], factor);
   return made;
 }
@@ -107,6 +108,7 @@ export async function draw(parent, spec, label) {
 async function aside(embed, spec) {
   const place = h("div");
   const { view, finalize } = await embed(place, spec, { ...OPTIONS, renderer: "svg", tooltip });
+  for (const name of ["role", "aria-roledescription", "aria-label"]) place.removeAttribute(name);
   const drawing = /** @type {SVGElement} */ (place.querySelector("svg"));
   return { place, view, finalize, drawing, width: Number(drawing.getAttribute("width")) };
 }
@@ -159,8 +161,10 @@ function data(shown) {
   const found = datasets(shown.spec);
   if (found.length === 0) return null;
   const box = h("details", { class: "figure-data" }, h("summary", {}, t("Data of this figure")));
+  const named = (/** @type {number} */ i) => (found.length > 1 ? `${shown.title} · ${i + 1}` : shown.title);
   box.addEventListener("toggle", () => {
-    if (box.open && box.childElementCount === 1) box.append(...found.map((rows, i) => table(tableOf(rows, found.length > 1 ? `${shown.title} · ${i + 1}` : shown.title), (text) => [text])));
+    if (!box.open || box.childElementCount > 1) return;
+    box.append(...found.map((rows, i) => table(tableOf(rows, t("Data: {title}", { title: named(i) })), (text) => [text])));
   });
   return box;
 }

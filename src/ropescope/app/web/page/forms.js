@@ -164,7 +164,7 @@ export class FormView {
     const label = newId("label");
     const example = this.#form.example[field.name];
     const shown = Array.isArray(example) ? example.join(",") : example;
-    const hint = typeof field.default === "string" ? t("{value} (default)", { value: field.default }) : example ? t("as {value}", { value: String(shown) }) : "";
+    const hint = typeof field.default === "string" ? t("{value} (default)", { value: field.default }) : example ? t("e.g. {value}", { value: String(shown) }) : "";
     const made = control(field, { ...around, hint, label });
     const ids = [newId("help"), newId("error")];
     const target = made.target();
@@ -207,7 +207,7 @@ export class FormView {
   /** Whether all that is required is there; says so beside each field that is not. */
   #complete() {
     const empty = this.#drawn.filter((one) => one.field.required && one.control.read() === undefined);
-    for (const one of empty) this.tell(one.field.name, t("`{name}` is missing: give {what}.", { name: one.field.name, what: one.field.accepts }));
+    for (const one of empty) this.tell(one.field.name, t("`{name}` is missing: give {what}.", { name: one.field.name, what: t(one.field.accepts) }));
     empty[0]?.control.target().focus();
     return empty.length === 0;
   }
