@@ -10,6 +10,7 @@ A message of the page is the first argument of t("…"). Needs babel, which is a
 from __future__ import annotations
 
 import ast
+import csv
 import re
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
 from ropescope.report.report import Basis
+from ropescope.theory.formula import Standing
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCE: Final = ROOT / "src" / "ropescope"
@@ -31,18 +33,47 @@ PARTS: Final = ("page", "questions", "reports")
 """The page's own words, what the registry says of questions and inputs, and what answers say: each message in the first that has
 it. The first two are complete; of the last a catalogue has what is translated, and --missing lists the rest."""
 
-ROOMS: Final = ("checks", "models", "report", "extend", "evidence/long_context", "published")
+ROOMS: Final = ("checks", "models", "report", "extend", "evidence/long_context", "published", "theory")
 """Rooms whose answers run in the browser: files in, a Report out."""
 
 QUESTION_ROOMS: Final = ("questions",)
 
+CSV_TEXTS: Final = {
+    "checks/finetuning/adapters/engine_rules.csv": ("says", "mend"),
+    "checks/finetuning/adapters/forgetting.csv": ("training", "at", "metric"),
+    "checks/judging/saturation/benchmarks.csv": ("items_of", "faulty_note", "licence"),
+    "checks/prompts/schemas/effects.csv": ("size", "effect"),
+    "checks/prompts/schemas/engines.csv": ("detail",),
+    "checks/quantising/perplexity.csv": ("note",),
+    "checks/serving/devices/devices.csv": ("note",),
+    **dict.fromkeys(
+        (f"published/{name}.csv" for name in ("ruler", "ruler_reports", "nolima", "helmet", "longbench_v2")),
+        ("setting", "run_by", "note"),
+    ),
+}
+"""Tables with sentences, and the columns that hold them."""
+
 ALSO: Final = (
     *"yes no full sliding chunked linear state-space convolution recurrent cross attention embedding output layer beyond fits "
     "tight never bound needs window mlp norm head experts router prompt compute-bound memory-bound".split(),
+    *"can cannot both none draft target fault faults loads compute slower exact identity heuristic contradicted".split(),
+    *"answers generation scoring software run vision audio speech lines articles marker write read any mend form".split(),
+    *"stays algebra reals deviation flow sign range normal negative growing divergent logarithmic convergent boundary".split(),
+    *"critical fault".split(),
     *(
         f"{{0}} {kind}"
         for kind in ("full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "MLP-only")
     ),
+    *(f"{{0}} {standing}" for standing in get_args(Standing)),
+    *("{0} schema", "{0} schemas", "{0} line", "{0} lines", "{0} rows", "{0} articles"),
+    *("Decay", "Horizon", "Depth", "Nulls", "Window", "Decompositions", "Thermodynamics"),
+    *("No such file or directory", "Permission denied", "Is a directory", "Not a directory"),
+    "Pass is_trainable=True.",
+    "Part {0}",
+    "{0} of the package {1}",
+    "second − first",
+    "{0} cannot be read ({1}): {2}.",
+    "trained weights",
     "held of a sequence",
     "extends",
     "scores {0}",
@@ -58,7 +89,8 @@ PAGE_TABLES: Final = ("THEMES", "LOOKS", "MEANING")
 """Tables of the page's modules whose texts are shown through t()."""
 
 _SHOWN: Final = {
-    "Fact": (0, 4),
+    "Check": (0, 1, 2, 3),
+    "Fact": (0, 1, 2, 4),
     "Column": (0,),
     "Table": (0,),
     "Figure": (1, 3),
@@ -72,11 +104,13 @@ _NEVER_CALLS: Final = {
     "compile", "fullmatch", "match", "search", "sub", "findall", "split", "rsplit", "startswith", "endswith", "removesuffix",
     "removeprefix", "replace", "strip", "rstrip", "lstrip", "partition", "rpartition", "import_module", "getattr", "hasattr",
     "open", "get", "pop", "count", "index", "encode", "decode", "setattr", "TypeVar", "TypeError", "NotImplementedError",
-    "KeyError", "RuntimeError", "AssertionError", "find", "read_text", "isinstance", "field",
+    "KeyError", "RuntimeError", "AssertionError", "symbols", "find", "read_text", "isinstance", "field",
 }  # fmt: skip
 """Calls whose literal arguments are patterns, keys or names, and no sentences."""
 
 _WORD: Final = re.compile(r"[A-Za-z]{2,}")
+_WORDS: Final = re.compile(r"(?<![\w.-])[a-z]{2,}(?![\w.])")
+"""A word that is no name or unit."""
 _HOLE: Final = "\0"
 
 
@@ -88,10 +122,13 @@ def messages_of(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int, bool]]:
     if isinstance(node, ast.Constant | ast.JoinedStr) or _joined(node):
         text = _flat(node)
+        if text is not None and isinstance(node, ast.Constant) and not helps:
+            text = re.sub(r"\{\w*\}", _HOLE, text)  # filled in by format()
         if text is not None:
-            found = _message(text, shown=shown)
-            if found:
-                yield found, node.lineno, helps  # type: ignore[attr-defined]
+            for piece in _columns(text):
+                found = _message(piece, shown=shown or piece != text)
+                if found and (piece == text or _WORDS.search(found)):
+                    yield found, node.lineno, helps  # type: ignore[attr-defined]
             for inner in _computed(node):
                 yield from _walk(inner, shown=False, helps=helps)
             return
@@ -103,8 +140,9 @@ def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int
         yield from _of_parts(node)
         return
     if isinstance(node, ast.Call):
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        yield from _walk(node.func, shown=False, helps=helps)
+        called = _called(node)
+        if called != "split":  # a list of names, written as one text
+            yield from _walk(node.func, shown=False, helps=helps)
         helping = called == "asked"
         for place, argument in enumerate(node.args):
             if called == "Question" and place != 1:
@@ -136,6 +174,10 @@ def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int
         yield from _walk(child, shown=carried, helps=helps)
 
 
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
 def _of_parts(node: ast.AST) -> Iterator[tuple[str, int, bool]]:
     """What is said inside nodes that also hold names: annotations, keys and compared words are none."""
     if isinstance(node, ast.Compare):
@@ -154,9 +196,18 @@ def _of_parts(node: ast.AST) -> Iterator[tuple[str, int, bool]]:
         assert isinstance(node, ast.FunctionDef | ast.ClassDef)
         parts = list(node.body)
         if isinstance(node, ast.FunctionDef):
-            parts += [one for one in (*node.args.defaults, *node.args.kw_defaults) if one is not None]
+            parts += [one for one in node.decorator_list if isinstance(one, ast.Call) and _called(one) == "formula"]
+            parts += node.args.defaults
+            parts += [one for one in node.args.kw_defaults if one is not None]
     for part in parts:
         yield from _walk(part, shown=False, helps=False)
+
+
+def _columns(text: str) -> list[str]:
+    """The names of the columns in `length | score [%] :.1f`, as tables of evidence spell them; any other text as it is."""
+    if " | " not in text or (" :" not in text and text.count(" | ") < 3):
+        return [text]
+    return [re.sub(r" \[[^]]*\]| :\S+$", "", part.strip()) for part in text.split(" | ")]
 
 
 def _joined(node: ast.AST) -> bool:
@@ -216,7 +267,11 @@ def _message(text: str, *, shown: bool) -> str | None:
             return None
         if _HOLE in text and len(words) == 1 and " " not in text:
             return None
-    if "\n" in text.strip() or "{%" in text or re.search(r"\\[dwsb]|\(\?|\[\^", text):
+    if (
+        "\n" in text
+        or re.search(r"{% (?!generation)|%}.*%}", text)
+        or re.search(r"\\[dwsb]|\(\?|\[\^|\bdatum\.|-src '|^<meta |^import ", text)
+    ):
         return None
     parts = re.split(f"{_HOLE}+", text)
     numbered = [part.replace("{", "{{").replace("}", "}}") for part in parts]
@@ -238,12 +293,25 @@ def gathered() -> dict[str, dict[str, set[str]]]:
                 asks = helps or room in QUESTION_ROOMS
                 if asks or room in ROOMS or room == "app/web":
                     found["questions" if asks else "reports"].setdefault(text, set()).add(_where(file))
+    for name, columns in CSV_TEXTS.items():
+        for text in _of_table(SOURCE / name, columns):
+            found["reports"].setdefault(text, set()).add(name)
     found["reports"] |= {text: set() for text in ALSO if text not in found["reports"]}
     for part, later in (("page", ("questions", "reports")), ("questions", ("reports",))):
         for other in later:
             for text in found[part].keys() & found[other].keys():
                 del found[other][text]
     return found
+
+
+def _of_table(file: Path, columns: tuple[str, ...]) -> Iterator[str]:
+    """The texts in some columns of a table, with {0}, {1}, … for numbers and for what is filled in by name."""
+    for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
+        for column in columns:
+            pieces = re.split(r"\{\w+\}|(?<![\w.-])\d+(?:[.,]\d+)*(?![\w-])", row.get(column) or "")
+            found = _message(_HOLE.join(pieces), shown=True)
+            if found and _WORDS.search(found):
+                yield found
 
 
 def said_by_page(code: str) -> Iterator[str]:

@@ -163,8 +163,9 @@ def _caption(plan: RopePlan, entry: LayerTypePlan) -> str:
     start = f"{len(slow)} of {len(entry.after)} pairs have a wavelength above the {seen:,} tokens of training"
     if not plan.changes:
         return f"{start}."
-    left = sum(entry.after[pair] * plan.target_length > entry.before[pair] * seen * 1.000001 for pair in slow)
+    n = sum(entry.after[pair] * plan.target_length > entry.before[pair] * seen * 1.000001 for pair in slow)
+    left = "one of them does" if n == 1 else f"{n} of them do" if n else "none of them do"
     return (
         f"{start}. Unchanged, they reach angles at {plan.target_length:,} tokens that training never had; with the "
-        f"plan, {left or 'none'} of them {'does' if left == 1 else 'do'}."
+        f"plan, {left}."
     )

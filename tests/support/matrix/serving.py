@@ -56,13 +56,13 @@ ROWS = (
         files={"schema.json": SCHEMA, "loop.json": '{"$ref": "#"}'},
     ),
     Row(
-        "speculative", {"target": "{new}/large", "draft": "{new}/small", "acceptance": "0.8", "cost": "0.1"},
+        "speculative", {"target": "{new}/8b", "draft": "{new}/1b", "acceptance": "0.8", "cost": "0.1"},
         lambda d: [one["takes"] for one in d["engines"]] == [False, False, True, True]
         and round(d["acceptances"][0]["speedup"], 2) == 2.46,
         {"target": "{config}", "draft": "{config}", "engine": "vllm@0.1"}, "vllm@0.33.0",
         files={
             f"{name}/{file}": json.dumps(content)
-            for name, rows in (("large", 152_064), ("small", 151_936))
+            for name, rows in (("8b", 152_064), ("1b", 151_936))
             for file, content in (("config.json", {**QWEN25_7B, "vocab_size": rows}), ("tokenizer.json", TOKENS))
         },
     ),

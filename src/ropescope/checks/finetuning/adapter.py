@@ -23,10 +23,10 @@ from ropescope.questions.question import Run
 from ropescope.report.report import Fact, Report, Step, Table
 
 _ONE: Final = {
-    "loads": "loads it", "wrong": "loads it, but computes otherwise: ", "unknown": "states no rule", "refused": "refuses it: ",
+    "loads": " loads it", "wrong": " loads it, but computes otherwise: ", "unknown": " states no rule", "refused": " refuses it: ",
 }  # fmt: skip
 _MANY: Final = {
-    "loads": "load it", "wrong": "load it, but compute otherwise: ", "unknown": "state no rule", "refused": "refuse it: ",
+    "loads": " load it", "wrong": " load it, but compute otherwise: ", "unknown": " state no rule", "refused": " refuse it: ",
 }  # fmt: skip
 _SAID: Final = {"peft": "peft", "vllm": "vLLM", "sglang": "SGLang", "llama.cpp": "llama.cpp"}
 
@@ -160,7 +160,7 @@ class _Told:
         said = []
         for (outcome, why), names in clauses.items():
             words = _MANY if len(names) > 1 else _ONE
-            said.append(f"{_listed(names)} {words[outcome]}{why}")
+            said.append(f"{_listed(names)}{words[outcome]}{why}")
             said += [
                 f"for {_SAID[one.engine]}, {one.rules[0].mend}"
                 for one in engines
@@ -174,7 +174,7 @@ class _Told:
         scaling = settings.alpha / settings.rank ** (0.5 if settings.rank_stabilised else 1)
         facts = [
             Fact("base it names", settings.base or "none", "", "config", where),
-            Fact("rank", settings.rank, "", "config", "r" + (", and rank_pattern" if settings.rank_pattern else "")),
+            Fact("LoRA rank", settings.rank, "", "config", "r" + (", and rank_pattern" if settings.rank_pattern else "")),
             Fact("alpha", settings.alpha, "", "config", "lora_alpha" + (", and alpha_pattern" if settings.alpha_pattern else "")),
             Fact("scaling", scaling, "", "formula", how),
         ]  # fmt: skip

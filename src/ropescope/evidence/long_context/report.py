@@ -137,7 +137,7 @@ def _sentence(match: Match) -> str:
         return f"{named} {row.score(last):g} on {mark.name}, where guessing scores {mark.chance:g}; {_who(row)}."
     claim = "" if row.claims(last) else f" (it claims {row.claimed_length})"
     if change is None:
-        missing = "no longer length" if last == mark.columns[0] else f"no {mark.base}"
+        missing = "no longer length" if last == mark.columns[0] else f"no score to compare with ({mark.base})"
         return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {_who(row)}; {missing} is published."
     base = base_score(row)
     less = f"{abs(100 * change):.0f} % {'less' if change < 0 else 'more'}"
@@ -231,11 +231,10 @@ def _gap_fact(found: Lookup) -> Fact:
 
 
 def _who(row: Row) -> str:
-    return "reported by the model authors" if row.run_by == "model authors" else f"run by {_article(row.run_by)}"
-
-
-def _article(who: str) -> str:
-    return f"the {who}" if who.endswith("authors") else who
+    if row.run_by == "model authors":
+        return "reported by the model authors"
+    name = row.run_by.removesuffix(" authors")
+    return f"run by {name}" if name == row.run_by else f"run by the {name} authors"
 
 
 def _row_source(row: Row) -> str:

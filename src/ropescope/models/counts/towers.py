@@ -27,7 +27,7 @@ def tower_counts(config: Mapping[str, Any], width: int) -> tuple[int, str, tuple
     said = "" if n is None else "; the vision tower is a rough count, without what joins it to the language model"
     if left_out:
         named = " and ".join(name.removesuffix("_config") for name in left_out)
-        said += f"; the {named} tower{'s are' if len(left_out) > 1 else ' is'} not counted"
+        said += f"; the {named} {'towers are' if len(left_out) > 1 else 'tower is'} not counted"
     return n or 0, said, left_out
 
 

@@ -30,12 +30,13 @@ MOST_KEPT: Final = 20_000
 
 _PLACE: Final = re.compile(r"\{(\d+|before|after)\}")
 _WORD: Final = re.compile(r"[A-Za-z]+")
-_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[A-Za-z][a-z]+(?![\w`\"/@=_-]|[.:]\w)")
+_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[A-Za-z][a-z]+(?![\w`\"/@=_[(-]|[.:]\w)")
 _WIDE: Final = re.compile(" *([，。：；？、（）]) *")
 """Chinese punctuation, which takes no space beside it."""
 
 _ENDING: Final = re.compile("[a-z]{1,3}")
-_QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"")
+_QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"|“[^”]*”")
+_AFTER: Final = re.compile(r" [A-Z{].*\.", re.S)
 _SENTENCES: Final = re.compile(r"((?<=[.!?]) )")
 _BREAKS: Final = (
     _SENTENCES,
@@ -46,6 +47,9 @@ _BREAKS: Final = (
 )
 """Where a sentence may be put together from several messages, the widest breaks first."""
 
+MOST_TOGETHER: Final = 9
+"""Sentences of one message, and the spaces between them."""
+
 SHORT: Final = 8
 """Characters; a message with fewer, such as "{0} of {1}", does not reach over several sentences or clauses."""
 
@@ -55,9 +59,11 @@ WHOLE: Final = 2
 NAMES: Final = frozenset(
     "vllm sglang llama ollama transformers gguf safetensors smollm yarn ntk tokens token bytes batch cache nvidia amd intel apple "
     "test prompt prompts tensor linear dynamic alpha rerope config json parquet bf fp int awq gptq "
-    "adakv snapkv pyramidkv tova knorm keydiff kvpress cpu cuda".split()
+    "adakv snapkv pyramidkv tova knorm keydiff kvpress cpu cuda peft trl bitsandbytes llmcompressor llguidance outlines xgrammar "
+    "torchao hqq eetq diffusers mlx torch jsonschema sympy tiktoken xllamacpp npm pip ropescope acc gamma theta ln min max system "
+    "user assistant commit instruct".split()
 )
-"""Names of engines, formats and methods, and units: the same in every language."""
+"""Names of engines, formats, methods, metrics and fields, and units: the same in every language."""
 
 
 @cache
@@ -100,6 +106,9 @@ class Sentences:
         self._found: dict[str, Said] = {}
         self._steps = 0
         made = [_template(english, said) for english, said in messages.items() if said]
+        made += [  # a sentence that is put after others is found without them, too
+            _template(english[1:], said[1:]) for english, said in messages.items() if said and _AFTER.fullmatch(english)
+        ]
         for one in made:
             if not one.places:
                 self.exact[one.literals[0]] = one.said[0]
@@ -138,10 +147,35 @@ class Sentences:
             if said.left == 0:
                 return said
         # A sentence is in one language: what is not known in whole stays English.
-        pieces = [self._said(piece, depth + 1) for piece in _SENTENCES.split(text)]
+        pieces = self._sentences(text, depth)
         return (
             Said("".join(one.text for one in pieces), sum(one.left for one in pieces)) if len(pieces) > 1 else english
         )
+
+    def _sentences(self, text: str, depth: int) -> list[Said]:
+        """`text` by its sentences, with the spaces between; several that are one message stay together."""
+        pieces = _SENTENCES.split(text)
+        found: list[Said] = []
+        at = 0
+        while at < len(pieces):
+            end = at + 1
+            for last in range(min(len(pieces), at + MOST_TOGETHER) if len(pieces) > 2 else 0, at + 1, -2):
+                together = "".join(pieces[at:last])
+                if together != text and (one := self._message(together, depth + 1)) is not None:
+                    found.append(one)
+                    end = last
+                    break
+            else:
+                found.append(self._said(pieces[at], depth + 1))
+            found += [Said(space, 0) for space in pieces[end : end + 1]]
+            at = end + 1
+        return found
+
+    def _message(self, text: str, depth: int) -> Said | None:
+        """`text` as one message, all of it known; None where it is none."""
+        if (exact := self._exact(text)) is not None:
+            return Said(exact, 0)
+        return next((said for said in self._by_template(text, depth) if said.left == 0), None)
 
     def left(self, text: str) -> int:
         """How many words of `text` are English ones of our messages, names and what is quoted aside."""
@@ -190,7 +224,8 @@ class Sentences:
             pieces = breaks.split(text)
             if len(pieces) == 1:
                 continue
-            said = [self._said(piece, depth + 1) for piece in pieces]
+            whole = breaks is _SENTENCES
+            said = self._sentences(text, depth) if whole else [self._said(piece, depth + 1) for piece in pieces]
             left = sum(one.left for one in said)
             yield Said("".join(one.text for one in said), left)
         if (found := self.exact.get(f"{text}.") or self.exact.get(f"{_turned(text, str.upper)}.")) is not None:

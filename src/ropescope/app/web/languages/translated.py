@@ -18,7 +18,7 @@ from ropescope.errors import MissingExtraError
 from ropescope.questions.registry import questions
 
 _UNIT: Final = re.compile(r"(?P<name>.*) (?P<unit>\([^()]*\))")
-_NUMBER: Final = re.compile(r"[-−+]?[\d.,]+(e-?\d+)?( .*)?|–")
+_NUMBER: Final = re.compile(r"(?P<number>[-−+]?[\d.,]+(?:e-?\d+)?)(?: (?P<unit>.*))?|–")
 _DRAWN: Final = ("title", "subtitle", "text")
 """Keys of a Vega-Lite spec that hold words for people."""
 
@@ -43,8 +43,12 @@ class _Say:
         return f"{self(found['name'])} {found['unit']}" if found else self(text)
 
     def value(self, text: str) -> str:
-        """A value: a number with its unit as it is, words in the language."""
-        return text if _NUMBER.fullmatch(text) else self(text)
+        """A value: a number as it is, its unit and words in the language."""
+        found = _NUMBER.fullmatch(text)
+        if found is None or found["unit"] is None:
+            return text if found else self(text)
+        whole = self.said_by.say(text)
+        return self(text) if whole.left == 0 and whole.text != text else f"{found['number']} {self(found['unit'])}"
 
     def drawn(self, spec: Any) -> Any:
         """A figure's titles."""
@@ -137,7 +141,7 @@ def _report(report: Mapping[str, Any], say: _Say) -> dict[str, Any]:
                 **table,
                 "title": say(table["title"]),
                 "heads": [{**head, "text": say.heading(head["text"])} for head in table["heads"]],
-                "rows": [[{**cell, "text": say(cell["text"])} for cell in row] for row in table["rows"]],
+                "rows": [[{**cell, "text": say.value(cell["text"])} for cell in row] for row in table["rows"]],
                 "note": say(table["note"]),
             }
             for table in report["tables"]

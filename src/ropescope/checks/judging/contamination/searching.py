@@ -64,18 +64,20 @@ class Searched:
             ]
         half, full = self.at_least(0.5), self.at_least(1)
         of = f"of {m:,} {'item' if m == 1 else 'items'}"
-        share = f"{'shares' if self.touched == 1 else 'share'} {self.n} words in a row or more"
+        share = f" share {self.n} words in a row or more"
+        if self.touched == 1:
+            share = f" shares {self.n} words in a row or more"
         if not half:
             best = 100 * max(match.share for match in self.matches)
             return [
                 (
                     True,
-                    f"{self.touched:,} {of} {share} with the corpus; none overlaps it by half ({best:.0f} % at most).",
+                    f"{self.touched:,} {of}{share} with the corpus; none overlaps it by half ({best:.0f} % at most).",
                 )
             ]
-        overlap = "overlaps" if half == 1 else "overlap"
-        found = f"{half:,} {of} {overlap} the corpus by half or more in one run of words ({full:,} in full)"
-        return [(True, f"{found}; {self.touched:,} {share}.")]
+        overlap = "overlaps the corpus" if half == 1 else "overlap the corpus"
+        found = f"{half:,} {of} {overlap} by half or more in one run of words ({full:,} in full)"
+        return [(True, f"{found}; {self.touched:,}{share}.")]
 
     def facts(self) -> list[Fact]:
         """How many items and words, and the mean share."""

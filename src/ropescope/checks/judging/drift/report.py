@@ -85,19 +85,19 @@ def _verdict(found: Sequence[Comparison], lead: Comparison, tolerance: float | N
         return f"No gap that matters: every 95 % interval lies within {tolerance:g} points."
     inside = f"95 % interval {_interval(lead)}, " if paired.low is not None else ""
     corrected = f" after Holm's correction over {len(found)}" if len(found) > 1 else ""
-    shown = f"({inside}p {p_text(lead.adjusted)}{corrected})"
+    shown = f"{inside}p {p_text(lead.adjusted)}{corrected}"
     if paired.difference == 0:
-        return f"Undecided: both runs score the same on {lead.label}, and {n} leave room for a gap {shown}."
+        return f"Undecided: both runs score the same on {lead.label}, and {n} leave room for a gap ({shown})."
     gap = f"the second run scores {_size(lead)} {'lower' if paired.difference < 0 else 'higher'} on {lead.label}"
     if lead.adjusted < LEVEL:
         many = sum(one.adjusted < LEVEL for one in found)
-        return f"More than noise: {gap} {shown}." + (
+        return f"More than noise: {gap} ({shown})." + (
             f" {many} of {len(found)} comparisons differ." if corrected else ""
         )
     needed = f" About {paired.needed:,} documents would decide, if the gap stays as it is." if paired.needed else ""
     if paired.needed and paired.needed <= paired.n:  # one comparison alone would be found; Holm asks more of many
         needed = " One comparison alone would be found; so many together are not."
-    return f"Undecided: {gap}, and chance alone can do that in {n} {shown}.{needed}"
+    return f"Undecided: {gap}, and chance alone can do that in {n} ({shown}).{needed}"
 
 
 def _cause_sentence(tasks: Sequence[TaskPair], differences: Sequence[Cause], silent: bool) -> str:

@@ -59,11 +59,12 @@ def _verdict(case: Case) -> str:
         if case.hit is False:
             when = f"no request finds the entry of the one before, {written(case.gap_seconds)} earlier"
         return f"{case.requests:,} requests cost {_sum(case.run_before)} with the prompt cache and {without} without: {when}."
-    n = f"{case.requests:,} requests cost"
+    n, before, after = f"{case.requests:,}", _sum(case.run_before), _sum(case.run_after)
+    cost = f"{n} requests cost {before} before and {after} after it ({without} uncached)."
     if case.change is not None and case.written_again and case.hit is not False:
-        each = f"If every request differs there, {n} {_sum(case.run_changing)}, not {_sum(case.run_after)}"
-        return f"{_edit(case)} {each} ({without} uncached)."
-    return f"{_edit(case)} {n} {_sum(case.run_before)} before and {_sum(case.run_after)} after it ({without} uncached)."
+        each = _sum(case.run_changing)
+        cost = f"If every request differs there, {n} requests cost {each}, not {after} ({without} uncached)."
+    return f"{_edit(case)} {cost}"
 
 
 def _edit(case: Case) -> str:
