@@ -362,7 +362,7 @@ def main(arguments: list[str]) -> None:
         had = {one.id: one.string for one in catalogue_of(language, part)}
         for text, files in found[part].items():
             if not had.get(text):
-                print(f"{min(files)}\t{text}")
+                print(f"{min(files, default='')}\t{text}")
         return
     for language in TRANSLATED:
         kept = {one.id: one.string for part in PARTS for one in catalogue_of(language, part) if one.string}
