@@ -1,10 +1,14 @@
-"""Write docs/reference.md and the README's table from the registry of questions: `python docs/generate_reference.py`."""
+"""Write what is made from the registry of questions: docs/reference.md, the README's table and docs/skill/SKILL.md.
+
+python docs/generate_reference.py
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from ropescope.app.mcp import skill
 from ropescope.app.words import command_line, option, spelled
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import Asked, fields_of
@@ -12,6 +16,7 @@ from ropescope.questions.question import Question
 from ropescope.questions.registry import SITUATIONS
 
 TARGET = Path(__file__).with_name("reference.md")
+SKILL = Path(__file__).with_name("skill") / "SKILL.md"
 README = Path(__file__).parents[1] / "README.md"
 TABLE = re.compile(r"(?<=\| situation \| commands \|\n\| --- \| --- \|\n).*?(?=\n\n)", re.S)
 
@@ -96,4 +101,5 @@ def _cell(words: str) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(text(), encoding="utf-8")
+    SKILL.write_text(skill.text(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

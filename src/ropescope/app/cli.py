@@ -59,6 +59,10 @@ class Group(click.Group):
             from ropescope.app.web.command import command
 
             return command
+        if not self.path and cmd_name == "mcp":
+            from ropescope.app.mcp.command import command
+
+            return command
         question = self.under.get(cmd_name)
         return None if question is None else command_of(question)
 

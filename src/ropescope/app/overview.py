@@ -10,7 +10,10 @@ from ropescope.questions import registry
 
 HELP: Final = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
 _OPTIONS: Final = (("--version", "Show the version."), ("-h, --help", "Show this message and exit."))
-FACES: Final = (("web", "Every question on a page in your browser, answered on this machine."),)
+FACES: Final = (
+    ("web", "Every question on a page in your browser, answered on this machine."),
+    ("mcp", "Every question for agents, by the Model Context Protocol."),
+)
 """Commands that ask no question of their own."""
 
 
@@ -21,7 +24,7 @@ def overview(program: str) -> str:
     told += ["", "Options:", *_listed(_OPTIONS, width)]
     for situation, asked in registry.SITUATIONS.items():
         told += ["", f"{situation}:", *_listed([(question.name, question.asks) for question in asked], width)]
-    told += ["", "In a browser:", *_listed(FACES, width)]
+    told += ["", "In a browser, and for agents:", *_listed(FACES, width)]
     return "\n".join(told)
 
 

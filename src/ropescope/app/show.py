@@ -72,7 +72,7 @@ def show_report(report: Report, ways: Ways) -> None:
     written: list[Path] = []
     failure: RopescopeError | None = None
     try:
-        _write(report, ways, written)
+        write_files(report, ways, written)
     except RopescopeError as error:
         failure = error
     alone = ways.bare and not ways.json
@@ -88,7 +88,9 @@ def show_report(report: Report, ways: Ways) -> None:
         raise failure
 
 
-def _write(report: Report, ways: Ways, written: list[Path]) -> None:
+def write_files(report: Report, ways: Ways, written: list[Path] | None = None) -> list[Path]:
+    """Write the files that were asked for: each is added to `written`, also where a later one fails. Raises as `show_report`."""
+    written = [] if written is None else written
     if ways.html is not None:
         from ropescope.report.html import write_page
 
@@ -102,6 +104,7 @@ def _write(report: Report, ways: Ways, written: list[Path]) -> None:
         from ropescope.report.figure import write_figures
 
         written += write_figures(report.figures, path)
+    return written
 
 
 def _print(report: Report, json: bool) -> None:

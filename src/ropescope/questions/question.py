@@ -61,7 +61,8 @@ class Question(NamedTuple):
         a kept result is. decides: whether the answer is yes or no (`Report.holds`). copied: what the answer has to copy
         (`Report.lead`), if anything. placed: the inputs that are given by their place, so that a command is spelled without them
     all being imported. words: other words in which users ask it. weights_with: inputs with which it reads weights, where it
-    needs less without them.
+    needs less without them. changes: whether it changes what is kept on this machine, besides files that it is asked to write.
+    lists: whether it lists all that there is where nothing is given.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Question(NamedTuple):
     placed: tuple[str, ...] = ("source",)
     words: str = ""
     weights_with: tuple[str, ...] = ()
+    changes: bool = False
+    lists: bool = False
 
     @property
     def inputs_type(self) -> type:

@@ -27,6 +27,17 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
     "Measure and study attention": research.QUESTIONS,
 }
 
+SITUATION_NAMES: Final[Mapping[str, str]] = {
+    "download": "Before you download",
+    "serving": "Serve a model",
+    "extending": "Read a longer context",
+    "compressing": "Shrink the KV cache or the weights",
+    "finetuning": "Fine-tune a model",
+    "judging": "Judge a claim",
+    "research": "Measure and study attention",
+}
+"""One word for each situation, where a name is needed."""
+
 
 def questions() -> tuple[Question, ...]:
     """Every question, in the order of the situations."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -14,7 +11,6 @@ import click
 from ropescope.errors import MissingExtraError, ReportError
 
 PORT: Final = 8765
-_TRIED: Final = 20
 
 
 @click.command(
@@ -57,12 +53,13 @@ def command(
     if pyodide is not None:
         raise ReportError("--pyodide is given and not read: it goes with --build.")
     try:
+        from ropescope.app.web.listening import listen
         from ropescope.app.web.serving import serve
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"web needs {error.name}, which is not installed: pip install 'ropescope[web]'."
         ) from error
-    listening = _listen(host, port)
+    listening = listen(host, port, PORT)
     try:
         serve(listening, host, [folder.resolve() for folder in files or (Path.cwd(),)], browse=not no_browser)
     except KeyboardInterrupt:  # how uvicorn tells that it ended by Ctrl-C
@@ -75,27 +72,3 @@ def _build(folder: Path, pyodide: Path | None) -> None:
     built = build(folder, pyodide)
     size = sum(built.sizes.values()) / 1e6
     print(f"Wrote {len(built.sizes)} files ({size:.1f} MB) to {built.folder}: any web server can serve them.")
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    """A socket on the port, or on the next free one where none was asked for. Raises ReportError."""
-    last = PORT + _TRIED
-    for number in (port,) if port is not None else range(PORT, last):
-        try:
-            family, kind, protocol, _, where = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
-            listening = socket.socket(family, kind, protocol)
-        except OSError as error:
-            raise ReportError(f"{host} is no address of this machine ({error.strerror}): leave out --host.") from error
-        try:
-            if os.name != "nt":  # there it would share a port that is taken
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(where)
-            listening.listen(128)
-            return listening
-        except OSError as error:
-            listening.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise ReportError(f"{host} cannot be listened on ({error.strerror}): leave out --host.") from error
-    if port is not None:
-        raise ReportError(f"Port {port} is taken: leave out --port for the next free one, or name another.")
-    raise ReportError(f"The ports {PORT} to {last - 1} are taken: name a free one with --port.")

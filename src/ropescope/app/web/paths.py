@@ -16,25 +16,22 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from ropescope.app.folders import Folders, OutsideError
 from ropescope.app.web.backend import Given
-from ropescope.cache_home import cache_home
 from ropescope.errors import InputError
-from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.kind import Kind
-from ropescope.questions.kinds import File, FileOrText, ListOf, Output, Source, Text
+from ropescope.questions.kinds import File, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
 
 HELD: Final = "page:"
 MOST_HELD: Final = 500
 MOST_KEPT: Final = 200
 """Folders of results; the oldest goes first."""
-MOST_IN_FOLDER: Final = 20_000
 _FROM_COMMAND_LINE: Final = {
     "trust_remote_code": "Code of a model's repository is not run for a page: ask on the command line, if you trust it.",
 }
 _MODEL_FILES: Final = ("config.json", "adapter_config.json")
-_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.I)
 
 
@@ -52,7 +49,7 @@ class Paths:
     """The folders that may be read, and the files that the page holds in a private folder."""
 
     def __init__(self, folders: Sequence[Path], private: Path) -> None:
-        self.folders = tuple(folder.resolve() for folder in folders)
+        self.folders = Folders(folders)
         self._private = private.resolve()
         self._held: dict[str, Path] = {}
         self._called: dict[str, str] = {}
@@ -192,41 +189,18 @@ class Paths:
 
     def _allowed(self, name: str, kind: Kind, text: str) -> Path | None:
         """The path that `text` is, None where it is none. Raises InputError for a path outside the folders."""
-        bare = text.strip()
-        if "\0" in bare or (bare.startswith(("\\\\", "//")) and "\n" not in bare):
-            raise self._outside(name, text)  # a share on another machine must not even be looked for
-        looks = bare.startswith(("/", "~", "./", "../", "\\", ".\\", "..\\")) or _DRIVE.match(bare) is not None
-        looks = looks or ".." in re.split(r"[\\/]", bare)
-        only_path = isinstance(kind, File) and not isinstance(kind, FileOrText)
-        path = expanded(bare)
-        tried = [path] if path.is_absolute() else [folder / path for folder in self.folders]
-        found = next((one for one in tried if exists(one)), None)
-        if found is None and ("\n" in bare or not (looks or only_path)):
-            return None
-        if found is not None and isinstance(kind, Text) and not looks and not (path.suffix and found.is_file()):
-            return None
         try:
-            real = (found or tried[0]).resolve()
-            inside = self._inside(real) and all(map(self._may_lead_to, _links(real)))
-        except (OSError, RuntimeError):  # a folder that may not be entered, a circle of links
-            inside = False
-        if not inside:
-            raise self._outside(name, text)
-        return real
+            return self.folders.readable(kind, text)
+        except OutsideError:
+            raise self._outside(name, text) from None
 
     @property
     def reach(self) -> tuple[Path, ...]:
         """Where a path that a file names may lead: what may be read, what the page holds, and what was fetched."""
-        return (*self.folders, self._private, _hub_cache(), cache_home())
-
-    def _inside(self, path: Path) -> bool:
-        return any(path.is_relative_to(folder) for folder in self.folders)
-
-    def _may_lead_to(self, path: Path) -> bool:
-        return self._inside(path) or path.is_relative_to(_hub_cache())
+        return (*self.folders.reach, self._private)
 
     def _outside(self, name: str, text: str) -> InputError:
-        where = ", ".join(map(str, self.folders)) or "none"
+        where = str(self.folders)
         return InputError(
             name,
             f"`{name}` names {text!r}, which is not in a folder that the page may read ({where}): start the server with "
@@ -246,21 +220,3 @@ def clean(name: str) -> str:
 def _walk(folder: Path) -> Iterator[Path]:
     for at, _, files in os.walk(folder):
         yield from (Path(at, name) for name in files)
-
-
-def _links(path: Path) -> Iterator[Path]:
-    """Where the links in a folder lead. Raises OSError for a folder with too many files to look at each."""
-    if not path.is_dir():
-        return
-    seen = 0
-    for at, folders, files in os.walk(path):
-        seen += len(folders) + len(files)
-        if seen > MOST_IN_FOLDER:
-            raise OSError
-        yield from (inner.resolve() for inner in (Path(at, name) for name in (*folders, *files)) if inner.is_symlink())
-
-
-def _hub_cache() -> Path:
-    """The cache of the Hub, to which the links of its snapshots lead."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub")).expanduser().resolve()

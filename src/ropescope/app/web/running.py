@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +68,12 @@ class Job:
 
     async def follow(self, after: int = 0) -> AsyncIterator[str]:
         """The lines after a number as server-sent events, and further ones as they come, to the answer."""
+        async with aclosing(self.told(after)) as told:
+            async for number, line in told:
+                yield ": going on\n\n" if line is None else f"id: {number}\ndata: {json.dumps(line)}\n\n"
+
+    async def told(self, after: int = 0) -> AsyncGenerator[tuple[int, Line | None]]:
+        """The lines after a number, and further ones as they come, to the answer; None now and then where none comes."""
         self.followers += 1
         try:
             while True:
@@ -75,14 +81,14 @@ class Job:
                 for number, line in self.lines:
                     if number > after:
                         after = number
-                        yield f"id: {number}\ndata: {json.dumps(line)}\n\n"
+                        yield number, line
                 if self.done:
                     return
                 try:
                     await asyncio.wait_for(said.wait(), _BEAT_SECONDS)
                     await asyncio.sleep(0.05)  # progress that comes in a rush is told once
                 except TimeoutError:
-                    yield ": going on\n\n"
+                    yield after, None
         finally:
             self.followers -= 1
             self.since = time.monotonic()
@@ -111,10 +117,11 @@ class Job:
 
 
 class Jobs:
-    """The jobs that run, wait, or are kept for those who come back. empty: the folder in which processes start."""
+    """The jobs that run, wait, or are kept for those who come back. empty: the folder in which processes start. left_seconds: how
+    long one goes on that nobody follows."""
 
-    def __init__(self, empty: Path) -> None:
-        self._empty = empty
+    def __init__(self, empty: Path, left_seconds: float = LEFT_SECONDS) -> None:
+        self._empty, self._left_seconds = empty, left_seconds
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = {"weights": asyncio.Semaphore(1), "data": asyncio.Semaphore(2)}
@@ -158,7 +165,7 @@ class Jobs:
             left = now - job.since if not job.followers else 0.0
             if job.done and left > KEPT_SECONDS:
                 del self._jobs[name]
-            elif not job.done and not job.cancelled and left > LEFT_SECONDS:
+            elif not job.done and not job.cancelled and left > self._left_seconds:
                 job.cancel()
 
     def _spawn(self, work: Any) -> None:

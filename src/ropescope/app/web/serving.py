@@ -16,6 +16,7 @@ from typing import Final
 
 import uvicorn
 
+from ropescope.app.folders import make_places_absolute
 from ropescope.app.web.guards import Access
 from ropescope.app.web.paths import Paths
 from ropescope.app.web.private_folder import private_folder
@@ -23,15 +24,6 @@ from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app, warm
 from ropescope.app.working import terminate_as_interrupt
 
-_PLACES: Final = (
-    "PYTHONPATH",
-    "ROPESCOPE_HOME",
-    "HF_HOME",
-    "HF_HUB_CACHE",
-    "HF_TOKEN_PATH",
-    "XDG_CACHE_HOME",
-    "XDG_DATA_HOME",
-)
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
 
 
@@ -81,9 +73,7 @@ def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, brows
             if browse and _has_display():
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        for name in _PLACES:  # relative to where we are, which is left
-            if value := os.environ.get(name):
-                os.environ[name] = os.pathsep.join(os.path.abspath(part) for part in value.split(os.pathsep))
+        make_places_absolute()
         server = Server(config, jobs, up)
         if hangup := getattr(signal, "SIGHUP", None):
             signal.signal(hangup, server.handle_exit)

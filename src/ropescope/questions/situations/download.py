@@ -67,5 +67,6 @@ QUESTIONS: Final = (
         {"model": "Qwen/Qwen3-8B"},
         placed=("model",),
         words="ruler long context benchmark published score effective context length reason nolima helmet longbench",
+        lists=True,
     ),
 )

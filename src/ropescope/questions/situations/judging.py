@@ -17,6 +17,7 @@ QUESTIONS: Final = (
         "evidence",
         placed=("ids",),
         words="paper claim true verify published replicate marin verdict refuted published results hold",
+        lists=True,
     ),
     Question(
         "panel",
@@ -59,6 +60,7 @@ QUESTIONS: Final = (
         decides=True,
         placed=("benchmark",),
         words="benchmark saturated separate distinguish leaderboard ceiling items label errors mmlu gsm8k humaneval aime gpqa",
+        lists=True,
     ),
     Question(
         "contamination",
@@ -77,5 +79,6 @@ QUESTIONS: Final = (
         {"name": "horizon"},
         placed=("name",),
         words="formula wrong misleads circular tautology horizon gamma pade taf agent why not trust counterexample limits",
+        lists=True,
     ),
 )

@@ -54,6 +54,7 @@ QUESTIONS: Final = (
         "weights",
         placed=("name", "sources"),
         words="experiment prediction null causal theta sweep corpus",
+        lists=True,
     ),
     Question(
         "atlas",
@@ -64,6 +65,7 @@ QUESTIONS: Final = (
         "data",
         placed=(),
         words="rank profiles ranking models measured atlas leaderboard",
+        lists=True,
     ),
     Question(
         "atlas add",
@@ -74,6 +76,7 @@ QUESTIONS: Final = (
         "data",
         placed=("profiles",),
         words="add profile store",
+        changes=True,
     ),
     Question(
         "atlas show",
@@ -94,6 +97,7 @@ QUESTIONS: Final = (
         "data",
         placed=("profile",),
         words="delete remove profile",
+        changes=True,
     ),
     Question(
         "atlas export",
@@ -113,6 +117,7 @@ QUESTIONS: Final = (
         {"name": "compression_window"},
         placed=("name",),
         words="formula definition equation what means theory standing",
+        lists=True,
     ),
     Question(
         "compute",

@@ -95,6 +95,7 @@ QUESTIONS: Final = (
         {},
         placed=(),
         words="gpus list bandwidth tflops specs hardware known",
+        lists=True,
     ),
     Question(
         "speculative",
