@@ -59,7 +59,7 @@ ALSO: Final = (
     *"can cannot both none draft target fault faults loads compute slower exact identity heuristic contradicted".split(),
     *"answers generation scoring software run vision audio speech lines articles marker write read any mend form".split(),
     *"stays algebra reals deviation flow sign range normal negative growing divergent logarithmic convergent boundary".split(),
-    *"critical fault".split(),
+    *"critical gradients circularity symmetry potential statistics".split(),
     *(
         f"{{0}} {kind}"
         for kind in ("full", "sliding", "chunked", "linear", "state-space", "convolution", "recurrent", "MLP-only")
@@ -70,6 +70,7 @@ ALSO: Final = (
     *("No such file or directory", "Permission denied", "Is a directory", "Not a directory"),
     "Pass is_trainable=True.",
     "Part {0}",
+    "Standing {0}: {1}. {2}",
     "{0} of the package {1}",
     "second − first",
     "{0} cannot be read ({1}): {2}.",

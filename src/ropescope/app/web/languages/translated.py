@@ -39,7 +39,7 @@ class _Say:
 
     def heading(self, text: str) -> str:
         """The heading of a column, its unit kept."""
-        found = _UNIT.fullmatch(text)
+        found = None if self.said_by.say(text).left == 0 else _UNIT.fullmatch(text)
         return f"{self(found['name'])} {found['unit']}" if found else self(text)
 
     def value(self, text: str) -> str:

@@ -125,7 +125,7 @@ class Searched:
                     Column("words"),
                     Column("of"),
                     Column("found in"),
-                    Column("run"),
+                    Column("longest run"),
                 ),
                 tuple(rows),
                 "Found in: where the first words of the run stand.",

@@ -47,7 +47,7 @@ def pair_table(found: Sequence[Pair]) -> Table:
 
 def engine_table(asked: Sequence[Engine]) -> Table:
     """The order that each engine keeps, and where that is from."""
-    columns = (Column("engine"), Column("order of fields"), Column("basis"), Column("from"), Column("date"))
+    columns = (Column("engine"), Column("order of fields"), Column("basis"), Column("source"), Column("date"))
     rows = tuple(
         (
             one.name,
