@@ -13,7 +13,7 @@ ROWS = (
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
     Row(
-        "show-report", {"report": "{new}/kept.json"}, lambda d: d == {"kept": True}, {"report": "{new}/plan.json"}, "schema",
+        "show-report", {"report": "{new}/kept.json"}, lambda d: d["kept"] is True, {"report": "{new}/plan.json"}, "schema",
         files={
             "kept.json": to_json(Report("A title", "A verdict.", data={"kept": True}), whole=True),
             "plan.json": '{"schema": "ropescope.plan/1"}',
