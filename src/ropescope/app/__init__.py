@@ -1,1 +1,1 @@
-"""The faces: command line (and later a page and MCP). They ask, they show, they compute nothing."""
+"""The faces: command line, page, and a server for agents. They ask, they show, they compute nothing."""

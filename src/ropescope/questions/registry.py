@@ -28,7 +28,7 @@ SITUATIONS: Final[Mapping[str, tuple[Question, ...]]] = {
 }
 
 SITUATION_NAMES: Final[Mapping[str, str]] = {
-    "download": "Before you download",
+    "choosing": "Before you download",
     "serving": "Serve a model",
     "extending": "Read a longer context",
     "compressing": "Shrink the KV cache or the weights",

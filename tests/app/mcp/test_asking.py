@@ -65,11 +65,23 @@ def test_values_may_be_json_or_text_and_an_error_names_the_field(session: Any) -
         assert 'serving {"question": "speed", "inputs": {"source": "llama", "gpu": "4090"' in text(spoken)
 
         errors = {}
-        for given in ({"gpu": "4091x"}, {"context": {}}, {"contxt": 1}, {"out": "x.json"}, {"trust_remote_code": True}):
-            refused = (await fit(**{"source": "llama", "gpu": "4090", **given})).structured_content
-            errors[refused.get("field")] = refused["error"]
-        assert set(errors) <= {"gpu", "context", "contxt", "out", "trust_remote_code", None}
+        for name, value in {
+            "context": {},
+            "batch": "many",
+            "contxt": 1,
+            "out": "x.json",
+            "trust_remote_code": "true",
+        }.items():
+            refused = (await fit(source="llama", gpu="4090", **{name: value})).structured_content
+            assert refused["field"] == name
+            errors[name] = refused["error"]
+        assert errors["batch"].startswith("`batch` = 'many' is not a number.")
         assert "Did you mean `context`?" in errors["contxt"] and "`keep` writes it" in errors["out"]
+
+        for value in (True, "true"):
+            code = {"source": "smollm2", "trust_remote_code": value}
+            refused = (await client.call_tool("research", {"question": "measure", "inputs": code})).structured_content
+            assert refused["field"] == "trust_remote_code" and "not for agents" in refused["error"]
 
         wrong = await client.call_tool("extending", {"question": "fit"})
         assert wrong.structured_content == {
@@ -89,8 +101,13 @@ def test_no_path_outside_the_folders_is_read_or_written(session: Any, folder: Pa
 
     async def does(client: Client) -> None:
         for source in ("../secret", str(tmp_path / "secret"), "link", "//server/share", "~"):
-            refused = await client.call_tool("download", {"question": "show", "inputs": {"source": source}})
+            refused = await client.call_tool("choosing", {"question": "show", "inputs": {"source": source}})
             assert refused.structured_content["field"] == "source" and "--files" in text(refused), source
+        (folder / "llama" / "tokenizer.json").symlink_to(tmp_path / "secret" / "config.json")
+        beside = {"question": "show", "inputs": {"source": "llama/config.json"}, "wait": 300}
+        refused = await client.call_tool("choosing", beside)
+        assert "tokenizer.json is a link to a file that may not be read here" in text(refused)
+
         asked = await client.call_tool("research", {"question": "plot", "inputs": {"kind": "regimes"}, "wait": 300})
         id = asked.structured_content["id"]
 

@@ -43,7 +43,7 @@ def test_a_client_starts_it_and_leaves(folder: Path, tmp_path: Path) -> None:
         async with Client(server) as client:
             assert client.server_info.name == "ropescope" and "`questions` with a name" in (client.instructions or "")
             assert len((await client.list_tools()).tools) == 10
-            told = (await client.call_tool("download", SHOW)).structured_content
+            told = (await client.call_tool("choosing", SHOW)).structured_content
             assert told["verdict"].startswith("llama: 8.03B parameters")
             started = await client.call_tool("judging", {"question": "claims", "wait": 0})
             assert not started.structured_content["finished"]  # and it ends with the server
@@ -121,7 +121,7 @@ def test_over_http_whoever_has_the_token_may_ask(folder: Path, tmp_path: Path) -
             async with create_mcp_http_client({"Authorization": f"Bearer {SECRET}"}) as carrier:
                 transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=carrier)
                 async with Client(transport, mode=mode) as client:
-                    return dict((await client.call_tool("download", SHOW)).structured_content)
+                    return dict((await client.call_tool("choosing", SHOW)).structured_content)
 
         for mode in ("legacy", "auto"):
             assert asyncio.run(asyncio.wait_for(does(mode), 120))["verdict"].startswith("llama: 8.03B parameters")

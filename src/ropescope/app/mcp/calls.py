@@ -11,7 +11,7 @@ from ropescope.app.folders import Folders, OutsideError
 from ropescope.app.mcp.kept import HANDLE, Entry, Kept
 from ropescope.app.web.paths import clean
 from ropescope.errors import InputError
-from ropescope.questions.inputs import Asked, fields_of, from_text
+from ropescope.questions.inputs import Asked, fields_of, from_text, read
 from ropescope.questions.kind import wrong
 from ropescope.questions.kinds import File, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
@@ -91,7 +91,7 @@ def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entr
 
     for one in fields_of(question.inputs_type):
         value = clear.get(one.name)
-        if value is True and one.name == _CODE:
+        if value and one.name == _CODE and read(one.kind, one.name, value):
             raise InputError(
                 _CODE, f"`{_CODE}` is not for agents: ask on the command line, if you trust the repository."
             )

@@ -25,11 +25,18 @@ class Guard:
         """What a request is refused with; None where it may pass."""
         if not self.access.is_ours(headers.get("host", "")):
             return PlainTextResponse("This server does not answer under that name.", 421)
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if not _from_here(headers.get("origin"), headers.get("host", "")):
             return PlainTextResponse("The request comes from a page of another address.", 403)
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not self.access.is_token(token.strip()):
             said = "Send the token that the server was started with: Authorization: Bearer TOKEN."
             return PlainTextResponse(said, 401, {"WWW-Authenticate": "Bearer"})
         return None
+
+
+def _from_here(origin: str | None, host: str) -> bool:
+    """Whether no page asks, or one of this server's own address."""
+    try:
+        return origin is None or urlsplit(origin).netloc == host
+    except ValueError:  # no address at all
+        return False

@@ -25,7 +25,11 @@ from ropescope.report.json import dumps
 
 MOST_KEPT: Final = 200
 """Answers; the oldest goes first."""
+MOST_BYTES: Final = 8 << 30
+"""Bytes of the files that they made."""
 HANDLE: Final = "kept:"
+_LEFT_SECONDS: Final = 7 * 86400
+"""What has no answer yet may still be worked on by another server for so long."""
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*-[0-9a-f]{6}")
 
 
@@ -116,8 +120,10 @@ class Kept:
         return [Entry(path) for _, path in sorted(found, reverse=True)]
 
     def _tidy(self) -> None:
-        for entry in self.newest()[MOST_KEPT:]:
-            answered = entry.read() is not None
+        size = 0
+        for i, entry in enumerate(self.newest()):
             with suppress(OSError):
-                if answered or time.time() - entry.folder.stat().st_mtime > 7 * 86400:
+                size += sum(path.stat().st_size for path in entry.folder.rglob("*") if path.is_file())
+                left = time.time() - entry.folder.stat().st_mtime > _LEFT_SECONDS
+                if (i >= MOST_KEPT or size > MOST_BYTES) and (left or entry.read() is not None):
                     entry.forget()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mcp_types import Tool, ToolAnnotations
 
-from ropescope.questions.inputs import fields_of, schema_of
+from ropescope.questions.inputs import fields_of, from_text, schema_of, to_values
 from ropescope.questions.question import Question
 from ropescope.questions.registry import SITUATION_NAMES, SITUATIONS
 
@@ -119,6 +119,7 @@ def _others() -> Iterator[Tool]:
 def described(question: Question) -> dict[str, Any]:
     """One question whole. Raises MissingExtraError for one whose inputs need a package that is not installed."""
     asked = {one.name for one in fields_of(question.inputs_type)}
+    example = {name: value for name, value in question.example.items() if name in asked}
     tool, situation = place_of(question)
     return {
         "question": question.name,
@@ -129,7 +130,7 @@ def described(question: Question) -> dict[str, Any]:
         "changes": question.changes,
         "keeps": question.keeps,
         "inputs": schema_of(question.inputs_type),
-        "example": {name: value for name, value in question.example.items() if name in asked},
+        "example": to_values(from_text(question.inputs_type, example)),
     }
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from ropescope.app.folders import Folders, OutsideError
 from ropescope.app.web.backend import Given
 from ropescope.errors import InputError
-from ropescope.questions.inputs import fields_of
+from ropescope.questions.inputs import fields_of, read
 from ropescope.questions.kind import Kind
 from ropescope.questions.kinds import File, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
@@ -144,7 +144,7 @@ class Paths:
         out: Path | None = None
         for one in fields_of(question.inputs_type):
             value = clear.get(one.name)
-            if value is True and one.name in _FROM_COMMAND_LINE:
+            if value and one.name in _FROM_COMMAND_LINE and read(one.kind, one.name, value):
                 raise InputError(one.name, _FROM_COMMAND_LINE[one.name])
             kind = one.kind.of if isinstance(one.kind, ListOf) else one.kind
             if not value or isinstance(value, bool) or not isinstance(kind, File | Source | Text):
