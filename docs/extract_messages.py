@@ -75,6 +75,14 @@ ALSO: Final = (
     "second − first",
     "{0} cannot be read ({1}): {2}.",
     "trained weights",
+    *"find finds is are extend article gradients schemas vote".split(),
+    "{0} is longer than {1} MiB: {2}.",
+    "llama.cpp commit {0}",
+    "Drop: {0}.",
+    "Place: by score in the table of the benchmark ({0}).",
+    "write and read",
+    "above {0} and at most {1}",
+    "wide-field",
     "held of a sequence",
     "extends",
     "scores {0}",
@@ -286,7 +294,7 @@ def gathered() -> dict[str, dict[str, set[str]]]:
         for text in said_by_page(file.read_text(encoding="utf-8")):
             found["page"].setdefault(text, set()).add(_where(file))
     found["page"] |= {text: {"report/report.py"} for text in get_args(Basis) if text not in found["page"]}
-    for room in (*QUESTION_ROOMS, *ROOMS, "app/web", "measure", "compress", "extend", "evidence", "pilot"):
+    for room in (*QUESTION_ROOMS, *ROOMS, "app/web", "measure", "compress", "extend", "evidence"):
         for file in sorted((SOURCE / room).rglob("*.py")):
             if LANGUAGES in file.parents:
                 continue

@@ -77,24 +77,18 @@ class Outcome(Generic[Result]):
 
 
 def run_job(
-    job: Job[Result],
-    journal: Journal | None = None,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
-    shard: tuple[int, int] = (0, 1),
+    job: Job[Result], journal: Journal | None = None, *, resume: bool = False, progress: Progress | None = None
 ) -> Outcome[Result]:
-    """Do a job, or the rest of it with `resume`; interrupted, it ends with what is finished. A shard of several keeps what
-    the others have finished.
+    """Do a job, or the rest of it with `resume`; interrupted, it ends with what is finished.
 
     Raises KeyboardInterrupt when that is nothing, and what the job raises.
     """
     journal = journal or Journal(job.identity)
-    journal.begin(resume or shard[1] > 1)
+    journal.begin(resume)
     interrupted: KeyboardInterrupt | None = None
     whole = True
     try:
-        whole = do_pieces(job, journal, progress=progress, shard=shard)
+        whole = do_pieces(job, journal, progress=progress)
     except KeyboardInterrupt as stop:
         interrupted = stop
     try:

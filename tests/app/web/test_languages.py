@@ -14,6 +14,7 @@ import released_configs as released
 
 from ropescope.app.web.backend import answer, problems
 from ropescope.app.web.languages.catalogues import LANGUAGES, messages
+from ropescope.app.web.languages.joins import bracketed, joined, stopped
 from ropescope.app.web.languages.sentences import Sentences, sentences
 from ropescope.app.web.languages.translated import page_words, translated
 
@@ -110,6 +111,74 @@ def test_a_clause_within_a_clause_is_found_and_names_stay() -> None:
     assert said("this is not known") == ("this is not known", 2)  # "known" is no word of ours, and so no English one
 
 
+def test_a_message_of_several_sentences_is_known_by_each_of_them() -> None:
+    said = Sentences(
+        {
+            "{0} fits. Colours may differ on {1}.": "{0} cabe. Los colores pueden diferir en {1}.",
+            "{0} Cheapest way out: {1}.": "{0} Salida más barata: {1}.",
+            " {0} more below.": " {0} más abajo.",
+            "No question is called {0}.": "",
+        }
+    ).say
+    assert said("Colours may differ on X.") == ("Los colores pueden diferir en X.", 0)
+    assert said("Cheapest way out: X. 2 more below.").text == "Salida más barata: X. 2 más abajo."
+    assert said("No question is called X. Colours may differ on Y.").text == (
+        "No question is called X. Los colores pueden diferir en Y."
+    )
+
+
+def test_names_and_choices_stay_where_their_place_says_that_they_are_such() -> None:
+    said = Sentences(
+        {
+            "“{0}” is written before “{1}”": "“{0}” va antes que “{1}”",
+            "`{0}` must be {1}, not {2}.": "`{0}` debe ser {1}, no {2}.",
+            "answer": "respuesta",
+            "window": "ventana",
+            " or ": " o ",
+            "as acc or more": "como acc o más",
+            "only acc counts": "solo cuenta acc",
+        }
+    )
+    assert said.say("“answer” is written before “window”").text == "“answer” va antes que “window”"
+    assert said.say("`kind` must be answer or window, not 'x'.").text == "`kind` debe ser answer o window, no 'x'."
+    assert said.say("answer or window").text == "respuesta o ventana"
+    assert "acc" not in said.vocabulary  # a word that its translations keep is a name
+    assert said.say("answer-window").text == "answer-window"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        (("放不进 ", "一个 RTX", "：需要"), "放不进一个 RTX：需要"),
+        (("RULER", ": ", "有效长度"), "RULER：有效长度"),
+        (("41 个 token", "; ", "全部"), "41 个 token；全部"),
+        (("轮次结束", ", ", "BOS"), "轮次结束，BOS"),
+        (("vllm", ", ", "sglang"), "vllm, sglang"),
+        (("用", "Q4_K_M", "的"), "用 Q4_K_M 的"),
+        (("cabe en ", "4090", ": sí"), "cabe en 4090: sí"),
+    ],
+)
+def test_chinese_pieces_meet_without_stray_spaces_and_others_as_they_are(pieces: tuple[str, ...], whole: str) -> None:
+    assert joined(pieces) == whole
+
+
+def test_chinese_brackets_and_stops_are_wide() -> None:
+    assert bracketed("HumanEval ", "164 题", "") == "HumanEval（164 题）"
+    assert bracketed("llama ", "2", "") == "llama (2)"
+    assert stopped("其缓存占 16 GiB.") == "其缓存占 16 GiB。"
+    assert stopped("llama.cpp.") == "llama.cpp."
+
+
+def test_what_is_counted_is_said_in_the_language_and_units_stay() -> None:
+    facts = [
+        {"name": "documents", "value": value, "source": "", "note": ""}
+        for value in ("10 documents", "25 of 64", "3 GiB", "62.3 ms", "215 tokens/s")
+    ]
+    report = {"title": "", "verdict": "", "facts": facts, "tables": [], "figures": [], "caveats": [], "steps": []}
+    made = translated({"report": report}, "zh")["report"]["facts"]
+    assert [fact["value"] for fact in made] == ["10 个文档", "25 / 64", "3 GiB", "62.3 ms", "215 tokens/s"]
+
+
 def test_a_hostile_text_takes_no_time_and_no_place_of_its_own() -> None:
     said = sentences("es")
     began = time.process_time()
@@ -139,7 +208,7 @@ SAID = {
         "la cause : le cache. La solution la moins coûteuse : poids en fp8, cache en fp8."
     ),
     ("fit", "zh"): (
-        "Llama-3.1-8B（131,072 个 token × 1）放不进 一个 RTX 4090：需要 {} GiB，可用 {} GiB；主因是缓存。"
+        "Llama-3.1-8B（131,072 个 token × 1）放不进一个 RTX 4090：需要 {} GiB，可用 {} GiB；主因是缓存。"
         "代价最小的办法：权重为 fp8，缓存用 fp8。"
     ),
     ("show", "es"): (
@@ -151,7 +220,7 @@ SAID = {
         "dont le cache prend 16 GiB. Chaque couche d'attention peut lire chaque token antérieur."
     ),
     ("show", "zh"): (
-        "Llama-3.1-8B (llama): 8.03B 参数; 32 个全注意力 层; 上下文 131,072 个 token（llama3，从 8,192 起），其缓存占 16 GiB. "
+        "Llama-3.1-8B (llama): 8.03B 参数；32 个全注意力层；上下文 131,072 个 token（llama3，从 8,192 起），其缓存占 16 GiB。"
         "每个注意力层都能读取之前的所有 token。"
     ),
 }

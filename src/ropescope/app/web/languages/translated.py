@@ -48,7 +48,9 @@ class _Say:
         if found is None or found["unit"] is None:
             return text if found else self(text)
         whole = self.said_by.say(text)
-        return self(text) if whole.left == 0 and whole.text != text else f"{found['number']} {self(found['unit'])}"
+        if whole.left == 0 and whole.text != text and found["unit"][0].isalpha():
+            return self(text)
+        return f"{found['number']} {self(found['unit'])}"
 
     def drawn(self, spec: Any) -> Any:
         """A figure's titles."""
