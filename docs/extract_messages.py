@@ -294,7 +294,7 @@ def gathered() -> dict[str, dict[str, set[str]]]:
         for text in said_by_page(file.read_text(encoding="utf-8")):
             found["page"].setdefault(text, set()).add(_where(file))
     found["page"] |= {text: {"report/report.py"} for text in get_args(Basis) if text not in found["page"]}
-    for room in (*QUESTION_ROOMS, *ROOMS, "app/web", "measure", "compress", "extend", "evidence"):
+    for room in (*QUESTION_ROOMS, *ROOMS, "app/web", "measure", "compress", "extend", "evidence", "pilot"):
         for file in sorted((SOURCE / room).rglob("*.py")):
             if LANGUAGES in file.parents:
                 continue

@@ -29,7 +29,7 @@ Every command takes these options, too:
 
 | option | meaning |
 | --- | --- |
-| `--json` | Print the result as JSON, and nothing else. |
+| `--json` | Print the data as JSON, and nothing else. `answer` holds the verdict, the facts with their basis, and the caveats. |
 | `--html FILE` | Write a self-contained page. |
 | `--md FILE` | Write the report as Markdown. |
 | `--figure FILE` | Write the figures: .svg, .png or .html. With several figures, F-NAME.svg each. |

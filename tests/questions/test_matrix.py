@@ -127,7 +127,12 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
         assert isinstance(done.exception, RopescopeError) and row.missing.replace("_", "-") in str(done.exception)
     else:
         assert done.exception is None, done.exception
-        assert row.holds(json.loads(done.stdout))
+        told = json.loads(done.stdout)
+        assert row.holds(told)
+        # The verdict and what it rests on stand beside the data; a report without data is printed whole.
+        said = told["answer"] if "answer" in told else Report.from_dict(told).to_dict()
+        assert said["verdict"].splitlines() == [said["verdict"]] and said["holds"] in (True, False, None)
+        assert all(fact["name"] and fact["basis"] for fact in said["facts"])
         assert "<h1>" in page.read_text() and prose.read_text().startswith("# ")
 
     # A bad input is told in one sentence that names it.

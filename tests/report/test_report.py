@@ -61,7 +61,13 @@ def test_the_sample_travels_too(sample):
 
 def test_the_machine_result_keeps_its_key_order():
     report = Report("t", "v", data={"zeta": 1, "alpha": (2, 3)})
-    assert to_json(report, indent=None) == '{"zeta":1,"alpha":[2,3]}'
+    assert to_json(report, indent=None).endswith(',"zeta":1,"alpha":[2,3]}')
+
+
+def test_the_machine_result_says_the_verdict_and_what_it_rests_on(sample):
+    told = json.loads(to_json(sample))["answer"]
+    assert (told["verdict"], told["holds"]) == (sample.verdict, sample.holds)
+    assert told["facts"] == sample.to_dict()["facts"] and {fact["basis"] for fact in told["facts"]}
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

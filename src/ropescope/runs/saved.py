@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from ropescope.errors import FormatError, RopescopeError
 from ropescope.models.model import plain_data
 from ropescope.report.files import write_whole
+from ropescope.report.json import BESIDE
 
 
 class Saved:
@@ -31,13 +32,14 @@ class Saved:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_dict` wrote. Raises FormatError for another schema, a missing or foreign field, or values that cannot be."""
+        """What `to_dict` wrote, or a command printed as JSON. Raises FormatError for another schema, a missing or foreign field,
+        or values that cannot be."""
         if not isinstance(data, Mapping) or data.get("schema") != cls.expected_schema:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
             raise FormatError(f"Not {cls.what}: its schema is {found!r}, and {cls.expected_schema!r} was expected.")
         what = cls.what.partition(" ")[2]
         try:
-            given = {name: value for name, value in data.items() if name not in cls.derived}
+            given = {name: value for name, value in data.items() if name not in (*cls.derived, BESIDE)}
             return cls(**{**given, **cls._read(data)})
         except RopescopeError as error:
             raise FormatError(f"The {what} is damaged: {error}") from error

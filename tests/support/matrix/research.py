@@ -13,7 +13,7 @@ ROWS = (
     ),
     Row("show-profile", {"profile": "{profile}"}, lambda d: d["prompts"] == 2, {"profile": "{new}/none.parquet"}, "none.parquet"),
     Row(
-        "show-report", {"report": "{new}/kept.json"}, lambda d: d == {"kept": True}, {"report": "{new}/plan.json"}, "schema",
+        "show-report", {"report": "{new}/kept.json"}, lambda d: d["kept"] is True, {"report": "{new}/plan.json"}, "schema",
         files={
             "kept.json": to_json(Report("A title", "A verdict.", data={"kept": True}), whole=True),
             "plan.json": '{"schema": "ropescope.plan/1"}',
@@ -21,6 +21,12 @@ ROWS = (
     ),
     Row("predict", {"source": "{config}"}, lambda d: d["theta"] == 500_000, {"source": "{config}", "length": "0"}, "length"),
     Row("experiment", {"name": "length-sweep"}, lambda d: d["name"] == "length-sweep", {"name": "lenght-sweep"}, "length-sweep"),
+    Row(
+        "pilot", {"predictions": True, "theta": "500,1e6"},
+        # γ_Padé at T = 512 goes from 0.1600 to 0.9993 over ln 2,000; nearer to that than to nothing is half of it
+        lambda d: d["seeds"] == 5 and abs(d["statements"][1]["expects"]["slope of γ on ln θ"][0] - 0.0552) < 1e-4,
+        {"theta": "500,500"}, "theta",
+    ),
     Row("atlas", {"store": "{store}"}, lambda d: True, {"store": "{new}/none"}, "none"),
     Row("atlas add", {"profiles": ["{profile}"], "store": "{new}/a.parquet"}, lambda d: True, {"store": "{store}"}, "profiles"),
     Row("atlas show", {"model": "{name}", "store": "{store}"}, lambda d: True, {"model": "gpt", "store": "{store}"}, "gpt"),

@@ -57,6 +57,17 @@ QUESTIONS: Final = (
         lists=True,
     ),
     Question(
+        "pilot",
+        "Train the same small network at several RoPE bases, and tell whether the base sets the exponent.",
+        "pilot.inputs:PilotInputs",
+        "pilot.asking:answer",
+        {"size": "tiny", "budget": "40min", "out": "pilot.parquet"},
+        "weights",
+        keeps="the runs (Parquet)",
+        placed=(),
+        words="pilot train controlled theta base causal pretraining seeds nope alibi scratch rope trial",
+    ),
+    Question(
         "atlas",
         "Rank the profiles of the atlas, each group of the same protocol, length and corpus apart.",
         "evidence.atlas.asking:AtlasInputs",
