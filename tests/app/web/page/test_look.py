@@ -41,7 +41,7 @@ def test_axe_finds_nothing(opened: Opened, axe: str, llama: str, scheme: str, on
     page.wait_for_selector(".verdict h2")
     page.locator(".drawing").scroll_into_view_if_needed()
     page.wait_for_selector(".drawing svg")
-    page.click("text=Keep beside")
+    page.click("text=Add to comparison")
     assert violations(page, axe, only) == []
     page.click(".tray a")
     page.wait_for_selector(".beside")
@@ -77,7 +77,7 @@ def test_a_narrow_page_does_not_scroll_sideways(opened: Opened, llama: str) -> N
         page.locator(".drawing").scroll_into_view_if_needed()
         page.wait_for_selector(".drawing svg")
         assert page.evaluate(width) <= 360
-        page.click("text=Keep beside")
+        page.click("text=Add to comparison")
     page.click(".tray a")
     page.wait_for_selector(".beside")
     assert page.evaluate(width) <= 360

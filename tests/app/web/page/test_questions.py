@@ -182,7 +182,7 @@ def test_answers_are_compared_side_by_side_and_by_a_link(opened: Opened, llama: 
         page.fill("[data-field=context] input", context)
         page.click(".go button")
         page.wait_for_selector(f".answer:not(.stale) .verdict h2:has-text('{16384 if context == '16k' else 131072:,}')")
-        page.click("text=Keep beside")
+        page.click("text=Add to comparison")
     page.click(".tray a")
     page.wait_for_selector(".beside")
     heads = page.locator(".beside thead .inputs").all_inner_texts()
@@ -192,7 +192,7 @@ def test_answers_are_compared_side_by_side_and_by_a_link(opened: Opened, llama: 
     assert 0 < page.locator(".beside tbody tr.differs").count() < rows
     assert page.locator(".beside tbody tr.same").count() == 0
     again = opened(page.evaluate("location.hash"))
-    again.click("text=Answer the 2 that are open")
+    again.click("text=Get the 2 missing answers")
     again.wait_for_selector("th:text-is('total')")
     assert again.locator(".beside tbody tr").count() == rows
 
@@ -205,11 +205,11 @@ def test_sliders_ask_the_questions(opened: Opened, llama: str) -> None:
     page.locator("input[type=range] >> nth=0").press("End")
     page.wait_for_selector(".look-verdict:has-text('does not fit')")
     page.wait_for_url("**context=1048576&batch=1")
-    page.click("text=window against γ")
+    page.click("text=attention window by γ")
     page.wait_for_selector("h1:text('window')")
     page.wait_for_selector(".drawing svg")
-    assert page.locator(".look-verdict").inner_text() == "compression_window = 87,738 tokens"
-    page.click("text=regimes in (θ, T)")
-    page.wait_for_selector("h1:text('regimes')")
+    assert "the last 87,738 of 131,072 tokens hold 90 % of it" in page.locator(".look-verdict").inner_text()
+    page.click("text=γ_Padé by θ and T")
+    page.wait_for_selector("h1:text('γ_Padé')")
     page.wait_for_selector(".drawing svg")
-    assert page.locator(".look-verdict").inner_text().startswith("gamma_pade = 0.977")
+    assert page.locator(".look-verdict").inner_text().startswith("γ_Padé is 0.977 at θ = 501,187")

@@ -115,7 +115,7 @@ def test_a_gguf_file_is_dropped_and_shown_and_stays_when_the_language_changes(op
     verdict, held = asked(page), facts(page)
     assert answer("show", {"source": str(file)})["report"]["verdict"] in verdict
     page.select_option("#language", "fr")
-    page.wait_for_selector(".go button:text-is('Répondre')")
+    page.wait_for_selector(".go button:text-is('Demander')")
     assert page.locator(".chip .name").inner_text() == "small.gguf"
     page.wait_for_selector(".answer[aria-busy=false] .verdict h2")
     assert said(page) != verdict

@@ -43,7 +43,7 @@ def test_what_a_file_says_stays_text(opened: Opened, text: str) -> None:
     assert page.locator("main :is(img, script, iframe, object, b b, i, [onerror], [onload])").count() == 0
     assert page.evaluate("window.hacked") is None
     assert set(page.eval_on_selector_all("main a", "all => all.map((a) => a.getAttribute('href')[0])")) == {"#"}
-    page.click("text=Keep beside")
+    page.click("text=Add to comparison")
     page.click(".tray a")
     page.wait_for_selector(".beside")
     assert page.locator(".beside :is(img, script, [onerror], [onload])").count() == 0

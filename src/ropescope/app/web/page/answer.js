@@ -27,7 +27,7 @@ export function answered(form, answer, page) {
   return [
     ...reportParts(report, { question: form.name, decides: form.decides, figure }),
     looks(form, page.fragment),
-    h("section", { class: "again" }, h("h3", {}, t("Ask it elsewhere")), code(t("As a command"), answer.command, false), code(t("In Python"), answer.python, true)),
+    h("section", { class: "again" }, h("h3", {}, t("The same in a terminal and in Python")), code(t("As a command"), answer.command, false), code(t("In Python"), answer.python, true)),
     tools(form, answer, page),
   ];
 }
@@ -62,7 +62,7 @@ function tools(form, answer, page) {
   return h(
     "p",
     { class: "tools end" },
-    h("button", { type: "button", class: "small", onclick: page.beside }, t("Keep beside")),
+    h("button", { type: "button", class: "small", onclick: page.beside }, t("Add to comparison")),
     copyButton(() => location.href, t("Copy link"), t("Link copied")),
     kinds.map(([label, suffix, make]) => {
       const button = h("button", { type: "button", class: "small", "aria-label": t("Save as {kind}", { kind: label }) }, label);

@@ -114,7 +114,7 @@ export class Box {
     const { kept, fragment } = this.#page;
     const open = place(fragment).requests[0]?.question;
     const beside = [...new Set(Object.values(this.#page.given).flat())].filter((one) => typeof one === "string" && kept.has(one));
-    this.#show(t("Looking at {name}", { name: found.map((one) => ("file" in one ? one.file.name : one.folder)).join(", ") }), []);
+    this.#show(t("Reading {name}", { name: found.map((one) => ("file" in one ? one.file.name : one.folder)).join(", ") }), []);
     try {
       const paths = [];
       for (const one of found) paths.push(await kept.keep(one, false));
@@ -132,7 +132,7 @@ export class Box {
     const words = this.#input.value.trim();
     if (words === this.#last.words) return this.#last.offers;
     const mine = ++this.#asked;
-    if (!this.#page.ready) fill(this.#told, t("Python is loading; these questions have your words:"));
+    if (!this.#page.ready) fill(this.#told, t("Python is loading. Meanwhile, these questions match your words:"));
     const offers = this.#ask({ words: [words] }, mine).catch((error) => {
       if (mine === this.#asked) this.#show(error instanceof Error ? error.message : String(error), []);
       return [];

@@ -32,7 +32,7 @@ export async function compare(page, requests) {
   const draw = () => {
     const columns = kept.map((one) => ({ one, answer: page.works.answered(one.fragment) }));
     const open = columns.filter(({ answer }) => answer === undefined);
-    const button = h("button", { type: "button", class: "main" }, t("Answer the {n} that are open", { n: open.length }));
+    const button = h("button", { type: "button", class: "main" }, t("Get the {n} missing answers", { n: open.length }));
     button.addEventListener("click", () => {
       button.disabled = true;
       for (const { one } of open) page.works.ask(one.fragment, one.question, one.given).end.then(draw);

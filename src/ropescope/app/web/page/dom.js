@@ -79,6 +79,14 @@ export function scrolling(box) {
   return box;
 }
 
+/** Keeps a box in view while what is beside it scrolls: where it is higher than the window, its end. @template {HTMLElement} E @param {E} box */
+export function staying(box) {
+  const look = () => box.style.setProperty("--top", `${Math.min(8, innerHeight - box.offsetHeight)}px`);
+  new ResizeObserver(look).observe(box);
+  new ResizeObserver(look).observe(document.documentElement);
+  return box;
+}
+
 /** A command as nodes that break between its words alone. @param {string} command */
 export function words(command) {
   return command.split(/(\s+)/).map((part, i) => (i % 2 === 0 ? h("span", { class: "word" }, part) : part));

@@ -1,6 +1,6 @@
 // Views with sliders, where a look teaches more than a number. Each number is an answer of a question, as everywhere on the page.
 
-import { debounced, fill, h, newId, scrolling } from "./dom.js";
+import { debounced, fill, h, newId, scrolling, staying } from "./dom.js";
 import { control } from "./fields.js";
 import { draw } from "./figures.js";
 import { link } from "./fragment.js";
@@ -87,11 +87,11 @@ const grouped = (/** @type {number} */ value) => value.toLocaleString("en");
  */
 function stage(...controls) {
   const verdict = h("p", { class: "look-verdict", role: "status" });
-  const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-label": t("Picture") }));
+  const drawing = scrolling(h("div", { class: "drawing", role: "region", "aria-label": t("Figure") }));
   const caption = h("figcaption");
   const notes = h("ul", { class: "note" });
   const to = h("p", { class: "tools" });
-  const element = h("div", { class: "two" }, h("div", { class: "sliders side" }, controls, to), h("div", {}, verdict, h("figure", {}, caption, drawing), notes));
+  const element = h("div", { class: "two" }, staying(h("div", { class: "sliders side" }, controls, to)), h("div", {}, verdict, h("figure", {}, caption, drawing), notes));
   return {
     element,
     drawing,

@@ -41,30 +41,43 @@ function scaled(spec, factor) {
   return made;
 }
 
-/** `value` with the legends of all its encodings in few columns. @param {any} value @param {number} columns @returns {any} */
-function stacked(value, columns) {
-  if (Array.isArray(value)) return value.map((one) => stacked(one, columns));
+/**
+ * `value` with the legends of all its encodings in few columns and the labels of its axes cut.
+ * @param {any} value
+ * @param {number} columns
+ * @param {number} limit pixels of a label
+ * @returns {any}
+ */
+function stacked(value, columns, limit) {
+  if (Array.isArray(value)) return value.map((one) => stacked(one, columns, limit));
   if (!value || typeof value !== "object") return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, one]) => {
       if (key === "values") return [key, one];
-      const made = stacked(one, columns);
-      return [key, key === "legend" && one?.columns > columns ? { ...made, columns } : made];
+      const made = stacked(one, columns, limit);
+      if (key === "legend" && one?.columns > columns) return [key, { ...made, columns }];
+      if (key === "axis" && one?.labelLimit > limit) return [key, { ...made, labelLimit: limit }];
+      return [key, made];
     }),
   );
 }
 
-/** `spec` for a narrow place: legends below each other, long labels cut. @param {Record<string, any>} spec @param {number} room */
-function narrow(spec, room) {
+/**
+ * `spec` for a narrow place: legends below each other in `columns`, long labels cut.
+ * @param {Record<string, any>} spec
+ * @param {number} room
+ * @param {number} columns
+ */
+function narrow(spec, room, columns) {
   const { legend, axisY } = spec.config ?? {};
-  const columns = room < 420 ? 2 : 3;
-  const made = stacked(spec, columns);
+  const limit = Math.max(90, Math.round(room * 0.34));
+  const made = stacked(spec, columns, limit);
   return {
     ...made,
     config: {
       ...made.config,
       legend: { ...legend, columns: Math.min(legend?.columns ?? columns, columns), layout: { top: { direction: "vertical" }, bottom: { direction: "vertical" } } },
-      axisY: { labelLimit: Math.max(90, Math.round(room * 0.3)), ...axisY },
+      axisY: { labelLimit: limit, ...axisY },
     },
   };
 }
@@ -83,16 +96,19 @@ export async function draw(parent, spec, label) {
   let bare = /** @type {Record<string, any>} */ (whole);
   const room = Math.min(parent.clientWidth || 600, 720);
   let made = await aside(embed, bare);
-  if (made.width > room) {
-    made.finalize();
-    bare = narrow(bare, room);
-    made = await aside(embed, bare);
-  }
-  const own = typeof bare.width === "number" ? bare.width : made.width;
-  const factor = Math.min(1.5, Math.max(0.3, (room - (made.width - own)) / own));
-  if (Math.abs(factor - 1) > 0.03) {
-    made.finalize();
-    made = await aside(embed, scaled(bare, factor));
+  for (const columns of made.width > room ? [3, 2, 1] : [0]) {
+    if (columns > 0) {
+      bare = narrow(whole, room, columns);
+      made.finalize();
+      made = await aside(embed, bare);
+    }
+    const own = typeof bare.width === "number" ? bare.width : made.width;
+    const factor = Math.min(1.5, Math.max(0.3, (room - (made.width - own)) / own));
+    if (Math.abs(factor - 1) > 0.03) {
+      made.finalize();
+      made = await aside(embed, scaled(bare, factor));
+    }
+    if (made.width <= room * 1.05) break;
   }
   const { drawing } = made;
   // One picture with one text: its marks are no pictures of their own.
@@ -130,7 +146,7 @@ export function figure(shown) {
       await draw(drawing, shown.spec, label);
       drawing.style.minHeight = "";
     } catch (error) {
-      drawing.replaceChildren(h("p", { class: "quiet" }, t("Not drawn: {why}", { why: error instanceof Error ? error.message : String(error) })));
+      drawing.replaceChildren(h("p", { class: "quiet" }, t("The figure cannot be drawn: {why}", { why: error instanceof Error ? error.message : String(error) })));
     }
   };
   const seen = new IntersectionObserver(([entry]) => {
@@ -160,7 +176,7 @@ export function figure(shown) {
 function data(shown) {
   const found = datasets(shown.spec);
   if (found.length === 0) return null;
-  const box = h("details", { class: "figure-data" }, h("summary", {}, t("Data of this figure")));
+  const box = h("details", { class: "figure-data" }, h("summary", {}, t("Data as a table")));
   const named = (/** @type {number} */ i) => (found.length > 1 ? `${shown.title} · ${i + 1}` : shown.title);
   box.addEventListener("toggle", () => {
     if (!box.open || box.childElementCount > 1) return;

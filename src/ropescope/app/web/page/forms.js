@@ -1,7 +1,7 @@
 // A form for a question, from its fields: groups folded until they are needed, errors beside their field as one types.
 
 import { commandLine } from "./command.js";
-import { copyButton, debounced, fill, h, newId, words } from "./dom.js";
+import { copyButton, debounced, fill, h, newId, staying, words } from "./dom.js";
 import { control } from "./fields.js";
 import { fetched, labelOf } from "./inputs.js";
 import { prose } from "./prose.js";
@@ -22,7 +22,7 @@ export class FormView {
   #backend;
   #kept;
   #asked = 0;
-  #button = h("button", { type: "submit", class: "main" }, t("Answer"));
+  #button = h("button", { type: "submit", class: "main" }, t("Ask"));
   #leaves = h("p", { class: "quiet leaves" });
   #command = h("code");
   #trouble = h("p", { class: "error", role: "alert" });
@@ -58,7 +58,7 @@ export class FormView {
       changed();
       this.focus();
     });
-    this.element = h(
+    this.element = staying(h(
       "form",
       { class: "form", novalidate: true, "aria-label": t("Inputs of {name}", { name: form.name }) },
       form.fields.length > 0 && h("p", { class: "tools" }, Object.keys(form.example).length > 0 && example, clear),
@@ -76,7 +76,7 @@ export class FormView {
           copyButton(() => this.#command.textContent ?? "", t("Copy"), t("Copied")),
         ),
       ),
-    );
+    ));
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       if (can.ok && this.#complete()) page.onAsk(this.given());
@@ -190,7 +190,7 @@ export class FormView {
     for (const group of new Set(this.#drawn.map((one) => one.group))) {
       const set = this.#drawn.filter((one) => one.group === group && one.field.name in given).length;
       const count = group.querySelector(".count");
-      if (count) fill(count, set > 0 ? t("{n} set", { n: set }) : "");
+      if (count) fill(count, set > 0 ? t("{n} filled in", { n: set }) : "");
     }
     fill(this.#command, words(commandLine(this.#form, given, (path) => this.#kept.name(path))));
     fill(this.#leaves, fetched(this.#form, given, this.#kept));

@@ -44,7 +44,7 @@ function foot(page, speak) {
   const where =
     page.backend.kind === "server"
       ? t("Answers come from ropescope on this machine. It asks huggingface.co for the files of a model that you name, and nothing else.")
-      : t("Answers come from Python in this browser. Nothing leaves this page but requests for the headers of a model that you name, to huggingface.co.");
+      : t("Answers come from Python in this browser. Nothing leaves this page except requests to huggingface.co for the headers of a model that you name.");
   const theme = h("select", { id: "theme" }, Object.entries(THEMES).map(([value, label]) => h("option", { value }, t(label))));
   theme.value = stored("theme") ?? "system";
   theme.addEventListener("change", () => {

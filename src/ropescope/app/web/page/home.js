@@ -50,9 +50,9 @@ function situation(title, at, entries) {
 
 /** Views with sliders: name, title, what one sees, and the question that is asked. */
 export const LOOKS = /** @type {const} */ ([
-  ["memory", "context against memory", "Move context and batch, and see what a device must hold.", "fit"],
-  ["window", "window against γ", "Move γ and N, and see how many tokens hold a share of the attention.", "compute"],
-  ["regimes", "regimes in (θ, T)", "Move θ and T, and see in which band of γ_Padé a model would lie.", "plot"],
+  ["memory", "memory by context length", "Move the context length and the batch to see the memory on each device.", "fit"],
+  ["window", "attention window by γ", "Move the exponent γ and the context N to see how many recent tokens hold 90 % of the attention.", "compute"],
+  ["regimes", "γ_Padé by θ and T", "Move the RoPE base θ and the context T to see what γ_Padé predicts.", "plot"],
 ]);
 
 /** Links to the other questions of the same situation; they take the same inputs along. @param {Page} page @param {string} name */

@@ -54,8 +54,8 @@ export function fetched(form, given, kept) {
   const ids = hubIds(Object.fromEntries(named)).filter((one) => !kept.has(one)).join(", ");
   if (ids === "") return "";
   return form.needs === "weights"
-    ? t("Downloads {ids} from huggingface.co, unless it is here.", { ids })
-    : t("Reads the headers of {ids} from huggingface.co, unless it is a folder here.", { ids });
+    ? t("Downloads {ids} from huggingface.co, unless this machine has it.", { ids })
+    : t("Reads the headers of {ids} from huggingface.co, unless a folder here has that name.", { ids });
 }
 
 /**

@@ -20,7 +20,7 @@ export const MOST_BESIDE = 6;
 
 export class Page {
   main = h("main", { id: "main", tabindex: "-1" });
-  tray = h("aside", { class: "tray", "aria-label": t("Kept beside"), hidden: true });
+  tray = h("aside", { class: "tray", "aria-label": t("Comparison"), hidden: true });
   /** The link of what is shown, and the inputs in it. */
   fragment = "";
   /** @type {Given} */
@@ -152,11 +152,11 @@ export class Page {
 
   /** Keep the answer to a request for a comparison. @param {Asked} asked */
   keepBeside(asked) {
-    if (this.beside.some((one) => one.fragment === asked.fragment)) return announce(t("It is kept beside already."));
-    if (this.beside.length >= MOST_BESIDE) return announce(t("Six answers are kept beside: remove one first."));
+    if (this.beside.some((one) => one.fragment === asked.fragment)) return announce(t("This answer is in the comparison already."));
+    if (this.beside.length >= MOST_BESIDE) return announce(t("The comparison holds six answers: remove one first."));
     this.beside.push(asked);
     this.drawTray();
-    announce(t("Kept beside: {n} of {most}", { n: this.beside.length, most: MOST_BESIDE }));
+    announce(t("To compare: {n} of {most}", { n: this.beside.length, most: MOST_BESIDE }));
   }
 
   drawTray() {
@@ -168,7 +168,7 @@ export class Page {
     });
     fill(
       this.tray,
-      h("span", {}, t("Kept beside: {n} of {most}", { n: this.beside.length, most: MOST_BESIDE })),
+      h("span", {}, t("To compare: {n} of {most}", { n: this.beside.length, most: MOST_BESIDE })),
       h("a", { class: "button main", href: compareLink(this.beside, this.held) }, t("Compare")),
       clear,
     );

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { link } from "./fragment.js";
+import { spaced } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Given} Given */
 
@@ -20,7 +21,7 @@ export function knowQuestions(names) {
  * @returns {(Node | string)[]}
  */
 export function prose(text, { except = "" } = {}) {
-  return text.split(/`([^`]+)`/).flatMap((part, i) => {
+  return spaced(text).split(/`([^`]+)`/).flatMap((part, i) => {
     if (i % 2 === 0) return addresses(part);
     if (!known.has(part) || part === except) return [h("code", {}, ...breakable(part))];
     return [h("a", { href: link(part, {}), "data-question": part }, part)];

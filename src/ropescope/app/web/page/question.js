@@ -131,7 +131,7 @@ function quoted(message, given) {
 /** What stands in the place of an answer: which inputs are missing still. @param {Form} form @param {Given} given */
 function empty(form, given) {
   const required = form.fields.filter((one) => one.required && ![given[one.name]].flat()[0]).map((one) => `\`${one.name}\``);
-  return prose(required.length > 0 ? t("Fill in {names}. The answer comes here.", { names: required.join(", ") }) : t("The answer comes here."));
+  return prose(required.length > 0 ? t("Fill in {names}. The answer appears here.", { names: required.join(", ") }) : t("The answer appears here."));
 }
 
 /** The question whose first table lists the names that a field may have, where one does. @param {string} question @param {Field} field */

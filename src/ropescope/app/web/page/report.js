@@ -14,7 +14,7 @@ import { t } from "./words.js";
 /** What a reader is told of each basis. @type {Record<import("./types.d.ts").Basis, string>} */
 const MEANING = {
   config: "read from the model's files",
-  measured: "measured; the protocol stands beside it",
+  measured: "measured; the source names the protocol",
   formula: "computed from a closed form",
   published: "taken from a publication",
   assumed: "a default that you can change",
@@ -82,7 +82,7 @@ function facts(list, said) {
   return h(
     "section",
     {},
-    h("h3", { id }, t("What it rests on")),
+    h("h3", { id }, t("Facts, and where they come from")),
     h(
       "table",
       { class: "facts", "aria-labelledby": id },

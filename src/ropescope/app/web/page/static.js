@@ -116,7 +116,7 @@ class Static {
   /** @param {Pick<Form, "name" | "needs"> & { extra?: string }} form */
   can(form) {
     if (form.needs === "files") return { ok: true };
-    const reads = form.needs === "weights" ? t("It reads a model's weights, which a browser does not hold.") : t("It needs packages that a browser's Python does not have.");
+    const reads = form.needs === "weights" ? t("It reads a model's weights, which a browser cannot hold. Run the command below on your own machine.") : t("It needs packages that Python in a browser lacks. Run the command below on your own machine.");
     return { ok: false, why: `${reads} ${t("Run the command on your machine, after pip install 'ropescope[{extra}]'.", { extra: form.extra ?? "measure" })}` };
   }
 

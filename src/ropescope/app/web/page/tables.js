@@ -65,7 +65,7 @@ export function table(shown, said, still = false) {
 
 /** How a text stands in its column: with room, or in one line. @param {string} text */
 function kind(text) {
-  return text.length > LONG ? "long" : /^\S{1,12}$/.test(text) ? "whole" : null;
+  return text.length > LONG ? "long" : text.length <= 12 || /^\S{1,16}$/.test(text) ? "whole" : null;
 }
 
 /**

@@ -14,7 +14,12 @@ let words = {};
  * @param {Record<string, string | number>} [values]
  */
 export function t(text, values = {}) {
-  return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return spaced((words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole)));
+}
+
+/** `text` whose line does not break before a sign that French sets apart. @param {string} text */
+export function spaced(text) {
+  return document.documentElement.lang === "fr" ? text.replace(/ (?=[:;!?»])|(?<=«) /g, "\u00a0") : text;
 }
 
 /** The languages that this page was made with, English first. @returns {Language[]} */
