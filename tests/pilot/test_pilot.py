@@ -57,6 +57,7 @@ def test_whole_dealt_and_shown_again_are_equal(prose: Path, tmp_path: Path, monk
         "loss-by-position",
     ]
     assert run.told[-1][:2] == (48, 48) and "loss" in run.told[-1][2]
+    assert "hardly trained" in whole.caveats[0]  # 8 steps
     for act in run.acts:
         act()
 

@@ -15,6 +15,7 @@ from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, INK, PINK, S
 from ropescope.theory.decay import gamma_pade
 
 _ABLATIONS = {"nope": INK, "alibi": PINK}
+_ASIDE = 1.12
 _LEGEND = {"orient": "bottom", "columns": 4, "symbolType": "stroke", "labelLimit": 300}
 
 
@@ -28,9 +29,10 @@ def gamma_by_base(result: PilotResult, summary: Summary) -> Figure:
     bases, thetas = result.rope, [arm.theta or 0.0 for arm in result.rope]
     measured, legacy = "measured, mean of seeds", "measured, published protocol"
     theory, null = f"γ_Padé(θ, {result.length:,})", "uniform attention, published protocol"
+    aside = [theta * _ASIDE for theta in thetas]  # the wide bars of the published protocol would hide the others
     points = [
+        *_points(legacy, aside, [over_seeds(result, arm, lambda r: r.legacy_gamma) for arm in bases]),
         *_points(measured, thetas, [over_seeds(result, arm, lambda r: r.gamma) for arm in bases]),
-        *_points(legacy, thetas, [over_seeds(result, arm, lambda r: r.legacy_gamma) for arm in bases]),
     ]
     low, high = min(thetas), max(thetas)
     steps = [low * (high / low) ** (i / 60) for i in range(61)]
@@ -95,25 +97,40 @@ def during_training(result: PilotResult) -> Figure:
 
 def by_layer(result: PilotResult) -> Figure:
     """γ of each layer at each arm: the mean over seeds, and every seed."""
-    rows, means = [], []
+    rows = []
     for arm in _finished(result):
         runs = list(result.of(arm).values())
         for layer in range(len(runs[0].last.layers)):
             values = [run.last.layers[layer] for run in runs]
-            rows += [{"layer": f"layer {layer + 1}", "arm": arm.words, "γ": value} for value in values]
-            means.append({"layer": f"layer {layer + 1}", "arm": arm.words, "γ": fmean(values)})
+            at = {"layer": f"layer {layer + 1}", "arm": arm.words}
+            rows += [{**at, "γ": value, "mean": False} for value in values]
+            rows.append({**at, "γ": fmean(values), "mean": True})
     order = [arm.words for arm in _finished(result)]
-    x = {"field": "arm", "type": "nominal", "title": None, "sort": order, "axis": {"labelAngle": -40}}
+    x = {
+        "field": "arm",
+        "type": "nominal",
+        "title": None,
+        "sort": order,
+        "axis": {"labelAngle": -40, "labelOverlap": False},
+    }
     y = {"field": "γ", "type": "quantitative", "title": "exponent γ of a layer"}
-    layers = [
-        _layer("point", rows, {"x": x, "y": y}, color=BLUE, opacity=0.45, size=34),
-        _layer("tick", means, {"x": x, "y": y}, color=VERMILLION, thickness=2.5, size=16),
+    layers: list[dict[str, Any]] = [
+        {
+            "transform": [{"filter": "!datum.mean"}],
+            "mark": {"type": "point", "color": BLUE, "opacity": 0.45, "size": 34},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "transform": [{"filter": "datum.mean"}],
+            "mark": {"type": "tick", "color": VERMILLION, "thickness": 2.5, "size": 16},
+            "encoding": {"x": x, "y": y},
+        },
     ]
     return Figure(
         "by-layer",
         "The exponent of each layer",
         {
-            "data": {"values": [*rows, *means]},
+            "data": {"values": rows},
             "facet": {"column": {"field": "layer", "type": "nominal", "title": None}},
             "spec": {"width": 180, "height": 240, "layer": layers},
         },

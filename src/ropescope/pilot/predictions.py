@@ -98,7 +98,7 @@ def predictions(thetas: Sequence[float], length: int) -> tuple[Statement, ...]:
     return (
         Statement(
             "theory, level",
-            f"γ is γ_Padé(θ, {length:,}) to {PUBLISHED_ERROR:.2%} at every base.",
+            f"γ is γ_Padé(θ, {length:,}) to {100 * PUBLISHED_ERROR:.2f} % at every base.",
             levels,
         ),
         Statement(

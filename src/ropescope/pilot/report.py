@@ -25,6 +25,8 @@ from ropescope.quality.intervals import Interval, paired
 from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 from ropescope.theory.decay import gamma_pade
 
+LEAST_TRAINED: Final = 0.1
+"""A mean γ that is less than this above its value before training says nothing of what training does."""
 _PLAN: Final = "Said before anything is trained"
 
 
@@ -145,7 +147,7 @@ def _facts(result: PilotResult, summary: Summary) -> tuple[Fact, ...]:
 
 
 def _published(theta: float) -> str:
-    return f"at θ = {theta:,.10g}; published: {PUBLISHED_ERROR:.2%}"
+    return f"at θ = {theta:,.10g}; published: {100 * PUBLISHED_ERROR:.2f} %"
 
 
 def _legacy_facts(result: PilotResult) -> list[Fact]:
@@ -334,6 +336,12 @@ def _caveats(result: PilotResult, summary: Summary) -> tuple[str, ...]:
         "here stands for them.",
         "Intervals are over seeds. The prompts are the same in every run, and their error is not in them.",
     ]
+    above = fmean(run.last.gamma - run.readings[0].gamma for run in result.runs if run.arm.theta is not None)
+    if above < LEAST_TRAINED:
+        found.insert(
+            0,
+            f"γ is only {above:.3f} above that of random weights: attention is hardly trained, so what stands says nothing of θ.",
+        )
     if result.partial:
         found.insert(
             0,

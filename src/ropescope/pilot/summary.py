@@ -56,8 +56,8 @@ def summarise(result: PilotResult) -> Summary:
     seeds = result.paired_seeds(*bases)
     if len(seeds) < LEAST_SEEDS:
         raise MeasurementError(
-            f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'} finished at all {len(bases)} bases, and an interval needs "
-            f"{LEAST_SEEDS}: give more `seeds`, a larger `budget`, or go on with `resume`."
+            f"{len(seeds)} of the seeds are finished at every base, and an interval needs {LEAST_SEEDS}: give more `seeds` or a "
+            "larger `budget`, or go on with `resume`."
         )
     gammas = {_theta(arm): [result.of(arm)[seed].last.gamma for seed in seeds] for arm in bases}
     measured = statistics(gammas)

@@ -69,8 +69,16 @@ def test_changed_base(finding):
     assert facts["slope where R² > 0.9"].value == pytest.approx(0.01, abs=0.005)
 
 
-def test_no_trained_bases(finding):
-    assert finding("C6").value is None and finding("C6").verdict == "not testable from public data"
+def test_trained_bases(finding):
+    """Five seeds a base; γ_Padé = (2θ − T√2)/(2θ + T√2) at T = 512 is 0.9993 at θ = 10⁶, and γ is 0.41 there."""
+    found = finding("C6")
+    assert found.verdict == "not reproduced" and found.published == pytest.approx(5.07)
+    assert found.value == pytest.approx(100 * (1 - 0.4096 / 0.9993), abs=0.05)
+    assert found.baselines[0].value < found.value
+    facts = _facts(found)
+    assert facts["slope of γ on ln θ"].interval[1] < 0.048  # half of what the theory says
+    assert facts["largest error over all bases"].value == pytest.approx(191, abs=0.5)
+    assert [row[1:3] for row in found.tables[0].rows[:5]] == [(theta, 5) for theta in (500, 2000, 1e4, 1e5, 1e6)]
 
 
 def test_windows(finding):
