@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import released_configs as released
+from file_rows import FILES, written
 from in_pyodide import asked_in_cpython, asked_in_pyodide, differences
-from matrix import ROWS
 
-from ropescope.questions.registry import find
-
-FILES = [row for row in ROWS if find(row.question).needs == "files"]
 HUB = {"name": "show", "given": {"source": "org/tiny"}, "names": {}, "hub": []}
-
-
-def put(value: Any, places: dict[str, str]) -> Any:
-    if isinstance(value, list):
-        return [put(item, places) for item in value]
-    return value.format(**places) if isinstance(value, str) else value
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer: Path) -> dict[str, Any]:
     """Each row as the page asks it, with what Pyodide and CPython answer; and a model of the Hub, before and after leave."""
     folder, work = tmp_path_factory.mktemp("rows"), tmp_path_factory.mktemp("work")
-    (folder / "llama").mkdir()
-    (folder / "llama" / "config.json").write_text(json.dumps(released.LLAMA_31_8B))
-    shutil.copytree(tiny_folder_with_tokenizer, folder / "tiny")
-    requests = []
-    for i, row in enumerate(FILES):
-        new = folder / str(i)
-        for name, text in row.files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_text(text)
-        places = {"config": str(folder / "llama"), "tiny": str(folder / "tiny"), "new": str(new)}
-        for inputs in (row.inputs, row.bad):
-            given = {name: put(value, places) for name, value in inputs.items()}
-            requests.append({"name": row.question, "given": given, "names": {str(folder): "HERE"}, "hub": []})
+    requests = [
+        {"name": row.question, "given": given, "names": {str(folder): "HERE"}, "hub": []}
+        for row, both in zip(FILES, written(folder, tiny_folder_with_tokenizer), strict=True)
+        for given in both
+    ]
     ours = asked_in_pyodide([*requests, HUB, {**HUB, "hub": ["org/tiny"]}], folder, work)
     return {"pyodide": ours, "cpython": asked_in_cpython(requests, work)}
 

@@ -8,9 +8,11 @@ import re
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import released_configs as released
+from file_rows import FILES, written
 
 from ropescope.app.web.backend import answer, problems
 from ropescope.app.web.languages.catalogues import LANGUAGES, messages
@@ -20,6 +22,8 @@ from ropescope.app.web.languages.translated import page_words, translated
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 COMPLETE = ("page", "questions")
+QUOTED = {"show-report"}
+"""Questions whose verdict is no sentence of ropescope's: it stands in the file that is shown."""
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
@@ -34,6 +38,11 @@ def extraction() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
+def found(extraction: ModuleType) -> dict[str, dict[str, set[str]]]:
+    return extraction.gathered()  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("models") / "Llama-3.1-8B"
     folder.mkdir()
@@ -42,8 +51,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_what_claims_to_be_complete_is(language: str, extraction: ModuleType) -> None:
-    found = extraction.gathered()
+def test_what_claims_to_be_complete_is(language: str, found: dict[str, dict[str, set[str]]]) -> None:
     for part in COMPLETE:
         said = messages(language, part)
         missing = [text for text in found[part] if not said.get(text)]
@@ -250,3 +258,28 @@ def test_an_answer_is_said_in_the_language_with_the_same_numbers(question: str, 
     if (question, language) in SAID:
         sizes = re.findall(r"[\d.]+(?= GiB)", made["report"]["verdict"])
         assert verdict == SAID[question, language].format(*sizes)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory, tiny_folder_with_tokenizer: Path) -> dict[str, dict[str, Any]]:
+    """What is answered to each row of the matrix that needs files alone, and to its bad inputs, in English."""
+    folder = tmp_path_factory.mktemp("rows")
+    asked = written(folder, tiny_folder_with_tokenizer)
+    return {
+        f"{row.question}{of}": answer(row.question, given, names={str(folder): "HERE"})
+        for row, both in zip(FILES, asked, strict=True)
+        for of, given in zip(("", ", bad"), both, strict=True)
+        if f"{row.question}{of}" not in QUOTED
+    }
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_verdict_error_and_name_of_a_fact_is_said_in_full(language: str, answers: dict[str, Any]) -> None:
+    left: dict[str, list[str]] = {}
+    for question, made in answers.items():
+        told = translated(made, language)
+        report = told.get("report", {"verdict": told.get("error", {}).get("message"), "facts": []})
+        said = [report["verdict"], *(fact["name"] for fact in report["facts"])]
+        if english := [text for text in said if text in told["english"]]:
+            left[question] = english
+    assert not left, f"translate in languages/{language}/reports.po, or mend languages/sentences.py: {left}"
