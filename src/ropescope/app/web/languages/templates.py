@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 PLACE: Final = re.compile(r"\{(\d+|before|after)\}")
@@ -18,6 +18,9 @@ _LEADING: Final = re.compile("^ *(\\{\\d+\\} +)*(?=[A-Z\u0080-\uffff])")
 """Whole sentences before one."""
 
 _TOLD: Final = re.compile(r"(?<=[.!?]) |(?<=[。！？])(?=.)")
+MOST_WAYS: Final = 24
+"""Ways in which one text is a template."""
+
 _ENDING: Final = re.compile("[a-z]{1,3}")
 
 
@@ -92,7 +95,7 @@ def key_words(one: Template) -> list[str]:
 
 def matches(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
     """What stands at the places, if `text` has all literals in order: the places as short as can be from the left, then from the
-    right."""
+    right, then in other ways that cut no brackets."""
     first, last = literals[0], literals[-1]
     if not text.startswith(first):
         other = turned(first, str.lower) if first[:1].isupper() else turned(first, str.upper)
@@ -101,11 +104,11 @@ def matches(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
     if not text.endswith(last) or len(text) < len(first) + len(last):
         return
     inner = text[len(first) : len(text) - len(last)]
-    seen = None
-    for side in (_from_left, _from_right, _at_sentences):
-        found = side(literals[1:-1], inner)
-        if found is not None and found != seen and all(map(_stands, literals, found, literals[1:])):
-            seen = found
+    sides = (side(literals[1:-1], inner) for side in (_from_left, _from_right, _at_sentences))
+    seen = set()
+    for found in chain(sides, islice(_ways(literals[1:-1], inner), MOST_WAYS)):
+        if found is not None and found not in seen and all(map(_stands, literals, found, literals[1:])):
+            seen.add(found)
             yield found
 
 
@@ -147,6 +150,24 @@ def _at_sentences(literals: tuple[str, ...], text: str) -> tuple[str, ...] | Non
             return None
         parts.append(f"{before}." if literal == " " else before)
     return (*parts, text)
+
+
+def _ways(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
+    """Every way to have the literals in order, of which no place cuts brackets."""
+    if not literals:
+        if _closed(text):
+            yield (text,)
+        return
+    at = text.find(literals[0])
+    while at >= 0:
+        if _closed(text[:at]):
+            for rest in _ways(literals[1:], text[at + len(literals[0]) :]):
+                yield (text[:at], *rest)
+        at = text.find(literals[0], at + 1)
+
+
+def _closed(text: str) -> bool:
+    return text.count("(") == text.count(")") and text.count("[") == text.count("]")
 
 
 def turned(text: str, change: Callable[[str], str]) -> str:
