@@ -150,6 +150,13 @@ def _why_none(names: frozenset[str], ours: list[str]) -> str:
     return ""
 
 
+def require_index_beside(files: ModelFiles) -> None:
+    """Raise FormatError where an index names files that do not lie beside it: what loads weights would follow a path."""
+    names = files.names()
+    if INDEX in names and SINGLE not in names:
+        index_of(files, INDEX)
+
+
 def index_of(files: ModelFiles, name: str) -> tuple[list[str], frozenset[str]]:
     """(the files that an index lists, each once; the tensors). Raises FormatError for a name that is none of a file beside it."""
     label = files.label(name)

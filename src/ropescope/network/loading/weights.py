@@ -20,8 +20,10 @@ from ropescope.models.config.rope_otherwise import base_in_transformers, base_of
 from ropescope.models.context import Context
 from ropescope.models.loadable import require_adapter
 from ropescope.models.model import Model
+from ropescope.models.model_files import LocalFiles
 from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
+from ropescope.models.safetensors.files import require_index_beside
 from ropescope.models.source import Source, resolve
 from ropescope.network.loading import old_gguf
 from ropescope.network.loading.gguf_positions import scale_as_stated
@@ -88,7 +90,7 @@ def load(
     (default: the GPU if there is one).
 
     A worker that shares work with others keeps the last weights for its next share. Raises SourceError when the source has no
-    readable weights, in a sentence that says what to do.
+    readable weights, in a sentence that says what to do, and FormatError for an index that names files elsewhere.
     """
     asked = json.dumps([source, revision, dtype, device, trust_remote_code], default=str, sort_keys=True)
     return kept_for_next(asked, lambda: _load(source, revision, dtype, device, trust_remote_code))
@@ -108,6 +110,8 @@ def _load(
         require_adapter(found.adapter)  # what is missing is told before the weights of the base are read
     if found.kind == "dict":
         raise SourceError("A config alone has no weights to measure: give a folder, a .gguf file or a Hub id.")
+    if found.kind == "folder" and found.path is not None:
+        require_index_beside(LocalFiles(found.path))
     where, arguments = _arguments(found)
     read = _read(found)
     chosen = number_type(dtype, place, lambda: _n_weights(found, read))
