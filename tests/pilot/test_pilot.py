@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_shares import answered, prepared
 
 from ropescope.errors import FormatError, InputError, MeasurementError
 from ropescope.measure.profile import DecayProfile
@@ -14,6 +15,7 @@ from ropescope.models.opening import open as open_model
 from ropescope.pilot.asking import answer
 from ropescope.pilot.inputs import PilotInputs
 from ropescope.pilot.result import PilotResult
+from ropescope.pilot.running import train
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -88,6 +90,15 @@ def test_a_trial_out_of_time_says_so_and_goes_on(prose: Path) -> None:
         ask(prose, budget=0.0)
     with pytest.raises(MeasurementError, match="No run was finished"):
         ask(prose, budget=0.0, resume=True)
+
+
+def test_shares_of_a_cluster_add_up(prose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal to the bit to one process; the measurements within a run are not shared out again."""
+    home = prepared(tmp_path, monkeypatch)
+    inputs = PilotInputs(**{**ASKED, "ablations": ("none",), "text": (prose,)})
+    alone = train(inputs, Run()).result
+    reply, _ = answered(home, train, inputs, 2)
+    assert reply.value.result == alone and len(alone.runs) == 4
 
 
 def test_predictions_are_told_without_training() -> None:
