@@ -78,6 +78,15 @@ def test_alibi_attention_is_that_of_its_slopes(reading: Reading) -> None:
     assert torch.allclose(seen[0][:, 0, :41], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_products_in_bfloat16_leave_weights_in_float32(arm: Arm, reading: Reading) -> None:
+    half, whole = (Training.begin(arm, SMALL, 1, CPU, half=half) for half in (True, False))
+    for run in (half, whole):
+        run.advance(reading.train, 2)
+    assert {weight.dtype for weight in half.network.parameters()} == {torch.float32}
+    assert half.losses != whole.losses and half.losses == pytest.approx(whole.losses, abs=0.02)
+
+
 def test_muon_makes_singular_values_of_one() -> None:
     torch.manual_seed(0)
     for shape in ((3, 24, 8), (3, 8, 24)):
