@@ -122,6 +122,13 @@ def test_slots_fill_the_command(said: str, command: str) -> None:
     assert command_line(step.question, step.inputs) == command
 
 
+def test_a_model_alone_is_what_it_is_or_whether_it_fits() -> None:
+    steps = answer(AskInputs(words=("Qwen/Qwen3-8B",)), Run()).next_steps
+    assert [(step.question, step.inputs["source"]) for step in steps] == [
+        (name, "Qwen/Qwen3-8B") for name in ("show", "fit")
+    ]
+
+
 def test_a_number_that_is_no_length_is_none() -> None:
     assert slots_of("MMLU 67.2 vs 65.1 with 5 shots").found == {"scores": "67.2,65.1"}
     assert slots_of("8 to 32 cards").found == {}

@@ -27,6 +27,7 @@ NEAR: Final = 0.85
 CANDIDATES: Final = 12
 _ON_A_DEVICE: Final = "fit device memory"
 _TWO_SCORES: Final = "score gap noise significant"
+_OF_A_MODEL: Final = ("show", "fit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +153,8 @@ def _of_words(text: str) -> Report:
     if slots.scores:
         words += stems(_TWO_SCORES)
     found = scores(words) or scores(stems(_ON_A_DEVICE) if slots.device else ())
+    if not found and slots.source:  # a model and nothing else
+        found.update(_OF_A_MODEL)
     meant: list[tuple[float, Question, dict[str, Any]]] = []
     for question in best(found, questions())[:CANDIDATES]:
         inputs, taken = filled(question, slots, text.split())
