@@ -32,6 +32,7 @@ def test_shares_do_each_piece_once_and_the_last_goes_on(home: Path, tmp_path: Pa
         ("unfinished", 2),
         ("unfinished", 2 + 2),
     ]
+    (home / "runs" / "notes" / "progress" / ".ropescope-0a1b.tmp").write_text("a draft of another worker")
     assert told(home / "runs" / "notes")[1:] == (3 + 2 + 2, 3 + 2 + 2)
     second = shares(home, sums, inputs, 3, 1)
     assert [(reply.kind, reply.done) for reply in second] == [("unfinished", 3), ("value", 2), ("value", 0)]

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ropescope.errors import RopescopeError
 from ropescope.runs.journal import Journal
-from ropescope.runs.share import Share, Unfinished, share
+from ropescope.runs.share import Share, Unfinished, share, sharing
 
 Progress = Callable[[int, int, str], None]
 """Called with how many pieces are finished, how many there are, and what is worked on."""
@@ -126,7 +126,9 @@ def do_pieces(
             continue
         if shared is not None and not shared.begin(_in(journal, piece)):
             continue
-        journal.keep(piece.name, job.do(piece))
+        with sharing(None):  # a piece is done by one process, whatever it does
+            made = job.do(piece)
+        journal.keep(piece.name, made)
         if shared is not None:
             shared.done += 1
     if progress is not None:

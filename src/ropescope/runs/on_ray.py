@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -67,11 +68,15 @@ def connected(on: str) -> Iterator[Any]:
                 "object_store_memory": _STORE_BYTES,
             }
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            with warnings.catch_warnings(action="ignore"):  # what it says comes as an error, too
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except Exception as error:  # of many kinds: no such address, another version, no token
             ray.shutdown()
             cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise MeasurementError(f"Ray cannot be reached at {address} ({cause}).") from error
+            raise MeasurementError(
+                f"Ray cannot be reached at {address} ({cause}): check the address and, where the cluster asks for a token, set "
+                "RAY_AUTH_MODE to token and RAY_AUTH_TOKEN_PATH to its file."
+            ) from error
         try:
             yield ray
         finally:

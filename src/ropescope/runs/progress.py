@@ -11,7 +11,7 @@ def told(notes: Path) -> tuple[str, int, int]:
     """(what is being done, pieces done, pieces planned), over the shares of the latest round that are under way."""
     found: dict[str, tuple[int, dict[str, object]]] = {}
     with suppress(OSError):
-        for path in (notes / "progress").iterdir():
+        for path in (notes / "progress").glob("[!.]*"):  # what is being written begins with a dot
             index, round_number, share = path.name.split("-")
             with suppress(OSError, ValueError):
                 said = json.loads(path.read_text("utf-8"))

@@ -113,8 +113,8 @@ def share() -> Share | None:
 
 
 @contextmanager
-def sharing(of: Share) -> Iterator[None]:
-    """Within the context, jobs are done in shares."""
+def sharing(of: Share | None) -> Iterator[None]:
+    """Within the context, jobs are done in shares; with None, whole."""
     token = _SHARE.set(of)
     try:
         yield
