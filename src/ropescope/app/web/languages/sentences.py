@@ -15,7 +15,17 @@ from typing import Final, NamedTuple
 
 from ropescope.app.web.languages.catalogues import PARTS, messages
 from ropescope.app.web.languages.joins import bracketed, closed, joined, stopped
-from ropescope.app.web.languages.templates import SENTENCES, WORD, Template, key_words, matches, templates, turned
+from ropescope.app.web.languages.templates import (
+    SENTENCES,
+    WORD,
+    Template,
+    key_words,
+    matches,
+    templates,
+    turned,
+    uncut,
+    ways,
+)
 from ropescope.questions.registry import known
 
 LONGEST: Final = 4000
@@ -30,12 +40,12 @@ MOST_STEPS: Final = 2000
 MOST_KEPT: Final = 20_000
 """ Texts that are remembered with their translation."""
 
-_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=-])[A-Za-z][a-z]+(?![\w`\"/@=_[(-]|[.:]\w)")
+_ENGLISH: Final = re.compile(r"(?<![\w`'\"./@:=<|-])[A-Za-z][a-z]+(?![\w`\"/@=_[(-]|[.:]\w)")
 _QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"|“[^”]*”")
 _NAME: Final = re.compile(r"\S*\w[_./@-]\w\S*")
 """A single word with such a sign in it: a file, a field or a name, which has no parts to be looked up."""
 
-_INSIDE: Final = re.compile(r"(.*?)( ?)\((.*)\)(\.?)")
+_INSIDE: Final = re.compile(r"(.*?)( ?)\(([^()]*|(?:[^()]*\([^()]*\))*[^()]*)\)(\.?)")
 _FORMULA: Final = re.compile("[Σ√≥≤∫²]")
 _WORDS: Final = re.compile(r"[\w.+-]+(?:, [\w.+-]+)*(?: or [\w.+-]+)?")
 _BEFORE_WORDS: Final = (" must be ", "There are ", "Did you mean ")
@@ -60,7 +70,7 @@ NAMES: Final = frozenset(
     "test prompt prompts tensor linear dynamic alpha rerope config json parquet bf fp int awq gptq "
     "adakv snapkv pyramidkv tova knorm keydiff kvpress cpu cuda peft trl bitsandbytes llmcompressor llguidance outlines xgrammar "
     "torchao hqq eetq diffusers mlx torch jsonschema sympy tiktoken xllamacpp npm pip ropescope acc gamma theta ln min max system "
-    "user assistant commit instruct messages tools horizon imprint confidence".split()
+    "user assistant commit instruct messages tool tools train dev true false horizon imprint confidence".split()
 )
 """Names of engines, formats, methods, metrics and fields, and units: the same in every language."""
 
@@ -183,16 +193,24 @@ class Sentences:
             return
         if _CLAUSES.search(text):
             yield from self._by_template(text, depth, lambda one: one.has(_CLAUSES))
-            yield self._pieces(_CLAUSES.split(text), depth)
+            if len(pieces := uncut(_CLAUSES.split(text))) > 1:
+                yield self._pieces(pieces, depth)
         yield from self._by_template(text, depth, lambda one: not one.preposition)
         yield from self._by_pieces(text, depth)
         yield from self._by_template(text, depth, lambda one: one.preposition)
+        yield from self._by_template(text, depth, lambda one: not one.preposition, ways)
 
     def _pieces(self, pieces: list[str], depth: int) -> Said:
         said = [self._said(piece, depth + 1) for piece in pieces]
         return Said(joined(one.text for one in said), sum(one.left for one in said))
 
-    def _by_template(self, text: str, depth: int, chosen: Callable[[Template], bool]) -> Iterator[Said]:
+    def _by_template(
+        self,
+        text: str,
+        depth: int,
+        chosen: Callable[[Template], bool],
+        matching: Callable[[tuple[str, ...], str], Iterator[tuple[str, ...]]] = matches,
+    ) -> Iterator[Said]:
         words = WORD.findall(text)
         either = (turned(words[0], str.upper), turned(words[0], str.lower))
         known = chain.from_iterable(self.templates.get(word, ()) for word in dict.fromkeys(("", *either, *words)))
@@ -202,7 +220,7 @@ class Sentences:
         for one in sorted(found, key=lambda one: (sentence and not one.literals[-1].endswith("."), *one.rank)):
             if several and one.letters < SHORT and not one.has(SENTENCES) and not one.has(_CLAUSES):
                 continue
-            for parts in matches(one.literals, text):
+            for parts in matching(one.literals, text):
                 said = {
                     place: self._part(one, number, part, depth)
                     for number, (place, part) in enumerate(zip(one.places, parts, strict=True))
@@ -225,7 +243,7 @@ class Sentences:
     def _by_pieces(self, text: str, depth: int) -> Iterator[Said]:
         """`text` put together again from its pieces."""
         for breaks in _BREAKS:
-            pieces = breaks.split(text)
+            pieces = uncut(breaks.split(text))
             if len(pieces) > 1:
                 yield self._pieces(pieces, depth)
         if (found := self._exact(f"{text}.")) is not None:

@@ -6,7 +6,7 @@ A message of several sentences is known sentence by sentence as well, where its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
@@ -56,6 +56,7 @@ def templates(messages: Mapping[str, str]) -> list[Template]:
     whole = {english: said for english, said in messages.items() if said}
     parts = dict(chain.from_iterable(_parted(*both) for both in whole.items()))
     parts |= {one.strip(): said.strip() for one, said in whole.items() if one.startswith(" ") and one.endswith(".")}
+    parts |= {one[2:]: said.lstrip(";； ") for one, said in whole.items() if one.startswith("; ")}
     return [_template(english, said) for english, said in {**parts, **whole}.items()]
 
 
@@ -95,21 +96,39 @@ def key_words(one: Template) -> list[str]:
 
 def matches(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
     """What stands at the places, if `text` has all literals in order: the places as short as can be from the left, then from the
-    right, then in other ways that cut no brackets."""
+    right."""
+    inner = _inner(literals, text)
+    if inner is not None:
+        sides = (side(literals[1:-1], inner) for side in (_from_left, _from_right, _at_sentences))
+        yield from _standing(literals, (one for one in sides if one is not None))
+
+
+def ways(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
+    """As `matches`, in any way that cuts no brackets; at most `MOST_WAYS`."""
+    inner = _inner(literals, text)
+    if inner is not None and len(literals) > 2:
+        yield from _standing(literals, islice(_ways(literals[1:-1], inner), MOST_WAYS))
+
+
+def _inner(literals: tuple[str, ...], text: str) -> str | None:
+    """`text` without the first and the last literal; None where it does not have them."""
     first, last = literals[0], literals[-1]
     if not text.startswith(first):
         other = turned(first, str.lower) if first[:1].isupper() else turned(first, str.upper)
         if not first or not text.startswith(other):
-            return
+            return None
     if not text.endswith(last) or len(text) < len(first) + len(last):
-        return
-    inner = text[len(first) : len(text) - len(last)]
-    sides = (side(literals[1:-1], inner) for side in (_from_left, _from_right, _at_sentences))
+        return None
+    return text[len(first) : len(text) - len(last)]
+
+
+def _standing(literals: tuple[str, ...], found: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Each of them once, where all parts may stand there."""
     seen = set()
-    for found in chain(sides, islice(_ways(literals[1:-1], inner), MOST_WAYS)):
-        if found is not None and found not in seen and all(map(_stands, literals, found, literals[1:])):
-            seen.add(found)
-            yield found
+    for parts in found:
+        if parts not in seen and all(map(_stands, literals, parts, literals[1:])):
+            seen.add(parts)
+            yield parts
 
 
 def _stands(before: str, part: str, after: str) -> bool:
@@ -164,6 +183,17 @@ def _ways(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
             for rest in _ways(literals[1:], text[at + len(literals[0]) :]):
                 yield (text[:at], *rest)
         at = text.find(literals[0], at + 1)
+
+
+def uncut(pieces: Sequence[str]) -> list[str]:
+    """Pieces and what stood between them, where no piece cuts brackets."""
+    found = [pieces[0]]
+    for between, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if _closed(found[-1]):
+            found += [between, piece]
+        else:
+            found[-1] += between + piece
+    return found
 
 
 def _closed(text: str) -> bool:
