@@ -147,6 +147,27 @@ def test_forms_errors_and_answers_change_with_the_language_and_numbers_do_not(op
     page.wait_for_selector("html[lang=en] .form")  # the choice was kept
 
 
+def test_a_long_answer_is_said_in_another_language_and_not_made_again(opened: Opened) -> None:
+    page = opened("#q=cannot-tell&name=horizon")
+    asked_for = []
+
+    def slow(route: Any) -> None:
+        asked_for.append(route.request.post_data_json["question"])
+        if len(asked_for) == 1:
+            page.wait_for_timeout(2_100)
+        route.continue_()
+
+    page.route("**/api/answer", slow)
+    verdict, held = asked(page), facts(page)
+    caveats = page.locator(".caveats li").count()
+    page.select_option("#language", "fr")
+    page.wait_for_selector("html[lang=fr] .answer[aria-busy=false] .verdict h2")
+    assert page.locator(".caveats li").count() == caveats
+    assert asked_for == ["cannot-tell", "show-report"]
+    assert said(page) != verdict and len(facts(page)) == len(held)
+    assert page.locator(".again .code").first.inner_text().startswith("En commande")
+
+
 def test_two_logs_are_recognised_together_or_one_after_the_other(opened: Opened, tmp_path: Path) -> None:
     for log in LOGS:  # without the results beside them
         shutil.copy(log, tmp_path)

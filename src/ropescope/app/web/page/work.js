@@ -73,7 +73,12 @@ export class Works extends EventTarget {
   async #shownAgain(answer, watch) {
     const file = new File([JSON.stringify(answer.report.whole)], "report.json");
     const shown = await this.#backend.answer("show-report", { report: await this.#backend.keepFile(file, false) }, watch);
-    return "error" in shown ? shown : { ...answer, report: shown.report };
+    if ("error" in shown) return shown;
+    const { whole, markdown, steps } = answer.report;
+    // That it was shown again is no news to who changed the language, and how to go on is not in what was kept.
+    const goOn = steps.filter((one) => one.inputs.resume === true);
+    const report = { ...shown.report, whole, markdown, caveats: shown.report.caveats.slice(0, -1), steps: [...goOn, ...shown.report.steps] };
+    return { ...answer, report };
   }
 
   /**
