@@ -75,6 +75,7 @@ ALSO: Final = (
     *("it needs {0}; {1} may be used", "each needs {0}; {1} may be used"),
     *("No: {0} {1}.", "Undecided: {0} {1}.", "p {0}", "{0}: {1} values.", "the top object", "position"),
     *("Leave inference_mode out.", "frozen weights", "frozen weights, 4-bit", "Percent.", "a backend of vLLM"),
+    *("one device of {0}", "{0} holds no GGUF or safetensors model{1}."),
     *"projector learned throughput stored empty erratum".split(),
     *(
         "Expecting property name enclosed in double quotes",

@@ -228,7 +228,7 @@ SAID = {
         "dont le cache prend 16 GiB. Chaque couche d'attention peut lire chaque token antérieur."
     ),
     ("show", "zh"): (
-        "Llama-3.1-8B (llama): 8.03B 参数；32 个全注意力层；上下文 131,072 个 token（llama3，从 8,192 起），其缓存占 16 GiB。"
+        "Llama-3.1-8B (llama)：8.03B 参数；32 个全注意力层；上下文 131,072 个 token（llama3，从 8,192 起），其缓存占 16 GiB。"
         "每个注意力层都能读取之前的所有 token。"
     ),
 }

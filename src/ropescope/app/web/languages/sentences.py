@@ -31,7 +31,7 @@ from ropescope.questions.registry import known
 LONGEST: Final = 4000
 """Characters; a longer text is no sentence of ours, and stays as it is."""
 
-DEEPEST: Final = 8
+DEEPEST: Final = 10
 """Clauses within clauses."""
 
 MOST_STEPS: Final = 2000
@@ -52,8 +52,8 @@ _BEFORE_WORDS: Final = (" must be ", "There are ", "Did you mean ")
 """What stands before words that an input takes: those are the same in every language."""
 
 _CLAUSES: Final = re.compile("( · |; | — )")
+_COLON: Final = re.compile("(: )")
 _BREAKS: Final = (
-    re.compile("(: )"),
     re.compile(r"(, and |, or |, | \+ )"),
     re.compile("( and | or )"),
 )
@@ -194,6 +194,10 @@ class Sentences:
         if _CLAUSES.search(text):
             yield from self._by_template(text, depth, lambda one: one.has(_CLAUSES))
             if len(pieces := uncut(_CLAUSES.split(text))) > 1:
+                yield self._pieces(pieces, depth)
+        if ": " in text:
+            yield from self._by_template(text, depth, lambda one: one.has(_COLON))
+            if len(pieces := uncut(_COLON.split(text))) > 1:
                 yield self._pieces(pieces, depth)
         yield from self._by_template(text, depth, lambda one: not one.preposition)
         yield from self._by_pieces(text, depth)

@@ -56,7 +56,7 @@ def templates(messages: Mapping[str, str]) -> list[Template]:
     whole = {english: said for english, said in messages.items() if said}
     parts = dict(chain.from_iterable(_parted(*both) for both in whole.items()))
     parts |= {one.strip(): said.strip() for one, said in whole.items() if one.startswith(" ") and one.endswith(".")}
-    parts |= {one[2:]: said.lstrip(";； ") for one, said in whole.items() if one.startswith("; ")}
+    parts |= {one[2:]: said.lstrip(";； ") for one, said in whole.items() if one.startswith("; ") and one[2] != "{"}
     return [_template(english, said) for english, said in {**parts, **whole}.items()]
 
 
