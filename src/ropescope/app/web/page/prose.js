@@ -38,7 +38,7 @@ function addresses(text) {
 /** `text` as nodes, with places in long names where a line may break: after / _ = &, and not within a word or a number. @param {string} text */
 export function breakable(text) {
   return text
-    .split(/(\S{18,})/)
-    .flatMap((part, i) => (i % 2 === 0 ? [part] : part.split(/(?<=[/_=&])(?=[\p{L}\p{N}])/u).flatMap((piece, j) => (j === 0 ? [piece] : [h("wbr"), piece]))))
+    .split(/([!-~]{18,})/)
+    .flatMap((part, i) => (i % 2 === 0 ? [part] : part.split(/(?<=[/=&])(?=\w)|(?<=_)(?=[A-Za-z])/).flatMap((piece, j) => (j === 0 ? [piece] : [h("wbr"), piece]))))
     .filter((piece) => piece !== "");
 }
