@@ -33,8 +33,10 @@ PARTS: Final = ("page", "questions", "reports")
 """The page's own words, what the registry says of questions and inputs, and what answers say: each message in the first that has
 it. The first two are complete; of the last a catalogue has what is translated, and --missing lists the rest."""
 
-ROOMS: Final = ("checks", "models", "report", "extend", "evidence/long_context", "published", "theory")
-"""Rooms whose answers run in the browser: files in, a Report out."""
+ROOMS: Final = (
+    *"checks models report extend evidence published theory measure compress quality pilot network runs".split(),
+)
+"""Rooms whose answers a user of the page reads."""
 
 QUESTION_ROOMS: Final = ("questions",)
 
@@ -307,7 +309,7 @@ def gathered() -> dict[str, dict[str, set[str]]]:
         for text in said_by_page(file.read_text(encoding="utf-8")):
             found["page"].setdefault(text, set()).add(_where(file))
     found["page"] |= {text: {"report/report.py"} for text in get_args(Basis) if text not in found["page"]}
-    for room in (*QUESTION_ROOMS, *ROOMS, "app/web", "measure", "compress", "extend", "evidence", "pilot"):
+    for room in (*QUESTION_ROOMS, *ROOMS, "app/web"):
         for file in sorted((SOURCE / room).rglob("*.py")):
             if LANGUAGES in file.parents:
                 continue
