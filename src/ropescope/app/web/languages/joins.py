@@ -21,7 +21,7 @@ def joined(pieces: Iterable[str]) -> str:
     whole = ""
     for place, part in enumerate(parts):
         after = parts[place + 1] if place + 1 < len(parts) else ""
-        beside = HAN.match(whole[-1:]) or HAN.match(after)
+        beside = HAN.match(whole[-1:]) or HAN.match(after) or whole.endswith("）")
         if part in _WIDE_BREAKS and (beside or (HAN.search(after) and (part == ": " or HAN.search(whole)))):
             part = _WIDE_BREAKS[part]
         elif part == ", " and beside:  # a list of names keeps its commas

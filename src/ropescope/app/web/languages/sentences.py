@@ -45,7 +45,7 @@ _QUOTED: Final = re.compile(r"`[^`]*`|'[^' ][^']*'|\"[^\"]*\"|“[^”]*”")
 _NAME: Final = re.compile(r"\S*\w[_./@-]\w\S*")
 """A single word with such a sign in it: a file, a field or a name, which has no parts to be looked up."""
 
-_INSIDE: Final = re.compile(r"(.*?)( ?)\(([^()]*|(?:[^()]*\([^()]*\))*[^()]*)\)(\.?)")
+_INSIDE: Final = re.compile(r"(.*?)( ?)\(([^()]*|(?:[^()]*\([^()]*\))*[^()]*)\)([^()]*)")
 _FORMULA: Final = re.compile("[Σ√≥≤∫²]")
 _WORDS: Final = re.compile(r"[\w.+-]+(?:, [\w.+-]+)*(?: or [\w.+-]+)?")
 _BEFORE_WORDS: Final = (" must be ", "There are ", "Did you mean ")
@@ -222,9 +222,16 @@ class Sentences:
         several = SENTENCES.search(text) or _CLAUSES.search(text)
         sentence = text.endswith(".")  # a sentence, which a clause cannot be the whole of
         for one in sorted(found, key=lambda one: (sentence and not one.literals[-1].endswith("."), *one.rank)):
-            if several and one.letters < SHORT and not one.has(SENTENCES) and not one.has(_CLAUSES):
+            if several and (
+                one.preposition or (one.letters < SHORT and not one.has(SENTENCES) and not one.has(_CLAUSES))
+            ):
                 continue
-            for parts in matching(one.literals, text):
+            known_first = sorted(
+                matching(one.literals, text), key=lambda parts: -sum(part in self.exact for part in parts)
+            )
+            for parts in known_first:
+                if not parts[0] and not one.literals[0] and one.places[0] != "before":
+                    continue
                 said = {
                     place: self._part(one, number, part, depth)
                     for number, (place, part) in enumerate(zip(one.places, parts, strict=True))
@@ -252,12 +259,17 @@ class Sentences:
                 yield self._pieces(pieces, depth)
         if (found := self._exact(f"{text}.")) is not None:
             yield Said(found.rstrip(".。"), 0)
-        if (inside := _INSIDE.fullmatch(text)) is not None and (inside[1] or inside[3]):
+        if (inside := _INSIDE.fullmatch(text)) is not None and (inside[1] or not inside[4]):
             yield self._bracketed(inside, depth)
+        if not text.endswith("."):  # a sentence without its full stop
+            for said in self._by_template(
+                f"{text}.", depth, lambda one: one.letters >= SHORT and one.literals[-1] == "."
+            ):
+                yield Said(said.text.rstrip(".。"), said.left)
 
     def _bracketed(self, inside: re.Match[str], depth: int) -> Said:
-        outer, inner = self._said(inside[1], depth + 1), self._said(inside[3], depth + 1)
-        return Said(bracketed(outer.text + inside[2], inner.text, inside[4]), outer.left + inner.left)
+        outer, inner, after = (self._said(inside[number], depth + 1) for number in (1, 3, 4))
+        return Said(bracketed(outer.text + inside[2], inner.text, after.text), outer.left + inner.left + after.left)
 
 
 def _kept_words(messages: Mapping[str, str]) -> set[str]:

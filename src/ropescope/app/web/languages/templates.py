@@ -132,7 +132,10 @@ def _standing(literals: tuple[str, ...], found: Iterable[tuple[str, ...]]) -> It
 
 
 def _stands(before: str, part: str, after: str) -> bool:
-    """Whether `part` may stand there: beside a letter, only an ending, or what begins and ends with none."""
+    """Whether `part` may stand there: beside a letter, only an ending, or what begins and ends with none; no new sentence goes on
+    with a letter."""
+    if before == "." and part[:1].isalpha():
+        return False
     if before[-1:].isascii() and before[-1:].isalpha() and part[:1].isalpha() and _ENDING.fullmatch(part) is None:
         return False
     return not (after[:1].isascii() and after[:1].isalpha() and part[-1:].isalpha() and _ENDING.fullmatch(part) is None)
@@ -179,7 +182,7 @@ def _ways(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
         return
     at = text.find(literals[0])
     while at >= 0:
-        if _closed(text[:at]):
+        if _closed(text[:at]) and not (literals[0] == " " and text[:at].endswith(",")):
             for rest in _ways(literals[1:], text[at + len(literals[0]) :]):
                 yield (text[:at], *rest)
         at = text.find(literals[0], at + 1)
