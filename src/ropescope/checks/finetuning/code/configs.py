@@ -35,7 +35,7 @@ def arguments(config: Config) -> list[Fault]:
         if name not in ARGUMENTS:
             near = NEAR.get(name) or next(iter(get_close_matches(name, ARGUMENTS, 1)), "")
             hint = f" ({near}?)" if near else ""
-            found.append(Fault(config.line, "unknown-argument", f"LoraConfig has no argument {name[:60]}{hint}"))
+            found.append(Fault(config.line, "unknown-argument", f"LoraConfig has no argument `{name[:60]}`{hint}"))
         elif name == "inference_mode" and value is True:
             found.append(Fault(config.line, "inference-mode", "the config has inference_mode=True"))
     return found

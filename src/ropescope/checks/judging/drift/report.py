@@ -80,7 +80,9 @@ def _verdict(found: Sequence[Comparison], lead: Comparison, tolerance: float | N
     paired = lead.paired
     n = "1 document" if paired.n == 1 else f"{paired.n:,} documents"
     if not any(one.paired.wins or one.paired.losses for one in found):
-        return f"No gap: {n} score{'s' if paired.n == 1 else ''} the same in both runs, each of them."
+        if paired.n == 1:
+            return "No gap: 1 document scores the same in both runs."
+        return f"No gap: {n} score the same in both runs, each of them."
     if tolerance is not None and all(_within(one, tolerance) for one in found):
         return f"No gap that matters: every 95 % interval lies within {tolerance:g} points."
     inside = f"95 % interval {_interval(lead)}, " if paired.low is not None else ""
