@@ -113,6 +113,23 @@ def test_colours_are_chosen_and_stay(opened: Opened) -> None:
     assert page.evaluate(paper) == dark != light
 
 
+def test_a_figure_is_dark_on_a_dark_page_and_light_on_paper(opened: Opened, llama: str) -> None:
+    page = opened(
+        f"#q=fit&source={llama}&gpu=4090&context=128k", color_scheme="dark", viewport={"width": 360, "height": 740}
+    )
+    page.click(".go button")
+    page.locator(".drawing").scroll_into_view_if_needed()
+    page.wait_for_selector(".drawing svg")
+    ink = "getComputedStyle(document.querySelector('.drawing svg text[fill=\"#1f2328\"]')).fill"
+    assert page.evaluate(ink) == "rgb(230, 232, 235)"
+    # Drawn for its place: nothing of it is cut, and its text has the size that it has anywhere.
+    assert page.evaluate(
+        "document.querySelector('.drawing').scrollWidth <= document.querySelector('.drawing').clientWidth + 1"
+    )
+    page.emulate_media(media="print")
+    assert page.evaluate(ink) == "rgb(31, 35, 40)"
+
+
 def test_the_first_paint_is_light_and_comes_from_this_page_alone(opened: Opened, address: str) -> None:
     page = opened()
     page.wait_for_load_state("networkidle")

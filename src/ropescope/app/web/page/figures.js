@@ -8,6 +8,25 @@ import { t } from "./words.js";
 
 /** @typedef {import("./types.d.ts").ShownFigure} ShownFigure */
 
+/** The colours of report/theme.py, and what they are on dark paper; blue, sky and grey are lightened. */
+const DARK = {
+  "#1f2328": "#e6e8eb",
+  "#57606a": "#9aa4ae",
+  "#8c959f": "#6e7781",
+  "#d0d4d9": "#3d444d",
+  "#eaecef": "#2b3036",
+  "#ffffff": "#1d2024",
+  white: "#1d2024",
+  "#0072b2": "#3d93d1",
+  "#56b4e9": "#a8dcf7",
+  "#5b5b5b": "#9a9a9a",
+};
+
+// A figure keeps its colours on white: the style sheet replaces them where the page is dark, and does not where it is printed.
+for (const [light, dark] of Object.entries(DARK)) {
+  for (const paint of ["fill", "stroke"]) document.styleSheets[0].insertRule(`.drawing [${paint}="${light}" i] { ${paint}: light-dark(${light}, ${dark}) }`);
+}
+
 const refuse = () => Promise.reject(new Error("A figure fetches nothing."));
 
 /** Vega interprets its expressions, brings no style of its own (nor a tooltip with one), and fetches nothing: data are in the figure. */
