@@ -76,7 +76,15 @@ ALSO: Final = (
     *("{0} does not run on {1}: {2}", "{0} cannot be split over {1}: {2}", "{0} cannot be loaded on {1}: {2}"),
     *("it needs {0}; {1} may be used", "each needs {0}; {1} may be used"),
     *("No: {0} {1}.", "Undecided: {0} {1}.", "p {0}", "{0}: {1} values.", "the top object", "position"),
-    *("Leave inference_mode out.", "frozen weights", "frozen weights, 4-bit", "Percent.", "a backend of vLLM"),
+    *(
+        "full attention",
+        "sliding attention",
+        "Leave inference_mode out.",
+        "frozen weights",
+        "frozen weights, 4-bit",
+        "Percent.",
+        "a backend of vLLM",
+    ),
     *("one device of {0}", "{0} holds no GGUF or safetensors model{1}."),
     *"projector learned throughput stored empty erratum".split(),
     *(
@@ -94,6 +102,7 @@ ALSO: Final = (
     "{0} is longer than {1} MiB: {2}.",
     "llama.cpp commit {0}",
     *"model-based data-based approach reference subset short medium learned sinusoidal relative give it".split(),
+    *"note long overall train".split(),
     *(
         "Leave inference_mode out.",
         "the top object",

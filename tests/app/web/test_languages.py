@@ -15,7 +15,7 @@ import released_configs as released
 from file_rows import FILES, written
 
 from ropescope.app.web.backend import answer, problems
-from ropescope.app.web.languages.catalogues import LANGUAGES, messages
+from ropescope.app.web.languages.catalogues import LANGUAGES, PARTS, messages
 from ropescope.app.web.languages.joins import bracketed, joined, stopped
 from ropescope.app.web.languages.sentences import Sentences, sentences
 from ropescope.app.web.languages.translated import page_words, translated
@@ -168,6 +168,22 @@ def test_names_and_choices_stay_where_their_place_says_that_they_are_such() -> N
 )
 def test_chinese_pieces_meet_without_stray_spaces_and_others_as_they_are(pieces: tuple[str, ...], whole: str) -> None:
     assert joined(pieces) == whole
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_message_is_found_among_all_others(language: str) -> None:
+    said, known, other = sentences(language), {}, []
+    for part in reversed(PARTS):
+        known |= messages(language, part)
+    for english, told in known.items():
+        if told and not re.search(r"[\w.]\{|\}\w", english):  # what stands beside a letter is an ending or a clause
+            both = (
+                re.sub(r"\{(\d+)\}", r"X\1", text).replace("{{", "{").replace("}}", "}") for text in (english, told)
+            )
+            text, wanted = both
+            if re.sub(r"\W", "", said.say(text).text) != re.sub(r"\W", "", wanted):
+                other.append(text)
+    assert len(other) < 0.005 * len(known), other
 
 
 def test_chinese_brackets_and_stops_are_wide() -> None:

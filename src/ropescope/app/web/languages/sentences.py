@@ -263,7 +263,7 @@ class Sentences:
             yield self._bracketed(inside, depth)
         if not text.endswith("."):  # a sentence without its full stop
             for said in self._by_template(
-                f"{text}.", depth, lambda one: one.letters >= SHORT and one.literals[-1] == "."
+                f"{text}.", depth, lambda one: one.letters >= SHORT and one.literals[-1].endswith(".")
             ):
                 yield Said(said.text.rstrip(".。"), said.left)
 
