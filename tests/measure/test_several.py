@@ -72,6 +72,24 @@ def test_one_fails_by_name_and_the_run_goes_on(
     assert states(replace(again, seed=1)) == ["measured"] * 3
 
 
+def test_an_interruption_ends_with_what_is_there(models: list[str], tmp_path: Path) -> None:
+    class Stopped(Run):
+        def progress(self, done: int, planned: int, what: str) -> None:
+            if (what, done) == ("third", 1):
+                raise KeyboardInterrupt
+
+    inputs = asked([models[0], models[2], f"{models[2]}-absent"], folder=tmp_path / "profiles")
+    report = answer(inputs, Stopped())
+    assert [str(row[-1]) for row in report.tables[0].rows] == [
+        "measured", "partial: 1 prompts", "interrupted: `resume` goes on",
+    ]  # fmt: skip
+    # Pieces of what was interrupted stay; those of what is safe went with it.
+    kept = {path.name for path in (tmp_path / "home" / "runs").glob("*/*.json")}
+    assert kept == {"profile.json", "prompt-000000.json"}
+    again = states(replace(inputs, resume=True))
+    assert again[:2] == ["measured before", "measured"] and "absent" in again[2]
+
+
 def test_what_cannot_be_asked_of_several(models: list[str]) -> None:
     for wrong, sentence in (
         (asked([models[0], models[0]]), "is given twice"),

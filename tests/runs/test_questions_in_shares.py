@@ -14,6 +14,8 @@ from ropescope.compress.evaluate.running import evaluate as compressed
 from ropescope.evidence.experiments.asking import ExperimentInputs, observed
 from ropescope.extend.evaluate.inputs import EvaluateInputs as ExtendInputs
 from ropescope.extend.evaluate.running import evaluate as extended
+from ropescope.pilot.inputs import PilotInputs
+from ropescope.pilot.running import train
 from ropescope.questions.question import Run
 
 TINY = {"dtype": "float32"}
@@ -26,17 +28,20 @@ CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] 
         {"to": 384, "texts": 1, "band": 64, "methods": ("none", "ntk", "dynamic")},
     ),
     "experiment": (observed, ExperimentInputs, {"name": "base-sweep", "prompts": 4, "length": 128}),
+    "pilot": (train, PilotInputs, {"size": "toy", "theta": (500.0, 1e4), "seeds": 1, "ablations": ("none",)}),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [*(name for name in CASES if name != "pilot"), pytest.param("pilot", marks=pytest.mark.long)]
+)
 def test_a_question_in_shares(
     name: str, tiny_folder_with_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function, kind, more = CASES[name]
     home = prepared(tmp_path, monkeypatch)
     folder = str(tiny_folder_with_tokenizer)
-    source = {"sources": (folder,)} if kind is ExperimentInputs else {"source": folder}
+    source: dict[str, Any] = {ExperimentInputs: {"sources": (folder,)}, PilotInputs: {}}.get(kind, {"source": folder})
     inputs = kind(**source, **TINY, **more)
     alone = _numbers(function(inputs, Run()))
     reply, rounds = answered(home, function, inputs, 2)
@@ -45,8 +50,9 @@ def test_a_question_in_shares(
 
 def _numbers(value: Any) -> Any:
     """The numbers of a result, without the time that they took."""
-    found = getattr(value, "observed", None)
-    return value.result.to_dict() if found is None else (found.measured, found.sentence, _timeless(found.data))
+    if (found := getattr(value, "observed", None)) is not None:
+        return found.measured, found.sentence, _timeless(found.data)
+    return getattr(value.result, "runs", None) or value.result.to_dict()
 
 
 def _timeless(data: Any) -> Any:

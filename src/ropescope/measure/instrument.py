@@ -11,12 +11,13 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_corpus, random_corpus, text_corpus
 from ropescope.measure.report import measurement_report
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
-from ropescope.measure.session import discard_journal, measure
+from ropescope.measure.session import journal_of, measure
 from ropescope.measure.summary import summarise
 from ropescope.network.loading.asked import load_asked
 from ropescope.network.loading.weights import Weights, with_random_weights
 from ropescope.report.report import Report
 from ropescope.runs.job import Progress
+from ropescope.runs.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,16 @@ class Outcome:
         self.control_profile.save(beside)
         return (path, beside)
 
+    @property
+    def journals(self) -> tuple[Journal, ...]:
+        """What is kept on disk for resuming, and may go once the result is safe; none after an interruption, where it stays."""
+        profiles = () if self.interrupted else (self.profile, self.control_profile)
+        return tuple(journal_of(profile) for profile in profiles if profile is not None)
+
     def discard_journal(self) -> None:
-        """Remove what is kept on disk for resuming, now that the result is safe; after an interruption it stays."""
-        if not self.interrupted:
-            for profile in (self.profile, self.control_profile):
-                if profile is not None:
-                    discard_journal(profile)
+        """Remove `journals`."""
+        for journal in self.journals:
+            journal.discard()
 
 
 def control_path(path: Path) -> Path:

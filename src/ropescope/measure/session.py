@@ -44,7 +44,7 @@ def measure(
 ) -> DecayProfile:
     """Measure `weights` on prompts of `corpus`.
 
-    Finished prompts are kept on disk until the measurement is complete (with `keep_journal` until `discard_journal`);
+    Finished prompts are kept on disk until the measurement is complete (with `keep_journal` until `journal_of` it is discarded);
     `resume` takes up those of an interrupted run with the same settings. Interrupted by Ctrl-C after at least one
     prompt, it returns what it has, marked partial. Raises MeasurementError or CaptureError with the cause and what to do.
     """
@@ -164,11 +164,6 @@ class Measurement:
             "machine": machine(),
             "seconds": round(seconds, 3),
         }
-
-
-def discard_journal(profile: DecayProfile) -> None:
-    """Remove the prompts that are still kept on disk for a measured profile."""
-    journal_of(profile).discard()
 
 
 def journal_of(profile: DecayProfile) -> Journal:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.errors import InputError, RopescopeError
 from ropescope.measure.instrument import Outcome, control_path, show
@@ -29,6 +29,10 @@ from ropescope.runs.where import carry_out_each
 
 if TYPE_CHECKING:
     from ropescope.measure.asking import MeasureInputs
+
+
+_IN_PROFILE: Final = ("layers", "curve", "control")
+"""What is left out of the data of several models: the profiles have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def several(inputs: MeasureInputs, run: Run) -> Report:
                 rows[source] = _Row(source, str(found))
             else:
                 rows[source] = _finished(source, found, notes.get(source), run)
+                if inputs.on is None and found.value.interrupted:
+                    break  # by Ctrl-C: the others are not begun
     if errors and len(errors) == len(sources):
         raise errors[0]
     states = [rows.get(source, _Row(source, "interrupted: `resume` goes on")) for source in sources]
@@ -115,7 +121,6 @@ def _file_names(sources: Sequence[str]) -> dict[str, str]:
 
 def _finished(source: str, done: Done[Outcome], note: _Note | None, run: Run) -> _Row:
     found = done.value
-    run.when_shown(found.discard_journal)
     state = "measured"
     if found.interrupted:
         lost = ", ".join(piece.rpartition("/")[2] for piece in done.lost)
@@ -124,11 +129,15 @@ def _finished(source: str, done: Done[Outcome], note: _Note | None, run: Run) ->
         found.save(note.path)
         if not found.interrupted:
             note.write()
+        found.discard_journal()  # the profile is safe, and of many models the pieces would fill a disk
+    else:
+        for journal in found.journals:
+            run.when_shown(journal.discard)
     return _row(source, found, state, None if note is None else note.path)
 
 
 def _row(source: str, found: Outcome, state: str, path: Path | None) -> _Row:
-    gamma = found.summary.gamma
+    gamma, data = found.summary.gamma, measurement_data(found.summary, found.control, legacy_first=found.legacy_first)
     low, high = gamma.ci or (None, None)
     return _Row(
         source,
@@ -137,7 +146,7 @@ def _row(source: str, found: Outcome, state: str, path: Path | None) -> _Row:
         None if found.control is None else found.control.gamma.value,
         found.summary.sink_mass.value,
         None if path is None else str(path),
-        measurement_data(found.summary, found.control, legacy_first=found.legacy_first),
+        {name: value for name, value in data.items() if name not in _IN_PROFILE},
     )
 
 
@@ -212,7 +221,13 @@ def _report(rows: Sequence[_Row], inputs: MeasureInputs, folder: Path | None) ->
         data={
             "schema": "ropescope.measurements/1",
             "models": [
-                {"source": row.source, "state": row.state, "profile": row.profile, "measurement": row.data}
+                {
+                    "source": row.source,
+                    "state": row.state,
+                    "profile": row.profile,
+                    "control_gamma": row.control,
+                    "measurement": row.data,
+                }
                 for row in rows
             ],
         },
