@@ -33,6 +33,17 @@ def test_several_bases_are_none_for_a_sweep(tmp_path: Path) -> None:
         run_experiment("base-sweep", [saved("gemma3_text", tmp_path / "gemma3")], RANDOM)
 
 
+def test_a_panel_refuses_a_model_whose_fitted_layers_have_two_bases_before_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gemma = saved("gemma3_text", tmp_path / "gemma3")
+    config = tmp_path / "gemma3" / "config.json"  # windows as long as the sequence, so that all layers reach as far
+    config.write_text(json.dumps({**json.loads(config.read_text()), "sliding_window": 512}))
+    monkeypatch.setattr("ropescope.evidence.experiments.running.observe", lambda *_: pytest.fail("it measured"))
+    with pytest.raises(MeasurementError, match=r"whose RoPE bases are 10000, 1e\+06, .* `length` beyond its windows"):
+        run_experiment("theta-panel", [gemma, "a#1.parquet#1", "b.parquet#2", "c.parquet#3"], RANDOM)
+
+
 def test_without_rope_the_rest_runs(tmp_path: Path) -> None:
     result = run_experiment("offset-sweep", [saved("gpt2", tmp_path / "gpt2")], RANDOM)
     names = {row["series"] for row in result.observed.figures[0].spec["layer"][0]["data"]["values"]}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ropescope.evidence.experiments.experiment import Setting
     from ropescope.measure.estimates import Estimate
     from ropescope.measure.profile import DecayProfile
+    from ropescope.models.model import Model
 
 ATLAS = "atlas"
 """The source that stands for every profile of the user's atlas."""
@@ -64,6 +65,24 @@ def expanded_sources(sources: tuple[str, ...], setting: Setting) -> tuple[str, .
 def is_kept(source: str) -> bool:
     """Whether an expanded source is measured already."""
     return source.endswith(".parquet") or ".parquet#" in source
+
+
+def require_one_base(model: Model, setting: Setting) -> None:
+    """Raise MeasurementError where the layers that γ would be fitted to have several RoPE bases, or none: those that reach
+    farthest at the setting's length. Seen from the files, before anything is measured."""
+    from ropescope.measure.protocol import FixedLength
+
+    farthest = FixedLength(setting.length, rows=min(64, setting.length // 4)).max_distance + 1
+    seeing = [layer for layer in model.layers if layer.kind in ("full", "sliding", "chunked")]
+    sees = [min(layer.window_tokens or farthest, farthest) for layer in seeing]
+    fitted = [layer for layer, tokens in zip(seeing, sees, strict=True) if tokens == max(sees)]
+    thetas = {layer.rope.theta if layer.rope else None for layer in fitted}
+    if len(thetas) > 1:
+        found = ", ".join(sorted("none" if theta is None else f"{theta:g}" for theta in thetas))
+        raise MeasurementError(
+            f"{model.name}: at {setting.length:,} tokens γ is fitted to {len(fitted)} layers, whose RoPE bases are {found}, and "
+            "γ_Padé knows one. Use a `length` beyond its windows, or leave the model out."
+        )
 
 
 def member(context: ExperimentContext, source: str) -> Member:

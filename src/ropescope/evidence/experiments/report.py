@@ -98,6 +98,8 @@ def _described(experiment: Experiment) -> dict[str, Any]:
 
 
 def _how(result: Result) -> str:
+    if result.experiment.sources > 1:  # kept profiles have prompts of their own
+        return f"{result.observed.data['length']:,} tokens"
     setting, about = result.setting, result.observed.provenance.get("corpus_about")
     return f"{setting.prompts} prompts of {setting.length:,} tokens" + (f" · {about}" if about else "")
 

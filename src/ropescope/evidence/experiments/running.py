@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ropescope.errors import DomainError, MeasurementError
 from ropescope.evidence.experiments.experiment import Decision, Expectation, Experiment, Setting, decide
 from ropescope.evidence.experiments.observations import Observations
-from ropescope.evidence.experiments.panel_members import expanded_sources, is_kept
+from ropescope.evidence.experiments.panel_members import expanded_sources, is_kept, require_one_base
 from ropescope.evidence.experiments.registry import EXPERIMENTS, find, observe
 from ropescope.models.loadable import require_weights
 from ropescope.models.model import Model
@@ -64,6 +64,8 @@ def run_experiment(
     models = [open_model(source, revision=setting.revision) for source in sources if not is_kept(source)]
     for each in models:
         _require_rope(experiment, each)
+        if experiment.sources > 1:
+            require_one_base(each, setting.for_experiment(experiment, None))
         require_weights(each.source)
     check_texts(setting.texts, setting.column)
     model = models[0] if len(sources) == 1 else None
