@@ -84,6 +84,7 @@ ALSO: Final = (
         "frozen weights, 4-bit",
         "Percent.",
         "a backend of vLLM",
+        "By {0}.",
     ),
     *("one device of {0}", "{0} holds no GGUF or safetensors model{1}."),
     *"projector learned throughput stored empty erratum".split(),
