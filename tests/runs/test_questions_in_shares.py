@@ -28,7 +28,7 @@ CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] 
         {"to": 384, "texts": 1, "band": 64, "methods": ("none", "ntk", "dynamic")},
     ),
     "experiment": (observed, ExperimentInputs, {"name": "base-sweep", "prompts": 4, "length": 128}),
-    "pilot": (train, PilotInputs, {"size": "toy", "theta": (500.0, 1e4), "seeds": 1, "ablations": ("none",)}),
+    "pilot": (train, PilotInputs, {"size": "toy", "theta": (500.0, 1e4), "seeds": 2, "ablations": ("none",)}),
 }
 
 

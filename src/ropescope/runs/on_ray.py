@@ -58,7 +58,7 @@ def connected(on: str) -> Iterator[Any]:
         yield ray
         return
     address = on if "://" in on else os.environ.get("RAY_ADDRESS") or "local"
-    with _own_folder(address) as folder, _own_signals():
+    with _own_folder(address) as folder:
         own: dict[str, Any] = {}
         if address == "local":
             own = {
@@ -68,7 +68,10 @@ def connected(on: str) -> Iterator[Any]:
                 "object_store_memory": _STORE_BYTES,
             }
         try:
-            with warnings.catch_warnings(action="ignore"):  # what it says comes as an error, too
+            with (
+                _polite_kill_kept(),
+                warnings.catch_warnings(action="ignore"),
+            ):  # what it warns of comes as an error, too
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except Exception as error:  # of many kinds: no such address, another version, no token
             ray.shutdown()
@@ -83,11 +86,7 @@ def connected(on: str) -> Iterator[Any]:
             ray.shutdown()
 
 
-_QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning; a task without a GPU then sees none
-    "RAY_DEDUP_LOGS": "0",
-}
+_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 @contextmanager
@@ -104,20 +103,12 @@ def _own_folder(address: str) -> Iterator[str | None]:
 
 
 @contextmanager
-def _own_signals() -> Iterator[None]:
-    """Ray takes SIGTERM for itself; here a polite kill ends like Ctrl-C."""
+def _polite_kill_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself as it starts; here what stood before stands again."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGTERM)
-
-    def back(*_: Any) -> None:
-        if callable(before):
-            before(signal.SIGTERM, None)
-        else:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, back)
     try:
         yield
     finally:
