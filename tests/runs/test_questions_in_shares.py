@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from in_shares import answered, prepared
 
+from ropescope.compress.evaluate import running
 from ropescope.compress.evaluate.inputs import EvaluateInputs as CompressInputs
 from ropescope.compress.evaluate.running import evaluate as compressed
+from ropescope.compress.plan.calibration import measured_for
 from ropescope.evidence.experiments.asking import ExperimentInputs, observed
 from ropescope.extend.evaluate.inputs import EvaluateInputs as ExtendInputs
 from ropescope.extend.evaluate.running import evaluate as extended
@@ -44,8 +46,13 @@ def test_a_question_in_shares(
     source: dict[str, Any] = {ExperimentInputs: {"sources": (folder,)}, PilotInputs: {}}.get(kind, {"source": folder})
     inputs = kind(**source, **TINY, **more)
     alone = _numbers(function(inputs, Run()))
+    measured: list[int] = []
+    monkeypatch.setattr(
+        running, "measured_for", lambda *args, **more: measured.append(1) or measured_for(*args, **more)
+    )
     reply, rounds = answered(home, function, inputs, 2)
     assert _numbers(reply.value) == alone and rounds <= 3
+    assert len(measured) == (name == "compress evaluate")  # once for all
 
 
 def _numbers(value: Any) -> Any:

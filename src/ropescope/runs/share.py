@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -84,6 +85,19 @@ class Share:
                 act()
                 _write(note, what)
 
+    def made_once(self, what: str, make: Callable[[], Item]) -> Item:
+        """What `make` gives, made by one process of the run; the others wait for it, and have it to the last bit."""
+        from filelock import FileLock
+
+        path = self.notes / "made" / _hash(what)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):  # let go by the system, where its holder is killed
+            if not path.exists():
+                made = make()
+                with draft_of(path) as draft:
+                    draft.write_bytes(pickle.dumps(made))
+            return pickle.loads(path.read_bytes())  # type: ignore[no-any-return]  # written by this run, in its own folder
+
     def tell(self, line: str, done: int = 0, planned: int = 0) -> None:
         """Say how far this share is."""
         with suppress(OSError):
@@ -125,16 +139,20 @@ def sharing(of: Share | None) -> Iterator[None]:
 _KEPT: dict[str, object] = {}
 
 
-def kept_for_next(key: str, make: Callable[[], Item], *, with_last: bool = False) -> Item:
-    """What `make` gives. A process that does shares keeps it for its next share of the same work, in the place of what it
-    kept before, or with that (`with_last`), as what is made from a network is kept with the network."""
+def kept_for_next(key: str, make: Callable[[], Item]) -> Item:
+    """What `make` gives. A process that does shares keeps the last one, so that its next share of the same work has it."""
     if share() is None:
         return make()
     if key not in _KEPT:
-        if not with_last:
-            _KEPT.clear()  # before the next one is made: two networks may not fit in memory
+        _KEPT.clear()  # before the next one is made: two networks may not fit in memory
         _KEPT[key] = make()
     return _KEPT[key]  # type: ignore[return-value]
+
+
+def made_once(what: str, make: Callable[[], Item]) -> Item:
+    """What `make` gives: of several processes that share the work, one makes it for all."""
+    shared = share()
+    return make() if shared is None else shared.made_once(what, make)
 
 
 def all_of(items: Iterable[Given], act: Callable[[Given], Item]) -> dict[Given, Item]:

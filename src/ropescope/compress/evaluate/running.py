@@ -25,7 +25,7 @@ from ropescope.network.loading.asked import load_asked
 from ropescope.quality.texts import held_out_texts
 from ropescope.questions.question import Run
 from ropescope.runs.job import Outcome, run_job
-from ropescope.runs.share import kept_for_next
+from ropescope.runs.share import made_once
 
 
 def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[TradeoffResult]:
@@ -45,11 +45,9 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
         if profile is not None:
             return profile
         run.say(f"Measuring on other text what plans are made from: {weights.on_what}")
-        about = f"plans for {length} on {inputs.text} {inputs.column}"
-        return kept_for_next(
-            about,
-            lambda: measured_for(weights, length, files=inputs.text, column=inputs.column, progress=run.progress),
-            with_last=True,
+        about = f"plans of {weights.fingerprint} for {length} on {inputs.text} {inputs.column}"
+        return made_once(
+            about, lambda: measured_for(weights, length, files=inputs.text, column=inputs.column, progress=run.progress)
         )
 
     split, budgets = Split(weights.model, length, inputs.scored), inputs.budgets
