@@ -109,6 +109,7 @@ ALSO: Final = (
         "the top object",
         "until {0}",
         "frozen weights",
+        "the package {0}, run by the tests",
         "{0} as vendored by {1}",
         "Percent.",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 HAN: Final = re.compile("[\u3400-\u9fff]")
-_LATIN: Final = re.compile(r"[A-Za-z0-9`$%°θγαβ]")
+_LATIN: Final = re.compile(r"[A-Za-z0-9`'$%°θγαβ]")
 _SIGNS: Final = "，。：；？、（）！"
 """Chinese punctuation, which takes no space beside it."""
 

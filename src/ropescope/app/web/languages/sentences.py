@@ -48,7 +48,7 @@ _NAME: Final = re.compile(r"\S*\w[_./@-]\w\S*")
 _INSIDE: Final = re.compile(r"(.*?)( ?)\(([^()]*|(?:[^()]*\([^()]*\))*[^()]*)\)([^()]*)")
 _FORMULA: Final = re.compile("[Σ√≥≤∫²]")
 _WORDS: Final = re.compile(r"[\w.+-]+(?:, [\w.+-]+)*(?: or [\w.+-]+)?")
-_BEFORE_WORDS: Final = (" must be ", "There are ", "Did you mean ")
+_BEFORE_WORDS: Final = (" must be ", "There are ", "Did you mean ", "Methods: auto, ", "Engines: ")
 """What stands before words that an input takes: those are the same in every language."""
 
 _CLAUSES: Final = re.compile("( · |; | — )")
@@ -226,10 +226,10 @@ class Sentences:
                 one.preposition or (one.letters < SHORT and not one.has(SENTENCES) and not one.has(_CLAUSES))
             ):
                 continue
-            known_first = sorted(
-                matching(one.literals, text), key=lambda parts: -sum(part in self.exact for part in parts)
-            )
-            for parts in known_first:
+            found_parts = matching(one.literals, text)
+            if matching is ways:  # such as have a message first
+                found_parts = iter(sorted(found_parts, key=lambda parts: -sum(part in self.exact for part in parts)))
+            for parts in found_parts:
                 if not parts[0] and not one.literals[0] and one.places[0] != "before":
                     continue
                 said = {

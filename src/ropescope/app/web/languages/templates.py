@@ -62,14 +62,21 @@ def templates(messages: Mapping[str, str]) -> list[Template]:
 
 def _parted(english: str, said: str) -> Iterator[tuple[str, str]]:
     """(sentence, its translation) of a message of several; none where they do not correspond."""
-    asked, told = (
-        [_LEADING.sub("", one) for one in breaks.split(text)] for breaks, text in ((_ASKED, english), (_TOLD, said))
-    )
-    same = len(asked) == len(told) and all(
-        set(PLACE.findall(one)) == set(PLACE.findall(other)) for one, other in zip(asked, told, strict=True)
-    )
-    if same:
-        yield from ((one, other) for one, other in zip(asked, told, strict=True) if WORD.search(PLACE.sub("", one)))
+    asked, told = _ASKED.split(english), _TOLD.split(said)
+    if len(asked) != len(told):
+        return
+    parts = [_alone(*both) for both in zip(asked, told, strict=True)]
+    if all(set(PLACE.findall(one)) == set(PLACE.findall(other)) for one, other in parts):
+        yield from (both for both in parts if WORD.search(PLACE.sub("", both[0])))
+
+
+def _alone(one: str, other: str) -> tuple[str, str]:
+    """A sentence and its translation without the whole sentences that are put before it."""
+    before = _LEADING.match(one)
+    if before is None:
+        return one, other
+    places = len(PLACE.findall(before[0]))
+    return one[before.end() :], re.sub(rf"^ *(\{{\d+\}} *){{{places}}}", "", other)
 
 
 def _template(english: str, said: str) -> Template:
