@@ -63,14 +63,45 @@ def test_the_error_is_what_a_cut_does_to_the_output(family: str, kept: int, shar
         for layer in plan.layers
     )
     cut = replace(plan, layers=tuple(layers))
-    squares = []
+    relative = []
     for prompt in prompts(2):
         ids = torch.tensor([prompt])
         change = output_of(weights.network, index, ids, cut) - output_of(weights.network, index, ids, plan)
-        squares.append(change[0, ROWS].pow(2).sum(-1))
+        relative.append(change[0, ROWS].pow(2).sum(-1).mean() / stream_into(weights.network, index, ids))
     place = int(np.flatnonzero(errors.kept == kept)[0])
     found = errors.error[len(errors.layers) - 1, head, SHARES.index(share), place]
-    assert found == pytest.approx(float(torch.cat(squares).mean()), rel=1e-3, abs=1e-12)
+    assert found == pytest.approx(float(torch.stack(relative).mean()), rel=1e-3, abs=1e-9)
+
+
+def test_behind_a_norm_the_error_has_the_size_of_what_the_layer_adds() -> None:
+    """OLMo 2 norms the output of attention: an error counts by the gain of the norm, over the size of the whole output."""
+    weights = weights_of(every_head("olmo2"))
+    network: Any = weights.network
+    with torch.no_grad():
+        for layer in network.model.layers:
+            layer.post_attention_layernorm.weight.uniform_(0.5, 30)
+    errors = measured(weights, 1)
+    index, head, kept = errors.layers[-1], 1, 8
+    full = ragged_plan(network, length=N, sinks=SINKS, even=N - SINKS)
+    windows = tuple(kept if h == head else N - SINKS for h in range(4))
+    cut = replace(
+        full, layers=tuple(replace(layer, windows=windows) if layer.index == index else layer for layer in full.layers)
+    )
+    ids = torch.tensor(prompts(1))
+    whole = output_of(network, index, ids, full)[0, ROWS].detach()
+    change = (output_of(network, index, ids, cut)[0, ROWS] - whole) * network.model.layers[
+        index
+    ].post_attention_layernorm.weight
+    expected = (change.pow(2).sum(-1) / whole.pow(2).mean(-1)).mean() / stream_into(network, index, ids)
+    place = int(np.flatnonzero(errors.kept == kept)[0])
+    assert errors.error[-1, head, 0, place] == pytest.approx(expected.item(), rel=1e-3)
+
+
+def stream_into(network: Any, index: int, ids: torch.Tensor) -> torch.Tensor:
+    """Mean square of the residual stream that enters layer `index`, over the rows that are read."""
+    with torch.no_grad():
+        states = network(ids, use_cache=False, output_hidden_states=True).hidden_states
+    return states[index][0, ROWS].pow(2).mean()
 
 
 def output_of(network: Any, index: int, ids: torch.Tensor, plan: Any) -> torch.Tensor:

@@ -1,17 +1,20 @@
-"""What cutting a head's cache does to the output of its layer, measured on prompts: E‖W_O Δo‖² by tokens kept.
+"""What cutting a head's cache does to the residual stream, measured on prompts: E‖W_O Δo‖² / E x², by tokens kept.
 
 A prompt is cut as a planned cache cuts it: at the end of its context each KV head keeps the sinks, a window of the latest
 tokens and some picks, and the tokens that follow see those and a window that moves on with them. For a row with weights a
 and values v, that turns the head's output o into the one of the keys it still sees, with their weights made to sum to one
-again; W_O Δo is what that changes in the residual stream.
+again; W_O Δo is what that changes in the residual stream x. It counts in proportion to x, since the next norm divides by the
+size of x, which grows from layer to layer. Where a norm with the gain g stands between attention and the residual stream
+(Gemma, OLMo 2), g ⊙ W_O Δo over the size of the whole attention output takes the place of W_O Δo, to first order and without
+the part that the norm takes out.
 
-Of the measures tried, dividing a budget by this one costs least quality at 15 % of the cache (docs/results/compression.md). Which
+Of the measures tried, dividing a budget by this one costs least on the models at hand (docs/results/compression.md). Which
 part of what a head keeps should be picks is measured in the same way: from windows alone to picks alone, by quarters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,7 @@ from ropescope.compress.plan.curves import Array, MassCurves
 from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
 from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
+from ropescope.network.attention_norm import gain, norms_behind_attention
 from ropescope.network.capture import capture_rows, decoder_layers
 from ropescope.network.rows import AttentionRows
 from ropescope.runs.job import Progress
@@ -43,7 +47,8 @@ PROJECTIONS = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo"})
 
 @dataclass(frozen=True, eq=False)
 class OutputErrors:
-    """The mean squared error at the output of each planned layer, by KV head, share of picks, and tokens kept.
+    """The mean squared error in the residual stream at each planned layer, over the mean square of that stream, by KV head,
+    share of picks, and tokens kept.
 
     kept: [knots] tokens behind the sinks, rising from 1. error: [layers, KV heads, shares, knots] for the shares of picks
     in `picks.SHARES`, the sum over the query heads of the KV head; NaN for heads that a layer lacks. mass: [layers, query
@@ -138,20 +143,57 @@ class _Tally:
         self.kept = _knots(self.cut - sinks)
         self.weights, self.planned = weights, planned
         layers = weights.model.layers
-        self.grams = {index: self._gram(index) for index in planned}
+        projections = {index: self._projection(index) for index in planned}
+        self.norms = norms_behind_attention(weights.network, projections)
+        self.grams = {index: self._gram(index, module) for index, module in projections.items()}
         shape = (len(SHARES), len(self.kept))
         self.error = {index: np.zeros((layers[index].n_kv_heads, *shape)) for index in planned}
         self.mass = {index: np.zeros((layers[index].n_heads, *shape)) for index in planned}
         self.cache: Any = None
         self.early: dict[tuple[int, int], Tensor] = {}
+        self.pending: dict[tuple[int, int], Tensor] = {}
+        self.squares: dict[int, Tensor] = {}
+        self.stream: dict[int, Tensor] = {}
 
     def run(self, tokens: Tensor) -> None:
         """One prompt [1, tokens]."""
         network = self.weights.network
         self.cache = DynamicCache(config=network.config.get_text_config(decoder=True))
-        with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], self.read):
-            network.base_model(input_ids=tokens, past_key_values=self.cache, use_cache=True)
+        _, modules = decoder_layers(network)
+        handles = [norm.register_forward_pre_hook(self._note(index)) for index, norm in self.norms.items()]
+        handles += [
+            modules[index].register_forward_pre_hook(self._note_stream(index), with_kwargs=True)
+            for index in self.planned
+        ]
+        try:
+            with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], self.read):
+                network.base_model(input_ids=tokens, past_key_values=self.cache, use_cache=True)
+        finally:
+            for handle in handles:
+                handle.remove()
+        for (index, head), by_row in self.pending.items():
+            squares = self.squares.get(index, torch.ones(len(self.rows), device=by_row.device))
+            error = (by_row / squares[:, None]).mean(1) / self.stream[index].clamp(min=1e-30)
+            self.error[index][head] += error.double().cpu().numpy()
+        self.pending.clear()
         self.cache = None
+
+    def _note(self, index: int) -> Callable[..., None]:
+        """Keep the mean square of the attention output that a norm gets, in the rows that are read."""
+
+        def hook(module: nn.Module, args: Any) -> None:
+            self.squares[index] = args[0][0, self.rows].float().pow(2).mean(-1)
+
+        return hook
+
+    def _note_stream(self, index: int) -> Callable[..., None]:
+        """Keep the mean square of the residual stream that a layer gets, over the rows that are read."""
+
+        def hook(module: nn.Module, args: Any, given: Mapping[str, Any]) -> None:
+            state = args[0] if args else given["hidden_states"]
+            self.stream[index] = state[..., self.rows, :].float().pow(2).mean()
+
+        return hook
 
     def read(self, rows: AttentionRows) -> None:
         """Called by the capture for a block of heads of a layer, whose values the cache has taken in just before."""
@@ -172,10 +214,10 @@ class _Tally:
             heads = slice(head * group, (head + 1) * group)
             mass, error = self._of_head(weights, values[head].float(), self.grams[rows.layer][heads])
             self.mass[rows.layer][heads] += mass
-            self.error[rows.layer][head] += error
+            self.pending[rows.layer, head] = error
 
-    def _of_head(self, weights: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Array]:
-        """[group, shares, knots] mass, and [shares, knots] error, means over the rows of a prompt.
+    def _of_head(self, weights: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Tensor]:
+        """[group, shares, knots] mass, the mean over the rows of a prompt, and [shares, rows, knots] error.
 
         weights: [group, observed and other rows, keys]; values: [keys, dim]; grams: [group, dim, dim].
         """
@@ -191,9 +233,9 @@ class _Tally:
             inside = rows[:, None] * seen
             total = inside.sum(-1, keepdim=True)
             change = (inside @ values) / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
-            error.append(torch.einsum("gkrd,gde,gkre->k", change, grams, change) / len(self.rows))
+            error.append(torch.einsum("gkrd,gde,gkre->rk", change, grams, change))
             mass.append(inside[..., self.sinks :].sum((-2, -1)) / outside)
-        return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error).double().cpu().numpy()
+        return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error)
 
     def _seen(self, importance: Tensor, share: float) -> Tensor:
         """[knots, rows, keys] which keys each row sees, 1.0 or 0.0."""
@@ -211,22 +253,31 @@ class _Tally:
             seen[knot] = visible
         return seen
 
-    def _gram(self, index: int) -> Tensor:
-        """[heads, dim, dim] W_Oᵀ W_O of each query head: the squared norm of W_O x is xᵀ (W_Oᵀ W_O) x."""
+    def _projection(self, index: int) -> nn.Module:
+        """The output projection of the attention of a layer. Raises PlanError if it is not found."""
         layer = self.weights.model.layers[index]
         _, modules = decoder_layers(self.weights.network)
-        width = layer.n_heads * layer.value_dim
-        for name, module in modules[index].named_modules():
+        inner: dict[str, nn.Module] = dict(modules[index].named_modules())
+        for name, module in inner.items():
             path = name.lower().split(".")
-            if path[-1] in PROJECTIONS and any("att" in part for part in path[:-1]):
-                weight = _weight(module, width)
-                if weight is not None:
-                    by_head = weight.view(weight.shape[0], layer.n_heads, layer.value_dim).permute(1, 0, 2)
-                    return by_head.transpose(1, 2) @ by_head
+            named = path[-1] in PROJECTIONS and any("att" in part for part in path[:-1])
+            if named and _weight(module, layer.n_heads * layer.value_dim) is not None:
+                return module
         raise PlanError(
             f"The output projection of layer {index} of {self.weights.model.name} was not found, so the error of its output "
             "cannot be measured: plan from a profile instead."
         )
+
+    def _gram(self, index: int, projection: nn.Module) -> Tensor:
+        """[heads, dim, dim] W_Oᵀ W_O of each query head, W_O with the gain of the norm behind it: the squared norm of W_O x is
+        xᵀ (W_Oᵀ W_O) x."""
+        layer = self.weights.model.layers[index]
+        weight = _weight(projection, layer.n_heads * layer.value_dim)
+        assert weight is not None  # `_projection` looked
+        if index in self.norms:
+            weight = weight * gain(self.norms[index], len(weight), weight.device)[:, None]
+        by_head = weight.view(weight.shape[0], layer.n_heads, layer.value_dim).permute(1, 0, 2)
+        return by_head.transpose(1, 2) @ by_head
 
     def finished(self, prompts: int, about: str) -> OutputErrors:
         """The means over all prompts."""
