@@ -115,8 +115,16 @@ def _verdict(result: PilotResult, summary: Summary) -> str:
     for judged in summary.judged:
         needs = "" if judged.standing != "unclear" else f" ({_needed(judged)} seeds would decide)"
         parts.append(f"{judged.statement.name}: {judged.standing}{needs}")
+    of_theory = {judged.standing for judged in summary.judged if judged.statement.name.startswith("theory")}
+    answer = (
+        "The RoPE base does not set γ as γ_Padé says."
+        if "contradicted" in of_theory
+        else "The RoPE base sets γ as γ_Padé says."
+        if of_theory == {"confirmed"}
+        else "Whether the RoPE base sets γ as γ_Padé says is open."
+    )
     return (
-        f"From θ = {lowest:,.10g} to {highest:,.10g} in training, γ changes by {_spoken(summary.slope, 4)} for each factor e, over "
+        f"{answer} From θ = {lowest:,.10g} to {highest:,.10g} in training, γ changes by {_spoken(summary.slope, 4)} for each factor e, over "
         f"{len(summary.seeds)} paired seeds. {'; '.join(parts)}."
     )
 
