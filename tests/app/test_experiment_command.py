@@ -56,9 +56,10 @@ def test_a_run_answers_first_and_keeps_what_is_asked(tiny_folder: Path, tmp_path
     assert figure.read_text().startswith("<svg") and "Said before the run" in page.read_text()
     kept = Report.from_dict(json.loads(out.read_text()))
     assert kept.data["experiment"] == "offset-sweep" and kept.data["setting"]["length"] == 256
-    shown = invoke("offset-sweep", tiny_folder, *QUICK, "--json").stdout
+    shown = json.loads(invoke("offset-sweep", tiny_folder, *QUICK, "--json").stdout)
     volatile = {"seconds"}
-    assert {k: v for k, v in json.loads(shown).items() if k not in volatile} == {
+    assert shown.pop("answer")["verdict"] == kept.verdict
+    assert {k: v for k, v in shown.items() if k not in volatile} == {
         k: v for k, v in kept.data.items() if k not in volatile
     }
 

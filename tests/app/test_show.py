@@ -24,7 +24,8 @@ def test_the_terminal_gets_the_answer_first(capsys):
 def test_json_is_all_that_standard_output_holds(capsys, tmp_path):
     show_report(report(), Ways(json=True, html=tmp_path / "p.html", figures=(tmp_path / "f.json",)))
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"gamma": 0.89}
+    told = json.loads(out)
+    assert told.pop("answer")["verdict"] == "γ is 0.89." and told == {"gamma": 0.89}
     assert err.splitlines() == [f"Wrote {tmp_path / name}" for name in ("p.html", "f-fig0.json", "f-fig1.json")]
 
 

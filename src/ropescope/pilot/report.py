@@ -124,8 +124,8 @@ def _verdict(result: PilotResult, summary: Summary) -> str:
         else "Whether the RoPE base sets γ as γ_Padé says is open."
     )
     return (
-        f"{answer} From θ = {lowest:,.10g} to {highest:,.10g} in training, γ changes by {_spoken(summary.slope, 4)} for each factor e, over "
-        f"{len(summary.seeds)} paired seeds. {'; '.join(parts)}."
+        f"{answer} From θ = {lowest:,.10g} to {highest:,.10g} in training, γ changes by "
+        f"{_spoken(summary.slope, 4)} for each factor e, over {len(summary.seeds)} paired seeds. {'; '.join(parts)}."
     )
 
 

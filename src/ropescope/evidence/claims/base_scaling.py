@@ -110,7 +110,7 @@ def trained_bases(evidence: Evidence) -> Finding:
         "positions | θ :,.0f | seeds | γ :.3f | low :.3f | high :.3f | γ_Padé :.3f | error [%] :.1f | γ, published protocol :.3f | "
         "loss [nats] :.3f",
         [_trained_row(arm) for arm in trained()],
-        note=f"After {arms[worst].tokens:,} tokens; low and high: 95 % over seeds. `ropescope pilot` trains and measures them.",
+        note=f"After {arms[worst].tokens:,} tokens; low and high: 95 % over seeds. `pilot` trains and measures them.",
     )
 
 
