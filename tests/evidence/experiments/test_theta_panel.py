@@ -147,6 +147,8 @@ def test_a_folder_and_an_atlas_stand_for_their_profiles(tmp_path: Path, monkeypa
         SourceError, match=r"no profile of 512 tokens of random .*: it has 1,024 tokens of random, 2,048"
     ):
         run_experiment("theta-panel", ["atlas"], replace(SETTING, length=512))
+    # The only corpus of an atlas needs no choosing: its profiles are of random tokens, and text was asked.
+    assert run_experiment("theta-panel", ["atlas"], replace(setting, corpus="text")).observed.data["corpus"] == "random"
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="holds no profile"):
         run_experiment("theta-panel", [str(tmp_path / "empty")], setting)

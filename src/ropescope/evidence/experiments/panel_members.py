@@ -112,16 +112,19 @@ def _of_folder(folder: Path) -> tuple[str, ...]:
 
 def _of_atlas(store: Path, setting: Setting) -> list[str]:
     rows = _rows(store)
-    fitting = [
-        row
-        for row in rows
-        if row.length == setting.length and row.corpus == setting.corpus and row.rope_theta is not None
-    ]
+    of_length = [row for row in rows if row.length == setting.length and row.rope_theta is not None]
+    corpora = {row.corpus for row in of_length}
+    corpus = next(iter(corpora)) if len(corpora) == 1 else setting.corpus  # one corpus leaves nothing to choose
+    fitting = [row for row in of_length if row.corpus == corpus]
     if not fitting:
         kinds = sorted({f"{row.length:,} tokens of {row.corpus}" for row in rows})
         raise SourceError(
             f"The atlas {store} holds no profile of {setting.length:,} tokens of {setting.corpus} with one RoPE base"
-            + (f": it has {', '.join(kinds)}; choose with `length` and `corpus`." if kinds else ", since it is empty.")
+            + (
+                f": it has {', '.join(kinds)}; choose with `length` and `corpus`."
+                if kinds
+                else ": fill it with `atlas add`."
+            )
         )
     return [f"{store}#{row.profile_sha256}" for row in fitting]
 
