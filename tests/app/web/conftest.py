@@ -11,7 +11,8 @@ pytest.importorskip("starlette", reason="the page's server needs the extra web")
 
 from starlette.testclient import TestClient
 
-from ropescope.app.web.guards import TOKEN, Access
+from ropescope.app.http.access import Access
+from ropescope.app.web.guards import TOKEN
 from ropescope.app.web.paths import Paths
 from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from ropescope.app.web.guards import TOKEN, Access, of_this_user
+from ropescope.app.http.access import Access, of_this_user
+from ropescope.app.web.guards import TOKEN
 
 ACTS = (
     ("POST", "/api/answer"),

@@ -58,7 +58,7 @@ def command(files: tuple[Path, ...], http: bool, host: str | None, port: int | N
     folders = [folder.resolve() for folder in files or (Path.cwd(),)]
     try:
         if http:
-            from ropescope.app.web.listening import listen
+            from ropescope.app.http.listening import listen
 
             where = host or "127.0.0.1"
             serve_http(listen(where, port, PORT), where, folders)

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ropescope.app.web.guards import Access
+from ropescope.app.http.access import Access
 
 
 class Guard:

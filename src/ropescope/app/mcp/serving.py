@@ -15,18 +15,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import uvicorn
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
 from ropescope.app.folders import Folders, make_places_absolute
+from ropescope.app.http.access import Access
+from ropescope.app.http.server import Server as HttpServer
 from ropescope.app.mcp.answers import Answers
 from ropescope.app.mcp.guard import Guard
 from ropescope.app.mcp.kept import Kept
 from ropescope.app.mcp.server import make_server
-from ropescope.app.web.guards import Access
 
 TOKEN: Final = "ROPESCOPE_MCP_TOKEN"
 
@@ -66,45 +66,22 @@ def serve_http(listening: socket.socket, host: str, folders: Sequence[Path]) -> 
     given = os.environ.get(TOKEN, "")
     access = Access(host, given or secrets.token_urlsafe(24))
     with _answers(folders) as answers:
-        config = uvicorn.Config(
-            make_app(make_server(answers), access),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=2,
-            limit_concurrency=200,
-        )
-        name = socket.gethostname() if host in ("0.0.0.0", "::", "") else host
-        address = f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}/mcp"
-        told = f"of {TOKEN}" if given else access.token
-        _Server(config, answers, f"ropescope is at {address}\nToken: {told}", access.loopback).run([listening])
+        at = f"ropescope is at {access.address(listening.getsockname()[1])}/mcp"
+
+        def up() -> None:
+            print(f"{at}\nToken: {f'of {TOKEN}' if given else access.token}", file=sys.stderr)
+            print(f"It may use files in {answers.folders}. Ctrl-C ends it.", file=sys.stderr)
+            if not access.loopback:
+                print("Whoever has the token can ask, and the connection is not encrypted.", file=sys.stderr)
+            sys.stderr.flush()
+
+        HttpServer(make_app(make_server(answers), access), up, answers.close).run([listening])
 
 
 def make_app(server: Server[Any], access: Access) -> ASGIApp:
     """The server over HTTP; the guard stands in for the checks that the SDK would make, for any address that is listened on."""
     checked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     return Guard(server.streamable_http_app(host=access.host, transport_security=checked), access)
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it is up, and ends what is worked on when it ends."""
-
-    def __init__(self, config: uvicorn.Config, answers: Answers, told: str, loopback: bool) -> None:
-        super().__init__(config)
-        self._answers, self._told, self._loopback = answers, told, loopback
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._told, file=sys.stderr)
-        print(f"It may use files in {self._answers.folders}. Ctrl-C ends it.", file=sys.stderr)
-        if not self._loopback:
-            print("Whoever has the token can ask, and the connection is not encrypted.", file=sys.stderr)
-        sys.stderr.flush()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._answers.close()
-        await super().shutdown(sockets)
 
 
 @contextmanager

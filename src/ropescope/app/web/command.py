@@ -53,7 +53,7 @@ def command(
     if pyodide is not None:
         raise ReportError("--pyodide is given and not read: it goes with --build.")
     try:
-        from ropescope.app.web.listening import listen
+        from ropescope.app.http.listening import listen
         from ropescope.app.web.serving import serve
     except ModuleNotFoundError as error:
         raise MissingExtraError(

@@ -23,9 +23,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ropescope.app.http.access import Access
 from ropescope.app.web import backend
 from ropescope.app.web.forms import catalogue, form
-from ropescope.app.web.guards import Access, Guard, refuse
+from ropescope.app.web.guards import Guard, refuse
 from ropescope.app.web.jobs import PageRun, answered, fault
 from ropescope.app.web.languages.catalogues import LANGUAGES
 from ropescope.app.web.languages.translated import page_words

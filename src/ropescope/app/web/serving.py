@@ -9,15 +9,14 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from ropescope.app.folders import make_places_absolute
-from ropescope.app.web.guards import Access
+from ropescope.app.http.access import Access
+from ropescope.app.http.server import Server
 from ropescope.app.web.paths import Paths
 from ropescope.app.web.private_folder import private_folder
 from ropescope.app.web.running import Jobs
@@ -27,24 +26,6 @@ from ropescope.app.working import terminate_as_interrupt
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
 
 
-class Server(uvicorn.Server):
-    """A server that says when it is up, and ends its jobs first when it ends: their answers hold connections open."""
-
-    def __init__(self, config: uvicorn.Config, jobs: Jobs, up: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._jobs, self._up = jobs, up
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
-        self._up()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End."""
-        await self._jobs.close()
-        await super().shutdown(sockets)
-
-
 def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, browse: bool) -> None:
     """Serve the page on a socket until the process is interrupted. folders: what may be read."""
     with private_folder() as private:
@@ -52,16 +33,8 @@ def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, brows
         empty.mkdir()
         access = Access(host, secrets.token_urlsafe(24))
         jobs = Jobs(empty)
-        config = uvicorn.Config(
-            make_app(access, Paths(folders, private), jobs),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=2,
-            limit_concurrency=200,
-        )
-        address = _address(access, listening.getsockname()[1])
+        bare = access.address(listening.getsockname()[1]) + "/"
+        address = bare if access.loopback else f"{bare}?token={access.token}"
 
         def up() -> None:
             print(f"ropescope is at {address}", file=sys.stderr)
@@ -74,18 +47,12 @@ def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, brows
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
         make_places_absolute()
-        server = Server(config, jobs, up)
+        server = Server(make_app(access, Paths(folders, private), jobs), up, jobs.close)
         if hangup := getattr(signal, "SIGHUP", None):
             signal.signal(hangup, server.handle_exit)
         # A relative name in a question must not find a file that the page may not read.
         with chdir(empty), terminate_as_interrupt():
             server.run([listening])
-
-
-def _address(access: Access, port: int) -> str:
-    host = socket.gethostname() if access.host in ("0.0.0.0", "::", "") else access.host
-    bare = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    return bare if access.loopback else f"{bare}?token={access.token}"
 
 
 def _has_display() -> bool:
