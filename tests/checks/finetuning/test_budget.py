@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import released_configs as released
+from stored_models import write_safetensors
 
 from ropescope.checks.finetuning.budget import BudgetInputs, answer
 from ropescope.errors import DomainError
@@ -59,6 +60,46 @@ def test_lora_trains_few_and_takes_two_thirds(asked: Any, method: str, frozen: i
     states = training["states_bytes"]
     assert next(iter(states.values())) == pytest.approx(frozen)
     assert sum(states.values()) - next(iter(states.values())) == 16 * pairs
+
+
+EXPERTS = {
+    "model_type": "qwen3_moe",
+    "architectures": ["Qwen3MoeForCausalLM"],
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "moe_intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "num_experts": 8,
+    "num_experts_per_tok": 2,
+    "vocab_size": 100,
+    "max_position_embeddings": 4096,
+    "rope_theta": 1e6,
+}
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["config", "headers"])
+def test_lora_counts_no_experts_and_says_so(tmp_path: Path, stored: bool) -> None:
+    """From the config as from headers, which name each expert's matrices by themselves."""
+    (tmp_path / "config.json").write_text(json.dumps(EXPERTS))
+    attention = {"q_proj": (64, 64), "k_proj": (32, 64), "v_proj": (32, 64), "o_proj": (64, 64)}
+    if stored:
+        tensors = {"model.embed_tokens.weight": ("BF16", (100, 64)), "lm_head.weight": ("BF16", (100, 64))}
+        for layer in range(2):
+            place = f"model.layers.{layer}"
+            tensors |= {f"{place}.self_attn.{name}.weight": ("BF16", shape) for name, shape in attention.items()}
+            tensors[f"{place}.mlp.gate.weight"] = ("BF16", (8, 64))
+            for expert in range(8):
+                for name, shape in (("gate_proj", (32, 64)), ("up_proj", (32, 64)), ("down_proj", (64, 32))):
+                    tensors[f"{place}.mlp.experts.{expert}.{name}.weight"] = ("BF16", shape)
+        write_safetensors(tmp_path / "model.safetensors", tensors)
+    given = BudgetInputs(source=str(tmp_path), gpu="h100-sxm", train_tokens=10, method="lora", rank=4)
+    report = answer(given, Run())
+    assert report.data["training"]["parameters_trained"] == 2 * 4 * sum(map(sum, attention.values()))
+    experts = 2 * 8 * 3 * 4 * (32 + 64)
+    assert any("without the experts" in said and f"{experts:,} parameters more" in said for said in report.caveats)
 
 
 @pytest.mark.parametrize(("optimizer", "bytes_each"), [("adamw", 16), ("adamw-8bit", 10), ("muon", 12), ("sgd", 8)])

@@ -45,7 +45,9 @@ class BudgetInputs(SpeedInputs):
         Real(above=0.0), "Or what training may cost, in the currency of `price`.", default=None, group="training"
     )
     method: str = asked(Choice(METHODS), "How it is trained.", default="full", group="training")
-    rank: int = asked(Whole(1, 65_536), "Rank of a LoRA on all linear layers.", default=16, group="training")
+    rank: int = asked(
+        Whole(1, 65_536), "Rank of a LoRA on all linear layers but experts.", default=16, group="training"
+    )
     optimizer: str = asked(
         Choice(tuple(OPTIMIZERS)), "The optimizer, whose states take memory.", default="adamw", group="training"
     )

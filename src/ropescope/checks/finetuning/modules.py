@@ -35,13 +35,20 @@ _TRANSPOSED: Final = frozenset({"gpt2", "openai-gpt"})
 @dataclass(frozen=True, slots=True)
 class Modules:
     """The modules of a base. `linear` maps the name of each linear layer but the output to (outputs, inputs); `embedding`
-    and `output` map theirs to (rows, width). `source` says where names and shapes are from, `lacks` what is left out."""
+    and `output` map theirs to (rows, width). `source` says where names and shapes are from, `lacks` what is left out.
+    `expert_sides` is outputs + inputs, summed over the matrices of all experts: a LoRA of rank r on them trains r times that."""
 
     linear: Mapping[str, tuple[int, int]]
     embedding: Mapping[str, tuple[int, int]]
     output: Mapping[str, tuple[int, int]]
     source: str
     lacks: str = ""
+    expert_sides: int = 0
+
+    @property
+    def linear_sides(self) -> int:
+        """Outputs + inputs, summed over the linear layers that are no experts."""
+        return sum(sum(shape) for name, shape in self.linear.items() if part_of(f"{name}.weight") != "experts")
 
     @property
     def containers(self) -> frozenset[str]:
@@ -89,7 +96,10 @@ def _from_headers(model: Model) -> Modules | None:
     if stored is None:
         return None
     linear, embedding, output = (dict[str, tuple[int, int]]() for _ in range(3))
+    expert_sides = 0
     for tensor in stored.tensors:
+        if part_of(tensor.name) == "experts" and len(tensor.shape) in (2, 3):
+            expert_sides += (tensor.shape[0] if len(tensor.shape) == 3 else 1) * sum(tensor.shape[-2:])
         name, ending = tensor.name.rpartition(".")[::2]
         if len(tensor.shape) != 2 or ending != "weight":
             continue
@@ -101,7 +111,7 @@ def _from_headers(model: Model) -> Modules | None:
             output[OUTPUT if name == "embed_out" else name] = shape  # so called before transformers 5
         elif part != "router":  # a parameter of its own since transformers 5, and no linear layer
             linear[name] = shape[::-1] if text_part(model.config)[1] in _TRANSPOSED else shape
-    return Modules(linear, embedding, output, f"headers of {stored.source}")
+    return Modules(linear, embedding, output, f"headers of {stored.source}", expert_sides=expert_sides)
 
 
 def _from_config(model: Model) -> Modules:
@@ -109,14 +119,16 @@ def _from_config(model: Model) -> Modules:
     fields, style = Fields(part, model_type, path), STYLES.get(model_type, Style())
     place = "model.language_model.layers" if path else style.places[0]
     linear = dict[str, tuple[int, int]]()
+    expert_sides = 0
     lacks = "the layers of its other towers" if path else ""
     for one in matrices(model):
         if one.layer is None:
             continue
         if one.times > 1 or one.part == "experts":
             lacks = "its experts, which transformers 5 holds as one parameter a layer"
+            expert_sides += one.times * (one.rows + one.columns)
         else:
             linear[f"{place}.{one.layer}.{one.name}"] = (one.rows, one.columns)
     rows, width = fields.required("vocab_size"), fields.required("hidden_size")
     embedding = _EMBEDDINGS.get(model_type, "model.language_model.embed_tokens" if path else "model.embed_tokens")
-    return Modules(linear, {embedding: (rows, width)}, {OUTPUT: (rows, width)}, "config", lacks)
+    return Modules(linear, {embedding: (rows, width)}, {OUTPUT: (rows, width)}, "config", lacks, expert_sides)

@@ -138,6 +138,11 @@ def caveats(counted: Counted) -> tuple[str, ...]:
         said.append("Training counts no data, failed runs, evaluation or staff. Gathered layers take more memory.")
         if counted.plan.method == "qlora":
             said.append("QLoRA expands its 4-bit weights in every pass, which takes time that is not counted.")
+        if left_out := counted.plan.left_out:
+            said.append(
+                "The LoRA is counted without the experts. On their matrices, too, as PEFT's all-linear puts it with "
+                f"transformers 5, it trains {left_out:,} parameters more."
+            )
     if counted.hosting is not None and counted.efficiency == 1:
         said.append("Hosting is counted at the ceilings of `speed`: measure it, and give the share as `efficiency`.")
     if counted.hosting is not None and counted.fits is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
-from ropescope.checks.finetuning.modules import modules_of
+from ropescope.checks.finetuning.modules import Modules, modules_of
 from ropescope.checks.serving.memory.activations import mlp_width
 from ropescope.checks.serving.speed.attended import query_key_pairs
 from ropescope.checks.serving.weights.precisions import weight_size
@@ -28,10 +29,10 @@ TOKENS_A_PARAMETER: Final = 20
 """About what is compute-optimal from scratch (Hoffmann et al., arXiv 2203.15556)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """How a model is trained: by which method, with LoRA of which rank on all linear layers, on sequences of how many tokens,
-    `micro_batch` of them at once on a device."""
+    """How a model is trained: by which method, with LoRA of which rank on all linear layers but experts, on sequences of how many
+    tokens, `micro_batch` of them at once on a device."""
 
     model: Model
     method: Method
@@ -43,16 +44,24 @@ class Plan:
 
     @property
     def trained(self) -> int:
-        """The parameters that are trained. Raises DomainError where they are not known."""
+        """The parameters that are trained, with LoRA none of the experts'. Raises DomainError where they are not known."""
         if self.method == "full":
             return self._parameters("total")
+        return self.rank * self._modules.linear_sides
+
+    @property
+    def left_out(self) -> int:
+        """What a LoRA of this rank on each matrix of each expert would train beside."""
+        return 0 if self.method == "full" else self.rank * self._modules.expert_sides
+
+    @cached_property
+    def _modules(self) -> Modules:
         try:
-            shapes = modules_of(self.model).linear.values()
+            return modules_of(self.model)
         except FormatError as error:
             raise DomainError(
                 f"The linear layers of {self.model.name} are not known, so no LoRA is counted: {error}"
             ) from error
-        return self.rank * sum(outputs + inputs for outputs, inputs in shapes)
 
     def _parameters(self, which: Literal["total", "active"]) -> int:
         if self.model.parameters is None:
