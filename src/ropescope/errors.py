@@ -35,6 +35,10 @@ class MissingExtraError(RopescopeError, ImportError):
         return str(self.args[0]) if self.args else ""
 
 
+class PluginError(RopescopeError):
+    """What another package adds to ropescope cannot be used."""
+
+
 class CaptureError(RopescopeError):
     """The attention of a model cannot be captured, or is not a number."""
 

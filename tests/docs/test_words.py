@@ -10,9 +10,8 @@ import pytest
 from click import Context
 
 from ropescope.app.cli import app, command_of
-from ropescope.app.overview import FACES
 from ropescope.questions.inputs import fields_of, from_text
-from ropescope.questions.registry import known
+from ropescope.questions.registry import FACES, known
 
 ROOT = Path(__file__).parents[2]
 TASKS = "reading serving prompts measuring fleet compressing extending finetuning scores judging agents".split()
@@ -93,7 +92,7 @@ def test_commands_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.
     words = shlex.split(line, comments=True)[1:]
     if words == ["--help"]:
         return
-    if words[0] in dict(FACES):  # it asks no question of its own
+    if words[0] in FACES:  # it asks no question of its own
         face = app.get_command(Context(app), words[0])
         assert face is not None and face.make_context(words[0], words[1:])
         return

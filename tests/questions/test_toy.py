@@ -42,8 +42,10 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "toy", "Twice as many tokens.", "checks.toy:ToyInputs", "checks.toy:answer", {"length": "4k"}, decides=True
     )
     monkeypatch.setattr(registry, "SITUATIONS", {**registry.SITUATIONS, "Play": (entry,)})
+    registry.built_in.cache_clear()
     registry.known.cache_clear()
     yield entry
+    registry.built_in.cache_clear()
     registry.known.cache_clear()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import click
@@ -10,13 +11,13 @@ import click
 from ropescope import __version__
 from ropescope.app.asking import ask
 from ropescope.app.face import face
-from ropescope.app.overview import FACES, HELP, overview
+from ropescope.app.overview import HELP, overview
 from ropescope.app.parameters import parameter_of
 from ropescope.app.streams import fail
 from ropescope.app.words import command_line
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.question import Question
-from ropescope.questions.registry import GROUPS, known, questions
+from ropescope.questions.registry import FACES, GROUPS, built_in, find, known, near, questions
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -29,15 +30,11 @@ class Group(click.Group):
 
     def __init__(self, path: str, **more: Any) -> None:
         self.path = path
-        self.under = {
-            question.name.removeprefix(path).strip(): question
-            for question in questions()
-            if question.name.startswith(f"{path} " if path else "")
-        }
-        own = known().get(path)
+        self._own = _below(path, built_in().values())
+        own = built_in().get(path) or (None if self._own else known().get(path))
         super().__init__(
             path or "ropescope",
-            help=GROUPS.get(path, HELP),
+            help=GROUPS.get(path) or (f"Questions of a plugin that begin with {path}." if path else HELP),
             params=[] if own is None else _parameters(own),
             callback=None if own is None else click.pass_context(_answer_alone(own)),
             invoke_without_command=own is not None,
@@ -46,15 +43,18 @@ class Group(click.Group):
             **more,
         )
 
+    @cached_property
+    def under(self) -> Mapping[str, Question]:
+        """The questions whose names begin so, by what follows. No plugin adds to a group of ropescope's own."""
+        return self._own if self.path and self._own else _below(self.path, questions())
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The next words, in the registry's order; at the top, other faces after them."""
         words = list(dict.fromkeys(name.partition(" ")[0] for name in self.under))
-        return words if self.path else [*words, *(name for name, _ in FACES)]
+        return words if self.path else [*words, *FACES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; None where there is none."""
-        if any(name.startswith(f"{cmd_name} ") for name in self.under):
-            return Group(f"{self.path} {cmd_name}".strip())
+        """The command of that name; None where there is none. Plugins are looked for where ropescope has none itself."""
         if not self.path and cmd_name == "web":
             from ropescope.app.web.command import command
 
@@ -63,7 +63,12 @@ class Group(click.Group):
             from ropescope.app.mcp.command import command
 
             return command
-        question = self.under.get(cmd_name)
+        return self._among(self._own, cmd_name) or self._among(self.under, cmd_name)
+
+    def _among(self, under: Mapping[str, Question], cmd_name: str) -> click.Command | None:
+        if any(name.startswith(f"{cmd_name} ") for name in under):
+            return Group(f"{self.path} {cmd_name}".strip())
+        question = under.get(cmd_name)
         return None if question is None else command_of(question)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -76,11 +81,7 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """The command that the arguments name; a name that is none is told with the nearest."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+            ctx.fail(f"There is no command {args[0]!r}.{near(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
@@ -99,7 +100,7 @@ class Command(click.Command):
     def __init__(self, question: Question, **more: Any) -> None:
         super().__init__(question.name.rpartition(" ")[2], **more)
         self.shown = face(question)
-        self.instead = {f"--{flag}": known()[other] for flag, other in question.instead.items()}
+        self.instead = {f"--{flag}": find(other) for flag, other in question.instead.items()}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments; where one asks another question, that is answered at once."""
@@ -138,6 +139,15 @@ def command_of(question: Question) -> click.Command:
         epilog=f"Example: {command_line(question.name, question.example)}",
         context_settings=_SETTINGS,
     )
+
+
+def _below(path: str, among: Iterable[Question]) -> dict[str, Question]:
+    """The questions whose names begin with `path`, by what follows it."""
+    return {
+        question.name.removeprefix(path).strip(): question
+        for question in among
+        if question.name.startswith(f"{path} " if path else "")
+    }
 
 
 def _before(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,6 @@ from ropescope.questions import registry
 
 HELP: Final = "How far a transformer attends: predicted from its files, measured on its weights, with errors and nulls."
 _OPTIONS: Final = (("--version", "Show the version."), ("-h, --help", "Show this message and exit."))
-FACES: Final = (
-    ("web", "Every question on a page in your browser, answered on this machine."),
-    ("mcp", "Every question for agents, by the Model Context Protocol."),
-)
-"""Commands that ask no question of their own."""
 
 
 def overview(program: str) -> str:
@@ -22,9 +17,11 @@ def overview(program: str) -> str:
     width = _width()
     told = [f"Usage: {program} [OPTIONS] COMMAND [ARGS]...", "", *(f"  {line}" for line in _wrapped(HELP, width - 2))]
     told += ["", "Options:", *_listed(_OPTIONS, width)]
-    for situation, asked in registry.SITUATIONS.items():
+    for situation, asked in registry.situations().items():
         told += ["", f"{situation}:", *_listed([(question.name, question.asks) for question in asked], width)]
-    told += ["", "In a browser, and for agents:", *_listed(FACES, width)]
+    told += ["", "In a browser, and for agents:", *_listed(registry.FACES.items(), width)]
+    for left_out in registry.left_out():
+        told += ["", *_wrapped(f"{left_out.sentence} See `ropescope doctor`.", width)]
     return "\n".join(told)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ropescope.questions.inputs import Asked, fields_of
-from ropescope.questions.registry import find, known
+from ropescope.questions.registry import find, spoken
 
 if TYPE_CHECKING:
     from ropescope.report.report import Report, Step, Table
@@ -30,7 +30,7 @@ def spelled(text: str, fields: Iterable[Asked], foreign: str = "") -> str:
         return text
     names = {name: option(name) for name in _FACE}
     names |= {one.name: one.name.upper() if one.placed else option(one.name) for one in fields}
-    names |= {name: f"`ropescope {name}`" for name in known() if name not in names}
+    names |= {name: f"`ropescope {name}`" for name in spoken() if name not in names}
     return _NAMED.sub(lambda match: match[0] if match[0] in foreign else names.get(match[1], match[0]), text)
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ropescope.errors import MissingExtraError
+from ropescope.errors import MissingExtraError, PluginError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,8 @@ class Question(NamedTuple):
         (`Report.lead`), if anything. placed: the inputs that are given by their place, so that a command is spelled without them
     all being imported. words: other words in which users ask it. weights_with: inputs with which it reads weights, where it
     needs less without them. changes: whether it changes what is kept on this machine, besides files that it is asked to write.
-    lists: whether it lists all that there is where nothing is given.
+    lists: whether it lists all that there is where nothing is given. plugin: the package that adds it, which is set when it is
+    found; its targets are then "package.module:name", and those of ropescope's own are without "ropescope.".
     """
 
     name: str
@@ -81,18 +82,20 @@ class Question(NamedTuple):
     weights_with: tuple[str, ...] = ()
     changes: bool = False
     lists: bool = False
+    plugin: str = ""
 
     @property
     def inputs_type(self) -> type:
-        """The dataclass of its inputs."""
+        """The dataclass of its inputs. Raises MissingExtraError and, for a plugin's that is none, PluginError."""
         with self.needs_extra():
-            found: type = _target(self.inputs)
+            found: type = self._target(self.inputs)
         return found
 
     @property
     def function(self) -> Answer:
-        """The function that answers it."""
-        found: Answer = _target(self.answer)
+        """The function that answers it. Raises as `inputs_type`."""
+        with self.needs_extra():
+            found: Answer = self._target(self.answer)
         return found
 
     def ask(self, inputs: Any, run: Run | None = None) -> Report:
@@ -107,11 +110,31 @@ class Question(NamedTuple):
             yield
         except ModuleNotFoundError as error:
             package = (error.name or "a package").partition(".")[0]
+            if self.plugin:
+                raise MissingExtraError(
+                    f"{self.name} of the plugin {self.plugin} needs {error.name or package}, which is not installed: install "
+                    f"{package}."
+                ) from error
             raise MissingExtraError(
                 f"{self.name} needs {package}, which is not installed: pip install 'ropescope[{self.extra}]'."
             ) from error
 
+    def _target(self, spelled: str) -> Any:
+        module, _, name = spelled.partition(":")
+        if not self.plugin:
+            return getattr(import_module(f"ropescope.{module}"), name)
+        try:
+            found = getattr(import_module(module), name)
+            if spelled == self.inputs:
+                from ropescope.questions.inputs import fields_of
 
-def _target(spelled: str) -> Any:
-    module, _, name = spelled.partition(":")
-    return getattr(import_module(f"ropescope.{module}"), name)
+                fields_of(found)
+            elif not callable(found):
+                raise TypeError(f"{name} is no function")
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:  # a plugin may do anything when it is imported
+            raise PluginError(
+                f"{self.name} cannot be asked: {spelled} of the plugin {self.plugin} is at fault ({type(error).__name__}: {error})."
+            ) from error
+        return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ropescope.errors import InputError
 from ropescope.questions.question import Question
 from ropescope.questions.situations import compressing, download, extending, finetuning, judging, research, serving
+
+if TYPE_CHECKING:
+    from ropescope.questions.plugins import Added, LeftOut
 
 GROUPS: Final[Mapping[str, str]] = {
     "compress": "Plan a smaller KV cache from what a model's heads attend to, and score it.",
@@ -39,9 +42,54 @@ SITUATION_NAMES: Final[Mapping[str, str]] = {
 """One word for each situation, where a name is needed."""
 
 
+FACES: Final[Mapping[str, str]] = {
+    "web": "Every question on a page in your browser, answered on this machine.",
+    "mcp": "Every question for agents, by the Model Context Protocol.",
+}
+"""Commands that ask no question of their own."""
+
+
+@cache
+def built_in() -> Mapping[str, Question]:
+    """Every question of ropescope itself by its name."""
+    return {question.name: question for asked in SITUATIONS.values() for question in asked}
+
+
+@cache
+def _added() -> Added:
+    """The questions of plugins. Looked for only where all are listed, or one that is not built in is named."""
+    from ropescope.questions.plugins import added
+
+    return added(built_in(), FACES)
+
+
+def left_out() -> tuple[LeftOut, ...]:
+    """What plugins add and cannot be used, with the reasons."""
+    return _added().left_out
+
+
+def situations() -> Mapping[str, tuple[Question, ...]]:
+    """Every question by its situation, those of plugins too. What a plugin puts in no situation has a group of its own."""
+    found = dict(SITUATIONS)
+    for name, question in _added().questions:
+        title = SITUATION_NAMES.get(name, f"From {question.plugin}")
+        found[title] = (*found.get(title, ()), question)
+    return found
+
+
+def situation_names() -> Mapping[str, str]:
+    """One word for each situation, where a name is needed; `plugin-PACKAGE` for a group of a plugin's own."""
+    own = {
+        f"plugin-{question.plugin}"[:64]: f"From {question.plugin}"
+        for name, question in _added().questions
+        if name not in SITUATION_NAMES
+    }
+    return {**SITUATION_NAMES, **own}
+
+
 def questions() -> tuple[Question, ...]:
     """Every question, in the order of the situations."""
-    return tuple(question for asked in SITUATIONS.values() for question in asked)
+    return tuple(question for asked in situations().values() for question in asked)
 
 
 @cache
@@ -50,13 +98,23 @@ def known() -> Mapping[str, Question]:
     return {question.name: question for question in questions()}
 
 
-def find(name: str) -> Question:
-    """The question of that name. Raises InputError, with the nearest name, where there is none."""
-    found = known().get(name)
-    if found is None:
-        from difflib import get_close_matches
+def spoken() -> Mapping[str, Question]:
+    """The questions that a text may name: a plugin that nothing has asked for yet is not looked for because of a text."""
+    return known() if _added.cache_info().currsize else built_in()
 
-        near = get_close_matches(name, known(), n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise InputError("question", f"There is no question {name!r}.{hint}")
+
+def find(name: str) -> Question:
+    """The question of that name. Raises InputError, with the nearest name and what plugins are left out, where there is none."""
+    found = built_in().get(name) or known().get(name)
+    if found is None:
+        raise InputError("question", f"There is no question {name!r}.{near(name, known())}")
     return found
+
+
+def near(name: str, among: Iterable[str]) -> str:
+    """What to say beside a name that is none: the nearest one, and the plugins that are left out."""
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(name, list(among), n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    return " ".join((hint, *(one.sentence for one in left_out()))) if left_out() else hint

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from ropescope.errors import MissingExtraError, ReportError
+from ropescope.questions.registry import left_out
 
 PORT: Final = 8775
 
@@ -55,6 +56,8 @@ def command(files: tuple[Path, ...], http: bool, host: str | None, port: int | N
         raise MissingExtraError(
             f"mcp needs {error.name}, which is not installed: pip install 'ropescope[mcp]'."
         ) from error
+    for one in left_out():
+        print(one.sentence, file=sys.stderr)
     folders = [folder.resolve() for folder in files or (Path.cwd(),)]
     try:
         if http:

@@ -11,7 +11,7 @@ from ropescope.errors import InputError
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.kinds import Output
 from ropescope.questions.question import Question
-from ropescope.questions.registry import known, questions
+from ropescope.questions.registry import built_in
 
 SCHEME = "ropescope://"
 KEPT = f"{SCHEME}kept/"
@@ -24,7 +24,7 @@ def resources(kept: Kept) -> list[Resource]:
         Resource(
             uri=f"{SCHEME}{_slug(question)}", name=question.name, description=question.asks, mime_type="text/plain"
         )
-        for question in questions()
+        for question in built_in().values()
         if question.lists
     ]
     answers = []
@@ -47,7 +47,7 @@ def templates() -> list[ResourceTemplate]:
             uri_template=f"{SCHEME}{_slug(question)}/{{{question.placed[0]}}}", name=question.name,
             description=question.asks, mime_type="text/plain",
         )
-        for question in questions()
+        for question in built_in().values()
         if _by_one(question)
     ]  # fmt: skip
     whole = ResourceTemplate(
@@ -59,7 +59,7 @@ def templates() -> list[ResourceTemplate]:
 def question_of(uri: str) -> tuple[Question, dict[str, str]]:
     """(the question that a resource answers, its inputs). Raises InputError for no such resource."""
     name, _, rest = uri.removeprefix(SCHEME).partition("/")
-    question = next((one for one in questions() if _slug(one) == name), None)
+    question = next((one for one in built_in().values() if _slug(one) == name), None)
     if uri.startswith(SCHEME) and question is not None:
         if rest and _by_one(question):
             return question, {question.placed[0]: unquote(rest)}
@@ -70,7 +70,7 @@ def question_of(uri: str) -> tuple[Question, dict[str, str]]:
 
 def _by_one(question: Question) -> bool:
     """Whether one input tells which entry is meant: it has a list, or is of a group that has one."""
-    group = known().get(question.name.partition(" ")[0])
+    group = built_in().get(question.name.partition(" ")[0])
     listed = question.lists or (group is not None and group is not question and group.lists)
     if not listed or len(question.placed) != 1 or question.needs == "weights" or question.changes:
         return False

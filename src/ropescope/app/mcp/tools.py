@@ -13,7 +13,7 @@ from mcp_types import Tool, ToolAnnotations
 
 from ropescope.questions.inputs import fields_of, from_text, schema_of, to_values
 from ropescope.questions.question import Question
-from ropescope.questions.registry import SITUATION_NAMES, SITUATIONS
+from ropescope.questions.registry import situation_names, situations
 
 WAIT_SECONDS: Final = 45.0
 """How long a call waits where it does not say: less than the minute after which many clients give up."""
@@ -34,7 +34,8 @@ _ID: Final = {"type": "string", "description": "Id of an answer."}
 
 def tools() -> list[Tool]:
     """Every tool."""
-    made = [_of_situation(name, SITUATIONS[title], title) for name, title in SITUATION_NAMES.items()]
+    asked = situations()
+    made = [_of_situation(name, asked[title], title) for name, title in situation_names().items()]
     return [*made, *_others()]
 
 
@@ -136,12 +137,13 @@ def described(question: Question) -> dict[str, Any]:
 
 def listed() -> dict[str, Any]:
     """Every question with its line, by tool."""
+    asked = situations()
     return {
-        name: {question.name: question.asks for question in SITUATIONS[title]}
-        for name, title in SITUATION_NAMES.items()
+        name: {question.name: question.asks for question in asked[title]} for name, title in situation_names().items()
     }
 
 
 def place_of(question: Question) -> tuple[str, str]:
     """(the tool that asks it, the situation)."""
-    return next((name, title) for name, title in SITUATION_NAMES.items() if question in SITUATIONS[title])
+    asked = situations()
+    return next((name, title) for name, title in situation_names().items() if question in asked[title])

@@ -17,7 +17,7 @@ from ropescope.app.web.languages.catalogues import LANGUAGES
 from ropescope.app.web.languages.translated import page_words
 from ropescope.app.web.runtime import pyodide, sources
 from ropescope.errors import ReportError
-from ropescope.questions.registry import questions
+from ropescope.questions.registry import SITUATIONS, built_in
 from ropescope.report.files import write_whole
 
 SERVER_ONLY: Final = frozenset({"server.js", "sw_leaves.js"})
@@ -66,8 +66,8 @@ def build(folder: Path, package: Path | None = None) -> Built:
 def contents(package: Path | None = None) -> dict[str, bytes]:
     """Every file of the page by its name. Raises as `build`."""
     made = {name: data for name, data in page_files().items() if name not in SERVER_ONLY}
-    made["catalogue.json"] = _json(catalogue())
-    for question in questions():
+    made["catalogue.json"] = _json(catalogue(SITUATIONS))  # plugins are not carried into the browser
+    for question in built_in().values():
         made[f"forms/{question.name.replace(' ', '_')}.json"] = _json(form(question))
     made |= {f"languages/{one}.json": _json(page_words(one)) for one in LANGUAGES if one != "en"}
     spoken = f'<meta name="ropescope-languages" content="{" ".join(LANGUAGES)}">\n</head>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ropescope import __version__
@@ -10,16 +11,16 @@ from ropescope.questions.inputs import Asked, fields_of
 from ropescope.questions.kind import Kind
 from ropescope.questions.kinds import Device, File, ListOf, Output, Source
 from ropescope.questions.question import Question
-from ropescope.questions.registry import SITUATIONS
+from ropescope.questions.registry import situations
 
 
-def catalogue() -> dict[str, Any]:
-    """Every question by situation, with its line and users' words for it: enough to list and to find them."""
+def catalogue(among: Mapping[str, tuple[Question, ...]] | None = None) -> dict[str, Any]:
+    """Every question by situation (or those of `among`), with its line and users' words for it: enough to list and to find them."""
     return {
         "version": __version__,
         "situations": [
             {"title": title, "questions": [_listed(question) for question in asked]}
-            for title, asked in SITUATIONS.items()
+            for title, asked in (situations() if among is None else among).items()
         ],
     }
 

@@ -147,7 +147,7 @@ class Served:
             return refuse(404, "There is no such question.")
         try:
             return await self._once(request, f"form {name}", lambda: _json(form(find(name))))
-        except MissingExtraError as error:
+        except RopescopeError as error:
             return JSONResponse({"error": backend.told(error)}, 409, _NOT_KEPT)
 
     async def words(self, request: Request) -> Response:

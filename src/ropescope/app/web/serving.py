@@ -22,6 +22,7 @@ from ropescope.app.web.private_folder import private_folder
 from ropescope.app.web.running import Jobs
 from ropescope.app.web.server import make_app, warm
 from ropescope.app.working import terminate_as_interrupt
+from ropescope.questions.registry import left_out
 
 _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
 
@@ -41,6 +42,8 @@ def serve(listening: socket.socket, host: str, folders: Sequence[Path], *, brows
             print(f"It may read files in {', '.join(map(str, folders))}. Ctrl-C ends it.", file=sys.stderr)
             if not access.loopback:
                 print("Whoever has this address can ask, and the connection is not encrypted.", file=sys.stderr)
+            for one in left_out():
+                print(one.sentence, file=sys.stderr)
             sys.stderr.flush()
             threading.Thread(target=warm, daemon=True).start()
             if browse and _has_display():

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ropescope.checks.asking.index import best, scores, stems
 from ropescope.checks.asking.recognise import Recognised, recognise
 from ropescope.checks.asking.slots import Slots, filled, slots_of
-from ropescope.errors import InputError
+from ropescope.errors import InputError, MissingExtraError, PluginError
 from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text
@@ -157,7 +157,10 @@ def _of_words(text: str) -> Report:
         found.update(_OF_A_MODEL)
     meant: list[tuple[float, Question, dict[str, Any]]] = []
     for question in best(found, questions())[:CANDIDATES]:
-        inputs, taken = filled(question, slots, text.split())
+        try:
+            inputs, taken = filled(question, slots, text.split())
+        except (MissingExtraError, PluginError):  # it cannot be asked here
+            continue
         meant.append((found[question.name] + SLOT * taken + (question.needs == "files"), question, inputs))
     if not meant:
         raise InputError(

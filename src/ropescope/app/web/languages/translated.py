@@ -14,7 +14,7 @@ from typing import Any, Final
 from ropescope.app.web.forms import catalogue, form
 from ropescope.app.web.languages.catalogues import LANGUAGES, known_language, messages
 from ropescope.app.web.languages.sentences import Sentences, sentences
-from ropescope.errors import MissingExtraError
+from ropescope.errors import RopescopeError
 from ropescope.questions.registry import questions
 
 _UNIT: Final = re.compile(r"(?P<name>.*) (?P<unit>\([^()]*\))")
@@ -116,7 +116,7 @@ def _registry_texts() -> dict[str, None]:
         found |= dict.fromkeys(filter(None, (question.asks, question.copied, question.keeps)))
         try:
             made = form(question)
-        except MissingExtraError:
+        except RopescopeError:
             continue
         for field in made["fields"]:
             found |= dict.fromkeys(text for text in (field["help"], field["accepts"], field["group"]) if text)

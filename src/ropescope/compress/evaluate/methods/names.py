@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ropescope.compress.kvpress.library import missing
 from ropescope.errors import EvaluationError, MissingExtraError
+
+if TYPE_CHECKING:
+    from ropescope.questions.plugins import Entry
 
 DEFAULT: Final = ("planned", "uniform", "snapkv")
 PLANNED: Final = ("planned", "windows", "uniform")
@@ -17,14 +20,23 @@ RESTATED: Final = ("snapkv", "pyramidkv", "tova", "knorm", "keydiff", "random")
 OF_KVPRESS: Final = ("adakv", "expected-attention", "streamingllm")
 """Published methods that only kvpress has."""
 
+OWN: Final = (*PLANNED, *RESTATED, *OF_KVPRESS)
+
+
+def of_plugins() -> Mapping[str, Entry]:
+    """The methods of plugins by name. A name of ropescope's own stays its own, and of two packages the first has it."""
+    from ropescope.questions.plugins import METHODS, entries
+
+    return {one.name.lower(): one for one in reversed(entries(METHODS)) if one.name.lower() not in OWN}
+
 
 def checked_names(names: Sequence[str]) -> list[str]:
     """The names as they are known. Raises EvaluationError for one that is not, or is given twice, MissingExtraError for a
     method that only kvpress has, where that is not installed."""
     plain = [name.strip().lower() for name in names]
-    known = (*PLANNED, *RESTATED, *OF_KVPRESS)
     for name in plain:
-        if name not in known:
+        if name not in OWN and name not in of_plugins():
+            known = (*OWN, *of_plugins())
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")

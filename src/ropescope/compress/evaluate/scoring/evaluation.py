@@ -26,6 +26,7 @@ from ropescope.network.rotary import positions_of_whole
 from ropescope.quality.loss import token_losses
 from ropescope.quality.texts import Text
 from ropescope.quality.trials import Trial
+from ropescope.questions.plugins import origin
 from ropescope.runs.job import Piece
 from ropescope.runs.journal import Journal
 
@@ -91,6 +92,7 @@ class Evaluation:
             "texts": _hash([text.tokens for text in self.texts]),
             "questions": _hash([[asdict(trial) for trial in group] for group in self.questions]),
             "versions": {name: version(name) for name in ("torch", "transformers")},
+            **({"plugins": plugins} if (plugins := sorted(filter(None, map(origin, self.methods)))) else {}),
         }
 
     @property
