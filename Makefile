@@ -10,7 +10,7 @@ PEERS := .venv-peers
 # Seconds that `make long` may take: rows that it has not begun by then are skipped. Empty: all of them.
 WITHIN :=
 
-.PHONY: demo test test-all long lint peers clean
+.PHONY: demo test test-all long lint peers site clean
 
 demo: $(VENV)/.demo
 	@mkdir -p demo
@@ -26,6 +26,10 @@ long: $(VENV)/.dev
 
 peers: $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/network tests/measure tests/extend/apply/rerope
+
+# The documentation into site/: PAGES=--pages leaves out the page that answers in the browser, which fetches Pyodide.
+site: $(VENV)/.docs
+	$(BIN)/python docs/site/build_site.py $(PAGES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -47,9 +51,13 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.torch
 	$(PIP) install -c constraints.txt -e '.[measure,evidence,figures]'
 	@touch $@
 
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[docs,figures]'
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml $(VENV)/.torch
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.docs
 
 $(PEERS)/.installed: pyproject.toml constraints-peers.txt | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS)
@@ -59,4 +67,4 @@ $(PEERS)/.installed: pyproject.toml constraints-peers.txt | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) demo site build/docs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

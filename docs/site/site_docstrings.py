@@ -1,0 +1,66 @@
+"""Docstrings as Markdown: what reads well in an editor reads well on the page, too. An extension of griffe.
+
+A line that starts with the name of a parameter or field, as `mass: [prompts, layers] …`, becomes an item of a list;
+doctests become blocks of code; brackets outside code stay text, where Markdown would look for a link.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import site_mathematics
+from griffe import Alias, Class, Extension, Function, Object
+
+CODE = re.compile(r"(`[^`]*`)")
+NAMED = re.compile(r"^((?:\w+, )*\w+): (?=\S)")
+
+
+class Docstrings(Extension):
+    """Rewrites each docstring once, when it has been read."""
+
+    def on_object(self, *, obj: Object, **_: Any) -> None:
+        if obj.docstring is not None and not isinstance(obj, Alias):
+            obj.docstring.value = as_markdown(obj.docstring.value, _names(obj))
+
+
+def _names(obj: Object) -> set[str]:
+    if isinstance(obj, Function):
+        return {one.name.lstrip("*") for one in obj.parameters}
+    return set(obj.members) if isinstance(obj, Class) else set()
+
+
+def as_markdown(text: str, names: set[str]) -> str:
+    """`text` with doctests fenced, brackets escaped, and the lines that explain one of `names` as a list."""
+    lines: list[str] = []
+    fenced = doctest = item = False
+    for line in text.splitlines():
+        if not fenced and line.startswith(">>> "):
+            lines += ["", "```pycon", line]
+            fenced = doctest = True
+        elif fenced:
+            if doctest and not line.strip():
+                lines += ["```", ""]
+                fenced = doctest = False
+            else:
+                lines.append(line)
+                fenced = doctest or not line.startswith("```")
+        elif line.startswith("```"):
+            lines.append(line)
+            fenced = True
+        else:
+            named = NAMED.match(line)
+            if named and names.issuperset(named[1].split(", ")):
+                shown = ", ".join(f"`{name}`" for name in named[1].split(", "))
+                lines += [*([] if item else [""]), f"- {shown}: {_escaped(line[named.end() :])}"]
+                item = True
+            else:
+                item = item and bool(line.strip())
+                lines.append(_escaped(line))
+    return "\n".join([*lines, "```"] if fenced else lines)
+
+
+def _escaped(line: str) -> str:
+    parts = CODE.split(line)
+    parts[::2] = [re.sub(r"([\[\]<])", r"\\\1", part) for part in parts[::2]]
+    return site_mathematics.as_html("".join(parts))
