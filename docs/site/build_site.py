@@ -70,7 +70,7 @@ def staged(folder: Path, root: Path = ROOT) -> None:
     pages = site.pages | rooms
     pages["index.md"] = HOME + pages["index.md"].replace("\n## Install", f"\n{TRY}\n\n## Install", 1)
     pages[".nav.yml"] = json.dumps({"nav": navigation(pages, titles)}, indent=1)  # JSON is YAML, too
-    write(folder, pages, site.files | {"site.css": SITE / "site.css"})
+    write(folder, pages, site.files | {name: SITE / name for name in ("site.css", "site.js")})
 
 
 def built(root: Path = ROOT, *, page: bool = True) -> list[str]:

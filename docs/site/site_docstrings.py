@@ -62,5 +62,5 @@ def as_markdown(text: str, names: set[str]) -> str:
 
 def _escaped(line: str) -> str:
     parts = CODE.split(line)
-    parts[::2] = [re.sub(r"([\[\]<])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"([\[\]])", r"\\\1", part).replace("<", "&lt;") for part in parts[::2]]
     return site_mathematics.as_html("".join(parts))

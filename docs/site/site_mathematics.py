@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-KEPT: Final = re.compile(r"(`+[^`]*`+|\]\([^)]*\)|<[^>]*>|https?://\S+)")
+KEPT: Final = re.compile(r"(`+[^`]*`+|\]\([^)]*\)|</?\w[^>\n]*>|https?://\S+)")
 """Code, targets of links, HTML and addresses stay as they are."""
 RAISED: Final = re.compile(r"\^(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([−-]?[\d.]*\d|[−-]?[^\W\d_]))")
-LOWERED: Final = re.compile(r"(?<![^\W\d])(log|[^\W\d_])_(?:\{([^{}]*)\}|([^\W_]+(?:,[^\W_]+)?))")
-"""Of one letter, or of log: `rope_theta` is a name."""
+LOWERED: Final = re.compile(r"((?<![A-Za-z_])(?:log|[^\W\d_])|[α-ωΑ-Ω])_(?:\{([^{}]*)\}|([^\W_]+(?:,[^\W_]+)?))")
+"""Of one letter, of log, or of a Greek letter after another, as in dγ_Padé: `rope_theta` is a name."""
 REFERENCE: Final = re.compile(r"\[([^\[\]]*)\] ?\[([^\[\]]*)\](?!\()")
 
 

@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args
 from ropescope.errors import FormatError, ReportError
 
 Scalar = str | int | float | bool | None
+"""What a cell or a fact may hold."""
 Basis = Literal["config", "measured", "formula", "published", "assumed"]
 """Where a number comes from: read from a file, measured here, a formula, a publication, or a default."""
 
 BASES: tuple[Basis, ...] = get_args(Basis)
+"""Every basis that a number may have."""
 
 SCHEMA = "ropescope.report/1"
 

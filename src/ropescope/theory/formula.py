@@ -19,6 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Standing = Literal["exact", "identity", "heuristic", "contradicted", "open"]
+"""What a formula is worth, in one word."""
 
 STANDINGS: Mapping[Standing, str] = {
     "exact": "mathematics: true of the numbers given, whatever the model does",
@@ -27,6 +28,7 @@ STANDINGS: Mapping[Standing, str] = {
     "contradicted": "the public measurements speak against it",
     "open": "claimed, and not decidable from what is public",
 }
+"""What each standing means."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def test_every_question_of_the_reference_is_on_the_page_of_its_situation() -> No
         ("λ_i = 2π θ^{2i/d_h}", "λ<sub>i</sub> = 2π θ<sup>2i/d<sub>h</sub></sup>"),
         ("falls as d^−γ, by L^{1.628}", "falls as d<sup>−γ</sup>, by L<sup>1.628</sup>"),
         ("log_θ(T/2π) and Σ_{d≤D} d^−γ", "log<sub>θ</sub>(T/2π) and Σ<sub>d≤D</sub> d<sup>−γ</sup>"),
+        ("d < 2π. dγ/dγ_Padé, x > 1", "d < 2π. dγ/dγ<sub>Padé</sub>, x > 1"),
         ("θ_eff,obs, γ_Padé", "θ<sub>eff,obs</sub>, γ<sub>Padé</sub>"),
         ("rope_theta, `d_h`, [`a_b`](#a_b), e^{−z}", "rope_theta, `d_h`, [`a_b`](#a_b), e<sup>−z</sup>"),
         ("U = E[ln d] [nats]", "U = E\\[ln d\\] \\[nats\\]"),

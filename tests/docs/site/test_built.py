@@ -1,0 +1,121 @@
+"""The site as Zensical builds it, and as a reader meets it in chromium: from a folder of a server, without any other host."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe import script
+from browsers import chromium
+from site_pages import ROOT
+from static_site import Site, served
+
+KINDS = ("", "measuring/", "results/experiments/", "reference/serve-a-model/", "formulas/", "api/measure/", "try/")
+READERS = {
+    "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+    "desk": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site without the page that answers in the browser; every link of it leads somewhere."""
+    pytest.importorskip("zensical", reason="No Zensical: pip install 'ropescope[docs]'")
+    from build_site import built
+
+    root = tmp_path_factory.mktemp("repository")
+    for name in (
+        "src",
+        "docs",
+        "tests",
+        "benchmarks",
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "pyproject.toml",
+    ):
+        (root / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "mkdocs.yml", root)
+    assert built(root, page=False) == []
+    return root / "site"
+
+
+def words(path: Path) -> str:
+    """The words of a page, with one space between them."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", path.read_text(encoding="utf-8"))).split())
+
+
+def test_the_api_shows_signatures_and_docstrings_of_real_objects(site: Path) -> None:
+    theory, measure = (words(site / "api" / room / "index.html") for room in ("theory", "measure"))
+    assert (
+        "gamma_pade(theta: float, length: float) -> float The Padé exponent" in theory
+        and "for θ ≤ 0 or T < 0" in theory
+    )
+    assert "mass: [prompts, layers, heads, bins] mean attention of a query row" in measure
+    assert "<li><code>mass</code>: " in (site / "api/measure/index.html").read_text()
+
+
+def test_formulas_and_output_are_as_written(site: Path) -> None:
+    formulas = (site / "formulas/index.html").read_text()
+    assert "λ<sub>i</sub> = 2π θ<sup>2i/d<sub>h</sub></sup> [tokens]" in formulas and "U = E[ln d] [nats]" in formulas
+    example = re.findall(r"^```\n(smollm2 attends.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[0]
+    shown = html.unescape(re.sub(r"<[^>]+>", "", (site / "index.html").read_text()))
+    assert example.strip() in shown
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def host(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "docs").symlink_to(site)
+    with served(folder) as one:
+        yield one
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Any, host: Site) -> Iterator[Any]:
+    """A reader's page, which fails the test when it asks another host for anything."""
+    context = browser.new_context(**READERS[getattr(request, "param", "desk")], permissions=["clipboard-read"])
+    one = context.new_page()
+    foreign: list[str] = []
+    one.on("request", lambda asked: None if asked.url.startswith(host.address) else foreign.append(asked.url))
+    yield one
+    context.close()
+    assert foreign == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("page", READERS, indirect=True)
+def test_everybody_can_read_a_page(kind: str, page: Any, host: Site) -> None:
+    page.goto(f"{host.address}docs/{kind}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("[...document.images].every((one) => one.complete && one.naturalWidth > 0)")
+    page.evaluate(script())
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> None:
+    page.goto(f"{host.address}docs/")
+    page.get_by_title("Copy to clipboard").first.click()
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('pip install'))", timeout=5000)
+    page.keyboard.press("Control+k")
+    page.wait_for_function("document.activeElement !== document.body")
+    page.keyboard.type("prompt-cache", delay=20)
+    for _ in range(20):  # the box is closed to tests: Enter opens the first hit once there is one
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(250)
+        if "prompt-cache" in page.url:
+            break
+    assert "/reference/serve-a-model/" in page.url and page.url.endswith("#prompt-cache")
