@@ -9,7 +9,7 @@ from typing import Any
 
 from made_profiles import made_profile
 
-from ropescope.evidence.atlas.row import AtlasLayer, AtlasPoint, AtlasRow
+from ropescope.evidence.atlas.row import AtlasHead, AtlasLayer, AtlasPoint, AtlasRow
 
 
 def made_row(model: str = "org/model", gamma: float | None = 0.8, half: float | None = 0.05, **more: Any) -> AtlasRow:
@@ -17,6 +17,8 @@ def made_row(model: str = "org/model", gamma: float | None = 0.8, half: float | 
     ends = (None, None) if gamma is None or half is None else (gamma - half, gamma + half)
     row = AtlasRow(
         profile_sha256=hashlib.sha256(f"{model} {gamma}".encode()).hexdigest(),
+        basis="measured",
+        origin=None,
         model=model,
         repo_id=model if "/" in model else None,
         revision="0" * 40,
@@ -54,6 +56,9 @@ def made_row(model: str = "org/model", gamma: float | None = 0.8, half: float | 
         transformers_version="5.23.0",
         added="2026-01-02T03:04:05+00:00",
         layers=(AtlasLayer(0, "full", None, 0.7, 0.6, 0.8, 0.97, 0.2, 40.0, 600.0, 800.0),),
+        heads=tuple(
+            AtlasHead(0, head, "full", 0.7 + head / 10, 0.6, 0.9, 0.97, 0.2, 3.5, 40.0, 600.0, 800.0) for head in (0, 1)
+        ),
         curve=(AtlasPoint(1.0, 0.05, 0.04, 0.06), AtlasPoint(10.0, 0.008, None, None)),
     )
     return dataclasses.replace(row, **more)

@@ -15,6 +15,7 @@ from made_rows import made_row
 from ropescope.errors import ReportError
 from ropescope.evidence.atlas.exporting import export_atlas
 from ropescope.evidence.atlas.row import AtlasLayer, AtlasPoint, AtlasRow
+from ropescope.evidence.atlas.table import NESTED
 
 ROWS = (made_row("org/a", 0.8), made_row("org/b", 0.6, None, prompts=1), made_row("local", 0.7, protocol="legacy"))
 
@@ -28,21 +29,21 @@ def test_the_card_leads_to_every_file(tmp_path: Path) -> None:
     data = card_of(tmp_path / "out").data
     assert data.license == "cc-by-4.0" and "ropescope-atlas" in data.tags and data.size_categories == ["n<1K"]
     names = {config["config_name"]: config for config in data.configs}
-    assert set(names) == {"measurements", "layers", "curves"}
+    assert set(names) == {"measurements", "layers", "heads", "curves"}
     assert [name for name, config in names.items() if config.get("default")] == ["measurements"]
     for config in names.values():
         ((split,),) = [config["data_files"]]
         assert split["split"] == "train" and (tmp_path / "out" / split["path"]).is_file()
     assert {path.name for path in (tmp_path / "out" / "data").iterdir()} == {f"{name}.parquet" for name in names}
-    assert report.data["rows"] == {"measurements": 3, "layers": 3, "curves": 6}
+    assert report.data["rows"] == {"measurements": 3, "layers": 3, "heads": 6, "curves": 6}
 
 
 def test_the_tables_read_everywhere_and_join(tmp_path: Path) -> None:
     export_atlas(ROWS, tmp_path)
     path = tmp_path / "data" / "measurements.parquet"
-    columns = [item.name for item in dataclasses.fields(AtlasRow) if item.name not in ("layers", "curve")]
+    columns = [item.name for item in dataclasses.fields(AtlasRow) if item.name not in NESTED]
     table = pandas.read_parquet(path)
-    assert list(table.columns) == columns and list(table["gamma"]) == [0.8, 0.6, 0.7]
+    assert list(table.columns) == columns and list(table["gamma"]) == [0.7, 0.8, 0.6]  # by name
     assert polars.read_parquet(path).schema["prompts"] == polars.Int64
     assert polars.read_parquet(path)["gamma_low"].null_count() == 1
     joined = duckdb.sql(

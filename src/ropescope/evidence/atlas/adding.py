@@ -80,7 +80,8 @@ def _in_folder(folder: Path, store: Path, run: Run) -> list[_Read]:
 def _known(path: Path, held: Mapping[str, Sequence[AtlasRow]]) -> _Read | None:
     rows = held.get(content_hash(DecayProfile.load(path)), ())
     beside = control_path(path).is_file()
-    if not rows or (beside and any(row.control_gamma is None for row in rows)):
+    without_heads = any(row.protocol == "fixed" and not row.heads for row in rows)  # of a version that kept none
+    if not rows or without_heads or (beside and any(row.control_gamma is None for row in rows)):
         return None
     return _Read(path, rows, _THERE)
 
@@ -99,13 +100,13 @@ def _report(files: Sequence[_Read], change: Change, store: Path) -> Report:
             continue
         row = file.rows[0]
         key = row.profile_sha256
-        state = "added" if key in change.added else "completed with its control" if key in change.completed else _THERE
+        state = "added" if key in change.added else "completed" if key in change.completed else _THERE
         lines.append((file.path.name, row.model, f"{row.length:,}, {row.corpus}", row.gamma, state))
     known = change.known | {row.profile_sha256 for file in files if file.state == _THERE for row in file.rows}
     total = len({row.profile_sha256 for row in change.rows})
     done = [f"added {count(len(change.added), 'profile')}"] if change.added else []
     if change.completed:
-        done.append(f"completed {len(change.completed)} with a control")
+        done.append(f"completed {count(len(change.completed), 'profile')} (a control, or the heads, were missing)")
     if known:
         done.append(f"{count(len(known), 'profile')} {'was' if len(known) == 1 else 'were'} there already")
     sentence = ", ".join(done) or "nothing to add"

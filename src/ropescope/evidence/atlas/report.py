@@ -170,7 +170,7 @@ def _group_data(group: Group) -> dict[str, Any]:
 
 def _flat(row: AtlasRow) -> Mapping[str, Any]:
     plain = dataclasses.asdict(row)
-    del plain["layers"], plain["curve"]
+    del plain["layers"], plain["heads"], plain["curve"]
     return plain
 
 

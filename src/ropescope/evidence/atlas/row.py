@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.errors import FormatError
 
@@ -23,14 +23,14 @@ _ARRAYS = ("mass", "cells", "sink_mass", "sink_logit_mass", "entropy_nats", "leg
 _PASSING = ("seconds", "machine", "notes", "identity")
 """Provenance that may differ between two runs of one measurement."""
 _KEPT = ("weights", "model_type", "corpus_about", "corpus_sha256", "seed", "dtype")
-_LATER = ("rope_theta",)
-"""Columns that an atlas of an earlier version lacks."""
+_LATER: Final[Mapping[str, Any]] = {"rope_theta": None, "basis": "measured", "origin": None, "heads": ()}
+"""Columns that an atlas of an earlier version lacks, with what they were."""
 _WINDOWS = ("d50", "d90", "d99")
 
 
-def column(about: str) -> Any:
-    """A field whose meaning travels with it into the dataset card."""
-    return field(metadata={"about": about})
+def column(about: str, unit: str = "") -> Any:
+    """A field whose meaning and unit travel with it into the dataset card."""
+    return field(metadata={"about": about, "unit": unit})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,59 +39,79 @@ class AtlasLayer:
 
     layer: int = column("index of the decoder layer")
     kind: str = column("full, sliding, chunked, …")
-    window_tokens: int | None = column("attention window of the layer, in tokens; null if it has none")
+    window_tokens: int | None = column("attention window of the layer; null if it has none", "tokens")
     gamma: float | None = column("decay exponent of the layer")
     gamma_low: float | None = column("lower end of its 95 % interval over prompts")
     gamma_high: float | None = column("upper end")
     r2: float | None = column("R² of the fit of the layer")
-    sink_mass: float | None = column("share of the attention that the sink tokens take")
-    d50: float | None = column("last tokens that hold 50 % of the attention, sinks aside")
-    d90: float | None = column("the same for 90 %")
-    d99: float | None = column("the same for 99 %")
+    sink_mass: float | None = column("share of the attention that the sink tokens take", "0–1")
+    d50: float | None = column("last tokens that hold 50 % of the attention, sinks aside", "tokens")
+    d90: float | None = column("the same for 90 %", "tokens")
+    d99: float | None = column("the same for 99 %", "tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class AtlasHead:
+    """One query head of a row."""
+
+    layer: int = column("index of the decoder layer")
+    head: int = column("index of the query head in its layer")
+    kind: str = column("full, sliding, chunked, …")
+    gamma: float | None = column("decay exponent of the head")
+    gamma_low: float | None = column("lower end of its 95 % interval over prompts")
+    gamma_high: float | None = column("upper end")
+    r2: float | None = column("R² of the fit of the head")
+    sink_mass: float | None = column("share of the attention that the sink tokens take", "0–1")
+    entropy_nats: float | None = column("mean entropy of the attention rows", "nats")
+    d50: float | None = column("last tokens that hold 50 % of the attention, sinks aside", "tokens")
+    d90: float | None = column("the same for 90 %", "tokens")
+    d99: float | None = column("the same for 99 %", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class AtlasPoint:
     """One point of the mean decay curve of a row."""
 
-    distance: float = column("distance in tokens (geometric mean of its bin)")
-    weight: float = column("mean attention weight of one key at that distance")
-    low: float | None = column("lower end of the 95 % interval over prompts")
-    high: float | None = column("upper end")
+    distance: float = column("distance (geometric mean of its bin)", "tokens")
+    weight: float = column("mean attention weight of one key at that distance", "0–1")
+    low: float | None = column("lower end of the 95 % interval over prompts", "0–1")
+    high: float | None = column("upper end", "0–1")
 
 
 @dataclass(frozen=True, slots=True)
 class AtlasRow:
     """One reading. A profile gives one at fixed length, and one of the published protocol where its distances fit."""
 
-    profile_sha256: str = column("hash of what was measured; the same measurement has the same, whoever runs it")
+    profile_sha256: str = column("hash of what was measured; the same measurement has the same, whoever runs it", "hex")
+    basis: str = column("measured (by ropescope) or published (a figure that another tool measured)")
+    origin: str | None = column("where the row came from: a dataset at a commit, or a file; null if measured here")
     model: str = column("name of the model as it was given")
     repo_id: str | None = column("Hub id; null for local files")
     revision: str | None = column("commit of the Hub repository")
     weights: str | None = column("what names the exact weights: that commit, or the SHA-256 of the files")
     model_type: str | None = column("architecture, as transformers names it")
     protocol: str = column("fixed (one length for all distances) or legacy (as published)")
-    length: int = column("context length in tokens")
+    length: int = column("context length", "tokens")
     corpus: str = column("text, random, shuffled text, files, dataset, …")
     corpus_about: str | None = column("the corpus in words")
-    corpus_sha256: str | None = column("hash of the text; for random tokens, of the vocabulary")
-    prompts: int = column("prompts measured")
+    corpus_sha256: str | None = column("hash of the text; for random tokens, of the vocabulary", "hex")
+    prompts: int | None = column("prompts measured; null where it was not published", "prompts")
     seed: int | None = column("seed of prompts and rows")
     rope_theta: float | None = column("RoPE base of the layers that γ is fitted to; null without one, or where unknown")
     dtype: str | None = column("number format of the network; attention rows are fp32")
-    sink_tokens: int | None = column("first keys that are left out of the decay")
-    d_min: int = column("shortest distance fitted, in tokens")
-    d_max: int | None = column("longest distance fitted, in tokens")
+    sink_tokens: int | None = column("first keys that are left out of the decay", "tokens")
+    d_min: int = column("shortest distance fitted", "tokens")
+    d_max: int | None = column("longest distance fitted", "tokens")
     gamma: float | None = column("decay exponent: weight falls as distance to the power −γ")
     gamma_se: float | None = column("its standard error over prompts")
     gamma_low: float | None = column("lower end of its 95 % interval over prompts")
     gamma_high: float | None = column("upper end")
     gamma_null: float = column("what uniform attention reads in this protocol")
     r2: float | None = column("R² of the power law, log–log")
-    sink_mass: float | None = column("share of the attention that the sink tokens take")
-    d50: float | None = column("last tokens that hold 50 % of the attention, sinks aside")
-    d90: float | None = column("the same for 90 %")
-    d99: float | None = column("the same for 99 %")
+    sink_mass: float | None = column("share of the attention that the sink tokens take", "0–1")
+    d50: float | None = column("last tokens that hold 50 % of the attention, sinks aside", "tokens")
+    d90: float | None = column("the same for 90 %", "tokens")
+    d99: float | None = column("the same for 99 %", "tokens")
     control_gamma: float | None = column("γ of the same network with random weights, where it was measured")
     control_low: float | None = column("lower end of its 95 % interval")
     control_high: float | None = column("upper end")
@@ -100,8 +120,9 @@ class AtlasRow:
     ropescope_version: str | None = column("version of ropescope")
     torch_version: str | None = column("version of torch")
     transformers_version: str | None = column("version of transformers")
-    added: str = column("when the profile was added to the atlas (UTC)")
+    added: str = column("when the profile was added to the atlas", "ISO 8601, UTC")
     layers: tuple[AtlasLayer, ...] = column("its attention layers")
+    heads: tuple[AtlasHead, ...] = column("its query heads")
     curve: tuple[AtlasPoint, ...] = column("its mean decay curve")
 
     @property
@@ -112,9 +133,10 @@ class AtlasRow:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AtlasRow:
         """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for what is none."""
-        data = {**dict.fromkeys(_LATER), **data}
+        data = {**_LATER, **data}
         plain = {item.name: data[item.name] for item in dataclasses.fields(cls)}
         plain["layers"] = tuple(AtlasLayer(**layer) for layer in plain["layers"])
+        plain["heads"] = tuple(AtlasHead(**head) for head in plain["heads"] or ())
         plain["curve"] = tuple(AtlasPoint(**point) for point in plain["curve"])
         return cls(**plain)
 
@@ -177,6 +199,7 @@ def _fixed_row(outcome: Outcome) -> AtlasRow:
         **dict(zip(_WINDOWS, (window.value for window in s.windows), strict=True)),
         **_control(None if control is None else control.gamma),
         layers=_layers(s),
+        heads=_heads(s),
         curve=tuple(starmap(AtlasPoint, curve)),
     )
 
@@ -201,6 +224,7 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
             AtlasLayer(layer.index, layer.kind, layer.window_tokens, gamma.value, *_ends(gamma), *(None,) * 5)
             for layer, gamma in zip(outcome.summary.layers, legacy.layers, strict=True)
         ),
+        heads=(),
         curve=tuple(
             AtlasPoint(float(distance), weight, None, None)
             for distance, weight in zip(legacy.distances, legacy.weights, strict=True)
@@ -217,6 +241,8 @@ def _row(outcome: Outcome, **reading: Any) -> AtlasRow:
     kept |= {f"{name}_version": versions.get(name) for name in ("ropescope", "torch", "transformers")}
     return AtlasRow(
         profile_sha256=content_hash(outcome.profile),
+        basis="measured",
+        origin=None,
         model=str(provenance.get("model")),
         repo_id=source.get("repo_id"),
         revision=source.get("revision"),
@@ -253,4 +279,15 @@ def _layers(summary: Summary) -> tuple[AtlasLayer, ...]:
             *(layer.r2, layer.sink_mass.value, *layer.windows),
         )
         for layer in summary.layers
+    )
+
+
+def _heads(summary: Summary) -> tuple[AtlasHead, ...]:
+    return tuple(
+        AtlasHead(
+            *(layer.index, head.index, layer.kind, head.gamma.value, *_ends(head.gamma)),
+            *(head.r2, head.sink_mass, head.entropy_nats, *head.windows),
+        )
+        for layer in summary.layers
+        for head in layer.heads
     )

@@ -77,7 +77,8 @@ def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
 def add_rows(path: Path, rows: Sequence[AtlasRow]) -> Change:
     """Put `rows` into the store at `path`, which is made if it is not there.
 
-    A profile that the store holds is not added again; if it comes with a control that was missing, its rows are completed.
+    A profile that the store holds is not added again; if it comes with the control or the heads that were missing, its
+    rows are completed.
     Several processes may add at the same time. Raises FormatError as `read_atlas` does, ReportError if the file cannot be
     written or another process does not let go of it.
     """
@@ -90,8 +91,8 @@ def add_rows(path: Path, rows: Sequence[AtlasRow]) -> Change:
             if old is None:
                 kept[row.key] = row
                 added.add(row.profile_sha256)
-            elif old.control_gamma is None and row.control_gamma is not None:
-                kept[row.key] = dataclasses.replace(row, added=old.added)
+            elif _has_more(row, old):
+                kept[row.key] = dataclasses.replace(row, added=old.added, origin=old.origin)
                 completed.add(row.profile_sha256)
             else:
                 known.add(row.profile_sha256)
@@ -104,6 +105,12 @@ def add_rows(path: Path, rows: Sequence[AtlasRow]) -> Change:
 def remove_profiles(path: Path, profiles: frozenset[str]) -> tuple[AtlasRow, ...]:
     """Take the rows of the `profiles` (hashes) out of the store; returns what it holds then. Raises as `add_rows`."""
     return _change(path, lambda before: tuple(row for row in before if row.profile_sha256 not in profiles))
+
+
+def _has_more(row: AtlasRow, old: AtlasRow) -> bool:
+    """Whether `row` brings the control or the heads that `old` lacks, and lacks nothing that it has."""
+    ours, theirs = (old.control_gamma is not None, bool(old.heads)), (row.control_gamma is not None, bool(row.heads))
+    return theirs != ours and all(there or not here for here, there in zip(ours, theirs, strict=True))
 
 
 def _change(path: Path, change: Callable[[tuple[AtlasRow, ...]], tuple[AtlasRow, ...]]) -> tuple[AtlasRow, ...]:

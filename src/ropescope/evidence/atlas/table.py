@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ropescope.errors import MissingExtraError
-from ropescope.evidence.atlas.row import AtlasLayer, AtlasPoint, AtlasRow
+from ropescope.evidence.atlas.row import AtlasHead, AtlasLayer, AtlasPoint, AtlasRow
 
-NESTED: dict[str, type[AtlasLayer] | type[AtlasPoint]] = {"layers": AtlasLayer, "curve": AtlasPoint}
+Nested = type[AtlasLayer] | type[AtlasHead] | type[AtlasPoint]
+Described = type[AtlasRow] | Nested
+
+NESTED: Final[Mapping[str, Nested]] = {"layers": AtlasLayer, "heads": AtlasHead, "curve": AtlasPoint}
 """Fields of a row that are tables of their own."""
 
-Described = type[AtlasRow] | type[AtlasLayer] | type[AtlasPoint]
+KEYS: Final = ("profile_sha256", "model", "protocol")
+"""The columns by which a layer, a head or a point belongs to its row."""
+
+
+def kind_of(item: dataclasses.Field[Any]) -> str:
+    """The type of a column, as Arrow and `datasets` name it: string, int64, float64 or bool."""
+    return {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}[str(item.type).removesuffix(" | None")]
 
 
 def arrow_schema(of: Described, *, nested: bool = True) -> Any:
-    """The Arrow schema of a row, a layer or a point; `nested=False` leaves layers and curve out."""
+    """The Arrow schema of a row, a layer, a head or a point; `nested=False` leaves these three out of a row.
+
+    It follows from the dataclass alone, so that a column is typed where every value is null.
+    """
     arrow = pyarrow()
     fields = []
     for item in dataclasses.fields(of):
@@ -25,13 +37,7 @@ def arrow_schema(of: Described, *, nested: bool = True) -> Any:
             if nested:
                 fields.append((item.name, arrow.list_(arrow.struct(arrow_schema(NESTED[item.name])))))
             continue
-        kind = str(item.type).removesuffix(" | None")
-        fields.append(
-            (
-                item.name,
-                {"str": arrow.string(), "int": arrow.int64(), "float": arrow.float64(), "bool": arrow.bool_()}[kind],
-            )
-        )
+        fields.append((item.name, arrow.type_for_alias(kind_of(item))))
     return arrow.schema(fields)
 
 
@@ -41,14 +47,13 @@ def row_table(rows: Sequence[AtlasRow], *, nested: bool = True) -> Any:
 
 
 def nested_table(rows: Sequence[AtlasRow], name: str) -> Any:
-    """The layers or the curves of all `rows` as one table, each line with the key and the name of its row."""
+    """The layers, heads or curves of all `rows` as one table, each line with the key and the name of its row."""
     arrow = pyarrow()
-    keys = ("profile_sha256", "model", "protocol")
     schema = arrow.schema(
-        [(key, arrow.string()) for key in keys] + [(item.name, item.type) for item in arrow_schema(NESTED[name])]
+        [(key, arrow.string()) for key in KEYS] + [(item.name, item.type) for item in arrow_schema(NESTED[name])]
     )
     lines = [
-        {**{key: getattr(row, key) for key in keys}, **dataclasses.asdict(item)}
+        {**{key: getattr(row, key) for key in KEYS}, **dataclasses.asdict(item)}
         for row in rows
         for item in getattr(row, name)
     ]
@@ -60,7 +65,10 @@ def parquet_bytes(table: Any) -> bytes:
     from pyarrow import parquet
 
     buffer = io.BytesIO()
-    parquet.write_table(table, buffer, compression="zstd")
+    with parquet.ParquetWriter(buffer, table.schema, compression="zstd") as file:
+        # Readers that take the first group's size as theirs (`datasets`) fail on a group of no rows, and not on no group.
+        if table.num_rows:
+            file.write_table(table)
     return buffer.getvalue()
 
 
