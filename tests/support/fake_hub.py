@@ -1,15 +1,17 @@
-"""A small Hub on localhost: enough of its HTTP interface for huggingface_hub to resolve, list and download."""
+"""A small Hub on localhost: enough of its HTTP interface for huggingface_hub to resolve, list, download and commit."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from fake_hub_writing import Account, answer_writing, sibling
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ERRORS = {
@@ -45,13 +47,33 @@ class Repo:
     mood: str = ""
     card: dict[str, Any] = field(default_factory=dict)
     token: str = ""
+    private: bool = False
+    before: dict[str, dict[str, bytes | Large]] = field(default_factory=dict)
+
+    def at(self, commit: str) -> dict[str, bytes | Large]:
+        """The files at a commit; `files` are those of main."""
+        return self.before.get(commit, self.files)
+
+    def commit(self, files: dict[str, bytes | Large], *, pull_request: bool = False) -> str:
+        """Commit `files`, on main or as a pull request; the new commit."""
+        made = hashlib.sha1(
+            repr((sorted(files.items(), key=lambda one: one[0]), len(self.before))).encode()
+        ).hexdigest()
+        if pull_request:
+            number = 1 + sum(ref.startswith("refs/pr/") for ref in self.revisions)
+            self.revisions[f"refs/pr/{number}"], self.before[made] = made, files
+        else:
+            self.before[self.revisions["main"]] = self.files
+            self.revisions["main"], self.files = made, files
+        return made
 
 
 class FakeHub:
     """The server; `repos` maps "models/org/name" or "datasets/org/name" to a Repo, `requests` lists what was asked, `sent`
     counts the bytes of each file that were sent. `file_mood` is how files alone misbehave; `ignore_range` answers every
     range with the whole file; `redirect` sends to another host for files, as the Hub does. `authorized` holds the
-    Authorization of the last request to each host and kind."""
+    Authorization of the last request to each host and kind. `accounts` are who may write, by their tokens; `on_commit` is
+    called before a commit is taken and may say how it goes wrong: "cut before", "cut after" or a status."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -62,6 +84,10 @@ class FakeHub:
         self.redirect = False
         self.authorized: dict[str, str | None] = {}
         self.release = threading.Event()
+        self.accounts: dict[str, Account] = {}
+        self.objects: dict[str, bytes] = {}
+        self.messages: list[str] = []
+        self.on_commit: Callable[[], str | int | None] | None = None
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,6 +101,11 @@ class FakeHub:
 
             def do_HEAD(self) -> None:
                 hub.answer(self, head=True)
+
+            def do_POST(self) -> None:
+                answer_writing(hub, self)
+
+            do_PUT = do_POST
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -91,6 +122,8 @@ class FakeHub:
         if self.redirect and "resolve" in parts and asked.startswith("127."):
             place = f"http://localhost:{self.server.server_address[1]}{request.path}"
             return self.send(request, 302, b"", {"Location": place}, head=head)
+        if parts == ["api", "whoami-v2"]:
+            return self.whoami(request)
         if parts[0] == "api":
             kind, name, rest, api = parts[1], "/".join(parts[2:4]), parts[4:], True
         elif parts[0] == "datasets":
@@ -98,7 +131,8 @@ class FakeHub:
         else:
             kind, name, rest, api = "models", "/".join(parts[:2]), parts[2:], False
         repo = self.repos.get(f"{kind}/{name}")
-        mood = "missing" if repo is None else repo.mood
+        hidden = repo is not None and repo.private and self.account_of(request) is None
+        mood = "missing" if repo is None or hidden else repo.mood
         if mood == "hang":
             self.release.wait(30)
             return None
@@ -112,17 +146,20 @@ class FakeHub:
         if repo.token and given is None and not api:
             return self.send(request, 401, b"", {"X-Error-Code": "GatedRepo"}, head=head)
         revision = rest[1] if len(rest) > 1 else "main"
-        commit = repo.revisions.get(revision, revision if revision in repo.revisions.values() else None)
+        known = {*repo.revisions.values(), *repo.before}
+        commit = repo.revisions.get(revision, revision if revision in known else None)
         if commit is None:
             return self.send(request, 404, b"", {"X-Error-Code": "RevisionNotFound"}, head=head)
         if api and (not rest or rest[0] == "revision"):
-            siblings = [{"rfilename": file, "size": size_of(data)} for file, data in repo.files.items()]
+            blobs = "blobs=" in request.path
+            siblings = [sibling(file, data, blobs=blobs) for file, data in repo.at(commit).items()]
             info = {"id": name, "sha": commit, "siblings": siblings, "tags": [], "cardData": repo.card}
+            info["private"] = repo.private
             return self.json(request, info, head=head)
         if api and rest[0] == "tree":
             tree = [
                 {"type": "file", "path": file, "size": size_of(data), "oid": etag(data)}
-                for file, data in repo.files.items()
+                for file, data in repo.at(commit).items()
             ]
             return self.json(request, tree, head=head)
         if rest[0] == "resolve" and self.file_mood:
@@ -132,13 +169,43 @@ class FakeHub:
             status, code = ERRORS[self.file_mood]
             return self.send(request, status, b"", {"X-Error-Code": code} if code else {}, head=head)
         if rest[0] == "resolve":
-            data = repo.files.get("/".join(rest[2:]))
+            data = repo.at(commit).get("/".join(rest[2:]))
             if data is None:
                 return self.send(
                     request, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit}, head=head
                 )
             return self.file(request, data, commit, head=head)
         return self.send(request, 404, b"", {}, head=head)
+
+    def account_of(self, request: BaseHTTPRequestHandler) -> Account | None:
+        """Whose token came with a request."""
+        return self.accounts.get((request.headers.get("Authorization") or "").removeprefix("Bearer "))
+
+    def whoami(self, request: BaseHTTPRequestHandler) -> None:
+        """Who the token belongs to, and what it may do."""
+        account = self.account_of(request)
+        if account is None:
+            return self.send(request, 401, b'{"error": "Invalid username or password."}', {}, head=False)
+        organizations = [{"name": name} for name in account.organizations]
+        token = {"role": account.role, "displayName": "a token"}
+        return self.json(
+            request, {"name": account.name, "orgs": organizations, "auth": {"accessToken": token}}, head=False
+        )
+
+    def commit(self, repo: Repo, revision: str) -> str:
+        """The commit that a revision means."""
+        return repo.revisions.get(revision, revision)
+
+    def entries(self, repo: Repo, commit: str, paths: list[str]) -> list[dict[str, Any]]:
+        """What the repository holds at `paths`: files and folders."""
+        found: list[dict[str, Any]] = []
+        files = repo.at(commit)
+        for path in paths:
+            if path in files:
+                found.append({"type": "file", "path": path, "size": size_of(files[path]), "oid": etag(files[path])})
+            elif any(name.startswith(f"{path.rstrip('/')}/") for name in files):
+                found.append({"type": "directory", "path": path.rstrip("/"), "oid": "0" * 40})
+        return found
 
     def file(self, request: BaseHTTPRequestHandler, data: bytes | Large, commit: str, *, head: bool) -> None:
         """A file, or the range of it that was asked for."""

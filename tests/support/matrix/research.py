@@ -35,6 +35,11 @@ ROWS = (
         "atlas export", {"folder": "{new}/out", "store": "{store}"}, lambda d: True,
         {"folder": "{new}/out", "store": "{new}/none"}, "none",
     ),
+    Row(
+        # Asked or not, a Hub without this dataset gets five files of it
+        "atlas publish", {"repo": "org/none-of-this-name", "license": "mit", "dry_run": True, "store": "{store}"},
+        lambda d: len(d["files"]) == 5 and d["commit"] is None, {"repo": "atlas", "license": "mit", "store": "{store}"}, "ORG/NAME",
+    ),
     Row("formulas", {}, lambda d: len(d["formulas"]) > 60, {"name": "gama_pade"}, "gamma_pade"),
     Row(
         "compute", {"name": "gamma_pade", "arguments": ["theta=1e4", "length=2000"]},

@@ -1,4 +1,4 @@
-"""The atlas of measured profiles, as questions: rank, add, show, remove, export."""
+"""The atlas of measured profiles, as questions: rank, add, show, remove, export, publish."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ropescope.errors import FormatError, InputError
+from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Output, Text
 from ropescope.questions.question import Run
@@ -69,6 +70,26 @@ class ExportInputs(AtlasInputs):
     license: str | None = asked(Text(metavar="ID"), "As the Hub writes it: cc-by-4.0, apache-2.0, …", default=None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublishInputs(AtlasInputs):
+    """Which dataset, under which licence, and how."""
+
+    repo: str = asked(Text(metavar="ORG/NAME"), "The dataset on the Hub; it is made if it is not there.", placed=True)
+    license: str | None = asked(
+        Text(metavar="ID"),
+        "As the Hub writes it: cc-by-4.0, cc0-1.0, …; default: that of the dataset, if it is there.",
+        default=None,
+    )
+    dry_run: bool = asked(Flag(), "Say what would change, and send nothing. It needs no token.", default=False)
+    pull_request: bool = asked(Flag(), "Open a pull request, so that its owners decide.", default=False)
+    private: bool = asked(Flag(), "Make a new dataset that only you and your organisation see.", default=False)
+    message: str | None = asked(Text(), "The title of the commit.", default=None)
+    local_names: bool = asked(
+        Flag(), "Publish the names of local models and of your own text files, too.", default=False
+    )
+    replace: bool = asked(Flag(), "Let profiles go that the dataset holds and this atlas lacks.", default=False)
+
+
 def rank(inputs: AtlasInputs, run: Run) -> Report:
     """The profiles, each group of the same protocol, length and corpus apart."""
     from ropescope.evidence.atlas.report import ranking_report
@@ -106,3 +127,20 @@ def export(inputs: ExportInputs, run: Run) -> Report:
 
     rows, _ = inputs.rows()
     return export_atlas(rows, inputs.folder, licence=inputs.license)
+
+
+def publish(inputs: PublishInputs, run: Run) -> Report:
+    """The atlas as a dataset on the Hub, in one commit or one pull request."""
+    from ropescope.evidence.atlas.publishing import Wishes, publish_atlas
+
+    rows, _ = inputs.rows()
+    wishes = Wishes(
+        licence=inputs.license,
+        message=inputs.message,
+        pull_request=inputs.pull_request,
+        private=inputs.private,
+        dry_run=inputs.dry_run,
+        local_names=inputs.local_names,
+        replace=inputs.replace,
+    )
+    return publish_atlas(rows, inputs.repo, wishes, run)

@@ -52,8 +52,8 @@ class Dataset:
     n_rows: Mapping[str, int]
 
 
-def dataset_of(rows: Sequence[AtlasRow], licence: str | None) -> Dataset:
-    """The dataset of `rows`. The same rows give the same bytes, in whatever order they come.
+def dataset_of(rows: Sequence[AtlasRow], licence: str | None, repo_id: str = "ORG/NAME") -> Dataset:
+    """The dataset of `rows`, whose card tells how to load `repo_id`. The same rows give the same bytes in any order.
 
     Raises ReportError for an empty atlas.
     """
@@ -64,7 +64,8 @@ def dataset_of(rows: Sequence[AtlasRow], licence: str | None) -> Dataset:
     tables.update({name: nested_table(rows, of) for name, of in CONFIGS.items()})
     stamp = {b"ropescope": SCHEMA.encode()}
     files = {data_path(name): parquet_bytes(table.replace_schema_metadata(stamp)) for name, table in tables.items()}
-    card = _card(rows, tables, licence, {path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
+    sha256 = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    card = _card(rows, tables, licence, sha256).replace("ORG/NAME", repo_id)
     # The card comes last: it never describes files that are not there.
     return Dataset({**files, CARD: card.encode()}, {name: table.num_rows for name, table in tables.items()})
 
@@ -91,10 +92,10 @@ def card_data(text: str) -> Mapping[str, Any]:
     from huggingface_hub import DatasetCard
 
     try:
-        found = DatasetCard(text, ignore_metadata_errors=True).data.to_dict()
+        found = DatasetCard(text, ignore_metadata_errors=True).data.__dict__
     except (ValueError, TypeError, AttributeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return dict(found)
 
 
 def is_ours(data: Mapping[str, Any]) -> bool:
