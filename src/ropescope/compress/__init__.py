@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ropescope.compress.plan.planning import plan_from_profile as plan_from_profile
     from ropescope.compress.plan.planning import plan_uniform as plan_uniform
     from ropescope.compress.plan.target import Target as Target
+    from ropescope.compress.serving.server import PlannedServer as PlannedServer
+    from ropescope.compress.serving.server import serve as serve
     from ropescope.compress.sparse_attention.calibration import calibrate_blasst as calibrate_blasst
     from ropescope.compress.sparse_attention.context import BlasstRun as BlasstRun
     from ropescope.compress.sparse_attention.context import blasst as blasst

@@ -66,6 +66,18 @@ def switching_length(network: nn.Module) -> int | None:
     return min(found, default=None)
 
 
+def length_dependent_beyond(network: nn.Module) -> int | None:
+    """The tokens beyond which the longest sequence of a batch decides how all of them turn their keys (LongRoPE, dynamic NTK);
+    None where it never does."""
+    found = [
+        int(vars(module)["original_max_seq_len"])
+        for module in network.modules()
+        if "dynamic" in _kinds(module) and "original_max_seq_len" in vars(module)
+    ]
+    switch = switching_length(network)
+    return min([*found, *([] if switch is None else [switch])], default=None)
+
+
 def _kinds(module: nn.Module) -> set[str]:
     """The kinds of scaling of a rotary module; some have one for each type of layer. Empty for other modules."""
     kind = vars(module).get("rope_type")

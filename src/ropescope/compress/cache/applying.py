@@ -5,21 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from torch import nn
 from transformers.cache_utils import Cache, DynamicCache
 
+from ropescope.compress.cache.continuous import applied_here
 from ropescope.compress.cache.layer import PlannedLayer
 from ropescope.compress.cache.planned_cache import PlannedCache
 from ropescope.compress.plan.kv_plan import KVPlan, Prefill
 from ropescope.errors import PlanError
 from ropescope.network.capture import decoder_layers
-
-_innermost: ContextVar[dict[int, object]] = ContextVar("ropescope_plan_applied", default={})  # noqa: B039 never changed
-"""Decoder → the mark of the last context that was entered for it in this thread."""
-
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -32,7 +28,8 @@ def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill = "full") ->
     cache stays as it is, whatever its plan. It holds for the thread that entered it: other threads enter a context of their
     own, or pass `PlannedCache(plan, model)`.
 
-    Raises PlanError if the plan is not one for this model, and in a pass with a cache of another kind, or a filled one.
+    Raises PlanError if the plan is not one for this model, and in a pass with a cache of another kind, or a filled one; and so
+    does continuous batching (`generate_batch`), which has a cache of its own.
     """
 
     def make() -> PlannedCache:
@@ -44,7 +41,7 @@ def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill = "full") ->
 
     def put_in(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         # A pass of another thread that was under way as this context ended still runs the hook, and without kwargs.
-        if kwargs is None or _innermost.get().get(id(decoder)) is not mark:
+        if kwargs is None or applied_here.get().get(id(decoder)) is not mark:
             return None
         given = dict(zip(names, args, strict=False)) | kwargs
         cache = given.get("past_key_values")
@@ -60,12 +57,12 @@ def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill = "full") ->
         return args, {**kwargs, "past_key_values": make()}
 
     handle = decoder.register_forward_pre_hook(put_in, with_kwargs=True, prepend=True)
-    token = _innermost.set({**_innermost.get(), id(decoder): mark})
+    token = applied_here.set({**applied_here.get(), id(decoder): mark})
     try:
         yield model
     finally:
         handle.remove()
-        _innermost.reset(token)
+        applied_here.reset(token)
 
 
 def _become_planned(cache: Any, make: Callable[[], Cache]) -> None:

@@ -181,6 +181,24 @@ class HeadStore:
             rows = rows.to(self.keys.device)
             self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
 
+    def join(self, other: HeadStore) -> None:
+        """Take in the rows of another store of these heads, behind one's own. A row with c tokens fills its first c slots in
+        either, so the shorter store gets empty slots at its end."""
+        both = []
+        for mine, others in zip(self.held(), other.held(), strict=True):
+            rows, more = len(mine), len(others)
+            joined = mine.new_zeros(rows + more, mine.shape[1], max(mine.shape[2], others.shape[2]), mine.shape[3])
+            joined[:rows, :, : mine.shape[2]] = mine
+            joined[rows:, :, : others.shape[2]] = others
+            both.append(joined)
+        self.keys, self.values = both
+
+    def trim(self, seen: int) -> None:
+        """Give up the slots that no row fills, where the longest has had `seen` tokens."""
+        needed = min(seen, self.full_slots)
+        if self.keys is not None and self.values is not None and self.keys.shape[2] > needed + needed // SLACK:
+            self.keys, self.values = self.keys[:, :, :needed].clone(), self.values[:, :, :needed].clone()
+
     def clear(self) -> None:
         """Forget everything."""
         self.keys = self.values = None

@@ -45,7 +45,10 @@ class LatentLayer(PlannedLayer):
             )
         super().update(key_states, value_states, *args, **kwargs)
         (store,), new = self.stores, key_states.shape[2]
-        if new == 1 and self.seen > 0:
+        if self.whole is not None:
+            assert self.waiting is not None
+            latents, rotary = self.waiting
+        elif new == 1 and self.seen > 0:
             self._write(key_states, value_states)
             self.written = 1
             filled = min(self.seen, store.full_slots)
@@ -69,8 +72,10 @@ class LatentLayer(PlannedLayer):
         keys, values = self.waiting
         self.shared.check_module(self, call.module)
         self.seen -= self.written  # the mask of the call is one from before the token was written
-        self.shared.read_mask(self, call, keys.shape[2])
+        self.shared.read_mask(self, call, call.query.shape[2])
         self.seen += self.written
+        if self.whole is not None:
+            self.whole, self.seen = None, 0
         written, first = self.written, self.seen == 0
         self.waiting, self.given, self.written = None, None, 0
         scoring = Scoring.of(call)

@@ -64,11 +64,17 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         self.seen = 0
         self.padding: Tensor | None = None
         self.waiting: tuple[Tensor, Tensor] | None = None
+        self.whole: tuple[Tensor, Tensor] | None = None
         shared.layers.append(self)
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Nothing is laid out before the first tokens come."""
         self.is_initialized = True
+
+    def begin_with(self, keys: Tensor, values: Tensor) -> None:
+        """Let an empty layer begin behind tokens that were read without the plan, whole states [batch, KV heads, tokens, dim].
+        The next pass ends the prompt: it sees all of them, and the layer is cut behind it as if one pass had read both."""
+        self.whole, self.seen = (keys, values), keys.shape[2]
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Take note of the states of new tokens [batch, KV heads, new, dim]. Raises PlanError where they do not fit."""
@@ -92,8 +98,21 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
             self.keys: Tensor | None = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
             self.values: Tensor | None = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
             self.is_initialized = True
+        if self.whole is not None:
+            self._check_end(new)
+            key_states, value_states = (
+                torch.cat(parts, dim=2) for parts in zip(self.whole, (key_states, value_states), strict=True)
+            )
         self.waiting = key_states, value_states
         return owned_by(self, key_states), value_states
+
+    def _check_end(self, new: int) -> None:
+        """Raises PlanError if the pass that ends a prompt is too short for the queries that pick tokens."""
+        needed = min(OBSERVED, self.seen + new)
+        if any(self.plan.picks) and new < needed:
+            raise PlanError(
+                f"The last {needed} tokens of a prompt pick what is kept, and this pass has {new}: read fewer before it."
+            )
 
     def answer(self, call: AttentionCall, own: Callable[[], Output]) -> Output:
         """The attention to the states that `update` returned last; `own()` is the model's. Raises PlanError where what the
@@ -104,11 +123,11 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
                 "twice, which a planned cache does not follow: this model cannot be planned."
             )
         self.shared.check_module(self, call.module)
-        self.shared.read_mask(self, call, self.waiting[0].shape[2])
-        if self.seen == 0 and not self.windowed:
+        self.shared.read_mask(self, call, call.query.shape[2])
+        if (self.seen == 0 and not self.windowed) or self.whole is not None:
             found = own()
             keys, values = self.waiting
-            self.waiting = None
+            self.waiting, self.whole, self.seen = None, None, 0
             self._write(keys, values, self._grouped(call.query), Scoring.of(call))
             return found
         if call.options.get("position_bias") is not None:
@@ -264,7 +283,7 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Forget everything."""
         for store in self.stores:
             store.clear()
-        self.seen, self.padding, self._most_padding, self.waiting = 0, None, 0, None
+        self.seen, self.padding, self._most_padding, self.waiting, self.whole = 0, None, 0, None, None
         self.keys, self.values, self.is_initialized = None, None, False
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
@@ -287,6 +306,27 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         if first is not None:
             self.batch_select_indices(torch.arange(len(first), device=first.device).repeat_interleave(repeats))
 
+    @property
+    def is_quantised(self) -> bool:
+        """Whether what is held is quantised."""
+        return any(isinstance(store, QuantizedStore) for store in self.stores)
+
+    def join(self, other: PlannedLayer) -> None:
+        """Take in the rows of another layer of the same plan, behind one's own; `count_rows` has to follow."""
+        for store, others in zip(self.stores, other.stores, strict=True):
+            store.join(others)
+        assert self.keys is not None and self.values is not None
+        rows = len(self.keys) + len(other.stores[0].held()[0])
+        self.keys, self.values = (part.new_empty(rows, *part.shape[1:]) for part in (self.keys, self.values))
+
+    def count_rows(self, seen: int, padding: Tensor | None, most: int) -> None:
+        """Let the longest row have had `seen` tokens and the others `padding` [batch] fewer, `most` at the most: a shorter row
+        is one that is padded on the left."""
+        self.seen = seen
+        self.set_padding(padding, most)
+        for store in self.stores:
+            store.trim(seen)
+
     def crop(self, tokens_to_remove: int) -> None:
         """Raises PlanError: what a window has pushed out cannot be brought back."""
         raise PlanError(
@@ -299,4 +339,5 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
 
     def held_bytes(self) -> int:
         """The bytes of the storage that the layer really holds."""
-        return sum(store.held_bytes() for store in self.stores)
+        whole = sum(states.untyped_storage().nbytes() for states in self.whole or ())
+        return whole + sum(store.held_bytes() for store in self.stores)

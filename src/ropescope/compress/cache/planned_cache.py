@@ -8,6 +8,7 @@ import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from ropescope.compress.cache.continuous import refuse_continuous_batching
 from ropescope.compress.cache.latents import LatentLayer
 from ropescope.compress.cache.layer import PlannedLayer
 from ropescope.compress.cache.shared_state import SharedState
@@ -41,18 +42,23 @@ class PlannedCache(Cache):  # type: ignore[misc]
 
     def held_bytes(self) -> int:
         """The bytes of the storage behind everything that is held: planned layers and the others."""
-        total = 0
-        for layer in self.layers:
-            if isinstance(layer, PlannedLayer):
-                total += layer.held_bytes()
-                continue
-            parts = [vars(layer).get(name) for name in ("keys", "values")]
-            for name in ("conv_states", "recurrent_states"):
-                states = vars(layer).get(name)
-                parts += list(states.values()) if isinstance(states, dict) else [states]
-            held = [part for part in parts if isinstance(part, torch.Tensor) and part.numel()]
-            total += sum(part.untyped_storage().nbytes() for part in held)
-        return total
+        return bytes_of(self)
+
+
+def bytes_of(cache: Any) -> int:
+    """The bytes of the storage behind everything that a cache holds: planned layers, and others of transformers."""
+    total = 0
+    for layer in cache.layers:
+        if isinstance(layer, PlannedLayer):
+            total += layer.held_bytes()
+            continue
+        parts = [vars(layer).get(name) for name in ("keys", "values")]
+        for name in ("conv_states", "recurrent_states"):
+            states = vars(layer).get(name)
+            parts += list(states.values()) if isinstance(states, dict) else [states]
+        held = [part for part in parts if isinstance(part, torch.Tensor) and part.numel()]
+        total += sum(part.untyped_storage().nbytes() for part in held)
+    return total
 
 
 def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> list[Any]:
@@ -97,6 +103,7 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> li
             layer, plan.sinks, plan.length, shared, windowed=prefill == "windowed", storage=plan.storage
         )
     install()
+    refuse_continuous_batching()
     return layers
 
 

@@ -164,6 +164,9 @@ class QuantizedStore(HeadStore):
         if self._padding is not None:
             self._padding = self._padding.index_select(0, rows)
 
+    def trim(self, seen: int) -> None:
+        """Nothing is given up: rows of quantised stores do not join others, so none was longer."""
+
     def clear(self) -> None:
         """Forget everything."""
         self._open, self._packed, self._recent = (None, None), None, None

@@ -1,0 +1,1 @@
+"""Several requests at once on one model, each with its planned cache: a loop that admits, decodes and lets go."""

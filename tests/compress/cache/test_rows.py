@@ -1,0 +1,100 @@
+"""Rows of different lengths that join one cache, and leave it, are each as if they were alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from packaging.version import Version
+from planned_models import logits_in_pieces, ragged_plan, tiny
+from tiny_models import build, carries_states, tokens
+
+from ropescope.compress.cache.latents import LATENTS_FROM
+from ropescope.compress.cache.rows import Rows, empty_cache
+from ropescope.errors import PlanError
+
+N = 72
+needs_latents = pytest.mark.skipif(
+    Version(transformers.__version__) < Version(LATENTS_FROM),
+    reason="this transformers keeps keys in the place of latents",
+)
+LENGTHS, ANSWER = (40, 9, 61, 33), 10
+
+
+def step(network: Any, rows: Rows, texts: list[torch.Tensor]) -> torch.Tensor:
+    """[rows, vocabulary] the logits behind one more token of each row's text."""
+    ids = torch.stack([text[0, length : length + 1] for text, length in zip(texts, rows.lengths, strict=True)])
+    given = {"position_ids": rows.positions(), "attention_mask": rows.mask(), "past_key_values": rows.cache}
+    with torch.no_grad():
+        logits: torch.Tensor = network(ids, **given).logits[:, -1]
+    rows.went_on()
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("family", "picks"),
+    [("llama", 6), ("llama", 0), ("gemma3_text", 6), ("gpt2", 6), ("gpt_oss", 6), ("llama", None), ("gemma3_text", None),
+     ("llama4_text", None), pytest.param("deepseek_v3", 6, marks=needs_latents),
+     pytest.param("lfm2", 6, marks=carries_states), pytest.param("jamba", 6, marks=carries_states)],
+)  # fmt: skip
+def test_rows_that_come_and_go_are_as_if_alone(family: str, picks: int | None) -> None:
+    """picks: those of a plan; None: transformers' own cache."""
+    network = build(tiny(family))
+    plan = None if picks is None else ragged_plan(network, length=N, seed=2, most_picks=picks)
+    texts = [tokens(n + ANSWER, seed=n) for n in LENGTHS]
+    expected = [
+        logits_in_pieces(network, text, empty_cache(plan, network), [n, *[1] * ANSWER])[0, n:]
+        for text, n in zip(texts, LENGTHS, strict=True)
+    ]
+
+    def begun(index: int) -> Rows:
+        cache = empty_cache(plan, network)
+        logits_in_pieces(network, texts[index][:, : LENGTHS[index]], cache, [LENGTHS[index]])
+        return Rows(cache, [LENGTHS[index]])
+
+    together, order, seen = begun(0), [0], [0] * len(texts)
+    for arriving, leaving in ((1, None), (2, 0), (None, None), (3, None), (None, 2), (None, None)):
+        if arriving is not None:
+            together.join(begun(arriving))
+            order.append(arriving)
+        if leaving is not None:
+            together.keep([row for row, index in enumerate(order) if index != leaving])
+            order.remove(leaving)
+        found = step(network, together, [texts[index] for index in order])
+        for row, index in zip(found, order, strict=True):
+            assert (row - expected[index][seen[index]]).abs().max() < 1e-4
+            seen[index] += 1
+    assert seen == [1, 6, 3, 3]
+
+
+def test_bytes_fall_with_the_longest_row() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=400, seed=3)
+
+    def begun(length: int) -> Rows:
+        cache = plan.cache(network)
+        logits_in_pieces(network, tokens(length), cache, [length])
+        return Rows(cache, [length])
+
+    rows = begun(350)
+    for length in (90, 300, 90):
+        rows.join(begun(length))
+    assert 4 * plan.bytes_at(350) <= rows.held_bytes() <= 1.02 * 4 * plan.bytes_at(350)
+    rows.keep([1, 3])
+    assert 2 * plan.bytes_at(90) <= rows.held_bytes() <= 1.02 * 2 * plan.bytes_at(90)
+    assert rows.cache.get_seq_length() == 90 and rows.mask() is None
+
+
+def test_quantised_rows_do_not_join() -> None:
+    pytest.importorskip("optimum.quanto")
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, even=20).quantized(4)
+    both = []
+    for _ in range(2):
+        cache = plan.cache(network)
+        logits_in_pieces(network, tokens(30), cache, [30])
+        both.append(Rows(cache, [30]))
+    with pytest.raises(PlanError, match="quantised plan"):
+        both[0].join(both[1])

@@ -1,0 +1,181 @@
+"""Requests that are served together answer, token by token, what each answers alone with its planned cache."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from planned_models import ragged_plan, tiny
+from tiny_models import build, carries_states, tokens
+from transformers import GenerationConfig
+
+from ropescope.compress.serving.server import PlannedServer, serve
+from ropescope.errors import PlanError
+from ropescope.network.loading.weights import load
+from ropescope.quality.texts import held_out_texts
+
+N = 72
+LENGTHS = (40, 33, 50, 9, 60, 2)
+GREEDY = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+
+
+def prompt(length: int) -> list[int]:
+    found: list[int] = tokens(length, seed=length)[0].tolist()
+    return found
+
+
+def alone(network: Any, plan: Any, ids: list[int], **settings: Any) -> list[int]:
+    """What transformers' own generate answers with a planned cache of its own."""
+    found = network.generate(torch.tensor([ids]), past_key_values=plan.cache(network), **settings)
+    answer: list[int] = found[0, len(ids) :].tolist()
+    return answer
+
+
+@pytest.mark.parametrize("picks", [0, 6])
+@pytest.mark.parametrize(
+    "family", ["llama", "gemma3_text", "gpt_oss", "opt", pytest.param("lfm2", marks=carries_states)]
+)
+def test_requests_of_any_length_that_come_at_any_time(family: str, picks: int) -> None:
+    network = build(tiny(family))
+    plan = ragged_plan(network, length=N, seed=2, most_picks=picks)
+    server, requests = PlannedServer(network, plan, max_batch=3), []
+    for index, length in enumerate(LENGTHS):
+        requests.append(server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 3 * index + 1}))
+        server.step()
+    assert len(server.running) == 3
+    server.run()
+    for index, (length, request) in enumerate(zip(LENGTHS, requests, strict=True)):
+        assert request.finish == "length"
+        assert request.tokens == alone(network, plan, prompt(length), **{**GREEDY, "max_new_tokens": 3 * index + 1})
+    assert server.held_bytes() == 0
+
+
+def test_an_answer_ends_with_the_token_that_ends_it_and_others_go_on() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2, most_picks=6)
+    whole = [alone(network, plan, prompt(length), **GREEDY) for length in LENGTHS]
+    ends = {**GREEDY, "eos_token_id": [whole[0][4], whole[1][7]]}
+    answers = serve(network, plan, [prompt(length) for length in LENGTHS], **ends)
+    assert answers == [alone(network, plan, prompt(length), **ends) for length in LENGTHS]
+    assert answers != whole
+
+
+def test_samples_are_those_of_generate_under_the_same_seed() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2, most_picks=6)
+    settings = {
+        **GREEDY, "do_sample": True, "temperature": 0.7, "top_k": 20, "repetition_penalty": 1.3, "min_new_tokens": 5,
+        "eos_token_id": 7,
+    }  # fmt: skip
+    server = PlannedServer(network, plan)
+    requests = [server.submit(prompt(length), seed=length, **settings) for length in LENGTHS]
+    server.run()
+    for length, request in zip(LENGTHS, requests, strict=True):
+        torch.manual_seed(length)
+        assert request.tokens == alone(network, plan, prompt(length), **settings)
+
+
+def test_bytes_held_are_those_of_as_many_plans() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=400, seed=3)
+    server = PlannedServer(network, plan, max_batch=4)
+    for length in (380, 350, 390, 370):
+        server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 8 if length == 390 else 16})
+    for _ in range(4):
+        server.step()
+    longest = max(len(request.prompt) + len(request.tokens) - 1 for request in server.running)
+    assert 4 * plan.bytes_at(380) <= server.held_bytes() <= 1.02 * 4 * plan.bytes_at(longest)
+    while len(server.running) == 4:
+        server.step()
+    server.step()
+    assert server.held_bytes() <= 1.02 * 3 * plan.bytes_at(400)
+
+
+def test_requests_are_cancelled_and_streamed() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2, most_picks=6)
+    server = PlannedServer(network, plan, max_batch=2)
+    first, second, third, fourth = (server.submit(prompt(length), **GREEDY) for length in (40, 33, 50, 9))
+    stream = server.stream(second)
+    begun = [next(stream) for _ in range(3)]
+    server.cancel(first)
+    server.cancel(third)
+    expected = alone(network, plan, prompt(33), **GREEDY)
+    assert [*begun, *stream] == expected == second.tokens
+    server.run()
+    assert first.finish == third.finish == "cancelled" and third.tokens == [] and 0 < len(first.tokens) < 12
+    assert fourth.tokens == alone(network, plan, prompt(9), **GREEDY) and server.is_idle
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "llama4_text"])
+def test_without_a_plan_it_serves_with_the_whole_cache(family: str) -> None:
+    network = build(tiny(family))
+    expected = [network.generate(torch.tensor([prompt(n)]), **GREEDY)[0, n:].tolist() for n in LENGTHS]
+    assert serve(network, None, [prompt(n) for n in LENGTHS], max_batch=3, **GREEDY) == expected
+
+
+def test_what_would_answer_otherwise_in_company_is_refused() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2)
+    server = PlannedServer(network, plan)
+    for bad, match in (
+        ({"ids": prompt(N + 1)}, "prompt has 73: plan for a longer"),
+        ({"ids": []}, "list of token ids"),
+        ({"ids": [5, 128]}, "from 0 to 127"),
+        ({"ids": ["a"]}, "list of token ids"),
+        ({"num_beams": 2}, "without beam_search generation"),
+        ({"num_return_sequences": 2, "do_sample": True}, "without num_return_sequences"),
+        ({"stop_strings": ["x"]}, "without stop_strings"),
+        ({"max_new_tokens": 0}, "`max_new_tokens` must be greater than 0"),
+        ({"max_length": 5, "max_new_tokens": None}, "max_new_tokens is -4"),
+        ({"max_tokens": 3}, "no setting max_tokens"),
+    ):
+        with pytest.raises(PlanError, match=match):
+            server.submit(**{"ids": prompt(9), **GREEDY, **bad})
+    assert server.is_idle
+    for options, match in (
+        ({"max_batch": 0}, "max_batch is 0"),
+        ({"prefill_chunk": 0}, "prefill_chunk is 0"),
+        ({"prefix_bytes": -1}, "prefix_bytes is -1"),
+    ):
+        with pytest.raises(PlanError, match=match):
+            PlannedServer(network, plan, **options)
+    with pytest.raises(PlanError, match="quantised"):
+        PlannedServer(network, ragged_plan(network, length=N, even=20).quantized(4))
+
+
+def test_frequencies_that_depend_on_the_longest_of_a_batch_are_refused_beyond_their_length() -> None:
+    dynamic = {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}}
+    network = build(replace(tiny("llama"), settings={**dynamic, "max_position_embeddings": 64}))
+    plan = ragged_plan(network, length=N, seed=2)
+    server = PlannedServer(network, plan)
+    with pytest.raises(PlanError, match=r"Beyond 64 tokens .* may come to 65"):
+        server.submit(prompt(53), **GREEDY)
+    fits = server.submit(prompt(52), **GREEDY)
+    server.submit(prompt(20), **GREEDY)
+    server.run()
+    assert fits.tokens == alone(network, plan, prompt(52), **GREEDY)
+
+
+def test_a_generation_config_is_taken_whole() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2)
+    config = GenerationConfig(max_new_tokens=5, do_sample=False, eos_token_id=None, pad_token_id=0)
+    (answer,) = serve(network, plan, [torch.tensor([prompt(20)])], generation_config=config)
+    assert answer == alone(network, plan, prompt(20), generation_config=config) and config.max_new_tokens == 5
+
+
+@pytest.mark.weights
+@pytest.mark.long
+def test_real_weights_answer_together_as_alone() -> None:
+    """Prose behind a shared beginning, under a plan with picks, read in parts and behind each other's prefix."""
+    weights = load("smollm2", dtype="float32", device="cpu")
+    plan = ragged_plan(weights.network, length=560, seed=2, most_picks=40)
+    text = held_out_texts(weights.tokenizer, 900, 1)[0].tokens
+    prompts = [text[:520], text[:200] + text[600:850], text[300:390]]
+    settings = {**GREEDY, "max_new_tokens": 16}
+    expected = [alone(weights.network, plan, ids, **settings) for ids in prompts]
+    assert serve(weights.network, plan, prompts, max_batch=3, **settings) == expected
+    assert serve(weights.network, plan, prompts, prefill_chunk=64, prefix_bytes=1 << 28, **settings) == expected
