@@ -1,4 +1,5 @@
-"""Write what is made from the registry of questions: docs/reference.md, the README's table and docs/skill/SKILL.md.
+"""Write what is made from the registry of questions: docs/reference.md, the README's table, docs/skill/SKILL.md, and the
+types of the package's functions.
 
 python docs/generate_reference.py
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ropescope.app import stub
 from ropescope.app.mcp import skill
 from ropescope.app.words import command_line, option, spelled
 from ropescope.questions.domains import Flag
@@ -17,6 +19,7 @@ from ropescope.questions.registry import SITUATIONS
 
 TARGET = Path(__file__).with_name("reference.md")
 SKILL = Path(__file__).with_name("skill") / "SKILL.md"
+STUB = Path(__file__).parents[1] / "src" / "ropescope" / "__init__.pyi"
 README = Path(__file__).parents[1] / "README.md"
 TABLE = re.compile(r"(?<=\| situation \| commands \|\n\| --- \| --- \|\n).*?(?=\n\n)", re.S)
 
@@ -39,8 +42,8 @@ Every command takes these options, too:
 and 1 if `--check` or `--bare` finds the answer to be no. Shell completion:
 `eval "$(_ROPESCOPE_COMPLETE=bash_source ropescope)"` (or `zsh_source`, `fish_source`).
 
-In Python, `ropescope.questions.registry.find("fit").ask(inputs)` answers with a `Report`; `schema_of` gives the JSON Schema of
-the inputs.
+In Python, each is a function, as `ropescope.fit("smollm2", gpu="4090")` and `ropescope.compress_plan("smollm2")`, with the same
+inputs. It returns a `Report` ([notebooks](notebooks.md)).
 """
 
 
@@ -102,4 +105,5 @@ def _cell(words: str) -> str:
 if __name__ == "__main__":
     TARGET.write_text(text(), encoding="utf-8")
     SKILL.write_text(skill.text(), encoding="utf-8")
+    STUB.write_text(stub.text(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -19,6 +19,7 @@ def test_the_page_is_up_to_date():
     spec.loader.exec_module(module)
     page = (DOCS / "reference.md").read_text(encoding="utf-8")
     assert page == module.text(), "run python docs/generate_reference.py"
+    assert module.STUB.read_text(encoding="utf-8") == module.stub.text(), "run python docs/generate_reference.py"
 
 
 @pytest.mark.parametrize("name", known())

@@ -24,7 +24,7 @@ from matrix.row import Row
 from ropescope.app.cli import app
 from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
-from ropescope.questions.inputs import from_text, from_values, schema_of, to_values
+from ropescope.questions.inputs import fields_of, from_either, from_text, from_values, schema_of, to_values
 from ropescope.questions.registry import find, known
 from ropescope.report import Report
 from ropescope.report.json import to_json
@@ -118,6 +118,11 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
     plain = json.loads(json.dumps(to_values(inputs)))
     jsonschema.validate(plain, schema_of(question.inputs_type))
     assert from_values(question.inputs_type, plain) == inputs
+    # The functions of the package take either, and values as the inputs hold them.
+    held = {one.name: getattr(inputs, one.name) for one in fields_of(question.inputs_type)}
+    given_values = {name: value for name, value in held.items() if name in given}
+    for either in (given, plain, given_values):
+        assert from_either(question.inputs_type, either) == inputs
 
     # The command line answers, and every way to show the answer has it.
     page, prose, kept = tmp_path / "p.html", tmp_path / "p.md", tmp_path / "kept"

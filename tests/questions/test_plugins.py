@@ -105,6 +105,12 @@ def test_it_is_found_by_ask_the_page_and_in_python(site: Path, llama: str) -> No
     assert answer("strided", {"source": llama})["report"]["data"]["kept_tokens"] == 2048
     assert "strided" not in str(catalogue(SITUATIONS)), "the page as files carries no plugin"
 
+    import ropescope as rs
+
+    assert "strided" in dir(rs) and rs.strided(llama, every=2, context=4096).data["kept_bytes"] == 2048 * 131_072
+    with pytest.raises(InputError, match="`every` must be a whole number from 2"):
+        rs.strided(llama, every=1)
+
 
 def test_it_is_a_question_of_the_agents_tools(site: Path, tmp_path: Path, llama: str) -> None:
     pytest.importorskip("mcp", reason="agents need the extra mcp")
@@ -165,6 +171,7 @@ BROKEN = {
     ),
     "inside": ('ALL = one("compress mine")', "has the first word of a command of ropescope"),
     "faces": ('ALL = one("web")', "has the first word of a command of ropescope"),
+    "rooms": ('ALL = one("theory")', "has the name of a package of ropescope"),
     "spelled": ('ALL = one("Toy!")', "has the name 'Toy!': write one word or two"),
     "nowhere": ('ALL = one("nowhere", inputs="Inputs")', "has inputs='Inputs': write package.module:name"),
     "needy": ('ALL = one("needy", needs="gpu")', "has needs='gpu': write files, data, weights"),

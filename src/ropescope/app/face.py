@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -37,7 +38,15 @@ def face(question: Question) -> list[click.Parameter]:
 
 
 def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
-    """The path, if a file can be written there: said before any work."""
+    return writable(given)
+
+
+def _drawable(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
+    return drawable(given)
+
+
+def writable(given: str | Path | None) -> Path | None:
+    """The path, if a file can be written there: said before any work. Raises ReportError."""
     if given is None:
         return None
     from ropescope.report.files import require_writable
@@ -46,8 +55,8 @@ def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None)
     return Path(given)
 
 
-def _drawable(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
-    """The paths, if figures can be drawn and written there: said before any work."""
+def drawable(given: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The paths, if figures can be drawn and written there: said before any work. Raises ReportError, MissingExtraError."""
     paths = tuple(Path(one) for one in given)
     if paths:
         from ropescope.report.figure import require_drawable

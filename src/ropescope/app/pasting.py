@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.errors import ReportError, RopescopeError
 from ropescope.questions.inputs import Asked
+from ropescope.questions.kind import Kind
 from ropescope.questions.kinds import File, Source
 
 if TYPE_CHECKING:
@@ -34,38 +35,62 @@ def pasted(fields: Sequence[Asked], given: Mapping[str, Any]) -> Iterator[tuple[
         return
     if len(asked) > 1:
         raise ReportError(f"Standard input can stand for one input: `{asked[0].name}` or `{asked[1].name}`.")
-    import tempfile
-
     text = sys.stdin.read()
     if not text.strip():
         raise ReportError(
             f"Standard input is empty, and `{asked[0].name}` is read from it: paste text, or name a file."
         )
-    suffix = ".json" if text.lstrip()[:1] in ("{", "[") else ".txt"
+    with held({"pasted": (asked[0].kind, text)}) as (paths, named):
+        yield {**given, asked[0].name: paths["pasted"]}, lambda report: _asking_again(named(report))
+
+
+@contextmanager
+def held(texts: Mapping[str, tuple[Kind, str]]) -> Iterator[tuple[Mapping[str, str], Named]]:
+    """(by name, the path of a file that holds each text; a function that takes these paths out of a report again).
+
+    A report and an error call the file <name>. kind: of the input that reads the file.
+    """
+    import tempfile
+
     with tempfile.TemporaryDirectory() as above:
-        folder = Path(above) / "pasted"  # a model is called as its folder is
-        folder.mkdir()
-        path = folder / ("config.json" if isinstance(asked[0].kind, Source) else f"pasted{suffix}")
-        path.write_text(text, encoding="utf-8")
+        paths = {name: _write(kind, text, Path(above) / name) for name, (kind, text) in texts.items()}
+        called = {str(path): f"<{name}>" for name, path in paths.items()}
+        called |= {str(path.parent): f"<{name}>" for name, path in paths.items()}
 
         def named(value: Any) -> Any:
             if isinstance(value, str):
-                return value.replace(str(path), _NOWHERE).replace(str(folder), _NOWHERE)
+                for path, name in called.items():
+                    value = value.replace(path, name)
+                return value
             if isinstance(value, Mapping):
                 return {key: named(item) for key, item in value.items()}
             return [named(item) for item in value] if isinstance(value, list | tuple) else value
 
         try:
-            yield {**given, asked[0].name: str(path)}, lambda report: _asking_again(named(report.to_dict()))
+            yield {name: str(path) for name, path in paths.items()}, lambda report: _report(named(report.to_dict()))
         except RopescopeError as error:
             error.args = (named(str(error)), *error.args[1:])
             raise
 
 
-def _asking_again(report: dict[str, Any]) -> Report:
-    from ropescope.report.report import Report
+def _write(kind: Kind, text: str, folder: Path) -> Path:
+    """The text in a file of `folder`; a model is called as its folder is."""
+    folder.mkdir(parents=True)
+    suffix = ".json" if text.lstrip()[:1] in ("{", "[") else ".txt"
+    path = folder / ("config.json" if isinstance(kind, Source) else f"{folder.name}{suffix}")
+    path.write_text(text, encoding="utf-8")
+    return path
 
-    for step in report["next_steps"]:
+
+def _asking_again(report: Report) -> Report:
+    told = report.to_dict()
+    for step in told["next_steps"]:
         if isinstance(step, dict):
             step["inputs"] = {name: PASTED if value == _NOWHERE else value for name, value in step["inputs"].items()}
-    return Report.from_dict(report)
+    return _report(told)
+
+
+def _report(told: dict[str, Any]) -> Report:
+    from ropescope.report.report import Report
+
+    return Report.from_dict(told)

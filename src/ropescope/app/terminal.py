@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ropescope.app.working import progress_bar, terminate_as_interrupt
+from ropescope.app.working import Told, progress_bar, terminate_as_interrupt
 from ropescope.errors import RopescopeError
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
@@ -15,6 +15,9 @@ from ropescope.report.report import Report
 
 class Terminal(Run):
     """A run that says on standard error how far it is, and keeps the result in the file that was named."""
+
+    resume = "--resume"
+    """How a user asks for a run to be resumed."""
 
     def __init__(self, out: Path | None) -> None:
         self.out = out
@@ -27,13 +30,19 @@ class Terminal(Run):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Progress is shown, and a polite kill ends like Ctrl-C."""
-        with terminate_as_interrupt(), progress_bar() as (progress, say):
+        """Progress is shown while it lasts."""
+        with self.shown() as (progress, say):
             self._progress, self._say = progress, say
             try:
                 yield
             finally:
                 self._progress = self._say = None
+
+    @contextmanager
+    def shown(self) -> Iterator[Told]:
+        """What shows progress. A polite kill ends like Ctrl-C."""
+        with terminate_as_interrupt(), progress_bar() as told:
+            yield told
 
     def say(self, line: str) -> None:
         """Begin a stretch of work."""
@@ -53,11 +62,15 @@ class Terminal(Run):
         try:
             self.kept += save(self.out)
             for path in self.kept:
-                print(f"{what}: {path}", file=sys.stderr)
+                self.tell(f"{what}: {path}")
         except RopescopeError as error:
-            self.failure = type(error)(f"{error} Nothing is lost: with --resume {again}.") if again else error
+            self.failure = type(error)(f"{error} Nothing is lost: with {self.resume} {again}.") if again else error
             return None
         return str(self.out)
+
+    def tell(self, line: str) -> None:
+        """Say which file was written."""
+        print(line, file=sys.stderr)
 
     def when_shown(self, act: Callable[[], None]) -> None:
         """Do `act` after everything else went well."""
@@ -69,7 +82,7 @@ class Terminal(Run):
             from ropescope.report.files import write_whole
             from ropescope.report.json import to_json
 
-            print(f"report: {write_whole(self.out, to_json(report, whole=True))}", file=sys.stderr)
+            self.tell(f"report: {write_whole(self.out, to_json(report, whole=True))}")
         if self.failure is not None:
             raise self.failure
         for act in self._after:

@@ -38,23 +38,23 @@ def terminate_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+Told = tuple[Callable[[int, int, str], None], Callable[[str], None]]
+"""`progress(done, planned, what)` and `say(line)`, which begins a new stretch of work."""
+
 LOG_SECONDS = 60.0
 """A log gets a line as often as this, and no more often, once the work is under way."""
 
 
 @contextmanager
-def progress_bar() -> Iterator[tuple[Callable[[int, int, str], None], Callable[[str], None]]]:
+def progress_bar() -> Iterator[Told]:
     """How far long work is, on stderr: a bar where a person looks, and else a line when it begins, one when the first
-    part of it tells how long it will take, and one a minute.
-
-    Yields `progress(done, planned, what)` and `say(line)`, which begins a new stretch of work.
-    """
-    work = _Work()
+    part of it tells how long it will take, and one a minute."""
+    work = Work()
     with _bar(work) if sys.stderr.isatty() else _log(work):
         yield work.progress, work.say
 
 
-class _Work:
+class Work:
     """What is being done, since when, and how much of it is done."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class _Work:
 
 
 @contextmanager
-def _bar(work: _Work) -> Iterator[None]:
+def _bar(work: Work) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -115,7 +115,7 @@ def _bar(work: _Work) -> Iterator[None]:
 
 
 @contextmanager
-def _log(work: _Work) -> Iterator[None]:
+def _log(work: Work) -> Iterator[None]:
     """Lines on stderr: at the first thing said, at the first estimate, and from a clock of its own once a minute, so that
     a part which takes an hour does not leave an hour of silence."""
     ended, told = threading.Event(), {"begun": False, "estimate": False}
@@ -130,11 +130,11 @@ def _log(work: _Work) -> Iterator[None]:
             write(" …")
         elif not told["estimate"] and work.left_seconds is not None:
             told["estimate"] = True
-            write(_how_far(work))
+            write(how_far(work))
 
     def tick() -> None:
         while not ended.wait(LOG_SECONDS):
-            write(_how_far(work))
+            write(how_far(work))
 
     work.changed = change
     clock = threading.Thread(target=tick, name="progress", daemon=True)
@@ -146,7 +146,7 @@ def _log(work: _Work) -> Iterator[None]:
         clock.join()
 
 
-def _how_far(work: _Work) -> str:
+def how_far(work: Work) -> str:
     parts = []
     if work.planned:
         parts.append(f"{work.done:,} of {work.planned:,}")

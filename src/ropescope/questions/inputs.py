@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
+from numbers import Integral, Real
 from typing import Any, Final, TypeVar
 
 from ropescope.errors import InputError
@@ -104,6 +105,36 @@ def from_values(inputs: type[Inputs], given: Mapping[str, Any]) -> Inputs:
     known = {one.name: one for one in fields_of(inputs)}
     values = {name: _known(known, name).kind.accept(name, value) for name, value in given.items() if value is not None}
     return _made(inputs, known, values)
+
+
+def from_either(inputs: type[Inputs], given: Mapping[str, Any]) -> Inputs:
+    """The inputs from text as a person writes it or from values, as each comes (`take`); None stands for what is not given.
+    Raises InputError as `from_text` does."""
+    known = {one.name: one for one in fields_of(inputs)}
+    values = {name: take(_known(known, name).kind, name, value) for name, value in given.items() if value is not None}
+    return _made(inputs, known, values)
+
+
+def take(kind: Kind, name: str, value: Any) -> Any:
+    """The value of one field, from text as a person writes it, or from a value as Python or JSON holds it.
+
+    Numbers of numpy count as numbers, and one value as a list of one. A number stands for its text where text alone is
+    taken, as the device 4090. Raises InputError.
+    """
+    of = getattr(kind, "of", None)
+    if of is not None:
+        if isinstance(value, str) and not getattr(kind, "repeats", False):
+            return kind.read(name, value)
+        alone = isinstance(value, str | Mapping) or not isinstance(value, Iterable)
+        return kind.accept(name, [take(of, name, item) for item in ([value] if alone else value)])
+    if isinstance(value, str | bool):
+        return read(kind, name, value)
+    if isinstance(value, Integral):
+        value = int(value)
+    elif isinstance(value, Real):
+        value = float(value)
+    text_alone = isinstance(value, int | float) and kind.schema() == {"type": "string"}
+    return kind.accept(name, str(value) if text_alone else value)
 
 
 def to_values(inputs: Any) -> dict[str, Any]:

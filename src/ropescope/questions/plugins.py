@@ -25,6 +25,7 @@ _MARK: Final = b"[ropescope."
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*( [a-z][a-z0-9]*(-[a-z0-9]+)*)?")
 _TARGET: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _MOST: Final = 200
+_AS_FUNCTION: Final = str.maketrans(" -", "__")
 
 
 class Entry(NamedTuple):
@@ -151,9 +152,15 @@ def _named(one: Any) -> bool:
 
 
 def _clash(one: Question, package: str, owner: Mapping[str, str], names: set[str]) -> str:
+    from importlib.util import find_spec
+
     first = one.name.partition(" ")[0]
     if owner.get(first, package) != package:
         return f"has the first word of a command of {owner[first] or 'ropescope'}: give it another name"
+    if find_spec(f"ropescope.{one.name.translate(_AS_FUNCTION)}") is not None:
+        return (
+            "has the name of a package of ropescope, whose functions are called as questions are: give it another name"
+        )
     return "is there already: the plugin has it twice" if one.name in names else ""
 
 

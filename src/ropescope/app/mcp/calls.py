@@ -11,7 +11,7 @@ from ropescope.app.folders import Folders, OutsideError
 from ropescope.app.mcp.kept import HANDLE, Entry, Kept
 from ropescope.app.web.paths import clean
 from ropescope.errors import InputError
-from ropescope.questions.inputs import Asked, fields_of, from_text, read
+from ropescope.questions.inputs import Asked, fields_of, from_text, read, take
 from ropescope.questions.kind import wrong
 from ropescope.questions.kinds import File, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
@@ -56,17 +56,12 @@ def as_text(question: Question, inputs: Mapping[str, Any]) -> Given:
 def _text(one: Asked, value: Any) -> str | list[str] | bool:
     if isinstance(value, str | bool):
         return value
-    if isinstance(value, list) and isinstance(one.kind, ListOf):
-        of = one.kind.of
-        return [item if isinstance(item, str) else of.write(of.accept(one.name, item)) for item in value]
     if isinstance(value, dict):
         raise wrong(one.name, value, one.kind.words)
-    try:
-        return one.kind.write(one.kind.accept(one.name, value))
-    except InputError:
-        if isinstance(value, list):
-            raise
-        return str(value)  # a number where text is taken, as the device 4090
+    if isinstance(value, list) and isinstance(one.kind, ListOf):
+        of = one.kind.of
+        return [item if isinstance(item, str) else of.write(take(of, one.name, item)) for item in value]
+    return one.kind.write(take(one.kind, one.name, value))
 
 
 def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entry: Entry) -> Call:
