@@ -244,6 +244,32 @@ class _Evidence(ModuleType):
 
 evidence: _Evidence
 
+def doctor(
+    *,
+    extras: str | Sequence[str] = (),
+    quick: bool = False,
+    out: str | Path | None = None,
+    html: str | Path | None = None,
+    md: str | Path | None = None,
+    figure: str | Path | Sequence[str | Path] | None = None,
+) -> Report:
+    """Whether what is installed here works: versions, extras, devices, number type, caches, token and plugins.
+
+    Args:
+        extras: Extras that you need, as measure,figures: without one of them the answer is no.
+        quick: Do not start torch, which takes some seconds.
+        html: Write a self-contained page.
+        md: Write the report as Markdown.
+        figure: Write the figures: .svg, .png or .html (several: F-NAME.svg).
+        out: Keep the report (JSON).
+
+    Returns:
+        A Report, whose `holds` is the answer where it is yes or no.
+
+    Example:
+        ropescope.doctor(extras="measure,figures")
+    """
+
 def fit(
     source: str | Path | Mapping[str, Any],
     *,

@@ -266,8 +266,16 @@ def test_a_method_of_a_plugin_is_evaluated_beside_the_others(
         PluginError, match="The method empty of the plugin rival cannot be used: rival:Snap is no method"
     ):
         CliRunner().invoke(Group(""), [*words, "empty"], catch_exceptions=False)
-    from ropescope.compress.evaluate.methods.names import of_plugins
+    from ropescope.compress.evaluate.methods.names import left_out, of_plugins
 
     assert list(of_plugins()) == ["strided", "empty"], "snapkv stays ropescope's"
+    assert left_out(["SnapKV", "tova"]) == [
+        "Left out: the method snapkv of the plugin rival, which has the name of one of ropescope."
+    ]
+    from ropescope.checks.doctor.probe import probed
+
+    told = {one["adds"]: one["fault"] for one in probed(torch=False)["plugins"]}
+    assert told["the method strided"] == told["the question strided"] == ""
+    assert told["the method empty"] == "the method empty of rival: rival:Snap has no name"
     strided = importlib.import_module("ropescope_strided.method").Strided()
     assert plugins.origin(strided) == "ropescope-strided 0.3.0"

@@ -30,7 +30,8 @@ def test_a_row_is_answered_as_in_cpython(i: int, asked: dict[str, Any]) -> None:
     for at in (2 * i, 2 * i + 1):
         mine = asked["pyodide"][at]
         assert "failed" not in mine, mine
-        assert list(differences(mine["answer"], asked["cpython"][at])) == []
+        if FILES[i].question != "doctor":  # which tells of the machine
+            assert list(differences(mine["answer"], asked["cpython"][at])) == []
     good, bad = asked["cpython"][2 * i], asked["cpython"][2 * i + 1]
     assert "error" in bad
     row = FILES[i]

@@ -28,4 +28,8 @@ ROWS = (
         {"tokenizers": ["bytes"]}, "parallel", files={"ja.txt": "日本", "en.txt": "Japan"},
     ),
     Row("evidence", {"model": "Qwen/Qwen3-8B"}, lambda d: len(d["matches"]) == 1, {"model": " "}, "model"),
+    Row(
+        "doctor", {"quick": True}, lambda d: d["faults"] == [] and d["version"].count(".") == 2,
+        {"extras": "mesure"}, "Did you mean measure?",
+    ),
 )  # fmt: skip

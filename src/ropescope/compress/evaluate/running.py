@@ -11,6 +11,7 @@ import torch
 from ropescope.compress.evaluate.inputs import EvaluateInputs, fitting_plan, nothing_to_time, scored_length
 from ropescope.compress.evaluate.methods.catalogue import methods_named
 from ropescope.compress.evaluate.methods.method import Method
+from ropescope.compress.evaluate.methods.names import left_out
 from ropescope.compress.evaluate.methods.planned import Planned, one_plan
 from ropescope.compress.evaluate.results.result import GivenPlan, TradeoffResult
 from ropescope.compress.evaluate.scoring.budgets import Split
@@ -34,6 +35,8 @@ def evaluate(inputs: EvaluateInputs, run: Run | None = None) -> Outcome[Tradeoff
     Raises RopescopeError subclasses; KeyboardInterrupt only when no text was finished.
     """
     run = run or Run()
+    for sentence in left_out(inputs.methods):
+        run.say(sentence)
     weights = load_asked(inputs, run.say, text="scored")
     plan = None if inputs.plan is None else fitting_plan(inputs.plan, weights.model)
     profile = None if inputs.profile is None else DecayProfile.load(inputs.profile)

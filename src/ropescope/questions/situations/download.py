@@ -69,4 +69,14 @@ QUESTIONS: Final = (
         words="ruler long context benchmark published score effective context length reason nolima helmet longbench",
         lists=True,
     ),
+    Question(
+        "doctor",
+        "Whether what is installed here works: versions, extras, devices, number type, caches, token and plugins.",
+        "checks.doctor.asking:DoctorInputs",
+        "checks.doctor.asking:answer",
+        {"extras": "measure,figures"},
+        decides=True,
+        placed=(),
+        words="installed installation install broken works version extra missing environment setup torch cuda plugin token",
+    ),
 )

@@ -30,6 +30,17 @@ def of_plugins() -> Mapping[str, Entry]:
     return {one.name.lower(): one for one in reversed(entries(METHODS)) if one.name.lower() not in OWN}
 
 
+def left_out(names: Sequence[str]) -> list[str]:
+    """A sentence for each of these names that a plugin has too, where ropescope's own method is meant."""
+    from ropescope.questions.plugins import METHODS, LeftOut, entries
+
+    asked = {name.strip().lower() for name in names}
+    clashes = [one for one in entries(METHODS) if one.name.lower() in asked & {*OWN}]
+    return [
+        LeftOut(one.package, f"the method {one.name}", "has the name of one of ropescope").sentence for one in clashes
+    ]
+
+
 def checked_names(names: Sequence[str]) -> list[str]:
     """The names as they are known. Raises EvaluationError for one that is not, or is given twice, MissingExtraError for a
     method that only kvpress has, where that is not installed."""

@@ -1,0 +1,1 @@
+"""Whether what is installed works, and what is missing for what."""
