@@ -1,21 +1,39 @@
-"""The API pages: one for each room, with every name that its `__init__` exports, under the module that holds it."""
+"""The API pages: the function of every question, and a page for each room with every name that its `__init__` exports."""
 
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Final
 
+from ropescope.questions.calling import function_name
+from ropescope.questions.registry import SITUATIONS
+
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = "models measure network compress extend evidence quality theory report runs".split()
+ROOMS_ASKED: Final = ("evidence", "measure", "pilot")
+"""Rooms that are questions, too: in the stub a class stands for each."""
 OPENING: Final = """\
 # API
 
 Everything here is imported from its room: `from ropescope.theory import gamma_pade`. A room imports its parts when they are
 asked for, so that files and formulas cost no torch.
 
-| room | what is in it |
+| page | what is in it |
 | --- | --- |
+| [`ropescope`](questions.md) | Every question as a function |
+"""
+QUESTIONS: Final = """\
+---
+search:
+  exclude: true # it leads to the same words in the reference
+---
+
+# Questions as functions
+
+`import ropescope as rs`, then `rs.fit("Qwen/Qwen3-8B", gpu="4090")`. The guide on [functions](../notebooks.md) says how they are
+called. Each takes `out`, `html`, `md` and `figure`, too, which write files.
 """
 
 
@@ -24,7 +42,18 @@ def pages(root: Path = ROOT) -> dict[str, str]:
     rooms = {name: exports(root / "src" / "ropescope" / name) for name in ROOMS}
     made = {f"api/{name}.md": _page(root, name, homes) for name, homes in rooms.items()}
     rows = [f"| [`ropescope.{name}`]({name}.md) | {_first(root, f'ropescope.{name}')} |" for name in rooms]
-    return {"api/index.md": OPENING + "\n".join((*rows, ""))} | made
+    return {"api/index.md": OPENING + "\n".join((*rows, "")), "api/questions.md": _questions()} | made
+
+
+def _questions() -> str:
+    lines = [QUESTIONS]
+    for situation, asked in SITUATIONS.items():
+        lines += [f"## {situation}", ""]
+        for name in map(function_name, asked):
+            home = f"_{name.capitalize()}.__call__" if name in ROOMS_ASKED else name
+            options = {"docstring_style": "google", "heading": name, "toc_label": name, "separate_signature": True}
+            lines += [f"::: ropescope.{home}", f"    options: {json.dumps(options)}", ""]
+    return "\n".join(lines)
 
 
 def exports(room: Path) -> dict[str, list[str]]:

@@ -10,14 +10,23 @@ import re
 from typing import Any
 
 import site_mathematics
-from griffe import Alias, Class, Extension, Function, Object
+from griffe import Alias, Class, Extension, Function, Module, Object
 
 CODE = re.compile(r"(`[^`]*`)")
 NAMED = re.compile(r"^((?:\w+, )*\w+): (?=\S)")
 
+ARGUMENT = re.compile(r"    \*{0,2}\w+: ")
+"""As in the docstrings of questions, which have sections."""
+
 
 class Docstrings(Extension):
     """Rewrites each docstring once, when it has been read."""
+
+    def on_module_members(self, *, mod: Module, **_: Any) -> None:
+        """A stub speaks of rooms that can be called; what they hold is read from the rooms."""
+        if mod.is_init_module and mod.filepath.suffix == ".pyi":
+            for name in [name for name in mod.members if (mod.filepath.parent / name).is_dir()]:
+                del mod.members[name]
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         if obj.docstring is not None and not isinstance(obj, Alias):
@@ -35,7 +44,10 @@ def as_markdown(text: str, names: set[str]) -> str:
     lines: list[str] = []
     fenced = doctest = item = False
     for line in text.splitlines():
-        if not fenced and line.startswith(">>> "):
+        if line == "Example:":
+            lines += ["```python"]
+            fenced = True
+        elif not fenced and line.startswith(">>> "):
             lines += ["", "```pycon", line]
             fenced = doctest = True
         elif fenced:
@@ -43,7 +55,7 @@ def as_markdown(text: str, names: set[str]) -> str:
                 lines += ["```", ""]
                 fenced = doctest = False
             else:
-                lines.append(line)
+                lines.append(line.removeprefix("    ") if lines[-1] == "```python" else line)
                 fenced = doctest or not line.startswith("```")
         elif line.startswith("```"):
             lines.append(line)
@@ -56,7 +68,9 @@ def as_markdown(text: str, names: set[str]) -> str:
                 item = True
             else:
                 item = item and bool(line.strip())
-                lines.append(_escaped(line))
+                name = ARGUMENT.match(line)
+                start = name.end() if name else 0
+                lines.append(line[:start] + _escaped(line[start:]))
     return "\n".join([*lines, "```"] if fenced else lines)
 
 

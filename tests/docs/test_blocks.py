@@ -22,10 +22,12 @@ PAGES = {
 }
 PYTHON = {page: [text for kind, text in blocks if kind == "python"] for page, blocks in PAGES.items()}
 LINES = [(page, line) for page, blocks in PAGES.items() for _, text in blocks for line in text.splitlines()]
+MODEL = re.compile(r'"(?:smollm2|Qwen/[\w.-]+)"')
 AFTER = {
     "docs/compressing.md": "plan.bytes_after <= 0.5 * plan.bytes_before and run.skipped('prefill') >= 0",
     "docs/extending.md": "plan.method == 'rerope' and model.config._attn_implementation == 'sdpa'",
     "docs/measuring.md": "outcome.profile.mass.shape[:3] == (4, 2, 4) and len(table) > 0",
+    "docs/notebooks.md": "report.holds and profile.mass.shape[1:3] == (2, 4)",
     "docs/reading.md": "model.cache_bytes(8192) > model.cache_bytes(8192, key_type='q8_0')",
     "docs/results/experiments.md": "stretched is not weights and four_bits is not weights",
 }
@@ -45,7 +47,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.chdir(tmp_path)
     shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 32, "vocab_size": 300}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 1024}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048}
     config = transformers.LlamaConfig(**shape, **heads, initializer_range=0.5, eos_token_id=2)
     torch.manual_seed(0)
     transformers.LlamaForCausalLM(config).save_pretrained("my-model")
@@ -68,7 +70,7 @@ def test_python_runs_in_order(page: str, names: dict[str, Any]) -> None:
     from transformers import AutoModelForCausalLM
 
     for block in PYTHON[page]:
-        code = compile(block.replace('"smollm2"', '"my-model"'), page, "exec")
+        code = compile(MODEL.sub('"my-model"', block), page, "exec")
         names["model"] = AutoModelForCausalLM.from_pretrained("my-model").eval()
         if (
             "PlannedPress" not in block

@@ -15,7 +15,16 @@ from browsers import chromium
 from site_pages import ROOT
 from static_site import Site, served
 
-KINDS = ("", "measuring/", "results/experiments/", "reference/serve-a-model/", "formulas/", "api/measure/", "try/")
+KINDS = (
+    "",
+    "measuring/",
+    "results/experiments/",
+    "reference/serve-a-model/",
+    "formulas/",
+    "api/measure/",
+    "api/questions/",
+    "try/",
+)
 READERS = {
     "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
     "desk": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -57,6 +66,8 @@ def test_the_api_shows_signatures_and_docstrings_of_real_objects(site: Path) -> 
         and "for θ ≤ 0 or T < 0" in theory
     )
     assert "mass: [prompts, layers, heads, bins] mean attention of a query row" in measure
+    questions = words(site / "api/questions/index.html")
+    assert "Whether a model fits" in questions and 'ropescope.fit("' in questions and "Parameters:" in questions
     assert "<li><code>mass</code>: " in (site / "api/measure/index.html").read_text()
 
 
@@ -118,4 +129,4 @@ def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> Non
         page.wait_for_timeout(250)
         if "prompt-cache" in page.url:
             break
-    assert "/reference/serve-a-model/" in page.url and page.url.endswith("#prompt-cache")
+    assert page.url.endswith("/reference/serve-a-model/?h=prompt-cache#prompt-cache")

@@ -109,6 +109,14 @@ def test_api_pages_name_what_each_room_exports() -> None:
         assert listed == {*getattr(package, "__all__", listed)}
 
 
+def test_every_question_is_on_the_page_of_functions() -> None:
+    from ropescope.questions.calling import function_name
+    from ropescope.questions.registry import built_in
+
+    headings = re.findall(r'"heading": "(\w+)"', pages()["api/questions.md"])
+    assert sorted(headings) == sorted(map(function_name, built_in().values()))
+
+
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "index.html").write_text(
