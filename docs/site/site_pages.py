@@ -25,6 +25,8 @@ TITLES: Final = {"skill/SKILL.md": "Agents with a shell"}
 FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 CODE: Final = re.compile(r"(`[^`\n]*`)")
 LINK: Final = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+FILES_ALONE: Final = re.compile(r"(^## ([\w-]+)\n(?:(?!^## ).*\n)*?)Needs files alone\.", re.M)
+"""A question of the reference that the page answers, too; those that have a name of one word."""
 HEADING: Final = re.compile(r"^#+ (.*)$", re.M)
 
 
@@ -78,6 +80,10 @@ class Site:
             for name, part in (reference if source == REFERENCE else {place(source): text}).items():
                 self.pages[name] = self._rewritten(part, source, name)
                 self.titles[name] = TITLES.get(name) or _title(HEADING.findall(FENCED.sub("", part))[0])
+        for name in [name for name in self.pages if name.startswith("reference/")]:
+            self.pages[name] = FILES_ALONE.sub(
+                r"\1Needs files alone: [ask it in the browser](../page/#q=\2).", self.pages[name]
+            )
         self.pages["reference/index.md"] += self._contents()
 
     def _contents(self) -> str:

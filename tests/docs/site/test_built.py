@@ -99,7 +99,10 @@ def page(request: pytest.FixtureRequest, browser: Any, host: Site) -> Iterator[A
     context = browser.new_context(**READERS[getattr(request, "param", "desk")], permissions=["clipboard-read"])
     one = context.new_page()
     foreign: list[str] = []
-    one.on("request", lambda asked: None if asked.url.startswith(host.address) else foreign.append(asked.url))
+    one.on(
+        "request",
+        lambda asked: None if asked.url.removeprefix("blob:").startswith(host.address) else foreign.append(asked.url),
+    )
     yield one
     context.close()
     assert foreign == []
@@ -130,3 +133,24 @@ def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> Non
         if "prompt-cache" in page.url:
             break
     assert page.url.endswith("/reference/serve-a-model/?h=prompt-cache#prompt-cache")
+
+
+@pytest.mark.long
+def test_the_page_beside_the_site_answers_there_and_leaves_the_site_alone(site: Path, page: Any, host: Site) -> None:
+    pytest.importorskip("vl_convert", reason="figures need vl-convert-python")
+    from in_pyodide import runtime
+
+    from ropescope.app.web.build import build
+
+    runtime()
+    build(site / "page")
+    page.goto(f"{host.address}docs/reference/serve-a-model/#devices")
+    page.set_default_timeout(60_000)
+    page.locator("a[href$='#q=devices']").click()
+    page.click(".go button")
+    assert "devices" in page.locator(".verdict h2").inner_text()
+    scopes = "navigator.serviceWorker.getRegistrations().then((all) => all.map((one) => new URL(one.scope).pathname))"
+    page.wait_for_function(f"{scopes}.then((all) => all.length)")
+    assert page.evaluate(scopes) == ["/docs/page/"]
+    page.goto(f"{host.address}docs/measuring/")
+    assert page.evaluate("navigator.serviceWorker.controller") is None

@@ -16,7 +16,7 @@ REPOSITORY = {
     "pyproject.toml": "[project]\nname = 'made'\n",
     "README.md": "# Made\n[Guide](docs/guide.md#a-part) ![](docs/images/one.svg) [fit](docs/reference.md#fit) `[a](docs/x.md)`\n",
     "docs/guide.md": "# Guide\n[home](../README.md) [code](../src/made.py) [room](../src) [out](https://made.example/)\n\n```\n[a](b.md)\n```\n",
-    "docs/reference.md": "# Reference\n\nOpening.\n\n## Serve a model\n\n### fit\n\nFits. [Below](#speed)\n\n### speed\n",
+    "docs/reference.md": "# Reference\n\n## Serve a model\n\n### fit\n\n[Below](#speed)\n\n### speed\n\nNeeds files alone.\n",
     "docs/images/one.svg": "<svg/>",
     "src/made.py": "made = 1\n",
 }
@@ -39,6 +39,7 @@ def test_links_between_files_become_links_between_pages(repository: Path) -> Non
     guide = site.pages["guide.md"]
     assert "[home](index.md)" in guide and "[out](https://made.example/)" in guide and "[a](b.md)" in guide
     assert "[Below](#speed)" in site.pages["reference/serve-a-model.md"]
+    assert "Needs files alone: [ask it in the browser](../page/#q=speed)." in site.pages["reference/serve-a-model.md"]
     assert site.files == {"images/one.svg": repository / "docs/images/one.svg"}
 
 
