@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ropescope.errors import FormatError, MeasurementError, MissingExtraError
 from ropescope.measure.profile_table import ProfileLayer, long_table, numbers, places
 from ropescope.measure.protocol import FixedLength, legacy_distances
+from ropescope.report.described import Described
 from ropescope.report.files import draft_of
+from ropescope.report.report import Column, Fact, Report, Table
 
 if TYPE_CHECKING:
     from ropescope.measure.tally import LayerTally
@@ -29,8 +31,8 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class DecayProfile:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecayProfile(Described):
     """Attention by distance for every prompt, layer and head. Heads that a layer lacks are NaN.
 
     mass: [prompts, layers, heads, bins] mean attention of a query row in each distance bin, sink keys left out.
@@ -59,6 +61,43 @@ class DecayProfile:
     def n_prompts(self) -> int:
         """How many prompts were measured."""
         return int(self.mass.shape[0])
+
+    def described(self) -> Report:
+        """What was measured, and the share of the attention by distance; `show-profile` has exponents with intervals."""
+        seen, length = self.provenance, self.protocol.length
+        model = seen.get("model", "a model")
+        edges, shares = self.protocol.edges, np.nanmean(self.mass, axis=(0, 1, 2))
+        powers = [0, *(1 << power for power in range(length.bit_length()) if 1 << power < length)]
+        rows, so_far = [], 0.0
+        for low, high in zip(powers, [*powers[1:], length], strict=True):
+            share = float(shares[(edges[:-1] >= low) & (edges[:-1] < high)].sum())
+            so_far += share
+            rows.append((low, high - 1, share, so_far))
+        facts = (
+            Fact("prompts", self.n_prompts, source=f"of {length:,} tokens; {self.protocol.rows} queries each"),
+            Fact("layers", len(self.layers), basis="config", source=f"of up to {self.mass.shape[2]} heads"),
+            Fact(
+                "on the first tokens",
+                float(np.nanmean(self.sink_mass)),
+                source=f"share of the first {self.protocol.sinks}",
+            ),
+            Fact("text", seen.get("corpus_about") or seen.get("corpus"), basis="config"),
+            Fact("number type", seen.get("dtype"), basis="config", source=seen.get("machine", "")),
+        )
+        columns = (
+            Column("from", "tokens"),
+            Column("to", "tokens"),
+            Column("share", format=".4f"),
+            Column("sum", format=".4f"),
+        )
+        return Report(
+            title=f"attention by distance of {model}" + (", with random weights" if seen.get("random_init") else ""),
+            verdict=f"{model}: attention by distance on {self.n_prompts} prompt{'s' * (self.n_prompts > 1)} of {length:,} "
+            f"tokens in {len(self.layers)} layers.",
+            facts=tuple(fact for fact in facts if fact.value is not None),
+            tables=(Table("Share of the attention by distance, mean of all heads", columns, tuple(rows)),),
+            caveats=("The measurement was interrupted: some prompts are missing.",) if self.partial else (),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Equal in every number, NaN equal to NaN."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal, get_args
@@ -13,6 +14,9 @@ from ropescope.models.context import Context
 from ropescope.models.parameters import Parameters, Quantization, Weights
 from ropescope.models.source import Source
 from ropescope.models.tokenizer import Tokenizer
+from ropescope.report.described import Described
+from ropescope.report.numbers import binary_size, number
+from ropescope.report.report import Fact, Report
 
 SCHEMA = "ropescope.model/2"
 
@@ -110,8 +114,8 @@ class Layer:
         return self.kind in ATTENTION_KINDS
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+@dataclass(frozen=True, slots=True, repr=False)
+class Model(Described):
     """A model as its files describe it.
 
     `adapter_bytes` are those of the adapter of `source`, which `weights` do not count.
@@ -176,6 +180,38 @@ class Model:
     def rope_thetas(self) -> tuple[float, ...]:
         """The RoPE bases in use, each once, largest first; empty if the model has no RoPE."""
         return tuple(sorted({layer.rope.theta for layer in self.layers if layer.rope is not None}, reverse=True))
+
+    def described(self) -> Report:
+        """Its main facts; `show` has all of them."""
+        count, longest, attending = self.parameters, self.context.longest, self.attention_layers
+        kinds = Counter(layer.kind for layer in self.layers)
+        heads = dict.fromkeys(f"{one.n_heads} over {one.n_kv_heads} KV heads of {one.head_dim}" for one in attending)
+        bases = ", ".join(number(theta) for theta in self.rope_thetas)
+        held = None if longest is None or not self.causal else binary_size(self.cache_bytes(longest))
+        facts = (
+            Fact("layers", ", ".join(f"{n} {kind}" for kind, n in kinds.items()), basis="config"),
+            Fact("heads", " or ".join(heads) or None, basis="config"),
+            Fact(
+                "parameters",
+                None if count is None else count.total,
+                basis="config",
+                source=count.source if count else "",
+            ),
+            Fact("weights", None if self.weights is None else binary_size(self.weights.n_bytes), basis="config"),
+            Fact("positions", self.position_words + (f", base {bases}" if bases else ""), basis="config"),
+            Fact("context", longest, "tokens", basis="config", source=self.context.configured_field),
+            Fact("cache", held, basis="formula", source="exact for bf16 at that context"),
+            Fact("vocabulary", self.vocab_size, basis="config"),
+            Fact("licence", self.licence, basis="config"),
+        )
+        size = "" if count is None else f"; {count.total:,} parameters"
+        reads = "" if longest is None else f"; {longest:,} tokens of context"
+        return Report(
+            title=self.model_type or "a model",
+            verdict=f"{self.name}: {len(self.layers)} layers{size}{reads}.",
+            facts=tuple(fact for fact in facts if fact.value is not None),
+            caveats=tuple(f"{name}: {why}" for name, why in self.assumed.items()),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back equal."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ropescope.questions.question import Question
+
+_HELD: Final = re.compile(r"<[a-z][a-z0-9_-]*>")
+"""What stands for data that were given in the place of a file: who asks again has them in a variable."""
 
 
 def function_name(question: Question) -> str:
@@ -25,4 +29,6 @@ def call(question: Question, given: Mapping[str, Any]) -> str:
 def _spelled(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_spelled, value))}]"
+    if isinstance(value, str) and _HELD.fullmatch(value):
+        return value[1:-1].replace("-", "_")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

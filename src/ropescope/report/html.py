@@ -17,7 +17,7 @@ from ropescope.report.json import dumps
 from ropescope.report.report import Figure, Report
 from ropescope.report.shown import BASIS_MEANING, shown_facts, shown_tables
 from ropescope.report.svg import embedded
-from ropescope.report.templates import environment, in_script, markup, resource, script_hash
+from ropescope.report.templates import environment, in_script, markup, preformatted, resource, script_hash
 from ropescope.report.text import plain, slug
 
 
@@ -33,6 +33,7 @@ def page(report: Report) -> str:
         .from_string(resource("page.html.j2"))
         .render(
             report=report,
+            lead=preformatted(report.lead),
             facts=shown_facts(report),
             basis_meaning=BASIS_MEANING,
             tables=shown_tables(report),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 from ropescope.errors import FormatError, ReportError
@@ -81,6 +82,13 @@ class Figure:
     spec: Mapping[str, Any]
     caption: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Figure {self.name!r}: {self.title}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = _in_notebook("figure_bundle")(self)
+        return bundle
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -117,6 +125,16 @@ class Report:
     holds: bool | None = None
     lead: str = ""
     schema: str = SCHEMA
+
+    def __repr__(self) -> str:
+        """The answer, and what else there is."""
+        parts = (("fact", self.facts), ("table", self.tables), ("figure", self.figures), ("caveat", self.caveats))
+        counts = [f"{len(items)} {name}{'s' * (len(items) > 1)}" for name, items in parts if items]
+        return f"<Report: {' · '.join((self.verdict, *counts))}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = _in_notebook("report_bundle")(self)
+        return bundle
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain dicts and lists, ready for JSON."""
@@ -170,6 +188,11 @@ class Report:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             cause = f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
             raise FormatError(f"Not a complete report: {cause}") from error
+
+
+def _in_notebook(name: str) -> Any:
+    """What shows a report in a notebook, by name: it is made of reports, of which it knows more than they of it."""
+    return getattr(import_module("ropescope.report.notebook"), name)
 
 
 def _table(data: Mapping[str, Any]) -> Table:

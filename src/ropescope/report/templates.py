@@ -8,7 +8,7 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ropescope.report.text import plain
+from ropescope.report.text import lines, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,6 +37,13 @@ def resource(name: str) -> str:
 def script_hash(script: str) -> str:
     """As a content security policy names a script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def preformatted(text: str) -> Any:
+    """`text` with its line breaks, which `harmless` would make spaces, and everything escaped."""
+    from markupsafe import escape
+
+    return escape(lines(text))
 
 
 def markup(text: str) -> Any:

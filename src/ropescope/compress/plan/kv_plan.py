@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import FormatError, PlanError
 from ropescope.models.cache import LayerCache, cache_bytes
+from ropescope.report.described import Described
+from ropescope.report.numbers import binary_size
+from ropescope.report.report import Basis, Fact, Report
 from ropescope.runs.saved import Saved
 
 SCHEMA = "ropescope.kvplan/1"
@@ -59,8 +62,8 @@ class LayerPlan:
         return tuple(LayerCache(key, value, tokens_held=sinks + kept) for kept in self.kept)
 
 
-@dataclass(frozen=True)
-class KVPlan(Saved):
+@dataclass(frozen=True, repr=False)
+class KVPlan(Saved, Described):
     """What a model's cache keeps of a sequence of up to `length` tokens: in every planned KV head the first `sinks`
     tokens, the most recent `window`, and `picks` that the end of the prompt attended to most.
 
@@ -160,6 +163,38 @@ class KVPlan(Saved):
         """The expected share of the attention outside the sinks, averaged over the planned KV heads; None if unknown."""
         shares = [share for layer in self.planned_layers for share in layer.kept_mass]
         return sum(shares) / len(shares) if shares else None
+
+    def described(self) -> Report:
+        """Its main facts."""
+        windows = [window for layer in self.planned_layers for window in layer.windows]
+        picks = [picked for layer in self.planned_layers for picked in layer.picks]
+        basis = cast(Basis, self.basis)
+        asked = ", ".join(f"{name} {value}" for name, value in self.target.items())
+        facts = [
+            Fact(
+                "cache without the plan",
+                binary_size(self.bytes_before),
+                basis="formula",
+                source=f"{self.key_type} keys",
+            ),
+            Fact("cache with it", binary_size(self.bytes_after), basis="formula", source=asked and f"for {asked}"),
+            Fact("planned layers", f"{len(self.planned_layers)} of {len(self.layers)}", basis="config"),
+            Fact("first tokens kept", self.sinks, "tokens", basis=basis),
+            Fact("window", f"{min(windows):,} to {max(windows):,} tokens", basis=basis, source=self.windows_from),
+        ]
+        if picks:
+            facts.append(Fact("picked besides", f"{min(picks):,} to {max(picks):,} tokens", basis=basis))
+        if self.kept_mass is not None:
+            facts.append(Fact("attention kept", self.kept_mass, basis=basis, source="outside the first tokens"))
+        if self.storage is not None:
+            facts.append(Fact("stored in", self.storage.bits, "bits", basis="config"))
+        share = 100 * self.bytes_after / self.bytes_before
+        return Report(
+            title=f"a cache plan for {self.model} ({self.model_type})",
+            verdict=f"{self.model} keeps {share:.1f} % of the cache of {self.length:,} tokens: {binary_size(self.bytes_after)} "
+            f"of {binary_size(self.bytes_before)}.",
+            facts=tuple(facts),
+        )
 
     def quantized(self, bits: int, *, newest: int = 64) -> KVPlan:
         """The same tokens with keys and values in 4 or 2 bits, up to the `newest` of a head in the model's type. It saves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from math import pi
 from typing import Any, Final, Literal, get_args
 
 from ropescope.errors import ExtendError
+from ropescope.report.described import Described
+from ropescope.report.numbers import number
+from ropescope.report.report import Fact, Report
 from ropescope.runs.saved import Saved
 from ropescope.theory.rope_scaling import inverse_frequencies
 
@@ -110,8 +114,8 @@ class LayerTypePlan:
         return tuple(2.0 * pi / w if w else None for w in (self.after if after else self.before))
 
 
-@dataclass(frozen=True)
-class RopePlan(Saved):
+@dataclass(frozen=True, repr=False)
+class RopePlan(Saved, Described):
     """How a model's rotary positions are changed so that it reads `target_length` tokens.
 
     `trained_length` is the length before any scaling, `native_length` what the model's own files reach, `factor` the
@@ -199,6 +203,29 @@ class RopePlan(Saved):
             return dict(self.layer_types[0].parameters)
         return {entry.layer_type: dict(entry.parameters) for entry in self.layer_types}
 
+    def described(self) -> Report:
+        """Its main facts, with the entry for a config to copy."""
+        bases = dict.fromkeys(_base(entry) for entry in self.layer_types if entry.changed)
+        facts = (
+            Fact("method", METHOD_NAMES[self.method], basis="config"),
+            Fact("factor", self.factor, basis="config"),
+            Fact("trained length", self.trained_length, "tokens", basis="config", source=self.native),
+            Fact("target length", self.target_length, "tokens", basis="config"),
+            Fact("RoPE base", " or ".join(bases) or None, basis="formula"),
+            *(Fact("why", reason, basis="formula") for reason in self.reasons),
+        )
+        change = (
+            f"reads {self.target_length:,} tokens by {METHOD_NAMES[self.method]}" if self.changes else "stays as it is"
+        )
+        lead = f'"rope_parameters": {json.dumps(self.rope_parameters)}'
+        return Report(
+            title=f"a RoPE plan for {self.model} ({self.model_type})",
+            verdict=f"{self.model} {change}; it was trained on {self.trained_length:,}.",
+            facts=tuple(fact for fact in facts if fact.value is not None),
+            caveats=self.caveats,
+            lead=lead if self.changes and self.in_config else "",
+        )
+
     def apply(self, model: Any) -> Any:
         """Change the rotary positions of a loaded transformers `model` for good; returns it.
 
@@ -235,6 +262,11 @@ class RopePlan(Saved):
             **{name: tuple(data[name]) for name in ("reasons", "caveats")},
             "layer_types": tuple(_layer_type(entry) for entry in data["layer_types"]),
         }
+
+
+def _base(entry: LayerTypePlan) -> str:
+    before, after = number(entry.theta_before), number(entry.theta)
+    return before if before == after else f"{before} to {after}"
 
 
 def _layer_type(entry: Mapping[str, Any]) -> LayerTypePlan:
