@@ -31,7 +31,7 @@ def broken(site: Path, beside: tuple[str, ...] = ()) -> tuple[list[str], list[st
     """(links that lead nowhere, each with its page; addresses of other hosts) of the pages in `site`.
 
     `beside`: folders of the site that are not looked into, and may be missing. An error page is read at any depth, so its
-    links say nothing.
+    links say nothing. `#q=fit` is no heading but a question for the page that it opens.
     """
     root = site.resolve()
     files = [
@@ -54,7 +54,7 @@ def broken(site: Path, beside: tuple[str, ...] = ()) -> tuple[list[str], list[st
             anchor = unquote(parts.fragment)
             if link.startswith("/") or not there.is_relative_to(root) or not there.exists():
                 wrong.append(f"{page.relative_to(root)}: {link} leads to no file")
-            elif anchor and there in pages and anchor not in pages[there].anchors:
+            elif anchor and "=" not in anchor and there in pages and anchor not in pages[there].anchors:
                 wrong.append(f"{page.relative_to(root)}: {link} leads to no heading")
     return wrong, sorted(outside)
 

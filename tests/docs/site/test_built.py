@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from axe import script
 from browsers import chromium
 from site_pages import ROOT
+from site_pages import Site as Pages
 from static_site import Site, served
 
 KINDS = (
@@ -77,6 +79,17 @@ def test_formulas_and_output_are_as_written(site: Path) -> None:
     example = re.findall(r"^```\n(smollm2 attends.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[0]
     shown = html.unescape(re.sub(r"<[^>]+>", "", (site / "index.html").read_text()))
     assert example.strip() in shown
+
+
+def test_pages_have_the_blocks_that_a_code_host_shows(site: Path) -> None:
+    """A list or table that Python-Markdown does not see, and CommonMark does, would be a paragraph here."""
+    reader = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable("table")
+    blocks = re.compile(r"<(ul|ol|li|table|tr|pre|blockquote|em|strong|img|h[1-4])\b")
+    for name, text in Pages(ROOT).pages.items():
+        built = (site / name.removesuffix("index.md").removesuffix(".md") / "index.html").read_text()
+        shown = built.partition("<article")[2].partition("</article>")[0]
+        expected = reader.render(re.sub(r"\A---\n.*?^---\n", "", text, flags=re.M | re.S))
+        assert Counter(blocks.findall(shown)) == Counter(blocks.findall(expected)), name
 
 
 @pytest.fixture(scope="module")

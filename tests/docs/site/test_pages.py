@@ -121,7 +121,8 @@ def test_every_question_is_on_the_page_of_functions() -> None:
 def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "index.html").write_text(
-        '<h1 id="top">x</h1><a href="deep/">ok</a><a href="#top">ok</a><a href="deep/#there">ok</a><a href="deep/#missing">1</a>'
+        '<h1 id="top">x</h1><a href="deep/">ok</a><a href="#top">ok</a><a href="deep/#q=fit">ok</a><a href="deep/#there">ok</a>'
+        '<a href="deep/#missing">1</a>'
         '<a href="none/">2</a><img src="none.png"><a href="/deep/">4</a><a href="https://host.example/">out</a>'
         '<a href="page/#/fit">ok</a>'
     )
