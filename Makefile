@@ -10,7 +10,7 @@ PEERS := .venv-peers
 # Seconds that `make long` may take: rows that it has not begun by then are skipped. Empty: all of them.
 WITHIN :=
 
-.PHONY: demo test test-all long lint peers site clean
+.PHONY: demo test test-all long lint peers site package clean
 
 demo: $(VENV)/.demo
 	@mkdir -p demo
@@ -26,6 +26,12 @@ long: $(VENV)/.dev
 
 peers: $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/network tests/measure tests/extend/apply/rerope
+
+# The wheel and the source distribution into dist/, and the wheel in a new environment of each Python that is here. PACKAGE=--help tells more.
+PACKAGE :=
+
+package:
+	$(PYTHON) tests/package/check.py --dist dist $(PACKAGE)
 
 # The documentation into site/: PAGES=--pages leaves out the page that answers in the browser, which fetches Pyodide.
 site: $(VENV)/.docs
