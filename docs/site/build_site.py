@@ -31,7 +31,9 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         *("judging", "notebooks", "agents", "skill/SKILL"),
     ),
     "Results": ("results/compression", "results/extension", "results/experiments", "results/pilot"),
-    "Notebooks": (),
+    "Notebooks": tuple(
+        f"notebooks/{name}" for name in "reading serving measuring compressing extending finetuning judging".split()
+    ),
     "Reference": ("reference/index",),
     "API": ("api/index",),
     "Project": ("contributing", "changes"),

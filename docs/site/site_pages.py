@@ -14,13 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import site_mathematics
+from site_notebooks import as_markdown
 
 ROOT: Final = Path(__file__).parents[2]
 OF_THE_ROOT: Final = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changes.md"}
 """Pages outside docs/, and the names they get."""
 REFERENCE: Final = "docs/reference.md"
 """One page in the repository, and a page for each situation on the site."""
-COPIED: Final = (".svg", ".png", ".parquet", ".csv", ".json", ".ipynb")
+COPIED: Final = (".svg", ".png", ".parquet", ".csv", ".json")
 TITLES: Final = {"skill/SKILL.md": "Agents with a shell"}
 FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 CODE: Final = re.compile(r"(`[^`\n]*`)")
@@ -31,8 +32,9 @@ HEADING: Final = re.compile(r"^#+ (.*)$", re.M)
 
 
 def sources(root: Path = ROOT) -> list[str]:
-    """Every Markdown file that is a page: of the root those above, of docs/ all of them."""
-    pages = (path.relative_to(root).as_posix() for path in sorted((root / "docs").rglob("*.md")))
+    """Every file that is a page: of the root those above, of docs/ all Markdown files and notebooks."""
+    files = [*sorted((root / "docs").rglob("*.md")), *sorted((root / "docs" / "notebooks").glob("*.ipynb"))]
+    pages = (path.relative_to(root).as_posix() for path in files)
     return [*(name for name in OF_THE_ROOT if (root / name).exists()), *pages]
 
 
@@ -45,7 +47,8 @@ def place(source: str) -> str:
     """Where a page of the repository stands on the site: `docs/reading.md` at `reading.md`."""
     if source == REFERENCE:
         return "reference/index.md"
-    return OF_THE_ROOT.get(source) or source.removeprefix("docs/").removeprefix("site/")
+    name = f"{source.removesuffix('.ipynb')}.md" if source.endswith(".ipynb") else source
+    return OF_THE_ROOT.get(source) or name.removeprefix("docs/").removeprefix("site/")
 
 
 def _title(heading: str) -> str:
@@ -76,7 +79,10 @@ class Site:
         reference = situations((root / REFERENCE).read_text(encoding="utf-8"))
         self._questions = {slug(one): name for name, part in reference.items() for one in HEADING.findall(part)}
         for source in sources(root):
-            text = (root / source).read_text(encoding="utf-8")
+            notebook = source.endswith(".ipynb")
+            text = as_markdown(root / source) if notebook else (root / source).read_text(encoding="utf-8")
+            if notebook:
+                self.files[source.removeprefix("docs/")] = root / source
             for name, part in (reference if source == REFERENCE else {place(source): text}).items():
                 self.pages[name] = self._rewritten(part, source, name)
                 self.titles[name] = TITLES.get(name) or _title(HEADING.findall(FENCED.sub("", part))[0])
@@ -109,8 +115,8 @@ class Site:
 
     def _link(self, link: str, source: str, name: str) -> str:
         target, _, heading = link.partition("#")
-        if ":" in target:
-            return link
+        if ":" in target or PurePosixPath(source).suffix == PurePosixPath(target).suffix == ".ipynb":
+            return link  # another host, or the notebook that a page was made from
         path = os.path.normpath(PurePosixPath(source).parent / target) if target else source
         if path == REFERENCE and heading:
             there = self._questions.get(heading, "reference/index.md")
@@ -126,7 +132,7 @@ class Site:
     def _placed(self, path: str) -> str:
         """Where a link to a file of the repository leads on the site; as it is, if there is no such file."""
         full = self.root / path
-        if path in OF_THE_ROOT or (path.startswith("docs/") and path.endswith(".md")) or not full.exists():
+        if path in OF_THE_ROOT or (path.startswith("docs/") and path.endswith((".md", ".ipynb"))) or not full.exists():
             return place(path)
         if path.startswith("docs/") and path.endswith(COPIED):
             self.files[place(path)] = full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -52,6 +53,23 @@ def test_a_file_without_a_page_is_shown_or_linked_at_the_code_host(repository: P
     hosted = Site(repository)
     assert "[code](https://host.example/made/blob/main/src/made.py)" in hosted.pages["guide.md"]
     assert not [name for name in hosted.pages if name.startswith("source/")]
+
+
+def test_a_notebook_is_a_page_with_its_output(repository: Path) -> None:
+    told = [
+        {"output_type": "stream", "text": ["2\n"]},
+        {"output_type": "execute_result", "data": {"text/plain": ["3"]}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# Sums\n", "\n", "With [a guide](../guide.md)."]},
+        {"cell_type": "code", "source": ["print(1 + 1)\n", "3"], "outputs": told},
+    ]
+    (repository / "docs/notebooks").mkdir()
+    (repository / "docs/notebooks/sums.ipynb").write_text(json.dumps({"cells": cells}))
+    site = Site(repository)
+    page = "# Sums\n\n[Download this notebook](sums.ipynb)\n\nWith [a guide](../guide.md).\n\n```python\nprint(1 + 1)\n3\n```\n\n"
+    assert site.pages["notebooks/sums.md"] == page + "```text\n2\n```\n\n```text\n3\n```\n"
+    assert site.files["notebooks/sums.ipynb"].exists() and site.titles["notebooks/sums.md"] == "Sums"
 
 
 def test_every_page_of_the_repository_has_one_place_in_the_navigation() -> None:
