@@ -83,6 +83,11 @@ def test_what_is_wrong_is_told_with_the_name_of_the_input(config: Path, tmp_path
     told("ep", "`ep` must be true", config, gpu="4090", ep="perhaps")
     with pytest.raises(ReportError, match="nowhere is no folder"):
         rs.fit(config, gpu="4090", out=tmp_path / "nowhere" / "report.json")
+    with pytest.raises(InputError) as caught:
+        rs.fit(config)
+    assert len(caught.traceback) == 2, (
+        "this line, and the function: what is inside of it says no more than the sentence"
+    )
     with pytest.raises(AttributeError, match=r"no attribute 'compres_plan'\. Did you mean 'compress_plan'\?"):
         _ = rs.compres_plan
 
@@ -91,11 +96,11 @@ def test_data_stands_in_the_place_of_a_file(config: Path) -> None:
     by_file, by_data = rs.fit(config, gpu="4090"), rs.fit(LLAMA_31_8B, gpu="4090")
     assert by_data.verdict == by_file.verdict and by_data.title == by_file.title
     assert by_data.next_steps[0].inputs["source"] == "<config>", "no path of a file that is gone"
-    assert "config-2" in rs.compare("smollm2", LLAMA_31_8B).verdict
+    assert "config-2" in rs.compare(config, LLAMA_31_8B).verdict
     schema = {"type": "object", "properties": {"answer": {"type": "string"}, "reasoning": {"type": "string"}}}
     assert "“answer” is written before “reasoning”" in rs.tools_schema(schema).verdict
     messages = [{"role": "user", "content": "Hello"}]
-    assert rs.template("smollm2", messages=messages).verdict
+    assert rs.template("{{ messages[0]['content'] }}", messages=messages).verdict
     with pytest.raises(InputError, match="`source` must be data that JSON can hold"):
         rs.fit({"hidden_size": object()}, gpu="4090")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ropescope.app.pasting import held
-from ropescope.errors import InputError, MissingExtraError, PluginError
+from ropescope.errors import InputError, MissingExtraError, PluginError, RopescopeError
 from ropescope.questions.calling import call, function_name
 from ropescope.questions.carrying import carried
 from ropescope.questions.inputs import Asked, fields_of, from_either
@@ -55,7 +55,11 @@ _made: dict[str, tuple[Question, Callable[..., Report]]] = {}
 
 def _function(question: Question) -> Callable[..., Report]:
     def ask(*placed: Any, **named: Any) -> Report:
-        return answer(question, placed, named)
+        try:
+            return answer(question, placed, named)
+        except RopescopeError as error:
+            # Its sentence says what is wrong and how to mend it: frames of the library would bury it.
+            raise error.with_traceback(None) from error.__cause__
 
     ask.__name__ = ask.__qualname__ = function_name(question)
     ask.__module__ = "ropescope"
