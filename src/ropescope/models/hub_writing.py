@@ -77,13 +77,13 @@ def check_dataset_id(repo_id: str) -> None:
         )
 
 
-def remote_dataset(repo_id: str) -> RemoteDataset | None:
-    """What the dataset holds now; None where the Hub shows none of this name. Raises SourceError."""
+def remote_dataset(repo_id: str, revision: str | None = None) -> RemoteDataset | None:
+    """What the dataset holds, now or at `revision`; None where the Hub shows none of this name. Raises SourceError."""
     from huggingface_hub import HfApi, constants
 
     def ask() -> RemoteDataset:
         timeout = float(constants.HF_HUB_ETAG_TIMEOUT)
-        info = HfApi().dataset_info(repo_id, files_metadata=True, timeout=timeout)
+        info = HfApi().dataset_info(repo_id, revision=revision, files_metadata=True, timeout=timeout)
         files = {
             one.rfilename: RemoteFile(one.size or 0, None if one.lfs is None else one.lfs.sha256, one.blob_id)
             for one in info.siblings or ()
@@ -91,7 +91,7 @@ def remote_dataset(repo_id: str) -> RemoteDataset | None:
         return RemoteDataset(repo_id, str(info.sha), files, bool(info.private))
 
     try:
-        return speak(ask, repo_id, None)
+        return speak(ask, repo_id, revision)
     except HubRepositoryMissing:
         return None
 

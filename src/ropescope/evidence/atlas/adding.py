@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ropescope.errors import FormatError
+from ropescope.errors import FormatError, SourceError
 from ropescope.evidence.atlas.report import count
 from ropescope.evidence.atlas.row import AtlasRow, content_hash, rows_of
+from ropescope.evidence.atlas.sources import Source, sources_of
 from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, read_atlas, remove_profiles
 from ropescope.evidence.tables import table
 from ropescope.measure.instrument import control_path
@@ -22,32 +22,26 @@ _NO_PROFILE: Final = "left out: no profile"
 _THERE: Final = "was there"
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was handed in: the rows that it gives, or why it gives none."""
-
-    path: Path
-    rows: Sequence[AtlasRow] = ()
-    state: str = ""
-
-
-def add_profiles(paths: Sequence[Path], store: Path, folder: Path | None = None, run: Run | None = None) -> Report:
-    """Add the profiles at `paths`, and those that lie in `folder`, to the store at `store`, and say what became of each.
+def add_profiles(
+    named: Sequence[str | Path], store: Path, folder: Path | None = None, run: Run | None = None
+) -> Report:
+    """Add what is `named` (profiles, datasets, published measurements), and the profiles that lie in `folder`, to the store at
+    `store`, and say what became of each.
 
     A control that lies beside its profile (as `*.parquet` in a shell hands it over) is read with it and left out here.
-    Raises FormatError for any of `paths` that is no profile (nothing is added then), and for a folder without profiles; of a
-    folder, other files are left out. Several processes may add at the same time.
+    Raises FormatError for any that is `named` and holds nothing (nothing is added then), and for a folder without profiles; of
+    a folder, other files are left out. Several processes may add at the same time.
     """
     run = run or Run()
-    files = []
-    for path in dict.fromkeys(paths):
-        if _is_control(path):
-            files.append(_Read(path, state=_CONTROL))
+    files: list[Source] = []
+    for one in dict.fromkeys(map(str, named)):
+        if _is_control(Path(one)):
+            files.append(Source(Path(one).name, state=_CONTROL))
             continue
         try:
-            files.append(_Read(path, rows_of(path)))
-        except FormatError as error:
-            raise FormatError(f"{error} Nothing was added." if len(paths) > 1 else str(error)) from error
+            files += sources_of(one)
+        except (FormatError, SourceError) as error:
+            raise type(error)(f"{error} Nothing was added." if len(named) > 1 else str(error)) from error
     if folder is not None:
         with run.working():
             files += _in_folder(folder, store, run)
@@ -55,7 +49,7 @@ def add_profiles(paths: Sequence[Path], store: Path, folder: Path | None = None,
     return _report(files, change, store)
 
 
-def _in_folder(folder: Path, store: Path, run: Run) -> list[_Read]:
+def _in_folder(folder: Path, store: Path, run: Run) -> list[Source]:
     """Every profile below `folder`. One that the store holds already is known by its hash, and its numbers are not made again."""
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder: name one that holds profiles, or give each profile.")
@@ -69,21 +63,21 @@ def _in_folder(folder: Path, store: Path, run: Run) -> list[_Read]:
     for index, path in enumerate(paths):
         run.progress(index, len(paths), path.name)
         try:
-            found.append(_known(path, held) or _Read(path, rows_of(path)))
+            found.append(_known(path, held) or Source(path.name, rows_of(path)))
         except FormatError:
-            found.append(_Read(path, state=_NO_PROFILE))
+            found.append(Source(path.name, state=_NO_PROFILE))
     if all(file.state == _NO_PROFILE for file in found):
         raise FormatError(f"{folder} holds no profile: `measure` keeps profiles with `out` or `folder`.")
     return found
 
 
-def _known(path: Path, held: Mapping[str, Sequence[AtlasRow]]) -> _Read | None:
+def _known(path: Path, held: Mapping[str, Sequence[AtlasRow]]) -> Source | None:
     rows = held.get(content_hash(DecayProfile.load(path)), ())
     beside = control_path(path).is_file()
     without_heads = any(row.protocol == "fixed" and not row.heads for row in rows)  # of a version that kept none
     if not rows or without_heads or (beside and any(row.control_gamma is None for row in rows)):
         return None
-    return _Read(path, rows, _THERE)
+    return Source(path.name, tuple(rows), _THERE)
 
 
 def _is_control(path: Path) -> bool:
@@ -91,17 +85,16 @@ def _is_control(path: Path) -> bool:
     return beside != path and beside.is_file()
 
 
-def _report(files: Sequence[_Read], change: Change, store: Path) -> Report:
+def _report(files: Sequence[Source], change: Change, store: Path) -> Report:
     """What became of each file that was handed in."""
     lines: list[tuple[Scalar, ...]] = []
     for file in sorted(files, key=lambda file: not file.rows):
         if not file.rows:
-            lines.append((file.path.name, None, None, None, file.state))
+            lines.append((file.name, None, None, None, file.state))
             continue
-        row = file.rows[0]
-        key = row.profile_sha256
-        state = "added" if key in change.added else "completed" if key in change.completed else _THERE
-        lines.append((file.path.name, row.model, f"{row.length:,}, {row.corpus}", row.gamma, state))
+        for key, row in {row.profile_sha256: row for row in reversed(file.rows)}.items():
+            state = "added" if key in change.added else "completed" if key in change.completed else _THERE
+            lines.append((file.name, row.model, f"{row.length:,}, {row.corpus}", row.gamma, state))
     known = change.known | {row.profile_sha256 for file in files if file.state == _THERE for row in file.rows}
     total = len({row.profile_sha256 for row in change.rows})
     done = [f"added {count(len(change.added), 'profile')}"] if change.added else []
@@ -114,6 +107,7 @@ def _report(files: Sequence[_Read], change: Change, store: Path) -> Report:
         title=f"Atlas {store}",
         verdict=f"{sentence[0].upper()}{sentence[1:]}; the atlas now holds {count(total, 'profile')}.",
         tables=(table("Profiles", "file | model | length, corpus | γ :.3f | ", lines, limit=40),),
+        caveats=_caveats(files),
         next_steps=(Step("atlas", {}, "Rank them"),),
         data={
             "schema": SCHEMA,
@@ -121,10 +115,26 @@ def _report(files: Sequence[_Read], change: Change, store: Path) -> Report:
             "added": sorted(change.added),
             "completed": sorted(change.completed),
             "known": sorted(known),
-            "skipped": [str(file.path) for file in files if not file.rows],
+            "skipped": [file.name for file in files if not file.rows],
             "profiles": total,
         },
     )
+
+
+def _caveats(files: Sequence[Source]) -> tuple[str, ...]:
+    published = [row for file in files for row in file.rows if row.basis == "published"]
+    found = [note for file in files for note in file.notes]
+    if published:
+        nulls = dict.fromkeys(f"{null:.3f}" for null in sorted(row.gamma_null for row in published))
+        found.append(
+            f"{count(len(published), 'reading')} {'is' if len(published) == 1 else 'are'} as published by another tool: of its "
+            f"protocol, in which uniform attention already reads γ = {' to '.join((*nulls,)[:: max(1, len(nulls) - 1)])}."
+        )
+    if any(not row.curve for row in published):
+        found.append(
+            "Some published records state no distances: their null is that of the protocol's distances up to `N`."
+        )
+    return tuple(found)
 
 
 def remove_profile(rows: Sequence[AtlasRow], asked: str, store: Path) -> str:

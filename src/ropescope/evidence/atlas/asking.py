@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ropescope.errors import FormatError, InputError
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
-from ropescope.questions.kinds import File, ListOf, Output, Text
+from ropescope.questions.kinds import File, FileOrText, ListOf, Output, Text
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -37,7 +37,12 @@ class AtlasInputs:
 class AddInputs(AtlasInputs):
     """Profiles to add."""
 
-    profiles: tuple[Path, ...] = asked(ListOf(File()), "Kept by a measurement.", default=(), placed=True)
+    profiles: tuple[str, ...] = asked(
+        ListOf(FileOrText(what="a kept profile, or a dataset on the Hub as ORG/NAME")),
+        "Kept by a measurement; or a dataset that was published from an atlas, as ORG/NAME; or published measurements.",
+        default=(),
+        placed=True,
+    )
     folder: Path | None = asked(
         File(metavar="FOLDER"), "Every profile in this folder, and in those below it.", default=None, also=("from",)
     )

@@ -133,6 +133,11 @@ def caveats(groups: Sequence[Group]) -> tuple[str, ...]:
         found.append(_APART)
     if any(group.protocol == "legacy" for group in groups):
         found.append(_LEGACY)
+    if published := [row for row in rows if row.basis == "published"]:
+        found.append(
+            f"{count(len(published), 'reading')} {'was' if len(published) == 1 else 'were'} measured by another tool and "
+            "published: ropescope did not repeat them."
+        )
     found += [
         f"{group.label}: the exponents are fitted over different distances, because some of these models see shorter windows."
         for group in groups

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -276,7 +277,7 @@ def _layers(summary: Summary) -> tuple[AtlasLayer, ...]:
     return tuple(
         AtlasLayer(
             *(layer.index, layer.kind, layer.window_tokens, layer.gamma.value, *_ends(layer.gamma)),
-            *(layer.r2, layer.sink_mass.value, *layer.windows),
+            *map(_finite, (layer.r2, layer.sink_mass.value, *layer.windows)),
         )
         for layer in summary.layers
     )
@@ -286,8 +287,13 @@ def _heads(summary: Summary) -> tuple[AtlasHead, ...]:
     return tuple(
         AtlasHead(
             *(layer.index, head.index, layer.kind, head.gamma.value, *_ends(head.gamma)),
-            *(head.r2, head.sink_mass, head.entropy_nats, *head.windows),
+            *map(_finite, (head.r2, head.sink_mass, head.entropy_nats, *head.windows)),
         )
         for layer in summary.layers
         for head in layer.heads
     )
+
+
+def _finite(value: float | None) -> float | None:
+    """A number, or None for what is none: a table has one way to say that something is absent."""
+    return value if value is not None and math.isfinite(value) else None

@@ -46,18 +46,22 @@ def row_table(rows: Sequence[AtlasRow], *, nested: bool = True) -> Any:
     return pyarrow().Table.from_pylist([dataclasses.asdict(row) for row in rows], arrow_schema(AtlasRow, nested=nested))
 
 
-def nested_table(rows: Sequence[AtlasRow], name: str) -> Any:
-    """The layers, heads or curves of all `rows` as one table, each line with the key and the name of its row."""
+def nested_schema(name: str) -> Any:
+    """The Arrow schema of the layers, heads or curves of all rows in one table."""
     arrow = pyarrow()
-    schema = arrow.schema(
+    return arrow.schema(
         [(key, arrow.string()) for key in KEYS] + [(item.name, item.type) for item in arrow_schema(NESTED[name])]
     )
+
+
+def nested_table(rows: Sequence[AtlasRow], name: str) -> Any:
+    """The layers, heads or curves of all `rows` as one table, each line with the key and the name of its row."""
     lines = [
         {**{key: getattr(row, key) for key in KEYS}, **dataclasses.asdict(item)}
         for row in rows
         for item in getattr(row, name)
     ]
-    return arrow.Table.from_pylist(lines, schema)
+    return pyarrow().Table.from_pylist(lines, nested_schema(name))
 
 
 def parquet_bytes(table: Any) -> bytes:

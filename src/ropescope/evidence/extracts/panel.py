@@ -112,7 +112,7 @@ def panel(*contents: Any) -> Entries:
         remark = next((text for key, text in _REMARKS.items() if key in file), "")
         # The older files name their corpus by the database that the text came from.
         named = {"corpus": "text" if "_mongo" in file else "random"} if series not in rows else {}
-        for row in rows.get(series, _e4_rows)(content):
+        for row in rows.get(series, e4_rows)(content):
             yield {**_OPTIONAL, **named, **row, "series": series, "file": file, "remark": remark}
 
 
@@ -122,7 +122,9 @@ def _curve(means: dict[str, float]) -> dict[str, Any]:
     return {"distances": distances, "attention": attention}
 
 
-def _e4_rows(data: Any) -> Iterator[dict[str, Any]]:
+def e4_rows(data: Any) -> Iterator[dict[str, Any]]:
+    """The measurement that a file of `e4_gamma/` holds, as a row of the panel lacks only what its name says. Raises KeyError,
+    TypeError, ValueError or AttributeError for other content."""
     cells = data["attn_by_distance"]
     by_seed = zip(*(cells[d].get("per_seed_means", ()) for d in sorted(cells, key=int)), strict=True)
     fit, exponential, interval = (data.get(k, {}) for k in ("fit_power_law", "fit_exponential", "gamma_CI_95"))
