@@ -15,7 +15,7 @@ from ropescope.questions.registry import FACES, known
 
 ROOT = Path(__file__).parents[2]
 TASKS = (
-    "reading serving prompts measuring fleet compressing extending finetuning scores judging agents notebooks".split()
+    "reading serving prompts measuring fleet compressing extending finetuning scores judging hub agents notebooks".split()
 )
 GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in TASKS)
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)

@@ -27,7 +27,7 @@ def face(question: Question) -> list[click.Parameter]:
             callback=_drawable,
             help="Write the figures: .svg, .png or .html (several: F-NAME.svg).",
         ),
-        click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}."),
+        _out(question),
     ]
     if question.decides:
         made.append(click.Option(["--check"], is_flag=True, help="Exit with status 1 unless the answer is yes."))
@@ -35,6 +35,19 @@ def face(question: Question) -> list[click.Parameter]:
         told = f"Print {question.copied} and nothing else; exit with status 1 if the answer is no."
         made.append(click.Option(["--bare"], is_flag=True, help=told))
     return made
+
+
+def _out(question: Question) -> click.Option:
+    """The option that keeps the result: in a file, or by a name of its own in a folder."""
+    if not question.kept_as:
+        return click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}.")
+
+    def within(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+        folder = given is not None and Path(given).is_dir()
+        return _writable(ctx, parameter, str(Path(given or "", question.kept_as)) if folder else given)
+
+    told = f"Keep {question.keeps}; in a folder, as {question.kept_as}."
+    return click.Option(["--out"], metavar="FILE", callback=within, help=told)
 
 
 def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:

@@ -60,13 +60,14 @@ class Terminal(Run):
         if self.out is None:
             return None
         try:
-            self.kept += save(self.out)
+            saved = save(self.out)
+            self.kept += saved
             for path in self.kept:
                 self.tell(f"{what}: {path}")
         except RopescopeError as error:
             self.failure = type(error)(f"{error} Nothing is lost: with {self.resume} {again}.") if again else error
             return None
-        return str(self.out)
+        return str(saved[0] if saved else self.out)
 
     def tell(self, line: str) -> None:
         """Say which file was written."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
@@ -16,7 +16,12 @@ from ropescope.questions.question import Run
 from ropescope.questions.shared import Loading, OneModel, OwnText
 from ropescope.report.report import Report
 
+if TYPE_CHECKING:
+    from ropescope.measure.profile import DecayProfile
+    from ropescope.models.model import Model
+
 PROMPTS = 6
+BESIDE = "ropescope.parquet"
 _OF_WEIGHTS = {
     "text": (),
     "dtype": "auto",
@@ -26,6 +31,11 @@ _OF_WEIGHTS = {
     "prompts": PROMPTS,
 }
 """Inputs that only a measurement of the weights has a use for, with what they are when they are not given."""
+
+_UNUSED = (
+    "A profile lies beside the weights and was not used, since what each cut costs was measured on the weights; `from_profile` "
+    "plans from it without loading them."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +58,12 @@ class PlanInputs(OneModel, OwnText, Loading):
     keep_mass: float | None = asked(
         Share(), "Keep this share of every head's attention outside the sinks, as 0.9.", default=None
     )
-    model: str | None = asked(Source(), "The model of a profile; default: the one it names.", default=None)
+    from_profile: bool = asked(
+        Flag(), "Plan from the profile that lies beside the weights, and load no weights.", default=False
+    )
+    model: str | None = asked(
+        Source(), "The model of a profile; default: the one that it lies beside, else the one it names.", default=None
+    )
     length: int | None = asked(
         Tokens(),
         "Tokens of a sequence, as 8192 or 8k (8,192); default: those of the profile, else 2,048.",
@@ -74,9 +89,13 @@ class PlanInputs(OneModel, OwnText, Loading):
         self.target()
         if self.gamma is not None and self.uniform:
             raise PlanError("Give `gamma` or `uniform`, not both.")
+        if self.from_profile and (self.of_profile or self.gamma is not None or self.uniform):
+            raise InputError(
+                "from_profile", "`from_profile` is for a model with a profile beside its weights: leave it out here."
+            )
         if self.model is not None and not self.of_profile:
             raise PlanError("`model` goes with a profile: otherwise give the model in its place.")
-        if self.of_profile or self.gamma is not None or self.uniform:
+        if self.of_profile or self.from_profile or self.gamma is not None or self.uniform:
             for name, left_out in _OF_WEIGHTS.items():
                 if getattr(self, name) != left_out:
                     raise InputError(
@@ -101,46 +120,76 @@ def answer(inputs: PlanInputs, run: Run) -> Report:
     """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
     from ropescope.compress.plan.report import plan_report
 
-    plan, source = _made(inputs, run)
-    return plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
+    plan, source, notes = _made(inputs, run)
+    report = plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
+    return replace(report, caveats=(*report.caveats, *notes))
 
 
-def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str]:
-    """The plan, and the model it is for as one writes it."""
+def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
+    """The plan, the model it is for as one writes it, and what to know of where it is from."""
+    if inputs.from_profile:
+        return _from_beside(inputs, inputs.source, run)
     if inputs.of_profile:
-        return _from_profile(inputs)
+        path = Path(inputs.source)
+        if inputs.model is None and path.name == BESIDE and (path.parent / "config.json").is_file():
+            return _from_beside(inputs, str(path.parent), run)
+        return (*_from_profile(inputs), ())
     if inputs.gamma is not None or inputs.uniform:
-        return _from_formula(inputs), inputs.source
-    return _from_weights(inputs, run), inputs.source
+        return _from_formula(inputs), inputs.source, ()
+    return _from_weights(inputs, run)
 
 
 def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
-    from ropescope.compress.plan.planning import plan_from_profile
     from ropescope.measure.profile import DecayProfile
     from ropescope.models.opening import open as open_model
 
     profile = DecayProfile.load(Path(inputs.source))
     source = inputs.model or str(profile.provenance.get("model", ""))
     model = open_model(source, revision=inputs.revision)
+    return _by_profile(inputs, profile, model), source
+
+
+def _from_beside(inputs: PlanInputs, source: str, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
+    """Plan from the profile beside the weights of `source`. Raises InputError for none, SourceError for another model's."""
+    from ropescope.measure.beside import profile_beside, theirs
+    from ropescope.models.opening import open as open_model
+
+    model = open_model(source, revision=inputs.revision)
+    with run.working():
+        run.say("Checking the profile against the weights")
+        found = profile_beside(model)
+    if found is None:
+        raise InputError(
+            "from_profile",
+            f"No {BESIDE} lies beside the weights of {model.name}: measure with `out` naming their folder, or leave out "
+            "`from_profile`.",
+        )
+    plan = _by_profile(inputs, theirs(found).profile, model)
+    return plan, source, (f"Planned from {found.about}. Its weights are these, by their SHA-256.",)
+
+
+def _by_profile(inputs: PlanInputs, profile: DecayProfile, model: Model) -> KVPlan:
+    from ropescope.compress.plan.planning import plan_from_profile
+
     if inputs.sinks not in (None, profile.protocol.sinks):
         raise InputError(
             "sinks",
             f"The profile left {profile.protocol.sinks} sinks out of its distances: leave out `sinks`, or measure with "
             f"`sinks` {inputs.sinks}.",
         )
-    plan = plan_from_profile(
+    return plan_from_profile(
         profile,
         model,
         inputs.target(),
         length=inputs.length,
         cache_type=inputs.cache_type,
     )
-    return plan, source
 
 
-def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
+def _from_weights(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     """Measure what cutting each head costs its layer's output, and plan by that."""
     from ropescope.compress.plan.planning import planned_length, require_plannable
+    from ropescope.measure.beside import has_profile
     from ropescope.models.loadable import loadable
     from ropescope.models.text_files import check_texts
 
@@ -155,7 +204,7 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
     with run.working():
         weights = load_asked(inputs, run.say)
         run.say(f"Measuring {weights.on_what}")
-        return plan_from_weights(
+        plan = plan_from_weights(
             weights,
             target,
             length=inputs.length,
@@ -167,6 +216,7 @@ def _from_weights(inputs: PlanInputs, run: Run) -> KVPlan:
             cache_type=inputs.cache_type,
             progress=run.progress,
         )
+    return plan, inputs.source, (_UNUSED,) if has_profile(model.source) else ()
 
 
 def _from_formula(inputs: PlanInputs) -> KVPlan:

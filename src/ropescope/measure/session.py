@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 import ropescope
 from ropescope.errors import MeasurementError
+from ropescope.measure.beside import rope_scaling
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.profile_table import ProfileLayer
 from ropescope.measure.prompts import Corpus
@@ -153,6 +155,7 @@ class Measurement:
             "source": {"kind": source.kind, "repo_id": source.repo_id, "revision": source.revision},
             "corpus_about": self.corpus.about,
             "context_length": model.context_length,
+            "rope_scaling": rope_scaling(model),
             "rope_thetas": list(model.rope_thetas),
             "layer_rope_thetas": {str(one.index): one.rope.theta for one in model.layers if one.rope is not None},
             "notes": [*source.notes, *model.notes],
@@ -163,6 +166,7 @@ class Measurement:
             "dtype_reason": weights.dtype_reason,
             "machine": machine(),
             "seconds": round(seconds, 3),
+            "date": datetime.now(UTC).date().isoformat(),
         }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from ropescope.errors import SourceError
-from ropescope.models.hub import speak
+from ropescope.models.hub import RepoType, speak
 from ropescope.models.hub_errors import HubRepositoryMissing, HubUnreachable
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteDataset:
-    """A dataset on the Hub at one commit: its files by name, and whether others cannot see it."""
+class RemoteRepository:
+    """A repository on the Hub at one commit: its files by name, and whether others cannot see it."""
 
     repo_id: str
     commit: str
@@ -77,18 +77,22 @@ def check_dataset_id(repo_id: str) -> None:
         )
 
 
-def remote_dataset(repo_id: str, revision: str | None = None) -> RemoteDataset | None:
-    """What the dataset holds, now or at `revision`; None where the Hub shows none of this name. Raises SourceError."""
+def remote_repository(
+    repo_id: str, revision: str | None = None, *, repo_type: RepoType = "dataset"
+) -> RemoteRepository | None:
+    """What a repository holds, now or at `revision`; None where the Hub shows none of this name. Raises SourceError."""
     from huggingface_hub import HfApi, constants
 
-    def ask() -> RemoteDataset:
+    def ask() -> RemoteRepository:
         timeout = float(constants.HF_HUB_ETAG_TIMEOUT)
-        info = HfApi().dataset_info(repo_id, revision=revision, files_metadata=True, timeout=timeout)
+        info: Any = HfApi().repo_info(
+            repo_id, revision=revision, repo_type=repo_type, files_metadata=True, timeout=timeout
+        )
         files = {
             one.rfilename: RemoteFile(one.size or 0, None if one.lfs is None else one.lfs.sha256, one.blob_id)
             for one in info.siblings or ()
         }
-        return RemoteDataset(repo_id, str(info.sha), files, bool(info.private))
+        return RemoteRepository(repo_id, str(info.sha), files, bool(info.private))
 
     try:
         return speak(ask, repo_id, revision)

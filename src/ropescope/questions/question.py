@@ -62,7 +62,8 @@ class Question(NamedTuple):
         (`Report.lead`), if anything. placed: the inputs that are given by their place, so that a command is spelled without them
     all being imported. words: other words in which users ask it. weights_with: inputs with which it reads weights, where it
     needs less without them. changes: whether it changes what is kept on this machine, besides files that it is asked to write.
-    lists: whether it lists all that there is where nothing is given. plugin: the package that adds it, which is set when it is
+    lists: whether it lists all that there is where nothing is given. kept_as: the name that a kept result gets in a folder, where
+    one may be named for it. plugin: the package that adds it, which is set when it is
     found; its targets are then "package.module:name", and those of ropescope's own are without "ropescope.".
     """
 
@@ -82,6 +83,7 @@ class Question(NamedTuple):
     weights_with: tuple[str, ...] = ()
     changes: bool = False
     lists: bool = False
+    kept_as: str = ""
     plugin: str = ""
 
     @property

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ropescope.checks.reading.layer_groups import LayerGroup, constant_bytes, layer_groups, layout, ranges, reach
 from ropescope.checks.reading.layer_map import layer_map, memory_by_length
 from ropescope.checks.reading.model_facts import model_facts
+from ropescope.errors import RopescopeError
 from ropescope.models.cache import BLOCK, cache_bytes
 from ropescope.models.model import Layer, Model
 from ropescope.models.opening import open as open_model
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.numbers import binary_size
-from ropescope.report.report import Column, Report, Scalar, Step, Table
+from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 
 LENGTHS: tuple[int, ...] = tuple(1 << power for power in range(12, 21))
 """4,096 to 1,048,576 tokens."""
 
 GIB = 1 << 30
+
+HASHED_BYTES = 4 * GIB
+"""Weights that are read to tell whether a profile is theirs; hashing more than this would keep `show` for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,50 @@ class ShowInputs(OneModel):
 
 def answer(inputs: ShowInputs, run: Run) -> Report:
     """What a model is, from its files alone."""
-    return show_model(open_model(inputs.source, revision=inputs.revision))
+    model = open_model(inputs.source, revision=inputs.revision)
+    report = show_model(model)
+    facts, caveats, data = _beside(model)
+    return replace(
+        report,
+        facts=(*report.facts, *facts),
+        caveats=(*report.caveats, *caveats),
+        data={**report.data, "profile": data},
+    )
+
+
+def _beside(model: Model) -> tuple[tuple[Fact, ...], tuple[str, ...], dict[str, Any] | None]:
+    """What the profile beside the weights says, if one lies there and is theirs: facts, caveats, data."""
+    from ropescope.measure.beside import NAME, has_profile
+
+    if not has_profile(model.source):
+        return (), (), None
+    try:
+        return _measured(model)
+    except ModuleNotFoundError as error:
+        told = f"{NAME} lies beside the weights and was not read: it needs {error.name} (pip install 'ropescope[measure]')."
+    except RopescopeError as error:
+        told = f"{NAME} beside the weights was not used: {error}"
+    return (), (told,), {"file": NAME, "used": False, "why": told}
+
+
+def _measured(model: Model) -> tuple[tuple[Fact, ...], tuple[str, ...], dict[str, Any] | None]:
+    from ropescope.measure.beside import NAME, profile_beside, theirs
+    from ropescope.measure.summary import summarise
+
+    found = profile_beside(model, most_bytes=HASHED_BYTES)
+    if found is None:
+        return (), (), None
+    summary = summarise(theirs(found).profile)
+    gamma = summary.gamma
+    fact = Fact(
+        "γ, measured",
+        None if gamma.value is None else round(gamma.value, 4),
+        basis="measured",
+        source=found.about,
+        interval=gamma.ci,
+    )
+    data = {"file": NAME, "used": True, "gamma": gamma.value, "gamma_ci": gamma.ci and list(gamma.ci)}
+    return (fact,), (), {**data, "length": summary.length, "date": found.profile.provenance.get("date")}
 
 
 def show_model(model: Model) -> Report:

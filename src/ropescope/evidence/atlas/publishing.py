@@ -25,12 +25,12 @@ from ropescope.models.hub import fetch_file
 from ropescope.models.hub_errors import HubUnreachable
 from ropescope.models.hub_writing import (
     Committed,
-    RemoteDataset,
+    RemoteRepository,
     check_dataset_id,
     commit_files,
     create_dataset,
     has_token,
-    remote_dataset,
+    remote_repository,
     require_writer,
 )
 from ropescope.questions.question import Run
@@ -56,7 +56,7 @@ class Changes:
     """What publishing changes: `sent` are the files that differ, `before` is what the dataset holds (None: it is to be made)."""
 
     sent: Mapping[str, bytes]
-    before: RemoteDataset | None
+    before: RemoteRepository | None
     unknown: str = ""
 
     def of(self, name: str) -> str:
@@ -103,12 +103,12 @@ def publish_atlas(rows: Sequence[AtlasRow], repo_id: str, wishes: Wishes, run: R
     return _report(rows, repo_id, wishes, made.files, made.n_rows, changes, committed, identifier, names, lost)
 
 
-def _before(repo_id: str, wishes: Wishes) -> tuple[RemoteDataset | None, str, str]:
+def _before(repo_id: str, wishes: Wishes) -> tuple[RemoteRepository | None, str, str]:
     """(what the dataset holds, its card, why the Hub could not be asked). Only a dry run goes on without the Hub."""
     try:
         if not wishes.dry_run:
             require_writer(repo_id, anywhere=wishes.pull_request)
-        before = remote_dataset(repo_id)
+        before = remote_repository(repo_id)
         if before is None or CARD not in before.files:
             return before, "", ""
         return before, fetch_file(repo_id, before.commit, CARD, repo_type="dataset").read_text(encoding="utf-8"), ""
@@ -118,7 +118,7 @@ def _before(repo_id: str, wishes: Wishes) -> tuple[RemoteDataset | None, str, st
         return None, "", str(error)
 
 
-def _require_ours(before: RemoteDataset, card: str, wishes: Wishes) -> None:
+def _require_ours(before: RemoteRepository, card: str, wishes: Wishes) -> None:
     """Raise for a dataset of another origin, and for one that others see where that is not wanted."""
     bare = card.lstrip().startswith("---") and not card.split("---", 2)[-1].strip()  # a licence chosen on the website
     fresh = before.empty or (bare and not any(name.startswith("data/") for name in before.files))
@@ -142,11 +142,11 @@ def _stated(card: str) -> str | None:
         return None
 
 
-def _held(before: RemoteDataset, name: str, data: bytes) -> bool:
+def _held(before: RemoteRepository, name: str, data: bytes) -> bool:
     return name in before.files and before.files[name].holds(data)
 
 
-def _lost(before: RemoteDataset | None, rows: Sequence[AtlasRow]) -> tuple[str, ...]:
+def _lost(before: RemoteRepository | None, rows: Sequence[AtlasRow]) -> tuple[str, ...]:
     """The models of profiles that the dataset holds and `rows` lack."""
     name = data_path("measurements")
     if before is None or name not in before.files:
@@ -172,7 +172,7 @@ def _send(repo_id: str, changes: Changes, wishes: Wishes, rows: Sequence[AtlasRo
     if before is None:
         run.say(f"Creating {repo_id}")
         create_dataset(repo_id, private=wishes.private)
-        before = remote_dataset(repo_id)
+        before = remote_repository(repo_id)
         if before is None:
             raise SourceError(f"{repo_id} was made and the Hub does not show it yet: ask again in a minute.")
     run.say(f"Sending {count(len(changes.sent), 'file')} to {repo_id}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
 
 _ARRAYS = ("mass", "cells", "sink_mass", "sink_logit_mass", "entropy_nats", "legacy")
-_PASSING = ("seconds", "machine", "notes", "identity")
+_PASSING = ("seconds", "machine", "notes", "identity", "date")
 """Provenance that may differ between two runs of one measurement."""
 _KEPT = ("weights", "model_type", "corpus_about", "corpus_sha256", "seed", "dtype")
 _LATER: Final[Mapping[str, Any]] = {"rope_theta": None, "basis": "measured", "origin": None, "heads": ()}

@@ -18,8 +18,11 @@ from ropescope.evidence.atlas.row import AtlasRow, rows_of
 from ropescope.evidence.atlas.taf import taf_rows
 from ropescope.evidence.raw import LANDMARK, RawFiles
 from ropescope.local_files import exists, read_bounded
+from ropescope.measure.beside import NAME as BESIDE
+from ropescope.measure.beside import profile_beside, theirs
 from ropescope.models.hub import fetch_file
-from ropescope.models.hub_writing import RemoteDataset, remote_dataset
+from ropescope.models.hub_writing import RemoteRepository, remote_repository
+from ropescope.models.opening import open as open_model
 
 _ON_HUB: Final = re.compile(r"(?:hf:/{1,2}datasets/)?([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?/?", re.ASCII)
 _TABLES: Final = (".json", ".jsonl", ".csv")
@@ -59,7 +62,7 @@ def _of_file(path: Path) -> Source:
 
 
 def _of_folder(folder: Path) -> list[Source]:
-    """An exported atlas, or a clone of the published measurements."""
+    """An exported atlas, a clone of the published measurements, or weights with a profile beside them."""
 
     def read(name: str) -> bytes:
         return read_bounded(
@@ -70,9 +73,21 @@ def _of_folder(folder: Path) -> list[Source]:
         return [Source(folder.name, dataset_rows(read, str(folder), folder.name))]
     if any((folder / part / LANDMARK).is_dir() for part in (".", "data")):
         return list(_of_raw(RawFiles(folder)))
+    if (folder / BESIDE).is_file():
+        return [_of_model(str(folder), None)]
     raise FormatError(
-        f"{folder} is no exported atlas and holds no published measurements (`{LANDMARK}/`): for a folder of profiles use `folder`."
+        f"{folder} is no exported atlas, and holds neither {BESIDE} nor published measurements (`{LANDMARK}/`): for a folder of "
+        "profiles use `folder`."
     )
+
+
+def _of_model(source: str, revision: str | None) -> Source:
+    """The profile beside the weights of a model, which is theirs or is refused."""
+    model = open_model(source, revision=revision, config_only=True)
+    found = profile_beside(model)
+    if found is None:
+        raise FormatError(f"{model.name} is a model without a profile beside its weights ({BESIDE}): measure it.")
+    return Source(f"{model.name}/{BESIDE}", rows_of(theirs(found).path))
 
 
 def _of_raw(raw: RawFiles) -> Iterator[Source]:
@@ -88,11 +103,13 @@ def _of_raw(raw: RawFiles) -> Iterator[Source]:
 
 
 def _of_hub(repo_id: str, revision: str | None) -> list[Source]:
-    there = remote_dataset(repo_id, revision)
+    there = remote_repository(repo_id, revision)
+    if there is None and remote_repository(repo_id, revision, repo_type="model") is not None:
+        return [_of_model(repo_id, revision)]
     if there is None:
         raise SourceError(
-            f"{repo_id} is no file here, and the Hub shows no dataset of this name: check the spelling; for a private one set "
-            "HF_TOKEN to a token that may read it."
+            f"{repo_id} is no file here, and the Hub shows no dataset or model of this name: check the spelling; for a private one "
+            "set HF_TOKEN to a token that may read it."
         )
     origin = f"hf://datasets/{repo_id}@{there.commit}"
 
@@ -105,7 +122,7 @@ def _of_hub(repo_id: str, revision: str | None) -> list[Source]:
     return _of_others(there, read, origin)
 
 
-def _of_others(there: RemoteDataset, read: Callable[[str], bytes], origin: str) -> list[Source]:
+def _of_others(there: RemoteRepository, read: Callable[[str], bytes], origin: str) -> list[Source]:
     """The tables of a dataset that was published in another layout. Raises FormatError where none holds a measurement."""
     names = sorted(name for name in there.files if Path(name).suffix.lower() in (*_TABLES, ".parquet"))[:_MOST_FILES]
     found = []
@@ -120,7 +137,7 @@ def _of_others(there: RemoteDataset, read: Callable[[str], bytes], origin: str) 
     return found
 
 
-def _fetched(there: RemoteDataset, name: str) -> bytes:
+def _fetched(there: RemoteRepository, name: str) -> bytes:
     if name not in there.files:
         raise FormatError(f"{there.repo_id} lacks {name}, which its card names: it was not published whole.")
     if there.files[name].size > _MOST_BYTES:

@@ -25,6 +25,7 @@ from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
 from ropescope.models.safetensors.files import require_index_beside
 from ropescope.models.source import Source, resolve
+from ropescope.models.weight_hashes import folder_sha256
 from ropescope.network.loading import old_gguf
 from ropescope.network.loading.gguf_positions import scale_as_stated
 from ropescope.network.loading.gguf_reading import gguf_read_fast
@@ -354,11 +355,7 @@ def _files_sha256(source: Source) -> str:
     if digest is not None:
         return digest
     assert source.path is not None
-    whole = hashlib.sha256()
-    for path in sorted(source.path.glob("*.safetensors")):
-        with path.open("rb") as file:
-            whole.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+    return str(folder_sha256(source.path))
 
 
 @contextmanager

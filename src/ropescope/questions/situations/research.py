@@ -15,6 +15,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "control": "random-init", "out": "smollm2.parquet"},
         "weights",
         keeps="the profile (Parquet)",
+        kept_as="ropescope.parquet",
         placed=("source", "more"),
         words="measure attention distance decay gamma heads layers far attend weights profile long-range",
     ),
