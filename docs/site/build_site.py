@@ -28,7 +28,7 @@ PAGE: Final = "page"
 ORDER: Final[dict[str, tuple[str, ...]]] = {
     "Guides": (
         *("reading", "serving", "prompts", "measuring", "fleet", "compressing", "extending", "finetuning", "scores"),
-        *("judging", "notebooks", "agents", "skill/SKILL"),
+        *("judging", "hub", "notebooks", "agents", "skill/SKILL"),
     ),
     "Results": ("results/compression", "results/extension", "results/experiments", "results/pilot"),
     "Notebooks": tuple(

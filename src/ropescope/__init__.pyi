@@ -913,6 +913,7 @@ def compress_plan(
     budget: float | str | None = None,
     max_loss: float | str | None = None,
     keep_mass: float | str | None = None,
+    from_profile: bool = False,
     model: str | Path | Mapping[str, Any] | None = None,
     length: int | str | None = None,
     windows_only: bool = False,
@@ -939,7 +940,8 @@ def compress_plan(
         budget: Bytes for the whole cache of a sequence: 30%, 512MiB, 2GB.
         max_loss: The smallest cache that adds no more than this to the loss, as 1%; by scoring.
         keep_mass: Keep this share of every head's attention outside the sinks, as 0.9.
-        model: The model of a profile; default: the one it names.
+        from_profile: Plan from the profile that lies beside the weights, and load no weights.
+        model: The model of a profile; default: the one that it lies beside, else the one it names.
         length: Tokens of a sequence, as 8192 or 8k (8,192); default: those of the profile, else 2,048.
         windows_only: Keep sinks and latest tokens only, and pick none by their content.
         uniform: One window for all heads: what every plan must beat.
@@ -1538,7 +1540,7 @@ class _Measure(ModuleType):
             html: Write a self-contained page.
             md: Write the report as Markdown.
             figure: Write the figures: .svg, .png or .html (several: F-NAME.svg).
-            out: Keep the profile (Parquet).
+            out: Keep the profile (Parquet); in a folder, as ropescope.parquet.
 
         Returns:
             A Report.
@@ -1776,7 +1778,7 @@ def atlas_add(
     """Add kept profiles, with their controls.
 
     Args:
-        profiles: Kept by a measurement.
+        profiles: Kept by a measurement; or a dataset that was published from an atlas, as ORG/NAME; or published measurements.
         store: The atlas; default: $ROPESCOPE_HOME or your data folder.
         folder: Every profile in this folder, and in those below it.
         html: Write a self-contained page.

@@ -26,6 +26,7 @@ MODEL = re.compile(r'"(?:smollm2|Qwen/[\w.-]+)"')
 AFTER = {
     "docs/compressing.md": "plan.bytes_after <= 0.5 * plan.bytes_before and run.skipped('prefill') >= 0",
     "docs/extending.md": "plan.method == 'rerope' and model.config._attn_implementation == 'sdpa'",
+    "docs/hub.md": "heads.num_rows == 2 and heads.features['gamma'].dtype == 'float64'",
     "docs/measuring.md": "outcome.profile.mass.shape[:3] == (4, 2, 4) and len(table) > 0",
     "docs/notebooks.md": "report.holds and profile.mass.shape[1:3] == (2, 4)",
     "docs/reading.md": "model.cache_bytes(8192) > model.cache_bytes(8192, key_type='q8_0')",
@@ -38,10 +39,11 @@ AFTER = {
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What pages speak of without making it: inputs and texts of a model, and files that commands above have written."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    from made_rows import save_profile
+    from made_rows import made_row, save_profile
     from tiny_tokenizer import byte_tokenizer
 
     from ropescope.compress import Target, plan_uniform
+    from ropescope.evidence.atlas.exporting import export_atlas
     from ropescope.extend import plan_extension
     from ropescope.models import open as open_model
 
@@ -56,6 +58,8 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     plan_uniform(opened, Target(budget_share=0.5), length=64).save(Path("plan.json"))
     plan_extension(opened, 32768, "rerope").save(Path("rerope.json"))
     save_profile(Path("profile.parquet"), n_prompts=3)
+    export_atlas([made_row()], Path("exported"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     return {
         "input_ids": torch.randint(3, 100, (1, 1024)),
         "inputs": {"input_ids": torch.arange(3, 43)[None], "max_new_tokens": 2, "do_sample": False},
@@ -69,6 +73,8 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_python_runs_in_order(page: str, names: dict[str, Any]) -> None:
     from transformers import AutoModelForCausalLM
 
+    if any("from datasets " in block for block in PYTHON[page]):
+        pytest.importorskip("datasets", reason="the page loads a dataset")
     for block in PYTHON[page]:
         code = compile(MODEL.sub('"my-model"', block), page, "exec")
         names["model"] = AutoModelForCausalLM.from_pretrained("my-model").eval()
