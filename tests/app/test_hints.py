@@ -38,7 +38,7 @@ SAID_IN: dict[str, tuple[str, ...]] = {
     "compress": ("compress plan",),
     "evidence/experiments": ("experiment",),
     "evidence/panel": ("panel",),
-    "evidence/atlas": ("atlas", "atlas export"),
+    "evidence/atlas": ("atlas", "atlas add", "atlas export", "atlas publish"),
     "extend/evaluate": ("extend evaluate",),
     "extend/search": ("extend search",),
     "extend": ("extend plan", "extend evaluate", "extend search", "extend lm-eval"),
@@ -59,9 +59,9 @@ ENGINES = {flag.removeprefix("--") for engine in read_flags().values() for flag 
 OTHERS = {
     "checks/serving/weights/files.py", "checks/serving/devices/this_machine.py", "checks/serving/devices/smi_outputs.py",
     "evidence/long_context/report.py", "models/embedded.py", "extend/settings/gguf_file.py", "extend/settings/llama_cpp.py",
-    "extend/settings/vllm.py", "evidence/atlas/exporting.py",
+    "extend/settings/vllm.py", "evidence/atlas/dataset.py", "evidence/atlas/taf.py",
 }  # fmt: skip
-"""Files that write the commands of other programs."""
+"""Files that write the commands of other programs, or name the columns of a table."""
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:

@@ -172,7 +172,7 @@ SELECT model, layer, head, gamma FROM 'hf://datasets/ORG/NAME/data/heads.parquet
 ```
 
 Every dataset of this schema (`{schema}`) has the same columns and types, so that several can be concatenated.
-`ropescope atlas add ORG/NAME` adds the rows to an atlas of your own.
+ropescope adds the rows to an atlas of your own: `atlas add`, with ORG/NAME.
 
 ## How it was measured
 
