@@ -21,7 +21,6 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from ropescope.compress.cache.attend import Scoring
 from ropescope.compress.cache.layer import PlannedLayer
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.planning import plan_uniform
@@ -50,7 +49,8 @@ def fill(cache: Any, network: Any, tokens: int, batch: int) -> None:
         states = torch.randn(batch, config.num_key_value_heads, tokens, dim).to(network.device, network.dtype)
         layer.update(states, states.clone())
         if isinstance(layer, PlannedLayer):
-            layer.take_waiting(states, Scoring(scale=1.0))  # queries matter to picks only, and here are none
+            layer.waiting = None
+            layer._write(states, states)  # without attention: queries matter to picks only, and here are none
 
 
 def step(network: Any, cache: Any, token: torch.Tensor) -> float:
@@ -100,7 +100,12 @@ def main() -> None:
     weights = load(given.source, dtype=given.dtype, device=given.device)
     for share in map(float, given.budgets.split(",")):
         target = Target(budget_share=share)
-        even = plan_uniform(weights.model, target, length=given.length, cache_type=TYPES[given.dtype])
+        even = plan_uniform(
+            weights.model,
+            target,
+            length=given.length,
+            cache_type=TYPES[str(weights.network.dtype).removeprefix("torch.")],
+        )
         for name, plan in (("even", even), ("ragged", ragged(even))):
             plan = plan if given.quantized is None else plan.quantized(given.quantized)
             if name == "even" or share < 1:

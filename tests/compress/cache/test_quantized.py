@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import math
 from typing import Any
 
@@ -188,3 +189,14 @@ def test_the_report_says_how_a_plan_is_stored() -> None:
     assert fact.value == plan.quantized(4).bytes_after < plan.bytes_after
     assert "quantised to 4 bits but for up to 64" in str(fact.source)
     assert "bits" not in str(next(f for f in plan_report(plan).facts if f.name == "cache with the plan").source)
+
+
+def test_a_quantised_prefix_is_copied_and_used_again() -> None:
+    pytest.importorskip("optimum.quanto")
+    network = build(tiny("llama"))
+    plan, ids = ragged_plan(network, length=N, even=30, most_picks=6).quantized(4, newest=5), tokens(N)
+    cache = plan.cache(network)
+    logits_in_pieces(network, ids[:, :40], cache, [40])
+    copied = copy.deepcopy(cache)
+    found, again = (logits_in_pieces(network, ids[:, 40:], each, [1] * (N - 40)) for each in (cache, copied))
+    assert torch.equal(found, again)

@@ -13,7 +13,6 @@ from tiny_models import build, carries_states, tokens
 
 from ropescope.compress.cache.latents import LATENTS_FROM
 from ropescope.compress.cache.rows import Rows, empty_cache
-from ropescope.errors import PlanError
 
 N = 72
 needs_latents = pytest.mark.skipif(
@@ -25,7 +24,7 @@ LENGTHS, ANSWER = (40, 9, 61, 33), 10
 
 def step(network: Any, rows: Rows, texts: list[torch.Tensor]) -> torch.Tensor:
     """[rows, vocabulary] the logits behind one more token of each row's text."""
-    ids = torch.stack([text[0, length : length + 1] for text, length in zip(texts, rows.lengths, strict=True)])
+    ids = torch.stack([text[0, length : length + 1] for text, length in zip(texts, rows.lengths, strict=False)])
     given = {"position_ids": rows.positions(), "attention_mask": rows.mask(), "past_key_values": rows.cache}
     with torch.no_grad():
         logits: torch.Tensor = network(ids, **given).logits[:, -1]
@@ -87,14 +86,33 @@ def test_bytes_fall_with_the_longest_row() -> None:
     assert rows.cache.get_seq_length() == 90 and rows.mask() is None
 
 
-def test_quantised_rows_do_not_join() -> None:
+def test_quantised_rows_are_rounded_as_if_alone() -> None:
+    """To the bit: each is quantised when it would be alone, also where padded rows join."""
     pytest.importorskip("optimum.quanto")
     network = build(tiny("llama"))
-    plan = ragged_plan(network, length=N, even=20).quantized(4)
-    both = []
-    for _ in range(2):
+    plan = ragged_plan(network, length=N, even=30, most_picks=6).quantized(4, newest=3)
+    texts = [tokens(n + ANSWER, seed=n) for n in LENGTHS]
+
+    def begun(index: int) -> Rows:
         cache = plan.cache(network)
-        logits_in_pieces(network, tokens(30), cache, [30])
-        both.append(Rows(cache, [30]))
-    with pytest.raises(PlanError, match="quantised plan"):
-        both[0].join(both[1])
+        logits_in_pieces(network, texts[index][:, : LENGTHS[index]], cache, [LENGTHS[index]])
+        return Rows(cache, [LENGTHS[index]])
+
+    together, alone = begun(0), [begun(index) for index in range(len(texts))]
+    for index in (1, 2, 3):
+        together.join(begun(index))
+        step(network, together, texts)
+        for row in range(index + 1):
+            step(network, alone[row], texts[row:])
+    together.keep([0, 2, 3])
+    step(network, together, [texts[0], *texts[2:]])
+    for place, index in enumerate((0, 2, 3)):
+        step(network, alone[index], texts[index:])
+        for mine, own in zip(together.cache.layers, alone[index].cache.layers, strict=True):
+            for joined, store in zip(mine.stores, own.stores, strict=True):
+                held, expected = joined.held()[0][place], store.held()[0][0]
+                assert (held[:, : expected.shape[1]] - expected).abs().max() < 1e-5
+    assert together.held_bytes() == sum(alone[index].held_bytes() for index in (0, 2, 3))
+    twice = together.cache.layers[0].stores[0]
+    twice.select_rows(torch.tensor([1, 1, 0]))
+    assert twice.rows[0] is not twice.rows[1] and torch.equal(twice.held()[0][0], twice.held()[0][1])

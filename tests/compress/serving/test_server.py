@@ -129,7 +129,7 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
         ({"num_return_sequences": 2, "do_sample": True}, "without num_return_sequences"),
         ({"stop_strings": ["x"]}, "without stop_strings"),
         ({"max_new_tokens": 0}, "`max_new_tokens` must be greater than 0"),
-        ({"max_length": 5, "max_new_tokens": None}, "max_new_tokens is -4"),
+        ({"max_length": 5, "max_new_tokens": None}, "leaves none to answer"),
         ({"max_tokens": 3}, "no setting max_tokens"),
     ):
         with pytest.raises(PlanError, match=match):
@@ -142,8 +142,37 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
     ):
         with pytest.raises(PlanError, match=match):
             PlannedServer(network, plan, **options)
-    with pytest.raises(PlanError, match="quantised"):
-        PlannedServer(network, ragged_plan(network, length=N, even=20).quantized(4))
+
+
+def test_a_quantised_plan_is_served_too() -> None:
+    pytest.importorskip("optimum.quanto")
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, even=30, most_picks=6).quantized(4, newest=5)
+    expected = [alone(network, plan, prompt(length), **GREEDY) for length in LENGTHS]
+    assert serve(network, plan, [prompt(length) for length in LENGTHS], max_batch=3, **GREEDY) == expected
+
+
+def test_a_pass_that_breaks_off_fails_its_requests_and_no_others() -> None:
+    network = build(tiny("llama"))
+    server = PlannedServer(network, ragged_plan(network, length=N, seed=2), max_batch=2)
+    requests = [server.submit(prompt(length), **GREEDY) for length in (40, 33, 50)]
+    server.step()
+    server.step()
+    handle = network.model.layers[1].register_forward_pre_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        server.step()
+    handle.remove()
+    server.run()
+    assert [request.finish for request in requests] == ["failed", "failed", "length"]
+    assert requests[2].tokens == alone(network, server.plan, prompt(50), **GREEDY)
+
+
+def test_an_answer_is_as_long_as_that_of_generate() -> None:
+    network = build(tiny("llama"))
+    plan = ragged_plan(network, length=N, seed=2)
+    for settings in ({}, {"max_length": 30}, {"max_new_tokens": 3, "max_length": 30}):
+        greedy = {"do_sample": False, "eos_token_id": None, "pad_token_id": 0, **settings}
+        assert serve(network, plan, [prompt(9)], **greedy) == [alone(network, plan, prompt(9), **greedy)]
 
 
 def test_frequencies_that_depend_on_the_longest_of_a_batch_are_refused_beyond_their_length() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -181,17 +183,10 @@ class HeadStore:
             rows = rows.to(self.keys.device)
             self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
 
-    def join(self, other: HeadStore) -> None:
-        """Take in the rows of another store of these heads, behind one's own. A row with c tokens fills its first c slots in
-        either, so the shorter store gets empty slots at its end."""
-        both = []
-        for mine, others in zip(self.held(), other.held(), strict=True):
-            rows, more = len(mine), len(others)
-            joined = mine.new_zeros(rows + more, mine.shape[1], max(mine.shape[2], others.shape[2]), mine.shape[3])
-            joined[:rows, :, : mine.shape[2]] = mine
-            joined[rows:, :, : others.shape[2]] = others
-            both.append(joined)
-        self.keys, self.values = both
+    def joined(self, other: HeadStore) -> HeadStore:
+        """The store of one's own rows and, behind them, those of another store of these heads; both are used up."""
+        self.keys, self.values = (one_below_another(states) for states in zip(self.held(), other.held(), strict=True))
+        return self
 
     def trim(self, seen: int) -> None:
         """Give up the slots that no row fills, where the longest has had `seen` tokens."""
@@ -206,3 +201,15 @@ class HeadStore:
     def held_bytes(self) -> int:
         """The bytes of the storage behind keys and values."""
         return sum(states.untyped_storage().nbytes() for states in (self.keys, self.values) if states is not None)
+
+
+def one_below_another(states: Sequence[Tensor]) -> Tensor:
+    """[all rows, heads, most slots, dim] of states [rows, heads, slots, dim]. A row with c tokens fills its first c slots in
+    any store, so those with fewer slots get empty ones at their end."""
+    rows, slots = sum(map(len, states)), max(part.shape[2] for part in states)
+    found = states[0].new_zeros(rows, states[0].shape[1], slots, states[0].shape[3])
+    start = 0
+    for part in states:
+        found[start : start + len(part), :, : part.shape[2]] = part
+        start += len(part)
+    return found

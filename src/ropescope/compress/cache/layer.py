@@ -306,17 +306,11 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         if first is not None:
             self.batch_select_indices(torch.arange(len(first), device=first.device).repeat_interleave(repeats))
 
-    @property
-    def is_quantised(self) -> bool:
-        """Whether what is held is quantised."""
-        return any(isinstance(store, QuantizedStore) for store in self.stores)
-
     def join(self, other: PlannedLayer) -> None:
         """Take in the rows of another layer of the same plan, behind one's own; `count_rows` has to follow."""
-        for store, others in zip(self.stores, other.stores, strict=True):
-            store.join(others)
-        assert self.keys is not None and self.values is not None
-        rows = len(self.keys) + len(other.stores[0].held()[0])
+        assert self.keys is not None and self.values is not None and other.keys is not None
+        rows = len(self.keys) + len(other.keys)
+        self.stores = tuple(store.joined(others) for store, others in zip(self.stores, other.stores, strict=True))
         self.keys, self.values = (part.new_empty(rows, *part.shape[1:]) for part in (self.keys, self.values))
 
     def count_rows(self, seen: int, padding: Tensor | None, most: int) -> None:

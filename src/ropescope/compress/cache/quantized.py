@@ -7,12 +7,14 @@ For every query the whole is brought back to the model's type: bytes are saved, 
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ropescope.compress.cache.heads import HeadStore
+from ropescope.compress.cache.heads import HeadStore, one_below_another
 from ropescope.compress.cache.slots import slot_of
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import MissingExtraError
@@ -164,8 +166,26 @@ class QuantizedStore(HeadStore):
         if self._padding is not None:
             self._padding = self._padding.index_select(0, rows)
 
+    def joined(self, other: HeadStore) -> HeadStore:
+        """Both as stores of their own, since each has quantised its tokens at other times than the other."""
+        return QuantizedRows(self.one_by_one()).joined(other)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> QuantizedStore:
+        """What is quantised is never changed in place, and its tensors cannot be copied: copies share it."""
+        found = memo[id(self)] = type(self).__new__(type(self))
+        shared = {"_packed": self._packed, "_quantizers": self._quantizers}
+        vars(found).update(
+            {name: shared[name] if name in shared else copy.deepcopy(value, memo) for name, value in vars(self).items()}
+        )
+        return found
+
+    def one_by_one(self) -> list[QuantizedStore]:
+        """A store for each row."""
+        rows = 1 if self._recent is None else len(self._recent[0])
+        return [self] if rows == 1 else [_only(self, row) for row in range(rows)]
+
     def trim(self, seen: int) -> None:
-        """Nothing is given up: rows of quantised stores do not join others, so none was longer."""
+        """Nothing is given up: no row was longer."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -175,6 +195,80 @@ class QuantizedStore(HeadStore):
     def held_bytes(self) -> int:
         """The bytes of the storage behind what is quantised and what is not."""
         return sum(_stored_bytes(part) for pair in (self._packed, self._recent) if pair is not None for part in pair)
+
+
+class QuantizedRows(HeadStore):
+    """Rows that joined, each a QuantizedStore of its own: it is rounded when and as it would be alone."""
+
+    def __init__(self, rows: Sequence[QuantizedStore]) -> None:
+        first = rows[0]
+        self.rows = list(rows)
+        super().__init__(first.heads, first.sinks, first.planned_slots - first.sinks)
+        self.window, self.picks = first.window, first.picks
+
+    @property
+    def keys(self) -> Tensor | None:
+        """[batch, heads, slots, dim] in the model's type."""
+        return self.held()[0]
+
+    @keys.setter
+    def keys(self, states: Tensor | None) -> None:
+        """Nothing is held but in the rows."""
+
+    @property
+    def values(self) -> Tensor | None:
+        """As `keys`."""
+        return self.held()[1]
+
+    @values.setter
+    def values(self, states: Tensor | None) -> None:
+        """Nothing is held but in the rows."""
+
+    def held(self) -> tuple[Tensor, Tensor]:
+        """Keys and values of all slots of all rows."""
+        keys, values = zip(*(row.held() for row in self.rows), strict=True)
+        return one_below_another(keys), one_below_another(values)
+
+    def write(
+        self, keys: Tensor, values: Tensor, seen: int, padding: Tensor | None, scores: Tensor | None = None
+    ) -> None:
+        """As HeadStore's, row by row."""
+        pads = [0] * len(self.rows) if padding is None else padding.tolist()
+        for index, (row, pad) in enumerate(zip(self.rows, pads, strict=True)):
+            own = slice(index, index + 1)
+            row.write(keys[own], values[own], seen - pad, None, None if scores is None else scores[own])
+
+    def joined(self, other: HeadStore) -> HeadStore:
+        """The rows of both."""
+        assert isinstance(other, QuantizedStore | QuantizedRows)
+        self.rows += other.rows if isinstance(other, QuantizedRows) else other.one_by_one()
+        return self
+
+    def select_rows(self, rows: Tensor) -> None:
+        """Keep the given rows of the batch, in their order."""
+        wanted = rows.tolist()
+        self.rows = [
+            copy.deepcopy(self.rows[row]) if row in wanted[:place] else self.rows[row]
+            for place, row in enumerate(wanted)
+        ]
+
+    def trim(self, seen: int) -> None:
+        """Every row has the slots that it needs."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for row in self.rows:
+            row.clear()
+
+    def held_bytes(self) -> int:
+        """The bytes of the storage of all rows."""
+        return sum(row.held_bytes() for row in self.rows)
+
+
+def _only(store: QuantizedStore, row: int) -> QuantizedStore:
+    found = copy.deepcopy(store)
+    found.select_rows(torch.tensor([row]))
+    return found
 
 
 def _stored_bytes(states: Any) -> int:

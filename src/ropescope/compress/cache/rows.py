@@ -32,11 +32,6 @@ class Rows:
 
     def join(self, other: Rows) -> None:
         """Take in the rows of another cache of the same kind and plan, behind one's own; the other is used up."""
-        if any(isinstance(layer, PlannedLayer) and layer.is_quantised for layer in self.cache.layers):
-            raise PlanError(
-                "Requests cannot share a batch with a quantised plan: they would be rounded at other tokens than alone. Serve "
-                "the plan without quantisation, or one request at a time."
-            )
         ends, others_ends = max(self.lengths), max(other.lengths)
         seen = max(ends, others_ends)
         for mine, others in zip(self.cache.layers, other.cache.layers, strict=True):
@@ -84,7 +79,8 @@ class Rows:
         shorter = [seen - length for length in self.lengths]
         padding = None
         if any(shorter) and planned:
-            padding = torch.tensor(shorter, device=planned[0].stores[0].held()[0].device)
+            held = planned[0].keys
+            padding = torch.tensor(shorter, device=None if held is None else held.device)
         for layer in planned:
             layer.count_rows(seen, padding, max(shorter))
 

@@ -25,6 +25,8 @@ class Request:
 
     def __init__(self, model: Any, ids: Any, seed: int | None, settings: dict[str, Any]) -> None:
         self.prompt = _checked(ids, model)
+        given = settings.get("generation_config")
+        lengths = [settings.get("max_length"), given and given.max_length, model.generation_config.max_length]
         try:
             self.config, unknown = model._prepare_generation_config(settings.pop("generation_config", None), **settings)
         except ValueError as error:
@@ -32,7 +34,7 @@ class Request:
         if unknown:
             raise PlanError(f"A request has no setting {', '.join(sorted(unknown))}: give those of a GenerationConfig.")
         _check_settings(self.config)
-        self.max_new_tokens = _most(self.config, len(self.prompt))
+        self.max_new_tokens = _most(self.config, len(self.prompt), any(length is not None for length in lengths))
         self.eos = _eos_of(self.config)
         self.tokens: list[int] = []
         self.finish: Finish | None = None
@@ -102,12 +104,15 @@ def _check_settings(config: Any) -> None:
         )
 
 
-def _most(config: Any, n_prompt: int) -> int:
+def _most(config: Any, n_prompt: int, length_is_given: bool) -> int:
     most = config.max_new_tokens
-    if most is None:
-        most = (config.max_length or 20) - n_prompt
+    if most is None:  # without any length, generate answers as many tokens as its greatest length has
+        most = config.max_length - (n_prompt if length_is_given else 0)
     if most < 1:
-        raise PlanError(f"max_new_tokens is {most}: it is 1 or more.")
+        raise PlanError(
+            f"The prompt has {n_prompt:,} tokens and `max_length` is {config.max_length:,}, which leaves none to answer: give "
+            "`max_new_tokens`."
+        )
     return int(most)
 
 

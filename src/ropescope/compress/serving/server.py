@@ -19,6 +19,7 @@ from ropescope.compress.serving.prefixes import PrefixCache
 from ropescope.compress.serving.reading import Reading, check_parts, next_logits
 from ropescope.compress.serving.request import Request
 from ropescope.errors import PlanError
+from ropescope.network.capture import decoder_layers
 from ropescope.network.rotary import length_dependent_beyond
 
 
@@ -49,15 +50,10 @@ class PlannedServer:
         ):
             if value is not None and value < least:
                 raise PlanError(f"{name} is {value}: it is {least} or more.")
-        if "position_ids" not in inspect.signature(model.forward).parameters:
+        if "position_ids" not in inspect.signature(decoder_layers(model)[0].forward).parameters:
             raise PlanError(
                 f"{type(model).__name__} takes no position_ids, so requests of different lengths cannot share a batch on it: use "
                 "model.generate with plan.cache(model)."
-            )
-        if plan is not None and plan.storage is not None and max_batch > 1:
-            raise PlanError(
-                "The plan stores its tokens quantised, and rows of such caches cannot join: serve it with max_batch=1, or "
-                "without quantisation."
             )
         empty_cache(plan, model)  # what does not fit is said now
         if prefill_chunk is not None or prefix_bytes:
@@ -170,7 +166,14 @@ class PlannedServer:
             return []
         device, rows = self.model.device, self._rows
         ids = torch.tensor([[request.tokens[-1]] for request in self.running], device=device)
-        logits = next_logits(self.model, ids, rows.positions(device), rows.cache, rows.mask(device))
+        try:
+            logits = next_logits(self.model, ids, rows.positions(device), rows.cache, rows.mask(device))
+        except BaseException:
+            # Some layers have taken in the tokens and others have not.
+            for request in self.running:
+                request.finish = request.finish or "failed"
+            self.running, self._rows = [], None
+            raise
         rows.went_on()
         best = logits.argmax(dim=-1).tolist()
         return [
