@@ -2,6 +2,7 @@
 
 The pages go to build/docs (`site_pages.py`, `site_api.py`) and Zensical makes HTML of them. The static page that answers in
 the browser goes beside them, and every link of the result is checked. `--pages` leaves the static page out, which fetches Pyodide.
+SITE_URL in the environment says where the site will stand, for canonical links and the page of a wrong address.
 """
 
 from __future__ import annotations
@@ -23,6 +24,19 @@ SITE: Final = Path(__file__).parent
 HOME: Final = "---\nhide: [navigation]\n---\n\n"
 TRY: Final = "[Try it in the browser](try.md){ .md-button .md-button--primary }"
 """What the README gets on the site: the width of its blocks of output, and a button."""
+MISSING: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>No such page</title>
+<body style="font-family: sans-serif; margin: 3rem auto; max-width: 40rem; padding: 0 1rem">
+<h1>No such page</h1>
+<p>The documentation of ropescope has no page at this address. Shorten the address to reach its home, and search there.</p>
+</html>
+"""
+"""For a wrong address, where the site does not know its own (SITE_URL)."""
 PAGE: Final = "page"
 """The folder of the static page on the site. Its service worker answers for this folder alone."""
 ORDER: Final[dict[str, tuple[str, ...]]] = {
@@ -80,6 +94,8 @@ def built(root: Path = ROOT, *, page: bool = True) -> list[str]:
     staged(root / "build" / "docs")
     zensical = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(root / "mkdocs.yml")]
     subprocess.run(zensical, check=True, cwd=root, env=os.environ | {"PYTHONPATH": f"{SITE}{os.pathsep}{root / 'src'}"})
+    if not os.environ.get("SITE_URL"):
+        (root / "site" / "404.html").write_text(MISSING, encoding="utf-8")
     if page:
         subprocess.run([sys.executable, "-m", "ropescope", "web", "--build", str(root / "site" / PAGE)], check=True)
     wrong, others = site_links.broken(root / "site", beside=(PAGE,) if not page else ())

@@ -44,8 +44,10 @@ def broken(site: Path, beside: tuple[str, ...] = ()) -> tuple[list[str], list[st
         for tag, link in read.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
-                if tag == "a" or parts.scheme not in ("data", "blob"):
+                if tag == "a":
                     outside.add(link)
+                elif tag != "link" and parts.scheme not in ("data", "blob"):  # <link> tells its own address
+                    wrong.append(f"{page.relative_to(root)}: {link} is fetched from another host")
                 continue
             there = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             if there.is_relative_to(root) and there != root and there.relative_to(root).parts[0] in beside:

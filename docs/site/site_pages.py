@@ -57,6 +57,14 @@ def _title(heading: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def _without_prompts(block: str) -> str:
+    """A block of commands as its button copies it; one that shows output keeps its prompts."""
+    first, *lines, last = block.splitlines()
+    if first != "```console" or not all(line.startswith("$ ") for line in lines):
+        return block
+    return "\n".join(["```sh", *(line[2:] for line in lines), last])
+
+
 def situations(reference: str) -> dict[str, str]:
     """The parts of the reference by the name of their page; the first is its opening."""
     opening, *parts = re.split(r"^## ", reference, flags=re.M)
@@ -105,6 +113,7 @@ class Site:
     def _rewritten(self, text: str, source: str, name: str) -> str:
         """`text` with its links made for the page `name`."""
         parts = FENCED.split(text)
+        parts[1::2] = [_without_prompts(part) for part in parts[1::2]]
         parts[::2] = [site_mathematics.as_html(self._linked(part, source, name)) for part in parts[::2]]
         return "".join(parts)
 

@@ -17,7 +17,8 @@ REPOSITORY = {
     "pyproject.toml": "[project]\nname = 'made'\n",
     "README.md": "# Made\n[Guide](docs/guide.md#a-part) ![](docs/images/one.svg) [fit](docs/reference.md#fit) `[a](docs/x.md)`\n",
     "docs/guide.md": "# Guide\n[home](../README.md) [code](../src/made.py) [room](../src) [out](https://made.example/)\n\n```\n[a](b.md)\n```\n",
-    "docs/reference.md": "# Reference\n\n## Serve a model\n\n### fit\n\n[Below](#speed)\n\n### speed\n\nNeeds files alone.\n",
+    "docs/reference.md": "# Reference\n\n## Serve a model\n\n### fit\n\n[Below](#speed)\n```console\n$ x\n```\n\n"
+    "### speed\n\nNeeds files alone.\n",
     "docs/images/one.svg": "<svg/>",
     "src/made.py": "made = 1\n",
 }
@@ -39,7 +40,7 @@ def test_links_between_files_become_links_between_pages(repository: Path) -> Non
     )
     guide = site.pages["guide.md"]
     assert "[home](index.md)" in guide and "[out](https://made.example/)" in guide and "[a](b.md)" in guide
-    assert "[Below](#speed)" in site.pages["reference/serve-a-model.md"]
+    assert "[Below](#speed)\n```sh\nx\n```" in site.pages["reference/serve-a-model.md"]
     assert "Needs files alone: [ask it in the browser](../page/#q=speed)." in site.pages["reference/serve-a-model.md"]
     assert site.files == {"images/one.svg": repository / "docs/images/one.svg"}
 
@@ -142,7 +143,7 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         '<h1 id="top">x</h1><a href="deep/">ok</a><a href="#top">ok</a><a href="deep/#q=fit">ok</a><a href="deep/#there">ok</a>'
         '<a href="deep/#missing">1</a>'
         '<a href="none/">2</a><img src="none.png"><a href="/deep/">4</a><a href="https://host.example/">out</a>'
-        '<a href="page/#/fit">ok</a>'
+        '<a href="page/#/fit">ok</a><img src="https://host.example/x.png"><link href="https://host.example/y">'
     )
     (tmp_path / "deep" / "index.html").write_text('<p id="there"></p><a href="..">ok</a><a href="../../up">5</a>')
     wrong, others = broken(tmp_path, beside=("page",))
@@ -152,6 +153,7 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         "index.html: none/ leads to no file",
         "index.html: none.png leads to no file",
         "index.html: /deep/ leads to no file",
+        "index.html: https://host.example/x.png is fetched from another host",
     ]
     assert others == ["https://host.example/"]
     assert "index.html: page/#/fit leads to no file" in broken(tmp_path)[0]
