@@ -117,4 +117,4 @@ def _files() -> Iterator[tuple[str, Path]]:
 def _wanted(package: str, name: str, suffix: str) -> bool:
     if package != "ropescope":
         return suffix == ".py"
-    return suffix not in (".pyc", ".so", ".pyd") and not name.startswith("app/web/page/")
+    return suffix not in (".pyc", ".pyi", ".so", ".pyd") and not name.startswith("app/web/page/")
