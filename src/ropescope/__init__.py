@@ -45,7 +45,12 @@ def __dir__() -> list[str]:
 
 
 class _Room(ModuleType):
-    """A room that answers the question of its name when it is called."""
+    # A room that answers the question of its name when it is called. No docstring: it would stand in the place of the room's.
+
+    @property
+    def __doc__(self) -> str:
+        """What the room is, and what it takes when it is called."""
+        return f"{vars(self)['__doc__']}\n\n{_function(self.__name__.rpartition('.')[2]).__doc__}"
 
     def __call__(self, *placed: object, **named: object) -> object:
         return _function(self.__name__.rpartition(".")[2])(*placed, **named)
