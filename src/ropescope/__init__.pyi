@@ -921,6 +921,7 @@ def compress_plan(
     gamma: float | str | None = None,
     sinks: int | str | None = None,
     cache_type: str | None = None,
+    engine: Literal['transformers', 'vllm', 'sglang', 'llama.cpp'] | None = None,
     prompts: int | str = 6,
     text: str | Path | Mapping[str, Any] | Sequence[str | Path | Mapping[str, Any]] = (),
     column: str = 'text',
@@ -948,6 +949,7 @@ def compress_plan(
         gamma: One window for all heads from the closed form D_f(γ, N) with this exponent.
         sinks: First tokens kept in every head; default: those of the profile, else 4.
         cache_type: Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.
+        engine: The best plan that this engine carries out, with its setting; default: the whole plan, for transformers.
         prompts: Texts to measure on, where weights are measured.
         text: Your own text: .txt, .md, .json, .jsonl, .csv, .tsv or .parquet, also with .gz; may repeat.
         column: The text column of .jsonl, .json, .csv, .tsv and .parquet.
@@ -960,7 +962,7 @@ def compress_plan(
         out: Keep the plan (JSON).
 
     Returns:
-        A Report.
+        A Report, whose `holds` is the answer where it is yes or no.
 
     Example:
         ropescope.compress_plan("smollm2", budget="30%", out="plan.json")

@@ -12,7 +12,7 @@ from made_profiles import made_profile
 
 from ropescope.app.cli import app
 from ropescope.compress.plan.kv_plan import KVPlan
-from ropescope.errors import PlanError, RopescopeError, SourceError
+from ropescope.errors import InputError, PlanError, RopescopeError, SourceError
 
 CONFIG = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "vocab_size": 100,
@@ -139,3 +139,39 @@ def test_refusals_of_models(profile: Path, folder: Path) -> None:
         said(folder, "--budget", "30%", "--gamma", "1", "--uniform")
     with pytest.raises(PlanError, match="--model goes with a profile"):
         said(folder, "--budget", "30%", "--uniform", "--model", folder)
+
+
+def test_an_engine_that_cannot_drop_tokens_says_so_first_and_what_comes_nearest(folder: Path) -> None:
+    arguments = ["compress", "plan", str(folder), "--budget", "30%", "--engine", "llama.cpp"]
+    lines = " ".join(CliRunner().invoke(app, arguments).stdout.split())
+    assert lines.startswith("Not in llama.cpp b11549: it has no setting that drops tokens of llama.")
+    assert "a cache in q4_0, which holds every token in 28% of the bytes" in lines
+    assert f"ropescope launch {folder} --engine llama.cpp --kv-precision q4_0" in lines
+    assert CliRunner().invoke(app, [*arguments, "--check"]).exit_code == 1
+    more = " ".join(CliRunner().invoke(app, [*arguments[:4], "60%", *arguments[5:]]).stdout.split())
+    assert "a cache in q8_0, which holds every token in 53% of the bytes" in more
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (["--gamma", "0.8"], "measured on a model's weights"),
+        (["--sinks", "4"], "keep no first tokens beside a window"),
+    ],
+)
+def test_what_no_engine_plan_is_made_from_is_refused(folder: Path, given: list[str], problem: str) -> None:
+    arguments = ["compress", "plan", str(folder), "--budget", "30%", "--engine", "vllm", *given]
+    with pytest.raises(InputError, match=problem):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_a_plan_for_an_engine_is_its_setting_and_its_cost(tiny_folder_with_tokenizer: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    arguments = ["--budget", "40%", "--length", "128", "--prompts", "1", "--dtype", "float32", "--engine", "vllm"]
+    found = json.loads(said(tiny_folder_with_tokenizer, *arguments, "--out", out, "--json"))
+    plan = KVPlan.load(out)
+    assert plan.prefill == "windowed" and plan.sinks == 0 and plan.bytes_after <= 0.4 * plan.bytes_before
+    windows = {min(layer.windows) for layer in plan.planned_layers} - {plan.length}
+    assert windows == {found["overrides"]["sliding_window"]}
+    assert found["command"].startswith("vllm serve ")
+    assert found["added_loss"] is not None

@@ -47,7 +47,7 @@ def write(made: Any, path: Path) -> Path:
     writer.add_vocab_size(VOCABULARY)
     writer.add_file_type(0)
     writer.add_array("tests.words", ["kept", "as they are"])
-    _add_vocabulary(writer)
+    add_vocabulary(writer)
     weights = {name: value.numpy() for name, value in made.state_dict().items()}
     for name, theirs in (("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")):
         writer.add_tensor(f"{name}.weight", weights[f"{theirs}.weight"])
@@ -75,7 +75,7 @@ def _interleaved(weights: Any, heads: int) -> Any:
     return weights.reshape(heads, 2, -1, weights.shape[-1]).swapaxes(1, 2).reshape(weights.shape)
 
 
-def _add_vocabulary(writer: Any) -> None:
+def add_vocabulary(writer: Any) -> None:
     """Whole words: half of a character, as a byte may be, is held back by servers, and told without its probability."""
     words = ["<unk>", "<s>", "</s>", *(f"w{index}" for index in range(3, VOCABULARY))]
     writer.add_tokenizer_model("llama")

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ropescope.compress.engines.carried import ENGINES
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import InputError, PlanError
-from ropescope.questions.domains import Flag, Real, Whole
+from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
 from ropescope.questions.question import Run
@@ -82,6 +83,11 @@ class PlanInputs(OneModel, OwnText, Loading):
     cache_type: str | None = asked(
         Text(), "Type of the cache: bf16, f16, f32, fp8, q8_0, …; default: the model's.", default=None
     )
+    engine: str | None = asked(
+        Choice(ENGINES),
+        "The best plan that this engine carries out, with its setting; default: the whole plan, for transformers.",
+        default=None,
+    )
     prompts: int = asked(Whole(1, 10_000), "Texts to measure on, where weights are measured.", default=PROMPTS)
 
     def __post_init__(self) -> None:
@@ -118,6 +124,10 @@ class PlanInputs(OneModel, OwnText, Loading):
 
 def answer(inputs: PlanInputs, run: Run) -> Report:
     """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
+    if inputs.engine not in (None, "transformers"):
+        from ropescope.compress.engines.asking import answer_for_engine
+
+        return answer_for_engine(inputs, run)
     from ropescope.compress.plan.report import plan_report
 
     plan, source, notes = _made(inputs, run)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tiny_gguf
 import torch
+from llama_server import APART, CLOSE, apart, prompt, theirs
 from long_matrix import in_brief
 
 from ropescope.extend import RopePlan, plan_extension
@@ -26,7 +27,6 @@ xllamacpp = pytest.importorskip("xllamacpp", reason="llama.cpp is not installed:
 
 TARGET = 512
 WITHIN, BEYOND = (50, 127), (200, 300, 400)
-CLOSE, APART = 0.01, 0.1
 FACTORS = [1.0 + 0.3 * pair for pair in range(tiny_gguf.HEAD_DIM // 2)]
 
 
@@ -42,37 +42,10 @@ def planned(model: Model, method: str) -> RopePlan:
     return plan_extension(model, TARGET, method, **options)
 
 
-def prompt(length: int) -> list[int]:
-    return torch.randint(3, tiny_gguf.VOCABULARY, (length,), generator=torch.Generator().manual_seed(length)).tolist()
-
-
 def ours(network: Any, plan: RopePlan, length: int) -> torch.Tensor:
     """Log-probabilities of what follows the prompt, under the plan."""
     with plan.applied(network), torch.no_grad():
         return torch.log_softmax(network(torch.tensor([prompt(length)])).logits[0, -1].double(), -1)
-
-
-def theirs(path: Path, lengths: tuple[int, ...], **flags: Any) -> list[dict[int, float]]:
-    """The same of the likeliest tokens, by a server that was started with `flags`."""
-    given = xllamacpp.CommonParams()
-    given.model.path, given.n_parallel, given.n_gpu_layers, given.warmup = str(path), 1, 0, False
-    given.cache_type_k = given.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    for name, value in flags.items():
-        setattr(given, name, value)
-    server, found = xllamacpp.Server(given), []
-    for length in lengths:
-        answer = server.handle_completions(
-            {"prompt": prompt(length), "n_predict": 1, "n_probs": 40, "temperature": 0.0, "cache_prompt": False}
-        )
-        if "error" in answer:
-            raise ValueError(answer["error"]["message"])
-        likeliest = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-        found.append({entry["id"]: entry["logprob"] for entry in likeliest})
-    return found
-
-
-def apart(one: torch.Tensor, other: dict[int, float]) -> float:
-    return max(abs(float(one[token]) - value) for token, value in other.items())
 
 
 def as_parameters(text: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 @contextmanager
-def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill = "full") -> Iterator[Network]:
+def planned_cache(plan: KVPlan, model: Network, *, prefill: Prefill | None = None) -> Iterator[Network]:
     """Within the context, `model` fills a PlannedCache wherever it would have filled a cache of its own: `model.generate(...)`.
 
     A pass without a cache gets a new one; an empty DynamicCache that is passed in becomes one, the same object; a planned

@@ -24,17 +24,17 @@ from ropescope.network.rotary import switching_length
 class PlannedCache(Cache):  # type: ignore[misc]
     """The cache of one batch of sequences on `model`, as `plan` says: `model.generate(..., past_key_values=cache)`.
 
-    prefill: what the queries of a pass of several tokens see, all that is held and all of their own pass (`full`: the
-    cache is cut behind the pass) or their windows only (`windowed`). Rows may be padded on the left; each keeps its own
-    first tokens, its own latest ones, and its own picks.
+    prefill (default: the plan's own): what the queries of a pass of several tokens see, all that is held and all of their
+    own pass (`full`: the cache is cut behind the pass) or their windows only (`windowed`). Rows may be padded on the left;
+    each keeps its own first tokens, its own latest ones, and its own picks.
 
     The cache carries all that it needs: it may be copied, pickled, and used in any thread, and nothing is changed on the
     model. Raises PlanError for a plan of another model, and for a model that plans cannot reach.
     """
 
-    def __init__(self, plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> None:
+    def __init__(self, plan: KVPlan, model: Any, *, prefill: Prefill | None = None) -> None:
         super().__init__(layers=planned_layers(plan, model, prefill=prefill))
-        self.plan, self.prefill = plan, prefill
+        self.plan, self.prefill = plan, prefill or plan.prefill
 
     def reset(self) -> None:
         """Forget everything."""
@@ -61,8 +61,9 @@ def bytes_of(cache: Any) -> int:
     return total
 
 
-def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill = "full") -> list[Any]:
+def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill | None = None) -> list[Any]:
     """What a cache of `model` has for its layers, those that the plan changes as PlannedLayer. Raises PlanError."""
+    prefill = prefill or plan.prefill
     if prefill not in get_args(Prefill):
         raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")
     if prefill == "windowed" and plan.looks_at_text:

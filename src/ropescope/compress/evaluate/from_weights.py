@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ropescope.compress.evaluate.methods.planned import planned
+from ropescope.compress.evaluate.methods.planned import Planned
 from ropescope.compress.evaluate.results.summary import measured_knee
 from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.evaluation import Evaluation
@@ -76,15 +76,18 @@ def plan_for_loss(
     limit: float,
     *,
     picks: bool = True,
+    make: Callable[[Target], KVPlan] | None = None,
     cache_type: str | None = None,
     progress: Progress | None = None,
 ) -> KVPlan:
     """The smallest plan by `errors` that adds at most `limit` times the loss of the whole cache on `texts`, which are as
-    long as the plan. Finished texts are kept and not scored again if interrupted.
+    long as the plan. `make`: what makes plans, in place of `plan_from_errors`. Finished texts are kept and not scored again
+    if interrupted.
 
     Raises PlanError if even the largest budget tried adds more, EvaluationError for texts of another length.
     """
-    method = planned(errors, weights.model, picks=picks)
+    make = make or (lambda target: plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type))
+    method = Planned("planned", lambda budget: make(Target(budget_share=budget)), looks_at_text=picks)
     split = Split(weights.model, errors.length, min(NEW, errors.length // 4))
     budgets = tuple(budget for budget in BUDGETS if _can_be_held(split, method.plan, budget))
     evaluation = Evaluation(weights, split, [method], budgets, texts)
@@ -98,7 +101,7 @@ def plan_for_loss(
             "more (`max_loss`), or keep the whole cache."
         )
     share = min(1.0, round(found.budget, 4))
-    plan = plan_from_errors(errors, weights.model, Target(budget_share=share), picks=picks, cache_type=cache_type)
+    plan = make(Target(budget_share=share))
     bounds = "" if found.low is None or found.high is None else f", 95 % {found.low:.0%} to {found.high:.0%}"
     words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {len(texts)} other texts{bounds}"
     return replace(plan, target={"max_loss": limit, "budget_share": share}, windows_from=words)

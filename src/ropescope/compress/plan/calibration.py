@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.picks import Sharing
 from ropescope.compress.plan.target import DEFAULT_SINKS
 from ropescope.errors import SourceError
 from ropescope.network.loading.weights import Weights
@@ -23,9 +24,12 @@ def measured_for(
     files: Sequence[Path] = (),
     column: str = "text",
     sinks: int = DEFAULT_SINKS,
+    together: Sharing = "head",
     progress: Progress | None = None,
 ) -> OutputErrors:
     """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
+
+    `together`: which KV heads pick the same tokens.
 
     Raises SourceError for a model without a tokenizer, or for text that is too short.
     """
@@ -38,4 +42,6 @@ def measured_for(
     about = f"calibration text: {kinds}; weights in {weights.dtype}"
     if weights.dtype_reason:
         about += f", {weights.dtype_reason}"
-    return measure_output_errors(weights, [text.tokens for text in texts], sinks=sinks, about=about, progress=progress)
+    return measure_output_errors(
+        weights, [text.tokens for text in texts], sinks=sinks, about=about, together=together, progress=progress
+    )

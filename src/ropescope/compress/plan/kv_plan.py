@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast, get_args
 
 from ropescope.compress.plan.storage import Storage
 from ropescope.errors import FormatError, PlanError
@@ -69,7 +69,7 @@ class KVPlan(Saved, Described):
 
     `windows_from` says in words where the windows come from, `basis` what that rests on (measured, formula or assumed),
     and `target` what was asked for (`{"keep_mass": 0.9}`). `key_type` and `value_type` are those of the bytes; in planned
-    layers `storage` quantises them (None: they stay in that type).
+    layers `storage` quantises them (None: they stay in that type). `prefill` is how its cache takes a prompt.
     """
 
     model: str
@@ -83,6 +83,7 @@ class KVPlan(Saved, Described):
     key_type: str = "bf16"
     value_type: str = "bf16"
     storage: Storage | None = None
+    prefill: Prefill = "full"
     schema: str = SCHEMA
 
     expected_schema = SCHEMA
@@ -113,6 +114,10 @@ class KVPlan(Saved, Described):
                 raise PlanError(f"{self.model} keeps latents, which are not quantised: leave the bits out.")
             for layer in self.planned_layers:
                 self._quantised_bytes(self.storage, layer, 1)  # raises what cannot be quantised
+        if self.prefill not in get_args(Prefill):
+            raise PlanError(f"prefill is {self.prefill!r}: it is 'full' or 'windowed'.")
+        if self.prefill == "windowed" and self.looks_at_text:
+            raise PlanError("A plan that picks tokens by their content needs prefill='full': windows cannot see them.")
         if not any(layer.planned for layer in self.layers):
             why = sorted({layer.untouched for layer in self.layers if layer.untouched})
             raise PlanError(f"{self.model} has no layer whose cache can be planned ({'; '.join(why) or 'no layers'}).")
@@ -157,6 +162,11 @@ class KVPlan(Saved, Described):
     def looks_at_text(self) -> bool:
         """Whether some KV head picks tokens by their content."""
         return any(any(layer.picks) for layer in self.layers)
+
+    @property
+    def masks_prefill(self) -> bool:
+        """Whether the plan's cache holds keys and values of a full prefill as they are, so that a mask of it does the same."""
+        return self.prefill == "full" and self.storage is None
 
     @property
     def kept_mass(self) -> float | None:
@@ -204,16 +214,17 @@ class KVPlan(Saved, Described):
         """
         return replace(self, storage=Storage(bits, newest))
 
-    def cache(self, model: Any, *, prefill: Prefill = "full", quantized: int | None = None) -> Any:
+    def cache(self, model: Any, *, prefill: Prefill | None = None, quantized: int | None = None) -> Any:
         """`PlannedCache(plan, model)`: an empty cache that holds what the plan says, for
         `model.generate(..., past_key_values=cache)`.
 
-        quantized: as `plan.quantized(bits).cache(model)`. Raises PlanError if the plan is not one for this model.
+        prefill: in place of the plan's own. quantized: as `plan.quantized(bits).cache(model)`.
+        Raises PlanError if the plan is not one for this model.
         """
         plan = self if quantized is None else self.quantized(quantized)
         return _carried_out("planned_cache:PlannedCache")(plan, model, prefill=prefill)
 
-    def applied(self, model: Any, *, prefill: Prefill = "full") -> AbstractContextManager[Any]:
+    def applied(self, model: Any, *, prefill: Prefill | None = None) -> AbstractContextManager[Any]:
         """`planned_cache(plan, model)`: a context in which `model` fills planned caches where it would fill its own."""
         found: AbstractContextManager[Any] = _carried_out("applying:planned_cache")(self, model, prefill=prefill)
         return found

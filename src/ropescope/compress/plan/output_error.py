@@ -14,7 +14,7 @@ part of what a head keeps should be picks is measured in the same way: from wind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from ropescope.compress.plan.curves import Array, MassCurves
-from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, query_weights, split
+from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, Sharing, query_weights, shared_scores, split
 from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.network.attention_norm import gain, norms_behind_attention
@@ -53,7 +53,7 @@ class OutputErrors:
     kept: [knots] tokens behind the sinks, rising from 1. error: [layers, KV heads, shares, knots] for the shares of picks
     in `picks.SHARES`, the sum over the query heads of the KV head; NaN for heads that a layer lacks. mass: [layers, query
     heads, shares, knots] the share of the attention outside the sinks that is on what is kept. layers: decoder layers.
-    about: the prompts, in words.
+    about: the prompts, in words. together: which KV heads picked the same tokens.
     """
 
     kept: NDArray[np.int64]
@@ -67,6 +67,7 @@ class OutputErrors:
     n_prompts: int
     model: str
     about: str
+    together: Sharing = "head"
 
     def curves(self) -> MassCurves:
         """The attention of each query head by window, without picks."""
@@ -74,15 +75,16 @@ class OutputErrors:
         mass = np.concatenate([np.zeros((*self.mass.shape[:2], 1)), self.mass[:, :, 0]], axis=-1)
         return MassCurves(windows, mass, self.layers, self.n_heads, self.n_kv_heads)
 
-    def least(self, *, picks: bool) -> Array:
-        """[KV heads of all layers, knots] the error with the best share of picks, or without picks."""
-        by_head = self._by_head(self.error, self.n_kv_heads)
-        return by_head.min(axis=1) if picks else by_head[:, 0]
+    def least(self, *, picks: bool, groups: Sequence[Sequence[int]] | None = None) -> Array:
+        """[groups of KV heads, knots] the error with the best share of picks, or without picks. groups: places in the list
+        of the KV heads of all layers that keep equally many tokens in one mix; None: each head its own."""
+        of_group = self._by_group(groups)
+        return of_group.min(axis=1) if picks else of_group[:, 0]
 
-    def best_share(self, kept: Sequence[int]) -> list[float]:
-        """For each KV head of all layers, the share of picks whose error is least for so many tokens kept."""
+    def best_share(self, kept: Sequence[int], groups: Sequence[Sequence[int]] | None = None) -> list[float]:
+        """For each group as in `least`, the share of picks whose error is least for so many tokens kept."""
         found = []
-        for curves, tokens in zip(self._by_head(self.error, self.n_kv_heads), kept, strict=True):
+        for curves, tokens in zip(self._by_group(groups), kept, strict=True):
             errors = [np.interp(tokens, self.kept, curve) for curve in curves]
             # Where nothing is gained (all is kept, or the head writes nothing) windows need no look at the text.
             found.append(SHARES[int(np.argmin(errors))] if min(errors) < errors[0] else SHARES[0])
@@ -100,8 +102,10 @@ class OutputErrors:
                 )
         return found
 
-    def _by_head(self, values: Array, counts: tuple[int, ...]) -> Array:
-        return np.concatenate([values[row, :n] for row, n in enumerate(counts)])
+    def _by_group(self, groups: Sequence[Sequence[int]] | None) -> Array:
+        """[groups, shares, knots] error."""
+        by_head = np.concatenate([self.error[row, :n] for row, n in enumerate(self.n_kv_heads)])
+        return by_head if groups is None else np.stack([by_head[list(own)].sum(axis=0) for own in groups])
 
 
 def measure_output_errors(
@@ -110,10 +114,12 @@ def measure_output_errors(
     *,
     sinks: int,
     about: str,
+    together: Sharing = "head",
     progress: Progress | None = None,
 ) -> OutputErrors:
-    """Run `prompts`, token ids of equal length, and read rows behind the cut of each. Raises PlanError for a model whose
-    layers cannot be planned or whose output projections cannot be found, and for prompts that are too short."""
+    """Run `prompts`, token ids of equal length, and read rows behind the cut of each. `together`: which KV heads pick the
+    same tokens; where not each its own, every prompt is run twice. Raises PlanError for a model whose layers cannot be
+    planned or whose output projections cannot be found, and for prompts that are too short."""
     reasons = untouched(weights.model)
     planned = [index for index, reason in reasons.items() if not reason]
     if not planned:
@@ -122,7 +128,7 @@ def measure_output_errors(
     if not prompts or len({len(prompt) for prompt in prompts}) != 1:
         raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
     check_states_are_cached(weights.model.name, weights.model.layers)
-    tally = _Tally(weights, len(prompts[0]), sinks, planned)
+    tally = _Tally(weights, len(prompts[0]), sinks, planned, together)
     for index, prompt in enumerate(prompts):
         tally.run(torch.tensor([list(prompt)], device=weights.network.device))
         if progress is not None:
@@ -133,7 +139,9 @@ def measure_output_errors(
 class _Tally:
     """Sums over rows, layer by layer."""
 
-    def __init__(self, weights: Weights, length: int, sinks: int, planned: list[int]) -> None:
+    def __init__(
+        self, weights: Weights, length: int, sinks: int, planned: list[int], together: Sharing = "head"
+    ) -> None:
         new = min(NEW, length // 4)
         self.cut, self.length, self.sinks = length - new, length, sinks
         if self.cut - sinks < MIN_WINDOW:
@@ -141,7 +149,7 @@ class _Tally:
         self.observed = range(max(0, self.cut - OBSERVED), self.cut)
         self.rows = [self.cut + int(row) for row in np.linspace(0, new - 1, min(ROWS, new))]
         self.kept = _knots(self.cut - sinks)
-        self.weights, self.planned = weights, planned
+        self.weights, self.planned, self.together = weights, planned, together
         layers = weights.model.layers
         projections = {index: self._projection(index) for index in planned}
         self.norms = norms_behind_attention(weights.network, projections)
@@ -154,9 +162,24 @@ class _Tally:
         self.pending: dict[tuple[int, int], Tensor] = {}
         self.squares: dict[int, Tensor] = {}
         self.stream: dict[int, Tensor] = {}
+        self.importance: dict[tuple[int, int], Tensor] = {}
+        self.shared: dict[int, Tensor] = {}
 
     def run(self, tokens: Tensor) -> None:
         """One prompt [1, tokens]."""
+        if self.together != "head":
+            # What heads pick together is known once all of them have been read.
+            self._pass(tokens, self.note_importance)
+            self.shared = shared_scores(self.importance, self.together)
+            self.importance.clear()
+        self._pass(tokens, self.read)
+        for (index, head), by_row in self.pending.items():
+            squares = self.squares.get(index, torch.ones(len(self.rows), device=by_row.device))
+            error = (by_row / squares[:, None]).mean(1) / self.stream[index].clamp(min=1e-30)
+            self.error[index][head] += error.double().cpu().numpy()
+        self.pending.clear()
+
+    def _pass(self, tokens: Tensor, read: Callable[[AttentionRows], None]) -> None:
         network = self.weights.network
         self.cache = DynamicCache(config=network.config.get_text_config(decoder=True))
         _, modules = decoder_layers(network)
@@ -166,16 +189,11 @@ class _Tally:
             for index in self.planned
         ]
         try:
-            with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], self.read):
+            with torch.inference_mode(), capture_rows(network, [*self.observed, *self.rows], read):
                 network.base_model(input_ids=tokens, past_key_values=self.cache, use_cache=True)
         finally:
             for handle in handles:
                 handle.remove()
-        for (index, head), by_row in self.pending.items():
-            squares = self.squares.get(index, torch.ones(len(self.rows), device=by_row.device))
-            error = (by_row / squares[:, None]).mean(1) / self.stream[index].clamp(min=1e-30)
-            self.error[index][head] += error.double().cpu().numpy()
-        self.pending.clear()
         self.cache = None
 
     def _note(self, index: int) -> Callable[..., None]:
@@ -195,13 +213,33 @@ class _Tally:
 
         return hook
 
+    def note_importance(self, rows: AttentionRows) -> None:
+        """Called by the capture as `read` is: keep what each KV head would pick by."""
+        for head, weights in self._by_kv_head(rows):
+            self.importance[rows.layer, head] = self._importance(weights)
+
+    def _importance(self, weights: Tensor) -> Tensor:
+        """[keys before the cut] of weights [group, rows, keys], the observed rows first."""
+        n = len(self.observed)
+        return torch.einsum("gqk,q->k", weights[:, :n, : self.cut], query_weights(n, weights.device))
+
     def read(self, rows: AttentionRows) -> None:
         """Called by the capture for a block of heads of a layer, whose values the cache has taken in just before."""
+        for head, weights in self._by_kv_head(rows):
+            group = len(weights)
+            values = self.cache.layers[rows.layer].values[0, head].float()
+            heads = slice(head * group, (head + 1) * group)
+            importance = self.shared[rows.layer] if self.together != "head" else self._importance(weights)
+            mass, error = self._of_head(weights, importance, values, self.grams[rows.layer][heads])
+            self.mass[rows.layer][heads] += mass
+            self.pending[rows.layer, head] = error
+
+    def _by_kv_head(self, rows: AttentionRows) -> Iterator[tuple[int, Tensor]]:
+        """(KV head, weights [group, observed and other rows, keys]) of each KV head whose rows have all come."""
         if rows.layer not in self.grams:
             return
         layer = self.weights.model.layers[rows.layer]
         group = layer.n_heads // layer.n_kv_heads
-        values = self.cache.layers[rows.layer].values[0]
         missing = self.length - rows.weights.shape[2]
         first = range(layer.n_heads)[rows.heads][0] // group
         for head, weights in enumerate(rows.weights.view(-1, group, *rows.weights.shape[1:]), first):
@@ -211,19 +249,15 @@ class _Tally:
                 continue
             if (early := self.early.pop((rows.layer, head), None)) is not None:
                 weights = torch.cat([early, weights], dim=1)
-            heads = slice(head * group, (head + 1) * group)
-            mass, error = self._of_head(weights, values[head].float(), self.grams[rows.layer][heads])
-            self.mass[rows.layer][heads] += mass
-            self.pending[rows.layer, head] = error
+            yield head, weights
 
-    def _of_head(self, weights: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Tensor]:
+    def _of_head(self, weights: Tensor, importance: Tensor, values: Tensor, grams: Tensor) -> tuple[Array, Tensor]:
         """[group, shares, knots] mass, the mean over the rows of a prompt, and [shares, rows, knots] error.
 
-        weights: [group, observed and other rows, keys]; values: [keys, dim]; grams: [group, dim, dim].
+        weights: [group, observed and other rows, keys]; importance: [keys before the cut]; values: [keys, dim]; grams:
+        [group, dim, dim].
         """
-        n = len(self.observed)
-        importance = torch.einsum("gqk,q->k", weights[:, :n, : self.cut], query_weights(n, weights.device))
-        rows = weights[:, n:]
+        rows = weights[:, len(self.observed) :]
         output = rows @ values
         at_logits = 1 - rows.sum(-1, keepdim=True)  # what learned sink logits take (gpt-oss); they are always kept
         outside = rows[..., self.sinks :].sum((-2, -1))[:, None].clamp(min=1e-9)
@@ -300,6 +334,7 @@ class _Tally:
             n_prompts=prompts,
             model=self.weights.model.name,
             about=about,
+            together=self.together,
         )
 
 

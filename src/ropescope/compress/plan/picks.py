@@ -7,7 +7,8 @@ what was measured on the head, how many tokens it picks and how many recent ones
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,8 @@ than 64 and than SnapKV's pooling; whether they count alike made no difference t
 end of a prompt is heard only if the last queries count most."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Which part of what a head keeps may be picks."""
+Sharing = Literal["head", "layer", "model"]
+"""Which KV heads keep the same tokens: each its own, those of a layer, or all of the model."""
 MIN_WINDOW = 16
 """The least window of a head that picks."""
 
@@ -38,3 +41,15 @@ def query_weights(count: int, device: torch.device | None = None) -> Tensor:
     weights = 0.5 ** ((count - 1 - torch.arange(count, device=device)) / HALF_LIFE)
     total: Tensor = weights / weights.sum()
     return total
+
+
+def shared_scores(scores: Mapping[tuple[int, int], Tensor], together: Sharing) -> dict[int, Tensor]:
+    """Layer → [keys] by which all its KV heads pick together, from the scores of each (layer, KV head): their sum over
+    the layer, or over the model."""
+    found: dict[int, Tensor] = {}
+    for (layer, _), of_head in scores.items():
+        found[layer] = found[layer] + of_head if layer in found else of_head
+    if together == "layer" or not found:
+        return found
+    first, *others = found.values()
+    return dict.fromkeys(found, sum(others, start=first))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.picks import Sharing
 from ropescope.compress.plan.plannable import check_same_model
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import PlanError
@@ -70,48 +72,83 @@ def require_plannable(
 
 
 def plan_from_errors(
-    errors: OutputErrors, model: Model, target: Target, *, picks: bool = True, cache_type: str | None = None
+    errors: OutputErrors,
+    model: Model,
+    target: Target,
+    *,
+    picks: bool = True,
+    together: Sharing = "head",
+    cache_type: str | None = None,
 ) -> KVPlan:
     """The plan that spends a budget where the next byte takes most from the squared error of the layers' outputs.
 
-    Each KV head keeps the mix of latest tokens and picks whose error is least, or the latest alone (`picks=False`). A
-    share of the mass is kept by windows alone, as `plan_from_profile` keeps it. Raises PlanError for errors of another
-    model, or a budget that does not hold the sinks and one token a head.
+    Each KV head keeps the mix of latest tokens and picks whose error is least, or the latest alone (`picks=False`).
+    `together`: which KV heads keep equally many tokens in the same mix. A share of the mass is kept by windows alone, as
+    `plan_from_profile` keeps it. Raises PlanError for errors of another model, or a budget that does not hold the sinks and
+    one token a head.
     """
     import numpy as np
 
     from ropescope.compress.plan.allocation import windows_for_budget
-    from ropescope.compress.plan.picks import split
 
+    builder = builder_for(errors, model, cache_type)
+    if target.keep_mass is not None:
+        return _plan_by_share(builder, errors.curves(), target, measured_basis(errors))
+    layers = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
+    groups = _groups(layers, together)
+    costs = np.array([sum(builder.token_bytes(layers[place]) for place in own) for own in groups], dtype=np.int64)
+    least = errors.least(picks=picks, groups=groups)
+    gains = np.concatenate([np.zeros((len(groups), 1)), least[:, :1] - least], axis=1)
+    knots = np.concatenate([[0], errors.kept])
+    kept = windows_for_budget(gains, knots, costs, builder.window_bytes(target)).tolist()
+    shares = errors.best_share(kept, groups) if picks else [0.0] * len(kept)
+    parts = {place: (n, share) for own, n, share in zip(groups, kept, shares, strict=True) for place in own}
+    how = f"{measured_basis(errors)}; equal gain of the next byte, by the error of layer outputs"
+    return plan_of_heads(builder, errors, [parts[place] for place in range(len(layers))], target, how)
+
+
+def builder_for(errors: OutputErrors, model: Model, cache_type: str | None) -> PlanBuilder:
+    """The builder of plans by `errors`. Raises PlanError for errors of another model."""
     builder = PlanBuilder.of(model, errors.length, errors.sinks, cache_type)
     if builder.planned != frozenset(errors.layers):
         raise PlanError(
             f"The output errors are those of {errors.model}, not of {model.name}: measure them on this model."
         )
-    basis = f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.about})"
-    if target.keep_mass is not None:
-        return _plan_by_share(builder, errors.curves(), target, basis)
-    heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
-    costs = np.array([builder.token_bytes(index) for index in heads], dtype=np.int64)
-    least = errors.least(picks=picks)
-    gains = np.concatenate([np.zeros((len(heads), 1)), least[:, :1] - least], axis=1)
-    knots = np.concatenate([[0], errors.kept])
-    kept = windows_for_budget(gains, knots, costs, builder.window_bytes(target)).tolist()
-    shares = errors.best_share(kept) if picks else [0.0] * len(kept)
-    of_layer: dict[int, list[int]] = {}
-    for place, index in enumerate(heads):
-        of_layer.setdefault(index, []).append(place)
-    parts, mass = [split(n, share) for n, share in zip(kept, shares, strict=True)], errors.kept_mass(kept, shares)
-    return builder.plan(
-        {index: [parts[place][0] for place in places] for index, places in of_layer.items()},
-        {index: [mass[place] for place in places] for index, places in of_layer.items()},
-        target,
-        f"{basis}; equal gain of the next byte, by the error of layer outputs",
-        "measured",
-        picks={index: [parts[place][1] for place in places] for index, places in of_layer.items()}
-        if any(shares)
-        else {},
-    )
+    return builder
+
+
+def measured_basis(errors: OutputErrors) -> str:
+    """What a plan by `errors` rests on, in words."""
+    return f"measured on the weights ({errors.n_prompts} prompts of {errors.length:,} tokens, {errors.about})"
+
+
+def plan_of_heads(
+    builder: PlanBuilder, errors: OutputErrors, parts: Sequence[tuple[int, float]], target: Target, how: str
+) -> KVPlan:
+    """The plan with (tokens kept behind the sinks, share of picks) of every KV head of all planned layers."""
+    from ropescope.compress.plan.picks import split
+
+    kept, shares = [n for n, _ in parts], [share for _, share in parts]
+    mass = iter(errors.kept_mass(kept, shares))
+    windows: dict[int, list[int]] = {}
+    picks: dict[int, list[int]] = {}
+    masses: dict[int, list[float]] = {}
+    heads = iter(parts)
+    for index, n in zip(errors.layers, errors.n_kv_heads, strict=True):
+        halves = [split(*next(heads)) for _ in range(n)]
+        windows[index], picks[index] = [window for window, _ in halves], [count for _, count in halves]
+        masses[index] = [next(mass) for _ in halves]
+    return builder.plan(windows, masses, target, how, "measured", picks=picks if any(shares) else {})
+
+
+def _groups(layers: Sequence[int], together: Sharing) -> list[list[int]]:
+    """The places of the heads, whose layers are given, that keep equally many tokens."""
+    if together == "head":
+        return [[place] for place in range(len(layers))]
+    found: dict[int, list[int]] = {}
+    for place, index in enumerate(layers):
+        found.setdefault(index if together == "layer" else 0, []).append(place)
+    return list(found.values())
 
 
 def _by_layer(curves: MassCurves, builder: PlanBuilder) -> dict[int, Array]:

@@ -26,6 +26,7 @@ def plan_report(plan: KVPlan, kept_in: str | None = None, *, source: str = "SOUR
         caveats=_caveats(plan),
         next_steps=_next_steps(plan, kept_in, source),
         data=plan.to_dict(),
+        holds=True,
     )
 
 

@@ -15,6 +15,7 @@ QUESTIONS: Final = (
         {"source": "smollm2", "budget": "30%", "out": "plan.json"},
         "weights",
         keeps="the plan (JSON)",
+        decides=True,
         words="kv cache smaller compress evict eviction prune snapkv window budget sinks streaming",
     ),
     Question(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ropescope.compress.cache.picking import best
 from ropescope.compress.evaluate.methods.method import Prefilled
-from ropescope.compress.plan.kv_plan import KVPlan
+from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
+from ropescope.compress.plan.picks import Sharing, shared_scores
 from ropescope.compress.plan.planning import plan_from_errors, plan_from_profile, plan_uniform
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
 from ropescope.errors import EvaluationError
@@ -27,13 +28,15 @@ class Planned:
     """A family of plans, one for each budget. It is scored with windows that slide as those of a PlannedCache do.
 
     make: from a budget, a share of the bytes of the whole cache, to its plan; all plans are for sequences of one length.
-    only: the one budget that there is a plan for; None: any. looks_at_text: whether plans may pick tokens.
+    only: the one budget that there is a plan for; None: any. looks_at_text: whether plans may pick tokens. together: which
+    KV heads pick the same tokens.
     """
 
     name: str
     make: Callable[[float], KVPlan]
     only: float | None = None
     looks_at_text: bool = False
+    together: Sharing = "head"
     needs_hidden: ClassVar[bool] = False
     _made: dict[float, KVPlan] = field(default_factory=dict, repr=False, compare=False)
 
@@ -52,7 +55,7 @@ class Planned:
             )
         position = torch.arange(filled.n_tokens, device=filled.tokens.device)
         kept: list[Tensor | None] = [None] * filled.n_layers
-        picks = picked(plan, filled)
+        picks = picked(plan, filled, self.together)
         for layer in plan.planned_layers:
             window = torch.tensor(layer.windows, device=position.device)[:, None]
             of_layer = (position < plan.sinks) | (position >= filled.n_tokens - window)
@@ -60,14 +63,16 @@ class Planned:
         return kept
 
 
-def picked(plan: KVPlan, filled: Prefilled) -> dict[int, Tensor]:
+def picked(plan: KVPlan, filled: Prefilled, together: Sharing = "head") -> dict[int, Tensor]:
     """Layer → bool [KV heads, tokens] of the tokens that a planned cache picks when the prefill ends."""
     found: dict[int, Tensor] = {}
     position = torch.arange(filled.n_tokens, device=filled.tokens.device)
-    for layer in plan.planned_layers:
-        if not any(layer.picks):
-            continue
+    picking = [layer for layer in plan.planned_layers if any(layer.picks)]
+    shared = {} if together == "head" else _scores_together(picking, filled, together)
+    for layer in picking:
         scores = filled.attention_received(layer.index)
+        if together != "head":
+            scores = shared[layer.index].expand_as(scores)
         chosen = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
         for head, (window, count) in enumerate(zip(layer.windows, layer.picks, strict=True)):
             leaving = (position >= plan.sinks) & (position < filled.n_tokens - window)
@@ -76,6 +81,15 @@ def picked(plan: KVPlan, filled: Prefilled) -> dict[int, Tensor]:
                 chosen[head, best(scores[None, head : head + 1], leaving[None], count)[0, 0]] = True
         found[layer.index] = chosen
     return found
+
+
+def _scores_together(layers: Sequence[LayerPlan], filled: Prefilled, together: Sharing) -> dict[int, Tensor]:
+    of_head = {
+        (layer.index, head): scores
+        for layer in layers
+        for head, scores in enumerate(filled.attention_received(layer.index))
+    }
+    return shared_scores(of_head, together)
 
 
 def planned(

@@ -86,7 +86,12 @@ class Split:
                 raise EvaluationError(
                     f"{method.name} is planned for {plan.length:,} tokens, and the sequence has {self.length:,}: plan for more."
                 )
-            return PlanView(plan, picked(plan, filled)), plan.bytes_at(self.length) / plan.bytes_before
+            if plan.prefill == "windowed":
+                raise EvaluationError(
+                    f"{method.name} has windows in the prompt, too, and facts are asked behind a full prefill: leave the "
+                    "questions out."
+                )
+            return PlanView(plan, picked(plan, filled, method.together)), plan.bytes_at(self.length) / plan.bytes_before
         kept = method.keep(filled, self.kept_share(budget))
         return Kept(kept), self._held(kept)
 

@@ -20,6 +20,7 @@ from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.harness import cut, prefill
 from ropescope.compress.evaluate.scoring.retrieval import ask, summed
 from ropescope.compress.evaluate.scoring.visible import Visible, whole
+from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import EvaluationError
 from ropescope.network.loading.weights import Weights
 from ropescope.network.rotary import positions_of_whole
@@ -128,6 +129,11 @@ class Evaluation:
                     added[method.name].append(None)
                     held[method.name].append(None)
                     continue
+                if isinstance(method, Planned) and not method.plan(budget).masks_prefill:
+                    plan = method.plan(budget)
+                    added[method.name].append(_loss_with_cache(network, plan, ids, cut_at) - loss)
+                    held[method.name].append(plan.bytes_at(self.split.length) / plan.bytes_before)
+                    continue
                 with torch.inference_mode():
                     visible, share = self.split.cut(method, filled, budget)
                 added[method.name].append(_loss(filled, visible, ids[:, cut_at:]) - loss)
@@ -167,6 +173,14 @@ def _loss(filled: Prefilled, visible: Visible, new: torch.Tensor) -> float:
     """Mean nats of the new tokens but the first, which no cut can touch: the prefill has already predicted it."""
     with torch.inference_mode():
         return float(token_losses(filled.network, new, cache=cut(filled, visible)).double().mean())
+
+
+def _loss_with_cache(network: Any, plan: KVPlan, ids: torch.Tensor, cut_at: int) -> float:
+    """The same with the planned cache itself, for plans whose keys and values are not those of the common prefill."""
+    cache = plan.cache(network)
+    with torch.inference_mode():
+        network.base_model(input_ids=ids[:, :cut_at], past_key_values=cache, use_cache=True)
+        return float(token_losses(network, ids[:, cut_at:], cache=cache).double().mean())
 
 
 def _frozen(lists: dict[str, list[float | None]]) -> dict[str, tuple[float | None, ...]]:
