@@ -22,6 +22,7 @@ from site_pages import ROOT, Site, write
 
 SITE: Final = Path(__file__).parent
 HOME: Final = "---\nhide: [navigation]\n---\n\n"
+UNSEARCHED: Final = "---\nsearch:\n  exclude: true\n---\n\n"
 TRY: Final = "[Try it in the browser](try.md){ .md-button .md-button--primary }"
 """What the README gets on the site: the width of its blocks of output, and a button."""
 MISSING: Final = """\
@@ -85,6 +86,7 @@ def staged(folder: Path, root: Path = ROOT) -> None:
     titles = site.titles | {name: Path(name).stem for name in rooms}
     pages = site.pages | rooms
     pages["index.md"] = HOME + pages["index.md"].replace("\n## Install", f"\n{TRY}\n\n## Install", 1)
+    pages["changes.md"] = UNSEARCHED + pages["changes.md"]
     pages[".nav.yml"] = json.dumps({"nav": navigation(pages, titles)}, indent=1)  # JSON is YAML, too
     write(folder, pages, site.files | {name: SITE / name for name in ("site.css", "site.js")})
 
