@@ -110,6 +110,7 @@ def host(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
 def page(request: pytest.FixtureRequest, browser: Any, host: Site) -> Iterator[Any]:
     """A reader's page, which fails the test when it asks another host for anything."""
     context = browser.new_context(**READERS[getattr(request, "param", "desk")], permissions=["clipboard-read"])
+    context.set_default_timeout(60_000)
     one = context.new_page()
     foreign: list[str] = []
     one.on(
@@ -136,7 +137,7 @@ def test_everybody_can_read_a_page(kind: str, page: Any, host: Site) -> None:
 def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> None:
     page.goto(f"{host.address}docs/")
     page.get_by_title("Copy to clipboard").first.click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('pip install'))", timeout=5000)
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('pip install'))")
     page.keyboard.press("Control+k")
     page.wait_for_function("document.activeElement !== document.body")
     page.keyboard.type("prompt-cache", delay=20)
@@ -160,7 +161,6 @@ def test_the_page_beside_the_site_answers_there_and_leaves_the_site_alone(site: 
     runtime()
     build(site / "page")
     page.goto(f"{host.address}docs/reference/serve-a-model/#devices")
-    page.set_default_timeout(60_000)
     page.locator("a[href$='#q=devices']").click()
     page.click(".go button")
     assert "devices" in page.locator(".verdict h2").inner_text()
