@@ -43,7 +43,7 @@ PAGE: Final = "page"
 ORDER: Final[dict[str, tuple[str, ...]]] = {
     "Guides": (
         *("reading", "serving", "prompts", "measuring", "fleet", "compressing", "extending", "finetuning", "scores"),
-        *("judging", "hub", "notebooks", "agents", "skill/SKILL"),
+        *("judging", "hub", "installing", "plugins", "notebooks", "agents", "skill/SKILL"),
     ),
     "Results": ("results/compression", "results/extension", "results/experiments", "results/pilot"),
     "Notebooks": tuple(

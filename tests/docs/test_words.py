@@ -15,8 +15,9 @@ from ropescope.questions.registry import FACES, known
 
 ROOT = Path(__file__).parents[2]
 TASKS = (
-    "reading serving prompts measuring fleet compressing engines extending finetuning scores judging hub agents notebooks"
-).split()
+    *"reading serving prompts measuring fleet compressing engines extending finetuning scores judging hub".split(),
+    *"agents notebooks installing plugins".split(),
+)
 GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in TASKS)
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 import released_configs as released
 from click.testing import CliRunner
-from installed_plugins import STRIDED, install, made
+from installed_plugins import STRIDED, install, made, register
 
 from ropescope.app.cli import Group
 from ropescope.checks.asking import index
@@ -139,6 +141,25 @@ def test_it_is_a_question_of_the_agents_tools(site: Path, tmp_path: Path, llama:
 
     told = asyncio.run(asked())
     assert told.structured_content["data"]["kept_tokens"] == 4096, told.content
+
+
+def test_the_guides_plugin_is_one(site: Path, llama: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    entries: dict[str, dict[str, str]] = {}
+    for kind, block in re.findall(r"^```(python|toml)\n(.*?)^```", page, re.M | re.S):
+        if kind == "toml":
+            entries |= tomllib.loads(block)["project"]["entry-points"]
+        else:
+            file = site / block.partition("\n")[0].removeprefix("# ")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block)
+    register(site, "ropescope-strided", "1.0", {plugins.QUESTIONS: entries[plugins.QUESTIONS]})
+    found = registry.find("strided")
+    assert found.ask(found.inputs_type(source=llama, every=8)).data == {"kept_bytes": 1024 * 131_072}
+    assert entries[plugins.METHODS].keys() == {"strided"}
+    import ropescope
+
+    assert ropescope.strided(llama, every=4).data == {"kept_bytes": 2048 * 131_072}
 
 
 def test_what_has_no_situation_has_a_group_of_its_own(site: Path) -> None:

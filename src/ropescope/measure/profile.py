@@ -17,6 +17,7 @@ from ropescope.measure.protocol import FixedLength, legacy_distances
 from ropescope.report.described import Described
 from ropescope.report.files import draft_of
 from ropescope.report.report import Column, Fact, Report, Table
+from ropescope.report.schemas import newer
 
 if TYPE_CHECKING:
     from ropescope.measure.tally import LayerTally
@@ -193,8 +194,9 @@ class DecayProfile(Described):
             raise FormatError(f"{path} does not exist: `measure` keeps a profile there with `out`.") from error
         except (OSError, pyarrow.ArrowInvalid, KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{path} is no measured profile: `measure` keeps one with `out`.") from error
-        if header.get("schema") != SCHEMA:
-            raise FormatError(f"{path} has the schema {header.get('schema')!r}; this version reads {SCHEMA!r}.")
+        found = header.get("schema")
+        if found != SCHEMA:
+            raise FormatError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}.{newer(found, SCHEMA)}")
         try:
             return cls._from_table(table, header)
         except (KeyError, ValueError, IndexError, TypeError) as error:

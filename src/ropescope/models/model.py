@@ -17,6 +17,7 @@ from ropescope.models.tokenizer import Tokenizer
 from ropescope.report.described import Described
 from ropescope.report.numbers import binary_size, number
 from ropescope.report.report import Fact, Report
+from ropescope.report.schemas import newer
 
 SCHEMA = "ropescope.model/2"
 
@@ -221,8 +222,8 @@ class Model(Described):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Model:
         """The Model that `to_dict` wrote. Raises FormatError for another schema or a missing or foreign field."""
-        if data.get("schema") != SCHEMA:
-            raise FormatError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: write the model again.")
+        if (found := data.get("schema")) != SCHEMA:
+            raise FormatError(f"schema is {found!r}, not {SCHEMA!r}: write the model again.{newer(found, SCHEMA)}")
         try:
             read = dict(data) | {
                 "source": Source.from_dict(data["source"]),

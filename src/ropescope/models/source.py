@@ -15,6 +15,7 @@ from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
 from ropescope.models.kept_files import sha256_file
+from ropescope.report.schemas import newer
 
 SCHEMA = "ropescope.source/1"
 ALIASES: Final = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
@@ -86,8 +87,8 @@ class Source:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Source:
         """The Source that `to_dict` wrote. Raises FormatError for another schema or a missing field."""
-        if data.get("schema") != SCHEMA:
-            raise FormatError(f"schema is {data.get('schema')!r}, not {SCHEMA!r}: write the source again.")
+        if (found := data.get("schema")) != SCHEMA:
+            raise FormatError(f"schema is {found!r}, not {SCHEMA!r}: write the source again.{newer(found, SCHEMA)}")
         try:
             path = None if data["path"] is None else Path(data["path"])
             adapter = None if data.get("adapter") is None else Adapter.from_dict(data["adapter"])

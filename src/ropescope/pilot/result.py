@@ -12,6 +12,7 @@ from typing import Any, Final
 from ropescope.errors import FormatError, MissingExtraError
 from ropescope.pilot.arms import Arm
 from ropescope.report.files import draft_of
+from ropescope.report.schemas import newer
 
 SCHEMA: Final = "ropescope.pilot/1"
 _KEY: Final = b"ropescope"
@@ -144,8 +145,10 @@ class PilotResult:
             ) from error
         try:
             about = json.loads((table.schema.metadata or {}).get(_KEY, b"null"))
-            if about["schema"] != SCHEMA:
-                raise KeyError(about["schema"])
+            if (found := about["schema"]) != SCHEMA:
+                raise FormatError(
+                    f"{path} has the schema {found!r}; this version reads {SCHEMA!r}.{newer(found, SCHEMA)}"
+                )
             rows: dict[tuple[str, float | None, int], list[dict[str, Any]]] = {}
             for row in table.to_pylist():
                 rows.setdefault((row["kind"], row["theta"], row["seed"]), []).append(row)
@@ -165,6 +168,8 @@ class PilotResult:
                 runs=runs,
                 provenance=about["provenance"],
             )
+        except FormatError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(
                 f"{path} does not hold the runs of a trial ({error}): `pilot` keeps them with `out`."

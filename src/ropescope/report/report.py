@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Literal, get_args
 
 from ropescope.errors import FormatError, ReportError
+from ropescope.report.schemas import newer
 
 Scalar = str | int | float | bool | None
 """What a cell or a fact may hold."""
@@ -171,7 +172,9 @@ class Report:
         """The inverse of `to_dict`. Raises FormatError for anything that is not a report of this schema."""
         if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not a report: its schema is {found!r}, and {SCHEMA!r} was expected.")
+            raise FormatError(
+                f"Not a report: its schema is {found!r}, and {SCHEMA!r} was expected.{newer(found, SCHEMA)}"
+            )
         try:
             return cls(
                 title=data["title"],

@@ -12,6 +12,7 @@ from ropescope.errors import FormatError, RopescopeError
 from ropescope.models.model import plain_data
 from ropescope.report.files import write_whole
 from ropescope.report.json import BESIDE
+from ropescope.report.schemas import newer
 
 
 class Saved:
@@ -35,8 +36,10 @@ class Saved:
         """What `to_dict` wrote, or a command printed as JSON. Raises FormatError for another schema, a missing or foreign field,
         or values that cannot be."""
         if not isinstance(data, Mapping) or data.get("schema") != cls.expected_schema:
-            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
-            raise FormatError(f"Not {cls.what}: its schema is {found!r}, and {cls.expected_schema!r} was expected.")
+            known, found = cls.expected_schema, data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise FormatError(
+                f"Not {cls.what}: its schema is {found!r}, and {known!r} was expected.{newer(found, known)}"
+            )
         what = cls.what.partition(" ")[2]
         try:
             given = {name: value for name, value in data.items() if name not in (*cls.derived, BESIDE)}

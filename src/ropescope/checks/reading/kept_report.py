@@ -15,6 +15,7 @@ from ropescope.report.figure import vega_lite
 from ropescope.report.json import strict
 from ropescope.report.markdown import to_markdown
 from ropescope.report.report import SCHEMA, Report
+from ropescope.report.schemas import newer
 
 _FETCHED: Final = frozenset({"url", "href", "sequence", "graticule"})
 """Keys of a specification that fetch, lead elsewhere, or make data without end: no report of ropescope has them."""
@@ -31,9 +32,10 @@ def answer(inputs: ShowReportInputs, run: Run) -> Report:
     """The report. Raises SourceError for a file that cannot be read, FormatError for one that holds no whole report."""
     path = inputs.report
     data = read_json(path)
-    if data.get("schema") != SCHEMA:
+    found = data.get("schema")
+    if found != SCHEMA:
         raise FormatError(
-            f"{path} holds no report of ropescope: its `schema` must be {SCHEMA}, not {data.get('schema')!r}."
+            f"{path} holds no report of ropescope: its `schema` must be {SCHEMA}, not {found!r}.{newer(found, SCHEMA)}"
         )
     try:
         report = Report.from_dict(data)

@@ -17,6 +17,7 @@ from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.table import parquet_bytes, pyarrow, row_table
 from ropescope.local_files import expanded
 from ropescope.report.files import write_whole
+from ropescope.report.schemas import newer
 
 SCHEMA = "ropescope.atlas/1"
 LOCK_SECONDS = 60.0
@@ -65,7 +66,9 @@ def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
         raise FormatError(f"{path} is a profile, not an atlas: `atlas add` adds it to one.")
     if found != SCHEMA:
         says = f"its schema is {found!r}" if found else "it was not written by `atlas`"
-        raise FormatError(f"{path} is no atlas that this version reads ({says}): name another file with `store`.")
+        raise FormatError(
+            f"{path} is no atlas that this version reads ({says}): name another file with `store`.{newer(found, SCHEMA)}"
+        )
     try:
         return tuple(AtlasRow.from_dict(row) for row in table.to_pylist())
     except (KeyError, TypeError) as error:
