@@ -171,6 +171,15 @@ def test_names_of_this_machine_leave_only_by_leave(own_hub: Any) -> None:
     assert ("my-secret-finetune", "local", "measured") in told.tables[1].rows
 
 
+def test_what_others_measured_keeps_their_licence_in_sight(own_hub: Any) -> None:
+    theirs = made_row("org/t", 0.5, origin=f"hf://datasets/club/atlas@{'a' * 40}")
+    ours = made_row("org/u", 0.5, origin=f"hf://datasets/lab/atlas@{'b' * 40}")
+    told = publish(rows=(*ROWS, theirs, ours)).caveats
+    assert told == (
+        "Readings from elsewhere are in it (hf://datasets/club/atlas): see that their licence allows yours.",
+    )
+
+
 def test_a_licence_is_asked_for_and_the_empty_atlas_refused(own_hub: Any) -> None:
     with pytest.raises(InputError, match=r"needs a `license`: cc-by-4\.0, cc0-1\.0") as refused:
         publish(licence=None)

@@ -111,6 +111,15 @@ def local_names(rows: Sequence[AtlasRow]) -> tuple[str, ...]:
     return tuple(sorted(models) + sorted(texts))
 
 
+def others_in(rows: Sequence[AtlasRow]) -> str:
+    """A sentence where some of `rows` come from elsewhere, whose licence is not the user's to choose; "" where none does."""
+    origins = sorted({row.origin.partition("@")[0] for row in rows if row.origin is not None})
+    if not origins:
+        return ""
+    named = ", ".join(origins[:3]) + (f" and {len(origins) - 3} more" if len(origins) > 3 else "")
+    return f"Readings from elsewhere are in it ({named}): see that their licence allows yours."
+
+
 def extent(rows: Sequence[AtlasRow]) -> str:
     """ "3 readings of 2 profiles"."""
     return f"{count(len(rows), 'reading')} of {count(len({row.profile_sha256 for row in rows}), 'profile')}"

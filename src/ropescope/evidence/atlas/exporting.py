@@ -15,6 +15,7 @@ from ropescope.evidence.atlas.dataset import (
     is_ours,
     licence_id,
     local_names,
+    others_in,
 )
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.tables import table
@@ -45,6 +46,8 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
             f"Names of local models or of your own text files are in it ({', '.join(names[:5])}"
             f"{', …' if len(names) > 5 else ''}); look before you publish."
         )
+    if told := others_in(rows):
+        caveats.append(told)
     return Report(
         title=f"Export of the atlas to {folder}",
         verdict=f"Wrote {extent(rows)} to {folder}, ready to be a dataset on the Hub.",

@@ -17,6 +17,7 @@ from ropescope.evidence.atlas.dataset import (
     is_ours,
     licence_id,
     local_names,
+    others_in,
 )
 from ropescope.evidence.atlas.report import count
 from ropescope.evidence.atlas.row import AtlasRow
@@ -208,6 +209,8 @@ def _report(
             if wishes.replace
             else f"To publish: {_loss_refused(repo_id, lost)}"
         )
+    if told := others_in([row for row in rows if not (row.origin or "").startswith(f"hf://datasets/{repo_id}@")]):
+        caveats.append(told)
     models = sorted({(row.model, row.repo_id or "local", row.basis) for row in rows})
     return Report(
         title=f"{repo_id} on the Hub",
