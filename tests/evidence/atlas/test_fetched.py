@@ -112,7 +112,7 @@ def test_columns_of_other_types_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_datasets_that_are_none_of_an_atlas(own_hub: Any, tmp_path: Path) -> None:
     store = tmp_path / "a.parquet"
-    with pytest.raises(SourceError, match="no file here, and the Hub shows no dataset of this name"):
+    with pytest.raises(SourceError, match="no file here, and the Hub shows no dataset or model of this name"):
         add_profiles(["lab/none"], store)
     own_hub.repos["datasets/lab/cats"] = Repo({"README.md": b"# Cats", "data/cats.csv": b"name\ntom\n"})
     with pytest.raises(FormatError, match="in a layout that is not read here"):

@@ -125,7 +125,7 @@ def test_a_clone_of_the_published_measurements_goes_in_whole(tmp_path: Path) -> 
 
 
 def test_other_folders_and_names_get_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="no exported atlas and holds no published measurements"):
+    with pytest.raises(FormatError, match=r"no exported atlas, and holds neither ropescope\.parquet nor"):
         sources_of(str(tmp_path))
     with pytest.raises(FormatError, match="does not exist"):
         sources_of(str(tmp_path / "none.parquet"))
