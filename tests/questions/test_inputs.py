@@ -8,8 +8,8 @@ import pytest
 
 from ropescope.errors import InputError
 from ropescope.questions.domains import Flag
-from ropescope.questions.inputs import asked, fields_of, from_text, from_values, schema_of, to_values
-from ropescope.questions.kinds import File, ListOf, Source, Tokens
+from ropescope.questions.inputs import asked, fields_of, from_text, from_values, schema_of, take, to_values
+from ropescope.questions.kinds import Budget, Bytes, Device, File, ListOf, Source, Tokens
 from ropescope.questions.registry import questions
 
 
@@ -47,6 +47,33 @@ def test_what_does_not_belong_is_refused(given, field, told):
     with pytest.raises(InputError, match=told.replace("|", r"\|")) as caught:
         from_text(Toy, given)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "value"),
+    [
+        (Tokens(), "32k", 32_768),
+        (Tokens(), 32_768.0, 32_768),
+        (ListOf(Tokens()), "4k,8192", (4096, 8192)),
+        (ListOf(Tokens()), ["4k", 8192], (4096, 8192)),
+        (ListOf(Tokens()), 4096, (4096,)),
+        (ListOf(File(), repeats=True), "one,name.txt", (Path("one,name.txt"),)),  # as the option, which repeats
+        (ListOf(File(), repeats=True), Path("a"), (Path("a"),)),
+        (Device(), 4090, "4090"),
+        (Budget(), 0.3, 0.3),
+        (Budget(), "30%", 0.3),
+        (Bytes(), 2**30, 2**30),
+        (Bytes(), "1", 2**30),
+    ],
+)
+def test_a_value_is_taken_as_text_or_as_it_is(kind, given, value):
+    assert take(kind, "x", given) == value
+
+
+@pytest.mark.parametrize(("kind", "given"), [(Bytes(), 1.5), (Tokens(), 1.5), (Tokens(), True), (ListOf(Tokens()), {})])
+def test_a_number_is_not_read_as_text_where_it_would_mean_something_else(kind, given):
+    with pytest.raises(InputError, match="`x` must be"):
+        take(kind, "x", given)
 
 
 def test_the_schema_refuses_what_the_inputs_refuse():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
+from pathlib import Path
 from typing import Any, Final
 
 from ropescope.app.terminal import Terminal
@@ -20,6 +22,11 @@ class InPython(Terminal):
     """A run that a function of the package began. It keeps the result as the command line does, and says nothing of it."""
 
     resume = "resume=True"
+
+    def __init__(self, out: Path | None) -> None:
+        super().__init__(out)
+        if _notebook() is not None:  # tqdm misses widgets when transformers imports it; what is shown here needs none
+            warnings.filterwarnings("ignore", message="IProgress not found")
 
     @contextmanager
     def shown(self) -> Iterator[Told]:

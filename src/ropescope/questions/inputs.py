@@ -10,7 +10,6 @@ from numbers import Integral, Real
 from typing import Any, Final, TypeVar
 
 from ropescope.errors import InputError
-from ropescope.questions.domains import Flag
 from ropescope.questions.kind import Kind, wrong
 
 REQUIRED: Final = MISSING
@@ -90,7 +89,7 @@ def from_text(inputs: type[Inputs], given: Mapping[str, str | list[str] | bool])
 def read(kind: Kind, name: str, text: str | list[str] | bool) -> Any:
     """The value of one field that a person wrote. Raises InputError."""
     if isinstance(text, bool):
-        return Flag().accept(name, text)
+        return kind.accept(name, text)
     if isinstance(text, str):
         return kind.read(name, text)
     of = getattr(kind, "of", None)

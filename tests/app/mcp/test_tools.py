@@ -31,7 +31,7 @@ def test_ten_tools_ask_every_question_and_say_what_they_may_do() -> None:
     assert may_change == {"research", "keep"}, "the atlas is changed, and files are written"
     assert made["research"].meta["ropescope/needs"]["measure"] == "weights"
     assert "- atlas remove(profile): " in made["research"].description
-    assert made["research"].description.count("[changes what is kept]") == 2
+    assert made["research"].description.count("[changes what is kept]") == 3
 
 
 def test_what_a_client_lists_stays_short() -> None:
