@@ -67,6 +67,9 @@ def test_what_comes_from_outside_is_text(sample: Report) -> None:
     html = shown(report)["text/html"]
     assert "<script" not in html and "<b onclick" not in html and "\x1b" not in html
     assert html.count("&lt;script&gt;") >= 8
+    model = from_config(released.LLAMA_31_8B, name=HOSTILE)
+    for value in (report, figure, model):
+        assert "\x1b" not in repr(value) and "\x1b" not in shown(value)["text/plain"]
 
 
 def test_text_to_copy_keeps_its_lines(sample: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ropescope.report.report import Report
+from ropescope.report.text import plain
 
 
 class Described:
@@ -17,7 +18,7 @@ class Described:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.described().verdict}>"
+        return plain(f"<{type(self).__name__}: {self.described().verdict}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from ropescope.report.notebook import report_bundle

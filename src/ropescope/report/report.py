@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from ropescope.errors import FormatError, ReportError
 from ropescope.report.schemas import newer
+from ropescope.report.text import plain
 
 Scalar = str | int | float | bool | None
 """What a cell or a fact may hold."""
@@ -84,7 +85,7 @@ class Figure:
     caption: str = ""
 
     def __repr__(self) -> str:
-        return f"<Figure {self.name!r}: {self.title}>"
+        return plain(f"<Figure {self.name!r}: {self.title}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = _in_notebook("figure_bundle")(self)
@@ -131,7 +132,7 @@ class Report:
         """The answer, and what else there is."""
         parts = (("fact", self.facts), ("table", self.tables), ("figure", self.figures), ("caveat", self.caveats))
         counts = [f"{len(items)} {name}{'s' * (len(items) > 1)}" for name, items in parts if items]
-        return f"<Report: {' · '.join((self.verdict, *counts))}>"
+        return plain(f"<Report: {' · '.join((self.verdict, *counts))}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = _in_notebook("report_bundle")(self)
