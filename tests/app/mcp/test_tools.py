@@ -28,7 +28,7 @@ def test_ten_tools_ask_every_question_and_say_what_they_may_do() -> None:
     ]
     assert sorted(asked) == sorted(known())
     may_change = {name for name, tool in made.items() if not tool.annotations.read_only_hint}
-    assert may_change == {"research", "keep"}, "the atlas is changed, and files are written"
+    assert may_change == {"research", "keep"}, "the atlas is changed and published, and files are written"
     assert made["research"].meta["ropescope/needs"]["measure"] == "weights"
     assert "- atlas remove(profile): " in made["research"].description
     assert made["research"].description.count("[changes what is kept]") == 3
