@@ -42,8 +42,18 @@ PAGE: Final = "page"
 """The folder of the static page on the site. Its service worker answers for this folder alone."""
 ORDER: Final[dict[str, tuple[str, ...]]] = {
     "Guides": (
-        *("reading", "serving", "prompts", "measuring", "fleet", "compressing", "extending", "finetuning", "scores"),
-        *("judging", "hub", "installing", "plugins", "notebooks", "agents", "skill/SKILL"),
+        *(
+            "installing",
+            "reading",
+            "serving",
+            "prompts",
+            "measuring",
+            "fleet",
+            "compressing",
+            "engines",
+            "serving-plans",
+        ),
+        *("extending", "finetuning", "scores", "judging", "hub", "notebooks", "agents", "skill/SKILL", "plugins"),
     ),
     "Results": ("results/compression", "results/extension", "results/experiments", "results/pilot"),
     "Notebooks": tuple(
