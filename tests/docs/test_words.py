@@ -15,7 +15,7 @@ from ropescope.questions.registry import FACES, known
 
 ROOT = Path(__file__).parents[2]
 TASKS = (
-    *"reading serving prompts measuring fleet compressing engines extending finetuning scores judging hub".split(),
+    *"reading serving prompts measuring fleet compressing engines serving-plans extending finetuning scores judging hub".split(),
     *"agents notebooks installing plugins".split(),
 )
 GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in TASKS)

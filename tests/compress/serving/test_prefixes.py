@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,17 @@ def test_blocks_keep_within_their_bytes_and_the_oldest_go() -> None:
     prefixes.keep([3] * (9 * BLOCK), filled(9 * BLOCK, 3.0))
     assert prefixes.held_bytes == 4 * block and prefixes.find([3] * (9 * BLOCK))[0][0].shape[2] == 4 * BLOCK
     assert prefixes.find([3] * (BLOCK - 1)) == [] and prefixes.find([4] + [3] * BLOCK) == []
+
+
+@pytest.mark.parametrize("family", ["gemma3_text", pytest.param("lfm2", marks=carries_states)])
+def test_windows_that_hold_in_the_prompt_hold_in_its_parts(family: str, passes: list[int]) -> None:
+    network = build(tiny(family))
+    plan = replace(ragged_plan(network, length=N, seed=2), prefill="windowed")
+    expected = [alone(network, plan, ids) for ids in PROMPTS]
+    assert expected != [alone(network, replace(plan, prefill="full"), ids) for ids in PROMPTS]
+    assert serve(network, plan, PROMPTS, prefill_chunk=100, **GREEDY) == expected and max(passes) == 100
+    with pytest.raises(PlanError, match="windows hold in the prompt"):
+        PlannedServer(network, plan, prefix_bytes=1 << 20)
 
 
 @carries_states

@@ -34,7 +34,9 @@ class Reading:
         self._last = min(len(ids), OBSERVED if plan is not None and plan.looks_at_text else 1)
         """The tokens that the last pass must have: those whose attention picks what is kept."""
         self._chunk = len(ids) if chunk is None else max(chunk, self._last)
-        self._whole: Any = None
+        self._cache = empty_cache(plan, model)
+        self._whole: Any = self._cache if plan is not None and plan.prefill == "windowed" else None
+        """What the parts before the last go to; windows hold in whatever parts a prompt comes."""
         if prefixes is not None:
             found = prefixes.find(ids[: len(ids) - self._last])
             if found:
@@ -61,12 +63,11 @@ class Reading:
     def _end(self) -> Tensor:
         if self.prefixes is not None and self._whole is not None:
             self.prefixes.keep(self.ids[: self._read], self._whole)
-        cache = empty_cache(self.plan, self.model)
-        if self._whole is not None:
-            _begin(cache, self._whole)
-            self._whole = None
-        logits = self._pass(cache, len(self.ids))
-        self.rows = Rows(cache, [len(self.ids)])
+        if self._whole is not None and self._whole is not self._cache:
+            _begin(self._cache, self._whole)
+        self._whole = None
+        logits = self._pass(self._cache, len(self.ids))
+        self.rows = Rows(self._cache, [len(self.ids)])
         return logits
 
     def _pass(self, cache: Any, stop: int) -> Tensor:
@@ -86,8 +87,15 @@ def next_logits(model: Any, ids: Tensor, positions: Tensor, cache: Any, mask: Te
     return logits
 
 
-def check_parts(plan: KVPlan | None, model: Any) -> None:
-    """Raises PlanError if prompts of this model cannot be read in parts, and so not behind a prefix."""
+def check_parts(plan: KVPlan | None, model: Any, prefixes: bool) -> None:
+    """Raises PlanError if prompts of this model cannot be read in parts, or behind `prefixes`."""
+    if plan is not None and plan.prefill == "windowed":
+        if prefixes:
+            raise PlanError(
+                "The plan's windows hold in the prompt, too, so nothing is kept from before its cut: leave out prefix_bytes, or "
+                "copy a filled cache."
+            )
+        return
     for layer in empty_cache(plan, model).layers:
         if not isinstance(layer, PlannedLayer) and type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer):
             raise PlanError(

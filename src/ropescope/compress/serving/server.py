@@ -57,7 +57,7 @@ class PlannedServer:
             )
         empty_cache(plan, model)  # what does not fit is said now
         if prefill_chunk is not None or prefix_bytes:
-            check_parts(plan, model)
+            check_parts(plan, model, bool(prefix_bytes))
         self.model, self.plan, self.max_batch, self.prefill_chunk = model, plan, max_batch, prefill_chunk
         self.prefixes = PrefixCache(prefix_bytes) if prefix_bytes else None
         self.waiting: deque[Request] = deque()
