@@ -113,7 +113,7 @@ def test_a_folder_without_config_says_what_it_holds(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{\n "a": 1,\n}', "config.json:3"),
+        (b'{\n "a": 1,\n}', "config.json:[23]"),  # the comma, or what stands where a name must
         (b"[1]", "JSON list"),
         (b"\xff", "not UTF-8"),
         (b'{"a":' * 100_000, "cannot be parsed|not valid JSON"),

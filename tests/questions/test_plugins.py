@@ -173,6 +173,7 @@ def test_what_has_no_situation_has_a_group_of_its_own(site: Path) -> None:
     assert registry.situation_names()["plugin-toy-box"] == "From toy-box"
     assert command("--help").stdout.count("From toy-box:") == 1
     assert "again" in command("toy", "--help").stdout
+    pytest.importorskip("mcp", reason="agents need the extra mcp")
     from ropescope.app.mcp.tools import place_of
 
     assert place_of(registry.find("toy again")) == ("plugin-toy-box", "From toy-box")
