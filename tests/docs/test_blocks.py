@@ -30,6 +30,7 @@ AFTER = {
     "docs/measuring.md": "outcome.profile.mass.shape[:3] == (4, 2, 4) and len(table) > 0",
     "docs/notebooks.md": "report.holds and profile.mass.shape[1:3] == (2, 4)",
     "docs/reading.md": "model.cache_bytes(8192) > model.cache_bytes(8192, key_type='q8_0')",
+    "docs/serving-plans.md": "second.tokens == answers[1] and server.held_bytes() == 0",
     "docs/results/experiments.md": "stretched is not weights and four_bits is not weights",
 }
 """What holds once the blocks of a page have run."""

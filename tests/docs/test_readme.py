@@ -30,6 +30,11 @@ def test_every_question_stands_in_its_situation() -> None:
     assert {situation: re.findall(r"`([^`]+)`", cell) for situation, cell in rows.items()} == asked
 
 
+def test_every_page_is_linked() -> None:
+    pages = {path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/results/*.md"))}
+    assert pages <= set(re.findall(r"\]\(([\w/.-]+\.md)", README))
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/serving.md"])
 def test_devices_are_as_many_as_stated(page: str) -> None:
     listed = CliRunner().invoke(app, ["devices", "--json"]).output

@@ -14,11 +14,8 @@ from ropescope.questions.inputs import fields_of, from_text
 from ropescope.questions.registry import FACES, known
 
 ROOT = Path(__file__).parents[2]
-TASKS = (
-    *"reading serving prompts measuring fleet compressing engines serving-plans extending finetuning scores judging hub".split(),
-    *"agents notebooks installing plugins".split(),
-)
-GUIDES = tuple(ROOT / "docs" / f"{name}.md" for name in TASKS)
+GENERATED = ("formulas", "reference")
+GUIDES = tuple(path for path in sorted((ROOT / "docs").glob("*.md")) if path.stem not in GENERATED)
 PLAIN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES)
 """Pages that are read between two other tasks."""
 RESULTS = tuple((ROOT / "docs" / "results").glob("*.md"))
