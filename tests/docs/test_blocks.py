@@ -56,7 +56,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     transformers.LlamaForCausalLM(config).save_pretrained("my-model")
     byte_tokenizer().save_pretrained("my-model")
     opened = open_model("my-model", config_only=True)
-    plan_uniform(opened, Target(budget_share=0.5), length=64).save(Path("plan.json"))
+    plan_uniform(opened, Target(budget_share=0.5), length=128).save(Path("plan.json"))
     plan_extension(opened, 32768, "rerope").save(Path("rerope.json"))
     save_profile(Path("profile.parquet"), n_prompts=3)
     export_atlas([made_row()], Path("exported"))
@@ -64,6 +64,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {
         "input_ids": torch.randint(3, 100, (1, 1024)),
         "inputs": {"input_ids": torch.arange(3, 43)[None], "max_new_tokens": 2, "do_sample": False},
+        "prompts": [list(range(3, 43)), list(range(50, 60))],
         "texts": [
             torch.randint(3, 100, (length // 128,)).repeat_interleave(128) for length in (640, 896)
         ],  # some blocks matter
