@@ -26,6 +26,7 @@ _SMALLER: Final = {
     "llama.cpp": {"q8_0": 272 / 512, "q4_0": 144 / 512},
 }
 """Cache types that an engine has beside 16 bits, of 8 bits and of 4, and their share of those bytes (a head of 128)."""
+FOUR_BITS: Final = "What 4 bits cost differs by model: score them on your own text before you serve them."
 GOOD: Final = 0.02
 """The added loss, as a share of the loss, up to which no other way is shown beside a plan."""
 RUINED: Final = 0.1
@@ -170,6 +171,7 @@ def _report(
         caveats=(
             *settings.remarks,
             "Without its first tokens a window may cost far more than with them: read the added loss before you serve this.",
+            *((FOUR_BITS,) if step in steps else ()),
             *report.caveats[-1:],
         ),
         next_steps=tuple(steps),
@@ -198,7 +200,7 @@ def _not_carried(inputs: Any, model: Model) -> Report:
             Fact("engine", named, basis="published", source="its source code was read"),
             Fact("engines with windows for this model", ", ".join(others) or "none", basis="published"),
         ),
-        caveats=("transformers carries out a whole plan: leave out `engine`.",),
+        caveats=(FOUR_BITS, "transformers carries out a whole plan: leave out `engine`."),
         next_steps=(step, Step("compress plan", _without_engine(inputs), "The whole plan, for transformers")),
         data={"engine": engine, "version": VERSIONS[engine], "carried": False, **step.inputs},
         holds=False,
@@ -222,5 +224,5 @@ def _smaller_type(inputs: Any, model: Model, length: int) -> Step:
     budget = inputs.budget / whole if isinstance(inputs.budget, int) else inputs.budget
     fitting = [name for name, share in shares.items() if budget is None or share <= budget]
     name = fitting[0] if fitting else min(shares, key=lambda one: shares[one])
-    why = f"The nearest that works is a cache in {name}, which holds every token in {shares[name]:.0%} of the bytes"
+    why = f"The nearest is a cache in {name}, which holds every token in {shares[name]:.0%} of the bytes"
     return Step("launch", {"source": inputs.source, "engine": inputs.engine, "kv_precision": name}, why)
