@@ -120,3 +120,12 @@ def test_llama_cpp_does_what_the_plan_does(full: frozenset[int], tmp_path: Path)
             other = network(ids, past_key_values=longer.cache(network)).logits[0, -1]
         assert apart(torch.log_softmax(ours.double(), -1), found) < 2 * CLOSE
         assert min(apart(torch.log_softmax(logits.double(), -1), found) for logits in (whole, other)) > APART
+
+
+def test_a_saved_plan_keeps_how_a_prompt_is_read(tmp_path: Path) -> None:
+    model = open_model(config_of("llama").to_dict())
+    path = tmp_path / "plan.json"
+    two_kinds(model, 24, {1}).save(path)
+    assert KVPlan.load(path).prefill == "windowed"
+    with pytest.raises(PlanError, match="'full' or 'windowed'"):
+        replace(KVPlan.load(path), prefill="half")  # type: ignore[arg-type]

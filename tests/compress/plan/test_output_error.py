@@ -14,7 +14,7 @@ from tiny_models import Tiny, build, carries_states
 
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
-from ropescope.compress.plan.picks import SHARES, split
+from ropescope.compress.plan.picks import SHARES, shared_scores, split
 from ropescope.compress.plan.planning import plan_from_errors
 from ropescope.compress.plan.target import Target
 from ropescope.errors import PlanError
@@ -161,3 +161,16 @@ def test_hybrids_and_models_without_a_plan() -> None:
 def test_models_without_a_plan() -> None:
     with pytest.raises(PlanError, match="can be planned"):
         measured(weights_of(tiny("deepseek_v3")), 1)
+
+
+def test_heads_that_pick_together_pick_by_the_sum_of_their_scores() -> None:
+    weights = weights_of(tiny("llama"))
+    alone, together = (
+        measure_output_errors(weights, prompts(1), sinks=SINKS, about="", together=which) for which in ("head", "layer")
+    )
+    assert together.together == "layer"
+    assert np.allclose(alone.error[:, :, 0], together.error[:, :, 0])  # windows alone pick nothing
+    assert not np.allclose(alone.error[:, :, 2], together.error[:, :, 2])
+    scores = {(0, 0): torch.tensor([1.0, 0.0]), (0, 1): torch.tensor([0.0, 3.0]), (1, 0): torch.tensor([5.0, 0.0])}
+    assert {layer: one.tolist() for layer, one in shared_scores(scores, "layer").items()} == {0: [1, 3], 1: [5, 0]}
+    assert {layer: one.tolist() for layer, one in shared_scores(scores, "model").items()} == {0: [6, 3], 1: [6, 3]}
