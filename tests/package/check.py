@@ -58,7 +58,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ropescope-package-") as folder:
         work = Path(folder)
-        builder = environment(sys.executable, work / "builder", "build", "twine", "check-wheel-contents", "mypy")
+        builder = environment(
+            sys.executable, work / "builder", "build", "hatchling", "twine", "check-wheel-contents", "mypy"
+        )
         wheel = built(builder, given.dist or work / "dist")
         pythons = {name: path for name, path in found_pythons().items() if not given.only or name in given.only}
         if missing := {*(given.only or ())} - {*pythons}:
@@ -87,7 +89,7 @@ def built(builder: Path, dist: Path) -> Path:
     dist.mkdir(parents=True, exist_ok=True)
     for old in dist.glob("ropescope-*"):
         old.unlink()
-    run(builder, "-m", "build", "--outdir", str(dist), str(ROOT))
+    run(builder, "-m", "build", "--no-isolation", "--outdir", str(dist), str(ROOT))
     (wheel,), (source,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
     run(builder, "-m", "twine", "check", "--strict", str(wheel), str(source))
     run(builder, "-m", "check_wheel_contents", str(wheel))
@@ -134,14 +136,9 @@ def used(python: Path, work: Path, extra: str) -> None:
 
 def typed(builder: Path, python: Path, work: Path) -> None:
     """A user's script has the types of what is installed: what is right passes strictly, and what is wrong is found."""
-    for wrong, status in (
-        ("", 0),
-        ("holds = rs.fit(1j)", 1),
-        ("rs.fit('x', gpv='4090')", 1),
-        ("n: int = report.verdict", 1),
-    ):
+    for wrong in (("",), ("rs.fit(1j)", "rs.fit('x', gpv='4090')", "n: int = report.verdict")):
         script = work / "script.py"
-        script.write_text(SCRIPT.format(model=str(work / "model"), wrong=wrong))
+        script.write_text(SCRIPT.format(model=str(work / "model"), wrong="\n".join(wrong)))
         line = [
             str(builder),
             "-m",
@@ -153,7 +150,9 @@ def typed(builder: Path, python: Path, work: Path) -> None:
             str(script),
         ]
         done = subprocess.run(line, capture_output=True, text=True, cwd=work, env=clean())
-        require(done.returncode == status, f"mypy on {wrong!r}: {done.stdout}{done.stderr}")
+        found = {int(number) for number in re.findall(r"^script\.py:(\d+): error", done.stdout, re.M)}
+        lines = script.read_text().splitlines()
+        require(found == {lines.index(one) + 1 for one in wrong if one}, f"mypy: {done.stdout}{done.stderr}")
 
 
 def plugged(python: Path) -> None:
