@@ -297,7 +297,7 @@ def test_a_server_at_the_address_of_a_page_of_files_takes_its_place(
     pytest.importorskip("uvicorn", reason="the page's server needs the extra web")
     context, link = browser.new_context(), "#q=fit&gpu=4090"
     with served(folder) as site:
-        page = opened(site.address, context, expected="Failed to load resource")  # the host goes away
+        page = opened(site.address, context, expected="Failed to load")  # the host goes away
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         page.evaluate("localStorage.setItem('ropescope theme', 'dark')")
         port = site.address.split(":")[-1].strip("/")
