@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import pickle
 import sys
 import time
 from pathlib import Path
 
+from pickled import once
 from shards import add_shard
 
 from ropescope.compress.evaluate.methods.catalogue import all_names, methods_named
@@ -61,13 +60,7 @@ def main() -> None:
     @functools.cache
     def measured() -> OutputErrors:
         path = given.folder / f"errors-{model.name}-{length}.pickle"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(pickle.dumps(measured_for(weights, length, progress=progress)))
-            os.replace(part, path)  # another shard never meets half a file
-        found: OutputErrors = pickle.loads(path.read_bytes())
-        return found
+        return once(path, functools.partial(measured_for, weights, length, progress=progress))
 
     names, budgets = given.methods.split(","), tuple(float(budget) for budget in given.budgets.split(","))
     methods = methods_named(names, model=model, length=length, measured=measured)

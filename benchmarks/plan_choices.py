@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import pickle
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from pickled import once
 from scipy.stats import t
 from shards import add_shard
 
@@ -38,6 +37,7 @@ from ropescope.compress.plan.calibration import measured_for
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.compress.plan.picks import SHARES, split
+from ropescope.compress.plan.planning import layers_of_heads
 from ropescope.compress.plan.target import Target
 from ropescope.models.model import Model
 from ropescope.network.loading.weights import Weights, load
@@ -86,6 +86,11 @@ def absolute_errors(weights: Weights, length: int) -> OutputErrors:
         output_error.norms_behind_attention, output_error._Tally._note_stream = found, stream
 
 
+def both_errors(weights: Weights, length: int) -> tuple[OutputErrors, OutputErrors]:
+    """The errors that plans use, and the absolute ones."""
+    return measured_for(weights, length), absolute_errors(weights, length)
+
+
 def plan_with(
     errors: OutputErrors, model: Model, budget: float, *, allocation: str, mix: float | None, floor: float = 0.0
 ) -> KVPlan:
@@ -94,7 +99,7 @@ def plan_with(
     builder = PlanBuilder.of(model, errors.length, errors.sinks, None)
     target = Target(budget_share=budget)
     bytes_left = builder.window_bytes(target)
-    heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
+    heads = layers_of_heads(errors)
     costs = np.array([builder.token_bytes(index) for index in heads], dtype=np.int64)
     of_mix = [errors.error[row, :n] for row, n in enumerate(errors.n_kv_heads)]
     curves = np.concatenate(of_mix)
@@ -142,7 +147,7 @@ def show(scored: Mapping[str, list[Mapping[str, np.ndarray]]], shares: list[floa
         for method in texts[0]:
             own = np.array([text[method] for text in texts])
             less = np.array([text["planned"] - text[method] for text in texts])
-            print(f"  {method:<28}" + "".join(f"  {_said(own[:, k])}; {_said(less[:, k])}" for k in range(len(shares))))
+            print(f"  {method:<28}" + "".join(f"  {said(own[:, k])}; {said(less[:, k])}" for k in range(len(shares))))
     if len(scored) > 1:
         print("\nall models, each weighing as much: planned less it")
         for method in next(iter(scored.values()))[0]:
@@ -159,7 +164,8 @@ def show(scored: Mapping[str, list[Mapping[str, np.ndarray]]], shares: list[floa
             print(f"  {method:<28}" + "".join(cells))
 
 
-def _said(values: np.ndarray) -> str:
+def said(values: np.ndarray) -> str:
+    """Mean ± half of a 95 % interval (Student's t over texts)."""
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return f"{values.mean():+.4f} ± {half:.4f}"
 
@@ -183,13 +189,7 @@ def main() -> None:
         weights = load(source, dtype=given.dtype)
         model = weights.model
         kept = given.folder / f"errors-{model.name}-{weights.dtype}-{given.length}.pickle"
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}.part")
-            both = measured_for(weights, given.length), absolute_errors(weights, given.length)
-            part.write_bytes(pickle.dumps(both))
-            os.replace(part, kept)
-        measured: tuple[OutputErrors, OutputErrors] = pickle.loads(kept.read_bytes())
+        measured = once(kept, functools.partial(both_errors, weights, given.length))
         sweep = Evaluation(
             weights,
             Split(model, given.length, 64),

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from plan_choices import budgets_of
-from scipy.stats import t
+from pickled import once
+from plan_choices import budgets_of, said
 from shards import add_shard
 
 from ropescope.compress.evaluate.methods.planned import Planned
@@ -135,12 +133,6 @@ def kept_gain(own: np.ndarray, full: np.ndarray, base: np.ndarray) -> tuple[floa
     return float((base - own).mean() / (base - full).mean()), float(low), float(high)
 
 
-def said(values: np.ndarray) -> str:
-    """Mean ± half of a 95 % interval (Student's t over texts)."""
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return f"{values.mean():+.4f} ± {half:.4f}"
-
-
 def shape(made: KVPlan) -> str:
     """How a plan divides its tokens."""
     tokens = [window for layer in made.planned_layers for window in layer.windows]
@@ -165,13 +157,9 @@ def main() -> None:
         weights = load(source, dtype=given.dtype)
         model = weights.model
         kept = given.folder / f"errors-{model.name}-{weights.dtype}-{given.length}.pickle"
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(pickle.dumps(measured(weights, given.length)))
-            os.replace(part, kept)
+        errors = once(kept, functools.partial(measured, weights, given.length))
         budgets = budgets_of(model, given.length, shares)
-        methods = rows(pickle.loads(kept.read_bytes()), model, budgets)
+        methods = rows(errors, model, budgets)
         sweep = Evaluation(
             weights,
             Split(model, given.length, 64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,6 +149,7 @@ def test_an_engine_that_cannot_drop_tokens_says_so_first_and_what_comes_nearest(
     assert "a cache in q4_0, which holds every token in 28% of the bytes" in lines
     # A long name of a folder breaks over lines.
     assert f"ropescopelaunch{folder}--enginellama.cpp--kv-precisionq4_0" in lines.replace(" ", "")
+    assert f"ropescopecompressplan{folder}--budget30%" in lines.replace(" ", "")
     assert CliRunner().invoke(app, [*arguments, "--check"]).exit_code == 1
     more = " ".join(CliRunner().invoke(app, [*arguments[:4], "60%", *arguments[5:]]).stdout.split())
     assert "a cache in q8_0, which holds every token in 53% of the bytes" in more
@@ -176,3 +178,25 @@ def test_a_plan_for_an_engine_is_its_setting_and_its_cost(tiny_folder_with_token
     assert windows == {found["overrides"]["sliding_window"]}
     assert found["command"].startswith("vllm serve ")
     assert found["added_loss"] is not None
+
+
+def test_a_plan_for_an_engine_within_a_loss_is_the_smaller_of_both_shapes(tiny_folder_with_tokenizer: Path) -> None:
+    """Random weights lose next to nothing, so the smallest budget that is tried does, in whichever shape takes fewer bytes."""
+    arguments = ["--length", "128", "--prompts", "1", "--dtype", "float32", "--engine", "vllm", "--json"]
+    found = json.loads(said(tiny_folder_with_tokenizer, "--max-loss", "50%", *arguments))
+    assert found["target"]["max_loss"] == 0.5 and found["command"].startswith("vllm serve ")
+    share = f"{100 * found['target']['budget_share']:.2f}%"
+    one = json.loads(said(tiny_folder_with_tokenizer, "--budget", share, *arguments))
+    assert found["bytes_after"] <= one["bytes_before"] * found["target"]["budget_share"]
+    assert found["bytes_after"] <= one["bytes_after"]
+
+
+def test_an_empty_text_is_told_before_weights_are_read(
+    tiny_folder_with_tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    monkeypatch.setitem(sys.modules, "ropescope.network.loading.asked", None)  # what loads them
+    for engine in ([], ["--engine", "vllm"]):
+        with pytest.raises(RopescopeError, match="holds no text"):
+            said(tiny_folder_with_tokenizer, "--budget", "40%", "--text", empty, *engine)

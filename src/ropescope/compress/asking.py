@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ropescope.models.model import Model
 
 PROMPTS = 6
-BESIDE = "ropescope.parquet"
 _OF_WEIGHTS = {
     "text": (),
     "dtype": "auto",
@@ -140,8 +139,10 @@ def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     if inputs.from_profile:
         return _from_beside(inputs, inputs.source, run)
     if inputs.of_profile:
+        from ropescope.measure.beside import NAME
+
         path = Path(inputs.source)
-        if inputs.model is None and path.name == BESIDE and (path.parent / "config.json").is_file():
+        if inputs.model is None and path.name == NAME and (path.parent / "config.json").is_file():
             return _from_beside(inputs, str(path.parent), run)
         return (*_from_profile(inputs), ())
     if inputs.gamma is not None or inputs.uniform:
@@ -161,7 +162,7 @@ def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
 
 def _from_beside(inputs: PlanInputs, source: str, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     """Plan from the profile beside the weights of `source`. Raises InputError for none, SourceError for another model's."""
-    from ropescope.measure.beside import profile_beside, theirs
+    from ropescope.measure.beside import NAME, profile_beside, theirs
     from ropescope.models.opening import open as open_model
 
     model = open_model(source, revision=inputs.revision)
@@ -171,7 +172,7 @@ def _from_beside(inputs: PlanInputs, source: str, run: Run) -> tuple[KVPlan, str
     if found is None:
         raise InputError(
             "from_profile",
-            f"No {BESIDE} lies beside the weights of {model.name}: measure with `out` naming their folder, or leave out "
+            f"No {NAME} lies beside the weights of {model.name}: measure with `out` naming their folder, or leave out "
             "`from_profile`.",
         )
     plan = _by_profile(inputs, theirs(found).profile, model)
@@ -198,16 +199,11 @@ def _by_profile(inputs: PlanInputs, profile: DecayProfile, model: Model) -> KVPl
 
 def _from_weights(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     """Measure what cutting each head costs its layer's output, and plan by that."""
-    from ropescope.compress.plan.planning import planned_length, require_plannable
+    from ropescope.compress.plan.planning import measurable_model
     from ropescope.measure.beside import has_profile
-    from ropescope.models.loadable import loadable
-    from ropescope.models.text_files import check_texts
 
     target, sinks = inputs.target(), _sinks(inputs)
-    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
-    require_plannable(model, target, length=inputs.length, sinks=sinks, cache_type=inputs.cache_type)
-    # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
-    check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
+    model = measurable_model(inputs, target, sinks)
     from ropescope.compress.evaluate.from_weights import plan_from_weights
     from ropescope.network.loading.asked import load_asked
 

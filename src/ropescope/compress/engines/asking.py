@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.compress.engines.carried import NAMES, VERSIONS, Windows, full_layers, own_window, windows_in
 from ropescope.compress.plan.report import plan_report
-from ropescope.errors import InputError
+from ropescope.errors import InputError, PlanError
 from ropescope.models.model import Model
 from ropescope.questions.question import Run
 from ropescope.report.numbers import binary_size
@@ -16,6 +17,7 @@ from ropescope.report.report import Fact, Report, Step
 
 if TYPE_CHECKING:
     from ropescope.compress.plan.kv_plan import KVPlan
+    from ropescope.compress.plan.target import Target
     from ropescope.quality.intervals import Interval
 
 TEXTS: Final = 6
@@ -60,20 +62,17 @@ def _check(inputs: Any) -> None:
 
 def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
     from ropescope.compress.engines.settings import settings_for
-    from ropescope.compress.evaluate.from_weights import plan_for_loss
-    from ropescope.compress.plan.calibration import measured_for
-    from ropescope.compress.plan.planning import planned_length, require_plannable
+    from ropescope.compress.plan.planning import measurable_model, planned_length
     from ropescope.compress.plan.restricted import RESTRICTIONS, plan_restricted
-    from ropescope.compress.plan.target import Target
-    from ropescope.models.loadable import loadable
     from ropescope.models.source import ALIASES
+
+    engine, target = str(inputs.engine), inputs.target()
+    model = measurable_model(inputs, target, 0)
+    length = planned_length(model, inputs.length)
+    from ropescope.compress.plan.calibration import measured_for
     from ropescope.network.loading.asked import load_asked
     from ropescope.quality.texts import calibration_texts
 
-    engine, target = str(inputs.engine), inputs.target()
-    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
-    length = planned_length(model, inputs.length)
-    require_plannable(model, target, length=length, sinks=0, cache_type=inputs.cache_type)
     named = ALIASES.get(model.source.name, model.source.base.spelled)
     window, sets = own_window(model), None if windows.by == "layer_types" else full_layers(model)
     with run.working():
@@ -104,17 +103,38 @@ def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
         others = calibration_texts(
             weights.tokenizer, length, inputs.prompts + TEXTS, files=inputs.text, column=inputs.column
         )[errors.n_prompts :]
+        # Errors of single layers say little of windows without first tokens: one window for all may cost less.
+        shapes = [sets, *([[frozenset[int]()]] if window is None else [])]
         if target.max_loss is not None:
-            plans = [plan_for_loss(weights, errors, others, target.max_loss, make=make, progress=run.progress)]
+            plans = _for_loss(
+                weights, errors, others, target.max_loss, [partial(make, full=one) for one in shapes], run
+            )
         else:
-            # Errors of single layers say little of windows without first tokens: one window for all may cost less.
-            plans = [make(target), *([make(target, [frozenset()])] if window is None else [])]
+            plans = [make(target, one) for one in shapes]
         costs = [_scored(weights, plan, others, run) for plan in plans] if others else []
         best = min(range(len(costs)), key=lambda index: costs[index][0].value, default=0)
         plan, scored = plans[best], costs[best] if costs else None
     settings = settings_for(plan, model, engine, named)
     kept = run.keep("plan", lambda path: [plan.save(path)])
     return _report(inputs, plan, model, settings, scored, plan_report(plan, kept, source=inputs.source))
+
+
+def _for_loss(
+    weights: Any, errors: Any, texts: Any, limit: float, makers: Sequence[Callable[[Target], KVPlan]], run: Run
+) -> list[KVPlan]:
+    """The smallest of the plans that add at most `limit` of the loss, one of each maker. Raises PlanError where none does."""
+    from ropescope.compress.evaluate.from_weights import plan_for_loss
+
+    found: list[KVPlan] = []
+    refused = None
+    for make in makers:
+        try:
+            found.append(plan_for_loss(weights, errors, texts, limit, picks=False, make=make, progress=run.progress))
+        except PlanError as error:
+            refused = error
+    if refused is not None and not found:
+        raise refused
+    return [min(found, key=lambda plan: plan.bytes_after)]
 
 
 def _scored(weights: Any, plan: KVPlan, texts: Any, run: Run) -> tuple[Interval, float]:
@@ -209,12 +229,7 @@ def _not_carried(inputs: Any, model: Model) -> Report:
 
 def _without_engine(inputs: Any) -> dict[str, Any]:
     asked = {"budget": inputs.budget, "max_loss": inputs.max_loss}
-    shown = {
-        name: f"{value:.4g}" if isinstance(value, float) else value
-        for name, value in asked.items()
-        if value is not None
-    }
-    return {"source": inputs.source, **shown}
+    return {"source": inputs.source, **{name: value for name, value in asked.items() if value is not None}}
 
 
 def _smaller_type(inputs: Any, model: Model, length: int) -> Step:

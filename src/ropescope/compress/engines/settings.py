@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.compress.engines.carried import CARRIED, NAMES, VERSIONS, Windows, period_of
+from ropescope.compress.engines.carried import NAMES, VERSIONS, Windows, period_of, windows_in
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import PlanError
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, one_line
@@ -23,7 +23,7 @@ def settings_for(plan: KVPlan, model: Model, engine: str, source: str) -> Engine
     or a source that it does not load."""
     if engine == "transformers":
         return EngineSettings(engine, "5.2 and newer", "5.23.0, run by the tests", "python", _APPLIED)
-    windows = next((one for one in CARRIED[engine] if model.model_type in one.model_types), None)
+    windows = windows_in(engine, model)
     if windows is None:
         raise PlanError(f"{NAMES[engine]} {VERSIONS[engine]} gives layers of {model.model_type} no window.")
     size, full = _two_kinds(plan, model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.kv_plan import KVPlan
@@ -71,6 +71,21 @@ def require_plannable(
         builder.window_bytes(target)
 
 
+def measurable_model(inputs: Any, target: Target, sinks: int) -> Model:
+    """The model of `inputs` (those of `compress plan`), once files and arguments tell that a plan can be measured on its weights.
+
+    Raises what `loadable`, `require_plannable` and `check_texts` raise, before anything heavy is imported.
+    """
+    from ropescope.models.loadable import loadable
+    from ropescope.models.text_files import check_texts
+
+    model = loadable(inputs.source, inputs.revision, reads_text=not inputs.trust_remote_code)
+    require_plannable(model, target, length=inputs.length, sinks=sinks, cache_type=inputs.cache_type)
+    # The first half of the text is measured on; no tokenizer makes more tokens than bytes.
+    check_texts(inputs.text, inputs.column, least_bytes=2 * (planned_length(model, inputs.length) - 2))
+    return model
+
+
 def plan_from_errors(
     errors: OutputErrors,
     model: Model,
@@ -94,8 +109,8 @@ def plan_from_errors(
     builder = builder_for(errors, model, cache_type)
     if target.keep_mass is not None:
         return _plan_by_share(builder, errors.curves(), target, measured_basis(errors))
-    layers = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
-    groups = _groups(layers, together)
+    layers = layers_of_heads(errors)
+    groups = groups_of_heads(errors, together)
     costs = np.array([sum(builder.token_bytes(layers[place]) for place in own) for own in groups], dtype=np.int64)
     least = errors.least(picks=picks, groups=groups)
     gains = np.concatenate([np.zeros((len(groups), 1)), least[:, :1] - least], axis=1)
@@ -141,8 +156,14 @@ def plan_of_heads(
     return builder.plan(windows, masses, target, how, "measured", picks=picks if any(shares) else {})
 
 
-def _groups(layers: Sequence[int], together: Sharing) -> list[list[int]]:
-    """The places of the heads, whose layers are given, that keep equally many tokens."""
+def layers_of_heads(errors: OutputErrors) -> list[int]:
+    """The layer of every KV head, in the order of `errors`."""
+    return [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
+
+
+def groups_of_heads(errors: OutputErrors, together: Sharing) -> list[list[int]]:
+    """The places of the heads, in the list of all, that keep equally many tokens."""
+    layers = layers_of_heads(errors)
     if together == "head":
         return [[place] for place in range(len(layers))]
     found: dict[int, list[int]] = {}

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from ropescope.compress.plan.kv_plan import KVPlan, Prefill
 from ropescope.compress.plan.picks import Sharing
-from ropescope.compress.plan.planning import builder_for, measured_basis, plan_from_errors, plan_of_heads
+from ropescope.compress.plan.planning import (
+    builder_for,
+    groups_of_heads,
+    layers_of_heads,
+    measured_basis,
+    plan_from_errors,
+    plan_of_heads,
+)
 from ropescope.compress.plan.target import Target
 from ropescope.errors import PlanError
 from ropescope.models.model import Model
@@ -62,7 +69,8 @@ def plan_restricted(
     that can be told to keep everything (None: any set). `prefill`: what the program lets a prompt see; errors are measured
     with a full one.
 
-    `errors` are those of the same sinks and of heads that pick together as the restriction has it. Raises PlanError for
+    A PlannedCache picks by head: plans whose heads pick together are scored (`Planned(together=…)`), and no cache carries them
+    out. `errors` are those of the same sinks and of heads that pick together as the restriction has it. Raises PlanError for
     others, and where no such plan fits the budget.
     """
     if restriction.picks and errors.together != restriction.together:
@@ -112,7 +120,7 @@ def _two_kinds(
 
     reach, budget = errors.length - errors.sinks, builder.window_bytes(target)
     costs = {index: builder.token_bytes(index) * builder.heads(index) for index in errors.layers}
-    curves = dict(zip(errors.layers, errors.least(picks=False, groups=_places(errors)), strict=True))
+    curves = dict(zip(errors.layers, errors.least(picks=False, groups=groups_of_heads(errors, "layer")), strict=True))
 
     def error(index: int, size: int) -> float:
         return float(np.interp(size, errors.kept, curves[index]))
@@ -132,8 +140,7 @@ def _two_kinds(
         least = f"windows of {window:,} tokens" if window else "one token"
         raise PlanError(f"The budget is below {least} in every layer that can be planned: give more bytes.")
     _, full, size = best
-    heads = [index for index, n in zip(errors.layers, errors.n_kv_heads, strict=True) for _ in range(n)]
-    parts = [(reach if index in full else size, 0.0) for index in heads]
+    parts = [(reach if index in full else size, 0.0) for index in layers_of_heads(errors)]
     how = f"{measured_basis(errors)}; layers that keep everything and layers with one window, by the error of layer outputs"
     return plan_of_heads(builder, errors, parts, target, how)
 
@@ -158,12 +165,3 @@ def _size(full: frozenset[int], costs: Mapping[int, int], budget: int, reach: in
     left = budget - reach * sum(cost for index, cost in costs.items() if index in full)
     rest = sum(cost for index, cost in costs.items() if index not in full)
     return min(max(left, 0) // rest, reach) if rest else reach * (left >= 0)
-
-
-def _places(errors: OutputErrors) -> list[list[int]]:
-    """The heads of each layer, as places in the list of all."""
-    found, first = [], 0
-    for n in errors.n_kv_heads:
-        found.append(list(range(first, first + n)))
-        first += n
-    return found
