@@ -22,7 +22,6 @@ from ropescope.errors import MissingExtraError
 from ropescope.extend.plan.planning import plan_extension
 from ropescope.models.config.reading import from_config
 from ropescope.report import Fact, Figure, Report, Step, Table
-from ropescope.report import notebook as shown_in
 from ropescope.report.html import page
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m<b onclick=x>\"'&amp;"
@@ -123,7 +122,7 @@ def test_without_what_draws_it_is_said_how_each_figure_is_shown(
     def missing(*_: Any, **__: Any) -> str:
         raise MissingExtraError("Figures need vl-convert.")
 
-    monkeypatch.setattr(shown_in, "svg", missing)
+    monkeypatch.setattr("ropescope.report.figure._vl_convert", missing)
     html = shown(sample)["text/html"]
     assert "<svg" not in html and "<code>report.figures[0]</code>" in html and "ropescope[figures]" in html
     assert "image/svg+xml" not in shown(sample.figures[0])

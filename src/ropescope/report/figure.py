@@ -18,7 +18,7 @@ from ropescope.errors import MissingExtraError, ReportError
 from ropescope.report.files import write_whole
 from ropescope.report.json import dumps, strict
 from ropescope.report.report import Figure
-from ropescope.report.templates import environment, in_script, markup, resource, script_hash
+from ropescope.report.templates import filled, in_script, markup, resource, script_hash
 from ropescope.report.text import lines, slug
 from ropescope.report.theme import themed
 
@@ -134,16 +134,13 @@ def require_drawable(paths: Iterable[Path]) -> None:
 def _interactive_page(title: str, spec: Mapping[str, Any], bundle: str) -> str:
     """A page that draws `spec` with the Vega scripts in `bundle`, with tooltips and export; it fetches nothing."""
     start = resource("figure.js")
-    return (
-        environment()
-        .from_string(resource("figure.html.j2"))
-        .render(
-            title=title,
-            spec=in_script(dumps(spec, name="spec")),
-            bundle=markup(bundle),
-            start=markup(start),
-            hashes=[script_hash(bundle), script_hash(start)],
-        )
+    return filled(
+        "figure.html.j2",
+        title=title,
+        spec=in_script(dumps(spec, name="spec")),
+        bundle=markup(bundle),
+        start=markup(start),
+        hashes=[script_hash(bundle), script_hash(start)],
     )
 
 

@@ -17,7 +17,7 @@ from ropescope.report.json import dumps
 from ropescope.report.report import Figure, Report
 from ropescope.report.shown import BASIS_MEANING, shown_facts, shown_tables
 from ropescope.report.svg import embedded
-from ropescope.report.templates import environment, in_script, markup, preformatted, resource, script_hash
+from ropescope.report.templates import filled, in_script, markup, preformatted, resource, script_hash
 from ropescope.report.text import plain, slug
 
 
@@ -28,25 +28,38 @@ def page(report: Report) -> str:
     their data. Raises ReportError for a number that is NaN or infinite, or a figure that cannot be drawn.
     """
     script = resource("page.js")
-    return (
-        environment()
-        .from_string(resource("page.html.j2"))
-        .render(
-            report=report,
-            lead=preformatted(report.lead),
-            facts=shown_facts(report),
-            basis_meaning=BASIS_MEANING,
-            tables=shown_tables(report),
-            figures=[_figure(figure, i) for i, figure in enumerate(report.figures)],
-            data=in_script(dumps(report.data, name="data", indent=1)),
-            whole=in_script(dumps(report.to_dict(), name="report")),
-            file_name=slug(report.title.lower()),
-            style=markup(resource("page.css")),
-            script=markup(script),
-            script_hash=script_hash(script),
-            version=__version__,
-        )
+    return filled(
+        "page.html.j2",
+        **shared(report, "page.css"),
+        figures=[_figure(figure, i) for i, figure in enumerate(report.figures)],
+        data=in_script(dumps(report.data, name="data", indent=1)),
+        whole=in_script(dumps(report.to_dict(), name="report")),
+        file_name=slug(report.title.lower()),
+        script=markup(script),
+        script_hash=script_hash(script),
+        version=__version__,
     )
+
+
+def shared(report: Report, style: str) -> dict[str, Any]:
+    """What every template of a report takes. Raises ReportError for a number that is NaN or infinite."""
+    return {
+        "report": report,
+        "lead": preformatted(report.lead),
+        "facts": shown_facts(report),
+        "basis_meaning": BASIS_MEANING,
+        "tables": shown_tables(report),
+        "style": markup(resource(style)),
+    }
+
+
+def drawn(figure: Figure, prefix: str) -> Any:
+    """The drawing of `figure` as SVG to stand in a page, its identifiers begun with `prefix`; None without vl-convert."""
+    try:
+        drawing = svg(figure, titled=False)
+    except MissingExtraError:
+        return None
+    return markup(embedded(drawing, prefix, plain(f"{figure.title}. {figure.caption}".strip())))
 
 
 def write_page(report: Report, path: str | Path) -> Path:
@@ -58,16 +71,10 @@ def write_page(report: Report, path: str | Path) -> Path:
 
 
 def _figure(figure: Figure, index: int) -> dict[str, Any]:
-    drawn: str | None
-    try:
-        label = plain(f"{figure.title}. {figure.caption}".strip())
-        drawn = embedded(svg(figure, titled=False), f"figure-{index}-", label)
-    except MissingExtraError:
-        drawn = None
     return {
         "title": figure.title,
         "caption": figure.caption,
         "file_name": slug(figure.name),
-        "svg": None if drawn is None else markup(drawn),
+        "svg": drawn(figure, f"figure-{index}-"),
         "spec": in_script(dumps(vega_lite(figure), name=f"the figure {figure.name!r}")),
     }

@@ -16,11 +16,10 @@ from ropescope.errors import MissingExtraError
 from ropescope.questions.calling import call
 from ropescope.questions.registry import known
 from ropescope.report.figure import svg, vega_lite
+from ropescope.report.html import drawn, shared
 from ropescope.report.json import dumps
 from ropescope.report.report import Figure, Report, Step
-from ropescope.report.shown import BASIS_MEANING, shown_facts, shown_tables
-from ropescope.report.svg import embedded
-from ropescope.report.templates import environment, markup, preformatted, resource
+from ropescope.report.templates import filled
 from ropescope.report.terminal import to_text
 from ropescope.report.text import plain
 
@@ -47,22 +46,14 @@ def fragment(report: Report) -> str:
 
     Figures are SVG where vl-convert is installed; else it says how each is shown. Raises as `report_bundle` does.
     """
-    drawn = [picture for figure in report.figures if (picture := _drawn(figure)) is not None]
-    return str(
-        environment()
-        .from_string(resource("fragment.html.j2"))
-        .render(
-            report=report,
-            lead=preformatted(report.lead),
-            facts=shown_facts(report),
-            basis_meaning=BASIS_MEANING,
-            figures=drawn,
-            not_drawn=[figure.title for figure in report.figures] if len(drawn) < len(report.figures) else [],
-            tables=shown_tables(report),
-            most_rows=_MOST_ROWS,
-            steps=[dict(zip(("why", "call"), _step(step), strict=True)) for step in report.next_steps],
-            style=markup(resource("fragment.css")),
-        )
+    figures = [picture for figure in report.figures if (picture := _figure(figure)) is not None]
+    return filled(
+        "fragment.html.j2",
+        **shared(report, "fragment.css"),
+        figures=figures,
+        not_drawn=[figure.title for figure in report.figures] if len(figures) < len(report.figures) else [],
+        most_rows=_MOST_ROWS,
+        steps=[dict(zip(("why", "call"), _step(step), strict=True)) for step in report.next_steps],
     )
 
 
@@ -77,15 +68,11 @@ def figure_bundle(figure: Figure) -> dict[str, Any]:
     return bundle
 
 
-def _drawn(figure: Figure) -> dict[str, Any] | None:
-    try:
-        drawing = svg(figure, titled=False)
-    except MissingExtraError:
-        return None
+def _figure(figure: Figure) -> dict[str, Any] | None:
     # Names inside a drawing are the page's: two outputs of a notebook must not share them.
     mark = hashlib.sha256(dumps(figure.spec, name="spec").encode()).hexdigest()[:10]
-    label = plain(f"{figure.title}. {figure.caption}".strip())
-    return {"title": figure.title, "caption": figure.caption, "svg": markup(embedded(drawing, f"f{mark}-", label))}
+    drawing = drawn(figure, f"f{mark}-")
+    return None if drawing is None else {"title": figure.title, "caption": figure.caption, "svg": drawing}
 
 
 def _step(step: Step | str) -> tuple[str, str]:

@@ -29,6 +29,11 @@ def environment() -> Environment:
     )
 
 
+def filled(name: str, **values: Any) -> str:
+    """The template `name` of this room with `values`."""
+    return environment().from_string(resource(name)).render(values)
+
+
 def resource(name: str) -> str:
     """The text of a file beside this one."""
     return files("ropescope.report").joinpath(name).read_text(encoding="utf-8")
