@@ -81,6 +81,11 @@ def test_what_is_wrong_is_told_with_the_name_of_the_input(config: Path, tmp_path
     told("source", "given twice", config, source=config, gpu="4090")
     told("source", "by position only `source`: give '4090' by the name", config, "4090")
     told("ep", "`ep` must be true", config, gpu="4090", ep="perhaps")
+    told("out", "`out` must be a path, not 3", config, gpu="4090", out=3)
+    told("figure", "`figure` must be a path, not ''", config, gpu="4090", figure=["fit.json", ""])
+    told("gpu", "must be a device.*not a number of thousands of digits", config, gpu=10**5000)
+    with pytest.raises(InputError, match=r"devices takes nothing by position: give 'x+… by the name"):
+        rs.devices("x" * 1000)
     with pytest.raises(ReportError, match="nowhere is no folder"):
         rs.fit(config, gpu="4090", out=tmp_path / "nowhere" / "report.json")
     with pytest.raises(InputError) as caught:
@@ -88,7 +93,7 @@ def test_what_is_wrong_is_told_with_the_name_of_the_input(config: Path, tmp_path
     assert len(caught.traceback) == 2, (
         "this line, and the function: what is inside of it says no more than the sentence"
     )
-    with pytest.raises(AttributeError, match=r"no attribute 'compres_plan'\. Did you mean 'compress_plan'\?"):
+    with pytest.raises(AttributeError, match=r"no attribute 'compres_plan'\. Did you mean compress_plan\?"):
         _ = rs.compres_plan
 
 
@@ -130,8 +135,8 @@ def test_an_interruption_keeps_what_is_finished(
 
     few = {"length": 128, "rows": 8, "prompts": 4, "corpus": "random", "dtype": "float32"}
     monkeypatch.setattr(InPython, "progress", progress)
-    kept = tmp_path / "part.parquet"
-    part = rs.measure(tiny_folder_with_tokenizer, **few, out=kept)
+    kept = tmp_path / "ropescope.parquet"
+    part = rs.measure(tiny_folder_with_tokenizer, **few, out=tmp_path)  # in a folder, under a name of its own
     assert rs.DecayProfile.load(kept).n_prompts == seen and any("nterrupted" in line for line in part.caveats)
     monkeypatch.setattr(InPython, "progress", own)
     rs.measure(tiny_folder_with_tokenizer, **few, out=kept, resume=True)

@@ -43,7 +43,7 @@ REFUSED = [
     (Bytes(), "9" * 400 + "GiB"), (Share(), "0"),
     (Share(), "101%"), (Real(at_most=1.0), "2"), (Whole(1, 3), "2.5"), (Choice(("a", "b")), "c"), (Flag(), "maybe"),
     (ListOf(Tokens(), least=1), ""), (Source(), " "), (TorchDevice(), "cuda:x"), (TorchDevice(), "abacus"), (Real(), "nan"),
-    (Real(), "1e-400"), (Count(), "999999999T"), (Budget(), "0GiB"), (Text(), ""), (ListOf(Text()), ","),
+    (Real(), "1e-400"), (Count(), "999999999T"), (Budget(), "0GiB"), (Text(), ""), (ListOf(Text()), ","), (File(), "a\0b"),
 ]  # fmt: skip
 
 

@@ -43,8 +43,7 @@ def _out(question: Question) -> click.Option:
         return click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}.")
 
     def within(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
-        folder = given is not None and Path(given).is_dir()
-        return _writable(ctx, parameter, str(Path(given or "", question.kept_as)) if folder else given)
+        return kept_at(question, given)
 
     told = f"Keep {question.keeps}; in a folder, as {question.kept_as}."
     return click.Option(["--out"], metavar="FILE", callback=within, help=told)
@@ -56,6 +55,12 @@ def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None)
 
 def _drawable(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
     return drawable(given)
+
+
+def kept_at(question: Question, given: str | Path | None) -> Path | None:
+    """The path where a result is kept, if a file can be written there: in a folder, by the question's own name for it."""
+    folder = given is not None and bool(question.kept_as) and Path(given).is_dir()
+    return writable(Path(given or "", question.kept_as) if folder else given)
 
 
 def writable(given: str | Path | None) -> Path | None:

@@ -17,9 +17,10 @@ from ropescope.questions.calling import call, function_name
 from ropescope.questions.carrying import carried
 from ropescope.questions.inputs import Asked, fields_of, from_either
 from ropescope.questions.kind import Kind, wrong
+from ropescope.questions.kind import shown as written
 from ropescope.questions.kinds import Budget, Device, File, FileOrText, ListOf, Output, Source
 from ropescope.questions.question import Question
-from ropescope.questions.registry import built_in, known
+from ropescope.questions.registry import built_in, known, near
 
 if TYPE_CHECKING:
     from ropescope.report.report import Report
@@ -36,15 +37,11 @@ def functions() -> Mapping[str, Question]:
 
 
 def function(name: str) -> Callable[..., Report]:
-    """The function of that name. Raises AttributeError, with the nearest name, where no question has it."""
+    """The function of that name. Raises AttributeError, with what `near` says, where no question has it."""
     own = {function_name(question): question for question in built_in().values()}
     question = own.get(name) or functions().get(name)
     if question is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, functions(), n=1, cutoff=0.7)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"module 'ropescope' has no attribute {name!r}.{hint}")
+        raise AttributeError(f"module 'ropescope' has no attribute {name!r}.{near(name, functions())}")
     if name not in _made or _made[name][0] is not question:
         _made[name] = (question, _function(question))
     return _made[name][1]
@@ -72,18 +69,17 @@ def _function(question: Question) -> Callable[..., Report]:
 
 def answer(question: Question, placed: Sequence[Any], named: Mapping[str, Any]) -> Report:
     """The answer to a call of a question's function. Raises what the answer raises, with inputs by name."""
-    from ropescope.app.face import drawable, writable
+    from ropescope.app.face import drawable, kept_at, writable
     from ropescope.app.in_python import InPython
     from ropescope.app.show import Ways, write_files
 
     fields = fields_of(question.inputs_type)
     given = _by_name(question, fields, placed, named)
-    shown = {way: given.pop(way, None) for way in WAYS}
-    figures = shown["figure"] or ()
-    shown["figure"] = drawable([figures] if isinstance(figures, str | Path) else figures)
-    shown |= {way: writable(shown[way]) for way in ("out", "html", "md")}
-    ways = Ways.of(shown)
-    run = InPython(shown["out"])
+    paths = {way: _paths(way, given.pop(way, None)) for way in WAYS}
+    out = kept_at(question, next(paths["out"], None))
+    html, md = (writable(next(paths[way], None)) for way in ("html", "md"))
+    ways = Ways.of({"out": out, "html": html, "md": md, "figure": drawable(paths["figure"])})
+    run = InPython(out)
     with _as_files(fields, given) as (values, without_paths):
         inputs: Any = from_either(question.inputs_type, values)
         report = without_paths(carried(question.ask(inputs, run), inputs))
@@ -92,10 +88,16 @@ def answer(question: Question, placed: Sequence[Any], named: Mapping[str, Any]) 
     return report
 
 
+def _paths(way: str, given: Any) -> Iterator[Path]:
+    """The files that are named for a way; several are taken for figures alone."""
+    each = given if way == "figure" and isinstance(given, list | tuple) else (given,)
+    return (Output().accept(way, path) for path in each if path is not None)
+
+
 def signature(question: Question) -> Signature:
     """What the function takes: placed inputs by position or name, the others by name. Raises MissingExtraError."""
     fields = fields_of(question.inputs_type)
-    parameters = [_parameter(one) for one in (*filter(_placed, fields), *(one for one in fields if not one.placed))]
+    parameters = [_parameter(one) for one in _placed_first(fields)]
     path = str | Path | None
     ways = {"figure": str | Path | Sequence[str | Path] | None}
     parameters += [Parameter(way, Parameter.KEYWORD_ONLY, default=None, annotation=ways.get(way, path)) for way in WAYS]
@@ -109,7 +111,7 @@ def docstring(question: Question) -> str:
     from ropescope.app.face import face
 
     fields = fields_of(question.inputs_type)
-    told = {one.name: one.help for one in (*filter(_placed, fields), *(one for one in fields if not one.placed))}
+    told = {one.name: one.help for one in _placed_first(fields)}
     told |= {str(part.name): str(getattr(part, "help", "")) for part in face(question) if part.name in WAYS}
     lines = [question.asks, "", "Args:", *(f"    {name}: {text}" for name, text in told.items())]
     holds = ", whose `holds` is the answer where it is yes or no" if question.decides else ""
@@ -152,8 +154,8 @@ def _parameter(one: Asked) -> Parameter:
     return Parameter(one.name, kind, default=one.default, annotation=taken | None if one.default is None else taken)
 
 
-def _placed(one: Asked) -> bool:
-    return one.placed
+def _placed_first(fields: Sequence[Asked]) -> list[Asked]:
+    return sorted(fields, key=lambda one: not one.placed)
 
 
 def _by_name(
@@ -162,14 +164,15 @@ def _by_name(
     """All inputs by name. Raises InputError for too many by position, and for one that is given twice."""
     given: dict[str, Any] = {}
     rest = list(placed)
-    for one in filter(_placed, fields):
-        if rest:
+    for one in fields:
+        if rest and one.placed:
             given[one.name], rest = (rest, []) if isinstance(one.kind, ListOf) else (rest[0], rest[1:])
     if rest:
-        names = ", ".join(f"`{name}`" for name in given) or "none"
+        names = ", ".join(f"`{name}`" for name in given)
+        taken = f"by position only {names}" if given else "nothing by position"
         raise InputError(
             next(iter(given), question.name),
-            f"{function_name(question)} takes by position only {names}: give {rest[0]!r} by the name of its input.",
+            f"{function_name(question)} takes {taken}: give {written(rest[0])} by the name of its input.",
         )
     for name in given.keys() & named.keys():
         raise InputError(name, f"`{name}` is given twice, by position and by name: leave one out.")

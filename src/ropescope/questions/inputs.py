@@ -128,12 +128,16 @@ def take(kind: Kind, name: str, value: Any) -> Any:
         return kind.accept(name, [take(of, name, item) for item in ([value] if alone else value)])
     if isinstance(value, str | bool):
         return read(kind, name, value)
-    if isinstance(value, Integral):
-        value = int(value)
-    elif isinstance(value, Real):
-        value = float(value)
-    text_alone = isinstance(value, int | float) and kind.schema() == {"type": "string"}
-    return kind.accept(name, str(value) if text_alone else value)
+    try:
+        if isinstance(value, Integral):
+            value = int(value)
+        elif isinstance(value, Real):
+            value = float(value)
+        if isinstance(value, int | float) and kind.schema() == {"type": "string"}:
+            value = str(value)
+    except (OverflowError, ValueError):  # too large for a float, or for Python to write
+        raise wrong(name, value, kind.words) from None
+    return kind.accept(name, value)
 
 
 def to_values(inputs: Any) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class File(Kind):
 
     def accept(self, name: str, value: Any) -> Path:
         """The path. Whether it is there is for the answer to say, which knows what should be in it."""
-        if not isinstance(value, str | Path) or not str(value):
+        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
             raise wrong(name, value, self.words)
         return Path(value)
 

@@ -97,6 +97,11 @@ def test_bad_scores_are_refused(given: dict[str, Any], told: str) -> None:
         saturation(**given)
 
 
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(InputError, match="`scores` must be"):
+        from_values(SaturationInputs, {"scores": [10**400, 65.1], "n": 9})
+
+
 def test_scores_travel_as_json() -> None:
     inputs = from_text(SaturationInputs, {"scores": "a=b=67.2,C=0.9%", "n": "9"})
     assert [(one.name, one.share) for one in inputs.scores] == [("a=b", 0.672), ("C", pytest.approx(0.009))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, erfc, inf, sqrt
+from math import ceil, erfc, sqrt
 from typing import Any, Final, NamedTuple
 
 from ropescope.errors import InputError
@@ -57,8 +57,6 @@ class Scores(Kind):
             )
         scale = 1 if bare and max(bare) <= 1 else 100
         found = [Score(label, number / (100 if percent else scale)) for label, number, percent in parts]
-        if any(not 0 <= one.share <= 1 for one in found):
-            raise wrong(name, value, self.words)
         labels = [one.name for one in found if one.name]
         if labels and (len(labels) != len(found) or len(set(labels)) != len(labels)):
             raise InputError(name, f"`{name}` must name every score once, or none.")
@@ -95,7 +93,7 @@ def _parted(name: str, item: Any, words: str) -> tuple[str, float, bool]:
             number = float(text.removesuffix("%"))
         except ValueError:
             raise InputError(name, f"`{name}` holds {shown(item)}, which is no score: give {words}.") from None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not -inf < number < inf:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 100:
         raise wrong(name, item, words)
     return label, float(number), percent
 
