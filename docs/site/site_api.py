@@ -7,13 +7,12 @@ import json
 from pathlib import Path
 from typing import Final
 
+from ropescope import _ROOMS
 from ropescope.questions.calling import function_name
 from ropescope.questions.registry import SITUATIONS
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = "models measure network compress extend evidence quality theory report runs".split()
-ROOMS_ASKED: Final = ("evidence", "measure", "pilot")
-"""Rooms that are questions, too: in the stub a class stands for each."""
 OPENING: Final = """\
 # API
 
@@ -50,7 +49,8 @@ def _questions() -> str:
     for situation, asked in SITUATIONS.items():
         lines += [f"## {situation}", ""]
         for name in map(function_name, asked):
-            home = f"_{name.capitalize()}.__call__" if name in ROOMS_ASKED else name
+            # In the stub a class stands for a room that is a question, too.
+            home = f"_{name.capitalize()}.__call__" if name in _ROOMS else name
             options = {"docstring_style": "google", "heading": name, "toc_label": name, "separate_signature": True}
             lines += [f"::: ropescope.{home}", f"    options: {json.dumps(options)}", ""]
     return "\n".join(lines)
