@@ -176,6 +176,23 @@ def test_a_broken_torch_is_told_even_if_it_ends_the_process(
     assert report.holds is False and told in report.verdict
 
 
+def test_a_python_that_cannot_be_run_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has(site, "click", "8.1")
+    monkeypatch.setattr(sys, "executable", str(site / "gone"))
+    fault = answer(DoctorInputs(), Run()).data["faults"][0]
+    assert "gone, which cannot be run (No such file or directory): install Python again." in fault
+
+
+@pytest.mark.parametrize("named", ["f", "n" * 300])
+def test_a_cache_that_no_folder_can_be_is_told(tmp_path: Path, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").touch()
+    monkeypatch.setenv("HF_HOME", str(tmp_path / named))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
+    report = answer(DoctorInputs(quick=True), Run())
+    assert any("cannot be written: set HF_HOME to another folder." in fault for fault in report.data["faults"])
+
+
 def test_plugins_are_listed_and_a_broken_one_is_a_no(site: Path) -> None:
     has(site, "click", "8.1")
     one = "from ropescope.questions.question import Question\nQ = Question('{0}', 'Something.', '{1}', 'json:loads', {{}})"

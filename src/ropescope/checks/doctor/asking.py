@@ -122,7 +122,7 @@ def _faults(found: Installed, needed: tuple[str, ...]) -> Iterator[str]:
 
 def _probe_faults(probe: Mapping[str, Any]) -> Iterator[str]:
     if "fatal" in probe:
-        yield f"starting torch and the plugins {probe['fatal']}: install torch again, or remove the plugin."
+        yield f"starting torch and the plugins {probe['fatal']}."
         return
     if probe["torch"] and "error" in probe["torch"]:
         yield f"torch cannot be used ({probe['torch']['error']}): install it again."

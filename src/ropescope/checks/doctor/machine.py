@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,13 +81,28 @@ def settings() -> Mapping[str, str]:
 
 
 def _folder(what: str, path: Path) -> Folder:
-    there = next((one for one in (path, *path.absolute().parents) if one.exists()), Path("/"))
+    there, possible = _nearest(path)
     try:
         free: int | None = shutil.disk_usage(there).free
     except OSError:
         free = None
     n_bytes, whole = _size(path)
-    return Folder(what, path, n_bytes, whole, free, os.access(there, os.W_OK))
+    return Folder(what, path, n_bytes, whole, free, possible and os.access(there, os.W_OK))
+
+
+def _nearest(path: Path) -> tuple[Path, bool]:
+    """(the folder that is there and nearest to `path`, whether `path` is a folder or can be made one)."""
+    possible = True
+    for one in (path, *path.absolute().parents):
+        try:
+            if stat.S_ISDIR(one.stat().st_mode):
+                return one, possible
+            possible = False  # a file stands there
+        except FileNotFoundError:
+            continue
+        except OSError:  # a name too long, a file among the parents, or a folder that may not be entered
+            possible = False
+    return Path("/"), possible
 
 
 def _size(path: Path) -> tuple[int, bool]:

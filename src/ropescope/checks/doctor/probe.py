@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ropescope.questions.plugins import Entry
 
 SECONDS: Final = 180
+_MEND: Final = "install torch again, or remove the plugin"
 
 
 def probed(*, torch: bool) -> dict[str, Any]:
-    """What the process found: {"torch": …, "plugins": […]}, or {"fatal": why} for one that ended without an answer."""
+    """What the process found: {"torch": …, "plugins": […]}, or {"fatal": why, with the mend} where it gave no answer."""
     if sys.platform == "emscripten" or not sys.executable:
         return {"torch": None, "plugins": []}
     line = [sys.executable, "-P", "-m", "ropescope.checks.doctor.probe", *(["torch"] if torch else [])]
@@ -33,12 +34,17 @@ def probed(*, torch: bool) -> dict[str, Any]:
             env={**os.environ, "PYTHONPATH": paths},
             check=False,
         )
-        found: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"fatal": f"did not end within {SECONDS} seconds"}
-    except (OSError, ValueError):
+        return {"fatal": f"did not end within {SECONDS} seconds: {_MEND}"}
+    except OSError as error:
+        return {
+            "fatal": f"needs {sys.executable}, which cannot be run ({error.strerror or error}): install Python again"
+        }
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        return {"fatal": f"ended the process ({last[0][:200]})"}
+        return {"fatal": f"ended the process ({last[0][:200]}): {_MEND}"}
     return found
 
 
