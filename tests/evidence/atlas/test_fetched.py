@@ -18,7 +18,7 @@ from ropescope.evidence.atlas.dataset import dataset_of
 from ropescope.evidence.atlas.exporting import export_atlas
 from ropescope.evidence.atlas.fetched import dataset_rows
 from ropescope.evidence.atlas.publishing import Wishes, publish_atlas
-from ropescope.evidence.atlas.row import AtlasHead, AtlasRow
+from ropescope.evidence.atlas.row import AtlasHead, AtlasLayer, AtlasPoint, AtlasRow
 from ropescope.evidence.atlas.store import add_rows, read_atlas
 from ropescope.questions.question import Run
 
@@ -91,6 +91,9 @@ def test_a_file_that_the_card_does_not_name_is_refused() -> None:
         (made_row(gamma_null=0.5), "gamma_null"),
         (made_row(protocol="legacy", gamma_null=0.2, d_min=30, d_max=2000, curve=()), "gamma_null"),
         (made_row(d90=10.0), "d50"),
+        (made_row(layers=(AtlasLayer(None, "full", *(None,) * 9),)), "layer"),
+        (made_row(protocol="legacy", curve=(AtlasPoint(None, 0.1, None, None),)), "distance"),
+        (made_row(protocol="legacy", d_min=1, curve=(AtlasPoint(50.0, 0.1, None, None),) * 2), "curve"),
     ],
 )
 def test_values_that_cannot_be_are_named_and_nothing_is_added(row: AtlasRow, column: str) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ropescope.errors import FormatError
+from ropescope.errors import DomainError, FormatError
 from ropescope.evidence.atlas.dataset import CARD, CONFIGS, SCHEMA, card_data, data_path, is_ours
 from ropescope.evidence.atlas.row import AtlasRow
-from ropescope.evidence.atlas.table import KEYS, NESTED, arrow_schema, nested_schema, pyarrow
+from ropescope.evidence.atlas.table import KEYS, NESTED, arrow_schema, nested_schema, read_parquet
 from ropescope.evidence.measurement import PROTOCOL_OFFSET
 from ropescope.measure.protocol import LEGACY_DISTANCES
 from ropescope.theory.nulls import uniform_null_exponent
@@ -80,14 +79,8 @@ def _table(read: Read, config: str, hashes: Mapping[str, Any], name: str) -> lis
         raise FormatError(
             f"{name}: {path} is not the file that the card names (SHA-256): it was changed after it was published."
         )
-    arrow = pyarrow()
-    from pyarrow import parquet
-
     wanted = arrow_schema(AtlasRow, nested=False) if config == "measurements" else nested_schema(CONFIGS[config])
-    try:
-        table = parquet.read_table(io.BytesIO(data))
-    except (OSError, arrow.ArrowException) as error:
-        raise FormatError(f"{name}: {path} is no Parquet file that can be read.") from error
+    table = read_parquet(data, f"{name}: {path}")
     if not table.schema.equals(wanted, check_metadata=False):
         raise FormatError(f"{name}: {path} has other columns or types than {SCHEMA}.")
     lines: list[dict[str, Any]] = table.to_pylist()
@@ -111,14 +104,12 @@ def _require_possible(row: AtlasRow, name: str) -> None:
     for column, allowed in (("protocol", ("fixed", "legacy")), ("basis", ("measured", "published"))):
         if getattr(row, column) not in allowed:
             raise refuse(column, getattr(row, column))
-    required = ("model", "length", "corpus", "d_min", "gamma_null", "beyond_trained", "partial", "added")
-    for column in required:
-        if getattr(row, column) is None:
-            raise refuse(column, None)
     parts: tuple[Any, ...] = (row, *row.layers, *row.heads, *row.curve)
     for part in parts:
         for item in dataclasses.fields(part):
             value = getattr(part, item.name)
+            if value is None and not str(item.type).endswith("None"):
+                raise refuse(item.name, None)
             if isinstance(value, float) and not math.isfinite(value):
                 raise refuse(item.name, value)
             if isinstance(value, int | float) and not isinstance(value, bool) and not _within(item.name, value):
@@ -127,7 +118,11 @@ def _require_possible(row: AtlasRow, name: str) -> None:
             least, most = getattr(part, low, None), getattr(part, high, None)
             if least is not None and most is not None and least > most:
                 raise refuse(low, least)
-    if abs(row.gamma_null - _null(row)) > 1e-6:
+    try:
+        null = _null(row)
+    except DomainError as error:
+        raise refuse("curve", [point.distance for point in row.curve][:5]) from error
+    if abs(row.gamma_null - null) > 1e-6:
         raise refuse("gamma_null", row.gamma_null)
 
 

@@ -15,6 +15,7 @@ from ropescope.errors import FormatError, SourceError
 from ropescope.evidence.atlas.dataset import CARD, card_data, is_ours
 from ropescope.evidence.atlas.fetched import dataset_rows
 from ropescope.evidence.atlas.row import AtlasRow, rows_of
+from ropescope.evidence.atlas.table import read_parquet
 from ropescope.evidence.atlas.taf import taf_rows
 from ropescope.evidence.raw import LANDMARK, RawFiles
 from ropescope.local_files import exists, read_bounded
@@ -148,11 +149,9 @@ def _fetched(there: RemoteRepository, name: str) -> bytes:
 def _parsed(raw: bytes, name: str) -> Any:
     """The content of a table: a list of records, or what a JSON file holds."""
     suffix = Path(name).suffix.lower()
+    if suffix == ".parquet":
+        return read_parquet(raw, name).to_pylist()
     try:
-        if suffix == ".parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(io.BytesIO(raw)).to_pylist()
         text = raw.decode("utf-8-sig")
         if suffix == ".csv":
             return list(csv.DictReader(io.StringIO(text)))

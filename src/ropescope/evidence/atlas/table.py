@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ropescope.errors import MissingExtraError
+from ropescope.errors import FormatError, MissingExtraError
 from ropescope.evidence.atlas.row import AtlasHead, AtlasLayer, AtlasPoint, AtlasRow
 
 Nested = type[AtlasLayer] | type[AtlasHead] | type[AtlasPoint]
@@ -74,6 +74,17 @@ def parquet_bytes(table: Any) -> bytes:
         if table.num_rows:
             file.write_table(table)
     return buffer.getvalue()
+
+
+def read_parquet(data: bytes, name: str) -> Any:
+    """The Arrow table in `data`, the content of the file `name`. Raises FormatError for what is no Parquet file."""
+    arrow = pyarrow()
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_table(io.BytesIO(data))
+    except (OSError, arrow.ArrowException) as error:
+        raise FormatError(f"{name} is no Parquet file that can be read.") from error
 
 
 def pyarrow() -> Any:
