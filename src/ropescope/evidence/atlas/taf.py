@@ -19,7 +19,7 @@ from ropescope.errors import FormatError
 from ropescope.evidence.atlas.row import AtlasPoint, AtlasRow
 from ropescope.evidence.extracts.panel import e4_rows
 from ropescope.evidence.measurement import FIT_FROM, LEAST_POINTS, PROTOCOL_OFFSET, Refit
-from ropescope.measure.protocol import LEGACY_DISTANCES
+from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_LENGTH
 from ropescope.theory.nulls import uniform_null_exponent
 
 _SAME: Final = 1e-4
@@ -111,6 +111,11 @@ def _of_record(record: Mapping[str, Any], what: str, origin: str) -> AtlasRow:
         raise FormatError(
             f"{what}: it does not state its length `N`, on which the null of the protocol depends (`T_attn` is 1/γ). Give the "
             "files of `e4_gamma/` that it sums up."
+        )
+    if length > LEGACY_LENGTH:
+        raise FormatError(
+            f"{what}: the protocol has no distances up to `N` = {length:g}: its longest is {LEGACY_DISTANCES[-1]}. Give the file "
+            "with the attention at each distance."
         )
     distances = tuple(float(distance) for distance in LEGACY_DISTANCES if FIT_FROM <= distance <= length)
     if len(distances) < LEAST_POINTS:
