@@ -123,6 +123,12 @@ def test_weights_too_large_to_hash_are_left_unchecked_and_said_to_be(folder: Pat
         theirs(found)
 
 
+def test_a_link_to_no_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").symlink_to(tmp_path / "gone")
+    with pytest.raises(SourceError, match=r"model\.safetensors cannot be read \(No such file"):
+        folder_sha256(tmp_path)
+
+
 def test_a_hash_is_kept_until_the_file_changes(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ropescope.models.weight_hashes as weight_hashes
 

@@ -30,10 +30,13 @@ def weights_sha256(digests: Mapping[str, str]) -> str:
 
 
 def folder_sha256(folder: Path, *, most_bytes: int | None = None) -> str | None:
-    """The hash of the safetensors files of a folder. With `most_bytes`, None where more than that would have to be read."""
+    """The hash of the safetensors files of a folder. With `most_bytes`, None where more than that would have to be read.
+
+    Raises SourceError for a file that cannot be read, as a link to none.
+    """
     files = sorted(folder.glob("*.safetensors"))
     kept = {path: _kept(path) for path in files}
-    unread = sum(path.stat().st_size for path, digest in kept.items() if digest is None)
+    unread = sum(_stamp(path)["size"] for path, digest in kept.items() if digest is None)
     if most_bytes is not None and unread > most_bytes:
         return None
     return weights_sha256({path.name: digest or _read(path) for path, digest in kept.items()})
