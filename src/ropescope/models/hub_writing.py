@@ -107,8 +107,8 @@ def has_token() -> bool:
     return get_token() is not None
 
 
-def require_writer(repo_id: str, *, anywhere: bool) -> str:
-    """The account whose token may write to `repo_id`; with `anywhere`, one that may open pull requests. Raises SourceError.
+def require_writer(repo_id: str, *, anywhere: bool) -> None:
+    """Raises SourceError unless the token may write to `repo_id`, or, with `anywhere`, open pull requests.
 
     It is asked before anything is sent: an upload that is refused at its end would have been for nothing.
     """
@@ -140,7 +140,6 @@ def require_writer(repo_id: str, *, anywhere: bool) -> str:
             f"{account['name']} may not write in {repo_id.partition('/')[0]}: name a dataset in {', '.join(own)}, or ask for "
             "a pull request with `pull_request`."
         )
-    return str(account["name"])
 
 
 def create_dataset(repo_id: str, *, private: bool) -> None:

@@ -116,8 +116,12 @@ def others_in(rows: Sequence[AtlasRow]) -> str:
     origins = sorted({row.origin.partition("@")[0] for row in rows if row.origin is not None})
     if not origins:
         return ""
-    named = ", ".join(origins[:3]) + (f" and {len(origins) - 3} more" if len(origins) > 3 else "")
-    return f"Readings from elsewhere are in it ({named}): see that their licence allows yours."
+    return f"Readings from elsewhere are in it ({few(origins)}): see that their licence allows yours."
+
+
+def few(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def extent(rows: Sequence[AtlasRow]) -> str:

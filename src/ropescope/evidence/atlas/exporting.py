@@ -12,6 +12,7 @@ from ropescope.evidence.atlas.dataset import (
     card_data,
     dataset_of,
     extent,
+    few,
     is_ours,
     licence_id,
     local_names,
@@ -43,8 +44,7 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
         caveats.append("The card states no licence: choose one with `license` (for example cc-by-4.0).")
     if names := local_names(rows):
         caveats.append(
-            f"Names of local models or of your own text files are in it ({', '.join(names[:5])}"
-            f"{', …' if len(names) > 5 else ''}); look before you publish."
+            f"Names of local models or of your own text files are in it ({few(names)}); look before you publish."
         )
     if told := others_in(rows):
         caveats.append(told)

@@ -14,6 +14,7 @@ from ropescope.evidence.atlas.dataset import (
     data_path,
     dataset_of,
     extent,
+    few,
     is_ours,
     licence_id,
     local_names,
@@ -205,7 +206,7 @@ def _report(
         caveats.append(_names_told(names))
     if lost:
         caveats.append(
-            f"{count(len(lost), 'model')} of the dataset {'was' if committed else 'would be'} removed: {_few(lost)}."
+            f"{count(len(lost), 'model')} of the dataset {'was' if committed else 'would be'} removed: {few(lost)}."
             if wishes.replace
             else f"To publish: {_loss_refused(repo_id, lost)}"
         )
@@ -283,21 +284,17 @@ def _verdict(
 
 def _names_refused(names: Sequence[str]) -> str:
     return (
-        f"{_few(names)}: names of local models or of your own text files, which others would read. Set `local_names` to "
+        f"{few(names)}: names of local models or of your own text files, which others would read. Set `local_names` to "
         "publish them, or take their profiles out of the atlas."
     )
 
 
 def _names_told(names: Sequence[str]) -> str:
-    return f"Names of local models or of your own text files are in it: {_few(names)}."
+    return f"Names of local models or of your own text files are in it: {few(names)}."
 
 
 def _loss_refused(repo_id: str, lost: Sequence[str]) -> str:
     return (
-        f"{repo_id} holds profiles that this atlas lacks ({_few(lost)}), and publishing would remove them: add {repo_id} to "
+        f"{repo_id} holds profiles that this atlas lacks ({few(lost)}), and publishing would remove them: add {repo_id} to "
         "the atlas first, or set `replace`."
     )
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

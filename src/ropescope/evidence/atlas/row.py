@@ -222,7 +222,7 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
         **dict.fromkeys(("sink_tokens", "sink_mass", *_WINDOWS)),
         **_control(None if control_legacy is None else control_legacy.gamma),
         layers=tuple(
-            AtlasLayer(layer.index, layer.kind, layer.window_tokens, gamma.value, *_ends(gamma), *(None,) * 5)
+            AtlasLayer(layer.index, layer.kind, layer.window_tokens, *_decay(gamma, *(None,) * 5))
             for layer, gamma in zip(outcome.summary.layers, legacy.layers, strict=True)
         ),
         heads=(),
@@ -276,8 +276,8 @@ def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
 def _layers(summary: Summary) -> tuple[AtlasLayer, ...]:
     return tuple(
         AtlasLayer(
-            *(layer.index, layer.kind, layer.window_tokens, layer.gamma.value, *_ends(layer.gamma)),
-            *map(_finite, (layer.r2, layer.sink_mass.value, *layer.windows)),
+            *(layer.index, layer.kind, layer.window_tokens),
+            *_decay(layer.gamma, layer.r2, layer.sink_mass.value, *layer.windows),
         )
         for layer in summary.layers
     )
@@ -286,12 +286,17 @@ def _layers(summary: Summary) -> tuple[AtlasLayer, ...]:
 def _heads(summary: Summary) -> tuple[AtlasHead, ...]:
     return tuple(
         AtlasHead(
-            *(layer.index, head.index, layer.kind, head.gamma.value, *_ends(head.gamma)),
-            *map(_finite, (head.r2, head.sink_mass, head.entropy_nats, *head.windows)),
+            *(layer.index, head.index, layer.kind),
+            *_decay(head.gamma, head.r2, head.sink_mass, head.entropy_nats, *head.windows),
         )
         for layer in summary.layers
         for head in layer.heads
     )
+
+
+def _decay(gamma: Estimate, *others: float | None) -> tuple[Any, ...]:
+    """The columns from `gamma` on that a layer and a head end with."""
+    return (gamma.value, *_ends(gamma), *map(_finite, others))
 
 
 def _finite(value: float | None) -> float | None:
