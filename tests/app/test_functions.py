@@ -83,6 +83,8 @@ def test_what_is_wrong_is_told_with_the_name_of_the_input(config: Path, tmp_path
     told("ep", "`ep` must be true", config, gpu="4090", ep="perhaps")
     told("out", "`out` must be a path, not 3", config, gpu="4090", out=3)
     told("figure", "`figure` must be a path, not ''", config, gpu="4090", figure=["fit.json", ""])
+    with pytest.raises(InputError, match="`out` must be a path, not 3"):  # in a folder, it would get a name of its own
+        rs.measure(config, out=3)
     told("gpu", "must be a device.*not a number of thousands of digits", config, gpu=10**5000)
     with pytest.raises(InputError, match=r"devices takes nothing by position: give 'x+… by the name"):
         rs.devices("x" * 1000)

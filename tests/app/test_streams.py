@@ -64,6 +64,7 @@ def test_a_full_disk_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     [
         (["--html", "missing/page.html"], "is no folder"),
         (["--html", "."], "is a folder"),
+        (["--html", ""], "--html must be a path"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_told_before_any_work(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from ropescope.app.words import spelled
+from ropescope.errors import InputError
+from ropescope.questions.kinds import Output
 from ropescope.questions.question import Question
 
 
@@ -43,39 +47,53 @@ def _out(question: Question) -> click.Option:
         return click.Option(["--out"], metavar="FILE", callback=_writable, help=f"Keep {question.keeps}.")
 
     def within(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
-        return kept_at(question, given)
+        with _as_options():
+            return kept_at(question, given)
 
     told = f"Keep {question.keeps}; in a folder, as {question.kept_as}."
     return click.Option(["--out"], metavar="FILE", callback=within, help=told)
 
 
 def _writable(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
-    return writable(given)
+    with _as_options():
+        return writable(str(parameter.name), given)
 
 
 def _drawable(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
-    return drawable(given)
+    with _as_options():
+        return drawable(given)
+
+
+@contextmanager
+def _as_options() -> Iterator[None]:
+    """What is refused is named as this command line has it: --out for `out`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.field, spelled(str(error), ())) from None
 
 
 def kept_at(question: Question, given: str | Path | None) -> Path | None:
-    """The path where a result is kept, if a file can be written there: in a folder, by the question's own name for it."""
-    folder = given is not None and bool(question.kept_as) and Path(given).is_dir()
-    return writable(Path(given or "", question.kept_as) if folder else given)
+    """The path where a result is kept: in a folder, by the question's own name for it. Raises as `writable` does."""
+    if given is not None and question.kept_as and (folder := Output().accept("out", given)).is_dir():
+        given = folder / question.kept_as
+    return writable("out", given)
 
 
-def writable(given: str | Path | None) -> Path | None:
-    """The path, if a file can be written there: said before any work. Raises ReportError."""
+def writable(name: str, given: str | Path | None) -> Path | None:
+    """The path, if a file can be written there: said before any work. Raises InputError, which names `name`, and ReportError."""
     if given is None:
         return None
     from ropescope.report.files import require_writable
 
-    require_writable([Path(given)])
-    return Path(given)
+    path = Output().accept(name, given)
+    require_writable([path])
+    return path
 
 
 def drawable(given: Iterable[str | Path]) -> tuple[Path, ...]:
-    """The paths, if figures can be drawn and written there: said before any work. Raises ReportError, MissingExtraError."""
-    paths = tuple(Path(one) for one in given)
+    """The paths, if figures can be drawn and written there: said before any work. Raises as `writable`, and MissingExtraError."""
+    paths = tuple(Output().accept("figure", one) for one in given)
     if paths:
         from ropescope.report.figure import require_drawable
         from ropescope.report.files import require_writable

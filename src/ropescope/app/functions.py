@@ -75,10 +75,12 @@ def answer(question: Question, placed: Sequence[Any], named: Mapping[str, Any]) 
 
     fields = fields_of(question.inputs_type)
     given = _by_name(question, fields, placed, named)
-    paths = {way: _paths(way, given.pop(way, None)) for way in WAYS}
-    out = kept_at(question, next(paths["out"], None))
-    html, md = (writable(next(paths[way], None)) for way in ("html", "md"))
-    ways = Ways.of({"out": out, "html": html, "md": md, "figure": drawable(paths["figure"])})
+    named_files = {way: given.pop(way, None) for way in WAYS}
+    figures = named_files["figure"]
+    out = kept_at(question, named_files["out"])
+    html, md = (writable(way, named_files[way]) for way in ("html", "md"))
+    several = figures if isinstance(figures, list | tuple) else () if figures is None else (figures,)
+    ways = Ways.of({"out": out, "html": html, "md": md, "figure": drawable(several)})
     run = InPython(out)
     with _as_files(fields, given) as (values, without_paths):
         inputs: Any = from_either(question.inputs_type, values)
@@ -86,12 +88,6 @@ def answer(question: Question, placed: Sequence[Any], named: Mapping[str, Any]) 
     write_files(report, ways)
     run.end(report)
     return report
-
-
-def _paths(way: str, given: Any) -> Iterator[Path]:
-    """The files that are named for a way; several are taken for figures alone."""
-    each = given if way == "figure" and isinstance(given, list | tuple) else (given,)
-    return (Output().accept(way, path) for path in each if path is not None)
 
 
 def signature(question: Question) -> Signature:
