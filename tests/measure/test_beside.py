@@ -14,7 +14,7 @@ from made_profiles import made_profile
 
 from ropescope.app.cli import app
 from ropescope.checks.reading.show import ShowInputs, answer
-from ropescope.compress.asking import BESIDE, PlanInputs
+from ropescope.compress.asking import PlanInputs
 from ropescope.compress.asking import answer as plan
 from ropescope.errors import FormatError, InputError, SourceError
 from ropescope.evidence.atlas.sources import sources_of
@@ -75,7 +75,7 @@ def test_show_plan_and_atlas_find_it_and_say_what_it_is(folder: Path) -> None:
     assert by_path.data == planned.data  # the model of a profile is the one that it lies beside
     (source,) = sources_of(str(folder))
     assert source.name == "my-model/ropescope.parquet" and source.rows[0].gamma == pytest.approx(0.8, abs=0.1)
-    assert BESIDE == NAME == find("measure").kept_as
+    assert find("measure").kept_as == NAME
 
 
 @pytest.mark.parametrize(
