@@ -9,7 +9,8 @@ from typing import Any, Final
 MOST_README_BYTES: Final = 256 << 10
 MOST_LICENCE_BYTES: Final = 4 << 10
 
-_FRONT_MATTER: Final = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+FRONT_MATTER: Final = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+"""Where a README begins with one; group 1 is YAML."""
 # The lines of the fields that speak of the licence, with the lines that go on with them.
 _LICENCE_LINES: Final = re.compile(r"^license(?:_name)?[ \t]*:.*(?:\n(?:[ \t]+|-[ \t]).*)*", re.MULTILINE)
 _PLAIN: Final = re.compile(r"(license|license_name)[ \t]*:[ \t]*([A-Za-z][A-Za-z0-9.+_-]*)[ \t]*\r?")
@@ -17,7 +18,7 @@ _PLAIN: Final = re.compile(r"(license|license_name)[ \t]*:[ \t]*([A-Za-z][A-Za-z
 
 def readme_licence(readme: str) -> str | None:
     """The licence that a README states in its front matter; None without one. Damaged front matter states none."""
-    front = _FRONT_MATTER.match(readme)
+    front = FRONT_MATTER.match(readme)
     lines = _LICENCE_LINES.findall(front[1]) if front is not None else []
     plain = [_PLAIN.fullmatch(line) for line in lines]
     if None not in plain:

@@ -117,7 +117,11 @@ def test_datasets_that_are_none_of_an_atlas(own_hub: Any, tmp_path: Path) -> Non
     store = tmp_path / "a.parquet"
     with pytest.raises(SourceError, match="no file here, and the Hub shows no dataset or model of this name"):
         add_profiles(["lab/none"], store)
-    own_hub.repos["datasets/lab/cats"] = Repo({"README.md": b"# Cats", "data/cats.csv": b"name\ntom\n"})
+    with pytest.raises(SourceError, match=r"hf://models/lab/none names no dataset: write hf://datasets/ORG/NAME"):
+        add_profiles(["hf://models/lab/none"], store)
+    own_hub.repos["datasets/lab/cats"] = Repo(
+        {"README.md": b"---\ntags: [cats\n---\n# Cats", "data/cats.csv": b"name\ntom\n"}
+    )
     with pytest.raises(FormatError, match="in a layout that is not read here"):
         add_profiles(["lab/cats"], store)
     record = b'{"model": "org/m", "gamma": 0.97, "R2": 0.99, "theta_nom": 500000, "N": 2000, "corpus": "random"}\n'

@@ -22,6 +22,7 @@ from ropescope.evidence.atlas.table import (
     parquet_bytes,
     row_table,
 )
+from ropescope.models.licence import FRONT_MATTER
 from ropescope.report.markdown import escape, to_markdown
 
 TAG: Final = "ropescope-atlas"
@@ -89,13 +90,14 @@ def licence_id(text: str | None) -> str | None:
 
 def card_data(text: str) -> Mapping[str, Any]:
     """The front matter of a card; empty where it has none, or none that is YAML."""
-    from huggingface_hub import DatasetCard
+    import yaml  # type: ignore[import-untyped]  # comes with huggingface-hub
 
+    front = FRONT_MATTER.match(text.lstrip())
     try:
-        found = DatasetCard(text, ignore_metadata_errors=True).data.__dict__
-    except (ValueError, TypeError, AttributeError):
+        found = yaml.safe_load(front[1]) if front is not None else None
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
-    return dict(found)
+    return found if isinstance(found, Mapping) else {}
 
 
 def is_ours(data: Mapping[str, Any]) -> bool:

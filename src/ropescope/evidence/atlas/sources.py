@@ -50,6 +50,10 @@ def sources_of(named: str) -> list[Source]:
     if exists(path):
         return _of_folder(path) if path.is_dir() else [_of_file(path)]
     on_hub = _ON_HUB.fullmatch(named)
+    if on_hub is None and named.startswith("hf:"):
+        raise SourceError(
+            f"{named} names no dataset: write hf://datasets/ORG/NAME, or ORG/NAME for a dataset or a model."
+        )
     if on_hub is None or path.suffix in (".parquet", *_TABLES):
         return [Source(path.name, rows_of(path))]  # says that it is not there
     return _of_hub(on_hub[1], on_hub[2])
