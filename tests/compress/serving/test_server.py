@@ -125,6 +125,7 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
         ({"ids": []}, "list of token ids"),
         ({"ids": [5, 128]}, "from 0 to 127"),
         ({"ids": ["a"]}, "list of token ids"),
+        ({"ids": 5}, "list of token ids"),
         ({"num_beams": 2}, "without beam_search generation"),
         ({"num_return_sequences": 2, "do_sample": True}, "without num_return_sequences"),
         ({"stop_strings": ["x"]}, "without stop_strings"),
@@ -142,6 +143,8 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
     ):
         with pytest.raises(PlanError, match=match):
             PlannedServer(network, plan, **options)
+    with pytest.raises(PlanError, match="not from a str"):
+        serve(network, "plan.json", [prompt(9)])  # type: ignore[arg-type]
 
 
 def test_a_quantised_plan_is_served_too() -> None:

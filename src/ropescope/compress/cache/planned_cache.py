@@ -63,6 +63,10 @@ def bytes_of(cache: Any) -> int:
 
 def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill | None = None) -> list[Any]:
     """What a cache of `model` has for its layers, those that the plan changes as PlannedLayer. Raises PlanError."""
+    if not isinstance(plan, KVPlan):
+        raise PlanError(
+            f"A planned cache is made from a KVPlan, not from a {type(plan).__name__}: KVPlan.load(path) reads one."
+        )
     prefill = prefill or plan.prefill
     if prefill not in get_args(Prefill):
         raise PlanError(f"prefill is {prefill!r}: it is 'full' or 'windowed'.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
@@ -80,7 +81,8 @@ class Request:
 
 
 def _checked(ids: Any, model: Any) -> list[int]:
-    found = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    found = ids.tolist() if hasattr(ids, "tolist") else ids
+    found = list(found) if isinstance(found, Iterable) else []
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
     vocabulary = model.config.get_text_config(decoder=True).vocab_size
