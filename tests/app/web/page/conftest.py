@@ -33,7 +33,7 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
 
     def opened(fragment: str = "", *, fake: str = "", **more: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **more})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)  # a machine may be busy
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
