@@ -99,6 +99,8 @@ def test_records_of_the_dataset_as_every_table_holds_them(tmp_path: Path) -> Non
         ([{"model": "a/b", "gamma": 97, "N": 2000}], "no exponent of attention"),
         ([{"model": "a/b", "gamma": 0.97, "N": 40}], "fewer than 3 distances"),
         ([{"model": "a/b", "gamma": 0.97, "N": 1e30}], "no distances up to `N` = 1e"),
+        ([{"model": "a/b", "gamma": 10**400, "N": 2000}], "`gamma` is missing or no number"),
+        ({"model": "a", "gamma": 1, "attn_by_distance": {"30": 10**400}}, "is not as published"),
         ([{"name": "cat"}], "no measurement that is read here"),
         ("text", "no measurement that is read here"),
         (e4_file(fit_power_law={}), "has no exponent: its author did not fit"),

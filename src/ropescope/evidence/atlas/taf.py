@@ -68,7 +68,7 @@ def _of_curve(data: Mapping[str, Any], name: str, origin: str) -> AtlasRow:
             }
             corpus = "random"
         distances, attention = (np.array(found[key], dtype=float) for key in ("distances", "attention"))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{name} is not as published ({error!r}): get it again, or leave it out.") from error
     if corpus is None:
         raise FormatError(f"{name} does not say its corpus: name the file as it was published, with _mongo or _random.")
@@ -204,11 +204,10 @@ def _require_attention(distances: Any, attention: Any, name: str) -> None:
 
 def _number(value: Any) -> float | None:
     """A finite number, also as a table of text holds it; None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return float(value)
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
