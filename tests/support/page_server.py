@@ -30,7 +30,10 @@ const pages = {
   answer: (question, given, watch) =>
     window.fake?.answer?.(question, given, watch) ??
     send("./answer", JSON.stringify({ question, given }), { signal: watch.signal }),
-  keepFile: (file, source) => send(`./keep?${new URLSearchParams({ name: file.name, source })}`, file),
+  keepFile: async (file, source) => {
+    await window.fake?.keep?.();
+    return send(`./keep?${new URLSearchParams({ name: file.name, source })}`, file);
+  },
   keepFolder: async (name, files) => {
     for (const one of files) await send(`./keep?${new URLSearchParams({ name: one.path, folder: name })}`, one.file);
     return send("./keep?" + new URLSearchParams({ folder: name }), "");

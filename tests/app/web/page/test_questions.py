@@ -145,11 +145,23 @@ def test_a_next_step_carries_its_inputs_along(opened: Opened, llama: str) -> Non
     assert page.input_value("[data-field=gpu] input") == "4090"
 
 
-def test_an_example_can_be_asked_as_it_is(opened: Opened) -> None:
+def test_an_example_can_be_asked_as_it_is_while_its_files_are_still_read(opened: Opened) -> None:
+    slow = "{ keep: () => new Promise((read) => setTimeout(read, 300)) }"
     for name, says in (("tools-schema", "The answer comes first"), ("peft", "Line 6"), ("launch", "Llama-3.1-8B")):
-        page = opened(f"#q={name}")
+        page = opened(f"#q={name}", fake=slow)
         page.click("text=Fill in an example")
         assert says in ask(page)
+
+
+def test_nothing_is_asked_without_a_file_that_could_not_be_read(opened: Opened, tmp_path: Path) -> None:
+    fails = """{ keep: () => new Promise((_, fail) => setTimeout(() => fail(new Error('The disk is full.')), 300)),
+        answer: () => void (window.asked = true) }"""
+    page = opened("#q=template&source=smollm2", fake=fails)
+    (tmp_path / "chat.json").write_text("[]")
+    page.set_input_files("[data-field=messages] input[type=file] >> nth=0", tmp_path / "chat.json")
+    page.click(".go button")
+    page.wait_for_selector("text=The disk is full.")
+    assert not page.evaluate("window.asked")
 
 
 def test_a_question_that_cannot_be_asked_here_gives_its_command(opened: Opened) -> None:

@@ -126,7 +126,7 @@ async function memory(page, given) {
   const batch = slider(t("batch"), { from: 0, to: 16, step: 1, start: Number(given.batch) || 1, ...powers(2), text: grouped, moved: () => curve() });
   const made = fields.map((field) => {
     const label = newId("label");
-    const one = control(field, { kept: page.kept, changed: () => fill(leaves, fetched(form, request(0), page.kept)), failed: (why) => place.fail(why), hint: typeof field.default === "string" ? field.default : "", label });
+    const one = control(field, { kept: page.kept, changed: () => fill(leaves, fetched(form, request(0), page.kept)), arrives: (input) => input.catch((why) => place.fail(why)), hint: typeof field.default === "string" ? field.default : "", label });
     one.write(given[field.name]);
     const target = one.target();
     return { field, one, element: h("div", { class: "field" }, h("p", { class: "head" }, h("label", { id: label, for: target.id || null, class: "name" }, labelOf(field.name))), one.element) };

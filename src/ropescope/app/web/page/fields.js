@@ -20,7 +20,7 @@ import { t } from "./words.js";
  * @typedef {object} Around  What a control needs of the page.
  * @property {Kept} kept
  * @property {() => void} changed
- * @property {(why: unknown) => void} failed
+ * @property {(input: Promise<void>) => void} arrives  asking waits for a file that is being read, and not where reading it failed.
  * @property {string} hint  shown in an empty box.
  * @property {string} label  the id of the label.
  * @property {(field: Field, input: HTMLInputElement) => void} [complete]  offer names that the field may have.
@@ -164,8 +164,6 @@ function pick(field, around) {
     try {
       show(await around.kept.keep(found, field.control === "source"));
       around.changed();
-    } catch (error) {
-      around.failed(error);
     } finally {
       busy.hidden = true;
     }
@@ -175,7 +173,7 @@ function pick(field, around) {
   function picker(folder) {
     const chosen = h("input", { type: "file", hidden: true, webkitdirectory: folder, tabindex: "-1", "aria-hidden": "true" });
     chosen.addEventListener("change", () => {
-      if (chosen.files?.length) keep(folder ? folderOf(chosen.files) : { file: chosen.files[0] });
+      if (chosen.files?.length) around.arrives(keep(folder ? folderOf(chosen.files) : { file: chosen.files[0] }));
       chosen.value = "";
     });
     const button = h("button", { type: "button", class: "small", onclick: () => chosen.click() }, folder ? t("Folder…") : t("File…"));
@@ -187,19 +185,18 @@ function pick(field, around) {
   element.addEventListener("drop", (event) => {
     event.preventDefault();
     event.stopPropagation();
-    keepDropped(event.dataTransfer);
+    around.arrives(keepDropped(event.dataTransfer));
   });
   input.addEventListener("paste", (event) => {
     const pasted = event.clipboardData?.getData("text") ?? "";
     if (!isFile(pasted) && !event.clipboardData?.files.length) return;
     event.preventDefault();
-    if (isFile(pasted)) keep({ file: pastedFile(pasted) });
-    else keepDropped(event.clipboardData);
+    around.arrives(isFile(pasted) ? keep({ file: pastedFile(pasted) }) : keepDropped(event.clipboardData));
   });
 
   /** @param {DataTransfer | null} transfer */
   async function keepDropped(transfer) {
-    keep((await dropped(transfer))[0] ?? null);
+    await keep((await dropped(transfer))[0] ?? null);
   }
 
   return {

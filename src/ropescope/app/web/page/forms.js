@@ -22,6 +22,8 @@ export class FormView {
   #backend;
   #kept;
   #asked = 0;
+  /** Inputs on their way: a file that is read, an example that is made. Each says whether it came. @type {Set<Promise<boolean>>} */
+  #arriving = new Set();
   #button = h("button", { type: "submit", class: "main" }, t("Ask"));
   #leaves = h("p", { class: "quiet leaves" });
   #command = h("code");
@@ -43,15 +45,15 @@ export class FormView {
       check();
       page.onChange(this.given());
     };
-    const failed = (/** @type {unknown} */ why) => fill(this.#trouble, String(why instanceof Error ? why.message : why));
-    const groups = this.#groups(page, changed, failed);
+    const groups = this.#groups(page, changed);
     const example = h("button", { type: "button", class: "small" }, t("Fill in an example"));
-    example.addEventListener("click", async () => {
+    const exemplify = async () => {
       const given = await page.example();
       if (!given) return;
       this.write(given);
       changed();
-    });
+    };
+    example.addEventListener("click", () => this.#arrives(exemplify()));
     const clear = h("button", { type: "button", class: "small" }, t("Clear"));
     clear.addEventListener("click", () => {
       this.write({});
@@ -77,11 +79,26 @@ export class FormView {
         ),
       ),
     ));
-    this.element.addEventListener("submit", (event) => {
+    this.element.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (can.ok && this.#complete()) page.onAsk(this.given());
+      const came = await Promise.all(this.#arriving);
+      if (this.element.isConnected && !came.includes(false) && can.ok && this.#complete()) page.onAsk(this.given());
     });
     this.#follow();
+  }
+
+  /** Asking waits for `input`; where it fails, the form says why and nothing is asked. @param {Promise<void>} input */
+  #arrives(input) {
+    fill(this.#trouble);
+    const came = input.then(
+      () => true,
+      (why) => {
+        fill(this.#trouble, String(why instanceof Error ? why.message : why));
+        return false;
+      },
+    );
+    this.#arriving.add(came);
+    came.then(() => this.#arriving.delete(came));
   }
 
   /** The inputs that are filled in, in the order of the fields. @returns {Given} */
@@ -136,9 +153,9 @@ export class FormView {
   /**
    * @param {{ kept: Kept, complete: (field: Field, input: HTMLInputElement) => void }} page
    * @param {() => void} changed
-   * @param {(why: unknown) => void} failed
    */
-  #groups(page, changed, failed) {
+  #groups(page, changed) {
+    const arrives = (/** @type {Promise<void>} */ input) => this.#arrives(input);
     const needed = (/** @type {string} */ name) => this.#form.fields.some((one) => one.group === name && one.required);
     const names = [...new Set(this.#form.fields.map((one) => one.group))].sort((a, b) => Number(needed(b)) - Number(needed(a)));
     return names.map((name, i) => {
@@ -146,7 +163,7 @@ export class FormView {
       const open = i === 0 || fields.some((one) => one.required);
       const group = h("details", { class: "group", open }, h("summary", {}, t(name || "inputs"), h("span", { class: "quiet count" })));
       for (const field of fields) {
-        const made = this.#field(field, group, { kept: page.kept, complete: page.complete, changed, failed });
+        const made = this.#field(field, group, { kept: page.kept, complete: page.complete, changed, arrives });
         group.append(made.element);
         this.#drawn.push(made);
       }
