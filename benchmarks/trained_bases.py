@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ropescope.evidence.cells import write_csv
 from ropescope.evidence.trained import COLUMNS
-from ropescope.pilot.report import pilot_report
-from ropescope.pilot.result import PilotResult
+from ropescope.pilot.results.report import pilot_report
+from ropescope.pilot.results.result import PilotResult
 from ropescope.report.figure import write_figure
 
 TABLE = Path(__file__).parents[1] / "src/ropescope/evidence/data/trained_bases.csv"

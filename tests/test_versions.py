@@ -95,7 +95,7 @@ def test_so_is_a_table(kind: str, tmp_path: Path) -> None:
 
     from ropescope.evidence.atlas.store import read_atlas
     from ropescope.measure.profile import _READ, DecayProfile
-    from ropescope.pilot.result import PilotResult
+    from ropescope.pilot.results.result import PilotResult
 
     path, later = tmp_path / "later.parquet", f"ropescope.{kind}/99"
     header = later if kind == "atlas" else json.dumps({"schema": later})

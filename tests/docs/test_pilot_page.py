@@ -9,8 +9,8 @@ import pytest
 
 from ropescope.evidence.trained import trained
 from ropescope.pilot.predictions import SLOPE
-from ropescope.pilot.result import PilotResult
-from ropescope.pilot.summary import difference, legacy_null, over_seeds, reference_of, summarise
+from ropescope.pilot.results.result import PilotResult
+from ropescope.pilot.results.summary import difference, legacy_null, over_seeds, reference_of, summarise
 from ropescope.quality.intervals import Interval
 from ropescope.theory.decay import gamma_pade
 

@@ -14,7 +14,7 @@ from ropescope.measure.profile import DecayProfile
 from ropescope.models.opening import open as open_model
 from ropescope.pilot.asking import answer
 from ropescope.pilot.inputs import PilotInputs
-from ropescope.pilot.result import PilotResult
+from ropescope.pilot.results.result import PilotResult
 from ropescope.pilot.running import train
 from ropescope.questions.question import Run
 from ropescope.report.report import Report

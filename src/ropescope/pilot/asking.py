@@ -12,12 +12,12 @@ from ropescope.report.report import Report
 
 def answer(inputs: PilotInputs, run: Run) -> Report:
     """What each side says beforehand, and, after training and measuring, which of it stands."""
-    from ropescope.pilot.report import pilot_report, prediction_report
+    from ropescope.pilot.results.report import pilot_report, prediction_report
 
     if inputs.predictions:
         return prediction_report(inputs.arms, inputs.seeds, inputs.dimensions)
     if inputs.runs is not None:
-        from ropescope.pilot.result import PilotResult
+        from ropescope.pilot.results.result import PilotResult
 
         if unread := [name for name in to_values(inputs) if name != "runs"]:
             raise InputError(unread[0], f"`{unread[0]}` is given and not read: `runs` shows what was trained before.")

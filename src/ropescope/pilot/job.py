@@ -20,7 +20,7 @@ from ropescope.pilot.arms import Arm, pieces_of
 from ropescope.pilot.networks import weights_of
 from ropescope.pilot.optimiser import ADAM_RATE, MOMENTUM, MUON_RATE
 from ropescope.pilot.readings import bands, plan_of, read
-from ropescope.pilot.result import PilotResult, RunResult
+from ropescope.pilot.results.result import PilotResult, RunResult
 from ropescope.pilot.sizes import CHECKPOINTS, Size
 from ropescope.pilot.training import CLIP, COOL_DOWN, WARM_UP, Training
 from ropescope.runs.job import Piece, Progress

@@ -16,7 +16,7 @@ from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import DEFAULT_D_MIN, Plan, prompt_tokens
 from ropescope.measure.session import Measurement
 from ropescope.network.loading.weights import Weights
-from ropescope.pilot.result import Reading
+from ropescope.pilot.results.result import Reading
 from ropescope.pilot.sizes import Size
 from ropescope.quality.loss import losses_by_band, token_losses
 from ropescope.runs.journal import Journal

@@ -10,7 +10,7 @@ from ropescope.pilot import text
 from ropescope.pilot.inputs import PilotInputs
 from ropescope.pilot.job import BudgetSpentError, Pilot
 from ropescope.pilot.machine import device_of, half_of
-from ropescope.pilot.result import PilotResult
+from ropescope.pilot.results.result import PilotResult
 from ropescope.questions.question import Run
 from ropescope.runs.job import Outcome, run_job
 from ropescope.runs.journal import Journal

@@ -97,6 +97,11 @@ class PilotResult:
         """The arms with a RoPE base, rising."""
         return tuple(arm for arm in self.arms if arm.theta is not None)
 
+    @property
+    def finished_arms(self) -> tuple[Arm, ...]:
+        """The arms with a finished run."""
+        return tuple(arm for arm in self.arms if self.of(arm))
+
     def of(self, arm: Arm) -> dict[int, RunResult]:
         """The runs of an arm, by seed."""
         return {run.seed: run for run in self.runs if run.arm == arm}

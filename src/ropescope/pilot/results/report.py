@@ -9,25 +9,34 @@ from typing import Any, Final
 
 from ropescope.errors import MeasurementError
 from ropescope.pilot.arms import Arm
-from ropescope.pilot.figures import figures
-from ropescope.pilot.predictions import MOST_SEEDS, PUBLISHED_ERROR, Judged, Statement, predictions, statistics
-from ropescope.pilot.result import SCHEMA, PilotResult
-from ropescope.pilot.sizes import Size
-from ropescope.pilot.summary import (
+from ropescope.pilot.predictions import MOST_SEEDS, PUBLISHED_ERROR, Judged, Statement, predictions
+from ropescope.pilot.results.figures import figures
+from ropescope.pilot.results.result import SCHEMA, PilotResult
+from ropescope.pilot.results.summary import (
     Summary,
-    difference,
+    known,
     legacy_null,
     over_seeds,
+    predicted,
     reference_of,
     summarise,
 )
-from ropescope.quality.intervals import Interval, paired
-from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
-from ropescope.theory.decay import gamma_pade
+from ropescope.pilot.results.tables import (
+    arms_table,
+    judged_table,
+    layers_table,
+    pade_table,
+    paired_table,
+    positions_table,
+    statements_table,
+    training_table,
+)
+from ropescope.pilot.sizes import Size
+from ropescope.quality.intervals import Interval
+from ropescope.report.report import Fact, Report, Step
 
 LEAST_TRAINED: Final = 0.1
 """A mean γ that is less than this above its value before training says nothing of what training does."""
-_PLAN: Final = "Said before anything is trained"
 
 
 def prediction_report(arms: Sequence[Arm], seeds: int, size: Size) -> Report:
@@ -41,19 +50,7 @@ def prediction_report(arms: Sequence[Arm], seeds: int, size: Size) -> Report:
             *_size_facts(size.parameters, size.length, size.tokens),
             Fact("runs", len(arms) * seeds, basis="config"),
         ),
-        tables=(
-            Table(
-                _PLAN,
-                (Column("statement"), Column("says"), Column("statistic"), Column("range")),
-                tuple((s.name, s.says, name, str(allowed)) for s in said for name, allowed in s.expects.items()),
-                note=_HOW,
-            ),
-            Table(
-                "γ_Padé",
-                (Column("θ", format=",.10g"), Column("γ_Padé", format=".4f")),
-                tuple((theta, gamma_pade(theta, float(size.length))) for theta in thetas),
-            ),
-        ),
+        tables=(statements_table(said), pade_table(thetas, size.length)),
         next_steps=(Step("pilot", {"size": size.name, "out": "pilot.parquet"}, "Train and measure"),),
         data={
             "schema": SCHEMA,
@@ -63,12 +60,6 @@ def prediction_report(arms: Sequence[Arm], seeds: int, size: Size) -> Report:
             "statements": [_plain_statement(s) for s in said],
         },
     )
-
-
-_HOW: Final = (
-    "Confirmed: the 95 % interval over seeds lies within the range. Contradicted: none of it does. Else unclear. A statement with "
-    "several statistics is confirmed if all are, and contradicted if one is."
-)
 
 
 def pilot_report(result: PilotResult, kept_in: str | None = None) -> Report:
@@ -82,12 +73,12 @@ def pilot_report(result: PilotResult, kept_in: str | None = None) -> Report:
         verdict=_verdict(result, summary),
         facts=_facts(result, summary),
         tables=(
-            _judged_table(summary),
-            _arms_table(result),
-            _paired_table(result),
-            _training_table(result),
-            _layers_table(result),
-            _positions_table(result),
+            judged_table(summary),
+            arms_table(result),
+            paired_table(result),
+            training_table(result),
+            layers_table(result),
+            positions_table(result),
         ),
         figures=figures(result, summary),
         caveats=_caveats(result, summary),
@@ -102,7 +93,7 @@ def _unfinished(result: PilotResult, why: str) -> Report:
         title=f"pilot {result.size} · {len(result.runs)} of {wanted} runs",
         verdict=f"{len(result.runs)} of {wanted} runs are finished: nothing can be said yet.",
         facts=_size_facts(result.parameters, result.length, result.tokens),
-        tables=(_arms_table(result), _training_table(result)),
+        tables=(arms_table(result), training_table(result)),
         caveats=(why,),
         next_steps=("Go on with the runs that are missing: the same again with `resume`.",),
         data={"schema": SCHEMA, "size": result.size, "runs": len(result.runs), "partial": True, "statements": []},
@@ -180,164 +171,6 @@ def _size_facts(parameters: int, length: int, tokens: int) -> tuple[Fact, ...]:
     )
 
 
-def _judged_table(summary: Summary) -> Table:
-    measured = {name: paired(values) for name, values in statistics(summary.gammas).items()}
-    rows: list[tuple[Scalar, ...]] = []
-    for judged in summary.judged:
-        for index, (name, allowed) in enumerate(judged.statement.expects.items()):
-            found = measured[name]
-            first = index == 0
-            rows.append(
-                (
-                    judged.statement.name if first else "",
-                    name,
-                    str(allowed),
-                    *_three(found),
-                    allowed.standing(found),
-                    judged.standing if first else "",
-                    judged.seeds_to_decide if first else None,
-                )
-            )
-    return Table(
-        f"{_PLAN}, and what stands",
-        (
-            Column("statement"),
-            Column("statistic"),
-            Column("range"),
-            *_estimate_columns("measured", ".4f"),
-            Column("statistic is"),
-            Column("statement is"),
-            Column("seeds that would decide", format=",d"),
-        ),
-        tuple(rows),
-        note=_HOW,
-    )
-
-
-def _arms_table(result: PilotResult) -> Table:
-    rows: list[tuple[Scalar, ...]] = []
-    for arm in _finished(result):
-        predicted = None if arm.theta is None else gamma_pade(arm.theta, float(result.length))
-        gamma = over_seeds(result, arm, lambda r: r.gamma)
-        rows.append(
-            (
-                arm.words,
-                len(result.of(arm)),
-                *_three(gamma),
-                predicted,
-                None if not predicted else 100 * abs(gamma.value / predicted - 1),
-                _number(over_seeds(result, arm, lambda r: r.legacy_gamma).value),
-                fmean(run.readings[0].gamma for run in result.of(arm).values()),
-                *_three(over_seeds(result, arm, lambda r: r.loss)),
-                fmean(run.last.sink_mass for run in result.of(arm).values()),
-            )
-        )
-    return Table(
-        "Arms",
-        (
-            Column("positions"),
-            Column("seeds"),
-            *_estimate_columns("γ"),
-            Column("γ_Padé", format=".3f"),
-            Column("error of γ_Padé", "%", ".1f"),
-            Column("γ, published protocol", format=".3f"),
-            Column("γ before training", format=".3f"),
-            *_estimate_columns("loss", ".3f", "nats"),
-            Column("sinks", format=".3f"),
-        ),
-        tuple(rows),
-        note=f"After {result.tokens:,} tokens. 95 % intervals over seeds. loss: held-out text. sinks: attention on the first four "
-        "tokens. ALiBi has a decay before training, its own bias.",
-    )
-
-
-def _paired_table(result: PilotResult) -> Table:
-    reference = reference_of(result)
-    rows: list[tuple[Scalar, ...]] = []
-    for arm in _finished(result):
-        gamma = None if arm == reference else difference(result, arm, reference, lambda r: r.gamma)
-        loss = None if arm == reference else difference(result, arm, reference, lambda r: r.loss)
-        if gamma is None or loss is None:
-            continue
-        theory = None
-        if arm.theta is not None and reference.theta is not None:
-            theory = gamma_pade(arm.theta, float(result.length)) - gamma_pade(reference.theta, float(result.length))
-        rows.append((arm.words, gamma.n, *_three(gamma), theory, *_three(loss)))
-    return Table(
-        f"Less {reference.words}, paired by seed",
-        (
-            Column("positions"),
-            Column("pairs"),
-            *_estimate_columns("Δγ", "+.3f"),
-            Column("Δγ_Padé", format="+.3f"),
-            *_estimate_columns("Δloss", "+.4f", "nats"),
-        ),
-        tuple(rows),
-        note="Networks of one seed share data, order and initial weights. 95 % intervals over seeds.",
-    )
-
-
-def _training_table(result: PilotResult) -> Table:
-    arms = _finished(result)
-    readings = {arm: [run.readings for run in result.of(arm).values()] for arm in arms}
-    counts = [reading.tokens for reading in result.runs[0].readings]
-    return Table(
-        "γ and loss during training",
-        (
-            Column("tokens", format=",d"),
-            *(Column(f"γ, {arm.words}", format=".3f") for arm in arms),
-            Column("loss", "nats", ".3f"),
-        ),
-        tuple(
-            (
-                count,
-                *(fmean(each[index].gamma for each in readings[arm]) for arm in arms),
-                fmean(run.readings[index].loss for run in result.runs if run.arm.theta is not None),
-            )
-            for index, count in enumerate(counts)
-        ),
-        note="Means over seeds; loss: over all bases. The first row is the random-weights control.",
-    )
-
-
-def _layers_table(result: PilotResult) -> Table:
-    rows: list[tuple[Scalar, ...]] = []
-    for arm in _finished(result):
-        runs = list(result.of(arm).values())
-        for layer in range(len(runs[0].last.layers)):
-            values = [run.last.layers[layer] for run in runs]
-            rows.append((arm.words, layer + 1, *_three(paired(values)), min(values), max(values)))
-    return Table(
-        "Layers",
-        (
-            Column("positions"),
-            Column("layer"),
-            *_estimate_columns("γ"),
-            Column("least", format=".3f"),
-            Column("largest", format=".3f"),
-        ),
-        tuple(rows),
-        note="95 % intervals over seeds; least and largest over seeds.",
-        limit=24,
-    )
-
-
-def _positions_table(result: PilotResult) -> Table:
-    arms = _finished(result)
-    return Table(
-        "Loss by position",
-        (Column("positions"), *(Column(arm.words, "nats", ".3f") for arm in arms)),
-        tuple(
-            (
-                f"{start}" if end == start + 1 else f"{start} to {end - 1}",
-                *(fmean(run.last.by_position[index] for run in result.of(arm).values()) for arm in arms),
-            )
-            for index, (start, end) in enumerate(result.bands)
-        ),
-        note="Held-out text, means over seeds.",
-    )
-
-
 def _caveats(result: PilotResult, summary: Summary) -> tuple[str, ...]:
     found = [
         f"Networks of {result.parameters / 1e6:.2f} million parameters after {result.tokens / 1e6:.2f} million tokens: what stands "
@@ -399,11 +232,11 @@ def _data(result: PilotResult, summary: Summary) -> dict[str, Any]:
                 "positions": arm.kind,
                 "theta": arm.theta,
                 "gamma": asdict(over_seeds(result, arm, lambda r: r.gamma)),
-                "gamma_pade": None if arm.theta is None else gamma_pade(arm.theta, float(result.length)),
+                "gamma_pade": predicted(result, arm),
                 "loss": asdict(over_seeds(result, arm, lambda r: r.loss)),
                 "by_seed": {str(seed): run.last.gamma for seed, run in sorted(result.of(arm).items())},
             }
-            for arm in _finished(result)
+            for arm in result.finished_arms
         ],
         "provenance": dict(result.provenance),
     }
@@ -420,25 +253,9 @@ def _plain_statement(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _finished(result: PilotResult) -> list[Arm]:
-    return [arm for arm in result.arms if result.of(arm)]
-
-
-def _estimate_columns(name: str, form: str = ".3f", unit: str = "") -> tuple[Column, Column, Column]:
-    return Column(name, unit, form), Column("from", unit, form), Column("to", unit, form)
-
-
-def _three(found: Interval) -> tuple[float, float | None, float | None]:
-    return found.value, found.low, found.high
-
-
 def _fact(name: str, found: Interval, source: str) -> Fact:
     bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    return Fact(name, _number(found.value), interval=bounds, source=source)
-
-
-def _number(value: float) -> float | None:
-    return value if value == value else None
+    return Fact(name, known(found), interval=bounds, source=source)
 
 
 def _spoken(found: Interval, decimals: int) -> str:

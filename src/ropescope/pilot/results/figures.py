@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from ropescope.pilot.arms import Arm
-from ropescope.pilot.result import PilotResult
-from ropescope.pilot.summary import Summary, legacy_null, over_seeds, reference_of
+from ropescope.pilot.results.result import PilotResult
+from ropescope.pilot.results.summary import Summary, legacy_null, over_seeds, reference_of
 from ropescope.quality.intervals import Interval, paired
 from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, INK, PINK, SKY, VERMILLION
@@ -74,7 +74,7 @@ def gamma_by_base(result: PilotResult, summary: Summary) -> Figure:
 def during_training(result: PilotResult) -> Figure:
     """γ at each checkpoint, the mean over seeds, for every arm."""
     rows = []
-    for arm in _finished(result):
+    for arm in result.finished_arms:
         runs = list(result.of(arm).values())
         for index, reading in enumerate(runs[0].readings):
             found = paired([run.readings[index].gamma for run in runs])
@@ -98,14 +98,14 @@ def during_training(result: PilotResult) -> Figure:
 def by_layer(result: PilotResult) -> Figure:
     """γ of each layer at each arm: the mean over seeds, and every seed."""
     rows = []
-    for arm in _finished(result):
+    for arm in result.finished_arms:
         runs = list(result.of(arm).values())
         for layer in range(len(runs[0].last.layers)):
             values = [run.last.layers[layer] for run in runs]
             at = {"layer": f"layer {layer + 1}", "arm": arm.words}
             rows += [{**at, "γ": value, "mean": False} for value in values]
             rows.append({**at, "γ": fmean(values), "mean": True})
-    order = [arm.words for arm in _finished(result)]
+    order = [arm.words for arm in result.finished_arms]
     x = {
         "field": "arm",
         "type": "nominal",
@@ -143,7 +143,7 @@ def by_position(result: PilotResult) -> Figure:
     reference = reference_of(result)
     theirs = result.of(reference)
     rows = []
-    for arm in _finished(result):
+    for arm in result.finished_arms:
         shared = result.paired_seeds(arm, reference)
         for index, (start, end) in enumerate(result.bands if shared and arm != reference else ()):
             found = paired(
@@ -175,15 +175,11 @@ def by_position(result: PilotResult) -> Figure:
     )
 
 
-def _finished(result: PilotResult) -> list[Arm]:
-    return [arm for arm in result.arms if result.of(arm)]
-
-
 def _arms(result: PilotResult, field: str, without: Arm | None = None) -> dict[str, Any]:
     """The colour of each arm: bases from light to dark in order, the ablations apart."""
     scale = [SKY, BLUE, GREEN, AMBER, VERMILLION, GREY]
-    shown = [arm for arm in _finished(result) if arm != without]
-    bases = [arm for arm in _finished(result) if arm.theta is not None]
+    shown = [arm for arm in result.finished_arms if arm != without]
+    bases = [arm for arm in result.finished_arms if arm.theta is not None]
     colours = [_ABLATIONS.get(arm.kind) or scale[bases.index(arm) % len(scale)] for arm in shown]
     return _colour([arm.words for arm in shown], colours, field=field)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, nan, sqrt
+from math import isnan, log, nan, sqrt
 from statistics import fmean, stdev
 
 from ropescope.errors import MeasurementError
 from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY, legacy_distances
 from ropescope.pilot.arms import Arm
 from ropescope.pilot.predictions import Judged, judge, predictions, slope, statistics
-from ropescope.pilot.result import PilotResult, Reading
+from ropescope.pilot.results.result import PilotResult, Reading
 from ropescope.quality.intervals import Interval, paired
 from ropescope.theory.decay import gamma_pade
 from ropescope.theory.nulls import uniform_null_exponent
@@ -88,6 +88,11 @@ def over_seeds(result: PilotResult, arm: Arm, value: Callable[[Reading], float |
     return paired(kept) if kept else Interval(nan, None, None, 0)
 
 
+def known(found: Interval) -> float | None:
+    """The value; None for the NaN of an interval over nothing."""
+    return None if isnan(found.value) else found.value
+
+
 def difference(result: PilotResult, arm: Arm, reference: Arm, value: Callable[[Reading], float]) -> Interval | None:
     """`arm` less `reference`, seed by seed; None where they share none."""
     ours, theirs = result.of(arm), result.of(reference)
@@ -100,15 +105,15 @@ def reference_of(result: PilotResult) -> Arm:
     return min(result.rope, key=lambda arm: abs(log(_theta(arm) / REFERENCE)))
 
 
+def predicted(result: PilotResult, arm: Arm) -> float | None:
+    """γ_Padé of an arm at the length of the trial; None without a RoPE base."""
+    return None if arm.theta is None else gamma_pade(arm.theta, float(result.length))
+
+
 def legacy_null(length: int) -> float | None:
     """What the published protocol reads of uniform attention over the distances that `length` holds; None below four."""
     fitted = tuple(distance for distance in legacy_distances(length) if distance >= LEGACY_FIT_FROM)
     return uniform_null_exponent(tuple(map(float, fitted)), LEGACY_KEY + 1).gamma if len(fitted) >= 4 else None
-
-
-def mean_of(readings: Sequence[Reading], value: Callable[[Reading], float]) -> float:
-    """The mean of a number over readings."""
-    return fmean(value(reading) for reading in readings)
 
 
 def _theta(arm: Arm) -> float:

@@ -1,0 +1,1 @@
+"""What a trial found, and how it is told: summary, tables, figures, report."""
