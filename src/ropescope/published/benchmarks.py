@@ -134,6 +134,29 @@ class Row:
         """The source in short: arXiv:… or an address without its scheme."""
         return self.source.removeprefix("https://").replace("arxiv.org/abs/", "arXiv:")
 
+    @property
+    def ran(self) -> str:
+        """Who ran it: "run by the RULER authors", "reported by the model authors"."""
+        if self.run_by == "model authors":
+            return "reported by the model authors"
+        name = self.run_by.removesuffix(" authors")
+        return f"run by {name}" if name == self.run_by else f"run by the {name} authors"
+
+    @property
+    def origin(self) -> str:
+        """Who ran it, where it is published, and when."""
+        return f"{self.ran}, {self.citation}, {self.source_date}"
+
+    @property
+    def scored(self) -> list[str]:
+        """The columns that have a score."""
+        return [column for column, score in zip(self.benchmark.columns, self.scores, strict=True) if score is not None]
+
+    @property
+    def longest(self) -> str:
+        """The longest length that has a score; "overall" where the columns are no lengths."""
+        return self.scored[-1] if self.benchmark.by_length else "overall"
+
     def score(self, column: str) -> float | None:
         """The score in percent at a column of the benchmark; None where it is not given."""
         return dict(zip(self.benchmark.columns, self.scores, strict=True)).get(column)

@@ -6,8 +6,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from ropescope.evidence.long_context.facts import MEAN_FROM, facts_of, gap_fact
 from ropescope.evidence.long_context.figure import figure
-from ropescope.evidence.tables import table
+from ropescope.evidence.long_context.tables import all_table, gap_table, near_table, score_table
 from ropescope.published.asked_name import HUB_ID
 from ropescope.published.benchmarks import (
     BENCHMARKS,
@@ -28,7 +29,6 @@ from ropescope.published.changes import (
     effective_length,
     interval,
     mean_change,
-    place,
     relative_changes,
 )
 from ropescope.published.lookup import Lookup, lookup
@@ -37,12 +37,10 @@ from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
 from ropescope.questions.question import Run
 from ropescope.report.dated import FRESH_DAYS, dated
-from ropescope.report.report import Fact, Report, Step, Table
+from ropescope.report.report import Report, Step
 
 SCHEMA = "ropescope.evidence/2"
 _DATED = f"Dated: published more than {FRESH_DAYS} days ago; newer versions and harnesses may score otherwise."
-_MEAN_FROM = ("16K", "32K", "64K", "128K")
-"""The lengths whose mean drop the published tool calls LongScore."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +64,15 @@ def evidence_report(source: str) -> Report:
     """What is published about the model `source`; that nothing is, is an answer. Raises SourceError for an empty name."""
     found = lookup(source)
     matches, gaps = found.all_matches, found.gaps
-    near = _near_table(found)
+    near = near_table(found)
     of = tuple(match.row for match in matches)
-    tables = (*((_gap_table(gaps),) if gaps else ()), *map(_score_table, of), *((near,) if near else ()))
+    tables = (*((gap_table(gaps),) if gaps else ()), *map(score_table, of), *((near,) if near else ()))
     notes = [match.note for match in matches if match.note] + [f"{row.title}: {row.note}." for row in of if row.note]
     return Report(
         title=f"Published evidence for {found.name} at length"
         + (f" (named after {found.taken_from})" if found.taken_from else ""),
         verdict=_verdict(found) if matches else _nothing(found),
-        facts=(*((_gap_fact(found),) if matches else ()), *(fact for row in of for fact in _facts(row))),
+        facts=(*((gap_fact(found),) if matches else ()), *(fact for row in of for fact in facts_of(row))),
         tables=tables,
         figures=(figure(of),),
         caveats=(
@@ -109,7 +107,7 @@ def all_report() -> Report:
         title="Published scores at length",
         verdict=f"Models by benchmark: {counts}. From 4–8K to 128K the {len(at_full)} of RULER's leaderboard that were run there "
         f"lose {-100 * max(at_full):.0f} % to {-100 * min(at_full):.0f} %.",
-        tables=tuple(map(_all_table, BENCHMARKS)),
+        tables=tuple(map(all_table, BENCHMARKS)),
         figures=(figure(()),),
         caveats=tuple(mark.worth for mark in BENCHMARKS),
         next_steps=(Step("evidence", {"model": "MODEL"}, "What is published about one model"),),
@@ -131,22 +129,22 @@ def _verdict(found: Lookup) -> str:
 def _sentence(match: Match) -> str:
     row, mark = match.row, match.row.benchmark
     named = f"{row.title}{'' if match.how == 'id' else ' (found by name)'} scores"
-    last = _longest(row)
+    last = row.longest
     change = relative_changes(row).get(last)
     if mark is LONGBENCH:
-        return f"{named} {row.score(last):g} on {mark.name}, where guessing scores {mark.chance:g}; {_who(row)}."
+        return f"{named} {row.score(last):g} on {mark.name}, where guessing scores {mark.chance:g}; {row.ran}."
     claim = "" if row.claims(last) else f" (it claims {row.claimed_length})"
     if change is None:
         missing = "no longer length" if last == mark.columns[0] else f"no score to compare with ({mark.base})"
-        return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {_who(row)}; {missing} is published."
+        return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {row.ran}; {missing} is published."
     base = base_score(row)
     less = f"{abs(100 * change):.0f} % {'less' if change < 0 else 'more'}"
     at = {"RULER": f"{base:.1f} at 4–8K", "HELMET": f"{base:.1f} at 8K"}.get(mark.name, f"{mark.base} {base:.1f}")
-    return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {less} than its {at}; {_who(row)}."
+    return f"{named} {row.score(last):g} on {mark.name} at {last}{claim}, {less} than its {at}; {row.ran}."
 
 
 def _short(row: Row) -> str:
-    mark, last = row.benchmark, _longest(row)
+    mark, last = row.benchmark, row.longest
     if mark is LONGBENCH:
         setting = f" ({row.setting})" if row.setting else ""
         return f"{mark.name}{setting}: {row.score(last):g} (guessing: {mark.chance:g})."
@@ -154,151 +152,6 @@ def _short(row: Row) -> str:
     of_base = "" if change is None else f", {100 * change:+.1f} %".replace("-", "−")
     effective = f"; effective to {effective_length(row)}" if mark is NOLIMA else ""
     return f"{mark.name} at {last}: {row.score(last):g}{of_base}{effective}."
-
-
-def _longest(row: Row) -> str:
-    if row.benchmark is LONGBENCH:
-        return "overall"
-    return [column for column, score in zip(row.benchmark.columns, row.scores, strict=True) if score is not None][-1]
-
-
-def _facts(row: Row) -> list[Fact]:
-    mark, source, old = row.benchmark, _row_source(row), dated(row.source_date)
-    name = f"{mark.name}{f' ({row.setting})' if row.setting else ''}: "
-    if mark is LONGBENCH:
-        return [Fact(name + "overall", row.score("overall"), "%", "published", source, interval(row, "overall"), old)]
-    found = []
-    if mark is RULER:
-        found.append(Fact(name + "claimed length", row.claimed_length, basis="published", source=source, note=old))
-    if mark.threshold is not None:
-        found.append(_effective(row, name))
-    if (base := base_score(row)) is not None:
-        found.append(Fact(name + mark.base, round(base, 4), "%", "published", source, note=old))
-    last, changes = _longest(row), relative_changes(row)
-    if mark is not RULER:
-        change = changes.get(last)
-        if change is not None:
-            found.append(
-                Fact(f"{name}change at {last}", round(100 * change, 1), "%", "formula", f"of the {mark.base}", note=old)
-            )
-        return found
-    derived = f"{DROP_FORMULA}, from the published scores"
-    given = {column: changes[column] for column in _MEAN_FROM}
-    claimed = [drop for column, drop in given.items() if row.claims(column)]
-    if (mean := mean_change(tuple(given.values()))) is not None:
-        found.append(Fact(f"{name}mean drop, 16K to 128K", round(mean, 4), basis="formula", source=derived))
-    if len(claimed) < len(given) and (mean := mean_change(claimed)) is not None:
-        longest = [column for column in given if row.claims(column)][-1]
-        found.append(
-            Fact(f"{name}mean drop, 16K to {longest}", round(mean, 4), basis="formula", source="claimed lengths only")
-        )
-    return found
-
-
-def _effective(row: Row, name: str) -> Fact:
-    mark, by_rule = row.benchmark, effective_length(row)
-    stated = row.effective_length
-    rule = (
-        f"the longest that scores above {mark.threshold:g} % of the {mark.base}"
-        if mark.of_base
-        else f"the longest that scores above Llama-2-7b-chat at 4K ({mark.threshold})"
-    )
-    as_stated = stated.upper() in ("", by_rule)
-    return Fact(
-        name + "effective length",
-        stated or by_rule,
-        basis="published" if stated else "formula",
-        source=f"{_row_source(row)}: {rule}",
-        note=dated(row.source_date) if as_stated else f"stated so, but by this rule its scores give {by_rule}",
-    )
-
-
-def _gap_fact(found: Lookup) -> Fact:
-    """The gap at the longest length up to 32K that both benchmarks have, or that it is not known."""
-    at = [gap for gap in found.gaps if tokens(gap.length) <= tokens("32K")]
-    if not at:
-        missing = " and ".join(mark.name for mark in (RULER, NOLIMA) if found.row(mark) is None) or "a length of both"
-        return Fact("reasoning gap", "not known", "", "published", f"missing: {missing}")
-    gap = at[-1]
-    return Fact(
-        f"reasoning gap at {gap.length}",
-        round(gap.points, 1),
-        "points",
-        "formula",
-        f"RULER {gap.literal:g} − NoLiMa {gap.latent:g}: right answers lost where no word of the question is in the text",
-        gap.interval,
-    )
-
-
-def _who(row: Row) -> str:
-    if row.run_by == "model authors":
-        return "reported by the model authors"
-    name = row.run_by.removesuffix(" authors")
-    return f"run by {name}" if name == row.run_by else f"run by the {name} authors"
-
-
-def _row_source(row: Row) -> str:
-    return f"{_who(row)}, {row.citation}, {row.source_date}"
-
-
-def _score_table(row: Row) -> Table:
-    mark, changes = row.benchmark, relative_changes(row)
-    lines = []
-    for column, score in zip(mark.columns, row.scores, strict=True):
-        if score is None:
-            continue
-        where = place(row, column)
-        standing = None if where is None else f"{where[0]} of {where[1]}"
-        low, high = interval(row, column) or (None, None)
-        line = (column, score, low, high, changes.get(column), standing, row.claims(column))
-        lines.append(line if mark.by_length else (*line[:4], standing))
-    known = [n for n in row.samples if n]
-    sampling = (
-        f"Low, high: 95 % sampling interval ({' and '.join(f'{n:,}' for n in dict.fromkeys(known))} samples), at its widest."
-        if known
-        else "The source does not say how many samples stand behind a score, so no interval is given."
-    )
-    change = {"RULER": f" Drop: {DROP_FORMULA}."}.get(mark.name, f" Drop: from the {mark.base}." if mark.base else "")
-    old = f" ({dated(row.source_date)})" if dated(row.source_date) else ""
-    head = "length | score [%] :.1f | low :.1f | high :.1f | drop :+.1% | place | within claim"
-    return table(
-        f"{mark.name} score of {row.title}",
-        head if mark.by_length else "class of length | score [%] :.1f | low :.1f | high :.1f | place",
-        lines,
-        note=f"Scores: {_row_source(row)}{old}.{change} {sampling} Place: by score in the table of the benchmark ({mark.as_of}).",
-    )
-
-
-def _gap_table(gaps: tuple[Gap, ...]) -> Table:
-    return table(
-        "Reasoning gap: RULER against NoLiMa at the same length",
-        "length | RULER [%] :.1f | NoLiMa [%] :.1f | gap [points] :.1f | low :.1f | high :.1f | RULER kept :.0% | NoLiMa kept :.0%",
-        ((gap.length, gap.literal, gap.latent, gap.points, *(gap.interval or (None, None)), *gap.kept) for gap in gaps),
-        note="Kept: the share of its own score at short length. Low, high: 95 %, from the sampling of prompts only.",
-    )
-
-
-def _near_table(found: Lookup) -> Table | None:
-    items = [item for mark in BENCHMARKS for item in found.near[mark.name]]
-    if not items:
-        return None
-    return table(
-        "Near, but another model",
-        "benchmark | published model | how it differs | scores | run by | source | date",
-        (
-            (row.benchmark.name, row.title, difference, _ends(row), row.run_by, row.citation, row.source_date)
-            for row, difference in ((item.row, item.difference) for item in items)
-        ),
-        note="None of these scores is of the model that you asked for.",
-    )
-
-
-def _ends(row: Row) -> str:
-    """`95.5 at 4K, 77 at 128K`, or the overall score."""
-    if row.benchmark is LONGBENCH:
-        return f"{row.score('overall'):g} overall"
-    given = [column for column, score in zip(row.benchmark.columns, row.scores, strict=True) if score is not None]
-    return ", ".join(f"{row.score(column):g} at {column}" for column in dict.fromkeys((given[0], given[-1])))
 
 
 def _nothing(found: Lookup) -> str:
@@ -335,31 +188,6 @@ def _next_steps(found: Lookup) -> tuple[Step | str, ...]:
     return (*steps, f"Look for later results on the model's card, {RULER.address} and {HELMET.address}.")
 
 
-def _all_table(mark: Benchmark) -> Table:
-    shown = tuple(mark.columns)
-    last = mark.columns[-1]
-    unit = " :.1f" if mark.by_length else " [%] :.1f"
-    drop = f" | drop at {last} :+.1%" if mark.by_length else ""
-    return table(
-        f"{mark.name} score by {'length' if mark.by_length else 'class of length'}",
-        "model | claimed | " + " | ".join(f"{column}{unit}" for column in shown) + f"{drop} | run by | source | date",
-        (
-            (
-                row.title,
-                row.claimed_length,
-                *row.scores,
-                *((relative_changes(row).get(last),) if mark.by_length else ()),
-                row.run_by,
-                row.citation,
-                row.source_date,
-            )
-            for row in rows(mark)
-        ),
-        note=f"Percent. {'Drop: ' + (DROP_FORMULA if mark is RULER else f'from the {mark.base}') + '.' if mark.by_length else ''}",
-        limit=None if mark is RULER else 12,
-    )
-
-
 def _about(mark: Benchmark) -> dict[str, Any]:
     return {
         "as_of": mark.as_of,
@@ -391,7 +219,7 @@ def _row_data(row: Row) -> dict[str, Any]:
         "score_ci": {_key(column): None if ends is None else list(ends) for column, ends in bounds.items()},
         "samples": {_key(column): n for column, n in zip(columns, row.samples, strict=True)},
         "relative_drop": {_key(column): drop for column, drop in changes.items()},
-        "mean_drop": mean_change([changes[c] for c in _MEAN_FROM]) if row.benchmark is RULER else None,
+        "mean_drop": mean_change([changes[c] for c in MEAN_FROM]) if row.benchmark is RULER else None,
         "run_by": row.run_by,
         "source": row.source,
         "source_date": row.source_date,
