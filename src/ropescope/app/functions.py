@@ -17,8 +17,8 @@ from ropescope.questions.calling import call, function_name
 from ropescope.questions.carrying import carried
 from ropescope.questions.inputs import Asked, fields_of, from_either
 from ropescope.questions.kind import Kind, wrong
-from ropescope.questions.kind import shown as written
 from ropescope.questions.kinds import Budget, Device, File, FileOrText, ListOf, Output, Source
+from ropescope.questions.names import shown as written
 from ropescope.questions.question import Question
 from ropescope.questions.registry import built_in, known, near
 

@@ -15,6 +15,7 @@ from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
 from ropescope.models.kept_files import sha256_file
+from ropescope.questions.names import nearest, shown
 from ropescope.report.schemas import newer
 
 SCHEMA = "ropescope.source/1"
@@ -281,12 +282,10 @@ def _hub(text: str, revision: str | None) -> Source:
             "check the path."
         )
     if "/" not in repo_id:
-        import difflib
-
-        close = difflib.get_close_matches(text.lower(), ALIASES, n=1, cutoff=0.5)
+        close = nearest(text, ALIASES)
         suggestion = f"did you mean {close[0]}? Otherwise give" if close else "give"
         raise SourceError(
-            f"{text!r} is no alias ({', '.join(ALIASES)}) and no folder of that name exists: {suggestion} "
+            f"{shown(text)} is no alias ({', '.join(ALIASES)}) and no folder of that name exists: {suggestion} "
             "a Hub id, as org/name, or a folder that exists."
         )
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from difflib import get_close_matches
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, Final, TypeVar
 
 from ropescope.errors import InputError
 from ropescope.questions.kind import Kind, wrong
+from ropescope.questions.names import nearest, shown
 
 REQUIRED: Final = MISSING
 _ASKED: Final = "asked"
@@ -168,9 +168,9 @@ def schema_of(inputs: type) -> dict[str, Any]:
 
 def _known(known: Mapping[str, Asked], name: str) -> Asked:
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        near = nearest(name, known)
         hint = f" Did you mean `{near[0]}`?" if near else ""
-        raise InputError(name, f"There is no input {name!r}.{hint}")
+        raise InputError(name, f"There is no input {shown(name)}.{hint}")
     return known[name]
 
 

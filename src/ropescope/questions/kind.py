@@ -7,6 +7,7 @@ from inspect import get_annotations
 from typing import Any, ClassVar, dataclass_transform
 
 from ropescope.errors import DomainError, InputError
+from ropescope.questions.names import shown
 
 
 @dataclass_transform(frozen_default=True)
@@ -86,15 +87,6 @@ def outside(name: str, value: object, words: str) -> DomainError:
 def wrong(name: str, value: object, words: str) -> InputError:
     """The error for one input: its name, its value and what it may be."""
     return InputError(name, f"`{name}` must be {words}, not {shown(value)}.")
-
-
-def shown(value: object) -> str:
-    """`value` as an error shows it: of a long one, how it begins."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no whole number of more than some thousand digits
-        return "a number of thousands of digits"
-    return text if len(text) <= 100 else f"{text[:80]}…"
 
 
 def within(schema: Mapping[str, Any], **bounds: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from math import isfinite, nan
 from typing import Final
 
 from ropescope.errors import InputError
-from ropescope.questions.kind import shown
+from ropescope.questions.names import shown
 
 MOST_TOKENS: Final = 2**30
 MOST_BYTES: Final = 2**60

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ropescope.errors import InputError
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.question import Question
 from ropescope.questions.situations import compressing, download, extending, finetuning, judging, research, serving
 
@@ -107,14 +108,11 @@ def find(name: str) -> Question:
     """The question of that name. Raises InputError, with the nearest name and what plugins are left out, where there is none."""
     found = built_in().get(name) or known().get(name)
     if found is None:
-        raise InputError("question", f"There is no question {name!r}.{near(name, known())}")
+        raise InputError("question", f"There is no question {shown(name)}.{near(name, known())}")
     return found
 
 
 def near(name: str, among: Iterable[str]) -> str:
     """What to say beside a name that is none: the nearest one, and the plugins that are left out."""
-    from difflib import get_close_matches
-
-    nearest = get_close_matches(name, list(among), n=1, cutoff=0.5)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    hint = did_you_mean(name, among)
     return " ".join((hint, *(one.sentence for one in left_out()))) if left_out() else hint

@@ -6,7 +6,6 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from ropescope import __version__
@@ -17,6 +16,7 @@ from ropescope.errors import DomainError, InputError
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import ListOf, Text
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.question import Run
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Column, Fact, Report, Step, Table
@@ -45,9 +45,8 @@ def answer(inputs: DoctorInputs, run: Run) -> Report:
     for name in inputs.extras:
         if name not in FOR or name == CORE:
             known = [extra for extra in FOR if extra != CORE]
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(known)}."
-            raise InputError("extras", f"There is no extra {name!r}.{hint}")
+            hint = did_you_mean(name, known) or f" There are {', '.join(known)}."
+            raise InputError("extras", f"There is no extra {shown(name)}.{hint}")
     if sys.platform == "emscripten":
         return _in_browser()
     found = installed()

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from ropescope.errors import InputError
 from ropescope.quality.intervals import NORMAL_95, POWER_80, newcombe
-from ropescope.questions.kind import Kind, shown, wrong
+from ropescope.questions.kind import Kind, wrong
+from ropescope.questions.names import shown
 
 MOST_SCORES: Final = 64
 

@@ -6,7 +6,6 @@ import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -15,6 +14,7 @@ from ropescope.checks.serving.weights.files import plain_stem
 from ropescope.checks.serving.weights.precisions import gguf_bits, precision_names
 from ropescope.errors import InputError
 from ropescope.models.gguf_names import mix_of
+from ropescope.questions.names import nearest, shown
 from ropescope.report.dated import dated
 
 PARAMETERS: Final = {"Llama-3-8B": 8_030_261_248, "Llama-2-7B": 6_738_415_616, "Llama-2-70B": 68_976_648_192}
@@ -132,13 +132,9 @@ def read_format(text: str) -> str:
     wanted = _SYNONYMS.get(wanted, wanted)
     names = {name.upper(): name for name in (*precision_names(), *formats()) if name != "stored"}
     if wanted not in names:
-        near = get_close_matches(wanted, names, n=3, cutoff=0.5)
-        listed = (
-            f"the nearest are {', '.join(names[name] for name in near)}"
-            if near
-            else f"there are {', '.join(names.values())}"
-        )
-        raise InputError("format", f"`format` {text!r} names no quantisation that is known here: {listed}.")
+        near = nearest(wanted, names.values(), n=3)
+        listed = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(names.values())}"
+        raise InputError("format", f"`format` {shown(text)} names no quantisation that is known here: {listed}.")
     return names[wanted]
 
 

@@ -6,12 +6,12 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from ropescope.checks.speculating.vocabularies import Difference, Words
 from ropescope.errors import InputError
 from ropescope.models.model import Model
+from ropescope.questions.names import did_you_mean, shown
 
 READ: Final = "2026-11-29"
 LLAMA_MOST_APART: Final = 128
@@ -177,9 +177,9 @@ def rules_for(engine: str | None) -> tuple[Rules, ...]:
     name = {"llamacpp": "llama.cpp", "llama-cpp": "llama.cpp", "hf": "transformers"}.get(name, name)
     found = {rules.engine: rules for rules in RULES}
     if name not in found:
-        near = get_close_matches(name, found, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise InputError("engine", f"`engine` {engine!r} is none of {', '.join(found)}.{hint}")
+        raise InputError(
+            "engine", f"`engine` {shown(engine)} is none of {', '.join(found)}.{did_you_mean(name, found)}"
+        )
     if at and version.removeprefix("v") != found[name].version:
         raise InputError(
             "engine",

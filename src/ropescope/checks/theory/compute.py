@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from ropescope.checks.theory.formulas import (
@@ -18,6 +17,7 @@ from ropescope.errors import DomainError
 from ropescope.questions.domains import Choice, Flag, Reals
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import ListOf, Text
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.numbers import read_number
 from ropescope.questions.question import Run
 from ropescope.report.report import Fact, Report, Step
@@ -91,9 +91,9 @@ def read_arguments(entry: Formula, arguments: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise DomainError(f"{text!r} is not of the form argument=value. Example: {_example(entry)}.")
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise DomainError(f"{entry.name} has no argument {name!r}.{hint} It takes {', '.join(known)}.")
+            raise DomainError(
+                f"{entry.name} has no argument {shown(name)}.{did_you_mean(name, known)} It takes {', '.join(known)}."
+            )
         if name in values:
             raise DomainError(f"{entry.name}: {name} is given twice.")
         values[name] = read_value(known[name], value.strip())

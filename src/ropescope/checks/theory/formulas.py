@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from ropescope.errors import DomainError
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.question import Run
 from ropescope.report.report import Column, Fact, Report, Scalar, Step, Table
 from ropescope.theory import FORMULAS, STANDINGS, Argument, Formula, grouped
@@ -32,11 +32,8 @@ def find_formula(name: str) -> Formula:
     key = name.strip().lower().replace("-", "_")
     if key in FORMULAS:
         return FORMULAS[key]
-    near = (
-        get_close_matches(key, FORMULAS, n=3, cutoff=0.5) or [known for known in FORMULAS if key and key in known][:3]
-    )
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise DomainError(f"No formula is called {name!r}.{hint} `formulas` lists all {len(FORMULAS)}.")
+    hint = did_you_mean(key, FORMULAS, n=3)
+    raise DomainError(f"No formula is called {shown(name)}.{hint} `formulas` lists all {len(FORMULAS)}.")
 
 
 def formulas_report() -> Report:

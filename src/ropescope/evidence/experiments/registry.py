@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ropescope.errors import DomainError
@@ -21,6 +20,7 @@ from ropescope.evidence.experiments import (
     theta_panel,
 )
 from ropescope.evidence.experiments.experiment import Experiment
+from ropescope.questions.names import did_you_mean, shown
 
 if TYPE_CHECKING:
     from ropescope.evidence.experiments.context import ExperimentContext
@@ -54,7 +54,7 @@ def observe(experiment: Experiment, context: ExperimentContext) -> Observations:
 def find(name: str) -> Experiment:
     """The experiment of that name. Raises DomainError with the nearest name for one that does not exist."""
     if name not in EXPERIMENTS:
-        near = get_close_matches(name, EXPERIMENTS, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise DomainError(f"No experiment is called {name!r}.{hint} There are {', '.join(EXPERIMENTS)}.")
+        raise DomainError(
+            f"No experiment is called {shown(name)}.{did_you_mean(name, EXPERIMENTS)} There are {', '.join(EXPERIMENTS)}."
+        )
     return EXPERIMENTS[name]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import MAIN_SERIES, Evidence
 from ropescope.evidence.measurement import Measurement
+from ropescope.questions.names import did_you_mean, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,6 @@ def _known(option: str, asked: str, values: Iterable[str]) -> None:
 
 
 def _refuse(option: str, asked: str, values: list[str]) -> None:
-    by_lower = {value.lower(): value for value in values}
-    near = get_close_matches(asked.lower(), by_lower, n=1, cutoff=0.5)
-    hint = f" Did you mean {by_lower[near[0]]}?" if near else ""
-    raise EvidenceError(f"No measurement has {option} {asked!r}.{hint} There are {', '.join(values)}.")
+    raise EvidenceError(
+        f"No measurement has {option} {shown(asked)}.{did_you_mean(asked, values)} There are {', '.join(values)}."
+    )

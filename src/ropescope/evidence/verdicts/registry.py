@@ -5,13 +5,13 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 
 from ropescope.errors import EvidenceError
 from ropescope.evidence.evidence import Evidence
 from ropescope.evidence.verdicts.claim import Claim, Finding
+from ropescope.questions.names import did_you_mean, shown
 
 CURVES = "attention by distance of the published measurements"
 """The data of most claims."""
@@ -60,9 +60,8 @@ def find_claim(name: str) -> Claim:
     key = name.strip().lower()
     if key in known:
         return known[key]
-    near = get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(known[k].id for k in near)}?" if near else ""
-    raise EvidenceError(f"No claim is called {name!r}.{hint} `claims` with `list` lists all {len(known)}.")
+    hint = did_you_mean(key, (claim.id for claim in known.values()), n=3)
+    raise EvidenceError(f"No claim is called {shown(name)}.{hint} `claims` with `list` lists all {len(known)}.")
 
 
 def _order(id: str) -> tuple[str, int, str]:

@@ -4,13 +4,13 @@ say it, and Leaky ReRoPE on a network in transformers."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan.native import Native
 from ropescope.extend.plan.rope_plan import METHODS, Method
 from ropescope.models.model import Model
+from ropescope.questions.names import did_you_mean, shown
 
 ZERO_SHOT_FACTOR: Final = 4.0
 """Up to here scaling is used without training: Qwen2.5 and Qwen3 publish YaRN 4 for weights that were not tuned for it."""
@@ -125,6 +125,6 @@ def require_method(name: str) -> None:
     """Raise ExtendError, with the nearest and all there are, for a name that is neither a method nor `auto`."""
     if name == "auto" or name in METHODS:
         return
-    near = get_close_matches(name, METHODS, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ExtendError(f"No method is called {name!r}.{hint} Methods: auto, {', '.join(METHODS)}.")
+    raise ExtendError(
+        f"No method is called {shown(name)}.{did_you_mean(name, METHODS)} Methods: auto, {', '.join(METHODS)}."
+    )

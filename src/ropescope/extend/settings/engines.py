@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Final
 
 from ropescope.errors import ExtendError
 from ropescope.extend.plan.rope_plan import METHOD_NAMES, RopePlan
 from ropescope.extend.settings import llama_cpp, ollama, sglang, transformers, vllm
 from ropescope.extend.settings.setting import EngineSettings
+from ropescope.questions.names import did_you_mean, shown
 
 Writer = Callable[[RopePlan, str], EngineSettings]
 Version = tuple[int, ...]
@@ -94,9 +94,9 @@ def _named(engine: str) -> tuple[str, str]:
     name, _, stated = engine.strip().lower().replace("llamacpp", "llama.cpp").partition("@")
     name = {"llama-cpp": "llama.cpp", "hf": "transformers"}.get(name, name)
     if name not in WRITERS:
-        near = get_close_matches(name, WRITERS, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ExtendError(f"No engine is called {engine!r}.{hint} Engines: {', '.join(ENGINE_NAMES)}.")
+        raise ExtendError(
+            f"No engine is called {shown(engine)}.{did_you_mean(name, WRITERS)} Engines: {', '.join(ENGINE_NAMES)}."
+        )
     return name, stated
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from ropescope.checks.finetuning.code.faults import ARGUMENTS, NEAR, Fault, Open
@@ -12,6 +11,7 @@ from ropescope.checks.finetuning.code.flow import Config
 from ropescope.checks.finetuning.code.script import UNKNOWN
 from ropescope.checks.finetuning.matching import ALL_LINEAR, DEFAULTS, Targets, targeted
 from ropescope.checks.finetuning.modules import Modules
+from ropescope.questions.names import nearest
 
 Matcher = Callable[[Targets], tuple[str, ...]]
 """Targets → the names of the modules that peft puts LoRA on."""
@@ -33,7 +33,7 @@ def arguments(config: Config) -> list[Fault]:
     found: list[Fault] = []
     for name, value in config.arguments.items() if config.checked else ():
         if name not in ARGUMENTS:
-            near = NEAR.get(name) or next(iter(get_close_matches(name, ARGUMENTS, 1)), "")
+            near = NEAR.get(name) or "".join(nearest(name, ARGUMENTS))
             hint = f" ({near}?)" if near else ""
             found.append(Fault(config.line, "unknown-argument", f"LoraConfig has no argument `{name[:60]}`{hint}"))
         elif name == "inference_mode" and value is True:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ropescope.errors import FormatError, InputError
 from ropescope.models.table_rows import read_rows
-from ropescope.questions.kind import shown
+from ropescope.questions.names import shown
 
 MOST_VOTES: Final = 2_000_000
 MOST_MODELS: Final = 500

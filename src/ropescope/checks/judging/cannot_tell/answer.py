@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ropescope.checks.judging.cannot_tell.card import Card
 from ropescope.checks.judging.cannot_tell.cards import CARDS
 from ropescope.errors import InputError
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Text
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.question import Run
 from ropescope.report.report import Column, Fact, Report, Step, Table
 
@@ -33,9 +33,9 @@ def _card(name: str) -> Card:
     by_name = {card.name: card for card in CARDS}
     if wanted in by_name:
         return by_name[wanted]
-    close = get_close_matches(wanted, by_name, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    raise InputError("name", f"`name` {name!r} is no card.{hint} There are {', '.join(by_name)}.")
+    raise InputError(
+        "name", f"`name` {shown(name)} is no card.{did_you_mean(wanted, by_name)} There are {', '.join(by_name)}."
+    )
 
 
 def card_report(card: Card) -> Report:

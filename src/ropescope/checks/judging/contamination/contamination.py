@@ -13,8 +13,8 @@ from ropescope.checks.judging.contamination.twins import Gap, gap
 from ropescope.errors import InputError
 from ropescope.questions.domains import Whole
 from ropescope.questions.inputs import asked
-from ropescope.questions.kind import shown
 from ropescope.questions.kinds import Count, File, ListOf, Share, Text
+from ropescope.questions.names import shown
 from ropescope.questions.question import Run
 from ropescope.report.dated import dated
 from ropescope.report.report import Column, Fact, Report, Table

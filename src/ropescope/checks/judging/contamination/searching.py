@@ -12,7 +12,7 @@ from ropescope.errors import FormatError, InputError
 from ropescope.models.table_rows import read_rows
 from ropescope.models.text_files import READABLE, text_pieces
 from ropescope.models.text_kinds import kind_of
-from ropescope.questions.kind import shown
+from ropescope.questions.names import shown
 from ropescope.questions.question import Run
 from ropescope.report.report import Column, Fact, Figure, Table
 from ropescope.report.theme import BLUE

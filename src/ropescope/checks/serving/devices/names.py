@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import product
 from typing import Final
 
 from ropescope.errors import DomainError
+from ropescope.questions.names import nearest as nearest_names
 
 Row = Mapping[str, str]
 
@@ -76,7 +76,7 @@ def nearest(text: str, rows: Sequence[Row]) -> list[str]:
     for row in rows:
         for name in (_plain(row["name"]), *_bases(row)):
             spelled.setdefault(name, row["name"])
-    close = get_close_matches(_plain(text), spelled, n=6, cutoff=0.4)
+    close = nearest_names(_plain(text), spelled, n=6)
     return list(dict.fromkeys(spelled[name] for name in close))[:3]
 
 

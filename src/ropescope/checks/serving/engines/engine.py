@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal
 from ropescope.checks.serving.devices.device import GIB
 from ropescope.checks.serving.weights.precisions import PLAIN, STORED, is_gguf, precision_names
 from ropescope.errors import DomainError
+from ropescope.questions.names import did_you_mean, shown
 
 MIB: Final = 2**20
 
@@ -258,9 +258,9 @@ def find_engine(name: str) -> Engine:
     """The engine of that name. Raises DomainError with the nearest for one that is not known."""
     wanted = name.strip().lower().replace("llamacpp", "llama.cpp").replace("llama-cpp", "llama.cpp")
     if wanted not in ENGINES:
-        near = get_close_matches(wanted, ENGINES, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise DomainError(f"No engine is called {name!r}.{hint} There are {', '.join(ENGINES)}.")
+        raise DomainError(
+            f"No engine is called {shown(name)}.{did_you_mean(wanted, ENGINES)} There are {', '.join(ENGINES)}."
+        )
     return ENGINES[wanted]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -20,6 +19,7 @@ from ropescope.checks.serving.weights.products import product_types
 from ropescope.errors import DomainError
 from ropescope.models.model import Model
 from ropescope.models.parameters import Weights
+from ropescope.questions.names import nearest, shown
 from ropescope.report.report import Basis
 
 STORED: Final = "stored"
@@ -112,9 +112,9 @@ def read_precision(text: str) -> str:
     wanted = _ALIASES.get(wanted, wanted)
     names = {name.lower(): name for name in precision_names()}
     if wanted not in names:
-        near = get_close_matches(wanted, names, n=3, cutoff=0.5)
-        hint = f" The nearest are {', '.join(names[name] for name in near)}." if near else ""
-        raise DomainError(f"No precision is called {text!r}.{hint} There are {', '.join(precision_names())}.")
+        near = nearest(wanted, names.values(), n=3)
+        hint = f" The nearest are {', '.join(near)}." if near else ""
+        raise DomainError(f"No precision is called {shown(text)}.{hint} There are {', '.join(precision_names())}.")
     return names[wanted]
 
 

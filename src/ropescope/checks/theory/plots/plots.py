@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ropescope.checks.theory.plots.regimes import regimes_report
 from ropescope.checks.theory.plots.scaling import scaling_report
@@ -13,6 +12,7 @@ from ropescope.checks.theory.plots.window import window_report
 from ropescope.errors import DomainError
 from ropescope.questions.domains import Choice
 from ropescope.questions.inputs import asked
+from ropescope.questions.names import did_you_mean, shown
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -40,7 +40,5 @@ def answer(inputs: PlotInputs, run: Run) -> Report:
 def plot_report(kind: str) -> Report:
     """The plot of that name. Raises `DomainError` with the nearest name for one that does not exist."""
     if kind not in PLOTS:
-        near = get_close_matches(kind, PLOTS, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise DomainError(f"No plot is called {kind!r}.{hint} There are {', '.join(PLOTS)}.")
+        raise DomainError(f"No plot is called {shown(kind)}.{did_you_mean(kind, PLOTS)} There are {', '.join(PLOTS)}.")
     return PLOTS[kind]()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from ropescope.compress.kvpress.library import missing
 from ropescope.errors import EvaluationError, MissingExtraError
+from ropescope.questions.names import did_you_mean, shown
 
 if TYPE_CHECKING:
     from ropescope.questions.plugins import Entry
@@ -48,9 +48,9 @@ def checked_names(names: Sequence[str]) -> list[str]:
     for name in plain:
         if name not in OWN and name not in of_plugins():
             known = (*OWN, *of_plugins())
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise EvaluationError(f"No method is called {name!r}.{hint} There are {', '.join(known)}.")
+            raise EvaluationError(
+                f"No method is called {shown(name)}.{did_you_mean(name, known)} There are {', '.join(known)}."
+            )
         if name in OF_KVPRESS and (why := missing()):
             raise MissingExtraError(why)
     twice = next((name for name in plain if plain.count(name) > 1), None)

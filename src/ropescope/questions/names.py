@@ -1,0 +1,44 @@
+"""Names that a user writes: how an error quotes one, and which of the known names it may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+MOST_QUOTED: Final = 100
+"""Characters of a value that an error quotes whole."""
+
+_LONGEST: Final = 200
+"""Characters; no known name is so long that a longer text could be a slip of it."""
+
+_ALIKE: Final = 0.5
+"""Share of characters in common from which two names are alike."""
+
+
+def shown(value: object) -> str:
+    """`value` as an error quotes it: of a long one, how it begins."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of thousands of digits"
+    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 20]}…"
+
+
+def nearest(name: str, known: Iterable[str], n: int = 1) -> list[str]:
+    """Up to `n` of the known names that are spelled like `name`, in upper or lower case, the nearest first; where none is, those
+    that hold it."""
+    if len(name) > _LONGEST:
+        return []
+    from difflib import get_close_matches  # takes as long to import as all of this room
+
+    written = {one.lower(): one for one in known}
+    wanted = name.strip().lower()
+    near = get_close_matches(wanted, written, n, _ALIKE)
+    holding = [one for one in written if wanted in one] if len(wanted) > 2 else []
+    return [written[one] for one in near or holding[:n]]
+
+
+def did_you_mean(name: str, known: Iterable[str], n: int = 1) -> str:
+    """The question to put after the sentence that `name` is none of the known names; empty where none is near."""
+    near = nearest(name, known, n)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
