@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 from serving_models import llama_8b, qwen_30b_a3b
 
-from ropescope.checks.hardware import hardware_report, read_prices
+from ropescope.checks.hardware import read_prices
+from ropescope.checks.hardware_report import hardware_report
 from ropescope.checks.serving.devices.device import devices, find_device
 from ropescope.checks.serving.fitting.fit import fit, working_split
 from ropescope.checks.serving.hardware.search import Wish, counts_up_to, front, search
