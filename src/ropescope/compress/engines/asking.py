@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.compress.engines.carried import NAMES, VERSIONS, Windows, full_layers, own_window, windows_in
 from ropescope.compress.plan.report import plan_report
-from ropescope.errors import InputError, PlanError
+from ropescope.errors import InputError
 from ropescope.models.model import Model
 from ropescope.questions.question import Run
 from ropescope.report.numbers import binary_size
@@ -69,6 +69,8 @@ def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
     engine, target = str(inputs.engine), inputs.target()
     model = measurable_model(inputs, target, 0)
     length = planned_length(model, inputs.length)
+    from ropescope.compress.evaluate.choosing import choose
+    from ropescope.compress.evaluate.from_weights import budget_for_loss
     from ropescope.compress.plan.calibration import measured_for
     from ropescope.network.loading.asked import load_asked
     from ropescope.quality.texts import calibration_texts
@@ -104,59 +106,18 @@ def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
             weights.tokenizer, length, inputs.prompts + TEXTS, files=inputs.text, column=inputs.column
         )[errors.n_prompts :]
         # Errors of single layers say little of windows without first tokens: one window for all may cost less.
-        shapes = [sets, *([[frozenset[int]()]] if window is None else [])]
+        shapes = [partial(make, full=one) for one in (sets, *([[frozenset[int]()]] if window is None else []))]
+        found = None
         if target.max_loss is not None:
-            plans = _for_loss(
-                weights, errors, others, target.max_loss, [partial(make, full=one) for one in shapes], run
-            )
-        else:
-            plans = [make(target, one) for one in shapes]
-        costs = [_scored(weights, plan, others, run) for plan in plans] if others else []
-        best = min(range(len(costs)), key=lambda index: costs[index][0].value, default=0)
-        plan, scored = plans[best], costs[best] if costs else None
+            found = budget_for_loss(weights, shapes, length, others, target.max_loss, progress=run.progress)
+            target = found.target
+        chosen = choose(weights, shapes, [target], others, progress=run.progress) if others else None
+        plan, scored = (chosen.plans[0], chosen.cost) if chosen else (shapes[0](target), None)
+        if found is not None:
+            plan = found.noted(plan)
     settings = settings_for(plan, model, engine, named)
     kept = run.keep("plan", lambda path: [plan.save(path)])
     return _report(inputs, plan, model, settings, scored, plan_report(plan, kept, source=inputs.source))
-
-
-def _for_loss(
-    weights: Any, errors: Any, texts: Any, limit: float, makers: Sequence[Callable[[Target], KVPlan]], run: Run
-) -> list[KVPlan]:
-    """The smallest of the plans that add at most `limit` of the loss, one of each maker. Raises PlanError where none does."""
-    from ropescope.compress.evaluate.from_weights import plan_for_loss
-
-    found: list[KVPlan] = []
-    refused = None
-    for make in makers:
-        try:
-            found.append(plan_for_loss(weights, errors, texts, limit, picks=False, make=make, progress=run.progress))
-        except PlanError as error:
-            refused = error
-    if refused is not None and not found:
-        raise refused
-    return [min(found, key=lambda plan: plan.bytes_after)]
-
-
-def _scored(weights: Any, plan: KVPlan, texts: Any, run: Run) -> tuple[Interval, float]:
-    """(added nats a token with its 95 % interval, loss) of a plan on `texts`."""
-    from ropescope.compress.evaluate.methods.planned import one_plan
-    from ropescope.compress.evaluate.results.summary import added, full_loss
-    from ropescope.compress.evaluate.scoring.budgets import Split
-    from ropescope.compress.evaluate.scoring.evaluation import Evaluation
-    from ropescope.runs.job import do_pieces
-    from ropescope.runs.journal import Journal
-
-    method = one_plan(plan)
-    assert method.only is not None
-    split = Split(weights.model, plan.length, min(64, plan.length // 4))
-    evaluation = Evaluation(weights, split, [method], (method.only,), texts)
-    journal = Journal(evaluation.identity)
-    do_pieces(evaluation, journal, progress=run.progress)
-    result = evaluation.result(journal)
-    journal.discard()
-    (found,) = added(result, method.name)
-    assert found is not None
-    return found, full_loss(result)
 
 
 def _report(

@@ -6,30 +6,24 @@ measured them nor will judge them, and the budget is read off where their curve 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ropescope.compress.evaluate.methods.planned import Planned
-from ropescope.compress.evaluate.results.summary import measured_knee
-from ropescope.compress.evaluate.scoring.budgets import Split
-from ropescope.compress.evaluate.scoring.evaluation import Evaluation
+from ropescope.compress.evaluate.choosing import NAME, Shape, choose, held_by_all
+from ropescope.compress.evaluate.results.summary import Knee, measured_knee
 from ropescope.compress.plan.calibration import PROMPTS, measured_for
 from ropescope.compress.plan.kv_plan import KVPlan
-from ropescope.compress.plan.output_error import OutputErrors
 from ropescope.compress.plan.planning import plan_from_errors, planned_length
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
-from ropescope.errors import EvaluationError, PlanError
+from ropescope.errors import PlanError
 from ropescope.network.loading.weights import Weights
 from ropescope.quality.texts import Text, calibration_texts
-from ropescope.runs.job import Progress, do_pieces
-from ropescope.runs.journal import Journal
+from ropescope.runs.job import Progress
 
 BUDGET_TEXTS = 12
 """Texts that plans of these budgets are scored on, to find the one that a greatest loss allows."""
 BUDGETS = (0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8)
-NEW = 64
-"""Tokens of each that come behind the cut."""
 
 
 def plan_from_weights(
@@ -49,7 +43,7 @@ def plan_from_weights(
     `prompts` calibration texts, or on the first half of your own `files`.
 
     A target of `max_loss` is met by scoring plans of several budgets on further calibration texts. Raises PlanError for a
-    length beyond the trained context, and as `measure_output_errors` and `plan_for_loss` do.
+    length beyond the trained context, and as `measure_output_errors` and `budget_for_loss` do.
     """
     length = planned_length(weights.model, length)
     errors = measured_for(weights, length, prompts=prompts, files=files, column=column, sinks=sinks, progress=progress)
@@ -59,58 +53,67 @@ def plan_from_weights(
     others = calibration_texts(weights.tokenizer, length, prompts + BUDGET_TEXTS, files=files, column=column)[
         errors.n_prompts :
     ]
-    if not others:
-        raise PlanError(
-            f"The calibration text holds {errors.n_prompts} passages of {length:,} tokens, and all were needed to measure the "
-            "plans: give longer text, or fewer `prompts`."
-        )
-    return plan_for_loss(
-        weights, errors, others, target.max_loss, picks=picks, cache_type=cache_type, progress=progress
-    )
+
+    def make(asked: Target) -> KVPlan:
+        return plan_from_errors(errors, weights.model, asked, picks=picks, cache_type=cache_type)
+
+    found = budget_for_loss(weights, [make], length, others, target.max_loss, looks_at_text=picks, progress=progress)
+    return found.noted(make(found.target))
 
 
-def plan_for_loss(
+@dataclass(frozen=True, slots=True)
+class FoundBudget:
+    """The smallest budget, a share of the whole cache, whose plan adds at most `limit` of the loss on `n_texts` texts."""
+
+    knee: Knee
+    limit: float
+    n_texts: int
+
+    @property
+    def target(self) -> Target:
+        """What a plan is asked for."""
+        return Target(budget_share=min(1.0, round(self.knee.budget, 4)))
+
+    def noted(self, plan: KVPlan) -> KVPlan:
+        """The plan for `target`, which says how its budget was found."""
+        share, (low, high) = self.target.budget_share, (self.knee.low, self.knee.high)
+        assert share is not None
+        bounds = "" if low is None or high is None else f", 95 % {low:.0%} to {high:.0%}"
+        words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {self.n_texts} other texts{bounds}"
+        return replace(plan, target={"max_loss": self.limit, "budget_share": share}, windows_from=words)
+
+
+def budget_for_loss(
     weights: Weights,
-    errors: OutputErrors,
+    shapes: Sequence[Shape],
+    length: int,
     texts: Sequence[Text],
     limit: float,
     *,
-    picks: bool = True,
-    make: Callable[[Target], KVPlan] | None = None,
-    cache_type: str | None = None,
+    looks_at_text: bool = False,
     progress: Progress | None = None,
-) -> KVPlan:
-    """The smallest plan by `errors` that adds at most `limit` times the loss of the whole cache on `texts`, which are as
-    long as the plan. `make`: what makes plans, in place of `plan_from_errors`. Finished texts are kept and not scored again
-    if interrupted.
+) -> FoundBudget:
+    """The smallest budget at which the best of `shapes` adds at most `limit` times the loss of the whole cache on `texts`, which
+    are of `length` tokens, as the plans are.
 
-    Raises PlanError if even the largest budget tried adds more, EvaluationError for texts of another length.
+    Raises PlanError if even the largest budget tried adds more, if too few can be tried, or where there is no text.
     """
-    make = make or (lambda target: plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type))
-    method = Planned("planned", lambda budget: make(Target(budget_share=budget)), looks_at_text=picks)
-    split = Split(weights.model, errors.length, min(NEW, errors.length // 4))
-    budgets = tuple(budget for budget in BUDGETS if _can_be_held(split, method.plan, budget))
-    evaluation = Evaluation(weights, split, [method], budgets, texts)
-    journal = Journal(evaluation.identity)
-    do_pieces(evaluation, journal, progress=progress)
-    found = measured_knee(evaluation.result(journal), method.name, limit)
-    journal.discard()
+    if not texts:
+        raise PlanError(
+            f"The calibration text holds no passage of {length:,} tokens beyond those that measured the plans: give longer "
+            "text, or fewer `prompts`."
+        )
+    targets = held_by_all(weights, shapes, [Target(budget_share=budget) for budget in BUDGETS], texts)
+    if len(targets) < 2:
+        raise PlanError(
+            f"A plan of {length:,} tokens fits fewer than two of the budgets that are tried ({BUDGETS[0]:.0%} to "
+            f"{BUDGETS[-1]:.0%} of the cache), so none can be found by its loss: give `budget`."
+        )
+    chosen = choose(weights, shapes, targets, texts, looks_at_text=looks_at_text, progress=progress)
+    found = measured_knee(chosen.result, NAME, limit)
     if found is None or found.edge == "above":
         raise PlanError(
-            f"Even {budgets[-1]:.0%} of the cache adds more than {limit:.2%} to the loss on the calibration text: allow "
-            "more (`max_loss`), or keep the whole cache."
+            f"Even {chosen.result.budgets[-1]:.0%} of the cache adds more than {limit:.2%} to the loss on the calibration "
+            "text: allow more (`max_loss`), or keep the whole cache."
         )
-    share = min(1.0, round(found.budget, 4))
-    plan = make(Target(budget_share=share))
-    bounds = "" if found.low is None or found.high is None else f", 95 % {found.low:.0%} to {found.high:.0%}"
-    words = f"{plan.windows_from}; {share:.1%} of the cache named by scoring {len(texts)} other texts{bounds}"
-    return replace(plan, target={"max_loss": limit, "budget_share": share}, windows_from=words)
-
-
-def _can_be_held(split: Split, plan: Callable[[float], KVPlan], budget: float) -> bool:
-    try:
-        split.kept_share(budget)
-        plan(budget)
-    except (PlanError, EvaluationError):
-        return False
-    return True
+    return FoundBudget(found, limit, len(texts))

@@ -21,7 +21,7 @@ _WAYS = ("keep_mass", "budget_bytes", "budget_share", "max_loss")
 class Target:
     """What a plan is asked for: a share of the attention mass outside the sinks, a budget for the whole cache in bytes or
     as a share of the bytes without a plan, or the greatest added loss as a share of the loss (which only scoring can
-    tell: `plan_for_loss`). Raises PlanError unless exactly one is given, in its range."""
+    tell: `budget_for_loss`). Raises PlanError unless exactly one is given, in its range."""
 
     keep_mass: float | None = None
     budget_bytes: int | None = None
