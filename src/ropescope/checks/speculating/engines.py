@@ -45,19 +45,25 @@ def _sizes(apart: Difference) -> str:
     return " and ".join("unknown" if rows is None else f"{rows:,}" for rows in apart.rows)
 
 
-def _vllm(target: Words, draft: Words, apart: Difference) -> Ruling:
+def _by_size(apart: Difference, differs: Ruling, equal: str) -> Ruling:
+    """Of an engine that compares vocab_size alone: what it does where it differs, and what is told where all is equal."""
     if apart.same_rows is None:
         return Ruling(None, "compares vocab_size, which is not known")
     if not apart.same_rows:
-        return Ruling(
-            False,
-            f"refuses: vocab_size differs ({_sizes(apart)}); use_heterogeneous_vocab drafts the shared tokens, greedily",
-        )
+        return differs
     if apart.same_tokens is False:
         return Ruling(
             True, "vocab_size is equal, which is all it compares; but ids are other tokens, whose drafts are rejected"
         )
-    return Ruling(True, f"vocab_size is equal ({_sizes(apart).partition(' ')[0]}), which is all it compares")
+    return Ruling(True, equal)
+
+
+def _vllm(target: Words, draft: Words, apart: Difference) -> Ruling:
+    differs = (
+        f"refuses: vocab_size differs ({_sizes(apart)}); use_heterogeneous_vocab drafts the shared tokens, greedily"
+    )
+    equal = f"vocab_size is equal ({_sizes(apart).partition(' ')[0]}), which is all it compares"
+    return _by_size(apart, Ruling(False, differs), equal)
 
 
 def _sglang(target: Words, draft: Words, apart: Difference) -> Ruling:
@@ -97,18 +103,12 @@ def _llama_rows(words: Words) -> int | None:
 
 
 def _transformers(target: Words, draft: Words, apart: Difference) -> Ruling:
-    if apart.same_rows is None:
-        return Ruling(None, "compares vocab_size, which is not known")
-    if not apart.same_rows:
-        return Ruling(
-            True,
-            f"vocab_size differs ({_sizes(apart)}): pass both tokenizers; tokens are translated, or text is encoded again",
-        )
-    if apart.same_tokens is False:
-        return Ruling(
-            True, "vocab_size is equal, which is all it compares; but ids are other tokens, whose drafts are rejected"
-        )
-    return Ruling(True, "vocab_size is equal, which is all it compares; one sequence at a time")
+    differs = (
+        f"vocab_size differs ({_sizes(apart)}): pass both tokenizers; tokens are translated, or text is encoded again"
+    )
+    return _by_size(
+        apart, Ruling(True, differs), "vocab_size is equal, which is all it compares; one sequence at a time"
+    )
 
 
 def with_states(rules: Rules, ruling: Ruling, target: Model) -> Ruling:
