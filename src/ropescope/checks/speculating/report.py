@@ -4,36 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ropescope.checks.speculating.costs import memory
-from ropescope.checks.speculating.engines import READ
+from ropescope.checks.speculating.facts import facts
 from ropescope.checks.speculating.figure import Mark, speedup_figure
-from ropescope.checks.speculating.findings import Acceptance, Findings, Pair
+from ropescope.checks.speculating.findings import Findings, Pair
 from ropescope.checks.speculating.heads import built_in
-from ropescope.checks.speculating.speedup import SOURCE, best_drafted, break_even, expected_tokens, speedup, tokens_of
-from ropescope.report.dated import dated
-from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
-
-LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10)
-MODE_WORDS = {
-    "sampled": "draft and answer sampled at temperature 1: Σ min(p, q)",
-    "top": "likeliest token drafted, answer sampled: p of that token",
-    "greedy": "likeliest token drafted and wanted: share of positions that agree",
-    "given": "given",
-}
+from ropescope.checks.speculating.speedup import break_even, expected_tokens, speedup
+from ropescope.checks.speculating.tables import tables
+from ropescope.report.report import Report, Step
 
 
 def speculative_report(found: Findings) -> Report:
     """What was found, in words, tables and a picture."""
     cost = found.cost.value
     marks = [Mark(f"α {one.value:.2f}", one.value, one.low, one.high) for one in found.headline]
-    tables = [_engine_table(found.pair)] if found.pair is not None and found.pair.rulings else []
-    tables += [_mode_table(found)] if found.measured else []
-    tables += [_length_table(found, cost)] if cost is not None and not (found.pair is None and found.target) else []
     return Report(
         title=_title(found),
         verdict=_verdict(found),
-        facts=(*_speed_facts(found), *_memory_facts(found), *_vocabulary_facts(found.pair), *_head_facts(found)),
-        tables=tuple(tables),
+        facts=facts(found),
+        tables=tables(found),
         figures=(speedup_figure(cost, found.k, marks),) if cost is not None else (),
         caveats=_caveats(found),
         next_steps=_steps(found),
@@ -109,145 +97,6 @@ def _speed(found: Findings) -> str:
         low, high = min(found.speeds), max(found.speeds)
         return f"undecided: × {low:.2f} to × {high:.2f} (α {told}, {terms})"
     return f"{tokens} tokens a step, {times} (α {told}, {terms})"
-
-
-def _speed_facts(found: Findings) -> list[Fact]:
-    facts: list[Fact] = []
-    cost = found.cost.value
-    for one in found.headline:
-        given = one.mode == "given"
-        basis: Basis = "assumed" if given else "measured"
-        note = "" if given else MODE_WORDS[one.mode]
-        facts.append(Fact("acceptance α", one.value, "", basis, one.protocol or "given", _ends(one), note))
-        facts.append(
-            Fact(
-                "tokens a step",
-                expected_tokens(one.value, found.k),
-                "",
-                "formula",
-                SOURCE,
-                _through(one, found.k, None),
-            )
-        )
-        if cost is not None:
-            facts.append(
-                Fact(
-                    "speed-up",
-                    speedup(one.value, found.k, cost),
-                    "times",
-                    "formula",
-                    "E / (kc + 1)",
-                    _through(one, found.k, cost),
-                )
-            )
-            facts.append(Fact("best k at this α and c", best_drafted(one.value, cost), "", "formula", "up to 64"))
-    if cost is not None:
-        facts.append(Fact("break-even α", break_even(found.k, cost), "", "formula", f"k {found.k}: E = kc + 1"))
-        facts.append(Fact("cost ratio c", cost, "", found.cost.basis, found.cost.source))
-    elif found.pair is not None:
-        facts.append(Fact("cost ratio c", "not known", "", found.cost.basis, found.cost.source))
-    return facts
-
-
-def _ends(one: Acceptance) -> tuple[float, float] | None:
-    return None if one.low is None or one.high is None else (one.low, one.high)
-
-
-def _through(one: Acceptance, drafted: int, cost: float | None) -> tuple[float, float] | None:
-    """The interval of the acceptance, as tokens a step or as a speed-up: both rise with it."""
-    ends = _ends(one)
-    if ends is None:
-        return None
-    low, high = (expected_tokens(end, drafted) if cost is None else speedup(end, drafted, cost) for end in ends)
-    return low, high
-
-
-def _memory_facts(found: Findings) -> list[Fact]:
-    if found.target is None or found.pair is None:
-        return []
-    facts = []
-    for role, model in (("target", found.target), ("draft", found.pair.draft)):
-        held = memory(model, found.context)
-        if held is not None:
-            size, unit = (held.total / 2**30, "GiB") if held.total >= 2**30 else (held.total / 2**20, "MiB")
-            note = f"weights, and a cache of {found.context:,} tokens in 16 bits"
-            facts.append(Fact(f"memory of the {role}", size, unit, "formula", note))
-    return facts
-
-
-def _vocabulary_facts(pair: Pair | None) -> list[Fact]:
-    if pair is None or pair.apart is None:
-        return []
-    apart, source = pair.apart, "tokenizer.json or GGUF header of both"
-    rows = " and ".join("not known" if one is None else f"{one:,}" for one in apart.rows)
-    facts = [Fact("vocab_size of target and draft", rows, "", "config", "rows of the output, padding included")]
-    if apart.conflicts is None or apart.special is None or apart.kinds is None:
-        return [*facts, Fact("tokens", "not compared", "", "config", pair.why)]
-    facts += [
-        Fact("ids that are the same token", apart.shared, "", "config", source),
-        Fact("ids that are other tokens", len(apart.conflicts), "", "config", source, note=apart.example),
-        Fact("ids of one alone", f"{apart.target_only:,} and {apart.draft_only:,}", "", "config", "target and draft"),
-        Fact("added tokens of one alone", apart.added, "", "config", source),
-        Fact(
-            "special tokens with other ids", ", ".join(apart.special) or "none", "", "config", "bos, eos, pad and unk"
-        ),
-    ]
-    if apart.kinds[0] != apart.kinds[1]:
-        facts.append(
-            Fact("tokenizers", " and ".join(kind or "not known" for kind in apart.kinds), "", "config", source)
-        )
-    return facts
-
-
-def _head_facts(found: Findings) -> list[Fact]:
-    if found.target is None:
-        return []
-    told = built_in(found.target) or "none that its config names"
-    ways = "vllm: method mtp; sglang: EAGLE (alias NEXTN); llama.cpp: draft-mtp, as far as they know this model type"
-    return [Fact("draft heads of the target", told, "", "config", note=ways if built_in(found.target) else "")]
-
-
-def _engine_table(pair: Pair) -> Table:
-    columns = (Column("engine"), Column("takes it"), Column("what it does"))
-    rows = tuple(
-        (f"{rules.engine} {rules.version}", {True: "yes", False: "no", None: "not known"}[ruling.takes], ruling.says)
-        for rules, ruling in pair.rulings
-    )
-    read = " ".join(filter(None, (READ, dated(READ))))
-    sources = ", ".join(f"{rules.source} of {rules.engine}" for rules, _ in pair.rulings)
-    return Table("Engines, with a draft model", columns, rows, f"Read {read} in {sources}. Other versions may differ.")
-
-
-def _mode_table(found: Findings) -> Table:
-    columns = (
-        Column("way of drafting"), Column("α", "", ".3f"), Column("low", "", ".3f"), Column("high", "", ".3f"),
-        Column("tokens by α", "", ".2f"), Column("on this text", "", ".2f"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            MODE_WORDS[one.mode], one.value, one.low, one.high, expected_tokens(one.value, found.k),
-            tokens_of(one.kept, found.k) if found.k <= len(one.kept) else None,
-        )
-        for one in found.measured
-    )  # fmt: skip
-    note = (
-        f"Tokens a step at k {found.k}: by the formula, which takes every position as alike, and with the positions as they come. "
-        "vLLM and llama.cpp draft the likeliest token by default; transformers samples when the target does."
-    )
-    return Table("Acceptance, measured", columns, rows, note)
-
-
-def _length_table(found: Findings, cost: float) -> Table:
-    columns = [Column("k", "", ",d"), Column("break-even α", "", ".3f")]
-    for one in found.headline:
-        columns += [Column(f"tokens at α {one.value:.3g}", "", ".2f"), Column(f"× at α {one.value:.3g}", "", ".2f")]
-    rows = []
-    for k in sorted({*LENGTHS, found.k}):
-        row: list[Scalar] = [k, break_even(k, cost)]
-        for one in found.headline:
-            row += [expected_tokens(one.value, k), speedup(one.value, k, cost)]
-        rows.append(tuple(row))
-    return Table(f"By length of draft, at c {cost:.3g}", tuple(columns), tuple(rows))
 
 
 def _caveats(found: Findings) -> tuple[str, ...]:
