@@ -30,7 +30,7 @@ from ropescope.compress.evaluate.methods.planned import Planned, planned, unifor
 from ropescope.compress.evaluate.methods.restated import PyramidKV, SnapKV
 from ropescope.compress.evaluate.scoring.budgets import Split
 from ropescope.compress.evaluate.scoring.evaluation import Evaluation
-from ropescope.compress.plan import output_error
+from ropescope.compress.plan import output_error_measurement as measurement
 from ropescope.compress.plan.allocation import windows_for_budget
 from ropescope.compress.plan.builder import PlanBuilder
 from ropescope.compress.plan.calibration import measured_for
@@ -77,13 +77,13 @@ def choices(errors: OutputErrors, absolute: OutputErrors, model: Model, length: 
 
 def absolute_errors(weights: Weights, length: int) -> OutputErrors:
     """The squared errors of attention outputs as they are, whatever norm stands behind them and whatever they are added to."""
-    found, stream = output_error.norms_behind_attention, output_error._Tally._note_stream
-    output_error.norms_behind_attention = lambda *_: {}
-    output_error._Tally._note_stream = lambda tally, index: lambda *_: tally.stream.update({index: torch.ones(())})
+    found, stream = measurement.norms_behind_attention, measurement._Tally._note_stream
+    measurement.norms_behind_attention = lambda *_: {}
+    measurement._Tally._note_stream = lambda tally, index: lambda *_: tally.stream.update({index: torch.ones(())})
     try:
         return measured_for(weights, length)
     finally:
-        output_error.norms_behind_attention, output_error._Tally._note_stream = found, stream
+        measurement.norms_behind_attention, measurement._Tally._note_stream = found, stream
 
 
 def both_errors(weights: Weights, length: int) -> tuple[OutputErrors, OutputErrors]:

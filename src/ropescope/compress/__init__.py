@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ropescope.compress.kvpress.press import PlannedPress as PlannedPress
     from ropescope.compress.plan.kv_plan import KVPlan as KVPlan
     from ropescope.compress.plan.kv_plan import LayerPlan as LayerPlan
-    from ropescope.compress.plan.output_error import measure_output_errors as measure_output_errors
+    from ropescope.compress.plan.output_error_measurement import measure_output_errors as measure_output_errors
     from ropescope.compress.plan.planning import plan_from_errors as plan_from_errors
     from ropescope.compress.plan.planning import plan_from_gamma as plan_from_gamma
     from ropescope.compress.plan.planning import plan_from_profile as plan_from_profile

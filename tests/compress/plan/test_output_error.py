@@ -13,7 +13,8 @@ from planned_models import explicit_masks, ragged_plan, tiny
 from tiny_models import Tiny, build, carries_states
 
 from ropescope.compress.plan.kv_plan import KVPlan
-from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.output_error import OutputErrors
+from ropescope.compress.plan.output_error_measurement import measure_output_errors
 from ropescope.compress.plan.picks import SHARES, shared_scores, split
 from ropescope.compress.plan.planning import plan_from_errors
 from ropescope.compress.plan.target import Target

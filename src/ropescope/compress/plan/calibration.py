@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ropescope.compress.plan.output_error import OutputErrors, measure_output_errors
+from ropescope.compress.plan.output_error import OutputErrors
+from ropescope.compress.plan.output_error_measurement import measure_output_errors
 from ropescope.compress.plan.picks import Sharing
 from ropescope.compress.plan.target import DEFAULT_SINKS
 from ropescope.errors import SourceError
