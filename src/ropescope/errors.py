@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class RopescopeError(Exception):
-    """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is."""
+    """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is. `field` names the input
+    of a question that is wrong, where it is one."""
+
+    field: str | None = None
 
 
 class DomainError(RopescopeError, ValueError):
@@ -14,6 +17,8 @@ class DomainError(RopescopeError, ValueError):
 class InputError(DomainError):
     """An input of a question is not what it must be. `field` names the input; the sentence has the names of inputs in
     backquotes, which each face writes in its own way (`context` is --context on a command line)."""
+
+    field: str
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)

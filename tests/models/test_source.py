@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.local_files import within
 from ropescope.models import Source, embedded, resolve
 from ropescope.models import open as open_model
 
@@ -162,3 +163,14 @@ def test_import_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_folders_are_named_an_alias_and_a_hub_id_are_no_paths(folder, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with within([folder]):
+        assert resolve(str(folder)).kind == "folder"
+        with pytest.raises(SourceError, match="the Hub was not asked for acme/never-fetched"):
+            resolve("acme/never-fetched")
+        for outside in (str(folder.parent), f"{folder}/../{folder.name}-2", "../elsewhere"):
+            with pytest.raises(SourceError, match="may not be read here"):
+                resolve(outside)

@@ -121,11 +121,11 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
             "the model source is empty or holds a null character: give a folder, a .gguf file or a Hub id."
         )
     path = expanded(text)
-    if not reachable(path):
-        raise SourceError(f"{text[:200]} may not be read here: start the server with the folder that holds it.")
     if exists(path):
         _no_revision(revision, "a local path")
         return _folder(path) if path.is_dir() else _file(path)
+    if not reachable(path) and (path.is_absolute() or ".." in path.parts):  # else it may be an alias or a Hub id
+        raise SourceError(f"{text[:200]} may not be read here: start the server with the folder that holds it.")
     if isinstance(source, Path):
         raise SourceError(f"{text} does not exist (looked in {Path.cwd()}): check the path.")
     if text in ALIASES:

@@ -169,7 +169,8 @@ def schema_of(inputs: type) -> dict[str, Any]:
 def _known(known: Mapping[str, Asked], name: str) -> Asked:
     if name not in known:
         near = nearest(name, known)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
+        named = ", ".join(f"`{one}`" for one in known)
+        hint = f" Did you mean `{near[0]}`?" if near else f" There are {named}."
         raise InputError(name, f"There is no input {shown(name)}.{hint}")
     return known[name]
 

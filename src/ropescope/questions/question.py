@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from ropescope.errors import MissingExtraError, PluginError
+from ropescope.errors import MissingExtraError, PluginError, RopescopeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,8 @@ Needs = Literal["files", "data", "weights"]
 """What an answer reads: files alone (and so runs anywhere), measured data with their statistics, or weights."""
 
 Answer = Callable[[Any, "Run"], "Report"]
+
+_NAMED_FIRST: Final = re.compile(r"`([a-z_]+)`")
 
 
 class Run:
@@ -101,9 +104,16 @@ class Question(NamedTuple):
         return found
 
     def ask(self, inputs: Any, run: Run | None = None) -> Report:
-        """The answer. Raises MissingExtraError where a package is not installed, and what the answer raises."""
+        """The answer. Raises MissingExtraError where a package is not installed, and what the answer raises; an error whose
+        sentence begins with an input in backquotes has it as its `field`."""
         with self.needs_extra():
-            return self.function(inputs, run or Run())
+            try:
+                return self.function(inputs, run or Run())
+            except RopescopeError as error:
+                named = _NAMED_FIRST.match(str(error))
+                if error.field is None and named is not None and hasattr(inputs, named[1]):
+                    error.field = named[1]
+                raise
 
     @contextmanager
     def needs_extra(self) -> Iterator[None]:

@@ -94,6 +94,51 @@ def test_values_may_be_json_or_text_and_an_error_names_the_field(session: Any) -
     session(does)
 
 
+def test_a_model_of_the_hub_needs_no_folder(session: Any, hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fake_hub
+    import released_configs as released
+
+    hub.repos["models/acme/llama"] = fake_hub.Repo({"config.json": json.dumps(released.LLAMA_31_8B).encode()})
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+
+    async def does(client: Client) -> None:
+        shown = await client.call_tool(
+            "choosing", {"question": "show", "inputs": {"source": "acme/llama"}, "wait": 300}
+        )
+        assert text(shown).startswith("acme/llama (llama): 8.03B parameters"), text(shown)
+
+    session(does)
+
+
+def test_a_call_that_lacks_something_is_told_what_and_starts_nothing(session: Any) -> None:
+    async def does(client: Client) -> None:
+        async def error(tool: str, **arguments: Any) -> tuple[str, str | None]:
+            refused = await client.call_tool(tool, arguments)
+            assert refused.is_error and text(refused) == refused.structured_content["error"]
+            return refused.structured_content["error"], refused.structured_content.get("field")
+
+        told, field = await error("judging", inputs={})
+        assert field == "question" and told.startswith("`question` is missing") and "claims, panel, arena" in told
+        assert (await error("keep", id="fit-3f9a1c"))[0].startswith("`file` is missing")
+        assert (await error("answer", part="/data"))[1] == (await error("answer", cancel=True))[1] == "id"
+        assert "There are `ids`" in (await error("judging", question="claims", inputs={"unheard_of": 1}))[0]
+        assert (await error("judging", question="claims", wait=-1))[1] == "wait"
+        assert (await client.call_tool("answer", {})).structured_content["answers"] == [], "nothing works unfollowed"
+
+        inputs = {"source": "llama", "gpu": "4090x", "context": "8k"}
+        assert (await error("serving", question="fit", inputs=inputs))[1] == "gpu"
+        assert (await error("serving", question="fit", inputs={**inputs, "gpu": "4090", "utilisation": 3}))[
+            1
+        ] == "utilisation"
+        long = "x" * 100_000
+        for arguments in ({"question": long}, {"question": "fit", "inputs": {long: 1}}, {long: 1}):
+            told, field = await error("serving", **arguments)
+            assert len(told) < 2_000 and len(field or "") < 200
+
+    session(does)
+
+
 def test_no_path_outside_the_folders_is_read_or_written(session: Any, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "config.json").write_text("{}")

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ropescope.cache_home import cache_home
 from ropescope.errors import InputError, ReportError
+from ropescope.questions.names import shown
 from ropescope.questions.question import Question
 from ropescope.report.files import write_whole
 from ropescope.report.json import dumps
@@ -94,7 +95,7 @@ class Kept:
         if isinstance(name, str) and _ID.fullmatch(name) and (self.folder / name).is_dir():
             return Entry(self.folder / name)
         raise InputError(
-            field, f"`{field}` names {name!r}, and no such answer is kept: `answer` without `id` lists them."
+            field, f"`{field}` names {shown(name)}, and no such answer is kept: `answer` without `id` lists them."
         )
 
     def file(self, handle: str, field: str) -> Path:

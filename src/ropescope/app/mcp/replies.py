@@ -21,6 +21,8 @@ MOST_ROWS: Final = 12
 MOST_DATA: Final = 6_000
 """Characters of the machine-readable result that go with an answer."""
 MOST_PART: Final = 40_000
+MOST_SENTENCE: Final = 4_000
+MOST_FIELD: Final = 100
 
 
 def result(structured: Mapping[str, Any], text: str, *, error: bool = False) -> CallToolResult:
@@ -32,12 +34,13 @@ def result(structured: Mapping[str, Any], text: str, *, error: bool = False) -> 
 
 def failed(error: RopescopeError) -> CallToolResult:
     """An error: the sentence, and the input that it names."""
-    return failure(plain(str(error)), error.field if isinstance(error, InputError) else None)
+    return failure(plain(str(error)), error.field)
 
 
 def failure(sentence: str, field: str | None = None, id: str | None = None) -> CallToolResult:
-    """An error by its sentence."""
-    told = {"error": sentence, "field": field, "id": id}
+    """An error by its sentence; one that repeats a long text is cut."""
+    sentence = _within(sentence, MOST_SENTENCE)
+    told = {"error": sentence, "field": field and _within(field, MOST_FIELD), "id": id}
     return result({name: value for name, value in told.items() if value is not None}, sentence, error=True)
 
 
@@ -152,6 +155,10 @@ def _step_line(step: dict[str, Any] | str) -> str:
 
 def _call(tool: str, arguments: Mapping[str, Any]) -> str:
     return f"{tool} {json.dumps(arguments, ensure_ascii=False, default=str)}"
+
+
+def _within(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _size(value: Any) -> int:

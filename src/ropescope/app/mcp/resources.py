@@ -10,6 +10,7 @@ from ropescope.app.mcp.kept import Kept
 from ropescope.errors import InputError
 from ropescope.questions.inputs import fields_of
 from ropescope.questions.kinds import Output
+from ropescope.questions.names import shown
 from ropescope.questions.question import Question
 from ropescope.questions.registry import built_in
 
@@ -65,7 +66,7 @@ def question_of(uri: str) -> tuple[Question, dict[str, str]]:
             return question, {question.placed[0]: unquote(rest)}
         if not rest and question.lists:
             return question, {}
-    raise InputError("uri", f"There is no resource {uri!r}.")
+    raise InputError("uri", f"There is no resource {shown(uri)}.")
 
 
 def _by_one(question: Question) -> bool:

@@ -45,6 +45,7 @@ from ropescope.app.mcp.tools import (
 )
 from ropescope.app.mcp.writing import write
 from ropescope.errors import InputError, RopescopeError
+from ropescope.questions.names import shown
 from ropescope.questions.registry import SITUATION_NAMES, find
 from ropescope.report.report import Report
 
@@ -98,24 +99,30 @@ class Served:
             return failure(f"Unexpected error ({kind}): this is a fault of ropescope. The server's log shows more.")
 
     async def _ask(self, context: Context, tool: str, given: Mapping[str, Any]) -> CallToolResult:
-        question = find(given.get("question", ""))
+        question = find(given["question"])
         if (right := place_of(question)[0]) != tool:
             raise InputError("question", f"`question` {question.name!r} is asked with the tool {right}.")
+        seconds = _wait(given)
         entry = self._answers.begin(question, given.get("inputs") or {})
         try:
-            return await self._followed(context, entry, _wait(given))
+            return await self._followed(context, entry, seconds)
         except anyio.get_cancelled_exc_class():
             self._answers.cancel(entry, unless_followed=True)
             raise
 
     async def _answer(self, context: Context, given: Mapping[str, Any]) -> CallToolResult:
+        seconds = _wait(given)
         if "id" not in given:
+            if alone := next((name for name in ("part", "cancel") if given.get(name)), None):
+                raise InputError(
+                    "id", f"`id` is missing: `{alone}` is of one answer, and `answer` without it lists them."
+                )
             return self._kept()
         entry = self._answers.kept.find(given["id"])
         if given.get("cancel"):
             self._answers.cancel(entry)
         if "part" not in given:
-            return await self._followed(context, entry, _wait(given))
+            return await self._followed(context, entry, seconds)
         answer = entry.read() or {}
         if "report" not in answer:
             raise InputError("part", "`part` is of a report, and this answer has none: leave it out.")
@@ -201,20 +208,28 @@ def _questions(given: Mapping[str, Any]) -> CallToolResult:
 def _checked(tool: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call that are given, of the right types. Raises InputError for others, and for no such tool."""
     if tool not in _ARGUMENTS:
-        raise InputError("tool", f"There is no tool {tool!r}; there are {', '.join(_ARGUMENTS)}.")
+        raise InputError("tool", f"There is no tool {shown(tool)}; there are {', '.join(_ARGUMENTS)}.")
     takes = _ARGUMENTS[tool]
     for name, value in given.items():
         if name not in takes:
             hint = " Give the inputs of the question in `inputs`." if "inputs" in takes else ""
-            raise InputError(name, f"There is no argument {name!r} of {tool}; it takes {', '.join(takes)}.{hint}")
+            raise InputError(name, f"There is no argument {shown(name)} of {tool}; it takes {', '.join(takes)}.{hint}")
         kind = _TYPES[takes[name]]
         if value is not None and (not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))):
             raise InputError(name, f"`{name}` must be of type {takes[name]}, not {value!r:.80}.")
+    for name in _REQUIRED[tool]:
+        if given.get(name) is None:
+            told = f" It is one of {', '.join(_ASKED[tool])}." if name == "question" else ""
+            raise InputError(name, f"`{name}` is missing: {tool} needs {' and '.join(_REQUIRED[tool])}.{told}")
     return {name: value for name, value in given.items() if value is not None}
 
 
 _ARGUMENTS: Final[Mapping[str, dict[str, str]]] = {
     tool.name: {name: about["type"] for name, about in tool.input_schema["properties"].items()} for tool in tools()
+}
+_REQUIRED: Final[Mapping[str, list[str]]] = {tool.name: tool.input_schema.get("required", []) for tool in tools()}
+_ASKED: Final[Mapping[str, list[str]]] = {
+    tool.name: tool.input_schema["properties"].get("question", {}).get("enum", []) for tool in tools()
 }
 _TYPES: Final[Mapping[str, Any]] = {"string": str, "object": dict, "number": (int, float), "boolean": bool}
 

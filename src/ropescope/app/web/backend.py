@@ -63,7 +63,7 @@ def problems(name: str, given: Given, language: str = "en") -> dict[str, str]:
     for field, text in clean.items():
         try:
             if field not in fields:
-                raise InputError(field, f"There is no input {field!r}.")
+                raise InputError(field, f"There is no input {field!r:.100}.")
             read(fields[field].kind, field, text)
         except DomainError as error:
             found[field] = str(error)
@@ -115,7 +115,7 @@ def told(error: RopescopeError) -> dict[str, Any]:
     the Hub was not asked about, since the user has not allowed it yet (hub), and one that an account may read (account)."""
     told: dict[str, Any] = {
         "message": plain(str(error)),
-        "field": getattr(error, "field", None),
+        "field": error.field,
         "missing": isinstance(error, MissingExtraError),
         "hub": None,
         "account": None,

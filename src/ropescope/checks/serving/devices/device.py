@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Final
 
 from ropescope.checks.serving.devices.names import nearest, row_named, rows_named
-from ropescope.errors import DomainError
+from ropescope.errors import DomainError, InputError
 from ropescope.questions.numbers import GIB as GIB
 from ropescope.questions.numbers import UNITS
 from ropescope.report.report import Basis
@@ -124,8 +124,8 @@ def _sized(text: str) -> Device:
     if match is None or (not match.group(2) and float(match.group(1)) > LARGEST_BARE):
         near = nearest(text, _rows())
         hint = f" The nearest are {', '.join(near)}." if near else ""
-        raise DomainError(
-            f"No device is called {text!r}.{hint} Give a name that `devices` lists, or its memory, as 24GiB."
+        raise InputError(
+            "gpu", f"No device is called {text!r}.{hint} Give a name that `devices` lists, or its memory, as 24GiB."
         )
     amount, unit = float(match.group(1)), match.group(2).lower()
     n_bytes = int(amount * {"": GIB, **UNITS}[unit])
