@@ -17,9 +17,10 @@ from ropescope.models.config.experts import experts_of
 from ropescope.models.config.fields import MOST_OTHERWISE, SAME_NETWORK, Fields, positive_int, text_part
 from ropescope.models.config.heads import heads_of, kv_sources, latents_of
 from ropescope.models.config.kinds import kinds_beside, layer_kinds
+from ropescope.models.config.positions import positions_of
 from ropescope.models.config.rope_fields import unread_rope
 from ropescope.models.config.rope_otherwise import read_otherwise
-from ropescope.models.config.ropes import SCALES_FULL_ONLY, positions_of, ropes
+from ropescope.models.config.ropes import SCALES_FULL_ONLY, ropes
 from ropescope.models.config.sparse import sparse_of
 from ropescope.models.context import Context, context_of
 from ropescope.models.model import ATTENTION_KINDS, Layer, LayerKind, Model

@@ -26,6 +26,10 @@ THETA_NAMES: Final = ("rope_theta", "rotary_emb_base", "rope_base", "rotary_base
 LOCAL_THETA_NAMES: Final = ("rope_local_base_freq", "local_rope_theta", "swa_rope_theta")
 FRACTION_NAMES: Final = ("partial_rotary_factor", "rotary_pct", "rotary_percent", "rope_pct", "rope_percent")
 
+# Rotary models whose base is written in their code, not in their config.
+FIXED_THETA: Final[Mapping[str, float]] = {"gptj": 10000.0, "codegen": 10000.0, "roformer": 10000.0}
+FIXED_FRACTION: Final[Mapping[str, float]] = {"gpt_neox": 0.25}
+
 _BY_KIND: Final = {"full": "rope_theta", "sliding": "rope_local_base_freq"}
 _BERT: Final = {"full": "global_rope_theta", "sliding": "local_rope_theta"}
 _OTHER_BASE: Final[Mapping[str, Mapping[str, str]]] = {

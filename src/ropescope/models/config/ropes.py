@@ -1,4 +1,4 @@
-"""How order enters each layer: the RoPE of each kind of layer, or none, never an invented one."""
+"""The RoPE of each layer by its kind, or none, never an invented one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any, Final
 from ropescope.errors import FormatError
 from ropescope.models.config.fields import Fields, positive_float, positive_int, short
 from ropescope.models.config.kinds import rope_switches
+from ropescope.models.config.positions import positions_of
 from ropescope.models.config.rope_fields import (
     BY_LAYER_TYPE,
     FILLS_ENTRIES,
+    FIXED_FRACTION,
+    FIXED_THETA,
     FRACTION_NAMES,
-    LOCAL_THETA_NAMES,
-    THETA_NAMES,
     base_names,
     base_of_bare_entry,
     reads_rope_scaling,
@@ -32,88 +33,13 @@ LAYER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The words under which `rope_parameters` keeps what differs by kind of layer."""
 
-# Rotary models whose base is written in their code, not in their config.
-FIXED_THETA: Final[Mapping[str, float]] = {"gptj": 10000.0, "codegen": 10000.0, "roformer": 10000.0}
-FIXED_FRACTION: Final[Mapping[str, float]] = {"gpt_neox": 0.25}
 # Gemma 3 and its like: rope_scaling stretches the full layers only, and the stated context is the stretched one.
 SCALES_FULL_ONLY: Final = frozenset({"deepseek_v4", "gemma3_text", "gemma3n_text", "olmo3"})
 # Full layers have no RoPE at all where others slide.
 NOPE_IN_FULL: Final = frozenset({"afmoe", "cohere2", "cohere2_moe", "flint"})
 NOPE_IN_FULL_IF_WINDOWED: Final = frozenset({"exaone4", "exaone_moe", "kolibri1"})
-POSITIONS: Final[Mapping[str, str]] = {
-    "bloom": "alibi",
-    "gpt2": "learned",
-    "gpt_neo": "learned",
-    "gpt_bigcode": "learned",
-    "opt": "learned",
-    "openai-gpt": "learned",
-    "biogpt": "learned",
-    "bert": "learned",
-    "roberta": "learned",
-    "xlm-roberta": "learned",
-    "electra": "learned",
-    "albert": "learned",
-    "camembert": "learned",
-    "distilbert": "learned",
-    "ernie": "learned",
-    "ctrl": "sinusoidal",
-    "xglm": "sinusoidal",
-    "xlnet": "relative",
-    "deberta": "relative",
-    "deberta-v2": "relative",
-    "jamba": "none",
-    "nemotron_h": "none",
-    "zamba": "none",
-    "kimi_linear": "none",
-    "mamba": "none",
-    "mamba2": "none",
-    "falcon_mamba": "none",
-    "rwkv": "none",
-    "xlstm": "none",
-}
 
 _SCALING_TYPES_WITHOUT_EFFECT: Final = frozenset({"default", "mrope"})
-_NAMES_THAT_PROVE_ROPE: Final = (
-    *THETA_NAMES,
-    *LOCAL_THETA_NAMES,
-    "rope_parameters",
-    "rope_scaling",
-    "rotary_dim",
-    "rotary_pct",
-    "qk_rope_head_dim",
-    "partial_rotary_factor",
-)
-
-
-def positions_of(fields: Fields) -> str:
-    """How order enters: "rope", "alibi", "learned", "sinusoidal", "relative", "none", or "unknown"."""
-    config, model_type = fields.config, fields.model_type
-    alibi = fields.flag("alibi")
-    if model_type == "mpt" and fields.flag("rope"):
-        return "rope"
-    if alibi is not None and model_type in ("falcon", "mpt", ""):
-        return "alibi" if alibi else {"mpt": "learned"}.get(model_type, "rope")
-    if model_type == "mpt":
-        return "alibi"  # MPT's own default
-    if alibi:
-        return "alibi"
-    if model_type == "granitemoehybrid":
-        return "rope" if fields.value("position_embedding_type") == "rope" else "none"
-    if model_type == "esm":
-        return "rope" if config.get("position_embedding_type") == "rotary" else "learned"
-    if (latent := fields.latent_head_dims()) is not None and latent[0] == 0:
-        return "none"
-    if model_type == "zamba2":
-        return "rope" if fields.flag("use_mem_rope") else "none"
-    if model_type in POSITIONS:
-        return POSITIONS[model_type]
-    if fields.family.get("rope_parameters") or model_type in FIXED_THETA:
-        return "rope"
-    if any(config.get(name) is not None for name in _NAMES_THAT_PROVE_ROPE):
-        return "rope"
-    kind = config.get("position_embedding_type")
-    words = {"absolute": "learned", "learned": "learned", "alibi": "alibi", "rope": "rope", "rotary": "rope"}
-    return words.get(kind, "unknown") if isinstance(kind, str) else "unknown"
 
 
 def ropes(fields: Fields, kinds: tuple[LayerKind, ...], head_dims: tuple[int, ...]) -> tuple[Rope | None, ...]:
