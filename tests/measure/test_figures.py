@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made_profiles import made_profile
 
-from ropescope.measure.figures import figures
+from ropescope.measure.results.figures import figures
 from ropescope.measure.summary import summarise
 from ropescope.report.figure import svg
 

@@ -10,8 +10,8 @@ import pytest
 from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.report import measurement_report
-from ropescope.measure.result import measurement_data
+from ropescope.measure.results.report import measurement_report
+from ropescope.measure.results.result import measurement_data
 from ropescope.measure.summary import summarise
 
 

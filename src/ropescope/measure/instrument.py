@@ -9,8 +9,8 @@ from pathlib import Path
 from ropescope.measure.estimates import Summary
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.prompts import Corpus, embedded_text, file_corpus, random_corpus, text_corpus
-from ropescope.measure.report import measurement_report
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES, Plan, Request
+from ropescope.measure.results.report import measurement_report
 from ropescope.measure.session import journal_of, measure
 from ropescope.measure.summary import summarise
 from ropescope.network.loading.asked import load_asked

@@ -17,7 +17,7 @@ from ropescope.errors import InputError, RopescopeError
 from ropescope.measure.instrument import Outcome, control_path, show
 from ropescope.measure.instrument import run as measure
 from ropescope.measure.request import check_first
-from ropescope.measure.result import measurement_data
+from ropescope.measure.results.result import measurement_data
 from ropescope.models.kept_files import sha256_file
 from ropescope.models.text_files import check_texts
 from ropescope.questions.inputs import to_values

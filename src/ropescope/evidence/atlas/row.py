@@ -234,7 +234,7 @@ def _legacy_row(outcome: Outcome) -> AtlasRow:
 
 
 def _row(outcome: Outcome, **reading: Any) -> AtlasRow:
-    from ropescope.measure.result import summary_theta
+    from ropescope.measure.results.result import summary_theta
 
     provenance = outcome.profile.provenance
     source, versions = provenance.get("source") or {}, provenance.get("versions") or {}

@@ -160,7 +160,7 @@ def _of_row(row: AtlasRow, source: str) -> Member:
 def _of_profile(context: ExperimentContext, profile: DecayProfile, source: str) -> Member:
     from ropescope.measure.curve import fitted_curve
     from ropescope.measure.intervals import normal_draws
-    from ropescope.measure.result import fitted_theta
+    from ropescope.measure.results.result import fitted_theta
 
     if profile.provenance.get("random_init"):
         raise MeasurementError(f"{source} is a profile of random weights: leave it out of a panel of models.")

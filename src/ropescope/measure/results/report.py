@@ -7,9 +7,9 @@ from math import hypot
 from typing import Any
 
 from ropescope.measure.estimates import Estimate, LayerSummary, Summary
-from ropescope.measure.figures import figures
 from ropescope.measure.protocol import LEGACY_DISTANCES
-from ropescope.measure.result import WINDOW_NAMES, measurement_data, predicted_exponent, summary_theta
+from ropescope.measure.results.figures import figures
+from ropescope.measure.results.result import WINDOW_NAMES, measurement_data, predicted_exponent, summary_theta
 from ropescope.measure.shapes import ShapeComparison
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.network.type_words import number_type_fact, types_compared
