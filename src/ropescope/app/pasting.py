@@ -53,7 +53,7 @@ def held(texts: Mapping[str, tuple[Kind, str]]) -> Iterator[tuple[Mapping[str, s
     import tempfile
 
     with tempfile.TemporaryDirectory() as above:
-        paths = {name: _write(kind, text, Path(above) / name) for name, (kind, text) in texts.items()}
+        paths = {name: write_text(kind, text, Path(above) / name) for name, (kind, text) in texts.items()}
         called = {str(path): f"<{name}>" for name, path in paths.items()}
         called |= {str(path.parent): f"<{name}>" for name, path in paths.items()}
 
@@ -73,7 +73,7 @@ def held(texts: Mapping[str, tuple[Kind, str]]) -> Iterator[tuple[Mapping[str, s
             raise
 
 
-def _write(kind: Kind, text: str, folder: Path) -> Path:
+def write_text(kind: Kind, text: str, folder: Path) -> Path:
     """The text in a file of `folder`; a model is called as its folder is."""
     folder.mkdir(parents=True)
     suffix = ".json" if text.lstrip()[:1] in ("{", "[") else ".txt"

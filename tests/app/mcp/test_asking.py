@@ -111,6 +111,33 @@ def test_a_model_of_the_hub_needs_no_folder(session: Any, hub: Any, monkeypatch:
     session(does)
 
 
+def test_what_a_file_would_hold_is_given_in_its_place(session: Any) -> None:
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}, "reasoning": {"type": "string"}}}
+    config = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+
+    async def does(client: Client) -> None:
+        async def asked(question: str, **inputs: Any) -> Any:
+            tool = place_of(find(question))[0]
+            return await client.call_tool(tool, {"question": question, "inputs": inputs, "wait": 300})
+
+        told = [text(await asked("tools-schema", schema=one)) for one in (schema, json.dumps(schema, indent=1))]
+        assert told[0].splitlines()[0] == told[1].splitlines()[0] and told[0].startswith("The answer comes first")
+        shown = await asked("show", source=config)
+        assert text(shown).startswith("config (llama): ")
+        (held,) = shown.structured_content["files"]
+        assert held.endswith("/config/config.json")
+        assert text(await asked("show", source=held)).startswith("config (llama): "), "it can be asked about again"
+        both = await asked("compare", sources=[config, {**config, "num_hidden_layers": 4}])
+        assert "2 full layers" in text(both) and "4 full layers" in text(both)
+        assert "line 2 " in text(await asked("peft", code="from peft import LoraConfig\nLoraConfig(r=8)\n"))
+
+        for wrong in ([schema, 1], {}, "{" + "x" * (1 << 20)):
+            refused = (await asked("tools-schema", schema=wrong)).structured_content
+            assert refused["field"] == "schema" and "id" not in refused
+
+    session(does)
+
+
 def test_a_call_that_lacks_something_is_told_what_and_starts_nothing(session: Any) -> None:
     async def does(client: Client) -> None:
         async def error(tool: str, **arguments: Any) -> tuple[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any, Final
 
 from ropescope.app.folders import Folders, OutsideError
 from ropescope.app.mcp.kept import HANDLE, Entry, Kept
+from ropescope.app.pasting import write_text
+from ropescope.app.web.backend import MOST_TEXT
 from ropescope.app.web.paths import clean
 from ropescope.errors import InputError
 from ropescope.questions.inputs import Asked, fields_of, from_text, read, take
-from ropescope.questions.kind import wrong
-from ropescope.questions.kinds import File, ListOf, Output, Source, Text
+from ropescope.questions.kind import Kind, wrong
+from ropescope.questions.kinds import File, FileOrText, ListOf, Output, Source, Text
 from ropescope.questions.question import Question
 
 Given = dict[str, str | list[str] | bool]
@@ -38,7 +41,7 @@ class Call:
 def as_text(question: Question, inputs: Mapping[str, Any]) -> Given:
     """Inputs as a person would write them, from JSON values or text; null stands for what is not given.
 
-    Raises InputError for a value that its kind does not allow, and for an unknown input.
+    Raises InputError for a value that its kind does not allow, for a text that is too long, and for an unknown input.
     """
     fields = {one.name: one for one in fields_of(question.inputs_type)}
     given: Given = {}
@@ -54,14 +57,34 @@ def as_text(question: Question, inputs: Mapping[str, Any]) -> Given:
 
 
 def _text(one: Asked, value: Any) -> str | list[str] | bool:
-    if isinstance(value, str | bool):
+    if isinstance(value, list) and isinstance(one.kind, ListOf):
+        return [_item(one.kind.of, one.name, item) for item in value]
+    return value if isinstance(value, bool) else _item(one.kind, one.name, value)
+
+
+def _item(kind: Kind, name: str, value: Any) -> str:
+    records = value if isinstance(value, list) else [value]
+    if _is_read(kind) and records and all(isinstance(record, dict) and record for record in records):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        if len(value) > MOST_TEXT:
+            raise InputError(name, f"`{name}` is longer than {MOST_TEXT:,} characters: give it as a file.")
         return value
     if isinstance(value, dict):
-        raise wrong(one.name, value, one.kind.words)
-    if isinstance(value, list) and isinstance(one.kind, ListOf):
-        of = one.kind.of
-        return [item if isinstance(item, str) else of.write(take(of, one.name, item)) for item in value]
-    return one.kind.write(take(one.kind, one.name, value))
+        raise wrong(name, value, kind.words)
+    return kind.write(take(kind, name, value))
+
+
+def _is_read(kind: Kind) -> bool:
+    """Whether an input of this kind names a file that is read."""
+    return isinstance(kind, File | Source) and not isinstance(kind, Output)
+
+
+def _is_content(kind: Kind, text: str) -> bool:
+    """Whether it is what a file holds, in the place of the file: no path is of several lines, or begins as JSON does."""
+    if not _is_read(kind) or isinstance(kind, FileOrText):
+        return False
+    return "\n" in text.strip() or text.lstrip().startswith(("{", "["))
 
 
 def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entry: Entry) -> Call:
@@ -70,10 +93,16 @@ def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entr
     names: dict[str, str] = {}
 
     def path(one: Asked, text: str) -> str:
+        kind = one.kind.of if isinstance(one.kind, ListOf) else one.kind
+        if _is_content(kind, text):
+            called = {"source": "config", "sources": "config"}.get(one.name, one.name)
+            beside = sum(1 for _ in entry.made.glob(f"{called}*"))
+            held = write_text(kind, text, entry.made / (called if not beside else f"{called}-{beside + 1}"))
+            names[str(held)] = f"{HANDLE}{entry.id}/{held.relative_to(entry.made).as_posix()}"
+            return str(held)
         if text.startswith(HANDLE):
             found: Path | None = kept.file(text, one.name)
         else:
-            kind = one.kind.of if isinstance(one.kind, ListOf) else one.kind
             try:
                 found = folders.readable(kind, text)
             except OutsideError:
@@ -97,7 +126,10 @@ def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entr
             made = entry.made / clean(str(value))
             clear[one.name], names[str(made)] = str(made), f"{HANDLE}{entry.id}/{made.name}"
         elif isinstance(one.kind, ListOf):
-            parts = value if isinstance(value, list) else [part.strip() for part in value.split(",")]
+            whole = isinstance(value, str) and _is_content(kind, value)
+            parts = (
+                value if isinstance(value, list) else [value] if whole else [part.strip() for part in value.split(",")]
+            )
             clear[one.name] = [path(one, part) for part in parts if part]
         elif isinstance(value, str):
             clear[one.name] = path(one, value)

@@ -136,7 +136,10 @@ class Served:
         job = self._answers.job(entry)
         if job is None:
             return failure(
-                "The server ended before this answer did: ask again, with `resume` where it has it.", None, entry.id
+                "Not finished, and this server does not work on it: it ended with the server that began it, or goes on there. Ask "
+                "again, with `resume` where the question has it.",
+                None,
+                entry.id,
             )
         return going(entry.id, *said_of(job))
 

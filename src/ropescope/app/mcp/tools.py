@@ -25,7 +25,8 @@ INSTRUCTIONS: Final = """\
 ropescope reads a model's files (memory, speed, launch commands, prompts), measures attention on its weights, and plans smaller \
 KV caches and longer contexts. Each tool is a situation; `question` says what is asked there, `inputs` holds its inputs by name. \
 In parentheses stand the inputs that are mostly given; `questions` with a name tells all of them. A model is a folder, a .gguf \
-or .safetensors file, a Hub id (org/name) or smollm2. Values are JSON or text as a person writes it (32k, 24GiB, 15%). What takes \
+or .safetensors file, a Hub id (org/name) or smollm2. Values are JSON or text as a person writes it (32k, 24GiB, 15%). \
+What a config, schema, request or script holds can stand in the place of its file. What takes \
 long goes on after the call: `answer` waits for it, shows parts, or cancels it."""
 
 _WAIT: Final = {"type": "number", "description": f"Seconds to wait, default {WAIT_SECONDS:.0f}; then use `answer`."}
