@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from ropescope.errors import DomainError, MeasurementError
-from ropescope.network.loading.weights import Weights, quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
+from ropescope.network.loading.weights import Weights
 from ropescope.network.rotary import rotary_modules
 
 

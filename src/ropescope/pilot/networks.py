@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
-from ropescope.network.loading.weights import Weights, quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
+from ropescope.network.loading.weights import Weights
 from ropescope.pilot.arms import POSITIONS, Arm
 from ropescope.pilot.sizes import HEAD_DIM, Size
 

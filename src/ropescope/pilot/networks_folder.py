@@ -7,7 +7,7 @@ from base64 import b64decode
 from pathlib import Path
 
 from ropescope.errors import ReportError
-from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
 from ropescope.pilot.arms import Arm
 from ropescope.pilot.job import Pilot
 from ropescope.pilot.training import Training

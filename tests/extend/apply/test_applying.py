@@ -24,7 +24,7 @@ from ropescope.extend.plan.groups import rope_groups
 from ropescope.extend.settings.config_file import save_config
 from ropescope.models.model import Model
 from ropescope.models.opening import open as open_model
-from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
 from ropescope.network.rotary import rotary_modules
 
 VERSION = Version(transformers.__version__)

@@ -18,7 +18,7 @@ from ropescope.errors import ExtendError
 from ropescope.extend.apply.positions import Positions
 from ropescope.extend.apply.undo import Undo
 from ropescope.models.config.rope_fields import SCALING_FIELDS
-from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
 from ropescope.network.rotary import rotary_modules
 
 _CONFIG_FIELDS = ("rope_parameters", "max_position_embeddings", "original_max_position_embeddings")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +26,10 @@ from ropescope.models.weight_hashes import folder_sha256
 from ropescope.network.loading import old_gguf
 from ropescope.network.loading.gguf_positions import scale_as_stated
 from ropescope.network.loading.gguf_reading import gguf_read_fast
-from ropescope.network.loading.merging import adapter_folder, fingerprint_with, merged
+from ropescope.network.loading.merging import fingerprint_with, merged
 from ropescope.network.loading.number_type import AUTO, check_dtype, number_type
-from ropescope.network.loading.vocabulary import within_embedding
+from ropescope.network.loading.tokenizer import tokenizer_of
+from ropescope.network.loading.transformers_messages import quiet_transformers, why_not_loaded
 from ropescope.runs.share import kept_for_next
 
 
@@ -128,13 +126,11 @@ def _load(
             )
         except Exception as error:  # transformers raises many kinds; the user needs one sentence
             cause = read if isinstance(read, FormatError) and found.kind == "gguf" else error
-            raise SourceError(_why_not_loaded(found, cause)) from error
+            raise SourceError(why_not_loaded(found, cause)) from error
         if found.adapter is not None:
             network = merged(network, found.adapter)
         network = network.to(place).eval()
-        tokenizer = _tokenizer_of(found, where, arguments, trust_remote_code)
-        if tokenizer is not None:
-            tokenizer = within_embedding(tokenizer, network, found.name)
+        tokenizer = tokenizer_of(found, network, where, arguments, trust_remote_code)
         model = read if isinstance(read, Model) else _facts(found, network, read)
         if "gguf_file" in arguments:
             scale_as_stated(network, model, _gguf_path(found, where, arguments))
@@ -284,61 +280,6 @@ def _from_gguf(file: str) -> dict[str, Any]:
     return {"gguf_file": file, "quantization_config": transformers.GgufConfig(dequantize=True)}
 
 
-def _tokenizer_of(source: Source, where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
-    """The tokenizer that was saved beside an adapter, else that of the base."""
-    if source.adapter is not None and any(adapter_folder(source.adapter).glob("tokenizer*")):
-        own = _tokenizer(str(adapter_folder(source.adapter)), {}, trust_remote_code=False)
-        if own is not None:
-            return own
-    return _tokenizer(where, arguments, trust_remote_code)
-
-
-def _tokenizer(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any | None:
-    from transformers import AutoTokenizer
-
-    passed = {name: value for name, value in arguments.items() if name != "quantization_config"}
-    file = passed.pop("gguf_file", None) if old_gguf.NEEDED else None
-    try:
-        if file is not None:
-            tokenizer = old_gguf.tokenizer_from_gguf(where, file, **passed)
-        else:
-            tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
-    except Exception:  # absent, broken or of an unknown kind: random tokens still work without it
-        return None
-    # Without tokenizer files transformers may build an empty one, which knows its special tokens only.
-    return tokenizer if len(tokenizer) > len(set(tokenizer.all_special_ids)) else None
-
-
-def _why_not_loaded(source: Source, error: Exception) -> str:
-    cause = " ".join(str(error).split()) or type(error).__name__
-    lowered = cause.lower()
-    name = source.name
-    if "trust_remote_code" in lowered:
-        return f"{name} needs code from its own repository, which is never run unasked: add `trust_remote_code` if you trust it."
-    if (
-        "no file named" in lowered
-        or "does not appear to have" in lowered
-        or ("safetensors" in lowered and "not" in lowered)
-    ):
-        return f"{name} has no safetensors weights that can be read ({_short(cause)}): ropescope reads safetensors and GGUF only."
-    if any(word in lowered for word in ("header", "incomplete", "deserializ", "truncated", "cannot reshape", "mmap")):
-        return f"The weights of {name} are damaged or cut short ({_short(cause)}): download them again."
-    if isinstance(error, MemoryError) or "out of memory" in lowered or "can't allocate" in lowered:
-        return f"{name} does not fit in memory ({_short(cause)}): use a smaller model or `dtype` bfloat16."
-    if (
-        "unrecognized" in lowered
-        or "not recognize" in lowered
-        or "does not support" in lowered
-        or "not supported" in lowered
-    ):
-        return f"transformers cannot load {name} as a causal language model ({_short(cause)})."
-    return f"{name} cannot be loaded: {_short(cause)}"
-
-
-def _short(text: str, limit: int = 300) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _fingerprint(source: Source) -> str:
     """What names the exact weights of a source: a commit, with the file where one was chosen, or a hash; of a base with an
     adapter, both."""
@@ -356,29 +297,3 @@ def _files_sha256(source: Source) -> str:
         return digest
     assert source.path is not None
     return str(folder_sha256(source.path))
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """transformers' bars and warnings would bury the answer; its errors still come as errors."""
-    from transformers.utils import logging as transformers_logging
-
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    others = {name: logging.getLogger(name).level for name in ("gguf", "huggingface_hub")}
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    transformers_logging.disable_progress_bar()
-    from transformers import modeling_gguf_pytorch_utils as gguf_loading
-
-    tqdm = gguf_loading.tqdm
-    gguf_loading.tqdm = functools.partial(tqdm, disable=True)
-    for name in others:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-        for name, value in others.items():
-            logging.getLogger(name).setLevel(value)
-        gguf_loading.tqdm = tqdm

@@ -29,7 +29,7 @@ from ropescope.extend.apply.rerope import kernel
 from ropescope.extend.apply.rerope.attention import FarAttention, _turn, _turns_halves
 from ropescope.models.config.reading import from_config
 from ropescope.network.capture import capture_rows
-from ropescope.network.loading.weights import quiet_transformers
+from ropescope.network.loading.transformers_messages import quiet_transformers
 from ropescope.network.rotary import rotary_modules
 from ropescope.quality.loss import prefill, token_losses
 from ropescope.quality.packing import continuation, continuations, packable

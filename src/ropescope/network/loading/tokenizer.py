@@ -1,11 +1,42 @@
-"""Ids that a network has no embedding for: a tokenizer may give more than the network knows."""
+"""The tokenizer of what is loaded, which refuses ids that the network has no embedding for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ropescope.errors import SourceError
+from ropescope.models.source import Source
+from ropescope.network.loading import old_gguf
+from ropescope.network.loading.merging import adapter_folder
+
+
+def tokenizer_of(
+    source: Source, network: Any, where: str, arguments: Mapping[str, Any], trust_remote_code: bool
+) -> Any | None:
+    """The tokenizer that was saved beside an adapter, else that of the base, held to the ids that `network` has an embedding for;
+    None without any. where, arguments: what transformers loads the weights from."""
+    found = None
+    if source.adapter is not None and any(adapter_folder(source.adapter).glob("tokenizer*")):
+        found = _tokenizer(str(adapter_folder(source.adapter)), {}, trust_remote_code=False)
+    found = _tokenizer(where, arguments, trust_remote_code) if found is None else found
+    return None if found is None else within_embedding(found, network, source.name)
+
+
+def _tokenizer(where: str, arguments: Mapping[str, Any], trust_remote_code: bool) -> Any | None:
+    from transformers import AutoTokenizer
+
+    passed = {name: value for name, value in arguments.items() if name != "quantization_config"}
+    file = passed.pop("gguf_file", None) if old_gguf.NEEDED else None
+    try:
+        if file is not None:
+            tokenizer = old_gguf.tokenizer_from_gguf(where, file, **passed)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(where, **passed, trust_remote_code=trust_remote_code)
+    except Exception:  # absent, broken or of an unknown kind: random tokens still work without it
+        return None
+    # Without tokenizer files transformers may build an empty one, which knows its special tokens only.
+    return tokenizer if len(tokenizer) > len(set(tokenizer.all_special_ids)) else None
 
 
 def embedded_rows(network: Any) -> int:
