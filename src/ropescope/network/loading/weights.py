@@ -129,6 +129,7 @@ def _load(
             raise SourceError(why_not_loaded(found, cause)) from error
         if found.adapter is not None:
             network = merged(network, found.adapter)
+        _keep_softcap(network)
         network = network.to(place).eval()
         tokenizer = tokenizer_of(found, network, where, arguments, trust_remote_code)
         model = read if isinstance(read, Model) else _facts(found, network, read)
@@ -142,6 +143,13 @@ def _load(
         fingerprint=_fingerprint(found),
         dtype_reason=chosen.actually(network.dtype).reason,
     )
+
+
+def _keep_softcap(network: Any) -> None:
+    """Use eager attention for a softcap: transformers 5.19, for one, gives Gemma 2 and VaultGemma `sdpa`, which drops it."""
+    capped = getattr(network.config.get_text_config(), "attn_logit_softcapping", None) is not None
+    if capped and network.config._attn_implementation == "sdpa":
+        network.set_attn_implementation("eager")
 
 
 def resolved(source: str | Path | Mapping[str, Any], revision: str | None = None) -> Source:
