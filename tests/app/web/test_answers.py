@@ -11,7 +11,7 @@ import pytest
 import released_configs as released
 from starlette.testclient import TestClient
 
-from ropescope.app.web import server
+from ropescope.app.web import requests, server
 from ropescope.app.web.paths import clean
 
 
@@ -194,12 +194,12 @@ def test_too_much_is_refused_before_it_is_kept(
 ) -> None:
     assert (
         client.post(
-            "/api/answer", content=b" " * (server.MOST_REQUEST + 1), headers={"Content-Type": "application/json"}
+            "/api/answer", content=b" " * (requests.MOST_REQUEST + 1), headers={"Content-Type": "application/json"}
         ).status_code
         == 413
     )
     assert "longer than" in asked(client, "show", source="x" * (1 << 20 | 1))["error"]["message"]
-    monkeypatch.setattr(server, "MOST_FILE", 1000)
+    monkeypatch.setattr(requests, "MOST_FILE", 1000)
     for stream in (b"x" * 1001, iter([b"x" * 600] * 2)):  # told in advance, and not
         assert client.post("/api/files", params={"name": "big.txt"}, content=stream).status_code == 413
     assert not [path for path in (tmp_path / "private").rglob("*") if path.is_file()]
