@@ -39,7 +39,7 @@ def sibling(name: str, data: Any, *, blobs: bool) -> dict[str, Any]:
     listed = {"rfilename": name, "size": data.size if hasattr(data, "size") else len(data)}
     if blobs and isinstance(data, bytes):
         listed["blobId"] = git_sha1(data)
-        if name.endswith((".parquet", ".safetensors")):
+        if name.endswith((".parquet", ".safetensors", ".gguf")):
             listed["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
     return listed
 

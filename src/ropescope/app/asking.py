@@ -16,16 +16,17 @@ from ropescope.questions.question import Question
 def ask(question: Question, given: Mapping[str, Any]) -> None:
     """Answer `question` for what was written on the command line, and show the answer. Raises what the answer raises, with
     inputs named as options; SystemExit(1) with --check where the answer is no."""
+    from ropescope.app.face import kept_at
     from ropescope.app.show import Ways, show_report
     from ropescope.app.terminal import Terminal
 
     fields = fields_of(question.inputs_type)
     mine = {one.name: given[one.name] for one in fields if given.get(one.name) not in (None, ())}
-    ways = Ways.of(given)
+    ways = Ways.of({**given, "out": kept_at(question, given.get("out"))})
     try:
         with pasted(fields, mine) as (texts, without_path):
             inputs: Any = from_text(question.inputs_type, texts)
-            run = Terminal(given.get("out"))
+            run = Terminal(kept_at(question, given.get("out"), inputs))
             report = without_path(carried(question.ask(inputs, run), inputs))
             show_report(as_shown(report, fields, written(mine)), ways)
             run.end(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,7 +49,8 @@ def _out(question: Question) -> click.Option:
 
     def within(ctx: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
         with _as_options():
-            return kept_at(question, given)
+            kept_at(question, given)  # what the inputs do not decide is said before they are read
+            return None if given is None else Output().accept("out", given)
 
     told = f"Keep {question.keeps}; in a folder, as {question.kept_as}."
     return click.Option(["--out"], metavar="FILE", callback=within, help=told)
@@ -73,10 +75,11 @@ def _as_options() -> Iterator[None]:
         raise InputError(error.field, spelled(str(error), ())) from None
 
 
-def kept_at(question: Question, given: str | Path | None) -> Path | None:
-    """The path where a result is kept: in a folder, by the question's own name for it. Raises as `writable` does."""
+def kept_at(question: Question, given: str | Path | None, inputs: Any = None) -> Path | None:
+    """The path where a result is kept: in a folder, by the question's own name for it, or by that of `inputs` where they have
+    one. Raises as `writable` does."""
     if given is not None and question.kept_as and (folder := Output().accept("out", given)).is_dir():
-        given = folder / question.kept_as
+        given = folder / getattr(inputs, "kept_as", question.kept_as)
     return writable("out", given)
 
 

@@ -139,11 +139,11 @@ def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     if inputs.from_profile:
         return _from_beside(inputs, inputs.source, run)
     if inputs.of_profile:
-        from ropescope.measure.beside import NAME
+        from ropescope.measure.beside import lies_beside
 
-        path = Path(inputs.source)
-        if inputs.model is None and path.name == NAME and (path.parent / "config.json").is_file():
-            return _from_beside(inputs, str(path.parent), run)
+        weights = lies_beside(Path(inputs.source))
+        if inputs.model is None and weights is not None:
+            return _from_beside(inputs, str(weights), run)
         return (*_from_profile(inputs), ())
     if inputs.gamma is not None or inputs.uniform:
         return _from_formula(inputs), inputs.source, ()
@@ -162,7 +162,7 @@ def _from_profile(inputs: PlanInputs) -> tuple[KVPlan, str]:
 
 def _from_beside(inputs: PlanInputs, source: str, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
     """Plan from the profile beside the weights of `source`. Raises InputError for none, SourceError for another model's."""
-    from ropescope.measure.beside import NAME, profile_beside, theirs
+    from ropescope.measure.beside import name_beside, profile_beside, theirs
     from ropescope.models.opening import open as open_model
 
     model = open_model(source, revision=inputs.revision)
@@ -172,8 +172,8 @@ def _from_beside(inputs: PlanInputs, source: str, run: Run) -> tuple[KVPlan, str
     if found is None:
         raise InputError(
             "from_profile",
-            f"No {NAME} lies beside the weights of {model.name}: measure with `out` naming their folder, or leave out "
-            "`from_profile`.",
+            f"No {name_beside(model.source)} lies beside the weights of {model.name}: measure with `out` naming "
+            "their folder, or leave out `from_profile`.",
         )
     plan = _by_profile(inputs, theirs(found).profile, model)
     return plan, source, (f"Planned from {found.about}. Its weights are these, by their SHA-256.",)

@@ -66,6 +66,13 @@ class MeasureInputs(OneModel, Reading, OwnText, Loading, Resumable, OnCluster):
     )
     beyond_trained: bool = asked(Flag(), "Allow a length beyond the trained context.", default=False)
 
+    @property
+    def kept_as(self) -> str:
+        """The name of a kept profile in a folder: a GGUF file has one of its own."""
+        from ropescope.measure.beside import name_in_folder
+
+        return name_in_folder(self.source)
+
     def request(self) -> Request:
         """The measurement that is asked for. Raises MeasurementError for inputs that do not go together."""
         legacy = self.protocol == "legacy"

@@ -1,30 +1,32 @@
 """A profile that lies beside the weights it was measured on, in a folder or on the Hub, and whether it is still theirs.
 
-A profile whose weights or config have changed yields no number: the hash of the weights decides, not a date.
+A folder of weights or of an adapter has one, `ropescope.parquet`. A GGUF file has its own, which is called as the file is, since
+a folder may hold several. A profile whose weights or config have changed yields no number: the hash of the weights decides.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.errors import SourceError
+from ropescope.local_files import exists, expanded
+from ropescope.measure.same_weights import other_weights
+from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
+from ropescope.models.gguf_names import choices, parts_of
 from ropescope.models.hub import fetch_file
 from ropescope.models.hub_files import HubFiles
-from ropescope.models.hub_writing import remote_repository
 from ropescope.models.model import Model
-from ropescope.models.source import Source
-from ropescope.models.weight_hashes import folder_sha256, weights_sha256
+from ropescope.models.source import Source, resolve
 
 if TYPE_CHECKING:
     from ropescope.measure.profile import DecayProfile
 
 NAME: Final = "ropescope.parquet"
-"""The name by which a profile is found beside weights."""
-
-CONTROL: Final = "ropescope.control.parquet"
+"""The name by which a profile is found beside the weights of a folder."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,71 @@ class Beside:
         made, protocol = self.profile.provenance, self.profile.protocol
         when = f", {made['date']}" if made.get("date") else ""
         return (
-            f"{NAME} beside the weights: measured at fixed length {protocol.length:,}, {self.profile.n_prompts:,} prompts, "
-            f"{made.get('corpus', 'unknown text')}{when}"
+            f"{self.path.name} beside the weights: measured at fixed length {protocol.length:,}, "
+            f"{self.profile.n_prompts:,} prompts, {made.get('corpus', 'unknown text')}{when}"
         )
+
+
+def name_beside(source: Source) -> str | None:
+    """What the profile beside the weights of `source` is called, within their folder or repository; None where none has a place."""
+    if source.adapter is not None:
+        return NAME
+    if source.kind == "gguf" and source.path is not None:
+        return _of_gguf(source.path.name)
+    if source.kind == "hub" and source.file is not None:
+        return _of_gguf(source.file)
+    return NAME if source.file is None and source.kind in ("folder", "hub") else None
+
+
+def _of_gguf(file: str) -> str:
+    """What the profile of a GGUF file is called: of a split one, by its first part."""
+    return f"{parts_of(file)[0][: -len('.gguf')]}.{NAME}"
+
+
+def name_in_folder(source: str) -> str:
+    """What a profile of `source`, as a user writes it, is called where it is kept in a folder. Raises SourceError."""
+    if exists(expanded(source)):
+        return name_beside(resolve(source)) or NAME
+    return _of_gguf(source.rpartition("/")[2]) if source.lower().endswith(".gguf") else NAME
+
+
+def lies_beside(profile: Path) -> Path | None:
+    """The weights that a profile lies beside, as a user names them; None where there are none of its name."""
+    if profile.name == NAME:
+        folder = profile.parent
+        return folder if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)) else None
+    file = profile.with_name(profile.name.removesuffix(f".{NAME}") + ".gguf")
+    return file if profile.name.endswith(f".{NAME}") and file.is_file() else None
+
+
+def ggufs_with_profiles(names: Iterable[str]) -> list[str]:
+    """The GGUF models among the files of a folder or repository that a profile lies beside."""
+    held = frozenset(names)
+    return [choice.first for choice in choices(held) if _of_gguf(choice.first) in held]
 
 
 def has_profile(source: Source) -> bool:
     """Whether a profile lies beside the weights of `source`: one look at a folder, or at a listing that is known already."""
-    if source.adapter is not None or source.file is not None:
+    name = name_beside(source)
+    if name is None:
         return False
-    if source.kind == "folder" and source.path is not None:
-        return (source.path / NAME).is_file()
-    if source.kind == "hub" and source.repo_id is not None and source.revision is not None:
-        return NAME in HubFiles(source.repo_id, source.revision).names()
-    return False
+    if (folder := _folder(source)) is not None:
+        return (folder / name).is_file()
+    on_hub = _on_hub(source)
+    return on_hub is not None and name in HubFiles(*on_hub).names()
+
+
+def _folder(source: Source) -> Path | None:
+    """Where the profile of a local source lies."""
+    if source.adapter is not None:
+        return source.adapter.path
+    return source.path.parent if source.kind == "gguf" and source.path is not None else source.path
+
+
+def _on_hub(source: Source) -> tuple[str, str] | None:
+    """The repository and commit that hold the profile of a source on the Hub."""
+    there = source if source.adapter is None else source.adapter
+    return None if there.repo_id is None or there.revision is None else (there.repo_id, there.revision)
 
 
 def profile_beside(model: Model, *, most_bytes: int | None = None) -> Beside | None:
@@ -67,27 +120,30 @@ def profile_beside(model: Model, *, most_bytes: int | None = None) -> Beside | N
     from ropescope.measure.profile import DecayProfile
 
     source = model.source
-    if not has_profile(source):
+    name = name_beside(source)
+    if name is None or not has_profile(source):
         return None
-    if source.path is not None:
-        path = source.path / NAME
+    if (folder := _folder(source)) is not None:
+        path = folder / name
     else:
-        assert source.repo_id is not None and source.revision is not None
-        path = fetch_file(source.repo_id, source.revision, NAME)
-        if CONTROL in HubFiles(source.repo_id, source.revision).names():  # which is read with it where it lies
-            fetch_file(source.repo_id, source.revision, CONTROL)
+        on_hub = _on_hub(source)
+        assert on_hub is not None
+        path = fetch_file(*on_hub, name)
+        control = f"{name.removesuffix('.parquet')}.control.parquet"
+        if control in HubFiles(*on_hub).names():  # which is read with it where it lies
+            fetch_file(*on_hub, control)
     profile = DecayProfile.load(path)
     if stale := _other_config(profile, model):
         return Beside(path, profile, stale=stale)
     if profile.provenance.get("random_init"):
         return Beside(path, profile, stale="it was measured on random weights")
     try:
-        same = _same_weights(profile, source, most_bytes)
+        other = other_weights(profile, source, most_bytes)
     except SourceError as error:
         return Beside(path, profile, unchecked=str(error))
-    if same is None:
+    if other is None:
         return Beside(path, profile, unchecked="the weights were not hashed")
-    return Beside(path, profile, stale="" if same else "its weights are others: they have another SHA-256")
+    return Beside(path, profile, stale=other)
 
 
 def theirs(found: Beside) -> Beside:
@@ -140,37 +196,3 @@ def rope_scaling(model: Model) -> list[dict[str, Any]]:
         if plain not in found:
             found.append(plain)
     return found
-
-
-def _same_weights(profile: DecayProfile, source: Source, most_bytes: int | None) -> bool | None:
-    """Whether the weights are those that were measured; None where they were not hashed. Raises SourceError."""
-    named = str(profile.provenance.get("weights", ""))
-    if named == source.revision:
-        return True
-    here = (
-        folder_sha256(source.path, most_bytes=most_bytes)
-        if source.path is not None
-        else _on_hub(str(source.repo_id), str(source.revision))
-    )
-    if here is None:
-        return None
-    if len(named) == 64:  # the hash of a folder
-        return named == here
-    repo_id = (profile.provenance.get("source") or {}).get("repo_id")
-    if repo_id is None or len(named) != 40:
-        raise SourceError(f"the profile names its weights in another way ({named[:40]!r})")
-    return _on_hub(str(repo_id), named) == here
-
-
-def _on_hub(repo_id: str, commit: str) -> str:
-    """The hash of the safetensors files of a Hub repository, from its listing."""
-    there = remote_repository(repo_id, commit, repo_type="model")
-    if there is None:
-        raise SourceError(f"the Hub shows no {repo_id}, on which it was measured")
-    digests = {
-        name: file.sha256 for name, file in there.files.items() if name.endswith(".safetensors") and "/" not in name
-    }
-    known = {name: digest for name, digest in digests.items() if digest is not None}
-    if not known or len(known) < len(digests):
-        raise SourceError(f"the Hub gives no SHA-256 of the weights of {repo_id}")
-    return weights_sha256(known)

@@ -152,7 +152,12 @@ class Measurement:
             "identity": sorted(self.identity),
             "model": model.name,
             "model_type": model.model_type,
-            "source": {"kind": source.kind, "repo_id": source.repo_id, "revision": source.revision},
+            "source": {
+                "kind": source.kind,
+                "repo_id": source.repo_id,
+                "revision": source.revision,
+                **({} if source.adapter is None else {"adapter": source.adapter.repo_id}),
+            },
             "corpus_about": self.corpus.about,
             "context_length": model.context_length,
             "rope_scaling": rope_scaling(model),

@@ -14,7 +14,6 @@ from ropescope.local_files import exists, expanded, reachable
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
-from ropescope.models.kept_files import sha256_file
 from ropescope.questions.names import nearest, shown
 from ropescope.report.schemas import newer
 
@@ -65,10 +64,6 @@ class Source:
     def base(self) -> Source:
         """The same without its adapter."""
         return replace(self, adapter=None)
-
-    def sha256(self) -> str | None:
-        """The SHA-256 of a source that is a single file, in hex; None for the other kinds. Reads the whole file."""
-        return sha256_file(self.path) if self.kind == "gguf" and self.path is not None else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back equal."""

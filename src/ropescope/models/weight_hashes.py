@@ -1,4 +1,4 @@
-"""One hash for the weights of a folder or of a Hub repository: the same files have the same, wherever they lie.
+"""One hash for the weights of a folder, of a GGUF file or of an adapter: the same files have the same, wherever they lie.
 
 Large files are read once: their hash is kept by path, size and times in `hashes` of the cache folder, which may be deleted.
 """
@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from ropescope.cache_home import cache_home
 from ropescope.errors import SourceError
+from ropescope.models.adapter import CONFIG, WEIGHTS
+from ropescope.models.gguf_names import parts_of
 from ropescope.models.kept_files import sha256_file
 
 LARGE_BYTES: Final = 64 << 20
@@ -34,12 +36,31 @@ def folder_sha256(folder: Path, *, most_bytes: int | None = None) -> str | None:
 
     Raises SourceError for a file that cannot be read, as a link to none.
     """
-    files = sorted(folder.glob("*.safetensors"))
+    digests = _digests(sorted(folder.glob("*.safetensors")), most_bytes)
+    return None if digests is None else weights_sha256(digests)
+
+
+def gguf_sha256(path: Path, *, most_bytes: int | None = None) -> str | None:
+    """The SHA-256 of a GGUF file; of a split one, a hash of all its parts. `most_bytes` and errors as in `folder_sha256`."""
+    digests = _digests([path.with_name(name) for name in parts_of(path.name)], most_bytes)
+    if digests is None:
+        return None
+    return weights_sha256(digests) if len(digests) > 1 else digests[path.name]
+
+
+def adapter_sha256(folder: Path) -> str:
+    """The hash of an adapter's config and weights, which is a hash of theirs. Raises SourceError for a file that cannot be read."""
+    both = "".join(sha256_file(folder / name) for name in (CONFIG, WEIGHTS))
+    return hashlib.sha256(bytes.fromhex(both)).hexdigest()
+
+
+def _digests(files: Sequence[Path], most_bytes: int | None) -> dict[str, str] | None:
+    """File name → SHA-256; None where more than `most_bytes` would have to be read."""
     kept = {path: _kept(path) for path in files}
     unread = sum(_stamp(path)["size"] for path, digest in kept.items() if digest is None)
     if most_bytes is not None and unread > most_bytes:
         return None
-    return weights_sha256({path.name: digest or _read(path) for path, digest in kept.items()})
+    return {path.name: digest or _read(path) for path, digest in kept.items()}
 
 
 def _read(path: Path) -> str:

@@ -66,7 +66,7 @@ class Question(NamedTuple):
     all being imported. words: other words in which users ask it. weights_with: inputs with which it reads weights, where it
     needs less without them. changes: whether it changes what is kept on this machine, besides files that it is asked to write.
     lists: whether it lists all that there is where nothing is given. kept_as: the name that a kept result gets in a folder, where
-    one may be named for it. plugin: the package that adds it, which is set when it is
+    one may be named for it; inputs may have a `kept_as` of their own. plugin: the package that adds it, which is set when it is
     found; its targets are then "package.module:name", and those of ropescope's own are without "ropescope.".
     """
 

@@ -47,21 +47,22 @@ def answer(inputs: ShowInputs, run: Run) -> Report:
 
 def _beside(model: Model) -> tuple[tuple[Fact, ...], tuple[str, ...], dict[str, Any] | None]:
     """What the profile beside the weights says, if one lies there and is theirs: facts, caveats, data."""
-    from ropescope.measure.beside import NAME, has_profile
+    from ropescope.measure.beside import has_profile, name_beside
 
     if not has_profile(model.source):
         return (), (), None
+    name = name_beside(model.source)
     try:
         return _measured(model)
     except ModuleNotFoundError as error:
-        told = f"{NAME} lies beside the weights and was not read: it needs {error.name} (pip install 'ropescope[measure]')."
+        told = f"{name} lies beside the weights and was not read: it needs {error.name} (pip install 'ropescope[measure]')."
     except RopescopeError as error:
-        told = f"{NAME} beside the weights was not used: {error}"
-    return (), (told,), {"file": NAME, "used": False, "why": told}
+        told = f"{name} beside the weights was not used: {error}"
+    return (), (told,), {"file": name, "used": False, "why": told}
 
 
 def _measured(model: Model) -> tuple[tuple[Fact, ...], tuple[str, ...], dict[str, Any] | None]:
-    from ropescope.measure.beside import NAME, profile_beside, theirs
+    from ropescope.measure.beside import profile_beside, theirs
     from ropescope.measure.summary import summarise
 
     found = profile_beside(model, most_bytes=HASHED_BYTES)
@@ -76,7 +77,7 @@ def _measured(model: Model) -> tuple[tuple[Fact, ...], tuple[str, ...], dict[str
         source=found.about,
         interval=gamma.ci,
     )
-    data = {"file": NAME, "used": True, "gamma": gamma.value, "gamma_ci": gamma.ci and list(gamma.ci)}
+    data = {"file": found.path.name, "used": True, "gamma": gamma.value, "gamma_ci": gamma.ci and list(gamma.ci)}
     return (fact,), (), {**data, "length": summary.length, "date": found.profile.provenance.get("date")}
 
 

@@ -20,7 +20,7 @@ from ropescope.evidence.atlas.taf import taf_rows
 from ropescope.evidence.raw import LANDMARK, RawFiles
 from ropescope.local_files import exists, read_bounded
 from ropescope.measure.beside import NAME as BESIDE
-from ropescope.measure.beside import profile_beside, theirs
+from ropescope.measure.beside import ggufs_with_profiles, name_beside, profile_beside, theirs
 from ropescope.models.hub import fetch_file
 from ropescope.models.hub_writing import RemoteRepository, remote_repository
 from ropescope.models.opening import open as open_model
@@ -47,6 +47,8 @@ def sources_of(named: str) -> list[Source]:
     Raises FormatError for what holds nothing that an atlas takes, SourceError for a dataset that cannot be had.
     """
     path = Path(named)
+    if path.suffix.lower() == ".gguf":
+        return [_of_model(named, None)]
     if exists(path):
         return _of_folder(path) if path.is_dir() else [_of_file(path)]
     on_hub = _ON_HUB.fullmatch(named)
@@ -80,6 +82,8 @@ def _of_folder(folder: Path) -> list[Source]:
         return list(_of_raw(RawFiles(folder)))
     if (folder / BESIDE).is_file():
         return [_of_model(str(folder), None)]
+    if files := ggufs_with_profiles(path.name for path in folder.iterdir()):
+        return [_of_model(str(folder / name), None) for name in files]
     raise FormatError(
         f"{folder} is no exported atlas, and holds neither {BESIDE} nor published measurements (`{LANDMARK}/`): for a folder of "
         "profiles use `folder`."
@@ -91,8 +95,10 @@ def _of_model(source: str, revision: str | None) -> Source:
     model = open_model(source, revision=revision, config_only=True)
     found = profile_beside(model)
     if found is None:
-        raise FormatError(f"{model.name} is a model without a profile beside its weights ({BESIDE}): measure it.")
-    return Source(f"{model.name}/{BESIDE}", rows_of(theirs(found).path))
+        raise FormatError(
+            f"{model.name} is a model without a profile beside its weights ({name_beside(model.source)}): measure it."
+        )
+    return Source(f"{model.name}/{found.path.name}", rows_of(theirs(found).path))
 
 
 def _of_raw(raw: RawFiles) -> Iterator[Source]:
@@ -109,8 +115,9 @@ def _of_raw(raw: RawFiles) -> Iterator[Source]:
 
 def _of_hub(repo_id: str, revision: str | None) -> list[Source]:
     there = remote_repository(repo_id, revision)
-    if there is None and remote_repository(repo_id, revision, repo_type="model") is not None:
-        return [_of_model(repo_id, revision)]
+    if there is None and (model := remote_repository(repo_id, revision, repo_type="model")) is not None:
+        files = [] if BESIDE in model.files else ggufs_with_profiles(model.files)
+        return [_of_model("/".join(filter(None, (repo_id, name))), revision) for name in files or [""]]
     if there is None:
         raise SourceError(
             f"{repo_id} is no file here, and the Hub shows no dataset or model of this name: check the spelling; for a private one "

@@ -6,7 +6,6 @@ safetensors from a folder that holds nothing else: no pickled weights, no field 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -20,6 +19,7 @@ from ropescope.models.json_file import read_json
 from ropescope.models.loadable import require_adapter
 from ropescope.models.model_files import LocalFiles
 from ropescope.models.safetensors.files import read_header
+from ropescope.models.weight_hashes import adapter_sha256
 
 _NOT_HANDED_ON: Final = frozenset(
     {"auto_mapping", "megatron_config", "megatron_core", "corda_config", "lora_ga_config", "eva_config"}
@@ -47,11 +47,7 @@ def fingerprint_with(base: str, adapter: Adapter) -> str:
     """What names the exact weights of a base with an adapter: both."""
     if adapter.revision is not None:
         return f"{base} + {adapter.revision}"
-    folder, whole = adapter_folder(adapter), hashlib.sha256()
-    for name in (CONFIG, WEIGHTS):
-        with (folder / name).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{base} + {whole.hexdigest()}"
+    return f"{base} + {adapter_sha256(adapter_folder(adapter))}"
 
 
 def merged(network: Any, adapter: Adapter) -> Any:

@@ -22,7 +22,7 @@ from ropescope.models.opening import on_hub
 from ropescope.models.opening import open as open_model
 from ropescope.models.safetensors.files import require_index_beside
 from ropescope.models.source import Source, resolve
-from ropescope.models.weight_hashes import folder_sha256
+from ropescope.models.weight_hashes import folder_sha256, gguf_sha256
 from ropescope.network.loading import old_gguf
 from ropescope.network.loading.gguf_positions import scale_as_stated
 from ropescope.network.loading.gguf_reading import gguf_read_fast
@@ -299,9 +299,6 @@ def _fingerprint(source: Source) -> str:
 
 
 def _files_sha256(source: Source) -> str:
-    """One hash for the weights of a local source: of the file, or of every weight file in name order."""
-    digest = source.sha256()
-    if digest is not None:
-        return digest
+    """One hash for the weights of a local source: of the GGUF file, or of every weight file in name order."""
     assert source.path is not None
-    return str(folder_sha256(source.path))
+    return str(gguf_sha256(source.path) if source.kind == "gguf" else folder_sha256(source.path))
