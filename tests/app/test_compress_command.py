@@ -155,6 +155,14 @@ def test_an_engine_that_cannot_drop_tokens_says_so_first_and_what_comes_nearest(
     assert "a cache in q8_0, which holds every token in 53% of the bytes" in more
 
 
+@pytest.mark.parametrize("engine", [[], ["--engine", "vllm"]])
+def test_a_finished_plan_in_the_place_of_a_model_is_told(folder: Path, tmp_path: Path, engine: list[str]) -> None:
+    out = tmp_path / "plan.json"
+    said(folder, "--budget", "30%", "--uniform", "--out", out)
+    with pytest.raises(InputError, match=r"plan\.json is a finished plan for \S+: name the model in its place"):
+        said(out, "--budget", "30%", *engine)
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [

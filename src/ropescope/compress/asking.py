@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ropescope.compress.engines.carried import ENGINES
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
-from ropescope.errors import InputError, PlanError
+from ropescope.errors import FormatError, InputError, PlanError
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
@@ -123,6 +123,7 @@ class PlanInputs(OneModel, OwnText, Loading):
 
 def answer(inputs: PlanInputs, run: Run) -> Report:
     """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
+    _refuse_plan(inputs)
     if inputs.engine not in (None, "transformers"):
         from ropescope.compress.engines.asking import answer_for_engine
 
@@ -132,6 +133,22 @@ def answer(inputs: PlanInputs, run: Run) -> Report:
     plan, source, notes = _made(inputs, run)
     report = plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
     return replace(report, caveats=(*report.caveats, *notes))
+
+
+def _refuse_plan(inputs: PlanInputs) -> None:
+    """Raise InputError for a plan in the place of a model: what an engine carries out follows from the model."""
+    path = Path(inputs.source)
+    if not inputs.of_profile or path.suffix.lower() != ".json":
+        return
+    try:
+        plan = KVPlan.load(path)
+    except FormatError:
+        return  # told where a profile is read
+    raise InputError(
+        "source",
+        f"{path.name} is a finished plan for {plan.model}: name the model in its place. With `engine` that gives the best plan "
+        "that the engine carries out and its setting; `compress evaluate` scores a finished plan (`plan`).",
+    )
 
 
 def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:
