@@ -147,7 +147,7 @@ def _refuse_plan(inputs: PlanInputs) -> None:
     raise InputError(
         "source",
         f"{path.name} is a finished plan for {plan.model}: name the model in its place. With `engine` that gives the best plan "
-        "that the engine carries out and its setting; `compress evaluate` scores a finished plan (`plan`).",
+        "that the engine carries out and its setting; `compress evaluate` scores a finished plan.",
     )
 
 

@@ -113,6 +113,18 @@ def test_the_main_story_by_keyboard_alone(opened: Opened, llama: str) -> None:
     page.locator(".figure-data tbody tr >> nth=3").wait_for()
 
 
+def test_better_offers_leave_the_focus_among_them(opened: Opened) -> None:
+    later = """{ answer: (question) => question !== 'ask' ? undefined : new Promise((come) => setTimeout(() => come(
+        { report: { verdict: 'Later.', steps: [{ question: 'show', inputs: {} }, { question: 'fit', inputs: {} }] } }), 500)) }"""
+    page = opened(fake=later)
+    page.fill("#box", "quantise llama")
+    page.locator(".offers li >> nth=1").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.locator(".told:has-text('Later.')").wait_for()
+    assert active(page, "el.textContent.startsWith('fit ')")
+
+
 def test_an_answer_far_below_its_form_takes_the_focus(opened: Opened, llama: str) -> None:
     page = opened(f"#q=fit&source={llama}&gpu=4090&context=8k", viewport={"width": 360, "height": 740})
     page.locator(".go button").focus()

@@ -194,6 +194,7 @@ export class Box {
     this.#offers.hidden = false;
     fill(this.#told, ...prose(told));
     this.#told.hidden = told === "";
+    const at = this.#links().indexOf(/** @type {any} */ (document.activeElement));
     fill(
       this.#list,
       offers.map((one) => {
@@ -209,6 +210,8 @@ export class Box {
         return h("li", {}, to, filled.length > 0 && h("p", { class: "inputs" }, filled));
       }),
     );
+    // Who walks through the offers while better ones come keeps their place.
+    if (at >= 0) (this.#links()[Math.min(at, offers.length - 1)] ?? this.#input).focus();
     announce(told || offers.map((one) => one.question).join(", "));
   }
 
