@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ropescope.questions.names import did_you_mean, nearest, shown
+from ropescope.questions.names import did_you_mean, few, listed, nearest, shown
 
 ENGINES = ("vllm", "sglang", "llama.cpp", "TensorRT-LLM")
 
@@ -36,3 +36,8 @@ def test_the_question_after_a_name_that_is_none() -> None:
 def test_a_value_is_quoted_as_it_begins() -> None:
     assert shown("vlm") == "'vlm'" and shown("\ud800") == r"'\ud800'"
     assert len(shown("x" * 100_000)) < 100 and shown("x" * 100_000).endswith("x…")
+
+
+def test_names_are_listed_whole_or_as_they_begin() -> None:
+    assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert few(["a", "b", "c"], 3) == "a, b, c" and few(["a", "b", "c"], 2) == "a, b and 1 more"

@@ -10,6 +10,7 @@ from ropescope.evidence.cells import Kind, shipped_rows
 from ropescope.evidence.extract import Extract, Rows, extracts
 from ropescope.evidence.measurement import Measurement, ModelFacts, measurement_of
 from ropescope.evidence.raw import PUBLISHED_AT, RawFiles
+from ropescope.questions.names import few
 
 _MODELS: dict[str, Kind] = {
     "model": "text",
@@ -56,9 +57,8 @@ class Evidence:
             else:
                 if missing := self.missing(entry):
                     raise SourceError(
-                        f"The table {name} needs raw files that {self.raw.folder} does not have: {', '.join(missing[:5])}"
-                        f"{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}. Get them from {PUBLISHED_AT}, "
-                        "or leave `data` out to use the shipped figures."
+                        f"The table {name} needs raw files that {self.raw.folder} does not have: {few(missing, 5)}. "
+                        f"Get them from {PUBLISHED_AT}, or leave `data` out to use the shipped figures."
                     )
                 self._tables[name] = entry.from_raw(self.raw)
         return self._tables[name]

@@ -19,6 +19,7 @@ from ropescope.models.json_file import read_json
 from ropescope.models.model import Model
 from ropescope.models.model_files import LocalBeginning, LocalFiles, ModelFiles
 from ropescope.models.source import Source, on_base, resolve
+from ropescope.questions.names import few
 
 MOST_LISTED: Final = 30
 
@@ -159,7 +160,7 @@ def _hub_gguf(source: Source, files: ModelFiles, file: str) -> Model:
 
     parts, names = parts_of(file), files.names()
     if file not in names:
-        held = _listed(sorted(name for name in names if name.endswith(".gguf"))) or "no GGUF file"
+        held = few(sorted(name for name in names if name.endswith(".gguf")), MOST_LISTED) or "no GGUF file"
         raise SourceError(f"{files.where} has no file {file}: it has {held}.")
     if missing := [name for name in parts if name not in names]:
         raise missing_parts(files.label(file), missing, len(parts))
@@ -182,10 +183,5 @@ def _only_gguf(repo_id: str, names: frozenset[str], read: Callable[[str], Mappin
         raise SourceError(f"{repo_id} has no config.json and no GGUF file: it holds no model that is read here.")
     raise SourceError(
         f"{repo_id} holds {len(firsts)} GGUF models and no config.json: name one, as in {repo_id}/{firsts[0]}; `fit` "
-        f"tells which fits. It has {_listed(firsts)}."
+        f"tells which fits. It has {few(firsts, MOST_LISTED)}."
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more

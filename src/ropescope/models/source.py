@@ -14,7 +14,7 @@ from ropescope.local_files import exists, expanded, reachable
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
-from ropescope.questions.names import nearest, shown
+from ropescope.questions.names import few, nearest, shown
 from ropescope.report.schemas import newer
 
 SCHEMA = "ropescope.source/1"
@@ -148,7 +148,7 @@ def _folder(path: Path) -> Source:
         names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())
     except OSError as error:
         raise SourceError(f"{path} cannot be listed ({error.strerror or error}): check its permissions.") from error
-    listing = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    listing = few(names, 8)
     hint = "give the folder that holds it"
     if ggufs := [name for name in names if name.lower().endswith(".gguf")]:
         hint = f"give the file itself, as {path / ggufs[0]} (`fit` tells which fits)"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TextIO
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
+from ropescope.questions.names import few
 
 MOST_LINE_BYTES: Final = 64 << 20
 MOST_JSON_BYTES: Final = 128 << 20
@@ -234,8 +235,7 @@ def _text(value: Any, where: str, column: str) -> str:
 
 
 def _no_column(where: str, column: str, names: Iterable[object]) -> FormatError:
-    listed = [str(name) for name in names]
-    shown = ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
+    shown = few([str(name) for name in names], 20)
     return FormatError(f"{where} has no column {column!r} (it has {shown or 'none'}): name one of those.")
 
 

@@ -1,8 +1,8 @@
-"""Names that a user writes: how an error quotes one, and which of the known names it may mean."""
+"""Names in a sentence: how an error quotes one, which of the known names it may mean, and how several are listed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 MOST_QUOTED: Final = 100
@@ -42,3 +42,13 @@ def did_you_mean(name: str, known: Iterable[str], n: int = 1) -> str:
     """The question to put after the sentence that `name` is none of the known names; empty where none is near."""
     near = nearest(name, known, n)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; empty for none."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first `most` names with commas between, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

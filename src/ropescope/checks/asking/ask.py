@@ -15,6 +15,7 @@ from ropescope.errors import InputError, MissingExtraError, PluginError
 from ropescope.local_files import exists, expanded
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text
+from ropescope.questions.names import listed
 from ropescope.questions.question import Question, Run
 from ropescope.questions.registry import known, questions
 from ropescope.report.report import Fact, Report, Step
@@ -177,7 +178,7 @@ def _of_words(text: str) -> Report:
     if alone:
         verdict = f"`{first.name}` answers this: {_lower(first.asks)}"
     else:
-        names = _listed([f"`{question.name}`" for _, question, _ in chosen])
+        names = listed([f"`{question.name}`" for _, question, _ in chosen])
         verdict = f"Undecided between {names}: the commands below say what each answers."
     return Report(
         title=text if len(text) <= 100 else f"{text[:97]}…",
@@ -208,7 +209,3 @@ def _caveats(slots: Slots, steps: tuple[Step, ...]) -> tuple[str, ...]:
 
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -19,6 +19,7 @@ from ropescope.models.opening import open as open_model
 from ropescope.questions.domains import Choice, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Source, Text
+from ropescope.questions.names import listed
 from ropescope.questions.question import Run
 from ropescope.report.report import Fact, Report, Step, Table
 
@@ -160,7 +161,7 @@ class _Told:
         said = []
         for (outcome, why), names in clauses.items():
             words = _MANY if len(names) > 1 else _ONE
-            said.append(f"{_listed(names)}{words[outcome]}{why}")
+            said.append(f"{listed(names)}{words[outcome]}{why}")
             said += [
                 f"for {_SAID[one.engine]}, {one.rules[0].mend}"
                 for one in engines
@@ -254,7 +255,3 @@ def _engine_data(one: Loading) -> dict[str, Any]:
         {"feature": rule.feature, "outcome": rule.outcome, "says": rule.says, "mend": rule.mend} for rule in one.rules
     ]
     return {"engine": one.engine, "version": one.version, "outcome": one.outcome, "rules": told, "read": one.read}
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

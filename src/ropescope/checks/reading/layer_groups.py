@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ropescope.models.cache import BLOCK, block_bytes
 from ropescope.models.model import Layer, LayerKind, Model
+from ropescope.questions.names import listed
 
 KINDS: tuple[LayerKind, ...] = (
     "full",
@@ -76,8 +77,7 @@ def layout(model: Model) -> str:
         beside = {path for layer in found for path in layer.beside}
         also = f" with {' and '.join(sorted(beside))} beside" if beside else ""
         parts.append(f"{len(found)} {name}{window}{packed}{also}")
-    together = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else "0"
-    return f"{together} layer{'s' if len(model.layers) != 1 else ''}"
+    return f"{listed(parts) or '0'} layer{'s' if len(model.layers) != 1 else ''}"
 
 
 def is_wide(model: Model, layer: Layer) -> bool:

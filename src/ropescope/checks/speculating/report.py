@@ -10,6 +10,7 @@ from ropescope.checks.speculating.findings import Findings, Pair
 from ropescope.checks.speculating.heads import built_in
 from ropescope.checks.speculating.speedup import break_even, expected_tokens, speedup
 from ropescope.checks.speculating.tables import tables
+from ropescope.questions.names import listed
 from ropescope.report.report import Report, Step
 
 
@@ -72,10 +73,10 @@ def _serve(found: Findings, pair: Pair) -> str:
     if not yes and not no:
         return f"Not known whether {draft} can draft for {target}: {pair.why or 'no vocabulary size is stated'}"
     if yes:
-        told = f"{draft} can draft for {target} in {_listed(yes)}{f', not in {_listed(no)}' if no else ''}"
+        told = f"{draft} can draft for {target} in {listed(yes)}{f', not in {listed(no)}' if no else ''}"
     else:
-        told = f"{draft} cannot draft for {target} in {_listed(no)}"
-    return told + (f"; of {_listed(unknown)} it is not known" if unknown else "")
+        told = f"{draft} cannot draft for {target} in {listed(no)}"
+    return told + (f"; of {listed(unknown)} it is not known" if unknown else "")
 
 
 def _speed(found: Findings) -> str:
@@ -197,7 +198,3 @@ def _data(found: Findings) -> dict[str, Any]:
         "heads": "" if found.target is None else built_in(found.target),
         "head": "" if found.pair is None else found.pair.head,
     }
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -23,6 +23,7 @@ from ropescope.evidence.atlas.table import (
     row_table,
 )
 from ropescope.models.licence import FRONT_MATTER
+from ropescope.questions.names import few
 from ropescope.report.markdown import escape, to_markdown
 
 TAG: Final = "ropescope-atlas"
@@ -118,12 +119,7 @@ def others_in(rows: Sequence[AtlasRow]) -> str:
     origins = sorted({row.origin.partition("@")[0] for row in rows if row.origin is not None})
     if not origins:
         return ""
-    return f"Readings from elsewhere are in it ({few(origins)}): see that their licence allows yours."
-
-
-def few(names: Sequence[str]) -> str:
-    """The first five names, and how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"Readings from elsewhere are in it ({few(origins, 5)}): see that their licence allows yours."
 
 
 def extent(rows: Sequence[AtlasRow]) -> str:

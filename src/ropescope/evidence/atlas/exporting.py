@@ -12,7 +12,6 @@ from ropescope.evidence.atlas.dataset import (
     card_data,
     dataset_of,
     extent,
-    few,
     is_ours,
     licence_id,
     local_names,
@@ -20,6 +19,7 @@ from ropescope.evidence.atlas.dataset import (
 )
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.tables import table
+from ropescope.questions.names import few
 from ropescope.report.files import write_whole
 from ropescope.report.report import Report, Step
 
@@ -44,7 +44,7 @@ def export_atlas(rows: Sequence[AtlasRow], folder: Path, *, licence: str | None 
         caveats.append("The card states no licence: choose one with `license` (for example cc-by-4.0).")
     if names := local_names(rows):
         caveats.append(
-            f"Names of local models or of your own text files are in it ({few(names)}); look before you publish."
+            f"Names of local models or of your own text files are in it ({few(names, 5)}); look before you publish."
         )
     if told := others_in(rows):
         caveats.append(told)

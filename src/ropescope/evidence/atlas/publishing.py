@@ -14,7 +14,6 @@ from ropescope.evidence.atlas.dataset import (
     data_path,
     dataset_of,
     extent,
-    few,
     is_ours,
     licence_id,
     local_names,
@@ -35,6 +34,7 @@ from ropescope.models.hub_writing import (
     remote_repository,
     require_writer,
 )
+from ropescope.questions.names import few
 from ropescope.questions.question import Run
 from ropescope.report.report import Report, Step
 
@@ -206,7 +206,7 @@ def _report(
         caveats.append(_names_told(names))
     if lost:
         caveats.append(
-            f"{count(len(lost), 'model')} of the dataset {'was' if committed else 'would be'} removed: {few(lost)}."
+            f"{count(len(lost), 'model')} of the dataset {'was' if committed else 'would be'} removed: {few(lost, 5)}."
             if wishes.replace
             else f"To publish: {_loss_refused(repo_id, lost)}"
         )
@@ -284,17 +284,17 @@ def _verdict(
 
 def _names_refused(names: Sequence[str]) -> str:
     return (
-        f"{few(names)}: names of local models or of your own text files, which others would read. Set `local_names` to "
+        f"{few(names, 5)}: names of local models or of your own text files, which others would read. Set `local_names` to "
         "publish them, or take their profiles out of the atlas."
     )
 
 
 def _names_told(names: Sequence[str]) -> str:
-    return f"Names of local models or of your own text files are in it: {few(names)}."
+    return f"Names of local models or of your own text files are in it: {few(names, 5)}."
 
 
 def _loss_refused(repo_id: str, lost: Sequence[str]) -> str:
     return (
-        f"{repo_id} holds profiles that this atlas lacks ({few(lost)}), and publishing would remove them: add {repo_id} to "
+        f"{repo_id} holds profiles that this atlas lacks ({few(lost, 5)}), and publishing would remove them: add {repo_id} to "
         "the atlas first, or set `replace`."
     )

@@ -11,6 +11,7 @@ from ropescope.evidence.verdicts.claim import VERDICTS, Claim, Finding
 from ropescope.evidence.verdicts.figures import finding_figure
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.evidence.verdicts.tiles import verdicts_figure
+from ropescope.questions.names import few
 from ropescope.report.numbers import interval as ends_in_words
 from ropescope.report.numbers import number, with_unit
 from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
@@ -147,20 +148,13 @@ def _recomputed(finding: Finding) -> str:
 
 
 def _missing(entry: Entry) -> str:
-    return f"these raw files are missing: {_first_three(entry.missing)}."
+    return f"these raw files are missing: {few(entry.missing, 3)}."
 
 
 def _changed(entry: Entry) -> tuple[str, ...]:
     if not entry.changed:
         return ()
-    return (
-        f"Raw files that differ from the published ones went into {entry.claim.id}: {_first_three(entry.changed)}.",
-    )
-
-
-def _first_three(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return (f"Raw files that differ from the published ones went into {entry.claim.id}: {few(entry.changed, 3)}.",)
 
 
 def list_report(claims: Sequence[Claim]) -> Report:

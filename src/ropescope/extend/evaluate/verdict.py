@@ -5,6 +5,7 @@ from __future__ import annotations
 from ropescope.extend.evaluate import summary
 from ropescope.extend.evaluate.result import ExtensionResult
 from ropescope.quality.intervals import Interval
+from ropescope.questions.names import listed
 
 
 def verdict_of(result: ExtensionResult) -> str:
@@ -67,7 +68,7 @@ def _found_best(result: ExtensionResult) -> str:
         }
         share = max((share for share in shares.values() if share), key=lambda share: share.value)
         tied = [m for m in result.methods if (other := shares[m]) and other.value == share.value]
-        names, at = ", ".join(tied[:-1]) + (" and " if tied[1:] else "") + tied[-1], f"at {_longest(result):,} tokens"
+        names, at = listed(tied), f"at {_longest(result):,} tokens"
         told = f"{share_of(share)} of {share.n} facts"
         if share.low is not None and share.low <= _GUESSING:
             return f"No method finds significantly more than guessing (10 %) {at}: {names} {told}."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ropescope.errors import FormatError, SourceError
 from ropescope.models.gguf.header import GGUFHeader, parse_header
 from ropescope.models.model_files import Beginning
+from ropescope.questions.names import few
 
 
 def read_parts(
@@ -28,9 +29,10 @@ def read_parts(
 
 def missing_parts(name: str, missing: Sequence[str], n_parts: int) -> SourceError:
     """The error of a split model of which files are missing."""
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     are = "is" if len(missing) == 1 else "are"
-    return SourceError(f"{name} is one of {n_parts} files, and {len(missing)} {are} missing: put {shown} beside it.")
+    return SourceError(
+        f"{name} is one of {n_parts} files, and {len(missing)} {are} missing: put {few(missing, 3)} beside it."
+    )
 
 
 def _check_belonging(names: Sequence[str], headers: Sequence[GGUFHeader], label: Callable[[str], str]) -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from ropescope.models.counts.parts import layer_of, part_of
 from ropescope.models.quantized.matrices import Matrix
+from ropescope.questions.names import few
 
 Manner = Literal["names", "parts", "wildcards", "expressions"]
 """names: whole, or an expression after `re:`; parts: components of a name, or an expression from its start; wildcards:
@@ -140,5 +141,4 @@ def _is_kept(entry: str, n_layers: int) -> bool:
 
 def shown(entries: Sequence[str]) -> str:
     """The entries as a sentence names them: three at most, each of 60 characters at most."""
-    first = ", ".join(entry if len(entry) <= 60 else f"{entry[:57]}..." for entry in entries[:3])
-    return first + (f" and {len(entries) - 3:,} more" if len(entries) > 3 else "")
+    return few([entry if len(entry) <= 60 else f"{entry[:57]}..." for entry in entries], 3)

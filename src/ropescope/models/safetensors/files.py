@@ -18,6 +18,7 @@ from ropescope.models.safetensors.header import (
     header_length,
     parse_header,
 )
+from ropescope.questions.names import few
 
 ENDING: Final = ".safetensors"
 SINGLE: Final = "model.safetensors"
@@ -63,9 +64,7 @@ def _torn(source: str, listed: frozenset[str], held: set[str]) -> tuple[str, ...
     missing = sorted(listed - held)
     if not missing:
         return ()
-    shown = ", ".join(short(name) for name in missing[:3]) + (
-        f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-    )
+    shown = few([short(name) for name in missing], 3)
     return (
         f"{source} names {len(missing):,} of its {len(listed):,} tensors that the files lack ({shown}): the weights are "
         "incomplete, and parameters and bytes are too few. Download the files again.",
@@ -83,8 +82,7 @@ def why_incomplete(files: ModelFiles) -> str:
 
 
 def _missing(wanted: Sequence[str], missing: Sequence[str]) -> str:
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({shown})"
+    return f"of the {len(wanted)} files that hold the weights, {len(missing)} are missing ({few(missing, 3)})"
 
 
 def read_header(files: ModelFiles, name: str) -> SafetensorsHeader:

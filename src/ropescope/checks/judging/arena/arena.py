@@ -18,7 +18,7 @@ from ropescope.checks.judging.arena.ballots import (
     relative,
 )
 from ropescope.checks.judging.arena.figure import rank_figure
-from ropescope.checks.judging.arena.standing import Standing, elo, listed, rating_table
+from ropescope.checks.judging.arena.standing import Standing, elo, rating_table, some
 from ropescope.errors import InputError
 from ropescope.questions.domains import Flag
 from ropescope.questions.inputs import asked
@@ -105,7 +105,7 @@ def _ratings(ballots: Ballots, *, covariates: bool) -> Ratings:
     )
     apart = groups(votes)
     if len(apart) > 1:
-        told = " | ".join(listed([ballots.names[at] for at in models]) for models in apart[:4])
+        told = " | ".join(some([ballots.names[at] for at in models]) for models in apart[:4])
         raise InputError(
             "votes",
             f"No vote compares these groups, so their ratings share no scale: {told}"

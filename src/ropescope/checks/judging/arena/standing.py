@@ -7,6 +7,7 @@ from math import ceil, log
 from typing import TYPE_CHECKING, Any
 
 from ropescope.checks.judging.arena.ballots import Ballots
+from ropescope.questions.names import few, listed
 from ropescope.report.report import Column, Table
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Standing:
         )
 
     def _some(self, models: list[int]) -> str:
-        return listed([self.names[at] for at in models], 4)
+        return some([self.names[at] for at in models], 4)
 
     def _needed(self, i: int, j: int) -> str:
         more = self._more(i, j)
@@ -143,10 +144,9 @@ def elo(beta: float) -> float:
     return beta * 400 / log(10)
 
 
-def listed(names: list[str], most: int = 6) -> str:
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def some(names: list[str], most: int = 6) -> str:
+    """All names, or of more than `most` the first and how many more there are."""
+    return listed(names) if len(names) <= most else few(names, most - 1)
 
 
 def rating_table(shown: Standing, plain: Ratings, covariates: list[str]) -> Table:

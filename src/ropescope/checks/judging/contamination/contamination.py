@@ -14,7 +14,7 @@ from ropescope.errors import InputError
 from ropescope.questions.domains import Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Count, File, ListOf, Share, Text
-from ropescope.questions.names import shown
+from ropescope.questions.names import few, shown
 from ropescope.questions.question import Run
 from ropescope.report.dated import dated
 from ropescope.report.report import Column, Fact, Report, Table
@@ -118,12 +118,8 @@ def _reported(inputs: ContaminationInputs, reports: tuple[Entry, ...]) -> list[t
         told = "; ".join(f"{entry.source} ({entry.approach}, {entry.cited})" for entry in chosen[:3])
         return [(False, f"Reports looked for {name} and did not find it: {told}.")]
     of = f" for {model}" if model is not None else ""
-    others = f", only for {_listed(sorted({entry.source for entry in reports}))}" if reports else ""
+    others = f", only for {few(sorted({entry.source for entry in reports}), 4)}" if reports else ""
     return [(False, f"No report on {name}{of} is among the rows of the CONDA database that are here{others}.")]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _ledger_tables(reports: tuple[Entry, ...]) -> list[Table]:

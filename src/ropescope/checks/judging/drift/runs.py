@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from ropescope.checks.judging.drift.logs import Log, read_log, task_and_date
 from ropescope.errors import FormatError, InputError, RopescopeError, SourceError
 from ropescope.models.json_file import read_json
+from ropescope.questions.names import few
 
 MOST_FILES: Final = 2_000
 _HEAD: Final = 1 << 16
@@ -59,10 +60,10 @@ def common_tasks(first: LoggedRun, second: LoggedRun) -> tuple[list[tuple[str, L
     if not both:
         raise InputError(
             "second",
-            f"`second` holds {_listed(second.logs)} and `first` holds {_listed(first.logs)}: only the same task can be compared.",
+            f"`second` holds {_tasks(second.logs)} and `first` holds {_tasks(first.logs)}: only the same task can be compared.",
         )
     notes = tuple(
-        f"Only the {word} run has {_listed(alone)}."
+        f"Only the {word} run has {_tasks(alone)}."
         for word, alone in (
             ("first", [task for task in first.logs if task not in second.logs]),
             ("second", [task for task in second.logs if task not in first.logs]),
@@ -94,7 +95,7 @@ def _of_folder(which: str, folder: Path) -> tuple[list[Path], tuple[str, ...]]:
         if len(holding) > 1:
             raise InputError(
                 which,
-                f"`{which}` {folder} holds the logs of {_listed(inner.name for inner in holding)}: give one of these folders.",
+                f"`{which}` {folder} holds the logs of {_tasks(inner.name for inner in holding)}: give one of these folders.",
             )
         found = next(iter(holding.values()), [])
     if not found:
@@ -108,7 +109,7 @@ def _of_folder(which: str, folder: Path) -> tuple[list[Path], tuple[str, ...]]:
         if task in newest:
             older.add(task)
         newest[task] = file
-    notes = (f"`{which}` holds several logs of {_listed(sorted(older))}: the newest of each is read.",) if older else ()
+    notes = (f"`{which}` holds several logs of {_tasks(sorted(older))}: the newest of each is read.",) if older else ()
     return sorted(newest.values()), notes
 
 
@@ -158,7 +159,5 @@ def _results(log: Log, known: dict[Path, Mapping[str, Any]]) -> Mapping[str, Any
     return known[path]
 
 
-def _listed(names: Iterable[str], most: int = 6) -> str:
-    given: Sequence[str] = [name or "one task" for name in names]
-    shown = ", ".join(given[:most])
-    return f"{shown} and {len(given) - most} more" if len(given) > most else shown
+def _tasks(names: Iterable[str]) -> str:
+    return few([name or "one task" for name in names], 6)

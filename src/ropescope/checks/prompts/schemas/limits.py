@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from ropescope.checks.prompts.schemas.documents import Found, Path, as_dict, as_list, pointer
 from ropescope.checks.prompts.schemas.walk import Walk
+from ropescope.questions.names import few
 
 OPENAI: Final = "developers.openai.com/api/docs/guides/structured-outputs, 2026-09-13"
 ANTHROPIC: Final = "platform.claude.com/docs/en/build-with-claude/structured-outputs, 2026-09-30"
@@ -159,5 +160,4 @@ def together(found: Sequence[Found]) -> list[Limit]:
 
 
 def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(name[:60] for name in names[:4])
-    return shown + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return few([name[:60] for name in names], 4)

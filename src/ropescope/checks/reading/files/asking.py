@@ -27,6 +27,7 @@ from ropescope.models.listing import Listing, listing
 from ropescope.models.other_files import other_format
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Device, Tokens
+from ropescope.questions.names import few
 from ropescope.questions.question import Run
 from ropescope.questions.shared import OneModel
 from ropescope.report.numbers import binary_size
@@ -75,7 +76,7 @@ def files_report(place: Listing, found: Sequence[WeightFile], serving: HeldInput
         facts=(
             Fact("all files", every, "bytes", "config", n_files),
             *(
-                Fact(f"chat template {key}", len(text), "characters", "config", _listed(where))
+                Fact(f"chat template {key}", len(text), "characters", "config", few(where, 3))
                 for key, (text, where) in templates.items()
             ),
         ),
@@ -160,10 +161,6 @@ def _templates(found: Sequence[WeightFile]) -> Templates:
     return templates
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 def _others(place: Listing) -> dict[str, list[str]]:
     """The files of weights that are not read here, by format."""
     found: dict[str, list[str]] = {}
@@ -190,7 +187,7 @@ def _caveats(place: Listing, found: Sequence[WeightFile], refused: str) -> Itera
     if len(found) == MOST_READ:
         yield f"Headers were read of the first {MOST_READ} models only."
     if place.left_out:
-        yield f"Links that lead out of the folder were left: {_listed(place.left_out)}."
+        yield f"Links that lead out of the folder were left: {few(place.left_out, 3)}."
     if refused:
         yield f"Not counted on the device: {refused}"
     if any(one.quantised and not one.imatrix for one in found if one.is_model):

@@ -9,6 +9,7 @@ from ropescope.checks.fit_choices import in_words
 from ropescope.checks.reading.files.weight_files import WeightFile
 from ropescope.checks.serving.devices.device import GIB
 from ropescope.checks.serving.fitting.fit import Fit
+from ropescope.questions.names import few
 from ropescope.report.numbers import binary_size
 from ropescope.report.report import Column, Scalar, Table
 
@@ -80,9 +81,8 @@ def types_in_words(one: WeightFile) -> str:
     """The number types that most bytes are in, with their bytes."""
     if one.problem:
         return "not read"
-    listed = sorted(one.by_type.items(), key=lambda entry: -entry[1])
-    more = f" and {len(listed) - 4} more" if len(listed) > 4 else ""
-    return ", ".join(f"{kind} {binary_size(n_bytes)}" for kind, n_bytes in listed[:4]) + more
+    largest = sorted(one.by_type.items(), key=lambda entry: -entry[1])
+    return few([f"{kind} {binary_size(n_bytes)}" for kind, n_bytes in largest], 4)
 
 
 def format_of(one: WeightFile) -> str:
