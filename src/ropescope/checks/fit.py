@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from ropescope.models.offered import Offered
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Tokens
 from ropescope.questions.question import Run
-from ropescope.report.report import Basis, Column, Fact, Report, Step, Table
+from ropescope.report.report import Basis, Column, Fact, Report, Scalar, Step, Table
 
 MOST_WAYS = 6
 CULPRITS = {"weights-bound": "the weights", "cache-bound": "the cache"}
@@ -160,59 +161,44 @@ def _ways_to_fit_table(ways: tuple[WayToFit, ...]) -> Table | None:
 
 
 def _split_table(others: tuple[Fit, ...]) -> Table:
+    engine, unequal = others[0].serving.engine, others[-1].serving.unequal
+    cut = "every layer cut across them" if engine.split == "tensor" else "whole layers dealt out"
+    which = [(on_devices(other.serving) if unequal else other.serving.count, other) for other in others]
+    return _held_table(f"On several devices ({cut}), each holds", Column("devices"), which)
+
+
+def _way_table(found: Fit) -> Table | None:
+    """Other splits of the same devices that the engine takes, the plainest `MOST_WAYS` of them."""
+    able = (other for other in map(fit, other_ways(found.serving)) if not other.problem)
+    ways = [(other.serving.split.options, other) for other in itertools.islice(able, MOST_WAYS)]
+    return (
+        _held_table(f"Other splits of {on_devices(found.serving)}, each holds", Column("split"), ways) if ways else None
+    )
+
+
+def _held_table(title: str, first: Column, fits: Sequence[tuple[Scalar, Fit]]) -> Table:
+    """What a device holds in each of several fits, under what the column `first` says of each."""
     columns = (
-        Column("devices"),
+        first,
         Column("weights", "GiB", ",.1f"),
         Column("cache", "GiB", ",.1f"),
         Column("total", "GiB", ",.1f"),
         Column("longest context", "tokens", ",d"),
         Column("outcome"),
     )
-    rows: list[tuple[Any, ...]] = []
-    for other in others:
-        needed = other.demand
-        numbers = (needed.weights.n_bytes, needed.cache.n_bytes, needed.total)
-        counted = [None] * 3 if other.problem else [number / GIB for number in numbers]
-        longest = other.longest_context if not other.problem else None
-        which = on_devices(other.serving) if others[-1].serving.unequal else other.serving.count
-        rows.append((which, *counted, longest, _outcome(other)))
-    engine = others[0].serving.engine
-    cut = "every layer cut across them" if engine.split == "tensor" else "whole layers dealt out"
-    return Table(f"On several devices ({cut}), each holds", columns, tuple(rows))
+    rows: list[tuple[Scalar, ...]] = []
+    for name, found in fits:
+        held = found.demand
+        sizes = (held.weights.n_bytes / GIB, held.cache.n_bytes / GIB, held.total / GIB)
+        counted = (None,) * 4 if found.problem else (*sizes, found.longest_context)
+        rows.append((name, *counted, _outcome(found)))
+    return Table(title, columns, tuple(rows))
 
 
 def _outcome(found: Fit) -> str:
     """The outcome, with the beginning of what the engine objects to."""
     objection = re.split(r" \(|: |\. ", found.problem)[0]
     return f"{found.outcome}: {objection}" if objection else found.outcome
-
-
-def _way_table(found: Fit) -> Table | None:
-    """Other splits of the same devices that the engine takes, the plainest `MOST_WAYS` of them."""
-    able = (other for other in map(fit, other_ways(found.serving)) if not other.problem)
-    others = tuple(itertools.islice(able, MOST_WAYS))
-    if not others:
-        return None
-    columns = (
-        Column("split"),
-        Column("weights", "GiB", ",.1f"),
-        Column("cache", "GiB", ",.1f"),
-        Column("total", "GiB", ",.1f"),
-        Column("longest context", "tokens", ",d"),
-        Column("outcome"),
-    )
-    rows = tuple(
-        (
-            other.serving.split.options,
-            other.demand.weights.n_bytes / GIB,
-            other.demand.cache.n_bytes / GIB,
-            other.demand.total / GIB,
-            other.longest_context,
-            other.outcome,
-        )
-        for other in others
-    )
-    return Table(f"Other splits of {on_devices(found.serving)}, each holds", columns, rows)
 
 
 def _next_steps(found: Fit) -> tuple[Step, ...]:
