@@ -38,3 +38,26 @@ def test_a_package_without_its_source_says_so_when_a_name_is_asked_for(monkeypat
     find, _ = attributes("ropescope.theory")
     with pytest.raises(ImportError, match=r"ropescope\.theory was installed without its source"):
         find("gamma_pade")
+
+
+@pytest.mark.parametrize(
+    ("asked", "package", "extra"),
+    [
+        ("from ropescope.measure import DecayProfile", "numpy", "measure"),
+        ("import ropescope; ropescope.DecayProfile", "numpy", "measure"),
+        ("from ropescope.compress import serve", "torch", "measure"),
+        ("from ropescope.evidence import Evidence", "numpy", "evidence"),
+    ],
+)
+def test_a_name_whose_package_is_not_installed_says_what_to_install(asked, package, extra):
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+from ropescope.errors import MissingExtraError
+try:
+    {asked}
+except MissingExtraError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"needs {package}, which is not installed: pip install 'ropescope[{extra}]'." in told

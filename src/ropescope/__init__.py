@@ -34,7 +34,9 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     if name in _NOUNS:
-        return getattr(import_module(f"ropescope.{_NOUNS[name]}"), name)
+        from ropescope.lazy import part
+
+        return part(f"ropescope.{_NOUNS[name]}", name)
     return import_module(f"ropescope.{name}") if name in _ROOMS else _function(name)
 
 

@@ -16,6 +16,25 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+_EXTRAS = {"kvpress": "peers", "ray": "ray"}
+"""What to install for a package, where it is not what its room needs."""
+
+
+def part(module: str, name: str) -> Any:
+    """`name` of a module. Raises MissingExtraError where the module imports a package that is not installed."""
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "ropescope"):
+            raise
+        from ropescope.errors import MissingExtraError
+
+        extra = _EXTRAS.get(package, "evidence" if module.startswith("ropescope.evidence") else "measure")
+        raise MissingExtraError(
+            f"{name} needs {package}, which is not installed: pip install 'ropescope[{extra}]'."
+        ) from error
+
 
 def attributes(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of `package` (PEP 562): each name is taken from its home module on first use.
@@ -44,6 +63,6 @@ def attributes(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
         # Python asks for such names while it imports, where a package has none.
         if name.startswith("__") or name not in homes():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(homes()[name]), name)
+        return part(homes()[name], name)
 
     return find, lambda: sorted({*import_module(package).__dict__, *homes()})

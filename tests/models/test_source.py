@@ -172,3 +172,12 @@ def test_where_folders_are_named_an_alias_and_a_hub_id_are_no_paths(folder, monk
         for outside in (str(folder.parent), f"{folder}/../{folder.name}-2", "../elsewhere"):
             with pytest.raises(SourceError, match="may not be read here"):
                 resolve(outside)
+
+
+def test_a_file_that_is_not_there_is_not_one_that_may_not_be_read(tmp_path):
+    from ropescope.models.json_file import read_json
+
+    with pytest.raises(SourceError, match="does not exist: check the path"):
+        read_json(tmp_path / "report.json")
+    with pytest.raises(SourceError, match="cannot be read .*: check its permissions"):
+        read_json(tmp_path)

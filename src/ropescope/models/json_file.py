@@ -19,13 +19,20 @@ _PIECE_BYTES: Final = 256 << 10
 PairsHook = Callable[[list[tuple[str, Any]]], Any]
 
 
+def unreadable(path: Path, error: OSError) -> SourceError:
+    """The error for a file that cannot be opened: it is not there, or it may not be read."""
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{path} does not exist: check the path.")
+    return SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.")
+
+
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
     try:
         with path.open("rb") as file:
             raw = read_bounded(file, most_bytes + 1)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        raise unreadable(path, error) from error
     return json_object(raw, str(path), most_bytes)
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from ropescope.errors import SourceError
-from ropescope.models.json_file import MOST_BYTES, read_json
+from ropescope.models.json_file import MOST_BYTES, read_json, unreadable
 
 T = TypeVar("T")
 MOST_FOLDERS: Final = 200
@@ -95,7 +95,7 @@ class LocalBeginning:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
             found = os.fstat(self._descriptor)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         self.size = found.st_size
         if not stat.S_ISREG(found.st_mode):
             os.close(self._descriptor)
@@ -106,7 +106,7 @@ class LocalBeginning:
             os.lseek(self._descriptor, start, os.SEEK_SET)
             return os.read(self._descriptor, max(min(count, self.size - start), 0))
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
 
     def keep(self, count: int) -> None:
         pass
@@ -154,7 +154,7 @@ class LocalFiles:
         try:
             return path.stat().st_size
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def beginning(self, name: str) -> LocalBeginning:
         return LocalBeginning(self._inside(name))
@@ -200,7 +200,3 @@ def is_plain_name(name: str) -> bool:
 def _in_hub_cache(real: Path) -> bool:
     # …/models--org--name/blobs/<hash>, to which the links of a snapshot lead.
     return real.parent.name == "blobs" and real.parent.parent.name.startswith("models--")
-
-
-def _unreadable(path: Path, error: OSError) -> SourceError:
-    return SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.")

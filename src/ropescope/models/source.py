@@ -14,6 +14,7 @@ from ropescope.local_files import exists, expanded, reachable
 from ropescope.models.adapter import CONFIG as ADAPTER_CONFIG
 from ropescope.models.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from ropescope.models.adapter import Adapter, adapter_of
+from ropescope.models.json_file import unreadable
 from ropescope.questions.names import few, nearest, shown
 from ropescope.report.schemas import newer
 
@@ -231,7 +232,7 @@ def _file(path: Path) -> Source:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        raise unreadable(path, error) from error
     if magic == b"GGUF":
         return Source("gguf", path.stem, path=path)
     from ropescope.models.other_files import what_it_is

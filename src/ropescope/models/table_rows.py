@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.models.json_file import unreadable
 from ropescope.models.text_kinds import (
     MOST_JSON_BYTES,
     MOST_JSON_CONTAINERS,
@@ -51,7 +52,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         else:
             yield from _csv(path)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        raise unreadable(path, error) from error
 
 
 def _json_lines(path: Path) -> Iterator[Row]:

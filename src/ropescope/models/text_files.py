@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.models.json_file import unreadable
 from ropescope.models.text_kinds import READERS, Text, kind_of
 
 KINDS: Final = ".txt, .md, .json, .jsonl, .csv, .tsv or .parquet, or one of them with .gz behind it"
@@ -99,7 +100,7 @@ def _texts(files: Iterable[Path], column: str) -> Iterator[Text]:
                 empty = False
                 yield _with_newlines(text)
         except OSError as error:
-            raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+            raise unreadable(path, error) from error
         if empty:
             raise FormatError(f"{path} holds no text: give a file with text in it.")
 

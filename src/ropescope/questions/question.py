@@ -143,9 +143,10 @@ class Question(NamedTuple):
                 fields_of(found)
             elif not callable(found):
                 raise TypeError(f"{name} is no function")
-        except ModuleNotFoundError:
-            raise
         except Exception as error:  # a plugin may do anything when it is imported
+            own = module.partition(".")[0]
+            if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] != own:
+                raise
             raise PluginError(
                 f"{self.name} cannot be asked: {spelled} of the plugin {self.plugin} is at fault ({type(error).__name__}: {error})."
             ) from error

@@ -19,7 +19,7 @@ from ropescope.checks.doctor.asking import DoctorInputs, answer
 from ropescope.checks.doctor.machine import folders
 from ropescope.checks.doctor.packages import FOR, installed
 from ropescope.errors import InputError
-from ropescope.questions.plugins import QUESTIONS
+from ropescope.questions.plugins import METHODS, QUESTIONS
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -72,7 +72,7 @@ def test_what_is_missing_of_an_extra_is_no_fault_until_it_is_needed(site: Path) 
     assert found == {"click": "ok", "torch": "missing", "transformers": "too old", "ray": "missing"}
     assert "pip install 'ropescope[measure]'" in str(report.next_steps[0])
     report = answer(DoctorInputs(extras=("ray",), quick=True), Run())
-    assert report.holds is False and "torch, ray is missing for work shared on Ray" in report.verdict
+    assert report.holds is False and "work shared on Ray cannot work without torch, ray: pip install" in report.verdict
 
 
 def test_all_there_and_new_enough_is_everything(site: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_missing_core_and_another_version_are_faults(site: Path) -> None:
     about.write_text(about.read_text().replace(f"Version: {__version__}", "Version: 9.9"))
     report, _ = states()
     assert report.data["faults"][0].startswith(f"this is ropescope {__version__}, and what pip installed is 9.9")
-    assert report.data["faults"][1] == "click is missing for every command: pip install ropescope."
+    assert report.data["faults"][1] == "every command cannot work without click: pip install ropescope."
 
 
 def test_every_extra_of_this_package_says_what_it_is_for() -> None:
@@ -202,8 +202,19 @@ def test_plugins_are_listed_and_a_broken_one_is_a_no(site: Path) -> None:
     report = answer(DoctorInputs(quick=True), Run())
     told = {row[0]: row[2] for table in report.tables if table.title == "Plugins" for row in table.rows}
     assert told["whole"] == "ok" and "late needs" not in told["whole"]
-    assert "late of the plugin late needs late_inputs" in told["late"] and "ZeroDivisionError" in told["bad"]
+    assert "late_inputs:Inputs of the plugin late is at fault" in told["late"] and "ZeroDivisionError" in told["bad"]
     assert report.holds is False and len(report.data["faults"]) == 2
+
+
+def test_a_method_that_is_never_meant_is_a_fault(site: Path) -> None:
+    has(site, "click", "8.1")
+    body = "class M:\n    name, looks_at_text = 'm', False\n    def keep(self, filled, budget): ...\n"
+    for package, name in (("aa", "Snapkv"), ("bb", "mine"), ("cc", "mine")):
+        made(site, package, body, {METHODS: {name: f"{package}:M"}})
+    faults = answer(DoctorInputs(quick=True), Run()).data["faults"]
+    assert len(faults) == 2
+    assert "aa: the method Snapkv has the name of a method of ropescope" in faults[0]
+    assert "cc: the method mine has the name of a method of bb" in faults[1]
 
 
 def test_this_environment_is_told_as_it_is() -> None:

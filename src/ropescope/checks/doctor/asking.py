@@ -105,7 +105,7 @@ def _faults(found: Installed, needed: tuple[str, ...]) -> Iterator[str]:
         if extra.missing and (extra.name == CORE or extra.name in needed):
             names = ", ".join(package.name for package in extra.missing)
             what = "ropescope" if extra.name == CORE else f"'ropescope[{extra.name}]'"
-            yield f"{names} is missing for {FOR[extra.name]}: pip install {what}."
+            yield f"{FOR[extra.name]} cannot work without {names}: pip install {what}."
         elif not extra.missing or extra.name in needed:
             for package in extra.unfit:
                 if package.name not in told:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ def _method(entry: Entry) -> str:
     lacking = [name for name in ("name", "looks_at_text", "keep") if not hasattr(found, name)]
     if why or lacking:
         return f"the method {entry.name} of {entry.package}: {entry.value} {why or f'has no {lacking[0]}'}"
+    # By its name: it lies in a higher room.
+    meant = import_module("ropescope.compress.evaluate.methods.names").of_plugins().get(entry.name.lower())
+    if meant is None or meant.package != entry.package:
+        owner = "ropescope" if meant is None else meant.package
+        return f"{entry.package}: the method {entry.name} has the name of a method of {owner}: give it another name"
     return ""
 
 

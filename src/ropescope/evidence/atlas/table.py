@@ -92,5 +92,7 @@ def pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError as error:
-        raise MissingExtraError("The atlas is a Parquet file: pip install 'ropescope[measure]'.") from error
+        raise MissingExtraError(
+            "The atlas needs pyarrow, which is not installed: pip install 'ropescope[measure]'."
+        ) from error
     return pyarrow

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from ropescope.errors import FormatError, SourceError
+from ropescope.errors import FormatError
 from ropescope.models.gguf.cursor import MAX_STRING_BYTES, MAX_STRINGS, Cursor, shown
 from ropescope.models.gguf.types import TENSOR_TYPES
+from ropescope.models.json_file import unreadable
 
 MAGIC: Final = b"GGUF"
 # Bounds far above what real files hold (the largest have some 2,000 tensors).
@@ -109,10 +110,8 @@ def read_header(path: str | Path, *, arrays: Collection[str] = ()) -> GGUFHeader
                 return file.read(count)
 
             return parse_header(fetch, size, name=path.name, arrays=arrays)
-    except FileNotFoundError as error:
-        raise SourceError(f"{path} does not exist: check the path.") from error
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        raise unreadable(path, error) from error
 
 
 def parse_header(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.checks.judging.drift.logs import Log, read_log, task_and_date
-from ropescope.errors import FormatError, InputError, RopescopeError, SourceError
-from ropescope.models.json_file import read_json
+from ropescope.errors import FormatError, InputError, RopescopeError
+from ropescope.models.json_file import read_json, unreadable
 from ropescope.questions.names import few
 
 MOST_FILES: Final = 2_000
@@ -43,7 +43,7 @@ def open_run(which: str, path: Path) -> LoggedRun:
     try:
         files, notes = _found(which, path)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        raise unreadable(path, error) from error
     logs = [read_log(file) for file in files]
     known: dict[Path, Mapping[str, Any]] = {}
     results = {log.task: _results(log, known) for log in logs}
