@@ -163,12 +163,11 @@ def test_import_is_light():
     assert done.stdout.strip() == "[]"
 
 
-def test_where_folders_are_named_an_alias_and_a_hub_id_are_no_paths(folder, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_where_folders_are_named_an_alias_and_a_hub_id_are_no_paths(folder):
     with within([folder]):
         assert resolve(str(folder)).kind == "folder"
-        with pytest.raises(SourceError, match="the Hub was not asked for acme/never-fetched"):
-            resolve("acme/never-fetched")
+        with pytest.raises(SourceError, match="is no revision"):  # so it is taken for a Hub id, which is not asked for
+            resolve("acme/llama@a..b")
         for outside in (str(folder.parent), f"{folder}/../{folder.name}-2", "../elsewhere"):
             with pytest.raises(SourceError, match="may not be read here"):
                 resolve(outside)
@@ -179,5 +178,5 @@ def test_a_file_that_is_not_there_is_not_one_that_may_not_be_read(tmp_path):
 
     with pytest.raises(SourceError, match="does not exist: check the path"):
         read_json(tmp_path / "report.json")
-    with pytest.raises(SourceError, match="cannot be read .*: check its permissions"):
+    with pytest.raises(SourceError, match=r"cannot be read .*: check its permissions"):
         read_json(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from planned_models import ragged_plan, tiny
 from tiny_models import build, carries_states, tokens
 from transformers import GenerationConfig
 
+from ropescope.compress.cache.layer import PlannedLayer
 from ropescope.compress.serving.server import PlannedServer, serve
 from ropescope.errors import PlanError
 from ropescope.network.loading.weights import load
@@ -129,7 +131,12 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
         ({"num_beams": 2}, "without beam_search generation"),
         ({"num_return_sequences": 2, "do_sample": True}, "without num_return_sequences"),
         ({"stop_strings": ["x"]}, "without stop_strings"),
-        ({"max_new_tokens": 0}, "`max_new_tokens` must be greater than 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0: it must be a whole number, 1 or more"),
+        ({"max_new_tokens": 1.5}, "max_new_tokens is 1.5"),
+        ({"seed": "x"}, "seed is 'x'"),
+        ({"ids": [True, False]}, "as tokenizer"),
+        ({"do_sample": True, "temperature": 0}, "strictly positive float"),
+        ({"generation_config": {"top_k": 5}}, "not a dict"),
         ({"max_length": 5, "max_new_tokens": None}, "leaves none to answer"),
         ({"max_tokens": 3}, "no setting max_tokens"),
     ):
@@ -138,11 +145,19 @@ def test_what_would_answer_otherwise_in_company_is_refused() -> None:
     assert server.is_idle
     for options, match in (
         ({"max_batch": 0}, "max_batch is 0"),
+        ({"max_batch": "8"}, "max_batch is '8'"),
         ({"prefill_chunk": 0}, "prefill_chunk is 0"),
         ({"prefix_bytes": -1}, "prefix_bytes is -1"),
     ):
         with pytest.raises(PlanError, match=match):
             PlannedServer(network, plan, **options)
+    with pytest.raises(PlanError, match="not a str: load it"):
+        PlannedServer("smollm2", plan)
+    elsewhere = PlannedServer(network, plan).submit(prompt(9), **GREEDY)
+    with pytest.raises(PlanError, match="another server"):
+        next(server.stream(elsewhere))
+    with pytest.warns(UserWarning, match="has a context of 256"):
+        PlannedServer(network, None).submit(prompt(250), **GREEDY)
     with pytest.raises(PlanError, match="not from a str"):
         serve(network, "plan.json", [prompt(9)])  # type: ignore[arg-type]
 
@@ -168,6 +183,63 @@ def test_a_pass_that_breaks_off_fails_its_requests_and_no_others() -> None:
     server.run()
     assert [request.finish for request in requests] == ["failed", "failed", "length"]
     assert requests[2].tokens == alone(network, server.plan, prompt(50), **GREEDY)
+
+
+def test_a_choice_that_breaks_off_fails_its_request_alone() -> None:
+    """Other rows have taken in the same step: if they did not answer its token, all that they say later would be wrong."""
+    network = build(tiny("llama"))
+    server = PlannedServer(network, ragged_plan(network, length=N, seed=2, most_picks=6), max_batch=3)
+    settings = {**GREEDY, "repetition_penalty": 1.1}
+    requests = [server.submit(prompt(length), **settings) for length in (40, 33, 50, 9)]
+    for _ in range(4):
+        server.step()
+    requests[1].choose = requests[3].choose = lambda logits: 1 / 0
+    for _ in range(2):  # one in the middle of its answer, one at its first token
+        with pytest.raises(ZeroDivisionError):
+            server.run()
+    server.run()
+    assert [request.finish for request in requests] == ["length", "failed", "length", "failed"]
+    for request, length in ((requests[0], 40), (requests[2], 50)):
+        assert request.tokens == alone(network, server.plan, prompt(length), **settings)
+    assert list(server.stream(requests[3])) == []
+
+
+def test_a_row_that_cannot_join_fails_those_whose_layers_it_left_uneven(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build(tiny("llama"))
+    server = PlannedServer(network, ragged_plan(network, length=N, seed=2), max_batch=2)
+    requests = [server.submit(prompt(length), **GREEDY) for length in (40, 33, 50)]
+    server.step()
+    second, join = network.config.num_hidden_layers, PlannedLayer.join
+    joined = []
+
+    def breaks(mine: PlannedLayer, others: PlannedLayer) -> None:
+        joined.append(mine)
+        if len(joined) == second:
+            raise torch.OutOfMemoryError
+        join(mine, others)
+
+    monkeypatch.setattr(PlannedLayer, "join", breaks)
+    with pytest.raises(torch.OutOfMemoryError):
+        server.step()
+    server.run()
+    assert [request.finish for request in requests] == ["failed", "failed", "length"]
+    assert requests[2].tokens == alone(network, server.plan, prompt(50), **GREEDY)
+
+
+def test_threads_submit_and_step_as_they_like() -> None:
+    network = build(tiny("llama"))
+    server = PlannedServer(network, ragged_plan(network, length=N, seed=2, most_picks=6), max_batch=3)
+    answered: dict[int, list[int]] = {}
+
+    def serve_one(length: int) -> None:
+        answered[length] = list(server.stream(server.submit(prompt(length), **GREEDY)))
+
+    threads = [Thread(target=serve_one, args=(length,)) for length in LENGTHS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answered == {length: alone(network, server.plan, prompt(length), **GREEDY) for length in LENGTHS}
 
 
 def test_an_answer_is_as_long_as_that_of_generate() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Integral
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from transformers import GenerationConfig
 
 from ropescope.errors import PlanError
 
@@ -27,11 +30,16 @@ class Request:
     def __init__(self, model: Any, ids: Any, seed: int | None, settings: dict[str, Any]) -> None:
         self.prompt = _checked(ids, model)
         given = settings.get("generation_config")
+        if given is not None and not isinstance(given, GenerationConfig):
+            raise PlanError(f"generation_config is a GenerationConfig of transformers, not a {type(given).__name__}.")
+        for name in ("max_new_tokens", "max_length"):
+            if settings.get(name) is not None:
+                require_whole(name, settings[name], 1)
+        if seed is not None:
+            require_whole("seed", seed, 0)
         lengths = [settings.get("max_length"), given and given.max_length, model.generation_config.max_length]
-        try:
+        with _told():
             self.config, unknown = model._prepare_generation_config(settings.pop("generation_config", None), **settings)
-        except ValueError as error:
-            raise PlanError(f"transformers does not take these settings of a request: {error}") from error
         if unknown:
             raise PlanError(f"A request has no setting {', '.join(sorted(unknown))}: give those of a GenerationConfig.")
         _check_settings(self.config)
@@ -46,10 +54,11 @@ class Request:
             self._generator.manual_seed(seed)
         prepared = copy.deepcopy(self.config)
         prepared.max_length = len(self.prompt) + self.max_new_tokens
-        model._prepare_special_tokens(prepared, True, device=model.device)
-        self._processors = model._get_logits_processor(
-            prepared, input_ids_seq_length=len(self.prompt), device=model.device, logits_processor=[]
-        )
+        with _told():
+            model._prepare_special_tokens(prepared, True, device=model.device)
+            self._processors = model._get_logits_processor(
+                prepared, input_ids_seq_length=len(self.prompt), device=model.device, logits_processor=[]
+            )
 
     @property
     def is_greedy(self) -> bool:
@@ -75,20 +84,42 @@ class Request:
             self.finish = self.finish or "length"
         return token
 
+    def fail(self) -> None:
+        """End it where it is, if it has not ended."""
+        self.finish = self.finish or "failed"
+
     def __repr__(self) -> str:
         state = self.finish or f"{len(self.tokens)} tokens answered"
         return f"Request({len(self.prompt)} tokens in the prompt, {state})"
 
 
+def require_whole(name: str, value: object, least: int) -> None:
+    """Raise PlanError where `value` is no whole number of `least` or more that 63 bits hold."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) < 1 << 63:
+        raise PlanError(f"{name} is {value!r:.80}: it must be a whole number, {least} or more.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What transformers refuses, as the settings of a request."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise PlanError(f"transformers does not take these settings of a request: {error}") from error
+
+
 def _checked(ids: Any, model: Any) -> list[int]:
     found = ids.tolist() if hasattr(ids, "tolist") else ids
-    found = list(found) if isinstance(found, Iterable) else []
+    found = list(found) if isinstance(found, Iterable) and not isinstance(found, Mapping) else []
     if len(found) == 1 and isinstance(found[0], list):
         found = found[0]
     vocabulary = model.config.get_text_config(decoder=True).vocab_size
-    if not found or not all(isinstance(token, int) and 0 <= token < vocabulary for token in found):
-        raise PlanError(f"A prompt is a list of token ids, one at least, each from 0 to {vocabulary - 1:,}.")
-    return found
+    whole = all(isinstance(token, Integral) and not isinstance(token, bool) for token in found)
+    if not found or not whole or not all(0 <= token < vocabulary for token in found):
+        raise PlanError(
+            f"A prompt is a list of token ids, one at least, each from 0 to {vocabulary - 1:,}, as tokenizer(text).input_ids gives."
+        )
+    return [int(token) for token in found]
 
 
 def _check_settings(config: Any) -> None:

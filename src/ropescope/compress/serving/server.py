@@ -9,7 +9,10 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
+from warnings import warn
 
 import torch
 
@@ -17,7 +20,7 @@ from ropescope.compress.cache.rows import Rows, empty_cache
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.serving.prefixes import PrefixCache
 from ropescope.compress.serving.reading import Reading, check_parts, next_logits
-from ropescope.compress.serving.request import Request
+from ropescope.compress.serving.request import Request, require_whole
 from ropescope.errors import PlanError
 from ropescope.network.capture import decoder_layers
 from ropescope.network.rotary import length_dependent_beyond
@@ -30,8 +33,8 @@ class PlannedServer:
     decode steps (None: all); a prompt that is read in parts is held whole until its last one. prefix_bytes: bytes for what
     prompts begin with, so that others with the same beginning need not read it again (0: none).
 
-    One thread steps; others may submit and cancel. Raises PlanError for a plan of another model, and for a model whose
-    requests cannot share a batch.
+    Any thread may submit, cancel, step and stream: one steps at a time. Raises PlanError for a plan of another model, and for a
+    model whose requests cannot share a batch.
     """
 
     def __init__(
@@ -43,13 +46,15 @@ class PlannedServer:
         prefill_chunk: int | None = None,
         prefix_bytes: int = 0,
     ) -> None:
-        for name, value, least in (
-            ("max_batch", max_batch, 1),
-            ("prefill_chunk", prefill_chunk, 1),
-            ("prefix_bytes", prefix_bytes, 0),
-        ):
-            if value is not None and value < least:
-                raise PlanError(f"{name} is {value}: it is {least} or more.")
+        require_whole("max_batch", max_batch, 1)
+        require_whole("prefix_bytes", prefix_bytes, 0)
+        if prefill_chunk is not None:
+            require_whole("prefill_chunk", prefill_chunk, 1)
+        if not hasattr(model, "generate"):
+            raise PlanError(
+                f"A loaded model of transformers is served, not a {type(model).__name__}: load it with "
+                "AutoModelForCausalLM.from_pretrained."
+            )
         if "position_ids" not in inspect.signature(decoder_layers(model)[0].forward).parameters:
             raise PlanError(
                 f"{type(model).__name__} takes no position_ids, so requests of different lengths cannot share a batch on it: use "
@@ -65,6 +70,7 @@ class PlannedServer:
         self._rows: Rows | None = None
         self._reading: tuple[Request, Reading] | None = None
         self._beyond = length_dependent_beyond(model)
+        self._stepping = Lock()
 
     def submit(self, ids: Any, *, seed: int | None = None, **settings: Any) -> Request:
         """Let a prompt (token ids) wait for its turn. seed and settings are as in Request, `max_new_tokens=64` for one.
@@ -83,6 +89,13 @@ class PlannedServer:
                 f"Beyond {self._beyond:,} tokens {type(self.model).__name__} turns keys by the longest sequence of a batch, and "
                 f"this request may come to {whole:,}: serve it alone, by model.generate with plan.cache(model)."
             )
+        context = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        if context is not None and whole > context:
+            warn(
+                f"This request may come to {whole:,} tokens, and {type(self.model).__name__} has a context of {context:,}: beyond "
+                "it answers degrade.",
+                stacklevel=2,
+            )
         self.waiting.append(request)
         return request
 
@@ -97,9 +110,13 @@ class PlannedServer:
 
     @torch.no_grad()
     def step(self) -> list[tuple[Request, int]]:
-        """Read on in one prompt, if there is room, and decode a token for all that run. Each new token, with its request."""
-        self._let_go()
-        return [*self._read(), *self._decode()]
+        """Read on in one prompt, if there is room, and decode a token for all that run. Each new token, with its request.
+
+        Raises what breaks off. A request that breaks off alone ends as "failed", and with a pass all that are in it do.
+        """
+        with self._stepping:
+            self._let_go()
+            return [*self._read(), *self._decode()]
 
     def run(self) -> None:
         """Step until nothing is left to do."""
@@ -107,7 +124,11 @@ class PlannedServer:
             self.step()
 
     def stream(self, request: Request) -> Iterator[int]:
-        """The tokens of a request as they come; the others go on with it."""
+        """The tokens of a request as they come; the others go on with it. Raises PlanError for a request of another server."""
+        with self._stepping:
+            reading = () if self._reading is None else self._reading[:1]
+            if request.finish is None and request not in (*reading, *self.running, *self.waiting):
+                raise PlanError("The request was submitted to another server: stream it there.")
         given = 0
         while True:
             yield from request.tokens[given:]
@@ -120,15 +141,27 @@ class PlannedServer:
         """The bytes of the caches of all that run, without what prefixes hold."""
         return 0 if self._rows is None else self._rows.held_bytes()
 
+    @contextmanager
+    def _all_fail(self) -> Iterator[None]:
+        """Where this breaks off, some layers hold a token and others do not: all that run end as failed."""
+        try:
+            yield
+        except BaseException:
+            for request in self.running:
+                request.fail()
+            self.running, self._rows = [], None
+            raise
+
     def _let_go(self) -> None:
         going = [row for row, request in enumerate(self.running) if request.finish is None]
         if len(going) == len(self.running):
             return
-        self.running = [self.running[row] for row in going]
-        if not going:
-            self._rows = None
-        elif self._rows is not None:
-            self._rows.keep(going)
+        with self._all_fail():
+            self.running = [self.running[row] for row in going]
+            if not going:
+                self._rows = None
+            elif self._rows is not None:
+                self._rows.keep(going)
 
     def _read(self) -> list[tuple[Request, int]]:
         """Read on in the prompt whose turn it is; the first token of its answer once it is read."""
@@ -146,40 +179,48 @@ class PlannedServer:
         request, reading = self._reading
         try:
             logits = reading.go_on()
+            if logits is None:
+                return []
+            token = request.accept(request.choose(logits))
+            if request.finish is None and reading.rows is not None:
+                self._join(request, reading.rows)
         except BaseException:
-            request.finish, self._reading = "failed", None
+            request.fail()
+            self._reading = None
             raise
-        if logits is None:
-            return []
         self._reading = None
-        token = request.accept(request.choose(logits))
-        if request.finish is None and reading.rows is not None:
+        return [(request, token)]
+
+    def _join(self, request: Request, rows: Rows) -> None:
+        with self._all_fail():
             self.running.append(request)
             if self._rows is None:
-                self._rows = reading.rows
+                self._rows = rows
             else:
-                self._rows.join(reading.rows)
-        return [(request, token)]
+                self._rows.join(rows)
 
     def _decode(self) -> list[tuple[Request, int]]:
         if self._rows is None:
             return []
         device, rows = self.model.device, self._rows
         ids = torch.tensor([[request.tokens[-1]] for request in self.running], device=device)
-        try:
+        given: list[tuple[Request, int]] = []
+        faults: list[Exception] = []
+        with self._all_fail():
             logits = next_logits(self.model, ids, rows.positions(device), rows.cache, rows.mask(device))
-        except BaseException:
-            # Some layers have taken in the tokens and others have not.
-            for request in self.running:
-                request.finish = request.finish or "failed"
-            self.running, self._rows = [], None
-            raise
-        rows.went_on()
-        best = logits.argmax(dim=-1).tolist()
-        return [
-            (request, request.accept(best[row] if request.is_greedy else request.choose(logits[row])))
-            for row, request in enumerate(self.running)
-        ]
+            rows.went_on()
+            best = logits.argmax(dim=-1).tolist()
+            for row, request in enumerate(self.running):
+                try:
+                    token = best[row] if request.is_greedy else request.choose(logits[row])
+                except Exception as error:  # of this row alone: the others have their tokens
+                    request.fail()
+                    faults.append(error)
+                else:
+                    given.append((request, request.accept(token)))
+        if faults:
+            raise faults[0]
+        return given
 
 
 def serve(
