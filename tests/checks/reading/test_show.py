@@ -155,7 +155,7 @@ def test_the_pictures_hold_what_the_layers_hold():
     assert [row["kind"] for row in rows[:6]] == ["sliding"] * 5 + ["full"]
     assert sum(row["MiB"] for row in rows) == pytest.approx(of(released.GEMMA_3_27B).cache_bytes(131_072) / 2**20)
     for figure in (layers, memory):
-        assert "<svg" in svg(figure)
+        assert "role-legend" in svg(figure), "each colour is named"
 
 
 def test_a_window_that_holds_the_whole_context_bounds_nothing():

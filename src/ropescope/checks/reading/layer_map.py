@@ -151,8 +151,8 @@ def memory_by_length(model: Model, lengths: tuple[int, ...]) -> Figure:
                 "strokeDash": {
                     "field": "line",
                     "type": "nominal",
+                    "title": None,
                     "sort": names,
-                    "legend": None,
                     "scale": {"domain": names, "range": [dashes.get(name, [1, 0]) for name in names]},
                 },
             },
