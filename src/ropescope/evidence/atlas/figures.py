@@ -8,10 +8,10 @@ from typing import Any
 
 from ropescope.evidence.atlas.ranking import Group
 from ropescope.evidence.atlas.row import AtlasRow
-from ropescope.evidence.vega import Channel, layer, nominal, quantitative
 from ropescope.report.report import Figure
 from ropescope.report.text import slug
 from ropescope.report.theme import CATEGORY, MUTED
+from ropescope.report.vega import Channel, layer, nominal, quantitative
 
 _MEASURED, _CONTROL, _NULL = CATEGORY[0], MUTED, CATEGORY[1]
 

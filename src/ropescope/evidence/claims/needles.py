@@ -8,10 +8,10 @@ from typing import Any
 from scipy.stats import binomtest
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.sample import short_name
 from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, GREY, MUTED, VERMILLION
+from ropescope.report.vega import layer, nominal
 
 THETA = 10_000.0
 """The base of every model in the published runs, before it is scaled."""

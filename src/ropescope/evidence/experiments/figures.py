@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ropescope.evidence.vega import Channel, layer, nominal, quantitative
 from ropescope.report.report import Figure
 from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
+from ropescope.report.vega import Channel, layer, nominal, quantitative
 
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Estimate

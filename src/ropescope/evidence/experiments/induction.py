@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ropescope.evidence.experiments.experiment import Expectation, Experiment, Range, fixed
 from ropescope.evidence.experiments.figures import MEASURED, layered
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
-from ropescope.evidence.vega import layer
 from ropescope.report.report import Fact, Figure
+from ropescope.report.vega import layer
 from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:

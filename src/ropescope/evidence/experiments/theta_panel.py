@@ -13,9 +13,9 @@ from ropescope.evidence.experiments.experiment import Expectation, Experiment, R
 from ropescope.evidence.experiments.figures import MEASURED, THEORY, interval_ends, layered
 from ropescope.evidence.experiments.observations import Observations, fact_of, spoken
 from ropescope.evidence.experiments.panel_members import Member, member
-from ropescope.evidence.vega import layer, quantitative
 from ropescope.network.type_words import types_compared
 from ropescope.report.report import Fact, Figure
+from ropescope.report.vega import layer, quantitative
 from ropescope.runs.share import all_of
 
 if TYPE_CHECKING:

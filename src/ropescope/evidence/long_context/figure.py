@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from ropescope.evidence.vega import layer, nominal
 from ropescope.published.benchmarks import BENCHMARKS, LONGBENCH, NOLIMA, RULER, Benchmark, Row, rows
 from ropescope.published.changes import base_score, interval
 from ropescope.published.names import ModelName
 from ropescope.report.report import Figure
 from ropescope.report.theme import CATEGORY, FAINT, MUTED
+from ropescope.report.vega import layer, nominal
 
 _WIDTH, _HEIGHT = 260, 190
 _TOOLTIP = [{"field": name} for name in ("model", "length", "score", "run by")]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ropescope.evidence.measurement import Measurement
-from ropescope.evidence.vega import layer, nominal
 from ropescope.report.report import Figure
 from ropescope.report.theme import BLUE, GREY, MUTED, VERMILLION
+from ropescope.report.vega import layer, nominal
 
 _COLOURS = {"text": BLUE, "random": VERMILLION, "unstated": GREY}
 _SPREAD = 0.003

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ropescope.evidence.vega import layer, nominal, quantitative
 from ropescope.evidence.verdicts.claim import Claim, Finding
 from ropescope.report.report import Figure
 from ropescope.report.theme import BLUE, GREEN, GREY, PINK, VERMILLION
+from ropescope.report.vega import layer, nominal, quantitative
 
 Values = Sequence[float] | NDArray[np.float64]
 

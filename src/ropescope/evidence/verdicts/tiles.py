@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ropescope.evidence.vega import layer, nominal
 from ropescope.evidence.verdicts.claim import VERDICTS, Verdict
 from ropescope.evidence.verdicts.recompute import Entry
 from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, GREEN, GREY, PAPER, SKY, VERMILLION
+from ropescope.report.vega import layer, nominal
 
 _COLOURS: dict[Verdict, str] = {
     "reproduced": GREEN,

@@ -9,6 +9,7 @@ import numpy as np
 from ropescope.measure.estimates import Summary
 from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, INK, MUTED, VERMILLION
+from ropescope.report.vega import layer, nominal
 
 MEASURED, FIT = BLUE, VERMILLION
 _NULL, _PADE = MUTED, AMBER
@@ -67,42 +68,18 @@ def decay_curve(summary: Summary, control: Summary | None, gamma_pade: float | N
     dashes = [[1, 0], [6, 3], [2, 3], [6, 3]][: len(colours)]
     if control is not None:
         colours, dashes = [*colours, INK], [*dashes, [1, 0]]
-    colour = {
-        "field": "line",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": names, "range": colours},
-        "legend": {"orient": "bottom", "columns": 3, "symbolType": "stroke", "labelLimit": 260},
-    }
-    layers: list[dict[str, Any]] = []
+    legend = {"orient": "bottom", "columns": 3, "symbolType": "stroke", "labelLimit": 260}
+    colour = nominal("line", dict(zip(names, colours, strict=True)), title=None, legend=legend)
+    dash = {"field": "line", "scale": {"domain": names, "range": dashes}, "legend": None}
+    layers = []
     if summary.n_prompts > 1:
-        layers.append(
-            {
-                "data": {"values": rows},
-                "mark": {"type": "area", "opacity": 0.22, "color": MEASURED},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            }
-        )
+        band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers.append(layer("area", band, rows, opacity=0.22, color=MEASURED))
     if lines:
-        layers.append(
-            {
-                "data": {"values": lines},
-                "mark": {"type": "line", "strokeWidth": 1.8},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": colour,
-                    "strokeDash": {"field": "line", "scale": {"domain": names, "range": dashes}, "legend": None},
-                },
-            }
-        )
-    layers.append(
-        {
-            "data": {"values": [{**row, "line": "measured"} for row in rows]},
-            "mark": {"type": "line", "strokeWidth": 2.2, "point": {"size": 22, "filled": True}},
-            "encoding": {"x": x, "y": y, "color": colour},
-        }
-    )
+        layers.append(layer("line", {"x": x, "y": y, "color": colour, "strokeDash": dash}, lines, strokeWidth=1.8))
+    measured = [{**row, "line": "measured"} for row in rows]
+    points = {"size": 22, "filled": True}
+    layers.append(layer("line", {"x": x, "y": y, "color": colour}, measured, strokeWidth=2.2, point=points))
     return Figure(
         name="decay",
         title="How attention falls with distance",

@@ -10,6 +10,7 @@ from ropescope.measure.results.head_map import head_map
 from ropescope.measure.summary import WINDOW_SHARES
 from ropescope.report.report import Figure
 from ropescope.report.theme import INK, MUTED
+from ropescope.report.vega import layer, nominal
 
 
 def figures(summary: Summary, control: Summary | None, gamma_pade: float | None) -> tuple[Figure, ...]:
@@ -47,41 +48,19 @@ def attention_by_distance(summary: Summary, control: Summary | None) -> Figure:
         "scale": {"domain": [0, 1]},
         "axis": {"format": "%"},
     }
-    spec = {
-        "width": 620,
-        "height": 300,
-        "layer": [
-            {
-                "data": {"values": values},
-                "mark": {"type": "line", "strokeWidth": 2.2},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": {
-                        "field": "line",
-                        "type": "nominal",
-                        "title": None,
-                        "scale": {"domain": ["measured", "random weights"], "range": [MEASURED, MUTED]},
-                        "legend": None if control is None else {"orient": "bottom"},
-                    },
-                },
-            },
-            {
-                "data": {"values": marks},
-                "mark": {"type": "point", "filled": True, "size": 70, "color": FIT},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": marks},
-                "mark": {"type": "text", "align": "right", "dx": -10, "dy": -4, "fontSize": 12},
-                "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-            },
-        ],
-    }
+    colours = {"measured": MEASURED, "random weights": MUTED}
+    legend = None if control is None else {"orient": "bottom"}
+    colour = nominal("line", colours, title=None, legend=legend)
+    at = {"x": x, "y": y}
+    layers = [
+        layer("line", {**at, "color": colour}, values, strokeWidth=2.2),
+        layer("point", at, marks, filled=True, size=70, color=FIT),
+        layer("text", {**at, "text": {"field": "label"}}, marks, align="right", dx=-10, dy=-4, fontSize=12),
+    ]
     return Figure(
         name="windows",
         title="How much of the attention a window of recent tokens holds",
-        spec=spec,
+        spec={"width": 620, "height": 300, "layer": layers},
         caption="Averaged over all heads and layers, sink keys left out. A window that holds 90 % of the attention need not "
         "keep 90 % of the quality: that is for a test of the compressed cache to say.",
     )
@@ -91,12 +70,12 @@ def sinks_by_layer(summary: Summary) -> Figure:
     """Share of the attention that the first keys take, layer by layer."""
     rows = [
         {
-            "layer": layer.index,
-            "sink": layer.sink_mass.value,
-            "low": layer.sink_mass.ci[0] if layer.sink_mass.ci else None,
-            "high": layer.sink_mass.ci[1] if layer.sink_mass.ci else None,
+            "layer": one.index,
+            "sink": one.sink_mass.value,
+            "low": one.sink_mass.ci[0] if one.sink_mass.ci else None,
+            "high": one.sink_mass.ci[1] if one.sink_mass.ci else None,
         }
-        for layer in summary.layers
+        for one in summary.layers
     ]
     x = {"field": "layer", "type": "ordinal", "title": "layer", "axis": {"labelAngle": 0, "labelOverlap": True}}
     y = {
@@ -106,14 +85,10 @@ def sinks_by_layer(summary: Summary) -> Figure:
         "scale": {"domain": [0, 1]},
         "axis": {"format": "%"},
     }
-    layers: list[dict[str, Any]] = [{"mark": {"type": "bar", "color": MEASURED}, "encoding": {"x": x, "y": y}}]
+    layers = [layer("bar", {"x": x, "y": y}, color=MEASURED)]
     if summary.n_prompts > 1:
-        layers.append(
-            {
-                "mark": {"type": "rule", "color": INK, "strokeWidth": 1.4, "strokeDash": [1, 0]},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            }
-        )
+        ends = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers.append(layer("rule", ends, color=INK, strokeWidth=1.4, strokeDash=[1, 0]))
     return Figure(
         name="sinks",
         title="What the first tokens take",

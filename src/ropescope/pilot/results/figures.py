@@ -12,6 +12,7 @@ from ropescope.pilot.results.summary import Summary, legacy_null, over_seeds, re
 from ropescope.quality.intervals import Interval, paired
 from ropescope.report.report import Figure
 from ropescope.report.theme import AMBER, BLUE, FAINT, GREEN, GREY, INK, PINK, SKY, VERMILLION
+from ropescope.report.vega import layer, nominal
 from ropescope.theory.decay import gamma_pade
 
 _ABLATIONS = {"nope": INK, "alibi": PINK}
@@ -57,10 +58,10 @@ def gamma_by_base(result: PilotResult, summary: Summary) -> Figure:
     dash = {"field": "series", "scale": {"domain": names, "range": [[1, 0], [1, 0], [6, 3], [2, 3]]}, "legend": None}
     quiet = {**colour, "legend": None}
     layers = [
-        _layer("line", seeds, {"x": x, "y": y, "detail": {"field": "seed"}}, color=FAINT, strokeWidth=1.2),
-        _layer("line", [*points, *lines], {"x": x, "y": y, "color": colour, "strokeDash": dash}),
-        _layer("rule", points, {"x": x, "color": quiet, **_ends(y)}, strokeWidth=1.8, strokeDash=[1, 0]),
-        _layer("point", points, {"x": x, "y": y, "color": quiet}, size=60, opacity=1),
+        layer("line", {"x": x, "y": y, "detail": {"field": "seed"}}, seeds, color=FAINT, strokeWidth=1.2),
+        layer("line", {"x": x, "y": y, "color": colour, "strokeDash": dash}, [*points, *lines]),
+        layer("rule", {"x": x, "color": quiet, **_ends(y)}, points, strokeWidth=1.8, strokeDash=[1, 0]),
+        layer("point", {"x": x, "y": y, "color": quiet}, points, size=60, opacity=1),
     ]
     return Figure(
         "gamma-by-base",
@@ -83,9 +84,9 @@ def during_training(result: PilotResult) -> Figure:
     y = {"field": "γ", "type": "quantitative", "title": "exponent γ"}
     colour = _arms(result, "arm")
     layers = [
-        _layer("line", rows, {"x": x, "y": y, "color": colour}),
-        _layer("rule", rows, {"x": x, "color": {**colour, "legend": None}, **_ends(y)}, strokeDash=[1, 0], opacity=0.5),
-        _layer("point", rows, {"x": x, "y": y, "color": {**colour, "legend": None}}, size=40, opacity=1),
+        layer("line", {"x": x, "y": y, "color": colour}, rows),
+        layer("rule", {"x": x, "color": {**colour, "legend": None}, **_ends(y)}, rows, strokeDash=[1, 0], opacity=0.5),
+        layer("point", {"x": x, "y": y, "color": {**colour, "legend": None}}, rows, size=40, opacity=1),
     ]
     return Figure(
         "during-training",
@@ -100,9 +101,9 @@ def by_layer(result: PilotResult) -> Figure:
     rows = []
     for arm in result.finished_arms:
         runs = list(result.of(arm).values())
-        for layer in range(len(runs[0].last.layers)):
-            values = [run.last.layers[layer] for run in runs]
-            at = {"layer": f"layer {layer + 1}", "arm": arm.words}
+        for index in range(len(runs[0].last.layers)):
+            values = [run.last.layers[index] for run in runs]
+            at = {"layer": f"layer {index + 1}", "arm": arm.words}
             rows += [{**at, "γ": value, "mean": False} for value in values]
             rows.append({**at, "γ": fmean(values), "mean": True})
     order = [arm.words for arm in result.finished_arms]
@@ -162,10 +163,10 @@ def by_position(result: PilotResult) -> Figure:
     y = {"field": "γ", "type": "quantitative", "title": f"loss less that of {reference.words} (nats a token)"}
     colour = _arms(result, "arm", without=reference)
     layers = [
-        _layer("rule", [{"γ": 0}], {"y": {**y}}, color=GREY),
-        _layer("line", rows, {"x": x, "y": y, "color": colour}),
-        _layer("rule", rows, {"x": x, "color": {**colour, "legend": None}, **_ends(y)}, strokeDash=[1, 0], opacity=0.5),
-        _layer("point", rows, {"x": x, "y": y, "color": {**colour, "legend": None}}, size=36, opacity=1),
+        layer("rule", {"y": {**y}}, [{"γ": 0}], color=GREY),
+        layer("line", {"x": x, "y": y, "color": colour}, rows),
+        layer("rule", {"x": x, "color": {**colour, "legend": None}, **_ends(y)}, rows, strokeDash=[1, 0], opacity=0.5),
+        layer("point", {"x": x, "y": y, "color": {**colour, "legend": None}}, rows, size=36, opacity=1),
     ]
     return Figure(
         "loss-by-position",
@@ -185,13 +186,7 @@ def _arms(result: PilotResult, field: str, without: Arm | None = None) -> dict[s
 
 
 def _colour(names: Sequence[str], colours: Sequence[str], field: str = "series", columns: int = 4) -> dict[str, Any]:
-    return {
-        "field": field,
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": list(names), "range": list(colours)},
-        "legend": {**_LEGEND, "columns": columns},
-    }
+    return nominal(field, dict(zip(names, colours, strict=True)), title=None, legend={**_LEGEND, "columns": columns})
 
 
 def _points(series: str, thetas: Sequence[float], found: Sequence[Interval]) -> list[dict[str, Any]]:
@@ -209,7 +204,3 @@ def _bar(found: Interval) -> dict[str, float]:
 
 def _ends(y: dict[str, Any]) -> dict[str, Any]:
     return {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
-
-
-def _layer(mark: str, rows: Sequence[dict[str, Any]], encoding: dict[str, Any], **style: Any) -> dict[str, Any]:
-    return {"data": {"values": list(rows)}, "mark": {"type": mark, **style}, "encoding": encoding}

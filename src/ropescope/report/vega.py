@@ -1,4 +1,4 @@
-"""Pieces of Vega-Lite specifications: channels and layers, as the figures of evidence are built from."""
+"""Pieces of Vega-Lite specifications: the channels and layers that figures are built from."""
 
 from __future__ import annotations
 
