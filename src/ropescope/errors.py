@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class RopescopeError(Exception):
-    """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is. `field` names the input
-    of a question that is wrong, where it is one."""
+    """Base of all errors that ropescope raises on purpose; its text is shown to the user as it is. `field` names the input that it
+    is about, which each face marks; None where no single one is."""
 
     field: str | None = None
 
@@ -15,8 +15,8 @@ class DomainError(RopescopeError, ValueError):
 
 
 class InputError(DomainError):
-    """An input of a question is not what it must be. `field` names the input; the sentence has the names of inputs in
-    backquotes, which each face writes in its own way (`context` is --context on a command line)."""
+    """An input of a question is not what it must be. The sentence has the names of inputs in backquotes, which each face writes in
+    its own way (`context` is --context on a command line)."""
 
     field: str
 

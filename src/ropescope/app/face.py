@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ropescope.app.words import spelled
-from ropescope.errors import InputError
+from ropescope.errors import InputError, ReportError
 from ropescope.questions.kinds import Output
 from ropescope.questions.question import Question
 
@@ -90,7 +90,8 @@ def writable(name: str, given: str | Path | None) -> Path | None:
     from ropescope.report.files import require_writable
 
     path = Output().accept(name, given)
-    require_writable([path])
+    with _about(name):
+        require_writable([path])
     return path
 
 
@@ -101,6 +102,17 @@ def drawable(given: Iterable[str | Path]) -> tuple[Path, ...]:
         from ropescope.report.figure import require_drawable
         from ropescope.report.files import require_writable
 
-        require_drawable(paths)
-        require_writable(paths)
+        with _about("figure"):
+            require_drawable(paths)
+            require_writable(paths)
     return paths
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """What is refused is about the field `name`."""
+    try:
+        yield
+    except ReportError as error:
+        error.field = name
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from ropescope.errors import FormatError, InputError, PlanError
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
+from ropescope.questions.names import shown
 from ropescope.questions.question import Run
 from ropescope.questions.shared import Loading, OneModel, OwnText
 from ropescope.report.report import Report
@@ -99,7 +101,12 @@ class PlanInputs(OneModel, OwnText, Loading):
                 "from_profile", "`from_profile` is for a model with a profile beside its weights: leave it out here."
             )
         if self.model is not None and not self.of_profile:
-            raise PlanError("`model` goes with a profile: otherwise give the model in its place.")
+            if self.gamma is not None or self.uniform:
+                raise PlanError("`model` goes with a profile: otherwise give the model in its place.")
+            raise InputError(
+                "source",
+                f"`source` {shown(self.source)} is no profile, and `model` goes with one: name the profile, or leave `model` out.",
+            )
         if self.of_profile or self.from_profile or self.gamma is not None or self.uniform:
             for name, left_out in _OF_WEIGHTS.items():
                 if getattr(self, name) != left_out:
@@ -112,7 +119,7 @@ class PlanInputs(OneModel, OwnText, Loading):
         """Whether a kept profile is planned from."""
         path = Path(self.source)
         by_formula = self.gamma is not None or self.uniform
-        return not by_formula and path.is_file() and path.suffix.lower() not in (".gguf", ".safetensors")
+        return not by_formula and os.path.isfile(path) and path.suffix.lower() not in (".gguf", ".safetensors")
 
     def target(self) -> Target:
         """What the plan is asked for. Raises PlanError unless it is one thing."""

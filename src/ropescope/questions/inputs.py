@@ -8,9 +8,9 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, Final, TypeVar
 
-from ropescope.errors import InputError
+from ropescope.errors import InputError, RopescopeError
 from ropescope.questions.kind import Kind, wrong
-from ropescope.questions.names import nearest, shown
+from ropescope.questions.names import named_in, nearest, shown
 
 REQUIRED: Final = MISSING
 _ASKED: Final = "asked"
@@ -179,7 +179,11 @@ def _made(inputs: type[Inputs], known: Mapping[str, Asked], values: Mapping[str,
     for one in known.values():
         if one.required and one.name not in values:
             raise InputError(one.name, f"`{one.name}` is missing: give {one.kind.words}.")
-    made = inputs(**values)
+    try:
+        made = inputs(**values)
+    except RopescopeError as error:
+        error.field = error.field or named_in(str(error), known)
+        raise
     for one in known.values():
         others = [name for name in one.only_with if name in known]
         if one.only_with and getattr(made, one.name) != one.default and not any(getattr(made, name) for name in others):

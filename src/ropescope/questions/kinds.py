@@ -20,6 +20,9 @@ from ropescope.questions.numbers import (
     require_bytes,
 )
 
+MOST_PATH: Final = 4096
+"""Characters of a path; Linux takes no more, and others less."""
+
 
 class Text(Kind):
     """Any text: a name, a method with options, a formula's arguments."""
@@ -38,6 +41,14 @@ class Text(Kind):
         return value
 
 
+def _encodable(path: str) -> bool:
+    """Whether the file system can be asked for `path`: no name holds a null, or half a surrogate pair that is no byte of one."""
+    try:
+        return "\0" not in path and bool(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return False
+
+
 class Source(Kind):
     """A model: a folder, a .gguf file, a Hub id, or smollm2."""
 
@@ -49,10 +60,10 @@ class Source(Kind):
         return "a model folder, a .gguf file or a Hub id"
 
     def accept(self, name: str, value: Any) -> str:
-        """The source as it was written. Raises InputError for an empty one."""
+        """The source as it was written. Raises InputError for an empty one, and for what neither a path nor an id holds."""
         if isinstance(value, Path):
             value = str(value)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip() or not _encodable(value):
             raise wrong(name, value, self.words)
         return value
 
@@ -68,10 +79,12 @@ class File(Kind):
         return "a path"
 
     def accept(self, name: str, value: Any) -> Path:
-        """The path. Whether it is there is for the answer to say, which knows what should be in it."""
-        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        """The path. Whether it is there is for the answer to say, which knows what should be in it. Raises InputError for what no
+        file system can have."""
+        text = str(value) if isinstance(value, str | Path) else ""
+        if not text or len(text) > MOST_PATH or not _encodable(text):
             raise wrong(name, value, self.words)
-        return Path(value)
+        return Path(text)
 
     def plain(self, value: Any) -> Any:
         """The path as text."""
@@ -90,8 +103,8 @@ class FileOrText(File):
         return self.what
 
     def accept(self, name: str, value: Any) -> str:  # type: ignore[override]
-        """The text as it was written. Raises InputError for an empty one."""
-        if not isinstance(value, str | Path) or not str(value).strip():
+        """The text as it was written. Raises InputError for an empty one, and for half a character."""
+        if not isinstance(value, str | Path) or not str(value).strip() or not _encodable(str(value)):
             raise wrong(name, value, self.words)
         return str(value)
 

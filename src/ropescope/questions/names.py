@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 MOST_QUOTED: Final = 100
 """Characters of a value that an error quotes whole."""
+
+MOST_REPEATED: Final = 300
+"""Characters of a path or text that an error repeats whole: the end of a path tells more than its beginning."""
 
 _LONGEST: Final = 200
 """Characters; no known name is so long that a longer text could be a slip of it."""
@@ -22,6 +26,18 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no whole number of more than some thousand digits
         return "a number of thousands of digits"
     return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 20]}…"
+
+
+def cut(text: str) -> str:
+    """A path or text as an error repeats it without quotes: of a long one, how it begins and ends."""
+    return text if len(text) <= MOST_REPEATED else f"{text[:80]}…{text[-40:]}"
+
+
+def named_in(sentence: str, names: Collection[str]) -> str | None:
+    """The name in backquotes that a sentence begins with, else the only one that it has; None where there is none, or several."""
+    named = [name for name in re.findall(r"`(\w+)`", sentence) if name in names]
+    begins = bool(named) and sentence.startswith(f"`{named[0]}`")
+    return named[0] if begins or len(set(named)) == 1 else None
 
 
 def nearest(name: str, known: Iterable[str], n: int = 1) -> list[str]:

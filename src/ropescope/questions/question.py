@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ropescope.errors import MissingExtraError, PluginError, RopescopeError
+from ropescope.errors import MissingExtraError, PluginError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +19,6 @@ Needs = Literal["files", "data", "weights"]
 """What an answer reads: files alone (and so runs anywhere), measured data with their statistics, or weights."""
 
 Answer = Callable[[Any, "Run"], "Report"]
-
-_NAMED_FIRST: Final = re.compile(r"`([a-z_]+)`")
 
 
 class Run:
@@ -104,16 +101,11 @@ class Question(NamedTuple):
         return found
 
     def ask(self, inputs: Any, run: Run | None = None) -> Report:
-        """The answer. Raises MissingExtraError where a package is not installed, and what the answer raises; an error whose
-        sentence begins with an input in backquotes has it as its `field`."""
-        with self.needs_extra():
-            try:
-                return self.function(inputs, run or Run())
-            except RopescopeError as error:
-                named = _NAMED_FIRST.match(str(error))
-                if error.field is None and named is not None and hasattr(inputs, named[1]):
-                    error.field = named[1]
-                raise
+        """The answer. Raises MissingExtraError where a package is not installed, and what the answer raises, with its `field`."""
+        from ropescope.questions.faults import told_of
+
+        with self.needs_extra(), told_of(inputs):
+            return self.function(inputs, run or Run())
 
     @contextmanager
     def needs_extra(self) -> Iterator[None]:

@@ -109,7 +109,7 @@ class QuestionView {
     this.place.classList.remove("stale");
     this.#shown = fragment;
     if ("error" in found) {
-      const field = found.error.field ?? quoted(found.error.message, given);
+      const { field } = found.error;
       fill(this.place, refused(found.error, this.#page.backend, () => this.#ask(given)));
       if (field && this.form.tell(field, found.error.message)) this.form.focusOn(field);
       return;
@@ -120,12 +120,6 @@ class QuestionView {
     const { top } = this.place.getBoundingClientRect();
     if (top > innerHeight * 0.6 || top < 0) this.place.querySelector("h2")?.focus();
   }
-}
-
-/** The field whose value an error quotes, where it is one alone. @param {string} message @param {Given} given */
-function quoted(message, given) {
-  const found = Object.entries(given).filter(([, value]) => [value].flat().some((one) => message.includes(`'${one}'`)));
-  return found.length === 1 ? found[0][0] : null;
 }
 
 /** What stands in the place of an answer: which inputs are missing still. @param {Form} form @param {Given} given */
