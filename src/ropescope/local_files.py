@@ -5,11 +5,13 @@ Where the page asks, a path that a file names (the base of an adapter, the model
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from ropescope.errors import FormatError, SourceError
 
@@ -54,14 +56,39 @@ def exists(path: Path) -> bool:
         return False
 
 
-def read_bounded(path: Path, most: int, *, missing: str, long: str) -> bytes:
-    """The bytes of `path`. Raises SourceError, with `missing` as the mend, where it cannot be read, and FormatError, with `long`
-    as the mend, where it has more than `most` bytes."""
+def require_file(path: Path) -> None:
+    """Raise SourceError where a pipe, a device or a folder is in the place of a file: who reads it whole would wait for its end."""
     try:
-        with path.open("rb") as file:
+        found = path.stat().st_mode
+    except OSError:  # told where it is opened
+        return
+    if not stat.S_ISREG(found):
+        raise SourceError(f"{path} is no file: check the path.")
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """`path`, open for reading. A pipe is read as it is written; one that nobody writes to is empty, and is not waited for.
+    Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def read_bounded(path: Path, most: int, *, missing: str, long: str) -> bytes:
+    """The bytes of `path`. Raises SourceError, with `missing` as the mend, where it cannot be read, and FormatError where it is
+    empty, or, with `long` as the mend, where it has more than `most` bytes."""
+    try:
+        with open_bytes(path) as file:
             raw = file.read(most + 1)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): {missing}.") from error
+    if not raw.strip():
+        raise FormatError(f"{path} is empty: {missing}.")
     if len(raw) > most:
         raise FormatError(f"{path} is longer than {most >> 20} MiB: {long}.")
     return raw

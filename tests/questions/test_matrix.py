@@ -8,6 +8,7 @@ an interpreter that has imported nothing heavy.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from ropescope.app.cli import app
 from ropescope.app.words import command_line
 from ropescope.errors import RopescopeError
 from ropescope.questions.inputs import fields_of, from_either, from_text, from_values, schema_of, to_values
+from ropescope.questions.kinds import File, Output, Source
 from ropescope.questions.registry import find, known
 from ropescope.report import Report
 from ropescope.report.json import to_json
@@ -146,6 +148,38 @@ def test_a_row(row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch:
         question.ask(from_text(question.inputs_type, bad))
     assert row.told in str(caught.value) and "\n" not in str(caught.value)
     assert not kept.exists()
+
+
+def paths_of(row: Row) -> list[str]:
+    """The inputs of a row that name a file or a model."""
+    kinds = {one.name: getattr(one.kind, "of", one.kind) for one in fields_of(find(row.question).inputs_type)}
+    return [
+        name for name in row.inputs if isinstance(kinds[name], File | Source) and not isinstance(kinds[name], Output)
+    ]
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if not row.missing and paths_of(row)], ids=lambda row: row.question.replace(" ", "-")
+)
+def test_a_path_that_cannot_be_read_is_told_of_its_field(
+    row: Row, places: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROPESCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    question, given = find(row.question), written(row, places, tmp_path)
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it
+    unreadable = ["circle", "pipe", "/dev/zero", "./empty.json/a.json", "n" * 300, "n/" * 50_000, "\ud800.json", "a\0b"]
+    if row.question != "files":  # it lists the folder of a file
+        unreadable.append("empty.json")
+    for name in paths_of(row):
+        several = len(given[name]) if isinstance(given[name], list) else 0
+        for path in unreadable:
+            with pytest.raises(RopescopeError) as caught:
+                question.ask(from_either(question.inputs_type, {**given, name: [path] * several or path}))
+            assert caught.value.field == name, (name, path, str(caught.value)[:200])
+            assert len(str(caught.value)) < 1000, (name, path)
 
 
 @pytest.mark.parametrize(

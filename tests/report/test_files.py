@@ -35,3 +35,10 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     require_writable((null, null))
     write_whole(null, "nothing")
     assert null.is_char_device()
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".json", "circle/a.json", "circle"])
+def test_a_path_that_the_system_refuses_is_told_before_any_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(ReportError, match="cannot be written"):
+        require_writable([tmp_path / name])

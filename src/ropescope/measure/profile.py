@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.errors import FormatError, MeasurementError, MissingExtraError
+from ropescope.local_files import require_file
 from ropescope.measure.profile_table import ProfileLayer, long_table, numbers, places
 from ropescope.measure.protocol import FixedLength, legacy_distances
 from ropescope.report.described import Described
@@ -185,6 +186,7 @@ class DecayProfile(Described):
         """Read what `save` wrote. Raises FormatError for any other file."""
         pyarrow, parquet = _pyarrow()
         path = Path(path)
+        require_file(path)
         try:
             # Not `read_table`: it brings in pyarrow.dataset, and with that pandas, for half a second.
             with parquet.ParquetFile(path, read_dictionary=["protocol"]) as file:

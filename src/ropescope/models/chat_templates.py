@@ -127,7 +127,7 @@ def _of_text(text: str, where: str, field: str) -> ChatTemplates:
 
 def _sound(text: str, where: str, field: str) -> str:
     """`text` where it is a template of Jinja, and no longer than any. Raises InputError, GoTemplateError."""
-    if len(text.encode()) > MOST_TEMPLATE_BYTES:
+    if len(text.encode(errors="replace")) > MOST_TEMPLATE_BYTES:
         raise InputError(field, f"`{field}`: the template in {where} is longer than 1 MiB, as no chat template is.")
     if _GO.search(text):
         raise GoTemplateError(f"{where} is a Go template, as Ollama uses.")
@@ -144,6 +144,10 @@ def _of_file(path: Path, raw: bytes, field: str) -> ChatTemplates:
         raise InputError(
             field, f"`{field}`: {path} is no text: give a template, a model folder, a .gguf file or a Hub id."
         ) from None
+    if not text.strip():
+        raise InputError(
+            field, f"`{field}`: {path} is empty: give a template, a model folder, a .gguf file or a Hub id."
+        )
     try:
         settings = json.loads(text)
     except (ValueError, RecursionError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.local_files import open_bytes
 
 MOST_BYTES: Final = 16 << 20
 # The text's length alone bounds no memory: a list that holds nothing takes 64 bytes and three characters of text, a short
@@ -29,7 +30,7 @@ def unreadable(path: Path, error: OSError) -> SourceError:
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             raw = read_bounded(file, most_bytes + 1)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -66,6 +67,8 @@ def parse_json(raw: bytes, where: str, *, at: int = 0, pairs: PairsHook | None =
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(f"{where} is not UTF-8 (byte {at + error.start}): save it as UTF-8.") from error
+    if not text.strip():
+        raise FormatError(f"{where} is empty: write or fetch it again.")
     try:
         return json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:

@@ -118,6 +118,14 @@ class LocalBeginning:
         os.close(self._descriptor)
 
 
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link to one; a circle of links, and a link that may not be followed, is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 class LocalFiles:
     """The files of a folder on this machine. A link is followed inside the folder and into a Hub cache, not elsewhere:
     a folder may come from a stranger, and what it shows may be passed on. With `deep` the files of its folders count too."""
@@ -131,7 +139,7 @@ class LocalFiles:
         try:
             with os.scandir(self._folder) as entries:
                 held = list(entries)
-            found = {entry.name for entry in held if entry.is_file()}
+            found = {entry.name for entry in held if _is_file(entry)}
             if self._deep:
                 inner = sorted(entry.name for entry in held if entry.is_dir(follow_symlinks=False))
                 found.update(*(self._inner(name) for name in inner[:MOST_FOLDERS]))
@@ -143,7 +151,7 @@ class LocalFiles:
 
     def _inner(self, folder: str) -> set[str]:
         with os.scandir(self._folder / folder) as entries:
-            return {f"{folder}/{entry.name}" for entry in itertools.islice(entries, MOST_ENTRIES) if entry.is_file()}
+            return {f"{folder}/{entry.name}" for entry in itertools.islice(entries, MOST_ENTRIES) if _is_file(entry)}
 
     def label(self, name: str) -> str:
         return str(self._folder / name)

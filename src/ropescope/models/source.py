@@ -119,7 +119,10 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
     path = expanded(text)
     if exists(path):
         _no_revision(revision, "a local path")
-        return _folder(path) if path.is_dir() else _file(path)
+        try:
+            return _folder(path) if path.is_dir() else _file(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
     if not reachable(path) and (path.is_absolute() or ".." in path.parts):  # else it may be an alias or a Hub id
         raise SourceError(f"{text[:200]} may not be read here: start the server with the folder that holds it.")
     if isinstance(source, Path):
@@ -131,7 +134,7 @@ def resolve(source: str | Path | Mapping[str, Any], *, revision: str | None = No
 
 def _no_revision(revision: str | None, what: str) -> None:
     if revision is not None:
-        raise SourceError(f"{what} has no revision: leave {revision!r} out, or give a Hub id.")
+        raise SourceError(f"{what} has no revision: leave {shown(revision)} out, or give a Hub id.")
 
 
 def _folder(path: Path) -> Source:
@@ -228,11 +231,10 @@ def _file(path: Path) -> Source:
                 f"{path} holds weights alone, which do not say how they are used: put the model's config.json beside it."
             )
         return Source("folder", path.parent.resolve().name, path=path.parent, file=path.name)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if not magic:
+        raise FormatError(f"{path} is empty: give a folder or a file of weights.")
     if magic == b"GGUF":
         return Source("gguf", path.stem, path=path)
     from ropescope.models.other_files import what_it_is

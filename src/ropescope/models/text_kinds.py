@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TextIO
 
 from ropescope.errors import FormatError, MissingExtraError, SourceError
+from ropescope.local_files import open_bytes
 from ropescope.questions.names import few
 
 MOST_LINE_BYTES: Final = 64 << 20
@@ -61,7 +62,7 @@ class _Unpacked(io.RawIOBase):
 def opened(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked where its name ends in .gz."""
     if path.suffix.lower() != ".gz":
-        return path.open("rb")
+        return open_bytes(path)
     return io.BufferedReader(_Unpacked(path), _AT_ONCE)
 
 
@@ -141,6 +142,8 @@ def _json(path: Path, column: str) -> Iterator[Text]:
             f"{path} is longer than {MOST_JSON_BYTES >> 20} MiB or holds more than {MOST_JSON_CONTAINERS:,} lists and "
             "objects: write them one a line, as .jsonl."
         )
+    if not raw.strip():
+        raise FormatError(f"{path} is empty: give a file that holds text.")
     try:
         data = json.loads(decode(raw, str(path)))
     except (ValueError, RecursionError) as error:

@@ -7,11 +7,13 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ropescope.errors import ReportError
+from ropescope.questions.names import cut
 
 
 @contextlib.contextmanager
@@ -61,17 +63,24 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
 
 def require_writable(paths: Iterable[Path]) -> None:
     """Raise ReportError now for a path that could not be written at the end of long work, or is there twice."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
-        if _is_stream(path):
+        try:
+            stream = _is_stream(path)
+        except OSError as error:  # a name too long, a circle of links, a folder that may not be entered
+            raise ReportError(
+                f"{cut(str(path))} cannot be written ({error.strerror or error}): name another file."
+            ) from error
+        if stream:
             if not os.access(path, os.W_OK):
                 raise ReportError(f"{path} cannot be written ({os.strerror(errno.EACCES)}): choose a file.")
             continue
-        if path.resolve() in seen:
+        real = os.path.realpath(path)
+        if real in seen:
             raise ReportError(
                 f"{path} is named for two results, and the second would replace the first: name another file."
             )
-        seen.add(path.resolve())
+        seen.add(real)
         folder = path.parent
         if not folder.is_dir():
             raise ReportError(f"{folder} is no folder, so {path.name} cannot be written there: create it first.")
@@ -82,12 +91,16 @@ def require_writable(paths: Iterable[Path]) -> None:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether something is there that is neither a file nor a folder. A link is followed."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Whether something is there that is neither a file nor a folder. A link is followed. Raises OSError."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _sentence(path: Path, error: OSError) -> str:
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         return f"Cannot write {path}: the folder {path.parent} does not exist. Create it, or name another."
     if path.is_dir():
         return f"Cannot write {path}: it is a folder. Name a file in it."

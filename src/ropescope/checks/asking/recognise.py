@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ropescope.errors import SourceError
+from ropescope.local_files import open_bytes
 
 MOST_BYTES: Final = 8 << 20
 """A larger file is told by its beginning alone."""
+
+_MOST_HEADING: Final = 100_000
+"""Characters of the names of a table's columns; Python's reader takes no longer cell."""
 
 
 class Recognised(NamedTuple):
@@ -49,7 +54,7 @@ _JSON: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Recognised], ...]]
 def recognise(path: Path) -> Recognised | None:
     """What the file at `path` is; None where nothing tells. A folder is a model unless it holds logs. Raises SourceError where
     nothing is there."""
-    if path.is_dir():
+    if os.path.isdir(path):
         logged = any(path.glob("samples_*.jsonl")) or any(path.glob("*/samples_*.jsonl"))
         return (
             Recognised("an output folder of lm-eval", "drift", "first")
@@ -57,7 +62,7 @@ def recognise(path: Path) -> Recognised | None:
             else Recognised("a folder", "show", "source")
         )
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             data = file.read(MOST_BYTES)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}. Name a file that is there.") from error
@@ -82,7 +87,7 @@ def _of_text(text: str) -> Recognised | None:
     if "{%" in text and ("messages" in text or "content" in text):
         return Recognised("a chat template", "template", "source")
     first = stripped.splitlines()[0] if stripped else ""
-    if {"model_a", "model_b"} <= {name.strip().lower() for name in next(csv.reader([first]), [])}:
+    if {"model_a", "model_b"} <= {name.strip().lower() for name in next(csv.reader([first[:_MOST_HEADING]]), [])}:
         return Recognised("votes between models", "arena", "votes")
     return Recognised("training code", "peft", "code") if _is_training_code(text) else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,7 @@ def _in_folder(folder: Path, store: Path, run: Run) -> list[Source]:
     """Every profile below `folder`. One that the store holds already is known by its hash, and its numbers are not made again."""
     if not folder.is_dir():
         raise FormatError(f"{folder} is no folder: name one that holds profiles, or give each profile.")
-    paths = sorted(path for path in folder.rglob("*.parquet") if path.resolve() != store.resolve())
+    paths = sorted(path for path in folder.rglob("*.parquet") if os.path.realpath(path) != os.path.realpath(store))
     paths = [path for path in paths if not _is_control(path)]
     held: dict[str, list[AtlasRow]] = {}
     for row in read_atlas(store):

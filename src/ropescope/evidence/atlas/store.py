@@ -15,7 +15,7 @@ from pathlib import Path
 from ropescope.errors import FormatError, ReportError
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.table import parquet_bytes, pyarrow, row_table
-from ropescope.local_files import expanded
+from ropescope.local_files import expanded, require_file
 from ropescope.report.files import write_whole
 from ropescope.report.schemas import newer
 
@@ -55,6 +55,7 @@ def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
         return ()
     if path.is_dir():
         raise FormatError(f"{path} is a folder: name a file in it with `store`.")
+    require_file(path)
     try:
         table = parquet.read_table(path, partitioning=None)
     except (OSError, arrow.ArrowException) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, MissingExtraError
+from ropescope.local_files import require_file
 from ropescope.pilot.arms import Arm
 from ropescope.report.files import draft_of
 from ropescope.report.schemas import newer
@@ -142,6 +143,7 @@ class PilotResult:
     def load(cls, path: Path) -> PilotResult:
         """What `save` wrote. Raises FormatError for another file."""
         arrow, parquet = _pyarrow()
+        require_file(path)
         try:
             table = parquet.read_table(path, partitioning=None)
         except (OSError, arrow.ArrowException) as error:

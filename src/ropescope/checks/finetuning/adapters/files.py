@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
-from ropescope.local_files import exists, expanded
+from ropescope.local_files import exists, expanded, require_file
 from ropescope.models.adapter import CONFIG, WEIGHTS, Adapter
 from ropescope.models.model_files import LocalFiles, ModelFiles
 from ropescope.models.safetensors.files import read_header
@@ -73,6 +73,8 @@ def _files(source: str, revision: str | None) -> tuple[ModelFiles, str, str]:
     """(the files, the adapter's name, the name of its config)."""
     path = expanded(source)
     if exists(path):
+        if not path.is_dir():
+            require_file(path)
         folder = path if path.is_dir() else path.parent
         config = path.name if path.suffix == ".json" and path.is_file() else CONFIG
         if not (folder / config).is_file() and (folder / _PASTED).is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ropescope.checks.judging.contamination.overlap import MOST_TOKENS, Index, Match, tokens
 from ropescope.errors import FormatError, InputError
+from ropescope.local_files import open_bytes
 from ropescope.models.table_rows import read_rows
 from ropescope.models.text_files import READABLE, text_pieces
 from ropescope.models.text_kinds import kind_of
@@ -204,7 +206,7 @@ def search(
         words.append(found)
     if not words and not short:
         raise FormatError(f"{items} holds no item: give one a line, or a table with a column of text.")
-    if any(file.resolve() == items.resolve() for file in files):
+    if os.path.realpath(items) in map(os.path.realpath, files):
         raise InputError(
             "corpus", f"`corpus` holds {items}, the file of the items: every item would be found in it; move it."
         )
@@ -266,7 +268,7 @@ def _items(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
 
 def _is_json(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def answer(inputs: DriftInputs, run: Run) -> Report:
     if inputs.first is None or inputs.second is None:
         name = "first" if inputs.first is None else "second"
         raise InputError(name, f"`{name}` is missing: give two logs, or `scores` and `n`.")
-    if inputs.first.resolve() == inputs.second.resolve():
+    if os.path.realpath(inputs.first) == os.path.realpath(inputs.second):
         raise InputError("second", "`second` is the same run as `first`: give the run to compare with it.")
     first, second = open_run("first", inputs.first), open_run("second", inputs.second)
     both, notes = common_tasks(first, second)

