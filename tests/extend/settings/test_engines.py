@@ -103,6 +103,29 @@ def test_engines_that_multiply_the_stated_length_are_not_given_a_longer_one() ->
     assert settings_for(plan("ntk"), "m", "vllm").overrides["max_position_embeddings"] == 16384
 
 
+def test_linear_scaling_that_is_written_as_factors_states_the_target() -> None:
+    """No engine multiplies the length by the factor of `longrope`: vLLM 0.32 refused Phi-3's --max-model-len."""
+    phi = plan_extension(from_config({**released.PHI_3_MINI_4K, "sliding_window": None}), 8192, "linear")
+    for engine in ("vllm", "vllm@0.11.2", "vllm@0.10.2", "sglang", "sglang@0.5.9"):
+        told = settings_for(phi, "m", engine).overrides
+        assert told.get("rope_parameters", told.get("rope_scaling"))["rope_type"] == "longrope"
+        assert told["max_position_embeddings"] == 8192, engine
+
+
+def test_a_longer_context_leaves_longrope_as_the_model_has_it() -> None:
+    """vLLM and SGLang take LongRoPE's attention factor from the stated length: 1.22 at 262,144 tokens, and 1.19 is in use."""
+    own = {"rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+    config = {**released.PHI_3_MINI_4K, "sliding_window": None, "rope_scaling": own, "max_position_embeddings": 131072}
+    phi = plan_extension(from_config({**config, "original_max_position_embeddings": 4096}), 262144, "none")
+    for engine in ("vllm", "vllm@0.11.2", "vllm@0.10.2", "sglang", "sglang@0.5.9"):
+        told = settings_for(phi, "m", engine).overrides
+        entry = told.get("rope_parameters", told.get("rope_scaling"))
+        assert entry["long_mscale"] == pytest.approx(math.sqrt(1 + math.log(32) / math.log(4096)))
+        assert entry["long_factor"] == own["long_factor"] and told["max_position_embeddings"] == 262144
+    assert "--rope-scaling" in settings_for(phi, "m", "vllm@0.10.2").text
+    assert settings_for(plan("none"), "m", "vllm").overrides == {"max_position_embeddings": 16384}
+
+
 def test_the_attention_factor_of_searched_factors_reaches_vllm_and_sglang() -> None:
     """Neither reads attention_factor for longrope; both read short_mscale and long_mscale."""
     for engine in ("vllm", "sglang"):

@@ -39,6 +39,20 @@ def rope_fields(plan: RopePlan, form: Form) -> dict[str, Any]:
     return {"rope_theta": entry.theta, "rope_scaling": scaling, **beside}
 
 
+def longer_only(plan: RopePlan, form: Form) -> dict[str, Any]:
+    """The fields with which vLLM and SGLang take the target of a plan that changes no position.
+
+    They work LongRoPE's attention factor out from the stated length, so the one in use is stated beside it.
+    """
+    if plan.target_length <= plan.native_length:
+        return {}
+    length = {"max_position_embeddings": plan.target_length}
+    if plan.native_method != "longrope" or len(plan.layer_types) > 1:
+        return length
+    fields, factor = rope_fields(plan, form), plan.layer_types[0].attention_factor
+    return {**fields, form: {**fields[form], "short_mscale": factor, "long_mscale": factor}, **length}
+
+
 def legacy_entry(plan: RopePlan) -> LayerTypePlan:
     """The one entry that the older form has room for. Raises ExtendError for a plan that needs several."""
     if len(plan.layer_types) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ropescope.extend.plan.frequencies import above_the_rule
 from ropescope.extend.plan.rope_plan import RopePlan
-from ropescope.extend.settings.config import Form, nested, rope_fields
+from ropescope.extend.settings.config import Form, longer_only, nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = (
@@ -54,8 +54,7 @@ def _settings(plan: RopePlan, source: str, form: Form, versions: str, read_from:
 
 def _fields(plan: RopePlan, form: Form) -> dict[str, Any]:
     if not plan.changes:
-        beyond = plan.target_length > plan.native_length
-        return {"max_position_embeddings": plan.target_length} if beyond else {}
+        return longer_only(plan, form)
     fields = rope_fields(plan, form)
     found = fields.get("rope_parameters", fields.get("rope_scaling")) or {}
     entries = [part for part in found.values() if isinstance(part, dict)] or [found]
@@ -65,6 +64,6 @@ def _fields(plan: RopePlan, form: Form) -> dict[str, Any]:
             entry |= {"short_mscale": entry["attention_factor"], "long_mscale": entry["attention_factor"]}
         if (above := above_the_rule(entry)) is not None:
             entry["attn_factor"] = above  # SGLang multiplies its own rule by it, and does not read attention_factor
-    if plan.method == "linear" and len(entries) == 1:
-        return fields  # SGLang multiplies the stated length itself
+    if entries[0].get("rope_type") == "linear" and len(entries) == 1:
+        return fields  # SGLang multiplies the stated length itself; not where factors state it, as Phi-3's do
     return {**fields, "max_position_embeddings": plan.target_length}

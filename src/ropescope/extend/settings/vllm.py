@@ -6,7 +6,7 @@ from typing import Any
 
 from ropescope.extend.plan.frequencies import above_the_rule
 from ropescope.extend.plan.rope_plan import RopePlan
-from ropescope.extend.settings.config import nested, rope_fields
+from ropescope.extend.settings.config import Form, longer_only, nested, rope_fields
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = (
@@ -21,7 +21,7 @@ def with_rope_parameters(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM 0.12 and newer: --hf-overrides with rope_parameters."""
     if is_gguf(source):
         return not_from_gguf("vllm", "0.12 and newer", NEW_FROM)
-    fields, remarks = _adapted(plan, rope_fields(plan, "rope_parameters"))
+    fields, remarks = _adapted(plan, "rope_parameters")
     return _overridden(plan, source, fields, remarks, "0.12 and newer", NEW_FROM)
 
 
@@ -31,7 +31,7 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
         return not_from_gguf("vllm", "0.11.1 and 0.11.2", MIDDLE_FROM)
     if plan.method == "dynamic":
         return _no_dynamic("0.11.1 and 0.11.2", MIDDLE_FROM)
-    fields, remarks = _adapted(plan, rope_fields(plan, "rope_scaling"))
+    fields, remarks = _adapted(plan, "rope_scaling")
     return _overridden(plan, source, fields, remarks, "0.11.1 and 0.11.2", MIDDLE_FROM)
 
 
@@ -42,13 +42,13 @@ def with_flags(plan: RopePlan, source: str) -> EngineSettings:
         return not_from_gguf("vllm", versions, OLD_FROM)
     if plan.method == "dynamic":
         return _no_dynamic(versions, OLD_FROM)
-    fields, remarks = _adapted(plan, rope_fields(plan, "rope_scaling"))
+    fields, remarks = _adapted(plan, "rope_scaling")
     if plan.config_path:
         return _overridden(plan, source, fields, remarks, versions, OLD_FROM)
     flags: list[tuple[str, object]] = []
-    if plan.changes:
-        if fields.get("rope_scaling"):
-            flags.append(("--rope-scaling", one_line(fields["rope_scaling"])))
+    if fields.get("rope_scaling"):
+        flags.append(("--rope-scaling", one_line(fields["rope_scaling"])))
+    if "rope_theta" in fields:
         flags.append(("--rope-theta", fields["rope_theta"]))
     overrides = {name: fields[name] for name in ("max_position_embeddings",) if name in fields}
     if overrides:
@@ -68,15 +68,16 @@ def _overridden(
     return EngineSettings("vllm", versions, read_from, "shell", text, remarks, overrides)
 
 
-def _adapted(plan: RopePlan, fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _adapted(plan: RopePlan, form: Form) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields as vLLM reads them, and what to say of it."""
     if not plan.changes:
-        return _unchanged(plan), ()
+        return longer_only(plan, form), ()
+    fields = rope_fields(plan, form)
     entries = _entries(fields)
     remarks: list[str] = []
     flat = len(entries) == 1 and not plan.layer_types[0].layer_type
-    if not (plan.method == "linear" and flat):
-        # With linear scaling vLLM multiplies the stated length itself.
+    if not (entries[0].get("rope_type") == "linear" and flat):
+        # With linear scaling vLLM multiplies the stated length itself; Phi-3's is written as factors, which it does not.
         fields = {**fields, "max_position_embeddings": plan.target_length}
     for entry in entries:
         if entry.get("rope_type") == "longrope":
@@ -107,12 +108,6 @@ def _latent_factor(plan: RopePlan, entry: dict[str, Any]) -> tuple[str, ...]:
         "vLLM computes the attention factor of latent attention (MLA) itself, and may not use "
         f"{entry['attention_factor']:g}.",
     )
-
-
-def _unchanged(plan: RopePlan) -> dict[str, Any]:
-    if plan.target_length <= plan.native_length:
-        return {}
-    return {"max_position_embeddings": plan.target_length}
 
 
 def _entries(fields: dict[str, Any]) -> list[dict[str, Any]]:

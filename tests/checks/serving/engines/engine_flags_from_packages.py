@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parents[3] / "src" / "ropescope" / "checks" / "serving" / "engine_flags.json"
+TABLE = Path(__file__).parents[4] / "src" / "ropescope" / "checks" / "serving" / "engines" / "engine_flags.json"
 
 
 def llama_cpp(root: Path) -> dict[str, Any]:
