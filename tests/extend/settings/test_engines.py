@@ -126,6 +126,17 @@ def test_a_longer_context_leaves_longrope_as_the_model_has_it() -> None:
     assert settings_for(plan("none"), "m", "vllm").overrides == {"max_position_embeddings": 16384}
 
 
+def test_vllm_is_not_sent_past_the_table_of_a_models_own_yarn() -> None:
+    """vLLM 0.32 gave NaN there: its table has original length × factor positions, whatever the config states."""
+    own = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
+    model = from_config({**released.SMOLLM2_135M, "rope_scaling": own, "max_position_embeddings": 32768})
+    for version in ("vllm", "vllm@0.11.2", "vllm@0.10.2"):
+        beyond = settings_for(plan_extension(model, 65536, "none"), "m", version)
+        assert beyond.text == "" and "NaN" in beyond.remarks[0]
+        assert settings_for(plan_extension(model, 32768, "none"), "m", version).text
+        assert settings_for(plan_extension(model, 65536, "yarn"), "m", version).text
+
+
 def test_the_attention_factor_of_searched_factors_reaches_vllm_and_sglang() -> None:
     """Neither reads attention_factor for longrope; both read short_mscale and long_mscale."""
     for engine in ("vllm", "sglang"):

@@ -21,6 +21,8 @@ def with_rope_parameters(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM 0.12 and newer: --hf-overrides with rope_parameters."""
     if is_gguf(source):
         return not_from_gguf("vllm", "0.12 and newer", NEW_FROM)
+    if _table_ends(plan):
+        return _past_the_table("0.12 and newer", NEW_FROM)
     fields, remarks = _adapted(plan, "rope_parameters")
     return _overridden(plan, source, fields, remarks, "0.12 and newer", NEW_FROM)
 
@@ -29,6 +31,8 @@ def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:
     """For vLLM 0.11.1 and 0.11.2: --hf-overrides with rope_scaling and rope_theta."""
     if is_gguf(source):
         return not_from_gguf("vllm", "0.11.1 and 0.11.2", MIDDLE_FROM)
+    if _table_ends(plan):
+        return _past_the_table("0.11.1 and 0.11.2", MIDDLE_FROM)
     if plan.method == "dynamic":
         return _no_dynamic("0.11.1 and 0.11.2", MIDDLE_FROM)
     fields, remarks = _adapted(plan, "rope_scaling")
@@ -40,6 +44,8 @@ def with_flags(plan: RopePlan, source: str) -> EngineSettings:
     versions = "0.8 to 0.11.0"
     if is_gguf(source):
         return not_from_gguf("vllm", versions, OLD_FROM)
+    if _table_ends(plan):
+        return _past_the_table(versions, OLD_FROM)
     if plan.method == "dynamic":
         return _no_dynamic(versions, OLD_FROM)
     fields, remarks = _adapted(plan, "rope_scaling")
@@ -120,5 +126,22 @@ def _no_dynamic(versions: str, read_from: str) -> EngineSettings:
     remark = (
         "This vLLM computes the base of dynamic scaling from trained length × factor, for every prompt: use `method` "
         "ntk, which states the base."
+    )
+    return EngineSettings("vllm", versions, read_from, "shell", "", (remark,))
+
+
+def _table_ends(plan: RopePlan) -> bool:
+    """Whether a model's own YaRN has a shorter table in vLLM than the target: original length × factor, whatever is stated."""
+    if plan.changes:
+        return False
+    yarn = [entry.parameters for entry in plan.layer_types if entry.parameters.get("rope_type") == "yarn"]
+    ends = [one["original_max_position_embeddings"] * (one.get("factor") or 1.0) for one in yarn]
+    return bool(ends) and min(ends) < plan.target_length
+
+
+def _past_the_table(versions: str, read_from: str) -> EngineSettings:
+    remark = (
+        "vLLM's table of positions ends where the model's own YaRN does, and it computes NaN beyond: use `method` yarn, which "
+        "raises the factor."
     )
     return EngineSettings("vllm", versions, read_from, "shell", "", (remark,))
