@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ropescope.measure.exponent import fit_power_law
+from ropescope.measure.protocol import LEGACY_OFFSET
 from ropescope.theory.decay import gamma_pade
 from ropescope.theory.nulls import NullExponent, uniform_null_exponent
 
 Array = NDArray[np.float64]
 
-PROTOCOL_OFFSET = 50
-"""The published protocol reads distance d in a sequence of d + 50 tokens."""
-FIT_FROM = 30
-"""The published fit leaves out the distances below this."""
 PREDICTED_LENGTH = 2000.0
 """The length T at which most published tables evaluate γ_Padé, whatever was measured."""
 LEAST_POINTS = 3
@@ -125,7 +122,7 @@ class Measurement:
     @cached_property
     def null(self) -> NullExponent:
         """What uniform attention gives at the same distances in the published protocol."""
-        return uniform_null_exponent(tuple(self.distances[self.distances >= self.fit_from]), PROTOCOL_OFFSET)
+        return uniform_null_exponent(tuple(self.distances[self.distances >= self.fit_from]), LEGACY_OFFSET)
 
     def pade(self, length: float | None = None) -> float | None:
         """γ_Padé at the base in use and `length`, the largest measured distance if not given; None without RoPE."""

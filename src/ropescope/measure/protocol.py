@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 LEGACY_DISTANCES = (10, 20, 30, 50, 100, 200, 500, 1000, 2000)
 LEGACY_KEY = 49
 """The one key position that the published protocol reads: a sequence of d + 50 tokens, its last query, key 49."""
-LEGACY_LENGTH = LEGACY_DISTANCES[-1] + LEGACY_KEY + 1
+LEGACY_OFFSET = LEGACY_KEY + 1
+"""It reads distance d in a sequence of d + 50 tokens."""
+LEGACY_LENGTH = LEGACY_DISTANCES[-1] + LEGACY_OFFSET
 LEGACY_FIT_FROM = 30
+"""Its fit leaves out the distances below this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +88,4 @@ class FixedLength:
 
 def legacy_distances(n_tokens: int) -> tuple[int, ...]:
     """The published distances that a prompt of `n_tokens` can hold: d needs d + 50 tokens."""
-    return tuple(d for d in LEGACY_DISTANCES if d + LEGACY_KEY + 1 <= n_tokens)
+    return tuple(d for d in LEGACY_DISTANCES if d + LEGACY_OFFSET <= n_tokens)

@@ -19,7 +19,7 @@ from ropescope.measure.exponent import (
 )
 from ropescope.measure.intervals import Draws, log_contrast, log_odds, normal_draws, share_of
 from ropescope.measure.profile import DecayProfile
-from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY
+from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_OFFSET
 from ropescope.measure.request import DEFAULT_D_MIN, DEFAULT_RESAMPLES
 from ropescope.measure.shapes import compare_shapes
 from ropescope.theory.nulls import uniform_null_exponent
@@ -210,7 +210,7 @@ def _legacy(profile: DecayProfile, draws: Draws) -> LegacySummary | None:
     distances = np.array(profile.legacy_distances)
     fitted = distances >= LEGACY_FIT_FROM
     cells = profile.legacy.astype(np.float64)
-    null = uniform_null_exponent(tuple(distances[fitted].tolist()), LEGACY_KEY + 1)
+    null = uniform_null_exponent(tuple(distances[fitted].tolist()), LEGACY_OFFSET)
     by_layer = np.nanmean(cells, axis=2)[..., fitted]
     return LegacySummary(
         distances=profile.legacy_distances,

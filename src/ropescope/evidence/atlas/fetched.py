@@ -13,8 +13,7 @@ from ropescope.errors import DomainError, FormatError
 from ropescope.evidence.atlas.dataset import CARD, CONFIGS, SCHEMA, card_data, data_path, is_ours
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.table import KEYS, NESTED, arrow_schema, nested_schema, read_parquet
-from ropescope.evidence.measurement import PROTOCOL_OFFSET
-from ropescope.measure.protocol import LEGACY_DISTANCES
+from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_OFFSET
 from ropescope.theory.nulls import uniform_null_exponent
 
 Read = Callable[[str], bytes]
@@ -142,4 +141,4 @@ def _null(row: AtlasRow) -> float:
         return 0.0
     known: Sequence[float] = [point.distance for point in row.curve] or LEGACY_DISTANCES
     fitted = tuple(float(d) for d in known if row.d_min <= d <= (row.d_max or _MOST_TOKENS))
-    return uniform_null_exponent(fitted, PROTOCOL_OFFSET).gamma if len(fitted) > 1 else row.gamma_null
+    return uniform_null_exponent(fitted, LEGACY_OFFSET).gamma if len(fitted) > 1 else row.gamma_null

@@ -18,8 +18,8 @@ import numpy as np
 from ropescope.errors import FormatError
 from ropescope.evidence.atlas.row import AtlasPoint, AtlasRow
 from ropescope.evidence.extracts.panel import e4_rows
-from ropescope.evidence.measurement import FIT_FROM, LEAST_POINTS, PROTOCOL_OFFSET, Refit
-from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_LENGTH
+from ropescope.evidence.measurement import LEAST_POINTS, Refit
+from ropescope.measure.protocol import LEGACY_DISTANCES, LEGACY_FIT_FROM, LEGACY_LENGTH, LEGACY_OFFSET
 from ropescope.theory.nulls import uniform_null_exponent
 
 _SAME: Final = 1e-4
@@ -117,10 +117,10 @@ def _of_record(record: Mapping[str, Any], what: str, origin: str) -> AtlasRow:
             f"{what}: the protocol has no distances up to `N` = {length:g}: its longest is {LEGACY_DISTANCES[-1]}. Give the file "
             "with the attention at each distance."
         )
-    distances = tuple(float(distance) for distance in LEGACY_DISTANCES if FIT_FROM <= distance <= length)
+    distances = tuple(float(distance) for distance in LEGACY_DISTANCES if LEGACY_FIT_FROM <= distance <= length)
     if len(distances) < LEAST_POINTS:
         raise FormatError(
-            f"{what}: at `N` = {length:g} the protocol has fewer than {LEAST_POINTS} distances from {FIT_FROM} on."
+            f"{what}: at `N` = {length:g} the protocol has fewer than {LEAST_POINTS} distances from {LEGACY_FIT_FROM} on."
         )
     return _row(
         model=str(record.get("model") or record.get("stem")),
@@ -172,7 +172,7 @@ def _row(
         model=model,
         repo_id=model,
         protocol="legacy",
-        length=longest + PROTOCOL_OFFSET,
+        length=longest + LEGACY_OFFSET,
         corpus=named,
         corpus_about=_TEXT_ABOUT if named == "text" else None,
         prompts=prompts if isinstance(prompts, int) and prompts > 0 else None,
@@ -182,7 +182,7 @@ def _row(
         gamma=gamma,
         gamma_low=ends[0],
         gamma_high=ends[1],
-        gamma_null=uniform_null_exponent(tuple(distances), PROTOCOL_OFFSET).gamma,
+        gamma_null=uniform_null_exponent(tuple(distances), LEGACY_OFFSET).gamma,
         r2=r2,
         beyond_trained=False,
         partial=False,

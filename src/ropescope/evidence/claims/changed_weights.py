@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ropescope.evidence.evidence import Evidence, model_facts
-from ropescope.evidence.measurement import FIT_FROM, Measurement
+from ropescope.evidence.measurement import Measurement
 from ropescope.evidence.verdicts.claim import Baseline, Finding, Verdict, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import column, short_name
+from ropescope.measure.protocol import LEGACY_FIT_FROM
 from ropescope.report.report import Fact, Scalar
 from ropescope.theory.decomposition import INSTRUCT_SHIFT, precision_shift_nf4
 
@@ -58,7 +59,7 @@ def four_bit_rule(evidence: Evidence) -> Finding:
         "model | corpus | γ as published :.3f | R² :.3f | γ, 16-bit :.3f | γ, 4-bit :.3f | change :+.3f | "
         "called for: low :+.3f | high :+.3f | in range",
         rows,
-        note=f"γ as published: over all distances; else over those that both have, from {FIT_FROM} on.",
+        note=f"γ as published: over all distances; else over those that both have, from {LEGACY_FIT_FROM} on.",
     )
 
 
@@ -122,7 +123,7 @@ def instruction_tuning(evidence: Evidence) -> Finding:
             "One model measured twice",
             "model | corpus | γ :.3f | γ again :.3f | difference :.3f",
             again,
-            note=f"Fits over the distances that both have, from {FIT_FROM} on.",
+            note=f"Fits over the distances that both have, from {LEGACY_FIT_FROM} on.",
         )
     )
 
@@ -192,7 +193,7 @@ def _noise(evidence: Evidence) -> float:
 def _gammas(one: Measurement, other: Measurement) -> tuple[float, float]:
     """γ of both over the distances that both have."""
     most = min(one.longest, other.longest)
-    return one.refit_between(FIT_FROM, most).gamma, other.refit_between(FIT_FROM, most).gamma
+    return one.refit_between(LEGACY_FIT_FROM, most).gamma, other.refit_between(LEGACY_FIT_FROM, most).gamma
 
 
 def _precision_row(full: Measurement, other: Measurement) -> tuple[Scalar, ...]:

@@ -9,11 +9,12 @@ from scipy.optimize import least_squares
 from scipy.special import gamma as gamma_function
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, Refit
+from ropescope.evidence.measurement import Measurement, Refit
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample
 from ropescope.evidence.verdicts.statistics import aicc, bic, correlation
+from ropescope.measure.protocol import LEGACY_OFFSET
 from ropescope.measure.shapes import SHAPES, Shape
 from ropescope.report.report import Fact
 from ropescope.theory.thermodynamics import partition_function
@@ -26,9 +27,9 @@ LEAST_POINTS = 5
 _LAWS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array] | None]] = {
     "power d^−γ": (np.zeros_like, np.log),
     "exponential e^(−λd)": (np.zeros_like, lambda d: d),
-    "uniform 1/(d + 50)": (lambda d: -np.log(d + PROTOCOL_OFFSET), None),
-    "power × uniform": (lambda d: -np.log(d + PROTOCOL_OFFSET), np.log),
-    "(d + 50)^−g": (np.zeros_like, lambda d: np.log(d + PROTOCOL_OFFSET)),
+    "uniform 1/(d + 50)": (lambda d: -np.log(d + LEGACY_OFFSET), None),
+    "power × uniform": (lambda d: -np.log(d + LEGACY_OFFSET), np.log),
+    "(d + 50)^−g": (np.zeros_like, lambda d: np.log(d + LEGACY_OFFSET)),
 }
 _POWER, _EXPONENTIAL, _UNIFORM = list(_LAWS)[:3]
 # Laws with one parameter more, as the measuring room has them: a cutoff cuts, a log-normal bends down, 0 < β < 1.
@@ -150,7 +151,7 @@ def mittag_leffler_amplitude(evidence: Evidence) -> Finding:
 
 def _of_uniform(m: Measurement) -> Refit:
     """The published fit of attention that does not decay, at the distances of m."""
-    return Refit.of(m.distances, 1 / (m.distances + PROTOCOL_OFFSET), m.fit_from)
+    return Refit.of(m.distances, 1 / (m.distances + LEGACY_OFFSET), m.fit_from)
 
 
 def _aicc(panel: Iterable[Measurement], least: float) -> Scores:

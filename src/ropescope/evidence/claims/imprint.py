@@ -8,12 +8,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.measurement import PROTOCOL_OFFSET
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.figures import Points, scatter_figure
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import Array, Sample
 from ropescope.evidence.verdicts.statistics import LEVEL, Regression, r2_of_prediction, regress
+from ropescope.measure.protocol import LEGACY_OFFSET
 from ropescope.report.report import Fact, Figure
 from ropescope.theory.decomposition import IMPRINT_HALF_WIDTH, IMPRINT_REFERENCE, IMPRINT_SLOPE, imprint_purity
 from ropescope.theory.nulls import uniform_null_exponent
@@ -168,7 +168,7 @@ def untrained_models(evidence: Evidence) -> Finding:
     """What the nearest published measurement says: two fits of one untrained model are those of uniform attention."""
     rows = [row for row in evidence.table("checkpoint_exponents") if row["step"] == 1]
     offsets = [_offset(row["distances"], row["gamma"]) for row in rows]
-    nulls = [uniform_null_exponent(row["distances"], PROTOCOL_OFFSET).gamma for row in rows]
+    nulls = [uniform_null_exponent(row["distances"], LEGACY_OFFSET).gamma for row in rows]
     return Finding(
         quantity="p of the imprint in untrained models",
         value=None,

@@ -13,11 +13,12 @@ import numpy as np
 from scipy.stats import fisher_exact, mannwhitneyu
 
 from ropescope.evidence.evidence import Evidence
-from ropescope.evidence.measurement import PROTOCOL_OFFSET, Measurement, ModelFacts
+from ropescope.evidence.measurement import Measurement, ModelFacts
 from ropescope.evidence.tables import table
 from ropescope.evidence.verdicts.claim import Baseline, Finding, judged
 from ropescope.evidence.verdicts.registry import claim
 from ropescope.evidence.verdicts.sample import short_name
+from ropescope.measure.protocol import LEGACY_OFFSET
 from ropescope.report.report import Fact, Table
 from ropescope.theory.decomposition import INDUCTION_PARAMETERS
 
@@ -96,7 +97,7 @@ def high_difference_means_windows(evidence: Evidence) -> Finding:
     steady = [p.name for p in pairs if p.by_median is not None and p.by_median > ABOVE]
     base = sum(p.facts.family == "Gemma" for p in pairs) / len(pairs)
     others = ", ".join(p.name for p in high if p not in alternate)
-    longest = max(m.longest for m in evidence.panel() if m.facts.sliding_window) + PROTOCOL_OFFSET
+    longest = max(m.longest for m in evidence.panel() if m.facts.sliding_window) + LEGACY_OFFSET
     return Finding(
         quantity="models with alternating windows among those with Δγ > 0.3",
         value=100 * len(alternate) / len(high),

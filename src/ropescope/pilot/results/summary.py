@@ -8,7 +8,7 @@ from math import isnan, log, nan, sqrt
 from statistics import fmean, stdev
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_KEY, legacy_distances
+from ropescope.measure.protocol import LEGACY_FIT_FROM, LEGACY_OFFSET, legacy_distances
 from ropescope.pilot.arms import Arm
 from ropescope.pilot.predictions import Judged, judge, predictions, slope, statistics
 from ropescope.pilot.results.result import PilotResult, Reading
@@ -113,7 +113,7 @@ def predicted(result: PilotResult, arm: Arm) -> float | None:
 def legacy_null(length: int) -> float | None:
     """What the published protocol reads of uniform attention over the distances that `length` holds; None below four."""
     fitted = tuple(distance for distance in legacy_distances(length) if distance >= LEGACY_FIT_FROM)
-    return uniform_null_exponent(tuple(map(float, fitted)), LEGACY_KEY + 1).gamma if len(fitted) >= 4 else None
+    return uniform_null_exponent(tuple(map(float, fitted)), LEGACY_OFFSET).gamma if len(fitted) >= 4 else None
 
 
 def _theta(arm: Arm) -> float:
