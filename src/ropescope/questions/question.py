@@ -8,7 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ropescope.errors import MissingExtraError, PluginError
+from ropescope.errors import MissingExtraError, PluginError, RopescopeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,7 @@ class Question(NamedTuple):
 
     @contextmanager
     def needs_extra(self) -> Iterator[None]:
-        """Turn a missing package into a MissingExtraError that says what to install."""
+        """Turn a package that is missing, or that breaks off where it is imported, into a MissingExtraError that says so."""
         try:
             yield
         except ModuleNotFoundError as error:
@@ -121,6 +121,14 @@ class Question(NamedTuple):
                 ) from error
             raise MissingExtraError(
                 f"{self.name} needs {package}, which is not installed: pip install 'ropescope[{self.extra}]'."
+            ) from error
+        except Exception as error:
+            broken = None if isinstance(error, RopescopeError) else _imported(error)
+            if broken is None:
+                raise
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise MissingExtraError(
+                f"{self.name} needs {broken}, which cannot be imported ({why}): install it again; `doctor` tells more."
             ) from error
 
     def _target(self, spelled: str) -> Any:
@@ -143,3 +151,14 @@ class Question(NamedTuple):
                 f"{self.name} cannot be asked: {spelled} of the plugin {self.plugin} is at fault ({type(error).__name__}: {error})."
             ) from error
         return found
+
+
+def _imported(error: BaseException) -> str | None:
+    """The package of others during whose import an error was raised, if it was."""
+    trace = error.__traceback__
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if trace.tb_frame.f_code.co_name == "<module>" and package not in ("ropescope", "__main__"):
+            return package
+        trace = trace.tb_next
+    return None
