@@ -245,6 +245,7 @@ def _from_weights(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str,
             column=inputs.column,
             cache_type=inputs.cache_type,
             progress=run.progress,
+            say=run.say,
         )
     return plan, inputs.source, (_UNUSED,) if has_profile(model.source) else ()
 

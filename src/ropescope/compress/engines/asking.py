@@ -105,6 +105,7 @@ def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
         others = calibration_texts(
             weights.tokenizer, length, inputs.prompts + TEXTS, files=inputs.text, column=inputs.column
         )[errors.n_prompts :]
+        run.say(f"Scoring {weights.on_what}")
         # Errors of single layers say little of windows without first tokens: one window for all may cost less.
         shapes = [partial(make, full=one) for one in (sets, *([[frozenset[int]()]] if window is None else []))]
         found = None

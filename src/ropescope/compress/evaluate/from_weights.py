@@ -6,7 +6,7 @@ measured them nor will judge them, and the budget is read off where their curve 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ def plan_from_weights(
     column: str = "text",
     cache_type: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> KVPlan:
     """The plan for sequences of `length` tokens (default 2,048, or the trained context if that is shorter), measured on
     `prompts` calibration texts, or on the first half of your own `files`.
@@ -49,6 +50,7 @@ def plan_from_weights(
     errors = measured_for(weights, length, prompts=prompts, files=files, column=column, sinks=sinks, progress=progress)
     if target.max_loss is None:
         return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)
+    say(f"Scoring {weights.on_what}")
     # None of the texts that measured the plans says what they cost.
     others = calibration_texts(weights.tokenizer, length, prompts + BUDGET_TEXTS, files=files, column=column)[
         errors.n_prompts :
