@@ -121,17 +121,17 @@ def test_the_hash_of_a_split_file_is_that_of_all_its_parts(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def adapted(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a base, and an adapter for it that holds its profile."""
+    """A folder with a base, and an adapter that names it from its own place and holds its profile."""
     peft = pytest.importorskip("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
     from transformers import AutoModelForCausalLM
 
     both = tmp_path_factory.mktemp("adapted")
-    shutil.copytree(tiny_folder, both / "base")
+    shutil.copytree(tiny_folder, both / "adapted-base")
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    wrapped = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(both / "base", dtype="float32"), config)
+    wrapped = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(both / "adapted-base", dtype="float32"), config)
     wrapped.save_pretrained(both / "adapter")
-    edit(both / "adapter", base_model_name_or_path="../base")
+    edit(both / "adapter", base_model_name_or_path="../adapted-base")
     measured(both / "adapter", both / "adapter")
     return both
 
@@ -143,7 +143,7 @@ def edit(folder: Path, **changes: Any) -> None:
 
 def test_an_adapter_has_its_profile_in_its_folder(adapted: Path) -> None:
     assert (adapted / "adapter" / "ropescope.parquet").is_file()
-    assert gamma_shown(adapted / "adapter")[0] and not gamma_shown(adapted / "base")[0]
+    assert gamma_shown(adapted / "adapter")[0] and not gamma_shown(adapted / "adapted-base")[0]
     planned = plan(PlanInputs(source=str(adapted / "adapter"), keep_mass=0.9, from_profile=True), Run())
     by_path = plan(PlanInputs(source=str(adapted / "adapter" / "ropescope.parquet"), keep_mass=0.9), Run())
     assert by_path.data == planned.data
@@ -156,8 +156,8 @@ def test_an_adapter_has_its_profile_in_its_folder(adapted: Path) -> None:
     [
         (lambda both: other_byte(both / "adapter" / "adapter_model.safetensors"), "its adapter is another"),
         (lambda both: edit(both / "adapter", lora_alpha=64), "its adapter is another"),
-        (lambda both: other_byte(both / "base" / "model.safetensors"), "its base has other weights"),
-        (lambda both: shutil.copy(both / "adapter" / "ropescope.parquet", both / "base"), "with an adapter on"),
+        (lambda both: other_byte(both / "adapted-base" / "model.safetensors"), "its base has other weights"),
+        (lambda both: shutil.copy(both / "adapter" / "ropescope.parquet", both / "adapted-base"), "with an adapter on"),
     ],
     ids=["weights", "alpha", "base", "on the base"],
 )
@@ -166,7 +166,7 @@ def test_a_profile_of_another_adapter_or_base_yields_no_number(
 ) -> None:
     both = Path(shutil.copytree(adapted, tmp_path / "both"))
     change(both)
-    asked = both / ("base" if "with an adapter" in why else "adapter")
+    asked = both / ("adapted-base" if "with an adapter" in why else "adapter")
     shown, caveats = gamma_shown(asked)
     assert not shown and any(why in text and "belongs to another model" in text for text in caveats)
     with pytest.raises(SourceError, match=why):

@@ -301,7 +301,7 @@ def test_a_server_at_the_address_of_a_page_of_files_takes_its_place(
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         page.evaluate("localStorage.setItem('ropescope theme', 'dark')")
         port = site.address.split(":")[-1].strip("/")
-    page.goto("about:blank")
+        page.goto("about:blank")
     with running(tmp_path, tmp_path, "--port", port):
         page.goto(site.address + link)  # comes from the service worker, which then finds that it has to leave
         page.wait_for_selector('meta[name="ropescope-backend"][content="server"]', state="attached")

@@ -52,7 +52,7 @@ export class Page {
   /** Begin to load what a question and its answer need. */
   async prepare() {
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
-    import("./question.js");
+    import("./question.js").catch(() => {}); // told where a question is opened
     await this.backend.prepare();
     this.ready = true;
   }

@@ -16,6 +16,8 @@ import { t } from "./words.js";
 const FILES = "/files";
 const MOST_IDLE_MS = 2000;
 const MOST_CONTROL_MS = 1500;
+/** A worker that takes over reloads the page; where it does not, the page does. */
+const MOST_LEAVE_MS = 3000;
 const TOKEN = "ropescope token";
 
 /** @returns {Promise<Backend>} */
@@ -261,6 +263,7 @@ async function controlled() {
     const { serviceWorker } = navigator;
     const registration = await serviceWorker.register(new URL("./sw.js", import.meta.url), { updateViaCache: "none" });
     const changed = new Promise((resolve) => serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+    if (serviceWorker.controller) changed.then(() => setTimeout(() => location.reload(), MOST_LEAVE_MS));
     if (registration.waiting && serviceWorker.controller) {
       changed.then(() => location.reload());
       registration.waiting.postMessage("take over");
