@@ -61,7 +61,7 @@ class FormatError(RopescopeError, ValueError):
 
 
 class ReportError(RopescopeError, ValueError):
-    """A report cannot be shown or written as asked: a number that is none, a file that cannot be written."""
+    """A report cannot be shown or written as asked: text that is not a number, a file that cannot be written."""
 
 
 class EvidenceError(RopescopeError, ValueError):

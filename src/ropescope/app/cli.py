@@ -79,7 +79,7 @@ class Group(click.Group):
             fail("Interrupted before anything was finished.", 130)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """The command that the arguments name; a name that is none is told with the nearest."""
+        """The command that the arguments name; an unknown name is told with the nearest one."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             ctx.fail(f"There is no command {args[0]!r}.{near(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)

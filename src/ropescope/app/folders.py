@@ -41,7 +41,7 @@ class Folders:
         self.folders = tuple(folder.resolve() for folder in folders)
 
     def readable(self, kind: Kind, text: str) -> Path | None:
-        """The path that `text` is as it really is; None where it is none, as a Hub id. Raises OutsideError for one that may not be
+        """The path that `text` is, resolved; None where it is not a path, as a Hub id. Raises OutsideError for one that may not be
         read."""
         bare = text.strip()
         if "\0" in bare or (bare.startswith(("\\\\", "//")) and "\n" not in bare):

@@ -77,7 +77,7 @@ def answer(inputs: SpeedInputs, run: Run) -> Report:
 
 
 def require_shares(efficiency: float, price: float | None) -> None:
-    """Raise DomainError for a share of the ceiling that is none, and for a price below 0 or without end."""
+    """Raise DomainError for a share of the ceiling outside 0 to 1, and for a price that is negative or infinite."""
     if not 0 < efficiency <= 1:
         raise DomainError(f"`efficiency` is {efficiency:g}: give a share above 0 and at most 1.")
     if price is not None and not 0 <= price < float("inf"):

@@ -91,7 +91,7 @@ def _check_first(inputs: PlanInputs) -> None:
     else:
         require_method(inputs.method)
     for name in inputs.engine:
-        only_transformers([name])  # raises for a name that is no engine's
+        only_transformers([name])  # raises for a name that is not an engine's
     if inputs.save_gguf is not None:
         from ropescope.report.files import require_writable
 

@@ -115,7 +115,7 @@ def profile_beside(model: Model, *, most_bytes: int | None = None) -> Beside | N
     """The profile beside the weights of `model`, and whether it is theirs; None where there is none.
 
     With `most_bytes`, weights of which more would have to be read are left unchecked. Raises FormatError for a file of this name
-    that is no profile, SourceError where one on the Hub cannot be fetched.
+    that is not a profile, SourceError where one on the Hub cannot be fetched.
     """
     from ropescope.measure.profile import DecayProfile
 

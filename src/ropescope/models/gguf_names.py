@@ -75,7 +75,7 @@ def with_mix(found: Iterable[Choice], mix: str) -> Choice | None:
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """The names of all the files of the split model that `name` is a part of; `name` alone where it is none."""
+    """The names of all the files of the split model that `name` is a part of; `name` alone where it is not a part."""
     match = _PART.fullmatch(name)
     if match is None or not 0 < int(match[2]) <= int(match[3]) <= MOST_PARTS:
         return (name,)

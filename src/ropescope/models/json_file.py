@@ -28,7 +28,7 @@ def unreadable(path: Path, error: OSError) -> SourceError:
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is none."""
+    """The JSON object in `path`. Raises SourceError if it cannot be read, FormatError (with line) if it is not one."""
     try:
         with open_bytes(path) as file:
             raw = read_bounded(file, most_bytes + 1)
@@ -49,7 +49,7 @@ def read_bounded(file: IO[bytes], most_bytes: int) -> bytes:
 def json_object(raw: bytes, where: str, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object that `raw` holds; `where` is how errors call the file. Raises FormatError."""
     if len(raw) > most_bytes:
-        raise FormatError(f"{where} is longer than {most_bytes >> 20} MiB: no such file of a model is.")
+        raise FormatError(f"{where} is longer than {most_bytes >> 20} MiB: a model has no file of this kind that long.")
     data = parse_json(raw, where)
     if not isinstance(data, dict):
         raise FormatError(f"{where} holds a JSON {type(data).__name__}, not an object: give a model's config.json.")
@@ -62,7 +62,9 @@ def parse_json(raw: bytes, where: str, *, at: int = 0, pairs: PairsHook | None =
     `where` is how errors call the file, `at` the offset of `raw` in it (0: errors give the line). Raises FormatError.
     """
     if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS or raw.count(b",") > MOST_VALUES:
-        raise FormatError(f"{where} holds more than {MOST_VALUES:,} JSON values: no such file of a model does.")
+        raise FormatError(
+            f"{where} holds more than {MOST_VALUES:,} JSON values: a model has no file of this kind with so many."
+        )
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

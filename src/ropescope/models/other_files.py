@@ -1,4 +1,4 @@
-"""What a folder or repository holds that is no model read here: what it is, by its file names, and what to give instead."""
+"""What a folder or repository holds that is not a model read here: what it is, by its file names, and what to give instead."""
 
 from __future__ import annotations
 

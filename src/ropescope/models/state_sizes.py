@@ -1,4 +1,4 @@
-"""How many numbers a layer that is no attention keeps of a sequence, however long that is.
+"""How many numbers a layer without attention keeps of a sequence, however long that is.
 
 Each function returns (convolution elements, recurrent elements) for one sequence. The first are held in the type of the
 model, the second in float32. A convolution counts as transformers holds it, with all `d_conv` columns of its window;

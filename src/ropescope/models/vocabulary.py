@@ -113,7 +113,7 @@ def _part(raw: bytes, model: int) -> bytes | None:
 
 
 def _value(part: bytes, mark: bytes) -> Any:
-    """The JSON value that `part` begins with; None if it is none, or has more entries (counted by `mark`) than real."""
+    """The JSON value that `part` begins with; None if it is not JSON, or has more entries (counted by `mark`) than real."""
     if part.count(mark) > MOST_TOKENS:
         return None
     try:

@@ -23,7 +23,7 @@ def base_score(row: Row) -> float | None:
 
 
 def relative_changes(row: Row) -> dict[str, float | None]:
-    """For each column that is no base: score / base − 1; None without a score. −0.1: a tenth lost."""
+    """For each column other than the base: score / base − 1; None without a score. −0.1: a tenth lost."""
     base = base_score(row)
     return {
         column: None if base is None or score is None else score / base - 1

@@ -42,7 +42,7 @@ class Text(Kind):
 
 
 def _encodable(path: str) -> bool:
-    """Whether the file system can be asked for `path`: no name holds a null, or half a surrogate pair that is no byte of one."""
+    """Whether the file system can be asked for `path`: a name holds no null, and no half surrogate pair but for a byte."""
     try:
         return "\0" not in path and bool(path.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:

@@ -55,7 +55,7 @@ def nearest(name: str, known: Iterable[str], n: int = 1) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str], n: int = 1) -> str:
-    """The question to put after the sentence that `name` is none of the known names; empty where none is near."""
+    """The question to put after the sentence that `name` is not a known name; empty where none is near."""
     near = nearest(name, known, n)
     return f" Did you mean {' or '.join(near)}?" if near else ""
 

@@ -121,14 +121,14 @@ def read_bytes(name: str, text: str, *, bare: int = GIB) -> int:
 
 
 def require_bytes(name: str, size: int) -> int:
-    """`size`, if it is a size of memory: from 0 to 2⁶⁰ bytes. Raises InputError for what is none."""
+    """`size`, if it is a size of memory: from 0 to 2⁶⁰ bytes. Raises InputError if it is not."""
     if not 0 <= size <= MOST_BYTES:
         raise InputError(name, f"`{name}` is {shown(size)} bytes: give a size from 0 to {MOST_BYTES // GIB:,} GiB.")
     return size
 
 
 def read_share(name: str, text: str, *, zero: bool = False) -> float:
-    """The share that is written 15% or 0.15. Raises InputError for what is none, or not above 0 (or 0, if `zero`) and at most 1."""
+    """The share that is written 15% or 0.15. Raises InputError for other text, or outside 0 (itself only if `zero`) to 1."""
     written = text.strip()
     try:
         share = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)

@@ -88,7 +88,7 @@ class Question(NamedTuple):
 
     @property
     def inputs_type(self) -> type:
-        """The dataclass of its inputs. Raises MissingExtraError and, for a plugin's that is none, PluginError."""
+        """The dataclass of its inputs. Raises MissingExtraError, and PluginError if a plugin's is not a dataclass."""
         with self.needs_extra():
             found: type = self._target(self.inputs)
         return found

@@ -113,6 +113,6 @@ def find(name: str) -> Question:
 
 
 def near(name: str, among: Iterable[str]) -> str:
-    """What to say beside a name that is none: the nearest one, and the plugins that are left out."""
+    """What to say of an unknown name: the nearest one, and the plugins that are left out."""
     hint = did_you_mean(name, among)
     return " ".join((hint, *(one.sentence for one in left_out()))) if left_out() else hint

@@ -76,7 +76,7 @@ def _figure(figure: Figure) -> dict[str, Any] | None:
 
 
 def _step(step: Step | str) -> tuple[str, str]:
-    """(why, the call). A kept report may name a question that is no longer there."""
+    """(why, the call). A kept report may name a question that no longer exists."""
     if isinstance(step, str) or step.question not in known():
         return str(step), ""
     return step.why, call(known()[step.question], step.inputs)

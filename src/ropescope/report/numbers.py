@@ -1,7 +1,7 @@
 """How a number is written: the same in a terminal, in Markdown and on a page.
 
-Integers are grouped (131,072), floats have four significant digits, an absent value is a dash. A number that is none
-(NaN, infinity) is refused: a report that shows one would look like an answer.
+Integers are grouped (131,072), floats have four significant digits, an absent value is a dash. Anything else
+(NaN, infinity) is refused: a report that shows it would look like an answer.
 """
 
 from __future__ import annotations

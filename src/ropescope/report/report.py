@@ -42,7 +42,7 @@ class Fact:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ReportError for a basis that is none of `BASES`."""
+        """Raises ReportError for a basis that is not in `BASES`."""
         if self.basis not in BASES:
             raise ReportError(f"The fact {self.name!r} has the basis {self.basis!r}; it is one of {', '.join(BASES)}.")
 

@@ -1,4 +1,4 @@
-"""From the call of a tool to a question that can be asked: inputs as text, with every path as it really is."""
+"""From the call of a tool to a question that can be asked: inputs as text, with every path resolved."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _is_content(kind: Kind, text: str) -> bool:
 
 
 def cleared(question: Question, given: Given, folders: Folders, kept: Kept, entry: Entry) -> Call:
-    """The call with every path as it really is. Raises InputError for one outside the folders."""
+    """The call with every path resolved. Raises InputError for one outside the folders."""
     clear = dict(given)
     names: dict[str, str] = {}
 

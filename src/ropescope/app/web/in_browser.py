@@ -46,7 +46,7 @@ def answer(asked: str, post: Post, request: Callable[[str, str], Any]) -> str:
 
     told: dict[str, Any] = json.loads(asked)
     with allowing(send, map(_repository, told["hub"])):
-        names = {**told["names"], os.getcwd(): "this page"}  # where a path that is none was looked for
+        names = {**told["names"], os.getcwd(): "this page"}  # the folder that an error about a missing path names
         return json.dumps(backend.answer(told["name"], told["given"], run, names, told.get("language", "en")))
 
 

@@ -138,7 +138,7 @@ class Paths:
     # What may be read
 
     def clear(self, question: Question, given: Given) -> Cleared:
-        """The request with every path as it really is. Raises InputError for one that the page may not read."""
+        """The request with every path resolved. Raises InputError for one that the page may not read."""
         clear: dict[str, str | list[str] | bool] = dict(given)
         names: dict[str, str] = {}
         out: Path | None = None
@@ -188,7 +188,7 @@ class Paths:
         return str(path)
 
     def _allowed(self, name: str, kind: Kind, text: str) -> Path | None:
-        """The path that `text` is, None where it is none. Raises InputError for a path outside the folders."""
+        """The path that `text` is; None where it is not a path. Raises InputError for a path outside the folders."""
         try:
             return self.folders.readable(kind, text)
         except OutsideError:

@@ -42,7 +42,7 @@ _MOST_WORDS: Final = 4
 
 @dataclass(frozen=True)
 class Slots:
-    """What was found, as text that the fields' kinds read. `model` is how the user called a model that is no source."""
+    """What was found, as text that the fields' kinds read. `model` is how the user called a model that is not a source."""
 
     source: str | None = None
     model: str | None = None

@@ -54,7 +54,7 @@ class Targets:
 def targeted(targets: Targets, modules: Modules) -> tuple[str, ...]:
     """The names of the modules that peft puts LoRA on, in order, those it would refuse included (a whole `self_attn`).
 
-    Raises FormatError for a pattern that is no regular expression, or could take hours to match.
+    Raises FormatError for a pattern that is not a regular expression, or could take hours to match.
     """
     names = (*modules.linear, *modules.embedding, *modules.output, *sorted(modules.containers))
     left_out = _Matcher(targets.exclude)

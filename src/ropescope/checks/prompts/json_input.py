@@ -15,7 +15,7 @@ MOST_DEPTH: Final = 100
 
 
 def read_input(path: Path) -> Any:
-    """The JSON value in `path`. Raises SourceError where it cannot be read, FormatError (with the line) where it is none."""
+    """The JSON value in `path`. Raises SourceError where it cannot be read, FormatError (with the line) where it is not JSON."""
     raw = read_bounded(path, MOST_BYTES, missing="check the path", long="give one request or one schema")
     return value_of(raw, str(path))
 

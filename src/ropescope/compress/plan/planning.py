@@ -64,7 +64,7 @@ def require_plannable(
     model: Model, target: Target, *, length: int | None, sinks: int, cache_type: str | None = None
 ) -> None:
     """Raise PlanError or DomainError now for what no measurement mends: a model without a layer that can be planned, a
-    length beyond its context, a cache type that is none, a budget below the least that a plan holds."""
+    length beyond its context, an unknown cache type, a budget below the least that a plan holds."""
     builder = PlanBuilder.of(model, planned_length(model, length), sinks, cache_type)
     model.cache_bytes(builder.length, key_type=builder.cache_type)
     if target.max_loss is None and target.keep_mass is None:

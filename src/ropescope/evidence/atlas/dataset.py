@@ -78,7 +78,7 @@ def data_path(config: str) -> str:
 
 
 def licence_id(text: str | None) -> str | None:
-    """`text` as a licence identifier of the Hub. Raises ReportError for what is none."""
+    """`text` as a licence identifier of the Hub. Raises ReportError if it is not one."""
     if text is None:
         return None
     identifier = text.strip().lower()

@@ -34,7 +34,7 @@ _MOST_TOKENS: Final = 2**31
 def dataset_rows(read: Read, name: str, origin: str) -> tuple[AtlasRow, ...]:
     """The rows of the dataset `name`, whose files `read` gives. `origin` is noted in rows that were measured there.
 
-    Raises FormatError for a card that is none of ours, another version's schema, a file that the card does not name, and a
+    Raises FormatError for a card that ropescope did not write, another version's schema, a file that the card does not name, and a
     value that cannot be.
     """
     data = card_data(read(CARD).decode("utf-8", "replace"))

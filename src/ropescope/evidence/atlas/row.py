@@ -133,7 +133,7 @@ class AtlasRow:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AtlasRow:
-        """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for what is none."""
+        """The inverse of `dataclasses.asdict`. Raises KeyError or TypeError for other data."""
         data = {**_LATER, **data}
         plain = {item.name: data[item.name] for item in dataclasses.fields(cls)}
         plain["layers"] = tuple(AtlasLayer(**layer) for layer in plain["layers"])
@@ -145,7 +145,7 @@ class AtlasRow:
 def rows_of(path: Path) -> tuple[AtlasRow, ...]:
     """The rows of a kept profile, with its control where that lies beside it (NAME.control.parquet).
 
-    Raises FormatError for a file that is no profile, or that is itself a control.
+    Raises FormatError for a file that is not a profile, or that is itself a control.
     """
     from ropescope.measure.instrument import show
 
@@ -300,5 +300,5 @@ def _decay(gamma: Estimate, *others: float | None) -> tuple[Any, ...]:
 
 
 def _finite(value: float | None) -> float | None:
-    """A number, or None for what is none: a table has one way to say that something is absent."""
+    """A number, or None for NaN and infinity: a table has one way to say that something is absent."""
     return value if value is not None and math.isfinite(value) else None

@@ -46,7 +46,7 @@ class Change:
 def read_atlas(path: Path) -> tuple[AtlasRow, ...]:
     """All rows of the store at `path`, in the order they were added; none if there is no such file.
 
-    Raises FormatError in a sentence for a file that is damaged, or that is no atlas.
+    Raises FormatError in a sentence for a file that is damaged, or that is not an atlas.
     """
     arrow = pyarrow()
     from pyarrow import parquet

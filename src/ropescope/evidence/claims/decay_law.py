@@ -191,7 +191,7 @@ def _rest(y: Array, *columns: Array) -> float:
 
 
 def _bent_rest(shape: Shape, d: Array, y: Array) -> float:
-    """The same for a shape that is no line in ln A."""
+    """The same for a shape that is not a line in ln A."""
     relative, x = d / d[-1], np.log(d)
 
     def residual(parameters: Array) -> Array:

@@ -14,7 +14,7 @@ Tower = Callable[[Callable[[str, int], int], int], int]
 
 def exact_tower(config: Mapping[str, Any], width: int) -> int | None:
     """The parameters of the tower of a composite `config`, and of what joins it to a language model of this `width`; None
-    for a type that is not counted here, or a field that is no whole number."""
+    for a type that is not counted here, or a field that is not a whole number."""
     part = config.get("vision_config")
     tower = EXACT.get(str(config.get("model_type")))
     if tower is None or not isinstance(part, Mapping) or isinstance(config.get("vision_feature_layer"), list):

@@ -156,7 +156,7 @@ def require_index_beside(files: ModelFiles) -> None:
 
 
 def index_of(files: ModelFiles, name: str) -> tuple[list[str], frozenset[str]]:
-    """(the files that an index lists, each once; the tensors). Raises FormatError for a name that is none of a file beside it."""
+    """(the files that an index lists, each once; the tensors). Raises FormatError for a name that is not a file beside it."""
     label = files.label(name)
     found: Mapping[str, Any] = files.json(name) or {}
     listed = found.get("weight_map")

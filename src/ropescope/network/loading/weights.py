@@ -181,7 +181,7 @@ def with_random_weights(weights: Weights, seed: int) -> Weights:
 
 
 def _network_class(where: str, arguments: dict[str, Any], trust_remote_code: bool) -> Any:
-    """The class that loads a network: of language models, or of those that take images too where it is none of these."""
+    """The class that loads a network: the one for language models, or else the one for models that also take images."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
     if "gguf_file" in arguments:

@@ -154,7 +154,7 @@ class Sentences:
         return Said(joined(one.text for one in found), sum(one.left for one in found))
 
     def _message(self, text: str, depth: int) -> Said | None:
-        """`text` as one message of several sentences, all of it known; None where it is none."""
+        """`text` as one message of several sentences, all of it known; None where a part is unknown."""
         if (exact := self._exact(text)) is not None:
             return Said(exact, 0)
         whole = self._by_template(text, depth, lambda one: one.has(SENTENCES))

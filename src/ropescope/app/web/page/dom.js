@@ -130,7 +130,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // A page that is no secure context, or a user who refused: the old way needs neither.
+    // Not a secure context, or the user refused: the old way needs neither.
     const held = h("textarea", { class: "out-of-sight", readonly: true, "aria-hidden": "true" });
     held.value = text;
     document.body.append(held);

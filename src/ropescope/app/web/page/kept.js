@@ -99,7 +99,7 @@ export class Kept {
   }
 }
 
-/** The text of a file small enough for a link; "" of another, and of one that is no text. @param {File} file */
+/** The text of a file small enough for a link; "" for a larger file, and for one that is not text. @param {File} file */
 async function textOf(file) {
   if (file.size > MOST_TEXT) return "";
   try {

@@ -18,7 +18,7 @@ sw.addEventListener("message", (event) => {
   if (event.data === "keep the rest") event.waitUntil(keepTheRest());
 });
 
-/** Where a file of the page is in it, "./" for the page itself; null for what is none of its. @param {Request} request */
+/** Where a file of the page is in it, "./" for the page itself; null for anything else. @param {Request} request */
 function addressOf(request) {
   const url = new URL(request.url);
   const scope = new URL(sw.registration.scope);

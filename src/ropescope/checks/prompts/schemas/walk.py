@@ -123,7 +123,7 @@ class Walk:
     def _children(
         self, path: Path, node: dict[str, Any], merged: frozenset[Path] = frozenset()
     ) -> Iterator[tuple[Path, str]]:
-        """(path, how the output leads there) of each schema in this one that is no field."""
+        """(path, how the output leads there) of each schema in this one that is not a field."""
         items = node.get("items")
         if isinstance(items, dict):
             yield (*path, "items"), "[]"

@@ -37,7 +37,7 @@ def methods_named(
     if one is to be made. Published methods are those of kvpress where it is installed, and else restated ones.
 
     Raises EvaluationError for an unknown name, or one given twice, MissingExtraError for a method that only kvpress has,
-    PluginError for a plugin's that is none.
+    PluginError for a plugin's that is not a method.
     """
     return [_made(name, model, length, measured) for name in checked_names(names)]
 
