@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import released_configs as released
@@ -215,6 +217,20 @@ def test_what_is_no_request_is_refused_in_a_sentence(client: TestClient, body: b
     refused = client.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code in (400, 404) and refused.json()["error"]["message"].endswith(".")
     assert client.post("/api/answer", content=body, headers={"Content-Type": "text/plain"}).status_code == 415
+
+
+def test_a_request_that_comes_too_slowly_is_not_called_a_bad_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        headers: ClassVar = {"content-type": "application/json"}
+
+        async def stream(self) -> AsyncIterator[bytes]:
+            await asyncio.sleep(60)
+            yield b"{}"
+
+    monkeypatch.setattr(requests, "MOST_WAIT", 0.01)
+    with pytest.raises(requests.RefusedError, match="did not arrive") as refused:
+        asyncio.run(requests.read_question(Slow()))  # type: ignore[arg-type]
+    assert refused.value.response.status_code == 408
 
 
 def test_a_fault_of_ours_is_one_sentence_without_its_trace(

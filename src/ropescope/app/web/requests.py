@@ -62,7 +62,9 @@ async def read_question(request: Request) -> Asked:
                     raise RefusedError(413, f"The request is larger than {MOST_REQUEST >> 20} MiB: give a file.")
         told = json.loads(body)
         question, given = told["question"], told["given"]
-    except (ValueError, TypeError, KeyError, RecursionError, TimeoutError, ClientDisconnect):
+    except TimeoutError:
+        raise RefusedError(408, f"The request did not arrive within {MOST_WAIT:g} seconds: ask again.") from None
+    except (ValueError, TypeError, KeyError, RecursionError, ClientDisconnect):
         raise RefusedError(400, "The request is not a question with its inputs.") from None
     known_question = known().get(question) if isinstance(question, str) else None
     if known_question is None:

@@ -36,7 +36,7 @@ def probed(*, torch: bool) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"fatal": f"did not end within {SECONDS} seconds: {_MEND}"}
+        return {"fatal": f"did not end within {SECONDS} seconds: close other programs and ask again, or {_MEND}"}
     except OSError as error:
         return {
             "fatal": f"needs {sys.executable}, which cannot be run ({error.strerror or error}): install Python again"

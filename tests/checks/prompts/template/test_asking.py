@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from released_templates import template_of
 
 from ropescope.app.cli import app
+from ropescope.checks.prompts.template import isolated, rendered
 from ropescope.checks.prompts.template.asking import TemplateInputs, answer
-from ropescope.errors import InputError, RopescopeError
+from ropescope.errors import InputError, RopescopeError, SourceError
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
 
@@ -185,11 +186,18 @@ def test_go_templates_are_not_rendered(tmp_path: Path) -> None:
         ("{{ messages.__init__.__globals__ }}", "reaches for what the sandbox forbids"),
     ],
 )
-def test_a_hostile_template_ends_with_a_sentence(template: str, told: str) -> None:
+def test_a_hostile_template_ends_with_a_sentence(template: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendered, "SECONDS", 1.0)
     done = CliRunner().invoke(app, ["template", template])
     assert (
         isinstance(done.exception, RopescopeError) and told in str(done.exception) and "\n" not in str(done.exception)
     )
+
+
+def test_a_machine_too_busy_to_render_condemns_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "_WALL_SECONDS", 0.01)
+    with pytest.raises(SourceError, match="the machine is busy"):
+        asked(CHATML)
 
 
 def test_a_pasted_template_is_not_named_by_its_passing_file() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,16 +13,17 @@ import pytest
 from released_templates import RELEASED, template_of
 
 from ropescope.checks.prompts.template.isolated import outcomes
+from ropescope.checks.prompts.template.messages import MOST_MESSAGES
 from ropescope.checks.prompts.template.prompts import PROMPTS, Prompt, in_parts
-from ropescope.checks.prompts.template.rendering import render_each
+from ropescope.checks.prompts.template.rendering import BoundError, bounded, render_each
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 NOW = datetime(2026, 3, 4, 5, 6)
 
 
-def rendered(template: str, *prompts: Prompt) -> list[dict[str, Any]]:
+def rendered(template: str, *prompts: Prompt, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    job = {"template": template, "tokens": TOKENS, "now": NOW.isoformat()}
+    job = {"template": template, "tokens": TOKENS, "now": NOW.isoformat(), **more}
     render_each({**job, "requests": [prompt.request(NOW) for prompt in prompts]}, found.append)
     return found
 
@@ -85,7 +90,43 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_template_is_ended_without_a_process_of_its_own(what: str) -> None:
     template, kind = HOSTILE[what]
-    assert rendered(template, PROMPTS["question"], PROMPTS["answered"])[-1]["fatal"] == kind
+    bound = {"seconds": 0.3} if kind == "time" else {}
+    assert rendered(template, PROMPTS["question"], PROMPTS["answered"], **bound)[-1]["fatal"] == kind
+
+
+def test_what_other_threads_of_a_busy_machine_work_ends_no_template() -> None:
+    end, block = threading.Event(), bytes(1 << 20)
+
+    def steps(number: int) -> Iterator[int]:  # the trace sees each
+        yield from range(number)
+
+    def work() -> None:
+        while not end.is_set():
+            hashlib.sha256(block)  # leaves the interpreter to other threads
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        with bounded(0.2):
+            end.wait(1)  # this thread waits, and the process works for a second or more
+            list(steps(99))  # the trace looks at the clock
+        with pytest.raises(BoundError), bounded(0.2):
+            list(steps(10**8))
+    finally:
+        end.set()
+        for worker in workers:
+            worker.join()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", ["Gemma 4", "Idefics3", "Jamba"])  # the dearest of the released ones
+def test_no_released_template_takes_too_long_for_as_many_messages_as_are_read(family: str) -> None:
+    two = [message for message in PROMPTS["answered"].messages if message["role"] != "system"][:2]
+    (one,) = rendered(
+        template_of(RELEASED[family]), replace(PROMPTS["answered"], messages=tuple(two * (MOST_MESSAGES // 2)))
+    )
+    assert "text" in one
 
 
 @pytest.mark.skipif("sys.platform == 'win32'")

@@ -18,8 +18,8 @@ _ROOM: Final = "ropescope.checks.prompts.template"
 _START: Final = (
     f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {_ROOM}.isolated import work; work(*sys.argv[2:])"
 )
-_WALL_SECONDS: Final = 120
-"""Beyond what a loaded machine needs for all renderings; it ends what waits and does not work."""
+_WALL_SECONDS: Final = 900
+"""Beyond what a loaded machine needs for all renderings; it ends what waits and does not work, and tells nothing of it."""
 
 _MEMORY_BYTES: Final = 1 << 30
 
@@ -30,7 +30,8 @@ def outcomes(target: str, job: Mapping[str, Any], *, seconds: float, memory: boo
     """What `target` ("module:function" of this room) gave to its `done(outcome)` for `job`, in order.
 
     seconds: of processor time from one outcome to the next. memory: whether it is limited to 1 GiB. A process that was ended
-    leaves {"fatal": "time"} or {"fatal": "crash"} as the last outcome. Raises SourceError where no process can be started.
+    leaves {"fatal": "time"} or {"fatal": "crash"} as the last outcome, or {"fatal": "waits"} where 15 minutes passed in which it
+    did not work so long. Raises SourceError where no process can be started.
     """
     if sys.platform in ("emscripten", "wasi") or not sys.executable:
         found: list[dict[str, Any]] = []
@@ -52,14 +53,15 @@ def outcomes(target: str, job: Mapping[str, Any], *, seconds: float, memory: boo
         )
         lines, ended = done.stdout, done.returncode
     except subprocess.TimeoutExpired as error:
-        lines, ended = error.stdout or b"", _of_timer()
+        lines, ended = error.stdout or b"", None
     except OSError as error:
         raise SourceError(
             f"A template is rendered in a process of its own, and none can be started: {error}."
         ) from error
     found = [json.loads(line) for line in lines.split(b"\n")[:-1]]
-    if ended and not (found and "fatal" in found[-1]):
-        found.append({"fatal": "time" if ended == _of_timer() else "crash", "why": ""})
+    if ended != 0 and not (found and "fatal" in found[-1]):
+        kind = "waits" if ended is None else "time" if ended == _of_timer() else "crash"
+        found.append({"fatal": kind, "why": ""})
     return found
 
 

@@ -52,8 +52,8 @@ def _asked(address: str, request: Mapping[str, Any]) -> dict[str, Any]:
     body |= {"tools": request["tools"]} if request.get("tools") else {}
     body |= {"chat_template_kwargs": request["more"]} if request.get("more") else {}
     sent = Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    try:
-        with build_opener(ProxyHandler({})).open(sent, timeout=60) as answer:
+    try:  # without a timeout: `isolated` ends what works or waits for too long
+        with build_opener(ProxyHandler({})).open(sent) as answer:
             return {"text": json.load(answer)["prompt"]}
     except HTTPError as error:
         try:

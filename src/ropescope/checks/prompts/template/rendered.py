@@ -11,7 +11,7 @@ from ropescope.checks.prompts.template.isolated import outcomes
 from ropescope.checks.prompts.template.messages import Given
 from ropescope.checks.prompts.template.prompts import PROMPTS, QUESTION, Prompt, in_parts
 from ropescope.checks.prompts.template.rendering import SECONDS
-from ropescope.errors import FormatError
+from ropescope.errors import FormatError, SourceError
 from ropescope.models.chat_templates import SPECIAL_TOKENS, ChatTemplate, ChatTemplates
 from ropescope.report.text import plain
 
@@ -48,17 +48,20 @@ def render(
 ) -> tuple[Rendering, ...]:
     """`template` with each of `prompts`; `stands_in` are special tokens that the source does not name.
 
-    Raises FormatError for a template that cannot be read, or that breaks a bound.
+    Raises FormatError for a template that cannot be read, or that breaks a bound, and SourceError where a machine is too busy.
     """
     job = {
         "template": template.text,
         "tokens": {**(stands_in or {}), **found.tokens},
         "now": now.isoformat(),
         "requests": [prompt.request(now) for prompt in prompts],
+        "seconds": SECONDS,
     }
-    made = outcomes("rendering:render_each", job, seconds=2 * SECONDS)
+    made = outcomes("rendering:render_each", job, seconds=SECONDS + 1)
     if made and "fatal" in made[-1]:
-        raise FormatError(f"{_called_in_errors(found, template)} {_FATAL[made[-1]['fatal']]}{_because(made[-1])}.")
+        kind = made[-1]["fatal"]
+        error = SourceError if kind == "waits" else FormatError  # a busy machine tells nothing of a template
+        raise error(f"{_called_in_errors(found, template)} {_FATAL[kind]}{_because(made[-1])}.")
     return tuple(map(Rendering.of, made))
 
 
@@ -68,7 +71,8 @@ def _called_in_errors(found: ChatTemplates, template: ChatTemplate) -> str:
 
 
 _FATAL: Final[Mapping[str, str]] = {
-    "time": "works for more than a second on one prompt, as no chat template does: it may loop without an end",
+    "time": "works for more than 30 seconds on one prompt: it may loop without an end, or need fewer messages",
+    "waits": "was not rendered within 15 minutes, since the machine is busy: close other programs and ask again",
     "text": "writes more than 4 MiB for one prompt, as no chat template does",
     "memory": "asks for more than 1 GiB of memory, as no chat template does",
     "crash": "ends the process that renders it, as no chat template does",
@@ -150,6 +154,7 @@ class Work:
         made = outcomes("llama_cpp:apply_each", job, seconds=LLAMA_CPP_SECONDS, memory=False)
         if made and "fatal" in made[-1]:
             kinds = {"time": f"it takes more than {LLAMA_CPP_SECONDS:g} s", "crash": "its process ends"}
+            kinds["waits"] = "it gives no answer within 15 minutes"
             return None, f" ({plain(str(made[-1]['why'])) or kinds[made[-1]['fatal']]})"
         return dict(zip(names, map(Rendering.of, made), strict=True)), ""
 

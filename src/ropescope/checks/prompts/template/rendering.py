@@ -1,8 +1,8 @@
 """Render a chat template as transformers does: the same sandbox, filters and functions, with bounds on work and text.
 
-A trace ends a template that works for longer than a second of processor time. It sees every line of a template and every call,
-so it needs neither a thread nor a process and runs in a browser; what one operation of Python does inside it cannot see, and
-`isolated` ends that from outside.
+A trace ends a template that works for longer than 30 seconds of its thread's processor time. It sees every line of a template
+and every call, so it needs neither a thread nor a process and runs in a browser; what one operation of Python does inside it
+cannot see, and `isolated` ends that from outside.
 """
 
 from __future__ import annotations
@@ -22,8 +22,16 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-SECONDS: Final = 1.0
-"""Of processor time, for each rendering and for reading the template."""
+SECONDS: Final = 30.0
+"""Of the thread's processor time, for each rendering and for reading the template. Far above what a template needs, so that no
+slow machine condemns a good one: to read Gemma 4's takes 0.7 s on a slow processor and a multiple of that in a browser, and to
+render 1,000 messages by it, whose loops go through all messages for each, 20 s."""
+
+_STEPS: Final = 20
+"""Of the trace, from one look at the clock to the next: to look is dearer than the step."""
+
+_clock: Final = getattr(time, "thread_time", time.process_time)
+"""What other threads work is not the template's. A browser has no clock of a thread."""
 
 MOST_CHARACTERS: Final = 4 << 20
 """Of one rendered text."""
@@ -50,13 +58,14 @@ class BoundError(BaseException):
 def render_each(job: Mapping[str, Any], done: Callable[[dict[str, Any]], None]) -> None:
     """Render the template of `job` with each of its `requests`, and give each outcome to `done`, in order.
 
-    A job has `template`, `tokens` (by name), `now` (ISO) and `requests`, each with `messages`, `generation`, `tools` and
-    `more`. An outcome is {"text", "marks"}, {"refused": why}, {"failed": why}, or the last one: {"fatal": kind, "why"}.
+    A job has `template`, `tokens` (by name), `now` (ISO), perhaps `seconds` in place of SECONDS, and `requests`, each with
+    `messages`, `generation`, `tools` and `more`. An outcome is {"text", "marks"}, {"refused": why}, {"failed": why}, or the
+    last one: {"fatal": kind, "why"}.
     """
-    now = datetime.fromisoformat(job["now"])
+    now, seconds = datetime.fromisoformat(job["now"]), job.get("seconds", SECONDS)
     try:
         environment = Environment(now)
-        with bounded():
+        with bounded(seconds):
             template = environment.from_string(job["template"])
     except (BoundError, TemplateSyntaxError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
         done(_fatal(error))
@@ -73,7 +82,7 @@ def render_each(job: Mapping[str, Any], done: Callable[[dict[str, Any]], None]) 
             "add_generation_prompt": bool(request.get("generation")),
         }
         try:
-            with bounded(MOST_FRAMES):
+            with bounded(seconds, MOST_FRAMES):
                 environment.begin()
                 for piece in template.generate(values):
                     environment.write(piece)
@@ -100,14 +109,18 @@ def as_transformers_has_them(messages: Sequence[Mapping[str, Any]]) -> list[dict
 
 
 @contextmanager
-def bounded(frames: int | None = None) -> Iterator[None]:
-    """End what is done inside after a second of processor time, with a BoundError; and with a RecursionError what goes more than
-    `frames` calls deep."""
-    end = time.process_time() + SECONDS
+def bounded(seconds: float, frames: int | None = None) -> Iterator[None]:
+    """End what is done inside after `seconds` of the thread's processor time, with a BoundError; and with a RecursionError what
+    goes more than `frames` calls deep."""
+    end, left = _clock() + seconds, _STEPS
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
-        if time.process_time() > end:
-            raise BoundError("time")
+        nonlocal left
+        left -= 1
+        if not left:
+            left = _STEPS
+            if _clock() > end:
+                raise BoundError("time")
         return trace if frame.f_code.co_filename == _OF_TEMPLATE else None
 
     before, limit = sys.gettrace(), sys.getrecursionlimit()

@@ -171,7 +171,7 @@ def _asked(address: str, text: str) -> list[int]:
 
     body = json.dumps({"content": text, "add_special": False, "parse_special": False}).encode()
     request = Request(address, body, {"Content-Type": "application/json"})
-    with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+    with build_opener(ProxyHandler({})).open(request) as answer:
         found: list[int] = json.load(answer)["tokens"]
     return found
 

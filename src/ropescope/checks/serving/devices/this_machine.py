@@ -31,7 +31,7 @@ from ropescope.checks.serving.devices.smi_outputs import (
 )
 from ropescope.errors import DomainError
 
-SECONDS: Final = 5
+SECONDS: Final = 60
 LEAST: Final = 2**31
 """A device with less memory of its own serves a display: an integrated one, which borrows the machine's, or a small card."""
 _WSL: Final = "/usr/lib/wsl/lib/nvidia-smi"
