@@ -92,21 +92,27 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, arguments: list[str
     assert "\n" not in str(caught.value)
 
 
-def test_ranking_needs_no_torch(tmp_path: Path) -> None:
-    invoke("atlas", "add", save_profile(tmp_path / "p.parquet", n_prompts=2))
+def test_what_is_kept_is_ranked_added_and_shown_without_torch(tmp_path: Path) -> None:
+    """The ranking, which reads the store alone, has no need of scipy either."""
+    profile = save_profile(tmp_path / "p.parquet", n_prompts=2)
+    invoke("atlas", "add", profile)
+    other = save_profile(tmp_path / "q.parquet", n_prompts=2, model="org/other")
     script = (
         "import sys\n"
         "from ropescope.app.cli import app\n"
-        "try: app(['atlas', '--json'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'transformers', 'scipy'} & set(sys.modules)\n"
-        "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
+        "def light(line, *heavy):\n"
+        "    try: app(line)\n"
+        "    except SystemExit as ended: assert not ended.code\n"
+        "    assert not (found := set(heavy) & set(sys.modules)), f'{line} imported {found}'\n"
+        "light(['atlas', '--json'], 'torch', 'transformers', 'scipy')\n"
+        f"light(['atlas', 'add', {str(other)!r}, '--json'], 'torch', 'transformers')\n"
+        f"light(['show-profile', {str(profile)!r}, '--json'], 'torch', 'transformers')\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=600, env={**os.environ}
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["groups"]
+    assert '"groups"' in result.stdout and "the atlas now holds 2 profiles" in result.stdout
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:

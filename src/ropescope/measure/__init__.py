@@ -6,8 +6,8 @@ from ropescope.lazy import attributes
 
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Summary as Summary
-    from ropescope.measure.instrument import Outcome as Outcome
     from ropescope.measure.instrument import run as run
+    from ropescope.measure.outcome import Outcome as Outcome
     from ropescope.measure.profile import DecayProfile as DecayProfile
     from ropescope.measure.protocol import FixedLength as FixedLength
     from ropescope.measure.request import Plan as Plan

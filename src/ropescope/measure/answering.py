@@ -11,7 +11,7 @@ from ropescope.report.report import Report
 from ropescope.runs.where import carry_out
 
 if TYPE_CHECKING:
-    from ropescope.measure.instrument import Outcome
+    from ropescope.measure.outcome import Outcome
 
 
 def answer(inputs: MeasureInputs, run: Run) -> Report:

@@ -113,7 +113,7 @@ class ShowProfileInputs(Reading):
 
 def shown(inputs: ShowProfileInputs, run: Run) -> Report:
     """A kept profile again, with the control beside it (NAME.control.parquet)."""
-    from ropescope.measure.instrument import show
+    from ropescope.measure.outcome import show
 
     found = show(inputs.profile, d_min=inputs.d_min, legacy_first=inputs.protocol == "legacy")
     return found.report(kept_in="")

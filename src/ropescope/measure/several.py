@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.errors import InputError, RopescopeError
-from ropescope.measure.instrument import Outcome, control_path, show
 from ropescope.measure.instrument import run as measure
+from ropescope.measure.outcome import Outcome, control_path, show
 from ropescope.measure.request import check_first
 from ropescope.measure.results.result import measurement_data
 from ropescope.models.kept_files import sha256_file

@@ -11,7 +11,8 @@ import torch
 from made_profiles import made_profile
 
 from ropescope.errors import MeasurementError
-from ropescope.measure.instrument import Request, run, show
+from ropescope.measure.instrument import Request, run
+from ropescope.measure.outcome import show
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.session import Plan
 from ropescope.network.loading import number_type as module

@@ -13,7 +13,7 @@ from ropescope.evidence.atlas.row import AtlasRow, content_hash, rows_of
 from ropescope.evidence.atlas.sources import Source, sources_of
 from ropescope.evidence.atlas.store import SCHEMA, Change, add_rows, read_atlas, remove_profiles
 from ropescope.evidence.tables import table
-from ropescope.measure.instrument import control_path
+from ropescope.measure.outcome import control_path
 from ropescope.measure.profile import DecayProfile
 from ropescope.questions.question import Run
 from ropescope.report.report import Report, Scalar, Step

@@ -17,7 +17,7 @@ from ropescope.errors import FormatError
 
 if TYPE_CHECKING:
     from ropescope.measure.estimates import Estimate, Summary
-    from ropescope.measure.instrument import Outcome
+    from ropescope.measure.outcome import Outcome
     from ropescope.measure.profile import DecayProfile
 
 _ARRAYS = ("mass", "cells", "sink_mass", "sink_logit_mass", "entropy_nats", "legacy")
@@ -147,7 +147,7 @@ def rows_of(path: Path) -> tuple[AtlasRow, ...]:
 
     Raises FormatError for a file that is not a profile, or that is itself a control.
     """
-    from ropescope.measure.instrument import show
+    from ropescope.measure.outcome import show
 
     outcome = show(path)
     if outcome.profile.provenance.get("random_init"):

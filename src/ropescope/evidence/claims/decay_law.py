@@ -36,6 +36,11 @@ _POWER, _EXPONENTIAL, _UNIFORM = list(_LAWS)[:3]
 _BENT: Mapping[str, Shape] = {
     shape.name: shape for shape in SHAPES if shape.name in ("power with cutoff", "log-normal", "stretched exponential")
 }
+_BENDING: Mapping[str, Callable[[Array, Array], Array]] = {
+    "power with cutoff": lambda relative, x: relative,
+    "log-normal": lambda relative, x: (x - x[0]) ** 2,
+}
+"""What is added to a power law with a coefficient below zero; where it would be above, nothing is the best fit."""
 _MOST = 20.0
 """Bound of a shape's parameters, in the units it is written in, as the measuring room has it."""
 
@@ -193,6 +198,11 @@ def _rest(y: Array, *columns: Array) -> float:
 def _bent_rest(shape: Shape, d: Array, y: Array) -> float:
     """The same for a shape that is not a line in ln A."""
     relative, x = d / d[-1], np.log(d)
+    if shape.name in _BENDING:
+        bend = _BENDING[shape.name](relative, x)
+        design = np.column_stack([np.ones_like(y), x, bend])
+        falls = np.linalg.lstsq(design, y, rcond=None)[0][-1] <= 0
+        return _rest(y, x, bend) if falls else _rest(y, x)
 
     def residual(parameters: Array) -> Array:
         rest = y - shape.log_law(parameters, relative, x)
