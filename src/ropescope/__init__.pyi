@@ -1469,8 +1469,8 @@ from ropescope.measure.instrument import run as _run
 from ropescope.measure.summary import summarise as _summarise
 class _Measure(ModuleType):
     from ropescope.measure.estimates import Summary as Summary
-    from ropescope.measure.instrument import Outcome as Outcome
     run = staticmethod(_run)
+    from ropescope.measure.outcome import Outcome as Outcome
     from ropescope.measure.profile import DecayProfile as DecayProfile
     from ropescope.measure.protocol import FixedLength as FixedLength
     from ropescope.measure.request import Plan as Plan

@@ -60,7 +60,7 @@ def told(tiny_folder_with_tokenizer: Path, tmp_path: Path) -> Callable[[list[lis
         names = {"model": str(tiny_folder_with_tokenizer), "tmp": str(tmp_path)}
         filled = [[part.format(**names) for part in line] for line in lines]
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT], input=json.dumps(filled), capture_output=True, text=True, timeout=120,
+            [sys.executable, "-c", SCRIPT], input=json.dumps(filled), capture_output=True, text=True, timeout=600,
             env={**os.environ, "ROPESCOPE_HOME": str(tmp_path / "home")},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -36,9 +36,10 @@ def test_a_type_checker_knows_what_the_functions_take(tmp_path: Path) -> None:
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
     right.write_text(RIGHT)
     wrong.write_text("\n".join(["import ropescope as rs", *WRONG]))
-    # Other packages are left aside: to read torch takes minutes.
+    # Other packages are left aside: to read torch takes minutes. Bodies of our own functions (`make lint` checks them) are
+    # left out where errors are ignored.
     (tmp_path / "mypy.ini").write_text(
-        "[mypy]\nstrict = true\nfollow_imports = skip\n[mypy-ropescope.*]\nfollow_imports = silent\n"
+        "[mypy]\nstrict = true\nfollow_imports = skip\n[mypy-ropescope.*]\nfollow_imports = silent\nignore_errors = true\n"
     )
     line = [sys.executable, "-m", "mypy", "--no-incremental", "--config-file", str(tmp_path / "mypy.ini")]
     done = subprocess.run([*line, str(right), str(wrong)], capture_output=True, text=True, cwd=tmp_path)

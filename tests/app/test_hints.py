@@ -68,14 +68,15 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     """(line, text) of what a file says, f-strings with … for what is put in; docstrings are left out."""
     tree = ast.parse(path.read_text())
     inside: set[int] = set()
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else ():
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 inside.add(id(statement.value))
         if isinstance(node, ast.JoinedStr):
             inside |= {id(part) for part in node.values}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
             yield node.lineno, "".join(parts)

@@ -35,7 +35,7 @@ def test_a_notebook_shows_one_line_in_place_and_none_at_the_end() -> None:
             return super().process_message(message, *more)
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WORK)])
-    Client(notebook, kernel_name="python3", timeout=60).execute()
+    Client(notebook, kernel_name="python3", timeout=600).execute()
     texts = [data.get("text/plain", data.get("text")) for data in seen]
     assert not any("IProgress" in text for text in texts)
     assert texts[0] == "" and any("Measuring <x>: prompt · 1 of 3, about" in text for text in texts)

@@ -32,11 +32,10 @@ def made_profile(
     prompts = []
     for _ in range(n_prompts):
         rows = protocol.positions(rng)
+        beyond_sinks = (rows[:, None] - np.arange(length) >= protocol.sinks).sum(axis=0)
         tallies = []
         for index, (n_heads, window) in enumerate(zip(heads, windows, strict=True)):
-            reached = np.array(
-                [((rows - d >= protocol.sinks) & (window is None or d < window)).sum() for d in range(length)]
-            )
+            reached = beyond_sinks if window is None else np.where(np.arange(length) < window, beyond_sinks, 0)
             law = distance**-gamma * reached
             mass = np.add.reduceat(law, edges[:-1]) / law.sum() * (1 - sink)
             noisy = mass * rng.lognormal(0, noise, (n_heads, len(mass)))

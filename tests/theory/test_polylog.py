@@ -18,13 +18,13 @@ gammas = st.one_of(st.floats(-20, 20), st.floats(-1, 3), st.sampled_from([-2.0, 
 rates = st.one_of(st.floats(-12, 2).map(lambda e: 10**e), st.floats(0.01, 0.6))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(gammas, rates)
 def test_polylogarithm_has_twelve_digits(reference, relative, gamma, rate):
     assert relative(theory.polylog_partition(gamma, rate), reference.damped_sum(gamma, rate, mp.inf)) < 1e-12
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(gammas, rates, st.floats(0, 12).map(lambda e: int(10**e)))
 def test_truncated_sum_has_twelve_digits(reference, relative, gamma, rate, n):
     assert relative(theory.damped_partition(gamma, rate, n), reference.damped_sum(gamma, rate, n)) < 1e-12

@@ -16,12 +16,13 @@ import torch
 import ropescope
 from ropescope.errors import MeasurementError
 from ropescope.measure.beside import rope_scaling
+from ropescope.measure.curve import fitted_curve
+from ropescope.measure.intervals import normal_draws
 from ropescope.measure.profile import DecayProfile
 from ropescope.measure.profile_table import ProfileLayer
 from ropescope.measure.prompts import Corpus
 from ropescope.measure.protocol import FixedLength
 from ropescope.measure.request import Plan, prompt_tokens
-from ropescope.measure.summary import summarise
 from ropescope.measure.tally import LayerTally, PromptTally
 from ropescope.network import states
 from ropescope.network.capture import capture_rows, uses_interface
@@ -195,7 +196,7 @@ def _more_prompts(profile: DecayProfile, corpus: Corpus, plan: Plan, n_tokens: i
     if plan.precision is None:
         return 0
     n = profile.n_prompts
-    se = summarise(profile, d_min=plan.d_min, resamples=_PRECISION_RESAMPLES).gamma.se
+    se = fitted_curve(profile, plan.d_min).decay.gamma(normal_draws(n, _PRECISION_RESAMPLES, seed=0)).se
     limit = min(plan.max_prompts, 2 * n)
     there_are = corpus.available(n_tokens, limit)
     if there_are is not None:

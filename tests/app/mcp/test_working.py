@@ -36,7 +36,7 @@ async def begun(client: Client, tool: str, call: dict[str, Any]) -> tuple[asynci
     return task, told
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("mode", [pytest.param("legacy", marks=pytest.mark.long), "auto"])
 def test_a_long_answer_is_joined_followed_and_cancelled(session: Any, mode: str) -> None:
     pytest.importorskip("statsmodels", reason="claims need the extra evidence")
 
@@ -49,7 +49,7 @@ def test_a_long_answer_is_joined_followed_and_cancelled(session: Any, mode: str)
         joined.cancel()  # as a person who stops an agent
         with pytest.raises(asyncio.CancelledError):
             await joined
-        ended = await client.call_tool("answer", {"id": started["id"], "wait": 60})
+        ended = await client.call_tool("answer", {"id": started["id"], "wait": 300})
         assert ended.is_error and ended.structured_content["error"] == "Interrupted before anything was finished."
 
         again = (await client.call_tool("judging", {**LONG, "wait": 0})).structured_content["id"]
@@ -60,7 +60,7 @@ def test_a_long_answer_is_joined_followed_and_cancelled(session: Any, mode: str)
             await followed
         goes_on = await client.call_tool("answer", {"id": again, "wait": 0})
         assert goes_on.structured_content["progress"]["planned"] == 60
-        cancelled = await client.call_tool("answer", {"id": again, "cancel": True, "wait": 60})
+        cancelled = await client.call_tool("answer", {"id": again, "cancel": True, "wait": 300})
         assert cancelled.structured_content["error"].startswith("Interrupted")
 
     session(does, mode)
@@ -106,7 +106,7 @@ def test_a_measurement_is_cancelled_and_resumed_and_its_profile_is_shown(
         with pytest.raises(asyncio.CancelledError):
             await call
         (listed,) = (await client.call_tool("answer", {})).structured_content["answers"]
-        told = (await client.call_tool("answer", {"id": listed["id"], "wait": 60})).structured_content
+        told = (await client.call_tool("answer", {"id": listed["id"], "wait": 300})).structured_content
         assert told["verdict"].startswith("Partial result: ")
         again = told["next_steps"][0]
         assert again["tool"] == "research" and again["inputs"]["resume"] is True

@@ -38,7 +38,7 @@ def test_a_folder_of_profiles_and_what_is_none(tmp_path: Path, monkeypatch: pyte
 
 def test_several_processes_add_folders_at_once(tmp_path: Path) -> None:
     """Their folders share a profile, which is added once."""
-    store, n_processes = tmp_path / "atlas.parquet", 3
+    store, n_processes = tmp_path / "atlas.parquet", 2
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -54,8 +54,8 @@ def test_several_processes_add_folders_at_once(tmp_path: Path) -> None:
             save_profile(folder / f"{j}.parquet", n_prompts=2, model=f"org/m{i}-{j}", seed=10 + 2 * i + j)
         command = [sys.executable, "-c", script, str(store), str(folder)]
         processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
-    assert [(process.communicate(timeout=300)[1], process.returncode) for process in processes] == [
+    assert [(process.communicate(timeout=600)[1], process.returncode) for process in processes] == [
         ("", 0)
     ] * n_processes
     rows = [row for row in read_atlas(store) if row.protocol == "fixed"]
-    assert sorted(row.model for row in rows) == ["org/all", *(f"org/m{i}-{j}" for i in range(3) for j in range(2))]
+    assert sorted(row.model for row in rows) == ["org/all", *(f"org/m{i}-{j}" for i in range(2) for j in range(2))]

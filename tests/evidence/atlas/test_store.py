@@ -123,7 +123,7 @@ def test_a_full_disk_leaves_the_old_store(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_several_processes_add_at_once(tmp_path: Path) -> None:
-    store, n_processes, n_rows = tmp_path / "atlas.parquet", 4, 6
+    store, n_processes, n_rows = tmp_path / "atlas.parquet", 3, 6
     script = (
         "import json, sys\n"
         "from pathlib import Path\n"

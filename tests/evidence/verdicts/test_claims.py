@@ -1,5 +1,6 @@
 """The claims: every one answers, its number is that of an independent recomputation, and its verdict follows its rule."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from ropescope.evidence.verdicts.report import claim_report, claims_report
 from ropescope.report.figure import svg
 from ropescope.report.json import to_json
 from ropescope.report.terminal import to_text
+
+PAGE = Path(__file__).parents[3] / "docs" / "judging.md"
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +56,26 @@ def test_the_ledger_shows_every_claim_once(entries, shipped):
     assert [row[0] for row in report.tables[0].rows] == list(all_claims())
     assert sum(report.data["counts"].values()) == len(all_claims())
     assert svg(report.figures[0]).count(">C1<") == 1
+
+
+def expanded(cell):
+    """The ids of a cell of the table, with `C17–C23` written out."""
+    ids = set()
+    for part in cell.split(", "):
+        first, _, last = part.partition("–")
+        if last:
+            letter = first[0]
+            ids |= {f"{letter}{number}" for number in range(int(first[1:]), int(last[1:]) + 1)}
+        else:
+            ids.add(first)
+    return ids
+
+
+def test_the_page_on_published_claims_states_these_verdicts(entries):
+    table = PAGE.read_text(encoding="utf-8").split("| verdict |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (.*?) \| ([CFP].*) \|$", table, re.M)
+    stated = {claim: verdict for verdict, cell in rows for claim in expanded(cell)}
+    assert stated == {id: entry.finding.verdict for id, entry in entries.items()}
 
 
 def test_an_unknown_claim_suggests_the_nearest():
