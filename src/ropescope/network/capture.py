@@ -33,6 +33,7 @@ from ropescope.errors import CaptureError
 from ropescope.network.adapter import AttentionCall, DeferredMask, InPlace, Output, attending
 from ropescope.network.rowmask import RowMask, row_masks
 from ropescope.network.rows import Consumer, RowReader
+from ropescope.network.softcap import require_softcap
 from ropescope.network.softmax import Logits, attend_in_blocks
 
 _reading: ContextVar[tuple[RowReader, ...]] = ContextVar("ropescope_reading", default=())
@@ -45,10 +46,11 @@ def capture_rows(model: nn.Module, positions: Sequence[int], consume: Consumer) 
     and the steps of `generate`.
 
     positions: of the queries, counted from the first token of each row of a batch; what pads a row, on either side, is neither
-    counted nor among its keys. Raises CaptureError for a model without decoder layers, and in a pass whose padding cannot be
-    told: a batch with a mask that is no [batch, tokens], or with padding between its tokens. It holds for the thread that entered
-    it: what other threads do with the model is neither read nor hindered.
+    counted nor among its keys. Raises CaptureError for a model without decoder layers, for one whose attention drops its soft-cap,
+    and in a pass whose padding cannot be told: a batch with a mask that is no [batch, tokens], or with padding between its tokens.
+    It holds for the thread that entered it: what other threads do with the model is neither read nor hindered.
     """
+    require_softcap(model, CaptureError)
     reader = RowReader(positions, consume)
     owner, layers = decoder_layers(model)
     with ExitStack() as stack:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ropescope.errors import MeasurementError
 from ropescope.network.capture import uses_interface
 from ropescope.network.rotary import positions_of_whole
+from ropescope.network.softcap import require_softcap
 from ropescope.network.states import INSTALL, goes_on
 
 CHUNK = 2048
@@ -140,7 +141,8 @@ def positions_at_once(network: Any) -> int:
 
 
 def hidden_states(network: Any, ids: Tensor, cache: Any, chunk: int | None) -> Iterator[tuple[int, Any, Any]]:
-    """(first position, the decoder's output, the cache) of each chunk."""
+    """(first position, the decoder's output, the cache) of each chunk. Raises MeasurementError for a dropped soft-cap."""
+    require_softcap(network, MeasurementError)
     step = chunk or default_chunk(network)
     decoder, before = decoder_of(network), _seen(cache)
     for start in range(0, ids.shape[1], step):

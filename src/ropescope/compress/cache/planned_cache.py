@@ -19,6 +19,7 @@ from ropescope.errors import PlanError
 from ropescope.network.adapter import install
 from ropescope.network.capture import decoder_layers, uses_interface
 from ropescope.network.rotary import switching_length
+from ropescope.network.softcap import require_softcap
 
 
 class PlannedCache(Cache):  # type: ignore[misc]
@@ -77,6 +78,7 @@ def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill | None = None) 
             f"{type(model).__name__} has attention code of its own, which cannot be told what a planned cache holds: "
             "models that use transformers' AttentionInterface can be planned."
         )
+    require_softcap(model, PlanError)
     check_states_are_cached(plan.model, plan.layers)
     config = model.config.get_text_config(decoder=True)
     exact_to = getattr(ALL_ATTENTION_FUNCTIONS.get(config._attn_implementation), "exact_to", plan.length)

@@ -23,6 +23,7 @@ from ropescope.compress.kvpress.library import kvpress
 from ropescope.compress.plan.kv_plan import KVPlan, LayerPlan
 from ropescope.compress.plan.picks import OBSERVED
 from ropescope.errors import PlanError
+from ropescope.network.softcap import require_softcap
 
 _kvpress = kvpress()
 
@@ -53,6 +54,7 @@ class PlannedPress(_kvpress.BasePress):  # type: ignore[misc, name-defined]
     @contextmanager
     def __call__(self, model: Any) -> Iterator[None]:
         """As every press: within the context, forward passes of `model` are cut."""
+        require_softcap(model, PlanError)
         attention = {module.layer_idx: module for module in _attention_modules(model)}
         if len(attention) != len(self.plan.layers):
             raise PlanError(

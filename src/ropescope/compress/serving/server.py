@@ -24,6 +24,7 @@ from ropescope.compress.serving.request import Request, require_whole
 from ropescope.errors import PlanError
 from ropescope.network.capture import decoder_layers
 from ropescope.network.rotary import length_dependent_beyond
+from ropescope.network.softcap import require_softcap
 
 
 class PlannedServer:
@@ -60,6 +61,7 @@ class PlannedServer:
                 f"{type(model).__name__} takes no position_ids, so requests of different lengths cannot share a batch on it: use "
                 "model.generate with plan.cache(model)."
             )
+        require_softcap(model, PlanError)
         empty_cache(plan, model)  # what does not fit is said now
         if prefill_chunk is not None or prefix_bytes:
             check_parts(plan, model, bool(prefix_bytes))

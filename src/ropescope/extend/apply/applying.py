@@ -20,16 +20,18 @@ from ropescope.extend.apply.undo import Undo
 from ropescope.models.config.rope_fields import SCALING_FIELDS
 from ropescope.network.loading.transformers_messages import quiet_transformers
 from ropescope.network.rotary import rotary_modules
+from ropescope.network.softcap import require_softcap
 
 _CONFIG_FIELDS = ("rope_parameters", "max_position_embeddings", "original_max_position_embeddings")
 
 
 def apply_plan(plan: Positions, network: nn.Module) -> Undo:
     """Change the positions of `network` in place; returns how to undo it. Raises ExtendError, with the network as
-    it was, if the plan is not one for this network or transformers refuses its settings."""
+    it was, if the plan is not one for this network, transformers refuses its settings, or its attention drops its soft-cap."""
     network = _unwrapped(network)
     config = _text_config(network)
     _check_fit(plan, network, config)
+    require_softcap(network, ExtendError)
     undo = Undo()
     if not plan.in_config:
         from ropescope.extend.apply.rerope.attaching import attach

@@ -30,13 +30,16 @@ from ropescope.network.loading.merging import fingerprint_with, merged
 from ropescope.network.loading.number_type import AUTO, check_dtype, number_type
 from ropescope.network.loading.tokenizer import tokenizer_of
 from ropescope.network.loading.transformers_messages import quiet_transformers, why_not_loaded
+from ropescope.network.softcap import dropped_softcap, require_softcap
 from ropescope.runs.share import kept_for_next
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A loaded network. `fingerprint` names the exact weights: a commit hash (and the file chosen), or the SHA-256 of
-    the file(s). `dtype_reason` says why they are held in the type that they are held in; "" where nobody chose."""
+    the file(s). `dtype_reason` says why they are held in the type that they are held in; "" where nobody chose.
+
+    Raises MeasurementError for a network whose attention drops its soft-cap."""
 
     network: Any
     tokenizer: Any | None
@@ -45,6 +48,9 @@ class Weights:
     fingerprint: str
     random_init: bool = False
     dtype_reason: str = ""
+
+    def __post_init__(self) -> None:
+        require_softcap(self.network, MeasurementError)
 
     @property
     def dtype(self) -> str:
@@ -129,7 +135,8 @@ def _load(
             raise SourceError(why_not_loaded(found, cause)) from error
         if found.adapter is not None:
             network = merged(network, found.adapter)
-        _keep_softcap(network)
+        if dropped_softcap(network) is not None:
+            network.set_attn_implementation("eager")
         network = network.to(place).eval()
         tokenizer = tokenizer_of(found, network, where, arguments, trust_remote_code)
         model = read if isinstance(read, Model) else _facts(found, network, read)
@@ -143,13 +150,6 @@ def _load(
         fingerprint=_fingerprint(found),
         dtype_reason=chosen.actually(network.dtype).reason,
     )
-
-
-def _keep_softcap(network: Any) -> None:
-    """Use eager attention for a softcap: transformers 5.19, for one, gives Gemma 2 and VaultGemma `sdpa`, which drops it."""
-    capped = getattr(network.config.get_text_config(), "attn_logit_softcapping", None) is not None
-    if capped and network.config._attn_implementation == "sdpa":
-        network.set_attn_implementation("eager")
 
 
 def resolved(source: str | Path | Mapping[str, Any], revision: str | None = None) -> Source:

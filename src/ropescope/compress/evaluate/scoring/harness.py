@@ -25,6 +25,7 @@ from ropescope.errors import EvaluationError
 from ropescope.models.model import Model
 from ropescope.network.adapter import AttentionCall, InPlace, Output, attending
 from ropescope.network.capture import uses_interface
+from ropescope.network.softcap import require_softcap
 
 CHUNK = 8192
 """Tokens of a long text that are prefilled at once."""
@@ -95,6 +96,7 @@ class _Seen(InPlace):
                 f"{type(network).__name__} has attention code of its own, which cannot be told what a smaller cache holds: "
                 "models that use transformers' AttentionInterface can be evaluated."
             )
+        require_softcap(network, EvaluationError)
         self.network, self.planned, self.keep_hidden = network, planned, hidden
         self.hidden: dict[int, list[Tensor]] = {index: [] for index in self.planned}
         self.queries: dict[int, Tensor] = {}
