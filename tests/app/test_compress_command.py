@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -208,3 +209,44 @@ def test_an_empty_text_is_told_before_weights_are_read(
     for engine in ([], ["--engine", "vllm"]):
         with pytest.raises(RopescopeError, match="holds no text"):
             said(tiny_folder_with_tokenizer, "--budget", "40%", "--text", empty, *engine)
+
+
+@pytest.mark.parametrize("given", [[], ["--engine", "vllm"], ["--windows-only"]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        (
+            "torn.json",
+            b'{"schema": "ropescope.kvplan/1", "lay',
+            r"torn\.json is damaged \(torn\.json:1 is not valid JSON",
+        ),
+        ("empty.json", b"", r"empty\.json is empty"),
+        ("list.json", b"[1, 2]", r"list\.json holds a JSON list, which is no plan and no profile"),
+        ("other.json", b'{"a": 1}', r"other\.json is no measured profile, which is a Parquet file"),
+        ("short.json", b'{"schema": "ropescope.kvplan/1"}', r"short\.json is damaged \(The cache plan does not fit"),
+        ("empty.parquet", b"", r"empty\.parquet is empty"),
+        ("torn.parquet", b"PAR1 and no more of it", r"torn\.parquet is damaged, since it is no whole Parquet file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "\\" not in value else "",
+)
+def test_a_damaged_file_in_the_place_of_a_model_is_told(
+    tmp_path: Path, name: str, content: bytes, problem: str, given: list[str]
+) -> None:
+    """Not that inputs be left out which were not given."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=problem) as told:
+        said(path, "--budget", "30%", *given)
+    assert told.value.field == "source"
+    assert "leave out" not in str(told.value)
+    assert re.search(r"name (a profile or a|the) model", str(told.value))
+
+
+def test_an_engine_is_not_planned_for_from_a_profile_or_an_exponent(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "heads.parquet"
+    path.write_bytes(b"PAR1 as if it were whole PAR1")
+    with pytest.raises(InputError, match="is a measured profile, and a plan for an --engine is measured on a model"):
+        said(path, "--budget", "30%", "--engine", "vllm")
+    with pytest.raises(InputError, match="--uniform goes with no --engine") as told:
+        said(folder, "--budget", "30%", "--uniform", "--engine", "vllm")
+    assert "gamma" not in str(told.value)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ropescope.compress.engines.carried import ENGINES
+from ropescope.compress.kept_source import check_kept
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.compress.plan.target import DEFAULT_SINKS, Target
-from ropescope.errors import FormatError, InputError, PlanError
+from ropescope.errors import InputError, PlanError
 from ropescope.questions.domains import Choice, Flag, Real, Whole
 from ropescope.questions.inputs import asked
 from ropescope.questions.kinds import Budget, Share, Source, Text, Tokens
@@ -110,6 +111,8 @@ class PlanInputs(OneModel, OwnText, Loading):
         if self.of_profile or self.from_profile or self.gamma is not None or self.uniform:
             for name, left_out in _OF_WEIGHTS.items():
                 if getattr(self, name) != left_out:
+                    if self.of_profile:
+                        check_kept(Path(self.source))
                     raise InputError(
                         name, f"`{name}` is for plans measured on weights: leave it out, this plan loads none."
                     )
@@ -119,7 +122,10 @@ class PlanInputs(OneModel, OwnText, Loading):
         """Whether a kept profile is planned from."""
         path = Path(self.source)
         by_formula = self.gamma is not None or self.uniform
-        return not by_formula and os.path.isfile(path) and path.suffix.lower() not in (".gguf", ".safetensors")
+        names_weights = path.suffix.lower() in (".gguf", ".safetensors") or path.name.endswith(
+            ("config.json", ".index.json")
+        )
+        return not by_formula and os.path.isfile(path) and not names_weights
 
     def target(self) -> Target:
         """What the plan is asked for. Raises PlanError unless it is one thing."""
@@ -130,7 +136,8 @@ class PlanInputs(OneModel, OwnText, Loading):
 
 def answer(inputs: PlanInputs, run: Run) -> Report:
     """Which tokens each KV head keeps, for a share of the attention, a budget of bytes or an added loss."""
-    _refuse_plan(inputs)
+    if inputs.of_profile:
+        check_kept(Path(inputs.source))
     if inputs.engine not in (None, "transformers"):
         from ropescope.compress.engines.asking import answer_for_engine
 
@@ -140,22 +147,6 @@ def answer(inputs: PlanInputs, run: Run) -> Report:
     plan, source, notes = _made(inputs, run)
     report = plan_report(plan, run.keep("plan", lambda path: [plan.save(path)]), source=source)
     return replace(report, caveats=(*report.caveats, *notes))
-
-
-def _refuse_plan(inputs: PlanInputs) -> None:
-    """Raise InputError for a plan in the place of a model: what an engine carries out follows from the model."""
-    path = Path(inputs.source)
-    if not inputs.of_profile or path.suffix.lower() != ".json":
-        return
-    try:
-        plan = KVPlan.load(path)
-    except FormatError:
-        return  # told where a profile is read
-    raise InputError(
-        "source",
-        f"{path.name} is a finished plan for {plan.model}: name the model in its place. With `engine` that gives the best plan "
-        "that the engine carries out and its setting; `compress evaluate` scores a finished plan.",
-    )
 
 
 def _made(inputs: PlanInputs, run: Run) -> tuple[KVPlan, str, tuple[str, ...]]:

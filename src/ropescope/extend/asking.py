@@ -85,6 +85,7 @@ def _check_first(inputs: PlanInputs) -> None:
     if inputs.method.endswith(".json"):
         given = inputs.changes()
         if given:
+            RopePlan.load(Path(inputs.method))  # a damaged file is told first: it is no finished plan
             raise ExtendError(
                 f"{inputs.method} is a finished plan, which `{next(iter(given))}` cannot change: remove it, or name a method."
             )

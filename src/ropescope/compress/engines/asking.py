@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ropescope.compress.engines.carried import NAMES, VERSIONS, Windows, full_layers, own_window, windows_in
@@ -50,11 +51,18 @@ def answer_for_engine(inputs: Any, run: Run) -> Report:
 
 
 def _check(inputs: Any) -> None:
-    if inputs.of_profile or inputs.gamma is not None or inputs.uniform or inputs.keep_mass is not None:
+    if inputs.of_profile:
         raise InputError(
-            "engine",
-            "A plan for an engine is measured on a model's weights, for a `budget` or a `max_loss`: name the model, and leave "
-            "out `gamma`, `uniform` and `keep_mass`.",
+            "source",
+            f"`source` {Path(inputs.source).name} is a measured profile, and a plan for an `engine` is measured on a model's "
+            "weights: name the model in its place.",
+        )
+    given = {"gamma": inputs.gamma is not None, "uniform": inputs.uniform, "keep_mass": inputs.keep_mass is not None}
+    for name in (name for name, is_given in given.items() if is_given):
+        raise InputError(
+            name,
+            f"`{name}` goes with no `engine`, whose plan is measured on a model's weights for a `budget` or a `max_loss`: leave it "
+            "out.",
         )
     if inputs.sinks:
         raise InputError("sinks", "These engines keep no first tokens beside a window: leave out `sinks`.")
