@@ -13,6 +13,7 @@ from typing import Any
 
 import gguf_models
 import pytest
+import released_configs as released
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving_models import gemma_27b, llama_8b, qwen_30b_a3b
@@ -431,3 +432,15 @@ def test_keys_and_values_of_two_types() -> None:
     assert "-ctk q8_0" in keys.text and "-ctv" not in keys.text and "-fa" not in keys.text
     values = command(way(at(llama_8b(), "/models/m.gguf"), "4090", "llama.cpp", 8_192, cache="f16,q8_0"))
     assert "-ctv q8_0" in values.text and "-ctk" not in values.text and "-fa on" in values.text
+
+
+@pytest.mark.parametrize(("context", "said"), [(4_096, False), (8_192, True)])
+def test_vllm_with_longrope_uses_the_long_factors_for_every_prompt_and_that_is_said(context: int, said: bool) -> None:
+    scaling = {"rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+    config = {**released.PHI_3_MINI_4K, "sliding_window": None, "max_position_embeddings": 131_072}
+    model = at(
+        from_config({**config, "rope_scaling": scaling, "original_max_position_embeddings": 4_096}), "/models/phi"
+    )
+    found = {name: command(way(model, "h100-sxm", name, context)).remarks for name in ("vllm", "transformers")}
+    assert any("vLLM uses LongRoPE's long factors for every prompt" in one for one in found["vllm"]) == said
+    assert not any("LongRoPE" in one for one in found["transformers"])

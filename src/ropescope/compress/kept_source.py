@@ -9,19 +9,20 @@ from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import FormatError, InputError
 from ropescope.models.json_file import parse_json
 
-_MEND = "make it again, or name the model in its place."
-
 
 def check_kept(path: Path) -> None:
     """Raise InputError for a file that is no profile: a finished plan, other JSON, or one that is empty or damaged."""
     with path.open("rb") as file:
         head = file.read(4)
     if not head:
-        raise InputError("source", f"`source` {path.name} is empty: {_MEND}")
+        raise InputError("source", f"`source` {path.name} is empty: make it again, or name the model in its place.")
     if path.suffix.lower() == ".json" and head != b"PAR1":
         raise InputError("source", _told_of_json(path))
     if path.suffix.lower() == ".parquet" and not _is_whole(path):
-        raise InputError("source", f"`source` {path.name} is damaged, since it is no whole Parquet file: {_MEND}")
+        raise InputError(
+            "source",
+            f"`source` {path.name} is damaged, since it is no whole Parquet file: make it again, or name the model in its place.",
+        )
 
 
 def _told_of_json(path: Path) -> str:
@@ -29,15 +30,18 @@ def _told_of_json(path: Path) -> str:
         data = parse_json(path.read_bytes(), path.name)
     except FormatError as error:
         cause = str(error).partition(": ")[0]
-        return f"`source` {path.name} is damaged ({cause}): {_MEND}"
+        return f"`source` {path.name} is damaged ({cause}): make it again, or name the model in its place."
     if not isinstance(data, dict):
-        return f"`source` {path.name} holds a JSON {type(data).__name__}, which is no plan and no profile: {_MEND}"
+        return (
+            f"`source` {path.name} holds a JSON {type(data).__name__}, which is no plan and no profile: make it again, or name "
+            "the model in its place."
+        )
     if data.get("schema") != KVPlan.expected_schema:
         return f"`source` {path.name} is no measured profile, which is a Parquet file: name a profile or a model."
     try:
         plan = KVPlan.from_dict(data)
     except FormatError as error:
-        return f"`source` {path.name} is damaged ({str(error).rstrip('.')}): {_MEND}"
+        return f"`source` {path.name} is damaged ({str(error).rstrip('.')}): make it again, or name the model in its place."
     return (
         f"{path.name} is a finished plan for {plan.model}: name the model in its place. With `engine` that gives the best plan "
         "that the engine carries out and its setting; `compress evaluate` scores a finished plan."

@@ -61,14 +61,15 @@ class Saved:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote. Raises FormatError for any other file."""
-        mend = f"`{cls.command}` keeps one with `out`."
         try:
             text = Path(path).read_text("utf-8")
         except (OSError, ValueError) as error:
-            raise FormatError(f"{path} is not {cls.what}: {mend}") from error
+            raise FormatError(f"{path} is not {cls.what}: `{cls.command}` keeps one with `out`.") from error
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             cause = f"it is damaged, or no JSON ({error})" if text.strip() else "it is empty"
-            raise FormatError(f"{path} is not {cls.what}, since {cause}: {mend}") from error
+            raise FormatError(
+                f"{path} is not {cls.what}, since {cause}: `{cls.command}` keeps one with `out`."
+            ) from error
         return cls.from_dict(data)

@@ -81,6 +81,15 @@ def test_vllms_command_says_the_plan() -> None:
     assert "--model-impl transformers" in settings_for(two_kinds(qwen, 24, {1}), qwen, "vllm", "org/name").text
 
 
+@pytest.mark.parametrize(("original", "said"), [(64, True), (LENGTH, False)])
+def test_vllm_with_longrope_uses_the_long_factors_at_once_and_that_is_said(original: int, said: bool) -> None:
+    scaling = {"rope_type": "longrope", "short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
+    scaling["original_max_position_embeddings"] = original
+    model = open_model({**config_of("llama").to_dict(), "rope_parameters": None, "rope_scaling": scaling})
+    told = settings_for(two_kinds(model, 24, {1}), model, "vllm", "m").remarks
+    assert any(f"beyond {original} tokens vLLM uses LongRoPE's long factors" in one for one in told) == said
+
+
 def test_plans_that_an_engine_cannot_be_told_are_refused() -> None:
     model = open_model(config_of("llama").to_dict())
     uniform = plan_uniform(model, Target(budget_share=0.5), length=LENGTH, cache_type="f32")

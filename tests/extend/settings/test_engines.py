@@ -126,6 +126,21 @@ def test_a_longer_context_leaves_longrope_as_the_model_has_it() -> None:
     assert settings_for(plan("none"), "m", "vllm").overrides == {"max_position_embeddings": 16384}
 
 
+def test_vllm_takes_the_long_factors_for_every_prompt_and_that_is_said() -> None:
+    own = {"rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+    config = {**released.PHI_3_MINI_4K, "sliding_window": None, "max_position_embeddings": 131072}
+
+    def remarks(entry: dict[str, Any], to: int, engine: str = "vllm") -> str:
+        model = from_config({**config, "rope_scaling": entry, "original_max_position_embeddings": 4096})
+        return " ".join(settings_for(plan_extension(model, to, "none"), "m", engine).remarks)
+
+    assert "beyond 4,096 tokens vLLM uses LongRoPE's long factors for every prompt" in remarks(own, 8192)
+    assert "set --max-model-len 4096." in remarks(own, 131072)
+    assert "LongRoPE" not in remarks(own, 4096)
+    assert "LongRoPE" not in remarks({**own, "short_factor": own["long_factor"]}, 8192)
+    assert "every prompt" not in remarks(own, 8192, "sglang")
+
+
 def test_vllm_is_not_sent_past_the_table_of_a_models_own_yarn() -> None:
     """vLLM 0.32 gave NaN there: its table has original length × factor positions, whatever the config states."""
     own = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}

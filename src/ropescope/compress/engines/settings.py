@@ -7,6 +7,7 @@ from typing import Any
 from ropescope.compress.engines.carried import NAMES, VERSIONS, Windows, period_of, windows_in
 from ropescope.compress.plan.kv_plan import KVPlan
 from ropescope.errors import PlanError
+from ropescope.extend.settings.long_rope import vllm_of_model
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, one_line
 from ropescope.models.model import Model
 
@@ -72,7 +73,7 @@ def _by_layer_types(
         windows.read_from,
         "shell",
         command("vllm", "serve", source, flags=flags),
-        (remark,),
+        (remark, *vllm_of_model(model, plan.length)),
         told,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from ropescope.extend.plan.frequencies import above_the_rule
 from ropescope.extend.plan.rope_plan import RopePlan
 from ropescope.extend.settings.config import Form, longer_only, nested, rope_fields
+from ropescope.extend.settings.long_rope import vllm_of_plan
 from ropescope.extend.settings.setting import EngineSettings, command, is_gguf, not_from_gguf, one_line
 
 NEW_FROM = (
@@ -24,7 +25,7 @@ def with_rope_parameters(plan: RopePlan, source: str) -> EngineSettings:
     if _table_ends(plan):
         return _past_the_table("0.12 and newer", NEW_FROM)
     fields, remarks = _adapted(plan, "rope_parameters")
-    return _overridden(plan, source, fields, remarks, "0.12 and newer", NEW_FROM)
+    return _overridden(plan, source, fields, (*remarks, *vllm_of_plan(plan)), "0.12 and newer", NEW_FROM)
 
 
 def with_rope_scaling(plan: RopePlan, source: str) -> EngineSettings:

@@ -13,6 +13,7 @@ from ropescope.checks.serving.serving import Serving
 from ropescope.checks.serving.weights.files import no_flag, printable
 from ropescope.checks.serving.weights.precisions import PLAIN, STORED
 from ropescope.errors import DomainError
+from ropescope.extend.settings.long_rope import vllm_of_model
 
 
 def vllm(serving: Serving, gguf: str | None) -> Command:
@@ -45,6 +46,7 @@ def vllm(serving: Serving, gguf: str | None) -> Command:
     _precision(settings, serving)
     remarks = (
         "vLLM measures its activations when it starts and gives the cache what is left, so more than this may fit.",
+        *vllm_of_model(serving.model, serving.context_tokens),
         *node_remarks(serving),
     )
     text = by_node(settings, serving, ("vllm", "serve", model), "--headless")
