@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ropescope.evidence.evidence import Evidence
+
+if TYPE_CHECKING:
+    from ropescope.evidence.verdicts.claim import Finding
+    from ropescope.evidence.verdicts.recompute import Entry
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +30,18 @@ def raw_folder() -> Path:
 def shipped() -> Evidence:
     """The figures that come with the package."""
     return Evidence()
+
+
+@pytest.fixture(scope="session")
+def entry(shipped: Evidence) -> Callable[[str], Entry]:
+    """The entry of a claim by its id, recomputed once for all tests."""
+    from ropescope.evidence.verdicts.recompute import recompute
+    from ropescope.evidence.verdicts.registry import find_claim
+
+    return cache(lambda id: recompute([find_claim(id)], shipped)[0])
+
+
+@pytest.fixture(scope="session")
+def finding(entry: Callable[[str], Entry]) -> Callable[[str], Finding | None]:
+    """What was found for a claim, by its id."""
+    return lambda id: entry(id).finding

@@ -8,11 +8,6 @@ from ropescope.evidence.claims import identities
 from ropescope.evidence.verdicts.registry import all_claims, find_claim
 
 
-@pytest.fixture(scope="module")
-def finding(shipped):
-    return lambda id: find_claim(id).function(shipped)
-
-
 def _facts(found):
     return {fact.name: fact for fact in found.facts}
 
@@ -162,16 +157,16 @@ def test_the_machine_agrees(id, finding):
         assert outcome.startswith("refuted" if "erratum" in name else "proved"), name
 
 
-def test_without_a_solver_the_identities_are_still_tried(finding, monkeypatch):
+def test_without_a_solver_the_identities_are_still_tried(shipped, monkeypatch):
     def missing(statement):
         raise MissingExtraError("no sympy")
 
     monkeypatch.setattr(identities, "settle", missing)
-    found = finding("F23")
+    found = find_claim("F23").function(shipped)
     assert found.verdict == "true by definition" and 0 < found.value < 1e-9
     assert _facts(found)["by machine: circularity"].value == "not run"
 
 
-def test_a_formula_that_is_no_inverse_is_found_out(finding, monkeypatch):
+def test_a_formula_that_is_no_inverse_is_found_out(shipped, monkeypatch):
     monkeypatch.setattr(identities, "theta_design", lambda gamma, length: 1.001 * length / (1 - gamma))
-    assert finding("F23").verdict == "not reproduced"
+    assert find_claim("F23").function(shipped).verdict == "not reproduced"

@@ -2,13 +2,6 @@
 
 import pytest
 
-from ropescope.evidence.verdicts.registry import find_claim
-
-
-@pytest.fixture(scope="module")
-def finding(shipped):
-    return lambda id: find_claim(id).function(shipped)
-
 
 def _facts(found):
     return {fact.name: fact for fact in found.facts}

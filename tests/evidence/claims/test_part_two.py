@@ -8,11 +8,6 @@ from ropescope.evidence.verdicts.registry import all_claims, find_claim
 from ropescope.theory.decomposition import decompose_six_axis
 
 
-@pytest.fixture(scope="module")
-def finding(shipped):
-    return lambda id: find_claim(id).function(shipped)
-
-
 def _facts(found):
     return {fact.name: fact for fact in found.facts}
 

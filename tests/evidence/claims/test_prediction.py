@@ -2,13 +2,6 @@
 
 import pytest
 
-from ropescope.evidence.verdicts.registry import find_claim
-
-
-@pytest.fixture(scope="module")
-def finding(shipped):
-    return lambda id: find_claim(id).function(shipped)
-
 
 def test_error_over_all_models(finding):
     found = finding("C1")

@@ -19,8 +19,14 @@ PAGE = Path(__file__).parents[3] / "docs" / "judging.md"
 
 
 @pytest.fixture(scope="session")
-def entries(shipped):
-    return {entry.claim.id: entry for entry in recompute(all_claims().values(), shipped)}
+def entries(entry):
+    return {id: entry(id) for id in all_claims()}
+
+
+def test_claims_are_recomputed_in_order_and_each_is_told_before(shipped):
+    told = []
+    asked = [find_claim("C2"), find_claim("F3")]
+    assert [one.claim for one in recompute(asked, shipped, told.append)] == asked == told
 
 
 def test_ids_are_in_order():
