@@ -23,7 +23,9 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     from tiny_tokenizer import byte_tokenizer
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    def make(name: str, *, theta: float = 10_000.0, std: float = 0.02, seed: int = 7, kv_heads: int = 2) -> Path:
+    def make(
+        name: str, *, theta: float = 10_000.0, std: float = 0.02, seed: int = 7, kv_heads: int = 2, context: int = 1024
+    ) -> Path:
         folder = tmp_path_factory.mktemp("experiments") / name
         torch.manual_seed(seed)
         config = LlamaConfig(
@@ -33,7 +35,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=kv_heads,
-            max_position_embeddings=1024,
+            max_position_embeddings=context,
             rope_parameters={"rope_type": "default", "rope_theta": theta},
             bos_token_id=1,
             eos_token_id=2,

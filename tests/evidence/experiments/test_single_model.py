@@ -93,13 +93,14 @@ def test_base_sweep_measures_what_a_reloaded_model_gives(sharp_folder: Path, tmp
     assert result.observed.measured["dγ/dγ_Padé as θ changes"].value == pytest.approx(slope)
 
 
-def test_base_scaling_scores_what_extend_evaluate_scores(sharp_folder: Path) -> None:
+def test_base_scaling_scores_what_extend_evaluate_scores(make_folder: Callable[..., Path]) -> None:
     """γ against base-sweep's way of taking it, losses against transformers' own at the scaled base."""
     from transformers import AutoModelForCausalLM
 
     from ropescope.quality.texts import held_out_texts
 
-    result = run("base-scaling", sharp_folder, corpus="text")
+    folder = make_folder("short", std=0.15, context=512)
+    result = run("base-scaling", folder, corpus="text")
     data = result.observed.data
     scores = data["result"]
     assert scores["methods"] == [
@@ -113,19 +114,17 @@ def test_base_scaling_scores_what_extend_evaluate_scores(sharp_folder: Path) -> 
         "dynamic",
         "yarn",
     ]
-    assert (scores["trained_length"], scores["target_length"], len(scores["texts"])) == (1024, 2048, 4)
-    network = AutoModelForCausalLM.from_pretrained(
-        sharp_folder, rope_parameters={"rope_type": "default", "rope_theta": 2e4}
-    )
+    assert (scores["trained_length"], scores["target_length"], len(scores["texts"])) == (512, 1024, 4)
+    network = AutoModelForCausalLM.from_pretrained(folder, rope_parameters={"rope_type": "default", "rope_theta": 2e4})
     from tiny_tokenizer import byte_tokenizer
 
-    text = held_out_texts(byte_tokenizer(), 2048, 2)[0]
+    text = held_out_texts(byte_tokenizer(), 1024, 2)[0]
     ids = torch.tensor([text.tokens])
     with torch.inference_mode():
         losses = torch.nn.functional.cross_entropy(network(ids).logits[0, :-1], ids[0, 1:], reduction="none")
     expected = [float(losses[max(a, 1) - 1 : b - 1].mean()) for a, b in scores["bands"]]
     assert scores["texts"][0]["losses"]["alpha@alpha=2"] == pytest.approx(expected, abs=1e-4)
-    sweep = run("base-sweep", sharp_folder, corpus="text").observed.data["gamma"]
+    sweep = run("base-sweep", folder, corpus="text").observed.data["gamma"]
     assert data["gamma"]["1"]["value"] == pytest.approx(sweep["10000"]["value"])
     inside = result.observed.measured["Δloss inside the trained length, α_opt less unscaled"]
     rows = [text["losses"] for text in scores["texts"]]
@@ -134,8 +133,8 @@ def test_base_scaling_scores_what_extend_evaluate_scores(sharp_folder: Path) -> 
 
 
 def _inside(row: list[float]) -> float:
-    """Four bands of 256 within 1,024; the first has 255 tokens with a loss."""
-    return (255 * row[0] + 256 * sum(row[1:4])) / 1023
+    """Four bands of 128 within 512; the first has 127 tokens with a loss."""
+    return (127 * row[0] + 128 * sum(row[1:4])) / 511
 
 
 def test_corpus_measures_five_corpora(sharp_folder: Path) -> None:

@@ -19,7 +19,7 @@ def windows(text: BranchingText, count: int, length: int) -> np.ndarray:
 
 def test_generated_text_has_the_computed_correlation_and_information() -> None:
     text = BranchingText(keep=0.9, symbols=4)
-    tokens = windows(text, 3000, 128)
+    tokens = windows(text, 1000, 128)
     expected, information = text.correlation(DISTANCES), text.mutual_information(DISTANCES)
     for d, rho, exact in zip(DISTANCES, expected, information, strict=True):
         left, right = tokens[:, :-d], tokens[:, d:]
