@@ -1,10 +1,10 @@
-"""A folder served as a static host serves it, and taken off again: Python's own server, on localhost."""
+"""A folder served as a static host serves it, and away for a while: Python's own server, on localhost."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,11 +12,12 @@ from typing import Any
 
 
 class Site:
-    """A served folder. `asked` lists the paths that were asked for; `close` takes it off."""
+    """A served folder. `asked` lists the paths that were asked for; while it is `away`, nothing is answered."""
 
     def __init__(self, folder: Path) -> None:
         self.asked: list[str] = []
-        asked = self.asked
+        self.away = False
+        site = self
 
         class Handler(SimpleHTTPRequestHandler):
             extensions_map = SimpleHTTPRequestHandler.extensions_map | {
@@ -25,8 +26,12 @@ class Site:
             }
 
             def do_GET(self) -> None:
-                asked.append(self.path)
-                super().do_GET()
+                site.asked.append(self.path)
+                if site.away:
+                    self.close_connection = True
+                else:
+                    with suppress(ConnectionError):  # a page that is left
+                        super().do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -149,8 +149,9 @@ class Static {
     if (this.#ready) return Promise.resolve();
     onSay(t("Loading Python into this page"));
     this.#started ??= this.#begun().catch((error) => {
-      this.#end(error);
-      throw error;
+      const why = this.#worker ? unloadable(error.message) : error; // a worker that has ended has told why
+      this.#end(why);
+      throw why;
     });
     return this.#started;
   }
@@ -165,7 +166,7 @@ class Static {
     worker.onmessage = (event) => this.#heard(event.data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#end(new Error(t("Python cannot be loaded into this page ({why}): load the page again.", { why: event.message || t("a file of it is missing") })));
+      this.#end(unloadable(event.message));
     };
     try {
       await this.#ask("start", { mounts: this.#mounts, hurry: this.#hurried, token: this.#token });
@@ -222,6 +223,9 @@ class Static {
     this.#names = Object.fromEntries(Object.entries(all).sort((a, b) => b[0].length - a[0].length));
   }
 }
+
+/** @param {string} why "" where the browser does not say */
+const unloadable = (why) => new Error(t("Python cannot be loaded into this page ({why}): load the page again.", { why: why || t("a file of it is missing") }));
 
 /** A name that can only be a file inside a folder. @param {string} name */
 function plain(name) {

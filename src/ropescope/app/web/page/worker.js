@@ -7,6 +7,7 @@ import { start } from "./python.js";
 const MEMORY = `ropescope memory ${new URL("./", import.meta.url).href}`;
 const SECONDS = 30;
 const HUB = "https://huggingface.co/";
+const WASM = "application/wasm";
 /** The user's token of the Hub. It goes into requests to the Hub and nowhere else: Python does not get it. */
 let token = "";
 /** @type {Promise<Python> | null} */
@@ -26,7 +27,7 @@ async function answerTo(id, what, told) {
   try {
     postMessage({ id, done: await (await does(what))(told, id) });
   } catch (error) {
-    postMessage({ id, failed: error instanceof Error ? error.message : String(error) });
+    postMessage({ id, failed: String(/** @type {any} */ (error)?.message ?? error) });
   }
 }
 
@@ -58,7 +59,8 @@ function mount(made, mounts) {
 async function started() {
   const indexURL = new URL("./pyodide/", import.meta.url).href;
   const [{ loadPyodide }, archive] = await Promise.all([import(`${indexURL}pyodide.mjs`), bytes("./python.tgz")]);
-  const parts = { loadPyodide, indexURL, archive: Promise.resolve(archive) };
+  const load = (/** @type {any} */ options) => arriving(() => loadPyodide(options));
+  const parts = { loadPyodide: load, indexURL, archive: Promise.resolve(archive) };
   const key = await memoryKey(archive).catch(() => "");
   if (!key) return start(parts);
   const memory = await caches.open(MEMORY);
@@ -78,6 +80,42 @@ async function started() {
   return made;
 }
 
+/**
+ * What `load` makes, or the error of the first file that does not come: Pyodide would wait for ever for some of them, and begin
+ * without others. After an error this worker is of no use.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+function arriving(load) {
+  const { fetch } = self;
+  const { instantiateStreaming } = WebAssembly;
+  /** @type {Promise<T>} */
+  const loaded = new Promise((resolve, reject) => {
+    const failed = (/** @type {any} */ address, /** @type {any} */ error) => {
+      reject(new Error(`${address}: ${error.message}`));
+      return new Promise(() => {}); // Pyodide is to wait: what it would make of an error reaches nobody
+    };
+    self.fetch = async (address, options) => {
+      try {
+        const got = await fetch(address, options);
+        if (!got.ok) throw new Error(String(got.status));
+        if (got.headers.get("Content-Type") === WASM) return got;
+        return new Response(await got.arrayBuffer(), { headers: { "Content-Type": WASM } }); // where a host does not know .wasm
+      } catch (error) {
+        return failed(address, error);
+      }
+    };
+    WebAssembly.instantiateStreaming = (source, imports) =>
+      instantiateStreaming(source, imports).catch((error) => failed("pyodide.asm.wasm", error));
+    load().then(resolve, reject);
+  });
+  return loaded.finally(() => {
+    self.fetch = fetch;
+    Object.assign(WebAssembly, { instantiateStreaming });
+  });
+}
+
 /** @param {Cache} memory @param {string} key @param {Uint8Array} snapshot */
 async function keep(memory, key, snapshot) {
   for (const old of await memory.keys()) await memory.delete(old);
@@ -93,9 +131,13 @@ async function memoryKey(archive) {
 
 /** @param {string} address */
 async function bytes(address) {
-  const answer = await fetch(new URL(address, import.meta.url));
-  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
-  return answer.arrayBuffer();
+  try {
+    const answer = await fetch(new URL(address, import.meta.url));
+    if (!answer.ok) throw new Error(String(answer.status));
+    return await answer.arrayBuffer();
+  } catch (error) {
+    throw new Error(`${address}: ${/** @type {Error} */ (error).message}`);
+  }
 }
 
 /** Asks a server while Python waits. Status 0 is no answer. @param {string} address @param {string} range */
