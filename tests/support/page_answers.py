@@ -48,7 +48,9 @@ def table_report(n: int) -> Report:
     )
 
 
-def as_fake(report: Report) -> str:
-    """The backend's answer to every question, as a script that the page begins with."""
-    answer: dict[str, Any] = {"report": shown(report), "command": "ropescope show x", "python": "x"}
-    return f"{{ answer: () => Promise.resolve({json.dumps(answer)}) }}"
+def as_fake(*reports: Report) -> str:
+    """A backend in JavaScript: its answer to every question is the report whose number is given as `source`, else the first."""
+    answers: list[dict[str, Any]] = [
+        {"report": shown(one), "command": "ropescope show x", "python": "x"} for one in reports
+    ]
+    return f"{{ answer: (_, given) => Promise.resolve({json.dumps(answers)}[given.source ?? 0]) }}"

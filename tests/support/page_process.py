@@ -6,19 +6,25 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from ropescope.cache_home import cache_home
+from ropescope.errors import MissingExtraError
+from ropescope.report.figure import vega_script
 
 
 class Running:
     """`ropescope web` in a process, and the page that it gave."""
 
     def __init__(self, folder: Path, temporary: Path, *options: str, **more: str) -> None:
+        _keep_vega(temporary / "home")
         environment = {**os.environ, "TMPDIR": str(temporary), "ROPESCOPE_HOME": str(temporary / "home"),
                        "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **more}  # fmt: skip
         self.process = subprocess.Popen(
@@ -63,6 +69,15 @@ class Running:
     def end(self, by: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(by)
         return self.process.wait(20)
+
+
+def _keep_vega(home: Path) -> None:
+    """What draws figures, from this user's home: a new home would bundle it again, which takes seconds."""
+    home.mkdir(parents=True, exist_ok=True)
+    with suppress(MissingExtraError):
+        vega_script()
+        for kept in cache_home().glob("vega-*.js"):
+            shutil.copy(kept, home)
 
 
 @contextmanager

@@ -45,28 +45,38 @@ export const connect = async () => pages;
 """
 
 
+class Served:
+    """Where the page is. fake: functions in the place of the backend's for pages that are opened from now on, as JavaScript."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.fake = address, ""
+
+
 @contextmanager
-def served() -> Iterator[str]:
-    """The address of the page, with a folder of its own for the files that it keeps."""
+def served() -> Iterator[Served]:
+    """The page, with a folder of its own for the files that it keeps."""
     with tempfile.TemporaryDirectory() as folder:
         handler = type("Handler", (_Handler,), {"kept": Path(folder), "names": {}})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        Thread(target=server.serve_forever, daemon=True).start()
+        handler.told = told = Served(f"http://127.0.0.1:{server.server_port}/")
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/"
+            yield told
         finally:
             server.shutdown()
             server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     kept: Path
     names: dict[str, str]
+    told: Served
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         if path == "/server.js":
-            self._send(BACKEND.encode(), ".js")
+            self._send(f"window.fake = {self.told.fake or 'undefined'};\n{BACKEND}".encode(), ".js", "no-store")
         elif path == "/catalogue.json":
             self._send(forms.catalogue())
         elif path == "/vega.js":
@@ -110,11 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.names[str(path)] = asked.get("folder", asked.get("name", ""))
         return str(path)
 
-    def _send(self, body: Any, suffix: str = ".json") -> None:
+    def _send(self, body: Any, suffix: str = ".json", keep: str = "max-age=3600") -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(200)
         self.send_header("content-type", KINDS[suffix])
         self.send_header("content-length", str(len(data)))
+        self.send_header("cache-control", keep if self.command == "GET" else "no-store")
         self.end_headers()
         self.wfile.write(data)
 

@@ -17,6 +17,12 @@ def ask(page: Any) -> str:
     return page.locator(".verdict h2").inner_text()
 
 
+def elsewhere(page: Any, question: str) -> None:
+    """Go to another question."""
+    page.goto(f"{page.url.split('#')[0]}#q={question}")
+    page.wait_for_selector(f"h1:text-is('{question}')")
+
+
 def test_every_question_is_on_the_page_with_its_situation(opened: Opened) -> None:
     page = opened()
     assert set(page.locator(".situations li > a").all_inner_texts()) >= known().keys() - {"ask"}
@@ -89,9 +95,9 @@ def test_a_pasted_config_is_recognised_and_read_and_travels_in_the_link(opened: 
     assert page.locator(".chip .name").inner_text() == "config.json"
     said = ask(page)
     assert "32 full layers" in said
-    again = opened(page.evaluate("location.hash"))
-    assert again.locator(".chip .name").inner_text() == "config.json"
-    assert ask(again).split(" ", 1)[1] == said.split(" ", 1)[1]
+    page.reload()  # whose link alone holds the file
+    assert page.locator(".chip .name").inner_text() == "config.json"
+    assert ask(page).split(" ", 1)[1] == said.split(" ", 1)[1]
 
 
 def test_a_file_is_dropped_anywhere_picked_for_a_field_and_taken_out_again(opened: Opened) -> None:
@@ -129,7 +135,7 @@ def test_lists_grow_and_shrink_and_fields_say_what_they_go_with(opened: Opened) 
     page.keyboard.type("e/f")
     page.click("[data-field=sources] [aria-label='Remove this value'] >> nth=0")
     assert page.evaluate("location.hash") == "#q=compare&sources=c/d&sources=e/f"
-    page = opened("#q=drift")
+    elsewhere(page, "drift")
     assert page.locator("[data-field=n] .head .quiet").text_content() == "only with scores"
     page.click("summary:text('scores')")
     page.fill("[data-field=scores] input", "67.2,65.1")
@@ -146,22 +152,71 @@ def test_a_next_step_carries_its_inputs_along(opened: Opened, llama: str) -> Non
 
 
 def test_an_example_can_be_asked_as_it_is_while_its_files_are_still_read(opened: Opened) -> None:
-    slow = "{ keep: () => new Promise((read) => setTimeout(read, 300)) }"
+    page = opened("#q=tools-schema", fake="{ keep: () => new Promise((read) => (window.read = read)) }")
     for name, says in (("tools-schema", "The answer comes first"), ("peft", "Line 6"), ("launch", "Llama-3.1-8B")):
-        page = opened(f"#q={name}", fake=slow)
+        elsewhere(page, name)
         page.click("text=Fill in an example")
-        assert says in ask(page)
+        page.wait_for_function("() => !!window.read")
+        page.click(".go button")
+        page.evaluate("read(), (window.read = null)")
+        assert says in page.locator(".verdict h2").inner_text()
 
 
 def test_nothing_is_asked_without_a_file_that_could_not_be_read(opened: Opened, tmp_path: Path) -> None:
-    fails = """{ keep: () => new Promise((_, fail) => setTimeout(() => fail(new Error('The disk is full.')), 300)),
+    fails = """{ keep: () => new Promise((_, fail) => (window.fails = () => fail(new Error('The disk is full.')))),
         answer: () => void (window.asked = true) }"""
     page = opened("#q=template&source=smollm2", fake=fails)
     (tmp_path / "chat.json").write_text("[]")
     page.set_input_files("[data-field=messages] input[type=file] >> nth=0", tmp_path / "chat.json")
+    page.wait_for_function("() => !!window.fails")
     page.click(".go button")
+    page.evaluate("fails()")
     page.wait_for_selector("text=The disk is full.")
     assert not page.evaluate("window.asked")
+
+
+def test_two_presses_ask_once_and_with_every_file_that_is_on_its_way(opened: Opened, tmp_path: Path) -> None:
+    fake = """{ keep: () => new Promise((read) => (window.reads ??= []).push(read)),
+        answer: (question, given) => void (window.asked ??= []).push(Object.keys(given)) }"""
+    page = opened("#q=drift", fake=fake)
+    for i, field in enumerate(("first", "second")):
+        (tmp_path / f"{field}.jsonl").write_text('{"doc_id": 0, "acc": 1.0}\n')
+        page.set_input_files(f"[data-field={field}] input[type=file] >> nth=0", tmp_path / f"{field}.jsonl")
+        page.wait_for_function(f"() => window.reads?.length === {i + 1}")
+        page.click(".go button")
+    page.evaluate("reads[0]()")
+    page.wait_for_selector("[data-field=first] .chip:visible")
+    assert page.evaluate("window.asked") is None
+    page.evaluate("reads[1]()")
+    page.locator(".verdict h2, .refused h2").wait_for()
+    assert page.evaluate("asked") == [["first", "second"]]
+
+
+def test_what_is_said_of_a_field_stays_until_the_field_is_changed(opened: Opened, llama: str) -> None:
+    page = opened(f"#q=fit&source={llama}")
+    checks: list[Any] = []
+
+    def checked_late(route: Any) -> None:
+        checks.append(route)
+
+    def told(field: str, text: str) -> str:
+        """What stands beside a field that got `text` and Enter, once the check of what was typed comes after the answer."""
+        with page.expect_request(lambda one: one.url.endswith("/problems") and bool(one.post_data_json["given"])):
+            page.fill(f"[data-field={field}] input >> nth=0", text)
+            page.keyboard.press("Enter")
+        error = page.locator(f"[data-field={field}] .error")
+        error.wait_for()
+        with page.expect_response("**/problems"):
+            checks.pop().continue_()
+        page.evaluate("new Promise((drawn) => setTimeout(drawn, 50))")
+        return str(error.inner_text())
+
+    page.route("**/problems", checked_late)
+    assert "4091" in told("gpu", "4091")
+    assert "is missing" in told("source", "")
+    page.unroute("**/problems")
+    page.fill("[data-field=source] input >> nth=0", llama)
+    page.locator("[data-field=source] .error").wait_for(state="hidden")
 
 
 def test_a_question_that_cannot_be_asked_here_gives_its_command(opened: Opened) -> None:
@@ -203,10 +258,10 @@ def test_answers_are_compared_side_by_side_and_by_a_link(opened: Opened, llama: 
     page.check("#only-differences")
     assert 0 < page.locator(".beside tbody tr.differs").count() < rows
     assert page.locator(".beside tbody tr.same").count() == 0
-    again = opened(page.evaluate("location.hash"))
-    again.click("text=Get the 2 missing answers")
-    again.wait_for_selector("th:text-is('total')")
-    assert again.locator(".beside tbody tr").count() == rows
+    page.reload()
+    page.click("text=Get the 2 missing answers")
+    page.wait_for_selector("th:text-is('total')")
+    assert page.locator(".beside tbody tr").count() == rows
 
 
 def test_sliders_ask_the_questions(opened: Opened, llama: str) -> None:

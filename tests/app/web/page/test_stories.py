@@ -168,7 +168,7 @@ def test_a_long_answer_is_said_in_another_language_and_not_made_again(opened: Op
     assert page.locator(".again .code").first.inner_text().startswith("En commande")
 
 
-def test_two_logs_are_recognised_together_or_one_after_the_other(opened: Opened, tmp_path: Path) -> None:
+def test_two_logs_are_recognised_together_or_one_after_the_other(opened: Opened, address: str, tmp_path: Path) -> None:
     for log in LOGS:  # without the results beside them
         shutil.copy(log, tmp_path)
     expected = answer("drift", dict(zip(("first", "second"), (str(tmp_path / log.name) for log in LOGS), strict=True)))
@@ -178,7 +178,9 @@ def test_two_logs_are_recognised_together_or_one_after_the_other(opened: Opened,
     offered(page, "drift")
     assert page.locator(".chip:visible .name").all_inner_texts() == [log.name for log in LOGS]
     assert asked(page) == expected
-    page = opened()
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector("#main > *")
     paste(page, LOGS[0].read_text())
     offered(page, "drift")
     assert page.locator(".chip:visible .name").all_inner_texts() == ["pasted.jsonl"]

@@ -13,7 +13,10 @@ import { t } from "./words.js";
 /** @typedef {import("./types.d.ts").Backend} Backend */
 /** @typedef {import("./fields.js").Control} Control */
 /** @typedef {import("./kept.js").Kept} Kept */
-/** @typedef {{ field: Field, control: Control, element: HTMLElement, note: HTMLElement, error: HTMLElement, group: HTMLDetailsElement }} Drawn */
+/**
+ * @typedef {{ field: Field, control: Control, element: HTMLElement, note: HTMLElement, error: HTMLElement, group: HTMLDetailsElement,
+ *             refused?: string }} Drawn  refused: the value, as JSON, that an answer had to refuse.
+ */
 
 export class FormView {
   /** @type {Drawn[]} */
@@ -24,6 +27,8 @@ export class FormView {
   #asked = 0;
   /** Inputs on their way: a file that is read, an example that is made. Each says whether it came. @type {Set<Promise<boolean>>} */
   #arriving = new Set();
+  /** Whether a press of the button waits for them. */
+  #pressed = false;
   #button = h("button", { type: "submit", class: "main" }, t("Ask"));
   #leaves = h("p", { class: "quiet leaves" });
   #command = h("code");
@@ -81,10 +86,20 @@ export class FormView {
     ));
     this.element.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const came = await Promise.all(this.#arriving);
-      if (this.element.isConnected && !came.includes(false) && can.ok && this.#complete()) page.onAsk(this.given());
+      if (this.#pressed) return; // asks already, once all inputs are there
+      this.#pressed = true;
+      const came = await this.#arrived();
+      this.#pressed = false;
+      if (this.element.isConnected && came && can.ok && this.#complete()) page.onAsk(this.given());
     });
     this.#follow();
+  }
+
+  /** Whether every input came that is on its way, also one that sets out meanwhile. @returns {Promise<boolean>} */
+  async #arrived() {
+    let came = true;
+    while (came && this.#arriving.size > 0) came = !(await Promise.all(this.#arriving)).includes(false);
+    return came;
   }
 
   /** Asking waits for `input`; where it fails, the form says why and nothing is asked. @param {Promise<void>} input */
@@ -116,7 +131,7 @@ export class FormView {
   write(given) {
     for (const one of this.#drawn) {
       one.control.write(given[one.field.name]);
-      this.tell(one.field.name, "");
+      this.#tell(one, "");
       if (one.field.name in given) one.group.open = true;
     }
     fill(this.#trouble);
@@ -130,10 +145,18 @@ export class FormView {
     (empty?.control.target() ?? (this.#button.isConnected ? this.#button : this.#drawn[0]?.control.target()))?.focus();
   }
 
-  /** Says what is wrong with a field, and nothing if `message` is empty. Whether there is such a field. @param {string} name @param {string} message */
-  tell(name, message) {
+  /** Says until it is changed why a field was refused. Whether there is such a field. @param {string} name @param {string} message */
+  refuse(name, message) {
     const one = this.#drawn.find((drawn) => drawn.field.name === name);
     if (!one) return false;
+    this.#tell(one, message);
+    one.refused = `${JSON.stringify(one.control.read())}`;
+    return true;
+  }
+
+  /** Says what is wrong with a field, and nothing if `message` is empty. @param {Drawn} one @param {string} message */
+  #tell(one, message) {
+    one.refused = undefined;
     fill(one.error, ...prose(message));
     one.error.hidden = message === "";
     const target = one.control.target();
@@ -142,7 +165,6 @@ export class FormView {
       one.group.open = true;
     } else target.removeAttribute("aria-invalid");
     one.element.classList.toggle("wrong", message !== "");
-    return true;
   }
 
   /** Moves to a field. @param {string} name */
@@ -218,13 +240,16 @@ export class FormView {
     const given = this.given();
     const found = await this.#backend.problems(this.#form.name, given).catch(() => ({}));
     if (mine !== this.#asked) return;
-    for (const one of this.#drawn) this.tell(one.field.name, /** @type {Record<string, string>} */ (found)[one.field.name] ?? "");
+    for (const one of this.#drawn) {
+      const message = /** @type {Record<string, string>} */ (found)[one.field.name] ?? "";
+      if (message || one.refused === undefined || one.refused !== `${JSON.stringify(one.control.read())}`) this.#tell(one, message);
+    }
   }
 
   /** Whether all that is required is there; says so beside each field that is not. */
   #complete() {
     const empty = this.#drawn.filter((one) => one.field.required && one.control.read() === undefined);
-    for (const one of empty) this.tell(one.field.name, t("`{name}` is missing: give {what}.", { name: one.field.name, what: t(one.field.accepts) }));
+    for (const one of empty) this.refuse(one.field.name, t("`{name}` is missing: give {what}.", { name: one.field.name, what: t(one.field.accepts) }));
     empty[0]?.control.target().focus();
     return empty.length === 0;
   }

@@ -111,7 +111,7 @@ class QuestionView {
     if ("error" in found) {
       const { field } = found.error;
       fill(this.place, refused(found.error, this.#page.backend, () => this.#ask(given)));
-      if (field && this.form.tell(field, found.error.message)) this.form.focusOn(field);
+      if (field && this.form.refuse(field, found.error.message)) this.form.focusOn(field);
       return;
     }
     const beside = () => this.#page.keepBeside({ question: this.#asks.name, given, fragment });
