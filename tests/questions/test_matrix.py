@@ -2,7 +2,7 @@
 
 The rows are in tests/support/matrix.
 Each row goes through the command line, the JSON Schema, every way of showing a report, and, where a question needs files alone,
-an interpreter that has imported nothing heavy.
+a process that has imported nothing heavy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -182,32 +182,57 @@ def test_a_path_that_cannot_be_read_is_told_of_its_field(
             assert len(str(caught.value)) < 1000, (name, path)
 
 
+FORKING = f"""
+import json, os, sys, traceback
+from ropescope.questions.inputs import from_text
+from ropescope.questions.registry import find
+from ropescope.report import Report
+for line in sys.stdin:
+    name, given, to = json.loads(line)
+    if child := os.fork():
+        os.waitpid(child, 0)
+        print(flush=True)
+        continue
+    sys.stdin.close()
+    os.dup2(2, 1)
+    try:
+        question = find(name)
+        report = question.ask(from_text(question.inputs_type, given))
+        told = sorted(set({HEAVY}) & set(sys.modules)), report.to_dict()
+    except BaseException:
+        told = traceback.format_exc(), None
+    with open(to, "w") as file:
+        json.dump(told, file)
+    os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def light() -> Iterator[Callable[[str, Mapping[str, Any], Path], Any]]:
+    """Ask a question in a process that has imported the registry alone: one such process is started, and forked for each."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked, ended = process.stdin, process.stdout
+
+        def ask(question: str, given: Mapping[str, Any], to: Path) -> Any:
+            asked.write(json.dumps([question, given, str(to)]) + "\n")
+            asked.flush()
+            assert ended.readline() == "\n"
+            return json.loads(to.read_text())
+
+        yield ask
+        asked.close()
+
+
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if find(row.question).needs == "files"], ids=lambda row: row.question
 )
 def test_what_needs_files_alone_imports_nothing_heavy_and_its_report_travels(
-    row: Row, places: Mapping[str, str], tmp_path: Path
+    row: Row, places: Mapping[str, str], tmp_path: Path, light: Callable[[str, Mapping[str, Any], Path], Any]
 ) -> None:
-    given = written(row, places, tmp_path)
-    script = (
-        "import json, sys\n"
-        "from ropescope.questions.inputs import from_text\n"
-        "from ropescope.questions.registry import find\n"
-        "name, given = json.load(sys.stdin)\n"
-        "question = find(name)\n"
-        "report = question.ask(from_text(question.inputs_type, given))\n"
-        f"heavy = sorted(set({HEAVY}) & set(sys.modules))\n"
-        "print(json.dumps([heavy, report.to_dict()]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        input=json.dumps([row.question, given]),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    heavy, plain = json.loads(done.stdout)
+    heavy, plain = light(row.question, written(row, places, tmp_path), tmp_path / "told.json")
     assert heavy == []
     report = Report.from_dict(plain)
     assert Report.from_dict(report.to_dict()) == report

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 
+from ropescope.checks.serving.memory.cache import Same
 from ropescope.checks.serving.memory.compressed import flight_bytes
 from ropescope.checks.serving.serving import Serving
 from ropescope.models.model import Model
@@ -34,10 +36,10 @@ def activations(serving: Serving) -> Activations:
     model, engine, tokens = serving.model, serving.engine, serving.chunk
     hidden = model.hidden_size or 0
     cut = serving.count if engine.split == "tensor" else 1
-    width = max(_attention_width(model), mlp_width(model))
+    width = _widest(Same(model))
     layer = tokens * (2 * hidden + ceil(width / cut)) * engine.activation_bytes
     logits = serving.batch * (model.vocab_size or 0) * engine.logit_bytes
-    masked = engine.name in ("llama.cpp", "ollama") and bool(model.attention_layers)
+    masked = engine.name in ("llama.cpp", "ollama") and any(layer.has_attention for layer in model.layers)
     mask = 2 * tokens * serving.context_tokens if masked else 0
     made_of = f"{tokens:,} prompt tokens at once" if layer >= logits else f"sampling for {serving.batch:,} sequences"
     in_flight = flight_bytes(serving)
@@ -57,6 +59,12 @@ def mlp_width(model: Model) -> int:
     mixture = (experts.active + experts.shared) * (3 * expert + hidden)
     # A config of a mixture states the width of dense layers too, whether it has any or not.
     return max(mixture, widest) if any(layer.experts is None for layer in model.layers) else mixture
+
+
+@lru_cache(maxsize=32)
+def _widest(of: Same) -> int:
+    """Elements a token that attention or the MLP holds. A search asks for it at every step."""
+    return max(_attention_width(of.it), mlp_width(of.it))
 
 
 def _attention_width(model: Model) -> int:

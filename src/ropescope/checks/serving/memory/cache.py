@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
+from typing import Any
 
 from ropescope.checks.serving.engines.engine import engine_default
 from ropescope.checks.serving.memory.compressed import CONCURRENT_BATCHES, compressed_bytes
@@ -19,7 +20,7 @@ from ropescope.checks.serving.memory.storage import keys_pooled, left_in_16_bits
 from ropescope.checks.serving.serving import LLAMA_CELLS, Serving
 from ropescope.errors import DomainError
 from ropescope.models.cache import Rows
-from ropescope.models.model import Layer
+from ropescope.models.model import Layer, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +35,21 @@ class HeldLayer:
 def device_cache_bytes(serving: Serving) -> int:
     """The bytes of cache on one device; on all together where whole layers are dealt out. Raises DomainError where a cache
     type does not fit."""
-    model = serving.model
-    if not model.causal:
+    if not serving.model.causal:
         return 0  # the whole text is read at once
-    # A pipeline stage may hold nothing but layers that read the caches of others.
-    own = [layer for layer in model.attention_layers if layer.kv_source is None]
-    if own and not any(layer.cache.elements_per_token for layer in own):
-        raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
     held = tuple(held_layers(serving))
     return sum(one.n_bytes for one in held) + (_padding_bytes(held) if serving.engine.name == "vllm" else 0)
 
 
 def held_layers(serving: Serving) -> Iterator[HeldLayer]:
-    """Each layer with a cache of its own, with what it holds on one device (on all, where layers are dealt out)."""
+    """Each layer with a cache of its own, with what it holds on one device (on all, where layers are dealt out).
+
+    Raises DomainError where the files do not say what is kept, or a cache type does not fit.
+    """
+    _require_kept(serving.model)
     alike: dict[tuple[int, int], HeldLayer] = {}
     layers = serving.model.layers
-    for layer, first, each in zip(layers, _kinds(_Same(layers)), layer_rows(serving), strict=True):
+    for layer, first, each in zip(layers, _kinds(Same(layers)), layer_rows(serving), strict=True):
         key = (first, id(each))
         if key not in alike:
             tokens = held_tokens(serving, layer)
@@ -57,12 +57,19 @@ def held_layers(serving: Serving) -> Iterator[HeldLayer]:
         yield HeldLayer(layer, alike[key].tokens, alike[key].n_bytes)
 
 
+def _require_kept(model: Model) -> None:
+    # A pipeline stage may hold nothing but layers that read the caches of others.
+    own = [layer for layer in model.attention_layers if layer.kv_source is None]
+    if model.causal and own and not any(layer.cache.elements_per_token for layer in own):
+        raise DomainError(f"{model.name} does not say what its layers keep of a sequence: give its config.json.")
+
+
 def layer_rows(serving: Serving) -> tuple[Rows, ...]:
     """For each layer, the bytes of its rows as the engine stores them (`storage.stored_rows`); one object for layers alike."""
     alike: dict[tuple[int, bool], Rows] = {}
     found: list[Rows] = []
     layers = serving.model.layers
-    for layer, first in zip(layers, _kinds(_Same(layers)), strict=True):
+    for layer, first in zip(layers, _kinds(Same(layers)), strict=True):
         key = (first, left_in_16_bits(serving, layer))
         if key not in alike:
             alike[key] = stored_rows(serving, layer)
@@ -70,28 +77,28 @@ def layer_rows(serving: Serving) -> tuple[Rows, ...]:
     return tuple(found)
 
 
-class _Same:
-    """The layers of one model, told from others by being the same object: to compare them all costs more than it saves."""
+class Same:
+    """A model or its layers, told from others by being the same object: to compare them costs more than it saves."""
 
-    __slots__ = ("layers",)
+    __slots__ = ("it",)
 
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
-        self.layers = layers
+    def __init__(self, it: Any) -> None:
+        self.it = it
 
     def __hash__(self) -> int:
-        return id(self.layers)
+        return id(self.it)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.layers is other.layers
+        return isinstance(other, Same) and self.it is other.it
 
 
 @lru_cache(maxsize=32)
-def _kinds(of: _Same) -> tuple[int, ...]:
+def _kinds(of: Same) -> tuple[int, ...]:
     """For each layer, the place of the first that keeps the same of a sequence. A search asks for it at every step."""
     first: dict[tuple[object, ...], int] = {}
     return tuple(
         first.setdefault((one.cache, one.kind, one.window_tokens, one.n_kv_heads, one.latent, one.sparse), place)
-        for place, one in enumerate(of.layers)
+        for place, one in enumerate(of.it)
     )
 
 

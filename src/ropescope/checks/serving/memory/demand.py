@@ -95,9 +95,9 @@ def each_device(serving: Serving) -> tuple[OnDevice, ...]:
     as --fit or --tensor-split would; so it is for Ollama. transformers: `dealing.automatic`.
     """
     size = weight_size(serving.model, serving.held_precision)
-    device_cache_bytes(serving)  # it refuses what cannot be held
     weights = slot_weights(serving, size)
-    caches = [one.n_bytes if serving.model.causal else 0 for one in held_layers(serving)] + [0]
+    held_by = [one.n_bytes for one in held_layers(serving)]
+    caches = [*(held_by if serving.model.causal else [0] * len(held_by)), 0]
     budgets = tuple(_budget(serving, device) for device in serving.devices)
 
     def held(slots: range) -> Demand:
