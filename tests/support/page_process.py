@@ -68,7 +68,7 @@ class Running:
 
     def end(self, by: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(by)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def _keep_vega(home: Path) -> None:

@@ -66,7 +66,10 @@ def test_nothing_is_fetched_from_elsewhere_but_the_hub_on_a_click(made: dict[str
     assert rules["script-src"] == "'self' 'wasm-unsafe-eval'"
 
 
-def test_a_build_takes_the_place_of_an_earlier_one_and_of_nothing_else(made: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_build_takes_the_place_of_an_earlier_one_and_of_nothing_else(
+    made: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ropescope.app.web.build.contents", lambda package: made)
     folder = tmp_path / "page"
     built = build(folder)
     assert built.sizes == {name: len(data) for name, data in made.items()}

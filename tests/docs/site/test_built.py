@@ -132,8 +132,7 @@ def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> Non
     page.keyboard.press("Control+k")
     page.wait_for_function("document.activeElement !== document.body")
     page.keyboard.type("prompt-cache", delay=20)
-    page.wait_for_timeout(1500)
-    for _ in range(40):  # the box is closed to tests: Enter opens the first hit once there is one
+    for _ in range(120):  # the box is closed to tests: Enter opens the first hit once there is one
         page.keyboard.press("Enter")
         page.wait_for_timeout(500)
         if "h=prompt-cache" in page.url:
