@@ -80,6 +80,20 @@ def test_the_plan_that_adds_less_is_taken_at_each_budget_whichever_the_measure_p
     assert chosen.cost[0] == added(chosen.result, NAME)[0]
 
 
+def test_a_plan_that_two_shapes_come_to_is_scored_once(
+    weights: Weights, shapes: list[Shape], texts: list[Text], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches: list[KVPlan] = []
+    own = KVPlan.cache
+    monkeypatch.setattr(KVPlan, "cache", lambda plan, *given, **more: caches.append(plan) or own(plan, *given, **more))
+    alike = choose(weights, [shapes[1], shapes[1]], [Target(budget_share=0.3)], texts)
+    assert len(caches) == len(texts)
+    assert alike.result.texts == choose(weights, [shapes[1]], [Target(budget_share=0.3)], texts).result.texts
+    caches.clear()
+    choose(weights, shapes, [Target(budget_share=0.3)], texts)
+    assert len(caches) == 2 * len(texts)
+
+
 def test_a_loss_is_met_by_the_shapes_together_where_none_meets_it_alone(
     weights: Weights, shapes: list[Shape], texts: list[Text]
 ) -> None:

@@ -98,6 +98,20 @@ def test_behind_a_norm_the_error_has_the_size_of_what_the_layer_adds() -> None:
     assert errors.error[-1, head, 0, place] == pytest.approx(expected.item(), rel=1e-3)
 
 
+def test_windows_alone_are_measured_as_beside_picks_and_give_no_plan_that_picks() -> None:
+    weights = weights_of(tiny("llama"))
+    both = measured(weights)
+    alone = measure_output_errors(weights, prompts(2), sinks=SINKS, about="random tokens", picks=False)
+    assert alone.shares == (0.0,) and both.shares == SHARES
+    np.testing.assert_allclose(alone.error[:, :, 0], both.error[:, :, 0], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(alone.mass[:, :, 0], both.mass[:, :, 0], rtol=1e-5)
+    target = Target(budget_share=0.4)
+    plans = [plan_from_errors(errors, weights.model, target, picks=False) for errors in (alone, both)]
+    assert [layer.windows for layer in plans[0].layers] == [layer.windows for layer in plans[1].layers]
+    with pytest.raises(PlanError, match="those of windows alone: measure with picks=True"):
+        plan_from_errors(alone, weights.model, target)
+
+
 def stream_into(network: Any, index: int, ids: torch.Tensor) -> torch.Tensor:
     """Mean square of the residual stream that enters layer `index`, over the rows that are read."""
     with torch.no_grad():

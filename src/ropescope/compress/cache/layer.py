@@ -76,6 +76,17 @@ class PlannedLayer(CacheLayerMixin):  # type: ignore[misc]
         The next pass ends the prompt: it sees all of them, and the layer is cut behind it as if one pass had read both."""
         self.whole, self.seen = (keys, values), keys.shape[2]
 
+    @property
+    def seen_alike(self) -> int:
+        """The first tokens of a sequence whose queries see what they would see in a whole cache."""
+        if not self.windowed or any(isinstance(store, QuantizedStore) for store in self.stores):
+            return 0
+        return self.sinks + min(self.plan.windows)
+
+    def begin_within(self, keys: Tensor, values: Tensor) -> None:
+        """Let an empty layer begin with the whole states [batch, KV heads, tokens, dim] of up to `seen_alike` tokens."""
+        self._write(keys, values)
+
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Take note of the states of new tokens [batch, KV heads, new, dim]. Raises PlanError where they do not fit."""
         new, heads = key_states.shape[2], key_states.shape[1]

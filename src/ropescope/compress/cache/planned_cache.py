@@ -62,6 +62,19 @@ def bytes_of(cache: Any) -> int:
     return total
 
 
+def begin_alike(cache: PlannedCache, whole: Cache, most: int) -> int:
+    """Let an empty cache whose windows hold in the prompt begin with the states that `whole`, a DynamicCache, has of the first
+    tokens: those that see everything before them all the same. Returns how many, up to `most`; 0 where none can be told."""
+    pairs = list(zip(cache.layers, whole.layers, strict=True))
+    if not all(type(mine) is PlannedLayer and type(theirs) is DynamicLayer for mine, theirs in pairs):
+        return 0
+    tokens = min(most, *(mine.seen_alike for mine, _ in pairs))
+    if tokens > 1:
+        for mine, theirs in pairs:
+            mine.begin_within(theirs.keys[:, :, :tokens], theirs.values[:, :, :tokens])
+    return tokens if tokens > 1 else 0
+
+
 def planned_layers(plan: KVPlan, model: Any, *, prefill: Prefill | None = None) -> list[Any]:
     """What a cache of `model` has for its layers, those that the plan changes as PlannedLayer. Raises PlanError."""
     if not isinstance(plan, KVPlan):

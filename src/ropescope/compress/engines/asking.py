@@ -95,6 +95,7 @@ def _carried(inputs: Any, run: Run, windows: Windows) -> Report:
             files=inputs.text,
             column=inputs.column,
             sinks=0,
+            picks=False,
             progress=run.progress,
         )
 

@@ -47,7 +47,9 @@ def plan_from_weights(
     length beyond the trained context, and as `measure_output_errors` and `budget_for_loss` do.
     """
     length = planned_length(weights.model, length)
-    errors = measured_for(weights, length, prompts=prompts, files=files, column=column, sinks=sinks, progress=progress)
+    errors = measured_for(
+        weights, length, prompts=prompts, files=files, column=column, sinks=sinks, picks=picks, progress=progress
+    )
     if target.max_loss is None:
         return plan_from_errors(errors, weights.model, target, picks=picks, cache_type=cache_type)
     say(f"Scoring {weights.on_what}")

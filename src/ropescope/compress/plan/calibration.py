@@ -26,11 +26,12 @@ def measured_for(
     column: str = "text",
     sinks: int = DEFAULT_SINKS,
     together: Sharing = "head",
+    picks: bool = True,
     progress: Progress | None = None,
 ) -> OutputErrors:
     """What cutting each head costs its layer's output, on `prompts` calibration texts of `length` tokens.
 
-    `together`: which KV heads pick the same tokens.
+    `together`: which KV heads pick the same tokens. `picks`: whether plans may pick any.
 
     Raises SourceError for a model without a tokenizer, or for text that is too short.
     """
@@ -43,6 +44,7 @@ def measured_for(
     about = f"calibration text: {kinds}; weights in {weights.dtype}"
     if weights.dtype_reason:
         about += f", {weights.dtype_reason}"
+    prompts_of = [text.tokens for text in texts]
     return measure_output_errors(
-        weights, [text.tokens for text in texts], sinks=sinks, about=about, together=together, progress=progress
+        weights, prompts_of, sinks=sinks, about=about, together=together, picks=picks, progress=progress
     )

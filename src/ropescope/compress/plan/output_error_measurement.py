@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import DynamicCache
 
 from ropescope.compress.plan.curves import Array
+from ropescope.compress.plan.cuts import Cuts
 from ropescope.compress.plan.output_error import OutputErrors
-from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, Sharing, query_weights, shared_scores, split
+from ropescope.compress.plan.picks import MIN_WINDOW, OBSERVED, SHARES, Sharing, query_weights, shared_scores
 from ropescope.compress.plan.plannable import check_states_are_cached, untouched
 from ropescope.errors import PlanError
 from ropescope.network.attention_norm import gain, norms_behind_attention
@@ -40,7 +40,6 @@ NEW = 64
 """Tokens behind the cut, in which errors are read."""
 ROWS = 11
 """Rows read of them in each prompt."""
-KNOTS_PER_OCTAVE = 2
 PROJECTIONS = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo"})
 """Names that transformers gives to the output projection of an attention module."""
 
@@ -52,10 +51,12 @@ def measure_output_errors(
     sinks: int,
     about: str,
     together: Sharing = "head",
+    picks: bool = True,
     progress: Progress | None = None,
 ) -> OutputErrors:
     """Run `prompts`, token ids of equal length, and read rows behind the cut of each. `together`: which KV heads pick the
-    same tokens; where not each its own, every prompt is run twice. Raises PlanError for a model whose layers cannot be
+    same tokens; where not each its own, every prompt is run twice. `picks`: whether plans may pick tokens; without, only what
+    windows cost is measured. Raises PlanError for a model whose layers cannot be
     planned or whose output projections cannot be found, and for prompts that are too short."""
     reasons = untouched(weights.model)
     planned = [index for index, reason in reasons.items() if not reason]
@@ -65,7 +66,7 @@ def measure_output_errors(
     if not prompts or len({len(prompt) for prompt in prompts}) != 1:
         raise PlanError("Output errors are measured on prompts of one and the same length: give at least one.")
     check_states_are_cached(weights.model.name, weights.model.layers)
-    tally = _Tally(weights, len(prompts[0]), sinks, planned, together)
+    tally = _Tally(weights, len(prompts[0]), sinks, planned, together, picks)
     for index, prompt in enumerate(prompts):
         tally.run(torch.tensor([list(prompt)], device=weights.network.device))
         if progress is not None:
@@ -77,21 +78,28 @@ class _Tally:
     """Sums over rows, layer by layer."""
 
     def __init__(
-        self, weights: Weights, length: int, sinks: int, planned: list[int], together: Sharing = "head"
+        self,
+        weights: Weights,
+        length: int,
+        sinks: int,
+        planned: list[int],
+        together: Sharing = "head",
+        picks: bool = True,
     ) -> None:
         new = min(NEW, length // 4)
         self.cut, self.length, self.sinks = length - new, length, sinks
         if self.cut - sinks < MIN_WINDOW:
             raise PlanError(f"{length:,} tokens are too few to measure a plan on: give a longer sequence.")
-        self.observed = range(max(0, self.cut - OBSERVED), self.cut)
+        self.shares = SHARES if picks else SHARES[:1]
+        self.observed = range(max(0, self.cut - OBSERVED) if picks else self.cut, self.cut)
         self.rows = [self.cut + int(row) for row in np.linspace(0, new - 1, min(ROWS, new))]
-        self.kept = _knots(self.cut - sinks)
+        self.cuts = Cuts(self.cut, length, sinks, self.rows)
         self.weights, self.planned, self.together = weights, planned, together
         layers = weights.model.layers
         projections = {index: self._projection(index) for index in planned}
         self.norms = norms_behind_attention(weights.network, projections)
         self.grams = {index: self._gram(index, module) for index, module in projections.items()}
-        shape = (len(SHARES), len(self.kept))
+        shape = (len(self.shares), len(self.cuts.kept))
         self.error = {index: np.zeros((layers[index].n_kv_heads, *shape)) for index in planned}
         self.mass = {index: np.zeros((layers[index].n_heads, *shape)) for index in planned}
         self.cache: Any = None
@@ -104,7 +112,7 @@ class _Tally:
 
     def run(self, tokens: Tensor) -> None:
         """One prompt [1, tokens]."""
-        if self.together != "head":
+        if self.together != "head" and len(self.observed):
             # What heads pick together is known once all of them have been read.
             self._pass(tokens, self.note_importance)
             self.shared = shared_scores(self.importance, self.together)
@@ -166,7 +174,7 @@ class _Tally:
             group = len(weights)
             values = self.cache.layers[rows.layer].values[0, head].float()
             heads = slice(head * group, (head + 1) * group)
-            importance = self.shared[rows.layer] if self.together != "head" else self._importance(weights)
+            importance = self.shared[rows.layer] if self.shared else self._importance(weights)
             mass, error = self._of_head(weights, importance, values, self.grams[rows.layer][heads])
             self.mass[rows.layer][heads] += mass
             self.pending[rows.layer, head] = error
@@ -195,34 +203,21 @@ class _Tally:
         [group, dim, dim].
         """
         rows = weights[:, len(self.observed) :]
-        output = rows @ values
-        at_logits = 1 - rows.sum(-1, keepdim=True)  # what learned sink logits take (gpt-oss); they are always kept
-        outside = rows[..., self.sinks :].sum((-2, -1))[:, None].clamp(min=1e-9)
+        # Two more columns sum the weights in the same product: of all keys, and of those behind the sinks.
+        sums = torch.ones(len(values), 2, device=values.device)
+        sums[: self.sinks, 1] = 0
+        columns = torch.cat([values, sums], dim=1)
+        output, total, behind = _apart(rows @ columns)
+        at_logits = 1 - total  # what learned sink logits take (gpt-oss); they are always kept
+        outside = behind.sum((-2, -1))[:, None].clamp(min=1e-9)
         mass, error = [], []
-        for share in SHARES:
-            seen = self._seen(importance, share)
-            inside = rows[:, None] * seen
-            total = inside.sum(-1, keepdim=True)
-            change = (inside @ values) / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
+        for share in self.shares:
+            seen = self.cuts.seen(importance, share)
+            inside, total, behind = _apart((rows[:, None] * seen) @ columns)
+            change = inside / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
             error.append(torch.einsum("gkrd,gde,gkre->rk", change, grams, change))
-            mass.append(inside[..., self.sinks :].sum((-2, -1)) / outside)
+            mass.append(behind.sum((-2, -1)) / outside)
         return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error)
-
-    def _seen(self, importance: Tensor, share: float) -> Tensor:
-        """[knots, rows, keys] which keys each row sees, 1.0 or 0.0."""
-        device = importance.device
-        key = torch.arange(self.length, device=device)
-        row = torch.tensor(self.rows, device=device)[:, None]
-        seen = torch.zeros(len(self.kept), len(self.rows), self.length, device=device)
-        for knot, kept in enumerate(self.kept.tolist()):
-            window, picks = split(kept, share)
-            visible = (key <= row) & ((key < self.sinks) | (row - key < window))
-            if picks:
-                candidates = importance[self.sinks : self.cut - window]
-                chosen = candidates.topk(min(picks, len(candidates))).indices + self.sinks
-                visible[:, chosen] = True
-            seen[knot] = visible
-        return seen
 
     def _projection(self, index: int) -> nn.Module:
         """The output projection of the attention of a layer. Raises PlanError if it is not found."""
@@ -253,14 +248,14 @@ class _Tally:
     def finished(self, prompts: int, about: str) -> OutputErrors:
         """The means over all prompts."""
         layers = [self.weights.model.layers[index] for index in self.planned]
-        shape = (len(SHARES), len(self.kept))
+        shape = (len(self.shares), len(self.cuts.kept))
         mass = np.full((len(layers), max(layer.n_heads for layer in layers), *shape), np.nan)
         error = np.full((len(layers), max(layer.n_kv_heads for layer in layers), *shape), np.nan)
         for row, layer in enumerate(layers):
             mass[row, : layer.n_heads] = self.mass[layer.index] / prompts
             error[row, : layer.n_kv_heads] = self.error[layer.index] / prompts
         return OutputErrors(
-            kept=self.kept,
+            kept=self.cuts.kept,
             error=error,
             mass=mass,
             layers=tuple(self.planned),
@@ -272,15 +267,13 @@ class _Tally:
             model=self.weights.model.name,
             about=about,
             together=self.together,
+            shares=self.shares,
         )
 
 
-def _knots(reach: int) -> NDArray[np.int64]:
-    """Tokens kept at which errors are measured: 1, 2, 4, 8, then KNOTS_PER_OCTAVE to each octave, and all."""
-    octaves = np.arange(np.log2(MIN_WINDOW), np.log2(reach), 1 / KNOTS_PER_OCTAVE)
-    return np.unique(
-        np.concatenate([2.0 ** np.arange(0, np.log2(MIN_WINDOW)), np.round(2.0**octaves), [reach]])
-    ).astype(np.int64)
+def _apart(product: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[…, dim], [… , 1] and [… , 1] of a product whose last two columns are sums of weights."""
+    return product[..., :-2], product[..., -2:-1], product[..., -1:]
 
 
 def _weight(module: nn.Module, width: int) -> Tensor | None:

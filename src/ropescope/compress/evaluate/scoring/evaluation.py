@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ropescope.compress.cache.planned_cache import begin_alike
 from ropescope.compress.evaluate.methods.method import Method, Prefilled
 from ropescope.compress.evaluate.methods.planned import Planned
 from ropescope.compress.evaluate.results.result import GivenPlan, Retrieval, TextScore, TradeoffResult
@@ -123,6 +124,7 @@ class Evaluation:
         loss = _loss(filled, whole(filled.n_layers), ids[:, cut_at:])
         added: dict[str, list[float | None]] = {method.name: [] for method in self.methods}
         held: dict[str, list[float | None]] = {method.name: [] for method in self.methods}
+        scored: list[tuple[KVPlan, float]] = []
         for budget in self.budgets:
             for method in self.methods:
                 if isinstance(method, Planned) and method.only not in (None, budget):
@@ -131,7 +133,12 @@ class Evaluation:
                     continue
                 if isinstance(method, Planned) and not method.plan(budget).masks_prefill:
                     plan = method.plan(budget)
-                    added[method.name].append(_loss_with_cache(network, plan, ids, cut_at) - loss)
+                    # Two methods may come to the same plan.
+                    found = next((known for other, known in scored if other == plan), None)
+                    if found is None:
+                        found = _loss_with_cache(filled, plan, ids)
+                        scored.append((plan, found))
+                    added[method.name].append(found - loss)
                     held[method.name].append(plan.bytes_at(self.split.length) / plan.bytes_before)
                     continue
                 with torch.inference_mode():
@@ -175,11 +182,14 @@ def _loss(filled: Prefilled, visible: Visible, new: torch.Tensor) -> float:
         return float(token_losses(filled.network, new, cache=cut(filled, visible)).double().mean())
 
 
-def _loss_with_cache(network: Any, plan: KVPlan, ids: torch.Tensor, cut_at: int) -> float:
-    """The same with the planned cache itself, for plans whose keys and values are not those of the common prefill."""
+def _loss_with_cache(filled: Prefilled, plan: KVPlan, ids: torch.Tensor) -> float:
+    """The same with the planned cache itself, for plans whose keys and values are not those of the common prefill, but for the
+    first tokens, from which no window takes any."""
+    network, cut_at = filled.network, filled.n_tokens
     cache = plan.cache(network)
     with torch.inference_mode():
-        network.base_model(input_ids=ids[:, :cut_at], past_key_values=cache, use_cache=True)
+        first = begin_alike(cache, filled.cache, cut_at - 1)
+        network.base_model(input_ids=ids[:, first:cut_at], past_key_values=cache, use_cache=True)
         return float(token_losses(network, ids[:, cut_at:], cache=cache).double().mean())
 
 
