@@ -49,7 +49,7 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(reports)
 def test_a_report_travels_as_json_and_loads_back_equal(report):
     assert Report.from_dict(json.loads(to_json(report, whole=True))) == report

@@ -91,7 +91,7 @@ def test_a_worker_and_then_a_machine_are_killed(cluster: Any, home: Path) -> Non
     os.kill(min(pids(home / "log")), signal.SIGKILL)
     wait_for(lambda: len(pids(home / "log")) == 3)  # another process went on
     cluster.remove_node(nodes[0], allow_graceful=False)
-    thread.join(timeout=400)
+    thread.join(timeout=600)
     assert not thread.is_alive()
     assert found == {0: Done(sums(SumInputs(n=24), Run()))}
     begun = done_by(home / "log")
@@ -111,7 +111,7 @@ def test_a_machine_joins_late_and_one_leaves(cluster: Any, home: Path) -> None:
     cluster.add_node(num_cpus=1)
     wait_for(lambda: len({pid for i in range(6) for pid in pids(home / f"m{i}")}) >= 2)
     cluster.remove_node(first, allow_graceful=True)
-    thread.join(timeout=400)
+    thread.join(timeout=600)
     assert not thread.is_alive()
     whole = sums(SumInputs(n=6), Run())
     assert {index: done.value for index, done in found.items()} == dict.fromkeys(range(6), whole)
@@ -139,13 +139,13 @@ def test_an_interrupted_command_keeps_what_is_finished(home: Path) -> None:
     first = subprocess.Popen([*command, "anew"], stdout=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: len(done_by(log)) >= 6)
     os.killpg(first.pid, signal.SIGINT)  # as a terminal does: all that belongs to the command hears it
-    said, _ = first.communicate(timeout=120)
+    said, _ = first.communicate(timeout=600)
     assert said.startswith("Interrupted. The pieces that were finished are kept")
     before = done_by(log)
     wait_for(lambda: not any(_runs(pid) for pid in pids(log)))
     kept = [*(home / "home" / "runs").glob("*/power-*.json")]
     assert len(kept) >= len(before) - 4
-    second = subprocess.run([*command, "resume"], stdout=subprocess.PIPE, text=True, timeout=400, check=True)
+    second = subprocess.run([*command, "resume"], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     assert second.stdout.strip() == str(sums(SumInputs(n=40), Run()))
     again = [name for name, each in done_by(log).items() if len(each) > 1]
     assert len(again) <= len(before) - len(kept)

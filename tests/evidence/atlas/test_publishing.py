@@ -262,6 +262,6 @@ def test_datasets_loads_what_was_published(own_hub: Any, tmp_path: Path) -> None
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
     env = {**clean, "HF_ENDPOINT": own_hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout.split() == ["4", "float64", "org/a"], done.stderr
