@@ -107,8 +107,8 @@ def _replayed(
             if stop - start == 1:
                 _cut(held[head], start, sinks, window, picks[head], None)
             for row in range(start, stop):
-                seen = [key in held[head] or start <= key <= row for key in range(n)]
-                allowed[head, row] = torch.tensor(seen)
+                allowed[head, row, :start] = False
+                allowed[head, row, list(held[head])] = True
         if stop - start > 1:
             last = slice(max(start, stop - OBSERVED), stop)
             scores = received(allowed, last) if any(picks) else torch.zeros(layer.n_kv_heads, n)

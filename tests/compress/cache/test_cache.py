@@ -21,7 +21,7 @@ FAMILIES = in_brief(
      "gemma3_text", "gemma2", "gpt_oss", "qwen2", pytest.param("lfm2", marks=carries_states)],
     ("llama", "gpt_neox", "gpt2", "gemma3_text", "gpt_oss", "lfm2"),
 )  # fmt: skip
-N = 72
+N, PROMPT = 52, 32
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -33,10 +33,10 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_full_prefill_then_windows(family: str, attention: str) -> None:
     if attention == "sdpa" and family in ("gemma2", "gpt_oss"):
-        attention = "eager"  # transformers has no SDPA for soft-caps and sink logits
+        pytest.skip("transformers has no SDPA for soft-caps and sink logits")
     network = build(tiny(family), attention=attention)
     plan, ids = ragged_plan(network, length=N), tokens(N)
-    for pieces in ([40, *[1] * (N - 40)], [40, 1, 1, 25, 1, 4]):
+    for pieces in ([PROMPT, *[1] * (N - PROMPT)], [PROMPT, 1, 1, 13, 1, 4]):
         with explicit_masks(network, plan, pieces), torch.no_grad():
             expected = network(ids, use_cache=False).logits
         close(logits_in_pieces(network, ids, plan.cache(network), pieces), expected)
@@ -44,7 +44,7 @@ def test_full_prefill_then_windows(family: str, attention: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
-    "pieces", [[40, *[1] * (N - 40)], [40, 1, 1, 25, 1, 4], [3, *[1] * (N - 3)], [5, 60, 7]], ids=str
+    "pieces", [[PROMPT, *[1] * (N - PROMPT)], [PROMPT, 1, 1, 13, 1, 4], [3, *[1] * (N - 3)], [5, 40, 7]], ids=str
 )
 def test_picks_are_what_the_last_queries_attend_to(family: str, pieces: list[int]) -> None:
     network = build(tiny(family))
@@ -55,7 +55,7 @@ def test_picks_are_what_the_last_queries_attend_to(family: str, pieces: list[int
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("pieces", [[N], [1] * N, [2, 30, 1, 1, 38], [50, 22]], ids=str)
+@pytest.mark.parametrize("pieces", [[N], [1] * N, [2, 20, 1, 1, 28], [36, 16]], ids=str)
 def test_windows_hold_in_whatever_pieces_a_sequence_comes(family: str, pieces: list[int]) -> None:
     if family == "lfm2" and len(pieces) == N:
         pieces = [4, *[1] * (N - 4)]  # transformers pads its convolution at the start of a sequence of one token
@@ -73,22 +73,22 @@ def test_hybrids_are_planned_around(family: str) -> None:
     plan, ids = ragged_plan(network, length=N), tokens(N)
     attending = tiny(family).layers
     assert tuple(layer.index for layer in plan.planned_layers) == attending
-    with explicit_masks(network, plan, [40]), torch.no_grad():
+    with explicit_masks(network, plan, [PROMPT]), torch.no_grad():
         cache, found = DynamicCache(config=network.config), []
-        found.append(network(ids[:, :40], past_key_values=cache, use_cache=True).logits)
+        found.append(network(ids[:, :PROMPT], past_key_values=cache, use_cache=True).logits)
     planned = plan.cache(network)
-    close(logits_in_pieces(network, ids[:, :40], planned, [40]), found[0])
+    close(logits_in_pieces(network, ids[:, :PROMPT], planned, [PROMPT]), found[0])
     # The state of the other layers goes on as it does in transformers' own cache.
     whole = ragged_plan(network, length=N, even=N - 3).cache(network)
-    own = logits_in_pieces(network, ids, DynamicCache(config=network.config), [40, *[1] * (N - 40)])
-    close(logits_in_pieces(network, ids, whole, [40, *[1] * (N - 40)]), own)
+    own = logits_in_pieces(network, ids, DynamicCache(config=network.config), [PROMPT, *[1] * (N - PROMPT)])
+    close(logits_in_pieces(network, ids, whole, [PROMPT, *[1] * (N - PROMPT)]), own)
 
 
 def test_bytes_held_are_those_of_the_plan() -> None:
     network = build(tiny("llama"), attention="sdpa")
     plan = ragged_plan(network, length=400, sinks=4, seed=3)
     ids, cache = tokens(400), plan.cache(network)
-    for piece in (300, *[1] * 100):
+    for piece in (360, *[1] * 40):
         with torch.no_grad():
             network(ids[:, :piece], past_key_values=cache)
         planned, held = plan.bytes_at(cache.get_seq_length()), cache.held_bytes()
@@ -117,12 +117,12 @@ def test_bytes_of_windows_and_states_together() -> None:
 def test_rows_padded_on_the_left_are_as_if_alone(family: str, prefill: str) -> None:
     network = build(tiny(family))
     plan = ragged_plan(network, length=N, seed=5, most_picks=9 if prefill == "full" else 0)
-    ids, padding = tokens(3 * N).view(3, N), (0, 7, 33)
+    ids, padding = tokens(3 * N).view(3, N), (0, 7, 25)
     mask = torch.ones(3, N, dtype=torch.long)
     for row, pads in enumerate(padding):
         mask[row, :pads] = 0
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    for pieces in ([40, *[1] * (N - 40)], [40, 12, 1, 19]):
+    for pieces in ([PROMPT, *[1] * (N - PROMPT)], [PROMPT, 8, 1, 11]):
         cache, found, start = plan.cache(network, prefill=prefill), [], 0
         with torch.no_grad():
             for size in pieces:
@@ -142,7 +142,7 @@ def test_rows_padded_on_the_left_are_as_if_alone(family: str, prefill: str) -> N
 
 
 def generated(network: object, ids: torch.Tensor, **options: object) -> list[list[int]]:
-    settings = {"max_new_tokens": 24, "do_sample": False, "pad_token_id": 0, "eos_token_id": None, **options}
+    settings = {"max_new_tokens": 16, "do_sample": False, "pad_token_id": 0, "eos_token_id": None, **options}
     return network.generate(ids, **settings).tolist()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -159,14 +159,14 @@ def test_hybrids_are_refused_where_caches_carry_no_states() -> None:
 )
 def test_generate_with_windows_that_cover_everything(family: str) -> None:
     network = build(tiny(family), attention="sdpa")
-    plan, ids = ragged_plan(network, length=N, even=N - 3), tokens(40)
+    plan, ids = ragged_plan(network, length=N, even=N - 3), tokens(PROMPT)
     assert generated(network, ids, past_key_values=plan.cache(network)) == generated(network, ids)
 
 
 def test_generate_by_beams_in_batches_and_in_chunks() -> None:
     network = build(tiny("llama"), attention="sdpa")
     plan = ragged_plan(network, length=N, even=N - 3)
-    ids, mask = tokens(80).view(2, 40), torch.ones(2, 40, dtype=torch.long)
+    ids, mask = tokens(2 * PROMPT).view(2, PROMPT), torch.ones(2, PROMPT, dtype=torch.long)
     mask[1, :9] = 0
     for options in (
         {"num_beams": 3},
@@ -181,10 +181,10 @@ def test_generate_by_beams_in_batches_and_in_chunks() -> None:
 
 def test_generate_is_what_explicit_masks_generate() -> None:
     network = build(tiny("llama"), attention="sdpa")
-    plan, ids = ragged_plan(network, length=N, seed=9), tokens(40)
+    plan, ids = ragged_plan(network, length=N, seed=9), tokens(PROMPT)
     expected = ids
     for _ in range(12):
-        with explicit_masks(network, plan, [40, *[1] * 12]), torch.no_grad():
+        with explicit_masks(network, plan, [PROMPT, *[1] * 12]), torch.no_grad():
             expected = torch.cat([expected, network(expected, use_cache=False).logits[:, -1:].argmax(-1)], dim=1)
     assert generated(network, ids, max_new_tokens=12, past_key_values=plan.cache(network)) == expected.tolist()
     with plan.applied(network):
@@ -210,10 +210,10 @@ def test_a_cache_can_be_emptied_and_used_again() -> None:
     network = build(tiny("llama"))
     plan, ids = ragged_plan(network, length=N), tokens(N)
     cache = plan.cache(network)
-    first = logits_in_pieces(network, ids, cache, [40, 32])
+    first = logits_in_pieces(network, ids, cache, [PROMPT, N - PROMPT])
     cache.reset()
     assert cache.get_seq_length() == 0
-    assert torch.equal(logits_in_pieces(network, ids, cache, [40, 32]), first)
+    assert torch.equal(logits_in_pieces(network, ids, cache, [PROMPT, N - PROMPT]), first)
 
 
 def test_what_cannot_be_carried_out_is_said() -> None:
@@ -284,4 +284,4 @@ def test_an_answer_grows_beyond_the_plan_and_a_prompt_is_refused(padded: int) ->
     with pytest.raises(PlanError, match="plan for a longer sequence"), torch.no_grad():
         network(ids[:, :41], past_key_values=plan.cache(network))
     with pytest.warns(UserWarning, match="go on to do so"):
-        assert len(generated(network, ids[:, :30], past_key_values=plan.cache(network))[0]) == 54
+        assert len(generated(network, ids[:, :30], past_key_values=plan.cache(network))[0]) == 46

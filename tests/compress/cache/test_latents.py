@@ -21,7 +21,7 @@ from ropescope.compress.plan.target import Target
 from ropescope.errors import PlanError
 from ropescope.models.opening import open as open_model
 
-N = 72
+N, PROMPT = 52, 32
 FAMILIES = ("deepseek_v2", "deepseek_v3")
 
 
@@ -40,7 +40,7 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("pieces", [[40, *[1] * (N - 40)], [40, 1, 1, 25, 1, 4], [5, 60, 7]], ids=str)
+@pytest.mark.parametrize("pieces", [[PROMPT, *[1] * (N - PROMPT)], [PROMPT, 1, 1, 13, 1, 4], [5, 40, 7]], ids=str)
 def test_windows_and_picks_of_each_layer(family: str, pieces: list[int]) -> None:
     network, ids = network_of(family), tokens(N)
     for picks in (0, 12):
@@ -51,7 +51,7 @@ def test_windows_and_picks_of_each_layer(family: str, pieces: list[int]) -> None
         close(logits_in_pieces(network, ids, plan.cache(network), pieces), expected)
 
 
-@pytest.mark.parametrize("pieces", [[N], [1] * N, [50, 22]], ids=str)
+@pytest.mark.parametrize("pieces", [[N], [1] * N, [36, 16]], ids=str)
 def test_windowed_prefill(pieces: list[int]) -> None:
     network, ids = network_of("deepseek_v3"), tokens(N)
     plan = ragged_plan(network, length=N, seed=1)
@@ -63,11 +63,11 @@ def test_windowed_prefill(pieces: list[int]) -> None:
 def test_rows_padded_on_the_left_are_as_if_alone() -> None:
     network = network_of("deepseek_v3")
     plan = ragged_plan(network, length=N, seed=5, most_picks=9)
-    ids, padding, mask = tokens(3 * N).view(3, N), (0, 7, 33), torch.ones(3, N, dtype=torch.long)
+    ids, padding, mask = tokens(3 * N).view(3, N), (0, 7, 25), torch.ones(3, N, dtype=torch.long)
     for row, pads in enumerate(padding):
         mask[row, :pads] = 0
     positions, cache, found, start = (mask.cumsum(1) - 1).clamp(min=0), plan.cache(network), [], 0
-    pieces = [40, *[1] * 8, 20, *[1] * 4]
+    pieces = [PROMPT, *[1] * 6, 10, *[1] * 4]
     for size in pieces:
         stop = start + size
         given = {"attention_mask": mask[:, :stop], "position_ids": positions[:, start:stop]}
@@ -75,7 +75,7 @@ def test_rows_padded_on_the_left_are_as_if_alone() -> None:
             found.append(network(ids[:, start:stop], past_key_values=cache, **given).logits)
         start = stop
     for row, pads in enumerate(padding):
-        alone = logits_in_pieces(network, ids[row : row + 1, pads:], plan.cache(network), [40 - pads, *pieces[1:]])
+        alone = logits_in_pieces(network, ids[row : row + 1, pads:], plan.cache(network), [PROMPT - pads, *pieces[1:]])
         close(torch.cat(found, dim=1)[row, pads:], alone[0])
 
 

@@ -22,7 +22,7 @@ from ropescope.compress.plan.target import Target
 from ropescope.errors import FormatError, MissingExtraError, PlanError
 from ropescope.models.opening import open as open_model
 
-N = 72
+N, PROMPT = 52, 32
 
 
 class Lossless:
@@ -78,11 +78,52 @@ def test_every_slot_is_exact_or_rounded_by_its_own_scale(
     assert exact_ones == set(range({20: 6, 9: 3, 40: 8}[window]))
 
 
+def quantised(bits: int) -> tuple[torch.Tensor, Any]:
+    """States, and what a store made of them: an odd number of groups, so that the last byte is not full."""
+    states = torch.randn(1, 3, 5, 64, generator=torch.Generator().manual_seed(bits))
+    store = QuantizedStore((0, 1, 2), 2, 6, 0, Storage(bits, newest=1))
+    store.write(states, states, 0, None)
+    return states, store
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_nothing_is_compiled(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """quanto would, for a minute, and where there is no compiler it fails."""
+    pytest.importorskip("optimum.quanto")
+    from optimum.quanto.library.extensions import extension, get_extension
+
+    def compiles(*_: Any, **__: Any) -> None:
+        raise OSError("no compiler")
+
+    monkeypatch.setattr(get_extension("quanto_cpp"), "_lib", None)
+    monkeypatch.setattr(extension, "load", compiles)
+    states, store = quantised(bits)
+    assert (store.held()[0] - rounded(states, bits)).abs().max() < 1e-5
+    numbers = store._packed[0]._data
+    with pytest.raises(OSError, match="no compiler"):
+        type(numbers).unpack(numbers)
+
+
+@pytest.mark.long  # the first time in an environment, a minute of compiling
+@pytest.mark.parametrize("bits", [4, 2])
+def test_numbers_are_those_that_quanto_unpacks(bits: int) -> None:
+    pytest.importorskip("optimum.quanto")
+    numbers = quantised(bits)[1]._packed[0]._data
+    assert torch.equal(numbers.unpack(), type(numbers).unpack(numbers))
+
+
 @pytest.mark.usefixtures("lossless")
 @pytest.mark.parametrize(
-    "pieces", [[N], [1] * N, [12, 1, 1, 30, *[1] * 20, 4, 1, 1, 1, 1]], ids=["one", "each", "mixed"]
+    ("family", "pieces"),
+    [
+        pytest.param("llama", [N], id="llama-one"),
+        pytest.param("llama", [1] * N, id="llama-each"),
+        *(
+            pytest.param(family, [12, 1, 1, 14, *[1] * 16, 4, 1, 1, 1, 1], id=f"{family}-mixed")
+            for family in ("llama", "gpt_oss", "gemma3_text")
+        ),
+    ],
 )
-@pytest.mark.parametrize("family", ["llama", "gpt_oss", "gemma3_text"])
 def test_tokens_lie_where_they_lie_unquantised(family: str, pieces: list[int]) -> None:
     network, ids = build(tiny(family)), tokens(N)
     for plan, prefill in (
@@ -98,9 +139,9 @@ def test_tokens_lie_where_they_lie_unquantised(family: str, pieces: list[int]) -
 def test_padding_beams_and_batches() -> None:
     network = build(tiny("llama"), attention="sdpa")
     plan = ragged_plan(network, length=N, seed=4, most_picks=10)
-    ids, mask = tokens(80).view(2, 40), torch.ones(2, 40, dtype=torch.long)
-    mask[1, :19] = 0
-    settings = {"max_new_tokens": 30, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    ids, mask = tokens(2 * PROMPT).view(2, PROMPT), torch.ones(2, PROMPT, dtype=torch.long)
+    mask[1, :15] = 0
+    settings = {"max_new_tokens": 16, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
     for options in ({"attention_mask": mask}, {"num_beams": 3}, {"prefill_chunk_size": 16}):
         expected = network.generate(ids, past_key_values=plan.cache(network), **settings, **options)
         found = network.generate(ids, past_key_values=plan.cache(network, quantized=4), **settings, **options)
@@ -111,16 +152,15 @@ def test_padding_beams_and_batches() -> None:
     assert torch.equal(network.generate(ids, past_key_values=cache, **settings), first)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("bits", [4, 2])
-def test_bytes_held_are_those_of_the_plan(dtype: torch.dtype, bits: int) -> None:
+@pytest.mark.parametrize(("bits", "dtype"), [(4, torch.float32), (2, torch.bfloat16)])
+def test_bytes_held_are_those_of_the_plan(bits: int, dtype: torch.dtype) -> None:
     network = build(tiny("llama"), attention="sdpa").to(dtype)
     model = open_model(network.config.to_dict())
     kind = {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype]
     plan = plan_uniform(model, Target(budget_share=0.5), length=900, cache_type=kind)
     small, ids = plan.quantized(bits), tokens(900)
     cache = small.cache(network)
-    for piece in (600, *[1] * 130):
+    for piece in (600, *[1] * 70):
         with torch.no_grad():
             network(ids[:, :piece], past_key_values=cache)
         planned = small.bytes_at(cache.get_seq_length())
@@ -136,12 +176,12 @@ def test_bytes_held_are_those_of_the_plan(dtype: torch.dtype, bits: int) -> None
 def test_four_bits_cost_little_and_two_bits_more() -> None:
     network, ids = build(tiny("llama")), tokens(N)
     plan = ragged_plan(network, length=N, seed=6)
-    pieces = [40, *[1] * (N - 40)]
-    expected = logits_in_pieces(network, ids, plan.cache(network), pieces)[:, 41:]
+    pieces = [PROMPT, *[1] * (N - PROMPT)]
+    expected = logits_in_pieces(network, ids, plan.cache(network), pieces)[:, PROMPT + 1 :]
     errors = []
     for bits in (4, 2):
         cache = plan.quantized(bits, newest=8).cache(network)
-        found = logits_in_pieces(network, ids, cache, pieces)[:, 41:]
+        found = logits_in_pieces(network, ids, cache, pieces)[:, PROMPT + 1 :]
         errors.append(float((found - expected).norm() / expected.norm()))
     assert 1e-4 < errors[0] < 0.15 < errors[1] < 1
 
@@ -196,7 +236,7 @@ def test_a_quantised_prefix_is_copied_and_used_again() -> None:
     network = build(tiny("llama"))
     plan, ids = ragged_plan(network, length=N, even=30, most_picks=6).quantized(4, newest=5), tokens(N)
     cache = plan.cache(network)
-    logits_in_pieces(network, ids[:, :40], cache, [40])
+    logits_in_pieces(network, ids[:, :PROMPT], cache, [PROMPT])
     copied = copy.deepcopy(cache)
-    found, again = (logits_in_pieces(network, ids[:, 40:], each, [1] * (N - 40)) for each in (cache, copied))
+    found, again = (logits_in_pieces(network, ids[:, PROMPT:], each, [1] * (N - PROMPT)) for each in (cache, copied))
     assert torch.equal(found, again)

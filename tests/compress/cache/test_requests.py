@@ -24,7 +24,8 @@ from ropescope.errors import CaptureError, PlanError
 from ropescope.network.capture import capture_rows
 from ropescope.network.rotary import positions_of_whole
 
-N, PROMPT = 72, 40
+N, PROMPT = 52, 32
+HALF = PROMPT + 8
 PIECES = [PROMPT, *[1] * (N - PROMPT)]
 DYNAMIC = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
 
@@ -55,16 +56,16 @@ def test_a_cache_that_is_passed_in_becomes_a_planned_one(family: str, made: Call
         before.reset()
         close(logits_in_pieces(network, ids, before, PIECES), expected)
         inside = made(network)
-        close(logits_in_pieces(network, ids[:, :50], inside, PIECES[:11]), expected[:, :50])
+        close(logits_in_pieces(network, ids[:, :HALF], inside, PIECES[: HALF - PROMPT + 1]), expected[:, :HALF])
     # What began inside goes on outside, and a copy of it does too.
     kept = copy.deepcopy(inside)
-    close(logits_in_pieces(network, ids[:, 50:], inside, [1] * (N - 50)), expected[:, 50:])
-    close(logits_in_pieces(network, ids[:, 50:], kept, [1] * (N - 50)), expected[:, 50:])
+    close(logits_in_pieces(network, ids[:, HALF:], inside, [1] * (N - HALF)), expected[:, HALF:])
+    close(logits_in_pieces(network, ids[:, HALF:], kept, [1] * (N - HALF)), expected[:, HALF:])
 
 
 def test_generate_fills_the_cache_it_is_given() -> None:
     network, plan, ids, _ = setting()
-    options = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    options = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
     prompt, own = ids[:, :PROMPT], DynamicCache()
     expected = network.generate(prompt, past_key_values=plan.cache(network), **options)
     with plan.applied(network):
@@ -75,7 +76,7 @@ def test_generate_fills_the_cache_it_is_given() -> None:
         again = network.generate(turn, past_key_values=own, **options)
     cache = plan.cache(network)
     with torch.no_grad():
-        for piece in turn.split([PROMPT, *[1] * 11, 4], dim=1):
+        for piece in turn.split([PROMPT, *[1] * 7, 4], dim=1):
             last = network(piece, past_key_values=cache).logits[:, -1:]
         for token in again[0, turn.shape[1] :]:
             assert token == last.argmax(-1)
@@ -147,7 +148,7 @@ def test_two_requests_at_once_are_each_as_if_alone() -> None:
     def work(index: int) -> None:
         run, own, text = jobs[index]
         ready.wait()
-        for _ in range(3):
+        for _ in range(2):
             found[index] = run(own, text)
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(len(jobs))]

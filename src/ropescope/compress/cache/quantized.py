@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -103,7 +104,11 @@ class QuantizedStore(HeadStore):
         self._n_recent, self._open = 0, None
 
     def _quantized(self, states: Tensor) -> Any:
-        return self._quantizer(states.shape[3])._quantize(states.contiguous(), axis=0)
+        found = self._quantizer(states.shape[3])._quantize(states.contiguous(), axis=0)
+        numbers: Any = getattr(found, "_data", None)
+        if hasattr(numbers, "unpack") and states.device.type == "cpu":
+            numbers.unpack = partial(_unpacked, numbers)
+        return found
 
     def _quantizer(self, dim: int) -> Any:
         """transformers' layer for heads of so many numbers, of which only the quantisation is used."""
@@ -269,6 +274,13 @@ def _only(store: QuantizedStore, row: int) -> QuantizedStore:
     found = copy.deepcopy(store)
     found.select_rows(torch.tensor([row]))
     return found
+
+
+def _unpacked(numbers: Any) -> Tensor:
+    """The numbers of quanto's PackedTensor, one a byte. Its own unpack() compiles C++ at the first call in an environment,
+    which takes a minute and a compiler, and runs these operations."""
+    low = 2**numbers.bits - 1
+    return torch.cat([numbers._data >> shift & low for shift in range(0, 8, numbers.bits)])[: len(numbers)]
 
 
 def _stored_bytes(states: Any) -> int:
