@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The published methods that plans are compared with run in an environment of their own: kvpress holds transformers back.
 PEERS := .venv-peers
+# Of the tests, those of code that calls kvpress or what transformers changes from version to version: caches, attention, loading.
+BY_VERSION := $(addprefix tests/,compress/cache compress/evaluate/methods compress/evaluate/scoring/test_harness.py compress/kvpress \
+	compress/plan/test_output_error.py compress/serving compress/sparse_attention extend/apply/rerope measure/test_session.py network)
 
 # Seconds that `make long` may take: rows that it has not begun by then are skipped. Empty: all of them.
 WITHIN :=
@@ -25,7 +28,7 @@ long: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long --hypothesis-profile long $(if $(WITHIN),--within $(WITHIN))
 
 peers: $(PEERS)/.installed
-	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" tests/compress tests/network tests/measure tests/extend/apply/rerope
+	OMP_NUM_THREADS=1 $(PEERS)/bin/python -m pytest -n 2 -m "not weights and not long" $(BY_VERSION)
 
 # The wheel and the source distribution into dist/, and the wheel in a new environment of each Python that is here. PACKAGE=--help tells more.
 PACKAGE :=

@@ -119,14 +119,13 @@ def test_padding_rows_are_refused_unless_they_are_allowed_and_then_count_for_not
 
 
 @pytest.mark.weights
-def test_on_real_weights_a_copy_agrees_fully_and_coarser_ones_less() -> None:
+def test_on_real_weights_coarser_copies_agree_less() -> None:
     """Llama-2-7B and Llama-3-8B lose 0.0004 and 0.0014 nats in Q8_0."""
     original = load("smollm2", dtype="float32", device="cpu")
     text = held_out_texts(original.tokenizer, 64, 1)[0]
-    copy, fine, coarse = (
-        compared(original.network, other.network, text)
-        for other in (original, *(rounded(original, name, dtype="float32") for name in ("Q8_0", "2 bits")))
+    fine, coarse = (
+        compared(original.network, rounded(original, name, dtype="float32").network, text)
+        for name in ("Q8_0", "2 bits")
     )
-    assert copy.divergence == copy.flips == 0 and copy.kept["sampled"][0] == copy.kept["greedy"][0] == 1
     assert 0.0003 < fine.divergence < 0.006 and 0.95 < fine.kept["sampled"][0] < 1
     assert coarse.divergence > 3 and coarse.kept["sampled"][0] < 0.2

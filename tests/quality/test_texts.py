@@ -91,6 +91,21 @@ def test_sources_too_short_for_the_length_are_joined(words: Words) -> None:
     assert {len(text.tokens) for text in found} == {8000}
 
 
+def test_no_more_is_turned_into_tokens_than_the_length_needs(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = words(prose.language_reference())["input_ids"]
+    given: list[int] = []
+    own = Words.__call__
+
+    def noted(self: Words, text: str, **more: Any) -> dict[str, list[int]]:
+        given.append(len(text))
+        return own(self, text, **more)
+
+    monkeypatch.setattr(Words, "__call__", noted)
+    (found,) = calibration_texts(words, 300, 1)
+    assert found.tokens == tuple(whole[:300])
+    assert max(given) < len(prose.language_reference()) / 20
+
+
 def test_own_files_are_split_in_halves(words: Words, tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_text(" ".join(f"word{i:05d}" for i in range(1000)))

@@ -7,6 +7,7 @@ layers, bootstrap resamples), and the result has their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,14 +127,22 @@ def maximum_likelihood_exponent(mass: Array, bins: DistanceBins) -> Array:
 
 def exponent_of_mean(observed: Array, bins: DistanceBins) -> Array:
     """The γ [...] of the power law on the bins' distances whose mean ln d is `observed` [...]; NaN where none has it."""
-    distance, share, owner = bins.nodes()
-    log_law = -_GAMMA_GRID[:, None] * np.log(distance) + np.log(share)
-    law = np.exp(log_law - log_law.max(axis=1, keepdims=True))
-    expected = (law * bins.log_distance[owner]).sum(1) / law.sum(1)
+    expected = _mean_on_grid(tuple(bins.low.tolist()), tuple(bins.high.tolist()))
     # `expected` falls strictly with γ; np.interp wants it rising.
     gamma = np.interp(observed, expected[::-1], _GAMMA_GRID[::-1])
     outside = ~np.isfinite(observed) | (observed > expected[0]) | (observed < expected[-1])
     return np.where(outside, np.nan, gamma)
+
+
+@lru_cache(maxsize=16)
+def _mean_on_grid(low: tuple[int, ...], high: tuple[int, ...]) -> Array:
+    """The mean ln d of the power law with each γ of the grid on the bins `low` … `high`: millions of powers, and the same in
+    every call for the bins of one profile."""
+    bins = DistanceBins.between(np.array(low), np.array(high))
+    distance, share, owner = bins.nodes()
+    log_law = -_GAMMA_GRID[:, None] * np.log(distance) + np.log(share)
+    law = np.exp(log_law - log_law.max(axis=1, keepdims=True))
+    return np.asarray((law * bins.log_distance[owner]).sum(1) / law.sum(1))
 
 
 def windows_tokens(mass: Array, edges: NDArray[np.int64], shares: tuple[float, ...]) -> Array:

@@ -50,7 +50,7 @@ class _Source:
         body = n_tokens - len(prefix)
         characters = (index + 1) * body * _CHARACTERS_PER_TOKEN
         while characters > self._characters and len(self._ids) < (index + 1) * body:
-            text = self.read(characters)
+            text = self.read(characters)[:characters]  # a whole book takes a second to turn into tokens
             # What is shorter than was asked for is all there is.
             self._characters = characters if len(text) >= characters else sys.maxsize
             self._ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

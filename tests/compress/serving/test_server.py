@@ -20,7 +20,7 @@ from ropescope.quality.texts import held_out_texts
 
 N = 72
 LENGTHS = (40, 33, 50, 9, 60, 2)
-GREEDY = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+GREEDY = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
 
 
 def prompt(length: int) -> list[int]:
@@ -35,22 +35,23 @@ def alone(network: Any, plan: Any, ids: list[int], **settings: Any) -> list[int]
     return answer
 
 
-@pytest.mark.parametrize("picks", [0, 6])
 @pytest.mark.parametrize(
-    "family", ["llama", "gemma3_text", "gpt_oss", "opt", pytest.param("lfm2", marks=carries_states)]
-)
+    ("family", "picks"),
+    [("llama", 0), ("llama", 6), ("gemma3_text", 6), ("gpt_oss", 6), ("opt", 6),
+     pytest.param("lfm2", 6, marks=carries_states)],
+)  # fmt: skip
 def test_requests_of_any_length_that_come_at_any_time(family: str, picks: int) -> None:
     network = build(tiny(family))
     plan = ragged_plan(network, length=N, seed=2, most_picks=picks)
     server, requests = PlannedServer(network, plan, max_batch=3), []
     for index, length in enumerate(LENGTHS):
-        requests.append(server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 3 * index + 1}))
+        requests.append(server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 2 * index + 1}))
         server.step()
     assert len(server.running) == 3
     server.run()
     for index, (length, request) in enumerate(zip(LENGTHS, requests, strict=True)):
         assert request.finish == "length"
-        assert request.tokens == alone(network, plan, prompt(length), **{**GREEDY, "max_new_tokens": 3 * index + 1})
+        assert request.tokens == alone(network, plan, prompt(length), **{**GREEDY, "max_new_tokens": 2 * index + 1})
     assert server.held_bytes() == 0
 
 
@@ -58,7 +59,7 @@ def test_an_answer_ends_with_the_token_that_ends_it_and_others_go_on() -> None:
     network = build(tiny("llama"))
     plan = ragged_plan(network, length=N, seed=2, most_picks=6)
     whole = [alone(network, plan, prompt(length), **GREEDY) for length in LENGTHS]
-    ends = {**GREEDY, "eos_token_id": [whole[0][4], whole[1][7]]}
+    ends = {**GREEDY, "eos_token_id": [whole[0][3], whole[1][6]]}
     answers = serve(network, plan, [prompt(length) for length in LENGTHS], **ends)
     assert answers == [alone(network, plan, prompt(length), **ends) for length in LENGTHS]
     assert answers != whole
@@ -84,7 +85,7 @@ def test_bytes_held_are_those_of_as_many_plans() -> None:
     plan = ragged_plan(network, length=400, seed=3)
     server = PlannedServer(network, plan, max_batch=4)
     for length in (380, 350, 390, 370):
-        server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 8 if length == 390 else 16})
+        server.submit(prompt(length), **{**GREEDY, "max_new_tokens": 6 if length == 390 else 10})
     for _ in range(4):
         server.step()
     longest = max(len(request.prompt) + len(request.tokens) - 1 for request in server.running)
@@ -107,7 +108,7 @@ def test_requests_are_cancelled_and_streamed() -> None:
     expected = alone(network, plan, prompt(33), **GREEDY)
     assert [*begun, *stream] == expected == second.tokens
     server.run()
-    assert first.finish == third.finish == "cancelled" and third.tokens == [] and 0 < len(first.tokens) < 12
+    assert first.finish == third.finish == "cancelled" and third.tokens == [] and 0 < len(first.tokens) < 8
     assert fourth.tokens == alone(network, plan, prompt(9), **GREEDY) and server.is_idle
 
 
@@ -238,7 +239,7 @@ def test_threads_submit_and_step_as_they_like() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(600)
     assert answered == {length: alone(network, server.plan, prompt(length), **GREEDY) for length in LENGTHS}
 
 
@@ -256,11 +257,11 @@ def test_frequencies_that_depend_on_the_longest_of_a_batch_are_refused_beyond_th
     plan = ragged_plan(network, length=N, seed=2)
     server = PlannedServer(network, plan)
     with pytest.raises(PlanError, match=r"Beyond 64 tokens .* may come to 65"):
-        server.submit(prompt(53), **GREEDY)
-    fits = server.submit(prompt(52), **GREEDY)
+        server.submit(prompt(57), **GREEDY)
+    fits = server.submit(prompt(56), **GREEDY)
     server.submit(prompt(20), **GREEDY)
     server.run()
-    assert fits.tokens == alone(network, plan, prompt(52), **GREEDY)
+    assert fits.tokens == alone(network, plan, prompt(56), **GREEDY)
 
 
 def test_a_generation_config_is_taken_whole() -> None:

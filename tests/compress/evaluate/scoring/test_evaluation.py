@@ -130,7 +130,7 @@ def test_shards_share_the_texts(weights: Weights, tmp_path: Path) -> None:
 
 def test_calibration_and_evaluation_never_share_a_passage(weights: Weights) -> None:
     """No 80 bytes are in both; a table's heading or a phrase of a comment may be."""
-    length, passage = 2000, 80
+    length, passage = 800, 80
     held_out = held_out_texts(weights.tokenizer, length, 16)
     scored = {text.tokens[at : at + passage] for text in held_out for at in range(1, length - passage)}
     assert len(held_out) == 48
