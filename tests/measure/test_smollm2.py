@@ -34,12 +34,10 @@ def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "cache_folder", lambda: tmp_path / "models")
 
 
-def test_in_short_prompts_it_decays_and_random_weights_do_not(smollm2: Weights) -> None:
+def test_in_short_prompts_it_decays(smollm2: Weights) -> None:
     found = measured(smollm2, "text", 2, 512)
     assert found.gamma.value == pytest.approx(0.89, abs=0.06)
     assert found.sink_mass.value == pytest.approx(0.3, abs=0.04)
-    control = measured(with_random_weights(smollm2, 0), "text", 1, 512)
-    assert control.gamma.value is not None and abs(control.gamma.value) < 0.02
 
 
 @pytest.mark.long

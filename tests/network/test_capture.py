@@ -115,7 +115,10 @@ def test_rows_equal_the_fused_call_of_own_attention(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize(
     "tiny",
-    [pytest.param(tiny, marks=carries_states if tiny.layers else (), id=tiny.id) for tiny in TINY if tiny.chunks],
+    [
+        pytest.param(*row.values, marks=(*row.marks, *((carries_states,) if row.values[0].layers else ())), id=row.id)
+        for row in in_brief((tiny for tiny in TINY if tiny.chunks), BRIEF, name=lambda tiny: tiny.id)
+    ],
 )
 def test_chunks_give_the_same_rows(tiny: Tiny) -> None:
     model, ids = build(tiny), tokens(LENGTH)

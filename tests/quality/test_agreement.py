@@ -119,6 +119,7 @@ def test_padding_rows_are_refused_unless_they_are_allowed_and_then_count_for_not
 
 
 @pytest.mark.weights
+@pytest.mark.long
 def test_on_real_weights_coarser_copies_agree_less() -> None:
     """Llama-2-7B and Llama-3-8B lose 0.0004 and 0.0014 nats in Q8_0."""
     original = load("smollm2", dtype="float32", device="cpu")

@@ -19,8 +19,15 @@ from ropescope.quality.loss import bands_of, losses_by_band, prefill, token_loss
 # A soft-cap, scales, a decoder within a decoder, tied and untied output, sliding windows, states beside keys, experts.
 FAMILIES = (
     "llama", "gemma2", "cohere", "granite", "opt", "gpt2", "modernbert-decoder", "llama4_text", "mistral",
-    "gpt_oss", "bloom", "phimoe", *(pytest.param(name, marks=carries_states) for name in ("falcon_h1", "qwen3_next")),
+    "gpt_oss", "bloom", "phimoe",
 )  # fmt: skip
+HYBRIDS = ("falcon_h1", "qwen3_next")
+CHUNKS = (
+    *((family, 17) for family in FAMILIES),
+    *(pytest.param(family, 17, marks=carries_states) for family in HYBRIDS),
+    *(pytest.param(family, 60, marks=() if family in ("llama", "gemma2") else pytest.mark.long) for family in FAMILIES),
+    *(pytest.param(family, 60, marks=(carries_states, pytest.mark.long)) for family in HYBRIDS),
+)
 
 
 def expected(network: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -33,8 +40,7 @@ def ids_of(n_tokens: int) -> torch.Tensor:
     return torch.randint(3, 96, (n_tokens,), generator=torch.Generator().manual_seed(3))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("chunk", [60, 17])
+@pytest.mark.parametrize(("family", "chunk"), CHUNKS)
 def test_losses_are_the_cross_entropy_of_the_models_logits(
     family: str, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ from ropescope.network.rotary import rotary_modules
 VERSION = Version(transformers.__version__)
 TARGET = 600
 METHODS = ("linear", "ntk", "dynamic", "yarn", "llama3", "alpha", "searched")
+# Another base, one that follows the length, and factors by formula and from a file.
+BY_KIND = ("ntk", "dynamic", "yarn", "searched")
 _MIXED = {"layer_types": ["sliding_attention", "sliding_attention", "full_attention"], "sliding_window": 24}
 _OF_TABLE = {tiny.id: tiny for tiny in tiny_models.TINY}
 FAMILIES = (
@@ -111,7 +113,7 @@ def from_saved_config(loaded: Loaded, plan: RopePlan, folder: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=loaded.tiny.attention).eval()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", in_brief(METHODS, BY_KIND))
 def test_applied_plan_is_what_transformers_loads_from_the_saved_config(
     loaded: Loaded, method: str, tmp_path: Path
 ) -> None:
@@ -142,7 +144,7 @@ def test_applied_plan_is_what_transformers_loads_from_the_saved_config(
         assert torch.equal(short, before_short)
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method != "dynamic"])
+@pytest.mark.parametrize("method", in_brief((method for method in METHODS if method != "dynamic"), BY_KIND))
 def test_the_frequencies_of_the_plan_are_those_of_the_network(loaded: Loaded, method: str) -> None:
     plan = loaded.plan(method)
     if not_in_this_version(loaded, method):

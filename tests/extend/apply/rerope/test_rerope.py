@@ -14,6 +14,7 @@ import pytest
 import tiny_models
 import torch
 import transformers
+from long_matrix import in_brief
 from packaging.version import Version
 from planned_models import logits_in_pieces
 from tiny_models import Tiny
@@ -95,7 +96,11 @@ def written_out(network: Any, near: int, slower: float) -> Iterator[None]:
         module.apply_rotary_pos_emb, network.config._attn_implementation_internal = own, before
 
 
-@pytest.fixture(params=FAMILIES, ids=lambda tiny: tiny.id)
+# One family for each way of turning, scaling or sharing keys.
+BRIEF = ("llama", "gemma", "granite", "cohere", "olmo2", "phi", "gpt_neox")
+
+
+@pytest.fixture(params=in_brief(FAMILIES, BRIEF, name=lambda tiny: tiny.id))
 def network(request: pytest.FixtureRequest) -> Any:
     return network_of(request.param)
 
