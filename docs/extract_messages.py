@@ -159,6 +159,12 @@ _WORDS: Final = re.compile(r"(?<![\w.-])[a-z]{2,}(?![\w.])")
 """A word that is no name or unit."""
 _HOLE: Final = "\0"
 
+# Tuples that are made once: the walk looks at half a million nodes.
+_LITERALS: Final = (ast.Constant, ast.JoinedStr)
+_PARTED: Final = (ast.Compare, ast.Subscript, ast.AnnAssign, ast.arg, ast.FunctionDef, ast.ClassDef, ast.Dict)
+_SILENT: Final = (ast.Name, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop, ast.alias)
+"""Nodes in which nothing is said."""
+
 
 def messages_of(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
     """Each message of a module: its text with {0}, {1}, … for what is computed, its line, and whether it is the help of a field."""
@@ -166,7 +172,9 @@ def messages_of(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 
 
 def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int, bool]]:
-    if isinstance(node, ast.Constant | ast.JoinedStr) or _joined(node):
+    if isinstance(node, _SILENT):
+        return
+    if isinstance(node, _LITERALS) or _joined(node):
         text = _flat(node)
         if text is not None and isinstance(node, ast.Constant) and not helps:
             text = re.sub(r"\{\w*\}", _HOLE, text)  # filled in by format()
@@ -180,9 +188,7 @@ def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int
             return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return  # a docstring
-    if isinstance(
-        node, ast.Compare | ast.Subscript | ast.AnnAssign | ast.arg | ast.FunctionDef | ast.ClassDef | ast.Dict
-    ):
+    if isinstance(node, _PARTED):
         yield from _of_parts(node)
         return
     if isinstance(node, ast.Call):
@@ -216,7 +222,7 @@ def _walk(node: ast.AST, *, shown: bool, helps: bool) -> Iterator[tuple[str, int
             yield from _walk(keyword.value, shown=displays, helps=helping)
         return
     for child in ast.iter_child_nodes(node):
-        carried = isinstance(node, ast.IfExp | ast.Tuple | ast.List) and shown
+        carried = shown and isinstance(node, ast.IfExp | ast.Tuple | ast.List)
         yield from _walk(child, shown=carried, helps=helps)
 
 
@@ -280,7 +286,7 @@ def _flat(node: ast.AST) -> str | None:
 
 
 def _textual(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant | ast.JoinedStr) or _joined(node)
+    return isinstance(node, _LITERALS) or _joined(node)
 
 
 def _computed(node: ast.AST) -> Iterator[ast.AST]:

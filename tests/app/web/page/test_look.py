@@ -80,7 +80,8 @@ def test_a_narrow_page_does_not_scroll_sideways(opened: Opened, llama: str) -> N
     assert page.evaluate(width) <= 360
     for context in ("16k", "128k"):
         page.goto(page.url.split("#")[0] + f"#q=fit&source={llama}&gpu=4090&context={context}")
-        page.wait_for_selector("[data-field=context] input >> nth=0")
+        # The form of the request before is there until this one's comes.
+        page.wait_for_function("c => document.querySelector('[data-field=context] input')?.value === c", arg=context)
         page.click(".go button")
         page.wait_for_selector(".verdict h2")
         page.locator(".drawing").scroll_into_view_if_needed()

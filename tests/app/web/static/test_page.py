@@ -193,6 +193,7 @@ def test_the_hub_is_asked_for_headers_alone_and_on_a_click_that_says_so(page: An
     # An alias names no repository, so the page asks for leave first.
     asked.clear()
     page.goto(site.address + "#q=show&source=smollm2")
+    page.wait_for_function("() => document.querySelector('[data-field=source] input')?.value === 'smollm2'")
     page.click(".go button")
     allow = page.locator(".refused button")
     allow.wait_for()
