@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pytest
 from click.testing import CliRunner
+from lazily import lazily
 from made_rows import save_profile
 
 from ropescope.app.cli import app
 from ropescope.errors import RopescopeError
+
+pandas = lazily("pandas")
 
 QUICK = ["--length", "128", "--rows", "8", "--corpus", "random", "--dtype", "float32", "--prompts", "3"]
 

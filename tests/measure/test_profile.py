@@ -7,15 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
-import pandas
-import polars
 import pytest
+from lazily import lazily
 from made_profiles import made_profile
 
 from ropescope.errors import FormatError, MeasurementError
 from ropescope.measure.profile import DecayProfile
+
+duckdb = lazily("duckdb")
+pandas = lazily("pandas")
+polars = lazily("polars")
 
 PROFILE = made_profile(n_prompts=3, heads=(4, 3, 1), windows=(None, 128, None))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from ropescope.errors import DomainError
 from ropescope.quality.intervals import Interval, paired, ratio_of_sums, t_95, wilson
@@ -12,6 +11,8 @@ from ropescope.quality.intervals import Interval, paired, ratio_of_sums, t_95, w
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (7, 50), (1, 3), (412, 500)])
 def test_wilson_is_statsmodels(right: int, n: int) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     found = wilson(right, n)
     assert (found.low, found.high) == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-12)
     assert found.value == right / n

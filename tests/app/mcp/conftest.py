@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 import released_configs as released
-
-pytest.importorskip("mcp", reason="agents need the extra mcp")
-
-from mcp import Client
+from lazily import lazily
 
 from ropescope.app.folders import Folders
 from ropescope.app.mcp.answers import Answers
 from ropescope.app.mcp.kept import Kept
-from ropescope.app.mcp.server import make_server
 
-Session = Callable[[Callable[[Client], Awaitable[Any]]], Any]
+lazily("mcp", reason="agents need the extra mcp")
+
+Session = Callable[[Callable[[Any], Awaitable[Any]]], Any]
 
 
 @pytest.fixture
@@ -39,7 +37,11 @@ def session(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "empty").mkdir()
 
-    def run(does: Callable[[Client], Awaitable[Any]], mode: str = "legacy", also: tuple[Path, ...] = ()) -> Any:
+    def run(does: Callable[[Any], Awaitable[Any]], mode: str = "legacy", also: tuple[Path, ...] = ()) -> Any:
+        from mcp import Client
+
+        from ropescope.app.mcp.server import make_server
+
         async def connected() -> Any:
             answers = Answers(Folders([folder, *also]), Kept(), tmp_path / "empty")
             try:

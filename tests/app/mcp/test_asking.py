@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from lazily import lazily
 from matrix import ROWS
-
-pytest.importorskip("mcp", reason="agents need the extra mcp")
-
-from mcp import Client, MCPError
 
 from ropescope.app.mcp.tools import place_of
 from ropescope.questions.registry import find
 from ropescope.report.report import Report
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+lazily("mcp", reason="agents need the extra mcp")
 
 ASKED = ("ask", "fit", "extend plan", "quantisation", "budget", "saturation", "compute")
 """One question of each situation, which files alone answer."""
@@ -219,6 +221,8 @@ def test_what_is_too_long_is_left_out_and_shown_by_parts(session: Any) -> None:
 
 
 def test_lists_and_their_entries_are_resources(session: Any) -> None:
+    from mcp import MCPError
+
     async def does(client: Client) -> None:
         uris = [one.uri for one in (await client.list_resources()).resources]
         assert {"ropescope://formulas", "ropescope://claims", "ropescope://atlas"} <= set(uris)

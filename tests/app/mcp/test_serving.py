@@ -16,14 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lazily import lazily
 
-pytest.importorskip("mcp", reason="agents need the extra mcp")
-
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
-
-from ropescope.app.mcp.serving import TOKEN
+lazily("mcp", reason="agents need the extra mcp")
 
 SECRET = "a-token-that-only-clients-have"
 COMMAND = ["-m", "ropescope", "mcp"]
@@ -35,6 +30,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def test_a_client_starts_it_and_leaves(folder: Path, tmp_path: Path) -> None:
+    from mcp import Client, StdioServerParameters
+
     server = StdioServerParameters(
         command=sys.executable, args=[*COMMAND, "--files", str(folder)], env=environment(tmp_path), cwd=tmp_path
     )
@@ -95,6 +92,12 @@ def served(folder: Path, home: Path, **more: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_over_http_whoever_has_the_token_may_ask(folder: Path, tmp_path: Path) -> None:
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+
+    from ropescope.app.mcp.serving import TOKEN
+
     with served(folder, tmp_path, **{TOKEN: SECRET}) as (port, said):
         assert SECRET not in said
 
@@ -130,6 +133,8 @@ def test_over_http_whoever_has_the_token_may_ask(folder: Path, tmp_path: Path) -
 def test_a_token_is_made_where_none_is_given_and_options_that_are_not_read_are_refused(
     folder: Path, tmp_path: Path
 ) -> None:
+    from ropescope.app.mcp.serving import TOKEN
+
     with served(folder, tmp_path, **{TOKEN: ""}) as (_, said):
         assert re.search(r"^Token: [\w-]{32}$", said, re.M) and f"files in {folder}." in said
     for words, told in ((["--port", "9"], "--port is given and not read"), (["--skill", "x", "--http"], "leave out")):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
-import pytest
-
-pytest.importorskip("mcp", reason="agents need the extra mcp")
-
-from mcp import Client
+from lazily import lazily
 
 from ropescope.app.mcp.tools import tools
 from ropescope.questions.inputs import from_values
 from ropescope.questions.registry import SITUATION_NAMES, SITUATIONS, find, known
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+lazily("mcp", reason="agents need the extra mcp")
 
 
 def test_ten_tools_ask_every_question_and_say_what_they_may_do() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from lazily import lazily
 
-pytest.importorskip("mcp", reason="agents need the extra mcp")
+if TYPE_CHECKING:
+    from mcp import Client
 
-from mcp import Client
+lazily("mcp", reason="agents need the extra mcp")
 
 WORDS = "The quick brown fox jumps over the lazy dog and runs through the quiet forest until the night comes. "
 LONG = {"question": "claims", "wait": 300}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import released_configs as released
 import torch
+from lazily import lazily
 
 from ropescope.checks.finetuning.matching import DEFAULTS, Targets, key_of, targeted
 from ropescope.checks.finetuning.modules import Modules, modules_of
@@ -15,7 +16,7 @@ from ropescope.errors import FormatError
 from ropescope.models import open as open_model
 from ropescope.models.counts.meta import network_on_meta
 
-peft = pytest.importorskip("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
+peft = lazily("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
 
 TYPES = {
     "llama": released.LLAMA_31_8B, "qwen3": released.QWEN3_8B, "gemma2": released.GEMMA_2_9B, "phi": released.PHI_2,

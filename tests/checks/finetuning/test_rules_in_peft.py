@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from lazily import lazily
 
 from ropescope.checks.finetuning.code.faults import ARGUMENTS
 from ropescope.models.model_files import LocalFiles
 from ropescope.models.safetensors.files import read_header
 
-peft = pytest.importorskip("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
+peft = lazily("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,6 @@ from math import sqrt
 import numpy as np
 import pytest
 from scipy import optimize, stats
-from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from ropescope.checks.judging.paired import (
     Document,
@@ -25,6 +23,8 @@ from ropescope.checks.judging.scores import holm
 
 
 def test_mcnemar_is_exact() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
+
     assert mcnemar(10, 30) == pytest.approx(0.0022, abs=5e-5)
     assert mcnemar(14, 6) == pytest.approx(0.115, abs=5e-4)
     assert mcnemar(0, 0) == 1 and mcnemar(7, 7) == 1
@@ -106,5 +106,7 @@ def test_a_document_of_many_parts_is_one_unit() -> None:
 
 
 def test_holm_agrees_with_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
     p = [0.01, 0.04, 0.03, 0.2, 0.005]
     assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))

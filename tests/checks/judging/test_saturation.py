@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from ropescope.checks.judging.saturation.benchmarks import benchmarks, find
 from ropescope.checks.judging.saturation.saturation import SaturationInputs, answer
@@ -31,6 +30,8 @@ def test_the_smallest_gap_of_known_benchmarks(name: str, share: float, points: f
 
 
 def test_unpaired_scores_agree_with_statsmodels() -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
     gap = unpaired(885 / 1319, 1319, 860 / 1319, 1319)
     peer = confint_proportions_2indep(860, 1319, 885, 1319, method="newcomb", compare="diff")
     assert (gap.low, gap.high) == pytest.approx(peer)

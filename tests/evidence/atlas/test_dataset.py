@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet
 import pytest
+from lazily import lazily
 from made_rows import made_row
 
 from ropescope.evidence.atlas.dataset import CONFIGS, data_path, dataset_of
 from ropescope.evidence.atlas.exporting import export_atlas
 from ropescope.evidence.atlas.row import AtlasHead, AtlasLayer, AtlasPoint, AtlasRow
 
-datasets = pytest.importorskip("datasets", reason="the library that users load the dataset with")
+duckdb = lazily("duckdb")
+datasets = lazily("datasets", reason="the library that users load the dataset with")
 
 CONFIG_NAMES = ("measurements", *CONFIGS)
 FULL = made_row("org/a", 0.8, control_gamma=0.1, control_low=0.0, control_high=0.2)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import duckdb
-import pandas
-import polars
 import pytest
 from huggingface_hub import DatasetCard
+from lazily import lazily
 from made_rows import made_row
 
 from ropescope.errors import ReportError
 from ropescope.evidence.atlas.exporting import export_atlas
 from ropescope.evidence.atlas.row import AtlasLayer, AtlasPoint, AtlasRow
 from ropescope.evidence.atlas.table import NESTED
+
+duckdb = lazily("duckdb")
+pandas = lazily("pandas")
+polars = lazily("polars")
 
 ROWS = (made_row("org/a", 0.8), made_row("org/b", 0.6, None, prompts=1), made_row("local", 0.7, protocol="legacy"))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub.constants as constants
-import pandas
 import pytest
 from fake_hub import Repo
 from fake_hub_writing import Account
 from huggingface_hub import hf_hub_download
+from lazily import lazily
 from made_rows import made_row
 
 from ropescope.errors import InputError, ReportError, RopescopeError, SourceError
@@ -20,6 +20,8 @@ from ropescope.evidence.atlas.publishing import Wishes, publish_atlas
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.questions.question import Run
 from ropescope.report.report import Report
+
+pandas = lazily("pandas")
 
 ROWS = (made_row("org/a", 0.8), made_row("org/b", 0.6))
 WISHES = Wishes(licence="cc-by-4.0")

@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas
 import pytest
 from filelock import FileLock
+from lazily import lazily
 from made_profiles import made_profile
 from made_rows import made_row
 
@@ -20,6 +20,8 @@ from ropescope.errors import FormatError, ReportError
 from ropescope.evidence.atlas import store as atlas_store
 from ropescope.evidence.atlas.row import AtlasRow
 from ropescope.evidence.atlas.store import add_rows, default_store, read_atlas, remove_profiles
+
+pandas = lazily("pandas")
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from lazily import lazily
 from transformers import AutoModelForCausalLM
 
 from ropescope.errors import SourceError
@@ -16,7 +17,7 @@ from ropescope.models.opening import open as open_model
 from ropescope.models.source import Source, resolve
 from ropescope.network.loading.weights import load
 
-peft = pytest.importorskip("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
+peft = lazily("peft", reason="peft is not installed: pip install 'ropescope[peft]'")
 
 KINDS = {
     "lora": {"r": 4}, "rslora": {"r": 4, "use_rslora": True}, "dora": {"r": 4, "use_dora": True},
