@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 NEW = 64
 """Tokens behind the cut, in which errors are read."""
+ROUNDING = 1e-5
+"""How far the weights of a row may sum from one by rounding alone."""
 ROWS = 11
 """Rows read of them in each prompt."""
 PROJECTIONS = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo"})
@@ -208,13 +210,14 @@ class _Tally:
         sums[: self.sinks, 1] = 0
         columns = torch.cat([values, sums], dim=1)
         output, total, behind = _apart(rows @ columns)
-        at_logits = 1 - total  # what learned sink logits take (gpt-oss); they are always kept
+        # What learned sink logits take (gpt-oss), which are always kept; elsewhere the rounding of a sum of one.
+        at_logits = nn.functional.threshold(1 - total, ROUNDING, 0.0)
         outside = behind.sum((-2, -1))[:, None].clamp(min=1e-9)
         mass, error = [], []
         for share in self.shares:
             seen = self.cuts.seen(importance, share)
             inside, total, behind = _apart((rows[:, None] * seen) @ columns)
-            change = inside / (total + at_logits[:, None]).clamp(min=1e-9) - output[:, None]
+            change = inside / (total + at_logits[:, None]).clamp(min=1e-30) - output[:, None]
             error.append(torch.einsum("gkrd,gde,gkre->rk", change, grams, change))
             mass.append(behind.sum((-2, -1)) / outside)
         return torch.stack(mass, 1).double().cpu().numpy(), torch.stack(error)
