@@ -129,18 +129,24 @@ def test_search_and_copying_work_without_a_network(page: Any, host: Site) -> Non
     page.goto(f"{host.address}docs/")
     page.get_by_title("Copy to clipboard").first.click()
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('pip install'))")
-    page.keyboard.press("Control+k")
-    page.wait_for_function("document.activeElement !== document.body")
-    page.keyboard.type("prompt-cache", delay=20)
-    for _ in range(120):  # the box is closed to tests: Enter opens the first hit once there is one
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(500)
-        if "h=prompt-cache" in page.url:
-            break
-    assert "h=prompt-cache" in page.url
-    page.wait_for_load_state()
-    found = page.inner_text("article").lower()
-    assert "prompt" in found and "cache" in found
+    # The box is closed to tests: Enter opens the first hit once there is one, which at first is that of the letters so far.
+    for settled in (1_500, 6_000, 24_000):
+        page.goto(f"{host.address}docs/")
+        page.keyboard.press("Control+k")
+        page.wait_for_function("document.activeElement !== document.body")
+        page.keyboard.type("prompt-cache", delay=20)
+        page.wait_for_timeout(settled)
+        for _ in range(60):
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(500)
+            if "h=prompt-cache" in page.url:
+                break
+        assert "h=prompt-cache" in page.url
+        page.wait_for_load_state()
+        found = page.inner_text("article").lower()
+        if "prompt" in found and "cache" in found:
+            return
+    raise AssertionError(f"the first hit speaks of something else: {found[:200]}")
 
 
 @pytest.mark.long
