@@ -1,5 +1,7 @@
 """Inverse frequencies against the functions that `transformers` loads checkpoints with."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,8 +57,10 @@ def test_yarn(theta, head_dim, factor, original, fast, slow, truncate):
         original_max_position_embeddings=original,
     )  # fmt: skip
     ours = theory.inverse_frequencies(theta, head_dim, "yarn", factor, original, 0, fast, slow, truncate)
-    # Their ramp is a float32: where a pair is nearly all interpolated, its rounding is multiplied by the factor.
-    assert ours == pytest.approx(theirs, rel=1e-6 + 1.2e-7 * factor)
+    # Their ramp is a float32 of a pair's place between two others: what is kept of the frequency divides its rounding.
+    ramp = 1.2e-7 + 6e-8 * math.log(theta) / math.log(fast / slow)
+    for mine, float32, unscaled in zip(ours, theirs, theory.inverse_frequencies(theta, head_dim), strict=True):
+        assert mine == pytest.approx(float32, rel=1e-6 + ramp * (1 - 1 / factor) / (mine / unscaled))
     assert theory.attention_factor("yarn", factor) == pytest.approx(factor_theirs, rel=1e-12)
 
 
@@ -100,7 +104,12 @@ def test_llama3(theta, head_dim, factor, original, low, gap):
     ours = theory.inverse_frequencies(
         theta, head_dim, "llama3", factor, original, low_freq_factor=low, high_freq_factor=low + gap
     )
-    assert ours == pytest.approx(theirs, rel=1e-6 + 1.2e-7 * factor)
+    plain = theory.inverse_frequencies(theta, head_dim)
+    for mine, float32, unscaled in zip(ours, theirs, plain, strict=True):
+        turns, kept = original * unscaled / (2 * math.pi), mine / unscaled
+        between = low * 0.9999 < turns < (low + gap) * 1.0001
+        # Their share of interpolation is a float32 of turns / gap, and what is kept of the frequency divides its rounding.
+        assert mine == pytest.approx(float32, rel=1e-6 + 1e-6 * between * turns / gap * (1 - 1 / factor) / kept)
 
 
 @pytest.mark.parametrize("length", [1000, 4096, 4097, 100_000])
