@@ -1,5 +1,5 @@
-"""A kept file that stands in the place of a model: a profile is planned from, and what is none is told apart before any other
-input is judged by it."""
+"""Checks a kept file that is given in the place of a model. Only a profile can be planned from; any other file is refused before
+other inputs are checked against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ropescope.models.json_file import parse_json
 
 
 def check_kept(path: Path) -> None:
-    """Raise InputError for a file that is no profile: a finished plan, other JSON, or one that is empty or damaged."""
+    """Raise InputError for a file that is not a profile: a finished plan, other JSON, or one that is empty or damaged."""
     with path.open("rb") as file:
         head = file.read(4)
     if not head:
@@ -21,7 +21,7 @@ def check_kept(path: Path) -> None:
     if path.suffix.lower() == ".parquet" and not _is_whole(path):
         raise InputError(
             "source",
-            f"`source` {path.name} is damaged, since it is no whole Parquet file: make it again, or name the model in its place.",
+            f"`source` {path.name} is damaged (not a complete Parquet file): make it again, or name the model in its place.",
         )
 
 
@@ -33,11 +33,11 @@ def _told_of_json(path: Path) -> str:
         return f"`source` {path.name} is damaged ({cause}): make it again, or name the model in its place."
     if not isinstance(data, dict):
         return (
-            f"`source` {path.name} holds a JSON {type(data).__name__}, which is no plan and no profile: make it again, or name "
-            "the model in its place."
+            f"`source` {path.name} holds a JSON {type(data).__name__}, which is neither a plan nor a profile: make it again, or "
+            "name the model in its place."
         )
     if data.get("schema") != KVPlan.expected_schema:
-        return f"`source` {path.name} is no measured profile, which is a Parquet file: name a profile or a model."
+        return f"`source` {path.name} is not a measured profile, which is a Parquet file: name a profile or a model."
     try:
         plan = KVPlan.from_dict(data)
     except FormatError as error:
